@@ -1,0 +1,60 @@
+"""Log-mel statistics: what the front end alone gives, a floor under every network.
+
+PaSST's log-mel spectrogram (128 bands, 10 ms), its mean and its standard deviation over the frames of a window.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from passt.card import Card
+from passt.checkpoints import MEL_BANDS, SAMPLE_RATE
+from passt.identity import fingerprint_of
+from passt.mel import FFT, MelSpectrogram
+from passt.spec import EmbeddingSpec
+from passt.windowed import WindowedEmbedder
+from passt.windows import forward_in_batches
+
+HOP = 320  # samples, 10 ms
+ROWS_PER_BATCH = 256
+FORMAT = 1  # part of the fingerprint; raised when the numbers change
+LEVELS = ("mean", "std")
+
+CARDS = (
+    Card(
+        name="logmel",
+        family="logmel",
+        sample_rate=SAMPLE_RATE,
+        levels=LEVELS,
+        default_levels=LEVELS,
+        default_windows_ms=(160,),
+        min_window_ms=20,
+        default_weights="none",
+    ),
+)
+
+
+class LogMelEmbedder(WindowedEmbedder):
+    """Mean and standard deviation of 128 log-mel bands over a window, or over a whole clip for scenes."""
+
+    sample_rate = SAMPLE_RATE
+    min_samples = FFT // 2 + 2  # the STFT reflects half its length at the edges
+
+    def __init__(self, spec: EmbeddingSpec, *, device: str = "cpu", weights: None = None) -> None:
+        self.name = f"{spec.checkpoint}@{spec.weights}"
+        self.device = torch.device(device)
+        self.mel = MelSpectrogram(HOP).to(self.device)
+        self.dims = dict.fromkeys(LEVELS, MEL_BANDS)
+        self.fingerprint = fingerprint_of({"logmel": HOP, "format": FORMAT}, {"bands": self.mel.bands})
+
+    @torch.inference_mode()
+    def levels(self, views: Sequence[Tensor], levels: Sequence[str]) -> dict[str, list[Tensor]]:
+        """Every level of every window."""
+
+        def forward(windows: list[Tensor]) -> dict[str, Tensor]:
+            mels = self.mel(torch.cat(windows))
+            return {level: mels.mean(-1) if level == "mean" else mels.std(-1, correction=0) for level in levels}
+
+        dims = {level: self.dims[level] for level in levels}
+        return forward_in_batches(views, dims, forward, rows_of=lambda _: ROWS_PER_BATCH, device=self.device)

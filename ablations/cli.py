@@ -1,0 +1,117 @@
+"""The command line: ablate run, table, figure."""
+
+import functools
+import logging
+import time
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.logging import RichHandler
+
+from ablations.progress import bars
+from ablations.run import run_study
+from ablations.study import Study
+from downstream.store import default_root
+from results import figures, tables
+from results.rows import read_rows
+
+RUNS = click.option(
+    "--runs", type=click.Path(path_type=Path), default="runs", show_default=True, help="Folder of runs."
+)
+
+
+def one_line_errors(command):
+    """Errors that a user can cause end in one line and a status that is not 0."""
+
+    @functools.wraps(command)
+    def guarded(*args, **kwargs):
+        try:
+            return command(*args, **kwargs)
+        except (ValueError, OSError) as error:
+            raise click.ClickException(" ".join(str(error).split())) from None
+
+    return guarded
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="embedding-ablations")
+def main() -> None:
+    """Compare embeddings of audio transformers: time resolution, embedding level, receptive field."""
+
+
+@main.command()
+@click.argument("study")
+@RUNS
+@click.option(
+    "--tasks", type=click.Path(path_type=Path), help="Folder of HEAR task folders  [default: $HEAR_TASKS or tasks]"
+)
+@click.option(
+    "--store",
+    type=click.Path(path_type=Path),
+    help="Folder of embeddings  [default: $ABLATE_STORE or the user's cache]",
+)
+@click.option("--device", help="cpu or cuda  [default: cuda where there is one]")
+@one_line_errors
+def run(study: str, runs: Path, tasks: Path | None, store: Path | None, device: str | None) -> None:
+    """Run what is missing of STUDY (a packaged name or a YAML file), then print its table and draw its figure.
+
+    A run that was stopped goes on where it was. The exit status is 1 where a job failed.
+    """
+    start = time.perf_counter()
+    console = Console(stderr=True)
+    logging.basicConfig(format="%(message)s", handlers=[RichHandler(console=console, show_time=False, show_path=False)])
+    declared = Study.load(study)
+    with bars(console) as track:
+        outcome = run_study(
+            declared, runs=runs, store=store or default_root(), tasks_folder=tasks, device=device, track=track
+        )
+    rows = read_rows(outcome.folder)
+    if len(rows):
+        click.echo(_write_table(outcome.folder))
+        click.echo(f"\nFigure: {_write_figure(outcome.folder, declared.name)}")
+        click.echo(f"Rows:   {outcome.folder / 'rows.csv'}   ({time.perf_counter() - start:.0f} s)")
+    for text in outcome.not_applicable:
+        click.echo(f"Not applicable: {text}", err=True)
+    for failure in outcome.failures:
+        click.echo(f"Failed: {failure}", err=True)
+    if outcome.failures:
+        raise SystemExit(1)
+
+
+@main.command()
+@click.argument("study")
+@RUNS
+@one_line_errors
+def table(study: str, runs: Path) -> None:
+    """Print the table of a STUDY that was run, and write it to table.md and table.csv."""
+    click.echo(_write_table(_folder(study, runs)))
+
+
+@main.command()
+@click.argument("study")
+@RUNS
+@one_line_errors
+def figure(study: str, runs: Path) -> None:
+    """Draw the figure of a STUDY that was run, as figure.png and figure.pdf."""
+    folder = _folder(study, runs)
+    click.echo(_write_figure(folder, folder.name))
+
+
+def _folder(study: str, runs: Path) -> Path:
+    return runs / (Study.load(study).name if study.endswith((".yaml", ".yml")) else study)
+
+
+def _write_table(folder: Path) -> str:
+    rows = read_rows(folder)
+    text = tables.to_markdown(rows)
+    (folder / "table.md").write_text(text + "\n", encoding="utf-8")
+    tables.table(rows).to_csv(folder / "table.csv")
+    return text
+
+
+def _write_figure(folder: Path, title: str) -> Path:
+    drawn = figures.bars(read_rows(folder), title)
+    drawn.savefig(folder / "figure.pdf")
+    drawn.savefig(folder / "figure.png", dpi=200)
+    return folder / "figure.png"

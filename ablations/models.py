@@ -1,0 +1,70 @@
+"""The one door to every model: a name to its card, a spec to its embedder, for PaSST and baselines alike."""
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ablations.baselines import crepe, logmel
+from downstream.embedder import Embedder
+from passt import EmbeddingSpec, PasstEmbedder, checkpoints
+from passt.card import Card, choices
+from passt.spec import parse_fields
+from passt.weights import file_tag
+
+
+@dataclass(frozen=True)
+class Family:
+    """Models that are built the same way; `build(spec, device=..., weights=...)` gives an embedder."""
+
+    cards: tuple[Card, ...]
+    build: Callable[..., Embedder]
+
+
+@functools.cache
+def families() -> Mapping[str, Family]:
+    """Every model family by name."""
+    return {
+        "passt": Family(tuple(row.card for row in checkpoints.table().values()), PasstEmbedder),
+        "crepe": Family(crepe.CARDS, crepe.CrepeEmbedder),
+        "logmel": Family(logmel.CARDS, logmel.LogMelEmbedder),
+    }
+
+
+def card(name: str) -> Card:
+    """The card of a checkpoint, by name or alias; ValueError names the known ones."""
+    cards = [card for family in families().values() for card in family.cards]
+    for candidate in cards:
+        if name in (candidate.name, *candidate.aliases):
+            return candidate
+    raise ValueError(f"unknown checkpoint {name!r}{choices(str(name), [card.name for card in cards])}")
+
+
+def resolve(fields: Mapping[str, Any] | str) -> EmbeddingSpec:
+    """A complete, checked, canonical spec from fields or a spec text; what is left out is the card's default."""
+    named = parse_fields(fields) if isinstance(fields, str) else dict(fields)
+    if "checkpoint" not in named:
+        raise ValueError("a model needs a checkpoint")
+    found = card(named.pop("checkpoint"))
+    return found.spec(**named)
+
+
+def resolve_weights(weights: str, base: Path) -> tuple[str, Path | None]:
+    """The weights part of a spec, and the file where `weights` names one (relative to `base`).
+
+    Raises:
+        FileNotFoundError: for what looks like a file and is none.
+    """
+    looks_like_file = "/" in weights or weights.endswith((".pt", ".pth", ".safetensors"))
+    if not looks_like_file:
+        return weights, None
+    path = base / Path(weights).expanduser()
+    if not path.is_file():
+        raise FileNotFoundError(f"weights: no file at {path}")
+    return file_tag(path), path
+
+
+def build(spec: EmbeddingSpec, *, device: str, weights: Path | None = None) -> Embedder:
+    """The embedder of a spec's checkpoint and weights; its levels and windows are asked for as taps."""
+    return families()[card(spec.checkpoint).family].build(spec, device=device, weights=weights)

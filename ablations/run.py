@@ -1,0 +1,285 @@
+"""Running a study: extraction, probes, one JSON a job, rows; resumed where it was left.
+
+Jobs that several specs share are run once, and all taps of a model on a task are extracted in one go. One bad job does
+not stop the others: what failed is listed in the outcome.
+"""
+
+import importlib.metadata
+import itertools
+import logging
+import platform
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ablations import models, tasks
+from ablations.study import Model, Study
+from ablations.tasks import NamedTask
+from downstream import splits
+from downstream.audio import SplitAudio
+from downstream.embedder import Embedder, Tap
+from downstream.evaluate import FoldResult, evaluate
+from downstream.extract import extract
+from downstream.files import fingerprint, write_atomically, write_json
+from downstream.progress import Track, silent
+from downstream.store import TapFolder, tap_folder
+from results import rows as result_rows
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A job, or several with the same cause, that could not be run."""
+
+    model: str
+    task: str
+    reason: str
+
+    def __str__(self) -> str:
+        return " on ".join(name for name in (self.model, self.task) if name) + f": {self.reason}"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run left behind: the folder with rows.csv, what failed, and what does not apply."""
+
+    folder: Path
+    failures: tuple[Failure, ...]
+    not_applicable: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One embedder's taps on one task under one protocol and seed; several models of a study may share it."""
+
+    embedder: Embedder
+    taps: tuple[Tap, ...]
+    hop_ms: int | None
+    named: NamedTask
+    task_fp: str
+    protocol: str
+    seed: int
+
+    @property
+    def key(self) -> str:
+        """16 hex digits that name the job's files."""
+        identity = [self.embedder.fingerprint, self.taps, self.hop_ms, self.task_fp, self.protocol, self.seed]
+        return fingerprint(identity)
+
+
+Shared = tuple[Job, list[Model]]
+"""A job, and the models of the study that point at it."""
+
+
+def default_device() -> str:
+    """CUDA where there is one."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def run_study(
+    study: Study,
+    *,
+    runs: str | Path = "runs",
+    store: Path,
+    tasks_folder: Path | None = None,
+    device: str | None = None,
+    track: Track = silent,
+) -> Outcome:
+    """Run what is missing of a study and write its rows to `runs`/<study>/rows.csv.
+
+    Args:
+        store: the tap store's folder. tasks_folder: where HEAR's task folders lie.
+        device: "cpu" or "cuda"; None chooses.
+    """
+    run = _Run(study, Path(runs) / study.name, store, device or default_device(), track)
+    found = run.find_tasks(tasks_folder or tasks.default_folder())
+    for _, group in itertools.groupby(sorted(study.models, key=_weights_of), key=_weights_of):
+        run.run_models(list(group), found)
+    run.write_rows(final=True)
+    return Outcome(run.folder, tuple(run.failures), tuple(run.not_applicable))
+
+
+class _Run:
+    """The state of one run of a study."""
+
+    def __init__(self, study: Study, folder: Path, store: Path, device: str, track: Track) -> None:
+        self.study, self.folder, self.store, self.device, self.track = study, folder, store, device, track
+        self.failures: list[Failure] = []
+        self.not_applicable: list[str] = []
+        self.rows: dict[tuple[str, str, int], list[dict[str, Any]]] = {}
+
+    def find_tasks(self, tasks_folder: Path) -> list[NamedTask]:
+        found = []
+        for name in self.study.tasks:
+            try:
+                found += tasks.find(name, tasks_folder, self.store)
+            except (OSError, ValueError) as error:
+                self.fail("", name, error)
+        return found
+
+    def run_models(self, variants: Sequence[Model], found: Sequence[NamedTask]) -> None:
+        """All variants of one checkpoint and its weights on all tasks; the embedder is loaded once."""
+        first = variants[0]
+        try:
+            embedder = models.build(first.spec, device=self.device, weights=first.weights_file)
+        except Exception as error:
+            self.fail(f"{first.spec.checkpoint}@{first.spec.weights}", "", error)
+            return
+        for named in found:
+            try:
+                self.run_task(embedder, variants, named)
+            except Exception as error:
+                self.fail(embedder.name, named.key, error)
+
+    def run_task(self, embedder: Embedder, variants: Sequence[Model], named: NamedTask) -> None:
+        task = named.task
+        audio = {split: SplitAudio.of(task, split, embedder.sample_rate, self.store) for split in task.splits}
+        labels = {split: [[f, *map(str, items)] for f, items in task.items[split].items()] for split in task.splits}
+        sound = {split: audio[split].fingerprint for split in task.splits}
+        task_fp = fingerprint([sound, labels, task.labels, dict(task.metadata)])
+        jobs: dict[str, Shared] = {}
+        for model in variants:
+            taps = model.spec.timestamp_taps() if task.is_event else model.spec.scene_taps()
+            if not taps:
+                self.not_applicable.append(f"{model.label} on {named.key}: its only level mel is no scene level")
+                continue
+            hop_ms = model.spec.timestamp_hop_ms if task.is_event else None
+            for seed in self.study.seeds:
+                job = Job(embedder, tuple(taps), hop_ms, named, task_fp, self.study.protocol, seed)
+                jobs.setdefault(job.key, (job, []))[1].append(model)
+        for hop_ms in dict.fromkeys(job.hop_ms for job, _ in jobs.values()):
+            self.run_jobs(embedder, audio, hop_ms, [shared for shared in jobs.values() if shared[0].hop_ms == hop_ms])
+
+    def run_jobs(
+        self, embedder: Embedder, audio: dict[str, SplitAudio], hop_ms: int | None, jobs: Sequence[Shared]
+    ) -> None:
+        """Jobs that differ only in taps and seed: what is missing of the taps is extracted together."""
+        waiting = [job for job, _ in jobs if not self.file(job).is_file()]
+        folders = {
+            split: tap_folder(self.store, embedder.fingerprint, sound.fingerprint, split, hop_ms)
+            for split, sound in audio.items()
+        }
+        taps = list(dict.fromkeys(tap for job in waiting for tap in job.taps))
+        for split, sound in audio.items() if taps else ():
+            extract(embedder, sound, taps, hop_ms, folders[split], self.track)
+        for job, variants in jobs:
+            try:
+                if not self.file(job).is_file():
+                    self.run_job(job, folders)
+                self.add_rows(job, variants)
+            except Exception as error:
+                self.fail(" and ".join(model.label for model in variants), job.named.key, error)
+
+    def run_job(self, job: Job, folders: dict[str, TapFolder]) -> None:
+        start = time.perf_counter()
+        task = job.named.task
+        data = splits.from_store(task, folders, job.taps)
+        folds = evaluate(task, data, protocol=job.protocol, seed=job.seed, device=self.device, track=self.track)
+        arrays = _test_arrays(folds)
+        write_atomically(self.file(job).with_suffix(".npz"), lambda file: np.savez_compressed(file, **arrays))
+        write_json(self.file(job), _record(job, folds, self.device, time.perf_counter() - start))
+
+    def add_rows(self, job: Job, variants: Sequence[Model]) -> None:
+        record = result_rows.read_job(self.file(job))
+        for model in variants:
+            identity = {
+                "study": self.study.name,
+                "model": model.label,
+                "family": model.family,
+                "spec": str(model.spec),
+                "weights": model.spec.weights,
+                "task": job.named.key,
+            }
+            self.rows[str(model.spec), job.task_fp, job.seed] = result_rows.rows_of(record, identity)
+        self.write_rows()
+
+    def write_rows(self, final: bool = False) -> None:
+        """rows.csv in the study's order; until the end, rows of an earlier run stay that have not come up again."""
+        order = {str(model.spec): place for place, model in enumerate(self.study.models)}
+        rows = [row for key in sorted(self.rows, key=lambda key: order[key[0]]) for row in self.rows[key]]
+        path = self.folder / "rows.csv"
+        if not final and path.is_file():
+            old = result_rows.read_rows(self.folder)
+            new = {(row["spec"], row["task"], row["seed"]) for row in rows}
+            rows += [row for row in old.to_dict("records") if (row["spec"], row["task"], row["seed"]) not in new]
+        result_rows.write_rows(rows, path)
+
+    def file(self, job: Job) -> Path:
+        return self.folder / "jobs" / f"{job.key}.json"
+
+    def fail(self, model: str, task: str, error: Exception) -> None:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        expected = isinstance(error, (ValueError, OSError))
+        failure = Failure(model, task, reason if expected else f"{type(error).__name__}: {reason}")
+        self.failures.append(failure)
+        logger.error("%s", failure, exc_info=None if expected else error)
+
+
+def _weights_of(model: Model) -> tuple[str, str]:
+    return model.spec.checkpoint, model.spec.weights
+
+
+def _record(job: Job, folds: Sequence[FoldResult], device: str, seconds: float) -> dict[str, Any]:
+    """A job's JSON."""
+    return {
+        "job": job.key,
+        "embedder": job.embedder.name,
+        "embedder_fp": job.embedder.fingerprint,
+        "taps": job.taps,
+        "hop_ms": job.hop_ms,
+        "task_folder": job.named.task.name,
+        "task_fp": job.task_fp,
+        "split_mode": job.named.task.split_mode,
+        "protocol": job.protocol,
+        "seed": job.seed,
+        "precision": getattr(job.embedder, "precision", "fp32"),
+        "device": torch.cuda.get_device_name() if device.startswith("cuda") else "cpu",
+        "versions": versions(),
+        "seconds": round(seconds, 3),
+        "folds": [_fold_record(fold) for fold in folds],
+    }
+
+
+def _fold_record(result: FoldResult) -> dict[str, Any]:
+    config, best = result.chosen.config, result.chosen.best
+    setting = best.postprocessing
+    return {
+        "fold": result.fold.name,
+        "scores": dict(result.scores),
+        "test_loss": result.test_loss,
+        "validation_score": best.score,
+        "hidden_layers": config.hidden_layers,
+        "lr": config.lr,
+        "init": config.init,
+        "epoch": best.epoch,
+        "postprocessing": vars(setting) if setting else None,
+        "tried": [
+            {"hidden_layers": tried.hidden_layers, "lr": tried.lr, "init": tried.init, "validation_score": score}
+            for tried, score in result.tried
+        ],
+    }
+
+
+def _test_arrays(folds: Sequence[FoldResult]) -> dict[str, np.ndarray]:
+    """Predictions and targets of every test split, with what each row is, for paired statistics."""
+    arrays = {}
+    for result in folds:
+        name = result.fold.name
+        arrays[f"{name}.prediction"] = result.predictions.astype(np.float32)
+        arrays[f"{name}.target"] = result.test.y.astype(np.uint8)
+        arrays[f"{name}.files"] = np.array(result.test.files)
+        arrays[f"{name}.offsets"] = result.test.offsets
+        arrays[f"{name}.timestamps"] = result.test.timestamps
+    return arrays
+
+
+def versions() -> dict[str, str]:
+    """Of what decides the numbers."""
+    packages = ("embedding-ablations", "torch", "numpy", "scikit-learn", "scipy", "soxr")
+    return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in packages}}

@@ -1,0 +1,161 @@
+"""A study: one ablation as data, read from YAML.
+
+A list of values crosses with the other lists of its model. `levels` and `windows_ms` are lists themselves, so several of
+them are lists of lists: ``windows_ms: [[160], [640], [160, 640]]`` are three variants.
+"""
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ablations import models
+from downstream.evaluate import PROTOCOLS
+from passt import EmbeddingSpec
+from passt.spec import field_names
+
+LIST_FIELDS = ("levels", "windows_ms")
+FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Model:
+    """One variant of a study; `label` is its name in tables, `weights_file` a file that its spec's weights name."""
+
+    spec: EmbeddingSpec
+    label: str
+    weights_file: Path | None = None
+
+    @property
+    def family(self) -> str:
+        return models.card(self.spec.checkpoint).family
+
+
+@dataclass(frozen=True)
+class Study:
+    """What to compare on what.
+
+    Attributes:
+        tasks: keys of the HEAR tasks, packaged tasks, folders or globs.
+        seeds: each is a run of all probes of its own.
+    """
+
+    name: str
+    models: tuple[Model, ...]
+    tasks: tuple[str, ...]
+    seeds: tuple[int, ...] = (0,)
+    protocol: str = "hear2021"
+
+    @classmethod
+    def load(cls, name: str | Path) -> "Study":
+        """A packaged study by name, or one from a YAML file.
+
+        Raises:
+            FileNotFoundError, ValueError: name the file and the key, the value got and what was expected.
+        """
+        path = Path(name)
+        if path.suffix not in (".yaml", ".yml"):
+            packaged = {file.stem: file for file in sorted(FOLDER.rglob("*.yaml"))}
+            if str(name) not in packaged:
+                raise FileNotFoundError(f"no study {str(name)!r}; expected a YAML file or one of {', '.join(packaged)}")
+            path = packaged[str(name)]
+        if not path.is_file():
+            raise FileNotFoundError(f"no study file at {path}")
+        try:
+            found = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except yaml.YAMLError as error:
+            raise ValueError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+        try:
+            return cls.from_dict(found, path.parent)
+        except (ValueError, FileNotFoundError) as error:
+            raise type(error)(f"{path}: {error}") from None
+
+    @classmethod
+    def from_dict(cls, found: Any, base: Path = Path()) -> "Study":
+        """A study from parsed YAML; weight files are relative to `base`."""
+        _check_keys(found, [field.name for field in fields(cls)], "a study")
+        for key in ("name", "models", "tasks"):
+            if not found.get(key):
+                raise ValueError(f"a study needs {key!r}")
+        for key, kind in (("models", dict), ("tasks", str), ("seeds", int)):
+            if key in found and not (isinstance(found[key], list) and all(isinstance(v, kind) for v in found[key])):
+                raise ValueError(f"{key} must be a list of {kind.__name__}, got {found[key]!r}")
+        if not isinstance(found["name"], str) or "/" in found["name"]:
+            raise ValueError(f"name must be a name without '/', got {found['name']!r}")
+        if found.get("protocol", "hear2021") not in PROTOCOLS:
+            raise ValueError(f"protocol must be one of {', '.join(PROTOCOLS)}, got {found['protocol']!r}")
+        variants = _labelled([model for entry in found["models"] for model in _variants(entry, base)])
+        return cls(
+            found["name"],
+            tuple(variants),
+            tuple(found["tasks"]),
+            tuple(found.get("seeds", (0,))),
+            found.get("protocol", "hear2021"),
+        )
+
+
+def _variants(entry: Mapping[str, Any], base: Path) -> list[Model]:
+    """Every combination of the values of one model entry."""
+    _check_keys(entry, [*field_names(), "label"], "a model")
+    axes = {key: _values(key, value) for key, value in entry.items() if key != "label"}
+    found = []
+    for values in itertools.product(*axes.values()):
+        chosen = dict(zip(axes, values, strict=True))
+        file = None
+        if "weights" in chosen:
+            chosen["weights"], file = models.resolve_weights(str(chosen["weights"]), base)
+        found.append(Model(models.resolve(chosen), "", file))
+    if "label" in entry:
+        if len(found) > 1:
+            raise ValueError(f"label {entry['label']!r} is for one variant, its model has {len(found)}")
+        found = [Model(found[0].spec, str(entry["label"]), found[0].weights_file)]
+    return found
+
+
+def _values(key: str, value: Any) -> list[Any]:
+    """The values that a key crosses."""
+    if key not in LIST_FIELDS:
+        return value if isinstance(value, list) else [value]
+    if not isinstance(value, list):
+        return [(value,)]
+    if not all(isinstance(variant, list) for variant in value):
+        raise ValueError(
+            f"{key} must be a list of lists, got {value!r}: [{value}] is one variant, {[[v] for v in value]} are several"
+        )
+    return [tuple(variant) for variant in value]
+
+
+def _check_keys(found: Any, known: list[str], what: str) -> None:
+    if not isinstance(found, Mapping):
+        raise ValueError(f"{what} must be a mapping of keys, got {found!r:.60}")
+    for key in found:
+        if key not in known:
+            raise ValueError(f"unknown key {key!r} in {what}{models.choices(str(key), known)}")
+
+
+def _labelled(variants: list[Model]) -> list[Model]:
+    """Short names: the checkpoint, and what differs among the study's variants of it."""
+    found = []
+    for model in variants:
+        siblings = [_parts(other.spec) for other in variants if other.spec.checkpoint == model.spec.checkpoint]
+        differing = [part for part, *others in zip(_parts(model.spec), *siblings, strict=True) if len(set(others)) > 1]
+        label = model.label or " ".join(filter(None, [model.spec.checkpoint, *differing]))
+        found.append(Model(model.spec, label, model.weights_file))
+    for what, names in (("spec", [str(m.spec) for m in found]), ("label", [m.label for m in found])):
+        twice = [name for name in names if names.count(name) > 1]
+        if twice:
+            raise ValueError(f"two models have the same {what} {twice[0]!r}")
+    return found
+
+
+def _parts(spec: EmbeddingSpec) -> tuple[str, ...]:
+    return (
+        "+".join(spec.levels),
+        "+".join(map(str, spec.windows_ms)) + " ms" if spec.windows_ms else "",
+        f"scene {spec.scene_window_ms or 'max'}",
+        f"hop {spec.timestamp_hop_ms} ms",
+        spec.weights,
+    )

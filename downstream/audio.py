@@ -1,0 +1,160 @@
+"""The sound of one split of a task, at the rate a model listens to.
+
+Clips are read with soundfile from whatever rate folder is there and resampled with soxr; what was resampled is cached
+by content, so that it is done once for all models of that rate.
+"""
+
+import functools
+import hashlib
+import json
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+import torch
+from torch import Tensor
+
+from downstream.files import fingerprint, write_atomically, write_json
+from downstream.task import Task
+
+RESAMPLER = "soxr-HQ"
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class SplitAudio:
+    """The clips of one split.
+
+    Attributes:
+        files: in the order of the split's JSON.
+        folder: where they lie; its parent's name is `source_rate` in Hz.
+        sample_rate: what `load` returns, in Hz.
+        cache: folder of resampled clips and of content hashes.
+    """
+
+    files: tuple[str, ...]
+    folder: Path
+    source_rate: int
+    sample_rate: int
+    cache: Path
+
+    @classmethod
+    def of(cls, task: Task, split: str, sample_rate: int, cache: str | Path) -> "SplitAudio":
+        """The split's clips from the rate folder nearest to `sample_rate`, from above where there is one.
+
+        Raises:
+            FileNotFoundError: no rate folder, or a listed file is absent; names it.
+        """
+        rates = sorted(int(f.name) for f in task.folder.iterdir() if f.is_dir() and f.name.isdecimal())
+        if not rates:
+            raise FileNotFoundError(f"{task.folder}: no audio; expected a folder named by its rate, such as 48000/")
+        source_rate = next((rate for rate in rates if rate >= sample_rate), rates[-1])
+        folder = task.folder / str(source_rate) / split
+        present = {file.name for file in folder.iterdir()} if folder.is_dir() else set()
+        files = tuple(task.items[split])
+        absent = [file for file in files if file not in present]
+        if absent:
+            raise FileNotFoundError(
+                f"{folder / absent[0]} is listed in {split}.json but absent"
+                + (f" (and {len(absent) - 1} more)" if len(absent) > 1 else "")
+            )
+        return cls(files, folder, source_rate, sample_rate, Path(cache))
+
+    @functools.cached_property
+    def hashes(self) -> dict[str, str]:
+        """file -> SHA-256 of its bytes; remembered with size and time of change, so that each is hashed once."""
+        index = self.cache / "hashes" / f"{fingerprint(str(self.folder.resolve()))}.json"
+        known = json.loads(index.read_text()) if index.is_file() else {}
+        found = {}
+        for file in self.files:
+            path = self.folder / file
+            stat = path.stat()
+            entry = known.get(file)
+            if entry is None or entry[:2] != [stat.st_size, stat.st_mtime_ns]:
+                with path.open("rb") as content:
+                    entry = [stat.st_size, stat.st_mtime_ns, hashlib.file_digest(content, "sha256").hexdigest()]
+            found[file] = entry
+        if found != known:
+            write_json(index, {**known, **found})
+        return {file: entry[2] for file, entry in found.items()}
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hex digits for names, contents, rate and resampler."""
+        resampler = RESAMPLER if self.source_rate != self.sample_rate else None
+        return fingerprint([sorted(self.hashes.items()), self.source_rate, self.sample_rate, resampler])
+
+    def seconds(self, file: str) -> float:
+        """Length of a clip, from its header."""
+        return _open(self.folder / file, lambda path: soundfile.info(path).duration)
+
+    def load(self, file: str) -> Tensor:
+        """A clip: (samples,) float32 at `sample_rate`, mono.
+
+        Raises:
+            ValueError: names the file: unreadable, empty, cut short, of another rate than its folder, not finite.
+        """
+        path = self.folder / file
+        if self.source_rate == self.sample_rate:
+            return torch.from_numpy(read_clip(path, self.source_rate))
+        cached = self.cache / "audio" / f"{self.hashes[file][:32]}-{self.sample_rate}-{RESAMPLER}.npy"
+        if cached.is_file():
+            return torch.from_numpy(np.load(cached))
+        clip = soxr.resample(read_clip(path, self.source_rate), self.source_rate, self.sample_rate, quality="HQ")
+        clip = np.ascontiguousarray(clip if len(clip) else np.zeros(1), dtype=np.float32)
+        write_atomically(cached, lambda out: np.save(out, clip))
+        return torch.from_numpy(clip)
+
+
+def read_clip(path: Path, sample_rate: int) -> np.ndarray:
+    """(samples,) float32 in [-1, 1]; several channels are mixed down, which is said once a folder.
+
+    Raises:
+        ValueError: names the file: unreadable, empty, cut short, of another rate, not finite.
+    """
+    samples, rate = _open(path, lambda p: soundfile.read(p, dtype="float32", always_2d=True))
+    if rate != sample_rate:
+        raise ValueError(f"{path}: sampled at {rate} Hz, expected {sample_rate} Hz, as its folder says")
+    if len(samples) == 0:
+        raise ValueError(f"{path}: 0 samples, expected at least 1")
+    promised = _promised_bytes(path)
+    if promised > path.stat().st_size:
+        raise ValueError(f"{path}: cut short, {path.stat().st_size} bytes where its header promises {promised}")
+    if not np.isfinite(samples).all():
+        raise ValueError(f"{path}: holds NaN or infinite samples")
+    if samples.shape[1] > 1:
+        _say_once(f"{path.parent}: clips of {samples.shape[1]} channels are mixed down to mono")
+    return np.ascontiguousarray(samples.mean(axis=1))
+
+
+@functools.lru_cache(maxsize=1024)
+def _say_once(message: str) -> None:
+    logger.warning(message)
+
+
+def _open(path: Path, read):
+    try:
+        return read(path)
+    except (soundfile.LibsndfileError, OSError) as error:
+        reason = str(error).split(": ")[-1].strip()
+        raise ValueError(f"{path}: not readable as audio ({path.stat().st_size} bytes): {reason}") from None
+
+
+def _promised_bytes(path: Path) -> int:
+    """Where the data chunk of a RIFF WAVE file ends by its header; 0 for other formats and for unknown sizes.
+
+    libsndfile reads a shortened file without a word, so the header has to be asked.
+    """
+    with path.open("rb") as file:
+        if file.read(4) != b"RIFF" or file.seek(8) != 8 or file.read(4) != b"WAVE":
+            return 0
+        while len(header := file.read(8)) == 8:
+            size = int.from_bytes(header[4:], "little")
+            if header[:4] == b"data":
+                return 0 if size >= 0xFFFFFF00 else file.tell() + size
+            file.seek(size + size % 2, 1)
+    return 0

@@ -1,0 +1,205 @@
+"""A task under a protocol: folds, the grid of probe configurations, model selection, test scores.
+
+The configuration is chosen on the first fold by its best validation score and refitted on the others; the first fold's
+own fit is its result (hear-eval-kit 2021.1.3).
+"""
+
+import functools
+import math
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from sklearn.model_selection import ParameterGrid
+
+from downstream import events, metrics
+from downstream.events import PostProcessing
+from downstream.probe import Fit, ProbeConfig, ProbeData, Selection, fit, loss, predict
+from downstream.progress import Track, silent
+from downstream.splits import LabelledSplit, joined
+from downstream.task import Fold, Task
+
+GRID = {
+    "hidden_layers": [1, 2],
+    "lr": [3.2e-3, 1e-3, 3.2e-4, 1e-4],
+    "init": ["xavier_uniform", "xavier_normal"],
+}
+GRID_POINTS = 8  # tried, of the 16
+GRID_SEED = 42
+TASK_SETTINGS: Mapping[str, Mapping[str, int]] = {"dcase2016_task2": {"check_val_every_n_epoch": 10}}
+PROTOCOLS = ("hear2021",)
+
+
+@dataclass(frozen=True)
+class FoldResult:
+    """One fold: the chosen fit and what it gives on the test split.
+
+    Attributes:
+        scores: by metric, in the task's order, the primary first; parts of a metric behind it.
+        tried: per probe configuration that was fitted here, its best validation score.
+        predictions: (items, labels) probabilities on the test split; with `targets`, for paired statistics.
+    """
+
+    fold: Fold
+    chosen: Fit
+    test_loss: float
+    scores: Mapping[str, float]
+    tried: tuple[tuple[ProbeConfig, float], ...]
+    test: LabelledSplit = field(repr=False)
+    predictions: np.ndarray = field(repr=False)
+
+
+def configurations(task: Task, protocol: str = "hear2021") -> list[ProbeConfig]:
+    """The probe configurations that are tried, in order: 8 of 16, drawn as hear-eval-kit does with seed 42."""
+    if protocol not in PROTOCOLS:
+        raise ValueError(f"unknown protocol {protocol!r}, expected one of {', '.join(PROTOCOLS)}")
+    points = list(ParameterGrid(GRID))
+    random.Random(GRID_SEED).shuffle(points)
+    settings = {**TASK_SETTINGS.get(task.metadata.get("task_name", ""), {}), **_own_settings(task)}
+    return [ProbeConfig(**point, **settings) for point in points[:GRID_POINTS]]
+
+
+def evaluate(
+    task: Task,
+    splits: Mapping[str, LabelledSplit],
+    *,
+    protocol: str = "hear2021",
+    seed: int = 0,
+    device: str = "cpu",
+    track: Track = silent,
+) -> list[FoldResult]:
+    """Fit and test probes on every fold of a task.
+
+    Args:
+        splits: every split's embedding, from the store (`splits.from_store`) or a kit folder (`kit.read_folder`).
+        seed: fixes the initial weights and the dropout of every probe.
+
+    Returns:
+        One result a fold, in the order of `task.folds()`.
+    """
+    for name in task.metrics:
+        _check_metric(task, name)
+    folds = task.folds()
+    grid = configurations(task, protocol)
+    results = []
+    with track(f"probes on {task.name}", len(grid) + len(folds) - 1) as advance:
+        first = _fit_all(task, folds[0], splits, grid, seed, device, advance)
+        best = _best(first, selection_of(task))
+        results.append(_result(task, folds[0], splits, best, first, device))
+        for fold in folds[1:]:
+            fits = _fit_all(task, fold, splits, [best.config], seed, device, advance)
+            results.append(_result(task, fold, splits, fits[0], fits, device))
+    return results
+
+
+def selection_of(task: Task) -> Selection:
+    """By what a task's best epoch and configuration are chosen."""
+    return Selection(by_loss=task.selects_by_loss, higher_is_better=metrics.get(task.metrics[0]).higher_is_better)
+
+
+def score_split(
+    task: Task, split: str, data: LabelledSplit, predictions: np.ndarray, postprocessing: PostProcessing | None
+) -> dict[str, float]:
+    """Every metric of the task on one split, in the task's order."""
+    if not task.is_event:
+        return _merged(metrics.get(name).score(predictions, data.y) for name in task.metrics)
+    pairs = []
+    for i, file in enumerate(data.files):
+        rows = slice(data.offsets[i], data.offsets[i + 1])
+        found = events.decode(predictions[rows], data.timestamps[rows], task.labels, postprocessing)
+        pairs.append((task.items[split][file], found))
+    return _merged(metrics.get(name).score(pairs) for name in task.metrics)
+
+
+def score_validation(
+    task: Task, split: str, data: LabelledSplit, predictions: np.ndarray
+) -> tuple[dict[str, float], PostProcessing | None]:
+    """Scores, and for event tasks the post-processing that gives the largest primary score.
+
+    The largest also where lower is better, as hear-eval-kit does; NaN counts as 0; ties go to the larger setting.
+    """
+    if not task.is_event:
+        return score_split(task, split, data, predictions, None), None
+    tried = []
+    for setting in events.postprocessing_grid(task.evaluation_params):
+        scores = score_split(task, split, data, predictions, setting)
+        primary = scores[task.metrics[0]]
+        tried.append((0.0 if math.isnan(primary) else primary, setting, scores))
+    _, setting, scores = max(tried, key=lambda trial: trial[:2])
+    return scores, setting
+
+
+def _fit_all(task: Task, fold: Fold, splits, grid: list[ProbeConfig], seed: int, device: str, advance) -> list[Fit]:
+    train = joined([splits[name] for name in fold.train])
+    valid = splits[fold.valid]
+    fits = []
+    for config in grid:
+        fits.append(
+            fit(
+                config,
+                train,
+                ProbeData(valid.x, valid.y),
+                prediction_type=task.prediction_type,
+                selection=selection_of(task),
+                score=functools.partial(score_validation, task, fold.valid, valid),
+                seed=(seed, fold.name),
+                device=device,
+            )
+        )
+        advance(1)
+    return fits
+
+
+def _best(fits: list[Fit], selection: Selection) -> Fit:
+    """The fit of the best validation score; ties go to the one tried first."""
+    best = fits[0]
+    for candidate in fits[1:]:
+        if selection.better(candidate.best.score, best.best.score):
+            best = candidate
+    return best
+
+
+def _result(task: Task, fold: Fold, splits, chosen: Fit, fits: list[Fit], device: str) -> FoldResult:
+    test = splits[fold.test]
+    predictions = predict(chosen.state, chosen.config, test.x, task.prediction_type, device)
+    setting = chosen.best.postprocessing
+    if task.is_event and setting is None:  # the loss selected, nothing was decoded at validation: one setting is left
+        (setting,) = events.postprocessing_grid(task.evaluation_params)
+    return FoldResult(
+        fold=fold,
+        chosen=chosen,
+        test_loss=loss(chosen.state, chosen.config, ProbeData(test.x, test.y), task.prediction_type),
+        scores=score_split(task, fold.test, test, predictions, setting),
+        tried=tuple((trial.config, trial.best.score) for trial in fits),
+        test=test,
+        predictions=predictions,
+    )
+
+
+def _own_settings(task: Task) -> dict[str, Any]:
+    """The task's own probe settings, each of exactly one value (MAESTRO has such)."""
+    source = task.folder / "task_metadata.json"
+    own = task.evaluation_params.get("task_specific_param_grid", {})
+    known = ProbeConfig.__dataclass_fields__
+    for name, values in own.items():
+        if name not in known or name in GRID:
+            raise ValueError(f"{source}: task_specific_param_grid: unknown setting {name!r}")
+        if not isinstance(values, list) or len(values) != 1:
+            raise ValueError(f"{source}: task_specific_param_grid: {name} must be a list of one value, got {values!r}")
+    return {name: values[0] for name, values in own.items()}
+
+
+def _check_metric(task: Task, name: str) -> None:
+    source = task.folder / "task_metadata.json"
+    try:
+        metric = metrics.get(name)
+    except ValueError as error:
+        raise ValueError(f"{source}: evaluation: {error}") from None
+    if metric.of_events != task.is_event:
+        raise ValueError(f"{source}: evaluation: {name} is not a metric of {task.embedding_type} tasks")
+
+
+def _merged(parts) -> dict[str, float]:
+    return {name: value for scores in parts for name, value in scores.items()}

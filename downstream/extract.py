@@ -1,0 +1,118 @@
+"""Extraction: the clips of a split through an embedder into the store, read ahead in threads, resumed where killed."""
+
+import itertools
+import logging
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from torch import Tensor
+
+from downstream.audio import SplitAudio
+from downstream.embedder import Embedder, Tap
+from downstream.progress import Track, silent
+from downstream.store import Extraction, TapFolder
+
+BATCH_CLIPS = 64
+BATCH_SECONDS = 240.0  # of sound in one batch, which bounds the memory of clips and of their embeddings
+READERS = 4
+BATCHES_AHEAD = 2
+
+logger = logging.getLogger(__name__)
+
+
+def extract(
+    embedder: Embedder,
+    audio: SplitAudio,
+    taps: Sequence[Tap],
+    hop_ms: int | None,
+    folder: TapFolder,
+    track: Track = silent,
+) -> None:
+    """Make sure that `folder` holds `taps`, computing what is missing.
+
+    Args:
+        hop_ms: distance of timestamps; None for scene embeddings.
+
+    Raises:
+        ValueError: names a clip that can't be read, or whose embedding is not finite.
+    """
+    missing = folder.missing(taps)
+    for begun in folder.unfinished():
+        if set(begun.dims) & set(missing):
+            _run(begun, embedder, audio, hop_ms, track)
+    if missing := folder.missing(taps):
+        dims = {tap: embedder.dims[tap[0]] for tap in missing}
+        _run(folder.begin(dims, plan_batches(audio)), embedder, audio, hop_ms, track)
+
+
+def plan_batches(audio: SplitAudio) -> list[list[str]]:
+    """The files in batches bounded in number and in seconds; longest first, so that equal lengths go together."""
+    seconds = {file: audio.seconds(file) for file in audio.files}
+    batches: list[list[str]] = []
+    room = 0.0
+    for file in sorted(audio.files, key=lambda f: (-seconds[f], f)):
+        if not batches or room < seconds[file] or len(batches[-1]) == BATCH_CLIPS:
+            batches.append([])
+            room = BATCH_SECONDS
+        batches[-1].append(file)
+        room -= seconds[file]
+    return batches
+
+
+def read_ahead(
+    load: Callable[[str], Tensor], batches: Sequence[Sequence[str]]
+) -> Iterator[tuple[Sequence[str], list[Tensor]]]:
+    """Each batch with its clips, while threads already read the next ones."""
+    with ThreadPoolExecutor(READERS) as pool:
+        coming = iter(batches)
+        queue = deque(
+            (batch, [pool.submit(load, f) for f in batch]) for batch in itertools.islice(coming, BATCHES_AHEAD)
+        )
+        try:
+            while queue:
+                batch, clips = queue.popleft()
+                for following in itertools.islice(coming, 1):
+                    queue.append((following, [pool.submit(load, file) for file in following]))
+                yield batch, [clip.result() for clip in clips]
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _run(extraction: Extraction, embedder: Embedder, audio: SplitAudio, hop_ms: int | None, track: Track) -> None:
+    with extraction:
+        remaining = extraction.remaining()
+        total = sum(map(len, extraction.batches))
+        done = total - sum(map(len, remaining))
+        if done:
+            logger.info("%s: going on behind %d of %d clips", audio.folder, done, total)
+        taps = list(extraction.dims)
+        with track(f"{embedder.name} on {audio.folder.parent.parent.name}/{audio.folder.name}", total) as advance:
+            advance(done)
+            for files, clips in read_ahead(audio.load, remaining):
+                values, lengths, times = _embed(embedder, clips, taps, hop_ms)
+                _check_finite(values, files, lengths, audio)
+                extraction.append(values, lengths, times)
+                advance(len(files))
+        extraction.finish()
+
+
+def _embed(
+    embedder: Embedder, clips: list[Tensor], taps: list[Tap], hop_ms: int | None
+) -> tuple[dict[Tap, np.ndarray], list[int], np.ndarray]:
+    """Per tap the rows of all clips one after the other, the rows of each clip, and the rows' timestamps in ms."""
+    if hop_ms is None:
+        values = {tap: rows.numpy() for tap, rows in embedder.scene(clips, taps).items()}
+        return values, [1] * len(clips), np.zeros(0)
+    per_clip = embedder.timestamps(clips, taps, hop_ms)
+    values = {tap: np.concatenate([found[tap].numpy() for found, _ in per_clip]) for tap in taps}
+    return values, [len(times) for _, times in per_clip], np.concatenate([times.numpy() for _, times in per_clip])
+
+
+def _check_finite(values: dict[Tap, np.ndarray], files: Sequence[str], lengths: list[int], audio: SplitAudio) -> None:
+    owners = np.repeat(np.arange(len(files)), lengths)
+    for (level, _), rows in values.items():
+        bad = ~np.isfinite(rows).all(axis=1)
+        if bad.any():
+            raise ValueError(f"{audio.folder / files[owners[bad.argmax()]]}: its embedding {level} is not finite")

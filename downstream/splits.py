@@ -1,0 +1,123 @@
+"""Splits ready for probes: embedding rows from the store, in the protocol's item order, with targets and times."""
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from downstream import events
+from downstream.embedder import Tap
+from downstream.probe import ProbeData
+from downstream.store import TapFolder
+from downstream.task import Task
+
+RESIDENT_BYTES = 1 << 30  # a split's rows up to this size are copied into memory, larger ones are read as needed
+
+
+@dataclass(frozen=True)
+class LabelledSplit:
+    """One split's embedding.
+
+    Attributes:
+        x: (items, dim) float32, an array or `Rows`.
+        y: (items, labels) float32, one-hot or multi-hot.
+        files: whose items these are, in item order; a scene has one item, an event clip one a timestamp.
+        offsets: items offsets[i] to offsets[i + 1] are of files[i].
+        timestamps: (items,) in ms for event tasks, else ().
+    """
+
+    x: "np.ndarray | Rows"
+    y: np.ndarray
+    files: tuple[str, ...]
+    offsets: np.ndarray
+    timestamps: np.ndarray
+
+
+class Rows:
+    """Chosen rows of arrays side by side (or of parts one after the other), read from their memory maps when sliced."""
+
+    def __init__(self, columns: Sequence[np.ndarray], order: np.ndarray) -> None:
+        self.columns, self.order = columns, order
+        self.shape = (len(order), sum(column.shape[1] for column in columns))
+
+    def __getitem__(self, rows: slice) -> np.ndarray:
+        chosen = self.order[rows]
+        return np.concatenate([column[chosen] for column in self.columns], axis=1)
+
+
+class Stacked:
+    """Parts one after the other, read when sliced."""
+
+    def __init__(self, parts: Sequence["np.ndarray | Rows"]) -> None:
+        self.parts = parts
+        self.starts = np.concatenate([[0], np.cumsum([part.shape[0] for part in parts])])
+        self.shape = (int(self.starts[-1]), parts[0].shape[1])
+
+    def __getitem__(self, rows: slice) -> np.ndarray:
+        start, stop, _ = rows.indices(self.shape[0])
+        found = []
+        for part, first in zip(self.parts, self.starts, strict=False):
+            low, high = max(start - first, 0), min(stop - first, part.shape[0])
+            if low < high:
+                found.append(part[low:high])
+        return np.concatenate(found)
+
+
+def item_order(task: Task) -> dict[str, list[str]]:
+    """The files of each split in the order of hear-eval-kit: one `random.Random(0)` shuffles split after split."""
+    stream = random.Random(0)
+    order = {}
+    for split in task.splits:
+        order[split] = list(task.items[split])
+        stream.shuffle(order[split])
+    return order
+
+
+def from_store(task: Task, folders: Mapping[str, TapFolder], taps: Sequence[Tap]) -> dict[str, LabelledSplit]:
+    """Every split of a task with the rows of `taps` side by side.
+
+    Args:
+        folders: split -> where its taps lie, complete.
+    """
+    found = {}
+    for split, files in item_order(task).items():
+        index = folders[split].index()
+        order = index.rows(files)
+        columns = [folders[split].read(tap) for tap in taps]
+        x = _resident(Rows(columns, order))
+        place = {file: i for i, file in enumerate(index.files)}
+        lengths = [int(index.offsets[place[f] + 1] - index.offsets[place[f]]) for f in files]
+        times = index.timestamps[order] if task.is_event else np.zeros(0)
+        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        found[split] = LabelledSplit(x, _targets(task, split, files, offsets, times), tuple(files), offsets, times)
+    return found
+
+
+def joined(splits: Sequence[LabelledSplit]) -> ProbeData:
+    """Splits one after the other as training data."""
+    y = np.concatenate([split.y for split in splits])
+    return ProbeData(splits[0].x if len(splits) == 1 else _resident(Stacked([split.x for split in splits])), y)
+
+
+def one_hot(labels: Sequence[Sequence[str]], vocabulary: Sequence[str]) -> np.ndarray:
+    """(items, labels) float32 from the label names of each item."""
+    place = {label: i for i, label in enumerate(vocabulary)}
+    found = np.zeros((len(labels), len(vocabulary)), dtype=np.float32)
+    for row, names in zip(found, labels, strict=True):
+        row[[place[name] for name in names]] = 1
+    return found
+
+
+def _targets(task: Task, split: str, files: Sequence[str], offsets: np.ndarray, times: np.ndarray) -> np.ndarray:
+    items = task.items[split]
+    if not task.is_event:
+        return one_hot([items[file] for file in files], task.labels)
+    return np.concatenate(
+        [events.targets(items[file], times[offsets[i] : offsets[i + 1]], task.labels) for i, file in enumerate(files)]
+    )
+
+
+def _resident(rows: "Rows | Stacked") -> "np.ndarray | Rows | Stacked":
+    small = rows.shape[0] * rows.shape[1] * 4 <= RESIDENT_BYTES
+    return rows[0 : rows.shape[0]] if small else rows

@@ -1,0 +1,118 @@
+"""The table of published PaSST checkpoints and what each requires of front end, stride and length.
+
+The rows of checkpoints.csv are facts of the packages hear21passt 0.0.26 and PaSST (github.com/kkoutini/PaSST).
+"""
+
+import csv
+import functools
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from passt.card import Card, choices
+from passt.spec import EmbeddingSpec
+
+SAMPLE_RATE = 32000  # Hz, of every PaSST
+MEL_BANDS = 128
+PATCH = 16  # mel bands and frames that a patch covers
+SCENE_HOP_MS = {10: 2500, 20: 5000, 30: 10000}  # by maximum in s: distance of windows over a longer clip (hear21passt)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """One published set of weights, with the front end and the patch stride it was trained for.
+
+    Attributes:
+        hop: STFT hop in samples; with `tstride` it fixes the time resolution.
+        fstride, tstride: patch stride in mel bands and in frames.
+        n_frames: nominal frames of the longest clip, from which the time encoding has its length.
+        max_window_s: the longest excerpt that goes through the network at once, in s.
+        audioset_mAP: as published; None for weights fine-tuned on other data.
+    """
+
+    name: str
+    alias: str
+    url: str
+    hop: int
+    fstride: int
+    tstride: int
+    n_frames: int
+    n_classes: int
+    depth: int
+    max_window_s: int
+    audioset_mAP: float | None
+    trained_on: str
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """Embedding levels, from the input to the output."""
+        blocks = (f"block{i}{pool}" for i in range(1, self.depth + 1) for pool in ("", ".patches"))
+        return ("mel", "melmean", *blocks, "features", "logits")
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Lengths of the frequency and the time encoding, in patches."""
+        return (MEL_BANDS - PATCH) // self.fstride + 1, self.n_frames // self.tstride
+
+    @property
+    def min_samples(self) -> int:
+        """The shortest excerpt that holds one patch."""
+        return (PATCH - 1) * self.hop + 1
+
+    @property
+    def scene_hop_ms(self) -> int:
+        """Distance of the windows over a clip longer than the maximum."""
+        return SCENE_HOP_MS[self.max_window_s]
+
+    @property
+    def card(self) -> Card:
+        return Card(
+            name=self.name,
+            family="passt",
+            sample_rate=SAMPLE_RATE,
+            levels=self.levels,
+            default_levels=EmbeddingSpec.levels,
+            default_windows_ms=EmbeddingSpec.windows_ms,
+            min_window_ms=math.ceil(self.min_samples * 1000 / SAMPLE_RATE),
+            max_window_ms=self.max_window_s * 1000,
+            aliases=(self.alias,) if self.alias else (),
+        )
+
+    def columns(self, samples: int) -> int:
+        """Patches along time in an excerpt of that many samples (pre-emphasis takes one of them)."""
+        frames = (samples - 1) // self.hop + 1
+        return (frames - PATCH) // self.tstride + 1
+
+    def tokens(self, samples: int) -> int:
+        """Tokens of an excerpt: its patches, cls and dist."""
+        return self.grid[0] * self.columns(samples) + 2
+
+
+@functools.cache
+def table() -> Mapping[str, Checkpoint]:
+    """Every published PaSST checkpoint by its name, in the order of the table."""
+    with Path(__file__).with_name("checkpoints.csv").open(newline="") as file:
+        rows = [_from_row(row) for row in csv.DictReader(file)]
+    return {row.name: row for row in rows}
+
+
+def get(name: str) -> Checkpoint:
+    """The checkpoint of that name or alias.
+
+    Raises:
+        ValueError: names the known ones.
+    """
+    for checkpoint in table().values():
+        if name and name in (checkpoint.name, checkpoint.alias):
+            return checkpoint
+    raise ValueError(f"unknown checkpoint {name!r}{choices(name, table())}")
+
+
+def _from_row(row: Mapping[str, str]) -> Checkpoint:
+    numbers = {
+        name: int(row[name]) for name in ("fstride", "tstride", "n_frames", "n_classes", "depth", "max_window_s")
+    }
+    score = float(row["audioset_mAP"]) if row["audioset_mAP"] else None
+    texts = {name: row[name] for name in ("name", "alias", "url", "trained_on")}
+    return Checkpoint(**texts, **numbers, hop=int(row["stft_hop_samples"]), audioset_mAP=score)

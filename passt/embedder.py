@@ -1,0 +1,144 @@
+"""PasstEmbedder: a PaSST checkpoint as an embedder, for any taps or for the levels and windows of one spec."""
+
+import dataclasses
+import functools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from passt import checkpoints
+from passt import weights as weight_files
+from passt.checkpoints import MEL_BANDS, PATCH, SAMPLE_RATE, Checkpoint
+from passt.identity import fingerprint_of, hash_of
+from passt.mel import MelSpectrogram
+from passt.model import WIDTH, Passt
+from passt.spec import EmbeddingSpec
+from passt.windowed import WindowedEmbedder
+from passt.windows import forward_in_batches
+
+FORMAT = 1  # part of the fingerprint; raised when the numbers change
+MEL_FRAMES = 6  # of the level `mel`: the excerpt around a timestamp
+PRECISIONS = ("fp32",)
+TOKENS_PER_BATCH = {"cpu": 4096, "cuda": 65536}  # bounds the memory of a forward pass
+
+
+class PasstEmbedder(WindowedEmbedder):
+    """A PaSST checkpoint as an embedder.
+
+    Args:
+        spec: which checkpoint and weights; its levels and windows say what `scene_embedding` and
+            `timestamp_embedding` concatenate.
+        weights: a file or a state dict in place of the spec's weights, which then name its hash.
+        device: a torch device, or "auto": CUDA where there is one.
+        precision: "fp32", the originals' numbers.
+
+    Attributes:
+        spec: the spec in canonical form. net: the network. mel: the front end.
+
+    Raises:
+        ValueError: for a spec the checkpoint does not allow, weights that do not fit it, an unknown precision.
+        FileNotFoundError: for weights that are not there.
+    """
+
+    sample_rate = SAMPLE_RATE
+
+    def __init__(
+        self,
+        spec: EmbeddingSpec,
+        *,
+        weights: str | Path | Mapping[str, Tensor] | None = None,
+        device: str = "auto",
+        precision: str = "fp32",
+    ) -> None:
+        if precision not in PRECISIONS:
+            raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")
+        checkpoint = self.checkpoint = checkpoints.get(spec.checkpoint)
+        spec = checkpoint.card.resolve(spec)
+        state, tag = _state(checkpoint, spec, weights)
+        self.spec = dataclasses.replace(spec, weights=tag)
+        self.precision = precision
+        self.device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
+        self.name = f"{checkpoint.name}@{tag}"
+        self.net = _network(checkpoint, state).to(self.device)
+        self.mel = MelSpectrogram(checkpoint.hop).to(self.device)
+        special = {"mel": MEL_BANDS * MEL_FRAMES, "melmean": MEL_BANDS, "logits": checkpoint.n_classes}
+        self.dims = {level: special.get(level, WIDTH) for level in checkpoint.levels}
+        self.min_samples = checkpoint.min_samples
+        self.max_window_ms = checkpoint.max_window_s * 1000
+        self.max_scene_hop_ms = checkpoint.scene_hop_ms
+        self.excerpts = {"mel": MEL_FRAMES * checkpoint.hop}
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """16 hex digits for architecture, front end, tensors and precision."""
+        row = dataclasses.asdict(self.checkpoint)
+        trained_for = ("hop", "fstride", "tstride", "n_frames", "depth", "max_window_s")
+        settings = {"passt": {name: row[name] for name in trained_for}, "precision": self.precision, "format": FORMAT}
+        return fingerprint_of(settings, self.net.state_dict())
+
+    @torch.inference_mode()
+    def levels(self, views: Sequence[Tensor], levels: Sequence[str]) -> dict[str, list[Tensor]]:
+        """Every level of every window, in batches of equal token count (frames that fill no patch change nothing)."""
+        rows = TOKENS_PER_BATCH[self.device.type]
+        return forward_in_batches(
+            views,
+            {level: self.dims[level] for level in levels},
+            functools.partial(self._forward, levels=levels),
+            group_of=lambda samples: 0 if "mel" in levels else self.checkpoint.tokens(samples),
+            rows_of=lambda tokens: max(1, rows // tokens) if tokens else rows,
+            device=self.device,
+        )
+
+    def scene_embedding(self, audio: Tensor) -> Tensor:
+        """(clips, samples) -> (clips, dim): the spec's levels in order; ``mel`` is no scene level and left out."""
+        taps = self.spec.scene_taps()
+        if not taps:
+            raise ValueError(f"{self.spec}: has no scene embedding, its only level is mel")
+        found = self.scene(_clips(audio), taps)
+        return torch.cat([found[tap] for tap in taps], dim=-1)
+
+    def timestamp_embedding(self, audio: Tensor) -> tuple[Tensor, Tensor]:
+        """(clips, samples) -> ((clips, steps, dim), (steps,) in ms): for each window each level, then ``mel`` once."""
+        taps = self.spec.timestamp_taps()
+        found = self.timestamps(_clips(audio), taps, self.spec.timestamp_hop_ms)
+        return torch.stack([torch.cat([clip[tap] for tap in taps], dim=-1) for clip, _ in found]), found[0][1]
+
+    def _forward(self, windows: list[Tensor], levels: Sequence[str]) -> dict[str, Tensor]:
+        """Windows of equal token count, each (rows, samples), to {level: (all rows, dim)}."""
+        mels = [self.mel(window) for window in windows]
+        found = {}
+        if "mel" in levels:
+            found["mel"] = torch.cat([mel.flatten(1) for mel in mels])
+        if "melmean" in levels:
+            found["melmean"] = torch.cat([mel.mean(dim=-1) for mel in mels])
+        if deeper := [level for level in levels if level not in found]:
+            stride = self.checkpoint.tstride
+            frames = PATCH + (mels[0].shape[-1] - PATCH) // stride * stride
+            with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+                found |= self.net(torch.cat([mel[..., :frames] for mel in mels]), deeper)
+        return found
+
+
+def _state(checkpoint: Checkpoint, spec: EmbeddingSpec, weights) -> tuple[dict[str, Tensor], str]:
+    """The tensors, and what the weights part of the spec then says."""
+    if weights is None:
+        return weight_files.load(checkpoint, spec.weights), spec.weights
+    if isinstance(weights, Mapping):
+        weight_files.check(weights, checkpoint, "weights")
+        return {name: tensor.float() for name, tensor in weights.items()}, f"sha256-{hash_of(weights)[:12]}"
+    return weight_files.read(weights, checkpoint), weight_files.file_tag(weights)
+
+
+def _network(checkpoint: Checkpoint, state: Mapping[str, Tensor]) -> Passt:
+    with torch.device("meta"):
+        net = Passt(checkpoint)
+    net.load_state_dict(state, strict=True, assign=True)
+    return net.eval().requires_grad_(False)
+
+
+def _clips(audio: Tensor) -> list[Tensor]:
+    if audio.ndim != 2:
+        raise ValueError(f"audio must be (clips, samples), got shape {tuple(audio.shape)}")
+    return list(audio)

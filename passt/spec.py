@@ -1,0 +1,142 @@
+"""EmbeddingSpec: one variant of a model's embeddings, as a value with a text form.
+
+A spec is pure syntax and serves every model family, PaSST and baselines alike. What a checkpoint allows
+(its levels, its shortest and longest window) is on its card (`passt.card`), which also fills in what was left out.
+
+Text form: ``checkpoint@levels@w<windows>@s<scene window>@t<timestamp hop>@weights``, for example
+``passt_s_swa_p16_128_ap476@logits+features@w160@smax@t50@published``.
+"""
+
+import re
+from dataclasses import dataclass, fields
+from typing import Any
+
+CHECKPOINT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.=-]*")
+LEVEL = re.compile(r"[a-z][a-z0-9_]*(\.[a-z]+)?")
+WEIGHTS = re.compile(r"published|demo|none|untrained-\d+|sha256-[0-9a-f]{12}")
+WEIGHTS_WANTED = "published, demo, none, untrained-SEED or sha256-XXXXXXXXXXXX"
+
+Tap = tuple[str, int | None]
+"""(level, window in ms), what is computed and stored at once; a window of None is the model's own extent."""
+
+
+@dataclass(frozen=True)
+class EmbeddingSpec:
+    """A point on the three axes: time resolution (the checkpoint's), embedding level, receptive field.
+
+    Attributes:
+        checkpoint: published weights by name; fixes STFT hop, stride and depth, and so the time resolution.
+        levels: embedding levels, concatenated in this order; the level ``mel`` comes last.
+        windows_ms: receptive fields of timestamp embeddings in ms, concatenated in this order; () for models
+            whose receptive field is their own.
+        scene_window_ms: receptive field of scene embeddings in ms; None is the checkpoint's maximum.
+        timestamp_hop_ms: distance of timestamps in ms.
+        weights: ``published``, ``demo``, ``none`` (a model that has no weights), ``untrained-SEED``, or
+            ``sha256-`` and the first 12 hex digits of a weight file's hash.
+
+    Raises:
+        ValueError: where a field breaks the syntax; names field, value and what was expected.
+    """
+
+    checkpoint: str = "passt_s_swa_p16_128_ap476"
+    levels: tuple[str, ...] = ("logits", "features")
+    windows_ms: tuple[int, ...] = (160,)
+    scene_window_ms: int | None = None
+    timestamp_hop_ms: int = 50
+    weights: str = "published"
+
+    def __post_init__(self) -> None:
+        for name in ("levels", "windows_ms"):
+            value = getattr(self, name)
+            if isinstance(value, list):
+                object.__setattr__(self, name, tuple(value))
+            elif not isinstance(value, tuple):
+                raise ValueError(f"{name} must be a list, got {value!r}")
+        _check(isinstance(self.checkpoint, str) and CHECKPOINT.fullmatch(self.checkpoint), self, "checkpoint", "a name")
+        _check(self.levels, self, "levels", "at least one level")
+        for level in self.levels:
+            _check(isinstance(level, str) and LEVEL.fullmatch(level), self, "levels", "names such as features, block6")
+        _check("mel" not in self.levels[:-1], self, "levels", "mel at the end only")
+        _check(_distinct(self.levels), self, "levels", "distinct levels")
+        _check(all(_positive(w) for w in self.windows_ms), self, "windows_ms", "positive whole milliseconds")
+        _check(_distinct(self.windows_ms), self, "windows_ms", "distinct windows")
+        _check(self.scene_window_ms is None or _positive(self.scene_window_ms), self, "scene_window_ms", "positive ms")
+        _check(_positive(self.timestamp_hop_ms), self, "timestamp_hop_ms", "a positive number of milliseconds")
+        _check(isinstance(self.weights, str) and WEIGHTS.fullmatch(self.weights), self, "weights", WEIGHTS_WANTED)
+
+    def __str__(self) -> str:
+        windows = "+".join(map(str, self.windows_ms)) or "own"
+        scene = self.scene_window_ms or "max"
+        parts = (self.checkpoint, "+".join(self.levels), f"w{windows}", f"s{scene}", f"t{self.timestamp_hop_ms}")
+        return "@".join((*parts, self.weights))
+
+    def __lt__(self, other: "EmbeddingSpec") -> bool:
+        return str(self) < str(other)
+
+    def scene_taps(self) -> list["Tap"]:
+        """The taps that make up a scene embedding, in order; ``mel`` is no scene level and left out."""
+        return [(level, self.scene_window_ms) for level in self.levels if level != "mel"]
+
+    def timestamp_taps(self) -> list["Tap"]:
+        """The taps of a timestamp embedding: for each window in order each level in order, then ``mel`` once."""
+        windows = self.windows_ms or (None,)
+        taps: list[Tap] = [(level, window) for window in windows for level in self.levels if level != "mel"]
+        return [*taps, ("mel", None)] if "mel" in self.levels else taps
+
+    @classmethod
+    def parse(cls, text: str) -> "EmbeddingSpec":
+        """The spec that prints as `text`; parts left out take this class's defaults, which are PaSST's."""
+        return cls(**parse_fields(text))
+
+
+def parse_fields(text: str) -> dict[str, Any]:
+    """The fields that a spec text names, and only those: {"checkpoint": ..., "levels": ..., ...}.
+
+    Parts after the checkpoint may be left out, so that a card can fill in its own defaults.
+
+    Raises:
+        ValueError: for a part given twice, or one that is none of levels, w, s, t and weights.
+    """
+    checkpoint, *parts = text.split("@")
+    found: dict[str, Any] = {"checkpoint": checkpoint}
+    for part in parts:
+        name, value = _parse_part(part, text)
+        if name in found:
+            raise ValueError(f"spec {text!r}: {name} given twice")
+        found[name] = value
+    return found
+
+
+def _parse_part(part: str, text: str) -> tuple[str, Any]:
+    if re.fullmatch(r"w(own|\d+(\+\d+)*)", part):
+        return "windows_ms", () if part == "wown" else tuple(int(w) for w in part[1:].split("+"))
+    if re.fullmatch(r"s(max|\d+)", part):
+        return "scene_window_ms", None if part == "smax" else int(part[1:])
+    if re.fullmatch(r"t\d+", part):
+        return "timestamp_hop_ms", int(part[1:])
+    if WEIGHTS.fullmatch(part):
+        return "weights", part
+    levels = tuple(part.split("+"))
+    if all(LEVEL.fullmatch(level) for level in levels):
+        return "levels", levels
+    raise ValueError(
+        f"spec {text!r}: {part!r} is not a part of a spec; expected checkpoint@levels@w160+640@smax@t50@weights"
+    )
+
+
+def field_names() -> tuple[str, ...]:
+    """The names of a spec's fields, in the order of its text form."""
+    return tuple(field.name for field in fields(EmbeddingSpec))
+
+
+def _positive(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _distinct(values: tuple) -> bool:
+    return len(set(values)) == len(values)
+
+
+def _check(holds: Any, spec: EmbeddingSpec, name: str, wanted: str) -> None:
+    if not holds:
+        raise ValueError(f"{name} must be {wanted}, got {getattr(spec, name)!r}")

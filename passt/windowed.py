@@ -1,0 +1,127 @@
+"""WindowedEmbedder: scene and timestamp embeddings of any model that turns windows of sound into levels.
+
+A tap is a (level, window in ms) pair. A window of None is the model's own extent: its whole scene window for a scene, a
+fixed excerpt for the levels that have one (PaSST's ``mel``). All windows of all clips of a call go through together.
+"""
+
+import logging
+from abc import ABC, abstractmethod
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from passt.spec import Tap
+from passt.windows import centred, scene_windows, timestamps
+
+logger = logging.getLogger(__name__)
+
+
+class WindowedEmbedder(ABC):
+    """What PaSST and windowed baselines share.
+
+    Attributes:
+        name: for people; `fingerprint`: 16 hex digits for all that decides the numbers.
+        sample_rate: in Hz; `dims`: level -> width; `device`: where it computes.
+        min_samples: the shortest excerpt the model can take; shorter clips get zeros at their end.
+        max_window_ms: the longest excerpt; longer clips are the mean over windows of that length; None: no bound.
+        max_scene_hop_ms: distance of those windows.
+        excerpts: levels with an extent of their own around a timestamp, in samples; they are no scene levels.
+    """
+
+    name: str
+    fingerprint: str
+    sample_rate: int
+    dims: Mapping[str, int]
+    device: torch.device
+    min_samples: int
+    max_window_ms: int | None = None
+    max_scene_hop_ms: int = 2500
+    excerpts: Mapping[str, int] = {}
+
+    @abstractmethod
+    def levels(self, views: Sequence[Tensor], levels: Sequence[str]) -> dict[str, list[Tensor]]:
+        """Every level of every window: per clip (rows, samples) -> per level one (rows, dim) a clip, on the device."""
+
+    def scene(self, clips: Sequence[Tensor], taps: Sequence[Tap]) -> dict[Tap, Tensor]:
+        """Scene embeddings: the mean over windows of each tap's length, or one pass where the clip is no longer.
+
+        Args:
+            clips: mono, in [-1, 1], each (samples,) with at least one sample; lengths may differ.
+            taps: (level, window_ms); windows of a restricted length are max(50, window // 4) ms apart.
+
+        Returns:
+            Per tap (clips, dim), float32, on the CPU.
+        """
+        clips = [self._long_enough(clip) for clip in _checked(clips)]
+        found: dict[Tap, Tensor] = {}
+        for window_ms, levels in _by_window(taps).items():
+            if excerpts := [level for level in levels if level in self.excerpts]:
+                raise ValueError(f"{self.name}: {excerpts[0]} is a level of timestamp embeddings only")
+            length_ms = self.max_window_ms if window_ms is None else window_ms
+            hop_ms = self.max_scene_hop_ms if window_ms is None else max(50, window_ms // 4)
+            window = None if length_ms is None else self._samples(length_ms)
+            views = [scene_windows(clip, window, self._samples(hop_ms)) for clip in clips]
+            for level, parts in self.levels(views, levels).items():
+                found[level, window_ms] = torch.stack([part.mean(dim=0) for part in parts]).cpu()
+        return found
+
+    def timestamps(
+        self, clips: Sequence[Tensor], taps: Sequence[Tap], hop_ms: int
+    ) -> list[tuple[dict[Tap, Tensor], Tensor]]:
+        """Timestamp embeddings: a window of each tap's length, centred on every multiple of `hop_ms`.
+
+        Args:
+            clips: mono, in [-1, 1], each (samples,) with at least one sample; lengths may differ.
+            taps: (level, window_ms), with None for the levels that have an excerpt of their own.
+
+        Returns:
+            Per clip ({tap: (steps, dim)}, timestamps (steps,) in ms), float32, on the CPU;
+            steps = samples // hop + 1.
+        """
+        clips = _checked(clips)
+        found: list[dict[Tap, Tensor]] = [{} for _ in clips]
+        for level, window_ms in taps:
+            if (window_ms is None) != (level in self.excerpts):
+                wanted = "None" if level in self.excerpts else "milliseconds"
+                raise ValueError(
+                    f"{self.name}: the window of a timestamp tap {level} must be {wanted}, got {window_ms}"
+                )
+        for window_ms, levels in _by_window(taps).items():
+            window = self.excerpts[levels[0]] if window_ms is None else self._samples(window_ms)
+            views = [centred(clip, window, self._samples(hop_ms)) for clip in clips]
+            for level, parts in self.levels(views, levels).items():
+                for clip_taps, part in zip(found, parts, strict=True):
+                    clip_taps[level, window_ms] = part.cpu()
+        times = [timestamps(len(clip), hop_ms, self.sample_rate) for clip in clips]
+        return list(zip(found, times, strict=True))
+
+    def _samples(self, ms: int) -> int:
+        return self.sample_rate * ms // 1000
+
+    def _long_enough(self, clip: Tensor) -> Tensor:
+        lacking = self.min_samples - len(clip)
+        if lacking <= 0:
+            return clip
+        logger.warning(
+            "%s: a clip of %d samples is too short, %d zeros added at its end", self.name, len(clip), lacking
+        )
+        return torch.nn.functional.pad(clip, (0, lacking))
+
+
+def _checked(clips: Sequence[Tensor]) -> list[Tensor]:
+    """The clips as float32 tensors; ValueError unless each is 1-d with at least one sample."""
+    clips = [torch.as_tensor(clip, dtype=torch.float32) for clip in clips]
+    for index, clip in enumerate(clips):
+        if clip.ndim != 1 or len(clip) == 0:
+            raise ValueError(f"clip {index} must be 1-d with at least one sample, got shape {tuple(clip.shape)}")
+    return clips
+
+
+def _by_window(taps: Sequence[Tap]) -> dict[int | None, list[str]]:
+    """The levels of each window, so that a window passes through the network once."""
+    found: dict[int | None, list[str]] = defaultdict(list)
+    for level, window_ms in taps:
+        found[window_ms].append(level)
+    return found

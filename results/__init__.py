@@ -1,0 +1,1 @@
+"""Rows in; tables and figures out. Published reference numbers live here too. No torch."""

@@ -1,0 +1,94 @@
+"""Rows: one score each, tidy; and the folder of a study's run that holds them.
+
+``runs/<study>/jobs/<job>.json`` is one job with all its folds (beside it ``<job>.npz``, its test predictions), complete or
+absent; ``runs/<study>/rows.csv`` is made from them and from the study's specs.
+"""
+
+import csv
+import functools
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+COLUMNS = (
+    *("study", "model", "family", "spec", "weights", "task", "split_mode", "fold", "metric", "primary", "score"),
+    *("validation_score", "hidden_layers", "lr", "init", "epoch", "seed", "protocol", "precision", "device"),
+    *("embedder_fp", "task_fp", "job", "versions", "seconds", "source", "tolerance"),
+)
+RESULT_COLUMNS = (
+    "model",
+    "task",
+    "fold",
+    "metric",
+    "score",
+    "validation_score",
+    "hidden_layers",
+    "lr",
+    "init",
+    "epoch",
+)
+"""What has to be equal after a run was killed and started again."""
+
+TASKS_FILE = Path(__file__).parent / "reference" / "tasks.csv"
+
+
+def rows_of(job: Mapping[str, Any], identity: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The rows of one job under one of the specs that point at it.
+
+    Args:
+        job: a job's JSON. identity: study, model, family, spec, weights and task.
+    """
+    shared = {name: job.get(name) for name in COLUMNS if name in job} | dict(identity)
+    shared["versions"] = " ".join(f"{name}={version}" for name, version in sorted(job["versions"].items()))
+    found = []
+    for fold in job["folds"]:
+        for position, (metric, score) in enumerate(fold["scores"].items()):
+            scored = {"fold": fold["fold"], "metric": metric, "primary": position == 0, "score": score}
+            chosen = {name: fold[name] for name in ("validation_score", "hidden_layers", "lr", "init", "epoch")}
+            found.append({**dict.fromkeys(COLUMNS), **shared, **scored, **chosen})
+    return found
+
+
+def write_rows(rows: Iterable[Mapping[str, Any]], path: Path) -> None:
+    """`rows.csv`, written beside its place and renamed into it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    with temporary.open("w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)
+    temporary.replace(path)
+
+
+def read_rows(folder: str | Path) -> pd.DataFrame:
+    """The rows of a run: one row a score.
+
+    Raises:
+        FileNotFoundError: where the study has not been run.
+    """
+    path = Path(folder) / "rows.csv"
+    if not path.is_file():
+        raise FileNotFoundError(f"no rows at {path}; make them with: ablate run {Path(folder).name}")
+    return pd.read_csv(path, dtype={"fold": str, "weights": str, "embedder_fp": str, "task_fp": str, "job": str})
+
+
+def read_job(path: Path) -> dict[str, Any]:
+    """A job's JSON."""
+    return json.loads(path.read_text())
+
+
+@functools.cache
+def task_table() -> pd.DataFrame:
+    """The 19 HEAR tasks by key: folders, names, category, primary metric, public archive."""
+    return pd.read_csv(TASKS_FILE, index_col="key", keep_default_na=False)
+
+
+def task_key(folder_name: str) -> str:
+    """The key of a HEAR task folder; any other task is called by its folder's name."""
+    for key, folders in task_table()["hear_folders"].items():
+        if folder_name in folders.split():
+            return str(key)
+    return folder_name

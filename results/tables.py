@@ -1,0 +1,47 @@
+"""The comparison table: models x tasks, the primary metric, mean and standard deviation over folds and seeds."""
+
+import pandas as pd
+
+UNTRAINED_MARK = "†"
+UNTRAINED_NOTE = f"{UNTRAINED_MARK} untrained weights (random, from a seed): shows the pipeline, not the model."
+
+
+def is_untrained(weights: pd.Series) -> pd.Series:
+    """Whether the weights column says so."""
+    return weights.astype(str).str.startswith("untrained")
+
+
+def scores(rows: pd.DataFrame) -> pd.DataFrame:
+    """Per model and task: mean, std (ddof 1, NaN for one value) and count of the primary metric, with its name.
+
+    Models and tasks keep the order of the rows; models with untrained weights carry the mark.
+    """
+    primary = rows[rows["primary"].astype(bool)].copy()
+    primary["model"] = primary["model"].where(~is_untrained(primary["weights"]), primary["model"] + UNTRAINED_MARK)
+    grouped = primary.groupby(["model", "task", "metric"], sort=False)["score"]
+    return grouped.agg(["mean", "std", "count"]).reset_index()
+
+
+def table(rows: pd.DataFrame) -> pd.DataFrame:
+    """Models x tasks, as text: mean with the standard deviation over folds, "–" where nothing was measured.
+
+    A task's column names its primary metric.
+    """
+    found = scores(rows)
+    models, columns = found["model"].unique(), (found["task"] + " (" + found["metric"] + ")").unique()
+    found["column"] = found["task"] + " (" + found["metric"] + ")"
+    found["text"] = [_text(mean, std) for mean, std in zip(found["mean"], found["std"], strict=True)]
+    wide = found.pivot_table(index="model", columns="column", values="text", aggfunc="first", sort=False)
+    return wide.reindex(index=models, columns=columns).fillna("–").rename_axis(index="model", columns=None)
+
+
+def to_markdown(rows: pd.DataFrame) -> str:
+    """The table in markdown, with the note on untrained weights where there are such."""
+    text = table(rows).to_markdown(disable_numparse=True, colalign=("left", *["right"] * rows["task"].nunique()))
+    return text + (f"\n\n{UNTRAINED_NOTE}" if is_untrained(rows["weights"]).any() else "")
+
+
+def _text(mean: float, std: float) -> str:
+    if pd.isna(mean):
+        return "nan"
+    return f"{mean:.3f}" if pd.isna(std) else f"{mean:.3f} ± {std:.3f}"

@@ -1,0 +1,29 @@
+"""The input that the reference values of tests/reference were made from."""
+
+import zlib
+from pathlib import Path
+
+import numpy as np
+import torch
+
+REFERENCE = Path(__file__).parent / "reference"
+
+
+def clip(seconds: float, seed: int, sample_rate: int = 32000) -> torch.Tensor:
+    """A sweep, a decaying tone every second and noise, in [-1, 1]: (samples,)."""
+    t = np.arange(int(seconds * sample_rate)) / sample_rate
+    noise = np.random.Generator(np.random.Philox(key=seed)).standard_normal(t.shape)
+    x = 0.4 * np.sin(2 * np.pi * (200 * t + 300 * t**2)) + 0.3 * np.exp(-3 * (t % 1)) * np.sin(2 * np.pi * 880 * t)
+    return torch.from_numpy(np.clip(x + 0.05 * noise, -1, 1).astype(np.float32))
+
+
+def filled_state(shapes: dict[str, tuple[int, ...]]) -> dict[str, torch.Tensor]:
+    """Weights by a rule: each tensor's own normal stream, keyed by its name, x 0.02; norm weights around 1."""
+    state = {}
+    for name, shape in shapes.items():
+        stream = np.random.Generator(np.random.Philox(key=zlib.crc32(name.encode())))
+        values = stream.standard_normal(shape, dtype=np.float32) * 0.02
+        if name.endswith(("norm.weight", "norm1.weight", "norm2.weight", "head.0.weight")):
+            values += 1
+        state[name] = torch.from_numpy(values)
+    return state
