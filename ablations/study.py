@@ -1,7 +1,7 @@
 """A study: one ablation as data, read from YAML.
 
-A list of values crosses with the other lists of its model. `levels` and `windows_ms` are lists themselves, so several of
-them are lists of lists: ``windows_ms: [[160], [640], [160, 640]]`` are three variants.
+A list of values crosses with the other lists of its model. `levels` and `windows_ms` are lists themselves, so that
+several of them are lists of lists: ``windows_ms: [[160], [640], [160, 640]]`` are three variants.
 """
 
 import itertools
@@ -122,9 +122,8 @@ def _values(key: str, value: Any) -> list[Any]:
     if not isinstance(value, list):
         return [(value,)]
     if not all(isinstance(variant, list) for variant in value):
-        raise ValueError(
-            f"{key} must be a list of lists, got {value!r}: [{value}] is one variant, {[[v] for v in value]} are several"
-        )
+        several = [[v] for v in value]
+        raise ValueError(f"{key} must be a list of lists, got {value}: [{value}] is one variant, {several} are several")
     return [tuple(variant) for variant in value]
 
 

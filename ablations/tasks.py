@@ -1,6 +1,5 @@
 """Which folders a study's tasks are: HEAR keys, packaged tasks, folders and globs."""
 
-import glob
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,7 +48,8 @@ def _folders(name: str, tasks_folder: Path, store: Path) -> list[Path]:
                 f"task {name} is absent: no folder {absent[0]} (--tasks or ${TASKS_VARIABLE} names another place)"
             )
         return wanted
-    found = sorted(Path(folder) for folder in glob.glob(str(Path(name).expanduser())) if Path(folder).is_dir())
+    path = Path(name).expanduser()
+    found = sorted(folder for folder in Path(path.anchor).glob(str(path.relative_to(path.anchor))) if folder.is_dir())
     if not found:
         raise FileNotFoundError(
             f"task {name!r} is absent: no such folder; expected a folder, a glob, a packaged task "

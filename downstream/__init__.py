@@ -1,1 +1,1 @@
-"""HEAR tasks and embeddings in, scores out: tasks, audio, the tap store, probes, metrics and the evaluation protocol."""
+"""HEAR tasks and embeddings in, scores out: tasks, audio, the tap store, probes, metrics, the protocol."""

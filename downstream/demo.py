@@ -1,12 +1,13 @@
 """Two small tasks of real sound that come with the project: spoken digits, and soundscapes made of them.
 
 `spoken_digit` is a genuine HEAR 2021 task folder (100 clips, 5 folds), as published. Its clips are very soft: the
-recordings are there at half a quantisation step of 16-bit PCM (largest sample 3 / 32768), in as much quantisation noise.
-Models that see absolute level, as PaSST does, see little in it.
+recordings are there at half a quantisation step of 16-bit PCM (largest sample 3 / 32768), in as much quantisation
+noise. Models that see absolute level, as PaSST does, see little in it.
 
 `digit_soundscapes` is an event task built from these clips by a seeded rule: soundscapes of 10 s over noise, 4 for
-training, 2 for validation, 2 for testing, which share no clip; its one label is `speech`. There the recordings are cut out,
-limited to the band they were made in (8 kHz sampling), brought to one level and placed in loud white noise. For credits see data/CREDITS.md.
+training, 2 for validation, 2 for testing, which share no clip; its one label is `speech`. There the recordings are cut
+out, limited to the band they were made in (8 kHz sampling), brought to one level and placed in loud white noise.
+For credits see data/CREDITS.md.
 """
 
 import itertools

@@ -1,7 +1,7 @@
 """hear-eval-kit's embedding folders, read as splits ready for probes.
 
-A folder holds the task's files (metadata, vocabulary, split JSONs) and per split ``<split>.embeddings.npy`` (raw float32
-without a .npy header), ``<split>.embedding-dimensions.json``, ``<split>.target-labels.pkl`` (the label names of each row)
+A folder holds the task's files (metadata, vocabulary, split JSONs) and per split ``<split>.embeddings.npy`` (raw
+float32 without a .npy header), ``<split>.embedding-dimensions.json``, ``<split>.target-labels.pkl`` (labels by row)
 and, for event tasks, ``<split>.filename-timestamps.json`` ([path, ms] of each row).
 """
 

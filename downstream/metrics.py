@@ -96,10 +96,9 @@ def segment_error_rate(pairs: EventPairs, name: str, segment_ms: float) -> Score
     return {name: errors / active if active else math.nan}
 
 
-def _events(name: str, *args: float) -> Metric:
-    return Metric(
-        name, functools.partial(event_f_measure, name=name, **dict(zip(("onset_ms", "offset_ratio"), args))), True
-    )
+def _events(name: str, onset_ms: float, offset_ratio: float | None = None) -> Metric:
+    score = functools.partial(event_f_measure, name=name, onset_ms=onset_ms, offset_ratio=offset_ratio)
+    return Metric(name, score, of_events=True)
 
 
 METRICS: Mapping[str, Metric] = {

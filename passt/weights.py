@@ -68,13 +68,14 @@ def read(path: str | Path, checkpoint: Checkpoint) -> dict[str, Tensor]:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no weight file at {path}")
-    if path.suffix == ".safetensors":
-        state = safetensors.torch.load_file(path)
-    else:
-        try:
+    try:
+        if path.suffix == ".safetensors":
+            state = safetensors.torch.load_file(path)
+        else:
             state = torch.load(path, map_location="cpu", weights_only=True)
-        except Exception as error:
-            raise ValueError(f"{path}: not a state dict of tensors: {str(error).splitlines()[0]}") from error
+    except Exception as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise ValueError(f"{path}: not a state dict of tensors: {reason}") from error
     check(state, checkpoint, str(path))
     return {name: tensor.float() for name, tensor in state.items()}
 

@@ -23,7 +23,7 @@ def bars(rows: pd.DataFrame, title: str | None = None) -> Figure:
     palette = dict(zip(families, sns.color_palette("colorblind", len(families)), strict=True))
     with mpl.rc_context(STYLE):
         height = HEIGHT_OF_FRAME + HEIGHT_PER_MODEL * len(models)
-        figure = Figure(figsize=(2.6 + 2.6 * len(tasks), height), layout="constrained")
+        figure = Figure(figsize=(2.7 + 2.5 * len(tasks), height), layout="constrained")
         panels = figure.subplots(1, len(tasks), sharey=True, squeeze=False)[0]
         for panel, task in zip(panels, tasks, strict=True):
             _panel(panel, found[found["task"] == task], models, family, palette)
@@ -52,8 +52,11 @@ def _panel(panel, found: pd.DataFrame, models: list[str], family: dict, palette:
             edgecolor="white",
             error_kw={"elinewidth": 1, "capsize": 2},
         )
-        panel.annotate(f"{row.mean:.3f}", (0.0, place), (3, 0), textcoords="offset points", va="center", fontsize=7.5)
+        end = row.mean + (0.0 if pd.isna(row.std) else row.std)
+        panel.annotate(f"{row.mean:.3f}", (end, place), (4, 0), textcoords="offset points", va="center", fontsize=7.5)
     panel.set_title(found["task"].iloc[0], fontsize=9)
     panel.set_xlabel(found["metric"].iloc[0])
+    panel.margins(x=0.18)
+    panel.locator_params(axis="x", nbins=4)
     panel.set_xlim(left=0)
     panel.tick_params(axis="y", length=0)

@@ -1,7 +1,7 @@
 """Rows: one score each, tidy; and the folder of a study's run that holds them.
 
-``runs/<study>/jobs/<job>.json`` is one job with all its folds (beside it ``<job>.npz``, its test predictions), complete or
-absent; ``runs/<study>/rows.csv`` is made from them and from the study's specs.
+``runs/<study>/jobs/<job>.json`` is one job with all its folds (beside it ``<job>.npz``, its test predictions), complete
+or absent; ``runs/<study>/rows.csv`` is made from them and from the study's specs.
 """
 
 import csv

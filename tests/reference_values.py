@@ -1,5 +1,6 @@
 """The input that the reference values of tests/reference were made from."""
 
+import os
 import zlib
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 import torch
 
 REFERENCE = Path(__file__).parent / "reference"
+SHARED = Path(os.environ.get("ABLATE_REFERENCE_MATERIAL", Path(__file__).parents[2] / "shared"))
 
 
 def clip(seconds: float, seed: int, sample_rate: int = 32000) -> torch.Tensor:

@@ -1,0 +1,124 @@
+"""Shared fixtures: task folders made for a test, with short synthetic sound."""
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from tests.reference_values import SHARED
+
+RATE = 16000  # Hz, of the folders made here
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread_each():
+    """Two workers share the machine."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_the_user(monkeypatch, tmp_path):
+    for name in ("PASST_WEIGHTS", "ABLATE_STORE", "HEAR_TASKS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Larger reference material that is not part of the repository; tests that want it skip without it."""
+    if not SHARED.is_dir():
+        pytest.skip(f"no reference material at {SHARED}")
+    return SHARED
+
+
+@pytest.fixture
+def cuda() -> str:
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device on this machine")
+    return "cuda"
+
+
+def tone(frequency: float, seconds: float, rate: int = RATE) -> np.ndarray:
+    return 0.3 * np.sin(2 * np.pi * frequency * np.arange(int(seconds * rate)) / rate)
+
+
+def write_clip(path: Path, sound: np.ndarray, rate: int = RATE) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, sound, rate, subtype="PCM_16")
+
+
+def metadata(**changes) -> dict:
+    return {
+        "task_name": "made",
+        "version": "1",
+        "embedding_type": "scene",
+        "prediction_type": "multiclass",
+        "split_mode": "trainvaltest",
+        "sample_duration": 0.4,
+        "evaluation": ["top1_acc"],
+        "splits": ["train", "valid", "test"],
+        "evaluation_params": {"task_specific_param_grid": {"max_epochs": [4], "check_val_every_n_epoch": [1]}},
+        **changes,
+    }
+
+
+def write_task(folder: Path, meta: Mapping, labels: list[str], items: Mapping[str, Mapping]) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "task_metadata.json").write_text(json.dumps(meta))
+    rows = "".join(f"{index},{label}\n" for index, label in enumerate(labels))
+    (folder / "labelvocabulary.csv").write_text("idx,label\n" + rows)
+    for split, files in items.items():
+        (folder / f"{split}.json").write_text(json.dumps(files))
+    return folder
+
+
+@pytest.fixture
+def scene_task(tmp_path) -> Callable[..., Path]:
+    """Makes a scene task: low and high tones of different lengths, a few a split."""
+
+    def make(name: str = "tones", clips: int = 6, **changes) -> Path:
+        folder, meta = tmp_path / name, metadata(**changes)
+        items = {}
+        for number, split in enumerate(meta["splits"]):
+            items[split] = {f"{split}{i}.wav": [("low", "high")[i % 2]] for i in range(clips)}
+            for i, file in enumerate(items[split]):
+                frequency = (300, 1500)[i % 2] * (1 + 0.03 * i + 0.01 * number)
+                write_clip(folder / str(RATE) / split / file, tone(frequency, 0.3 + 0.05 * (i % 3)))
+        return write_task(folder, meta, ["low", "high"], items)
+
+    return make
+
+
+@pytest.fixture
+def event_task(tmp_path) -> Callable[..., Path]:
+    """Makes an event task: two beeps a clip, in silence with a little noise."""
+
+    def make(name: str = "beeps", clips: int = 3, **changes) -> Path:
+        folder = tmp_path / name
+        changes = {"embedding_type": "event", "prediction_type": "multilabel", **changes}
+        meta = metadata(**{"evaluation": ["event_onset_200ms_fms", "segment_1s_er"], **changes})
+        items = {}
+        for number, split in enumerate(meta["splits"]):
+            items[split] = {}
+            for i in range(clips):
+                sound = np.random.default_rng(10 * number + i).normal(0, 0.001, int(2.0 * RATE))
+                events = []
+                for label, frequency, start in (("low", 300, 0.2 + 0.1 * i), ("high", 1500, 1.2 - 0.1 * i)):
+                    first = int(start * RATE)
+                    sound[first : first + RATE // 2] += tone(frequency, 0.5)
+                    events.append({"label": label, "start": 1000 * start, "end": 1000 * start + 500})
+                items[split][f"{split}{i}.wav"] = events
+                write_clip(folder / str(RATE) / split / f"{split}{i}.wav", sound)
+        return write_task(folder, meta, ["low", "high"], items)
+
+    return make
+
+
+def run_environment(tmp_path: Path) -> dict[str, str]:
+    """The environment of a command that a test starts."""
+    return {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache"), "OMP_NUM_THREADS": "1"}

@@ -1,0 +1,119 @@
+import logging
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from downstream.audio import SplitAudio, _say_once, read_clip
+from downstream.task import Task
+from tests.conftest import tone, write_clip
+
+
+@pytest.fixture
+def folder(scene_task):
+    return scene_task()
+
+
+def train(folder, rate=16000, cache=None):
+    return SplitAudio.of(Task.from_dir(folder), "train", rate, cache or folder.parent / "store")
+
+
+def test_a_clip_at_its_own_rate(folder):
+    audio = train(folder)
+    clip = audio.load("train0.wav")
+    assert clip.dtype == torch.float32
+    assert torch.equal(clip, torch.from_numpy(soundfile.read(folder / "16000/train/train0.wav", dtype="float32")[0]))
+
+
+def test_resampling_keeps_the_tone_and_is_cached(folder):
+    audio = train(folder, 32000)
+    clip = audio.load("train0.wav")
+    assert len(clip) == 2 * 4800
+    middle = slice(1000, -1000)
+    assert np.abs(clip.numpy() - tone(300, 0.3, 32000))[middle].max() < 1e-3
+    cached = list((audio.cache / "audio").iterdir())
+    assert len(cached) == 1
+    assert torch.equal(audio.load("train0.wav"), clip)
+    assert list((audio.cache / "audio").iterdir()) == cached
+
+
+def test_the_nearest_rate_from_above_is_taken(folder):
+    for rate in (8000, 44100):
+        for file in (folder / "16000/train").iterdir():
+            write_clip(folder / str(rate) / "train" / file.name, tone(300, 0.3, rate), rate)
+    assert train(folder, 16000).source_rate == 16000
+    assert train(folder, 32000).source_rate == 44100
+    assert train(folder, 48000).source_rate == 44100
+
+
+def test_the_fingerprint_follows_content_names_and_rate(folder):
+    first = train(folder).fingerprint
+    assert train(folder).fingerprint == first
+    assert train(folder, 32000).fingerprint != first
+    write_clip(folder / "16000/train/train0.wav", tone(301, 0.3))
+    assert train(folder).fingerprint != first
+
+
+def test_a_listed_file_that_is_absent(folder):
+    (folder / "16000/train/train3.wav").unlink()
+    with pytest.raises(FileNotFoundError, match=r"16000/train/train3.wav is listed in train.json but absent"):
+        train(folder)
+
+
+def test_no_audio_at_all(folder):
+    (folder / "16000").rename(folder / "sound")
+    with pytest.raises(FileNotFoundError, match="no audio; expected a folder named by its rate, such as 48000/"):
+        train(folder)
+
+
+def test_stereo_is_mixed_down_and_said_once(folder, caplog):
+    _say_once.cache_clear()
+    left, right = tone(300, 0.3), tone(400, 0.3)
+    for i in range(2):
+        write_clip(folder / f"16000/train/train{i}.wav", np.stack([left, right], axis=1))
+    with caplog.at_level(logging.WARNING):
+        clips = [train(folder).load(f"train{i}.wav") for i in range(2)]
+    assert np.abs(clips[0].numpy() - (left + right) / 2).max() < 1e-4
+    assert caplog.text.count("mixed down to mono") == 1
+
+
+def broken(path, how):
+    if how == "empty":
+        write_clip(path, np.zeros(0))
+    elif how == "no bytes":
+        path.write_bytes(b"")
+    elif how == "truncated":
+        path.write_bytes(path.read_bytes()[:-2000])
+    elif how == "truncated flac":
+        soundfile.write(path, tone(300, 1.0), 16000, format="FLAC")
+        path.write_bytes(path.read_bytes()[:-4000])
+    elif how == "another rate":
+        write_clip(path, tone(300, 0.3, 8000), 8000)
+    elif how == "NaN":
+        sound = tone(300, 0.3)
+        sound[100] = np.nan
+        soundfile.write(path, sound, 16000, subtype="FLOAT")
+    elif how == "text":
+        path.write_text("not audio")
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ("empty", "0 samples, expected at least 1"),
+        ("no bytes", "not readable as audio"),
+        ("truncated", "cut short, 7644 bytes where its header promises 9644"),
+        ("truncated flac", "not readable as audio|cut short"),
+        ("another rate", "sampled at 8000 Hz, expected 16000 Hz, as its folder says"),
+        ("NaN", "holds NaN or infinite samples"),
+        ("text", "not readable as audio"),
+    ],
+)
+def test_broken_clips_are_named(folder, how, message):
+    path = folder / "16000/train/train0.wav"
+    broken(path, how)
+    with pytest.raises(ValueError, match=message) as error:
+        read_clip(path, 16000)
+    assert str(path) in str(error.value)
+    assert "\n" not in str(error.value)

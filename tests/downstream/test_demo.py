@@ -1,0 +1,63 @@
+import itertools
+
+import numpy as np
+import pytest
+import soundfile
+
+from downstream.demo import CLIPS_EACH, SOUNDSCAPES, demo_task
+from downstream.task import Task
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return tmp_path_factory.mktemp("store")
+
+
+def test_the_genuine_task(root):
+    task = Task.from_dir(demo_task("spoken_digit", root))
+    assert (task.embedding_type, task.split_mode, len(task.splits)) == ("scene", "new_split_kfold", 5)
+    assert sum(len(files) for files in task.items.values()) == 100
+    assert task.labels == tuple("0123456789")
+
+
+def test_the_soundscapes(root):
+    folder = demo_task("digit_soundscapes", root)
+    task = Task.from_dir(folder)
+    assert {split: len(files) for split, files in task.items.items()} == SOUNDSCAPES
+    for split, files in task.items.items():
+        for file, events in files.items():
+            sound, rate = soundfile.read(folder / "44100" / split / file)
+            assert (len(sound), rate, sound.ndim) == (441000, 44100, 1)
+            assert len(events) == CLIPS_EACH
+            assert all(a.end < b.start for a, b in itertools.pairwise(events))
+            assert events[0].start >= 0
+            assert events[-1].end <= 10000
+            assert all(0.1 <= (event.end - event.start) / 1000 <= 1 for event in events)
+
+
+def test_events_are_louder_than_what_is_between_them_in_their_band(root):
+    task = Task.from_dir(demo_task("digit_soundscapes", root))
+    sound, rate = soundfile.read(task.folder / "44100" / "train" / "train0.wav")
+    smooth = np.convolve(sound, np.hanning(45) / np.hanning(45).sum(), mode="same")  # about 2 kHz
+    active = np.zeros(len(sound), bool)
+    for event in task.items["train"]["train0.wav"]:
+        active[int(event.start * rate / 1000) : int(event.end * rate / 1000)] = True
+    assert np.mean(smooth[active] ** 2) > 1.3 * np.mean(smooth[~active] ** 2)
+
+
+def test_they_are_the_same_every_time(root, tmp_path):
+    for name in ("train.json", "44100/test/test1.wav"):
+        first, again = (demo_task("digit_soundscapes", place) / name for place in (root, tmp_path))
+        assert first.read_bytes() == again.read_bytes()
+
+
+def test_nothing_is_left_behind(tmp_path):
+    demo_task("digit_soundscapes", tmp_path)
+    assert sorted(path.name for path in (tmp_path / "tasks").iterdir()) == ["digit_soundscapes", "spoken_digit"]
+
+
+def test_an_unknown_name(tmp_path):
+    with pytest.raises(
+        ValueError, match="unknown packaged task 'digits', expected one of spoken_digit, digit_soundscapes"
+    ):
+        demo_task("digits", tmp_path)

@@ -1,0 +1,68 @@
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from downstream.events import PostProcessing, decode, postprocessing_grid, targets
+from downstream.task import Event
+
+LABELS = ("bell", "door")
+PLAIN = PostProcessing(median_filter_ms=0, min_duration=0)
+
+
+def test_a_timestamp_has_every_event_that_holds_it_both_ends_included():
+    events = [Event("bell", 50.0, 150.0), Event("door", 100.0, 100.0), Event("bell", 160.0, 190.0)]
+    found = targets(events, np.arange(5) * 50.0, LABELS)
+    assert found.tolist() == [[0, 0], [1, 0], [1, 1], [1, 0], [0, 0]]
+
+
+@given(st.lists(st.booleans(), min_size=2, max_size=40))
+def test_targets_are_decoded_to_the_runs_they_are(active):
+    times = np.arange(len(active)) * 50.0
+    probabilities = np.array([[float(a), 0.0] for a in active])
+    found = decode(probabilities, times, LABELS, PLAIN)
+    again = targets(found, times, LABELS)
+    assert np.array_equal(again, probabilities)
+    assert all(a.end + 50.0 < b.start for a, b in itertools.pairwise(found))
+
+
+def test_the_threshold_is_strict_and_short_events_are_dropped():
+    times = np.arange(8) * 50.0
+    bell = np.array([0.5, 0.51, 0.9, 0.2, 0.7, 0.7, 0.7, 0.5])
+    probabilities = np.stack([bell, np.zeros(8)], axis=1)
+    assert decode(probabilities, times, LABELS, PLAIN) == [Event("bell", 50.0, 100.0), Event("bell", 200.0, 300.0)]
+    assert decode(probabilities, times, LABELS, PostProcessing(0, 100)) == [Event("bell", 200.0, 300.0)]
+    assert decode(probabilities, times, LABELS, PostProcessing(0, 101)) == []
+
+
+def test_the_median_filter_is_as_wide_as_its_milliseconds():
+    times = np.arange(9) * 50.0
+    alone = np.zeros((9, 2))
+    alone[4, 1] = 1.0
+    assert decode(alone, times, LABELS, PostProcessing(24, 0)) == [Event("door", 200.0, 200.0)]  # rounds to 0: left out
+    assert decode(alone, times, LABELS, PostProcessing(150, 0)) == []
+    pair = alone.copy()
+    pair[5, 1] = 1.0
+    # width 2 takes the upper of i - 1 and i
+    assert decode(alone, times, LABELS, PostProcessing(100, 0)) == [Event("door", 200.0, 250.0)]
+    assert decode(pair, times, LABELS, PostProcessing(125, 0)) == decode(pair, times, LABELS, PostProcessing(100, 0))
+
+
+def test_rows_may_come_in_any_order():
+    times = np.array([100.0, 0.0, 50.0])
+    probabilities = np.array([[0.9, 0], [0.1, 0], [0.8, 0]])
+    assert decode(probabilities, times, LABELS, PLAIN) == [Event("bell", 50.0, 100.0)]
+
+
+def test_one_timestamp():
+    assert decode(np.array([[1.0, 0.0]]), np.array([0.0]), LABELS, PostProcessing(250, 0)) == [Event("bell", 0.0, 0.0)]
+
+
+def test_the_grid_is_the_tasks_or_hears():
+    assert postprocessing_grid({}) == [PostProcessing(250, 125), PostProcessing(250, 250)]
+    own = {"event_postprocessing_grid": {"median_filter_ms": [150], "min_duration": [50]}}
+    assert postprocessing_grid(own) == [PostProcessing(150, 50)]
+    with pytest.raises(TypeError):
+        postprocessing_grid({"event_postprocessing_grid": {"median": [150]}})

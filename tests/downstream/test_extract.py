@@ -1,0 +1,149 @@
+import numpy as np
+import pytest
+import torch
+
+from downstream import extract as extraction
+from downstream.audio import SplitAudio
+from downstream.extract import extract, plan_batches, read_ahead
+from downstream.store import TapFolder
+from downstream.task import Task
+
+
+class Moments:
+    """An embedder that needs no network: mean and power of a clip, or of each 50 ms step."""
+
+    name, sample_rate, fingerprint = "moments", 16000, "0" * 16
+
+    def __init__(self):
+        self.dims = {"mean": 1, "power": 2}
+        self.calls = []
+
+    def _level(self, level, sound):
+        return torch.stack([sound.mean()] if level == "mean" else [sound.square().mean(), sound.abs().max()])
+
+    def scene(self, clips, taps):
+        self.calls.append(len(clips))
+        return {tap: torch.stack([self._level(tap[0], clip) for clip in clips]) for tap in taps}
+
+    def timestamps(self, clips, taps, hop_ms):
+        self.calls.append(len(clips))
+        hop = 16 * hop_ms
+        found = []
+        for clip in clips:
+            steps = [clip[start : start + hop] for start in range(0, len(clip), hop)]
+            values = {tap: torch.stack([self._level(tap[0], step) for step in steps]) for tap in taps}
+            found.append((values, torch.arange(len(steps)) * float(hop_ms)))
+        return found
+
+
+MEAN, POWER = ("mean", None), ("power", 160)
+
+
+@pytest.fixture
+def audio(scene_task, tmp_path):
+    return SplitAudio.of(Task.from_dir(scene_task(clips=10)), "train", 16000, tmp_path / "store")
+
+
+@pytest.fixture(autouse=True)
+def _small_batches(monkeypatch):
+    monkeypatch.setattr(extraction, "BATCH_CLIPS", 3)
+
+
+def test_every_clip_gets_its_own_rows(audio, tmp_path):
+    folder = TapFolder(tmp_path / "taps")
+    embedder = Moments()
+    extract(embedder, audio, [MEAN, POWER], None, folder)
+    assert max(embedder.calls) <= 3
+    index = folder.index()
+    for file in audio.files:
+        (row,) = index.rows([file])
+        clip = audio.load(file)
+        assert folder.read(MEAN)[row, 0] == clip.mean()
+        assert folder.read(POWER)[row, 1] == clip.abs().max()
+
+
+def test_timestamps_of_clips_of_different_lengths(audio, tmp_path):
+    folder = TapFolder(tmp_path / "taps")
+    extract(Moments(), audio, [MEAN], 50, folder)
+    index = folder.index()
+    rows = index.rows(["train2.wav"])
+    assert len(rows) == 8  # 400 ms
+    assert index.timestamps[rows].tolist() == [50.0 * step for step in range(8)]
+    assert np.allclose(folder.read(MEAN)[rows, 0], audio.load("train2.wav").reshape(8, -1).mean(1), atol=1e-7)
+
+
+def test_only_missing_taps_are_computed(audio, tmp_path):
+    folder = TapFolder(tmp_path / "taps")
+    extract(Moments(), audio, [MEAN], None, folder)
+    embedder = Moments()
+    extract(embedder, audio, [MEAN], None, folder)
+    assert embedder.calls == []
+    extract(embedder, audio, [MEAN, POWER], None, folder)
+    assert sum(embedder.calls) == 10
+    assert folder.missing([MEAN, POWER]) == []
+
+
+class Stopped(Exception):
+    pass
+
+
+def test_a_stopped_extraction_goes_on_without_doing_a_batch_twice(audio, tmp_path):
+    class Stopping(Moments):
+        def scene(self, clips, taps):
+            if len(self.calls) == 2:
+                raise Stopped
+            return super().scene(clips, taps)
+
+    stopping = Stopping()
+    folder, undisturbed = TapFolder(tmp_path / "taps"), TapFolder(tmp_path / "undisturbed")
+    with pytest.raises(Stopped):
+        extract(stopping, audio, [MEAN, POWER], None, folder)
+    embedder = Moments()
+    extract(embedder, audio, [POWER], None, folder)  # asked for less: what was begun is finished
+    assert stopping.calls + embedder.calls == [len(batch) for batch in plan_batches(audio)]
+    extract(Moments(), audio, [MEAN, POWER], None, undisturbed)
+    for tap in (MEAN, POWER):
+        assert np.array_equal(folder.read(tap), undisturbed.read(tap))
+    assert folder.index().files == undisturbed.index().files
+
+
+def test_batches_are_bounded_in_clips_and_seconds(audio, monkeypatch):
+    seconds = [[audio.seconds(file) for file in batch] for batch in plan_batches(audio)]
+    assert all(len(batch) <= 3 for batch in seconds)
+    flat = [length for batch in seconds for length in batch]
+    assert flat == sorted(flat, reverse=True)
+    monkeypatch.setattr(extraction, "BATCH_SECONDS", 0.75)
+    batches = plan_batches(audio)
+    assert all(sum(map(audio.seconds, batch)) <= 0.75 for batch in batches)
+    assert sorted(file for batch in batches for file in batch) == sorted(audio.files)
+
+
+def test_reading_ahead_keeps_the_order_and_is_bounded():
+    read = []
+
+    def load(file):
+        read.append(file)
+        return torch.tensor([float(file)])
+
+    batches = [[str(10 * i + j) for j in range(3)] for i in range(8)]
+    for seen, (batch, clips) in enumerate(read_ahead(load, batches), start=1):
+        assert [float(clip) for clip in clips] == [float(file) for file in batch]
+        assert len(read) <= 3 * (seen + extraction.BATCHES_AHEAD)
+
+
+def test_a_bad_clip_is_named(audio, tmp_path):
+    (audio.folder / "train4.wav").write_bytes(b"nothing")
+    with pytest.raises(ValueError, match=r"train4.wav: not readable as audio"):
+        extract(Moments(), audio, [MEAN], None, TapFolder(tmp_path / "taps"))
+
+
+def test_an_embedding_that_is_not_finite_is_named(audio, tmp_path):
+    class Broken(Moments):
+        def scene(self, clips, taps):
+            found = super().scene(clips, taps)
+            found[MEAN][-1] = float("nan")
+            return found
+
+    first = plan_batches(audio)[0][-1]
+    with pytest.raises(ValueError, match=rf"{first}: its embedding mean is not finite"):
+        extract(Broken(), audio, [MEAN], None, TapFolder(tmp_path / "taps"))

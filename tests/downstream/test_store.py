@@ -1,0 +1,114 @@
+import numpy as np
+import pytest
+
+from downstream.store import Extraction, TapFolder
+
+A, B = ("features", 160), ("mel", None)
+DIMS = {A: 3, B: 2}
+BATCHES = [["x.wav", "y.wav"], ["z.wav"]]
+LENGTHS = [[2, 1], [4]]
+
+
+def values(batch: int) -> dict:
+    rows = sum(LENGTHS[batch])
+    return {tap: np.arange(rows * dim, dtype=np.float32).reshape(rows, dim) + 100 * batch for tap, dim in DIMS.items()}
+
+
+def append(extraction: Extraction, batch: int) -> None:
+    extraction.append(values(batch), LENGTHS[batch], np.arange(sum(LENGTHS[batch])) * 50.0)
+
+
+def everything(tap) -> np.ndarray:
+    return np.concatenate([values(0)[tap], values(1)[tap]])
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return TapFolder(tmp_path / "embedder/audio/train/t50")
+
+
+def test_a_finished_extraction_is_ordinary_npy(folder):
+    assert folder.missing([A, B]) == [A, B]
+    with folder.begin(DIMS, BATCHES) as extraction:
+        append(extraction, 0)
+        assert folder.missing([A, B]) == [A, B]
+        append(extraction, 1)
+        extraction.finish()
+    assert folder.missing([A, B]) == []
+    assert sorted(path.name for path in folder.path.iterdir()) == ["features@160.npy", "index.npz", "mel@own.npy"]
+    for tap in DIMS:
+        assert np.array_equal(np.load(folder.file(tap)), everything(tap))
+        assert isinstance(folder.read(tap), np.memmap)
+    index = folder.index()
+    assert index.files == ("x.wav", "y.wav", "z.wav")
+    assert index.rows(["z.wav", "x.wav"]).tolist() == [3, 4, 5, 6, 0, 1]
+    assert index.timestamps.tolist() == [0, 50, 100, 0, 50, 100, 150]
+
+
+def test_it_goes_on_behind_the_last_whole_batch(folder):
+    with folder.begin(DIMS, BATCHES) as extraction:
+        append(extraction, 0)
+        part = extraction.path
+    with (part / "features@160.npy").open("ab") as data:
+        data.write(b"a batch cut off")
+    with (part / "journal.jsonl").open("a") as journal:
+        journal.write("[[4], [0.0, 5")
+    (again,) = folder.unfinished()
+    with again:
+        assert again.remaining() == [["z.wav"]]
+        append(again, 1)
+        again.finish()
+    for tap in DIMS:
+        assert np.array_equal(np.load(folder.file(tap)), everything(tap))
+    assert folder.unfinished() == []
+
+
+def test_it_finishes_where_only_some_files_were_in_place(folder):
+    with folder.begin(DIMS, BATCHES) as extraction:
+        append(extraction, 0)
+        append(extraction, 1)
+        extraction._data[A].close()
+        part = extraction._part(A)
+        part.write_bytes(b"")  # as after its rename
+        part.unlink()
+        np.save(folder.file(A), everything(A))
+    (again,) = folder.unfinished()
+    with again:
+        assert again.remaining() == []
+        again.finish()
+    for tap in DIMS:
+        assert np.array_equal(np.load(folder.file(tap)), everything(tap))
+
+
+def test_two_runs_do_not_write_one_extraction(folder):
+    with folder.begin(DIMS, BATCHES):
+        (other,) = folder.unfinished()
+        with pytest.raises(ValueError, match="is being written by another run"), other:
+            pass
+
+
+def test_lost_data_is_noticed(folder):
+    with folder.begin(DIMS, BATCHES) as extraction:
+        append(extraction, 0)
+        part = extraction._part(A)
+    part.write_bytes(part.read_bytes()[:130])
+    (again,) = folder.unfinished()
+    with pytest.raises(ValueError, match=r"features@160.npy: 130 bytes, expected at least 164; remove"), again:
+        pass
+
+
+def test_rows_of_the_wrong_width_are_refused(folder):
+    wrong = {**values(0), A: np.zeros((3, 4), np.float32)}
+    with (
+        folder.begin(DIMS, BATCHES) as extraction,
+        pytest.raises(ValueError, match=r"expected shape \(3, 3\), got \(3, 4\)"),
+    ):
+        extraction.append(wrong, LENGTHS[0], np.zeros(3))
+
+
+def test_nothing_is_finished_early(folder):
+    with (
+        folder.begin(DIMS, BATCHES) as extraction,
+        pytest.raises(ValueError, match="2 batches are still to be computed"),
+    ):
+        extraction.finish()

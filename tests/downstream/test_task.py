@@ -1,0 +1,117 @@
+import json
+
+import pytest
+
+from downstream.task import Event, Fold, Task
+from tests.reference_values import REFERENCE
+
+
+def rewrite(folder, **changes):
+    path = folder / "task_metadata.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def test_a_scene_task(scene_task):
+    task = Task.from_dir(scene_task())
+    assert (task.name, task.embedding_type, task.labels, task.metrics) == (
+        "tones",
+        "scene",
+        ("low", "high"),
+        ("top1_acc",),
+    )
+    assert task.items["train"]["train1.wav"] == ("high",)
+    assert task.folds() == (Fold(("train",), "valid", "test"),)
+
+
+def test_an_event_task(event_task):
+    task = Task.from_dir(event_task())
+    assert task.is_event
+    assert task.items["test"]["test0.wav"][0] == Event("low", 200.0, 700.0)
+
+
+def test_folds_are_cyclic(scene_task):
+    folds = Task.from_dir(scene_task(split_mode="presplit_kfold", splits=["fold02", "fold00", "fold01"])).folds()
+    assert folds == (
+        Fold(("fold02",), "fold01", "fold00"),
+        Fold(("fold00",), "fold02", "fold01"),
+        Fold(("fold01",), "fold00", "fold02"),
+    )
+
+
+def test_embedding_folders_of_the_kit_are_tasks():
+    assert Task.from_dir(REFERENCE / "heareval" / "event_loss_selected").selects_by_loss
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"split_mode": "holdout"},
+            "split_mode must be one of trainvaltest, presplit_kfold, new_split_kfold, got 'holdout'",
+        ),
+        ({"embedding_type": None}, "embedding_type must be one of scene, event, got None"),
+        ({"prediction_type": "regression"}, "prediction_type must be one of multiclass, multilabel, got 'regression'"),
+        ({"evaluation": []}, r"evaluation must be a list of names, got \[\]"),
+        ({"splits": ["train", "test"]}, "splits of trainvaltest must be train, valid and test"),
+        ({"embedding_type": "event"}, "prediction_type of an event task must be multilabel, got 'multiclass'"),
+        ({"split_mode": "presplit_kfold", "splits": ["fold00", "fold01"]}, "presplit_kfold needs at least 3 folds"),
+    ],
+)
+def test_broken_metadata_is_named(scene_task, changes, message):
+    folder = scene_task()
+    rewrite(folder, **changes)
+    with pytest.raises(ValueError, match=message) as error:
+        Task.from_dir(folder)
+    assert "task_metadata.json" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_folder_without_metadata(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"task_metadata.json is missing; a HEAR task folder has one"):
+        Task.from_dir(tmp_path)
+    with pytest.raises(FileNotFoundError, match="no task folder at"):
+        Task.from_dir(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        ("train.json", {"a.wav": ["middle"]}, r"train.json: a.wav: label 'middle' is not in labelvocabulary.csv"),
+        ("train.json", {"a.wav": ["low", "high"]}, "a multiclass item has exactly one label"),
+        ("train.json", {"a.wav": "low"}, "expected a list of labels, got 'low'"),
+        ("train.json", ["a.wav"], "expected a JSON object"),
+        ("train.json", {}, "lists no files"),
+        ("task_metadata.json", "{", "not JSON"),
+        ("labelvocabulary.csv", "name\nlow\n", "expected a header idx,label"),
+        ("labelvocabulary.csv", "idx,label\n0,low\n2,high\n", r"idx must count 0, 1, ..., 1"),
+    ],
+)
+def test_broken_files_are_named(scene_task, file, content, message):
+    folder = scene_task()
+    (folder / file).write_text(content if isinstance(content, str) else json.dumps(content))
+    with pytest.raises(ValueError, match=message) as error:
+        Task.from_dir(folder)
+    assert file in str(error.value)
+
+
+@pytest.mark.parametrize("file", ["valid.json", "labelvocabulary.csv"])
+def test_missing_files_are_named(scene_task, file):
+    folder = scene_task()
+    (folder / file).unlink()
+    with pytest.raises(FileNotFoundError, match=f"{file} is missing"):
+        Task.from_dir(folder)
+
+
+@pytest.mark.parametrize(
+    ("events", "message"),
+    [
+        ([{"label": "low", "start": 0}], r"expected a list of \{label, start, end\}"),
+        ([{"label": "deep", "start": 0, "end": 1}], "label 'deep' is not in labelvocabulary.csv"),
+        ([{"label": "low", "start": 2, "end": 1}], "an event must end after it starts"),
+    ],
+)
+def test_broken_events_are_named(event_task, events, message):
+    folder = event_task()
+    (folder / "test.json").write_text(json.dumps({"test0.wav": events}))
+    with pytest.raises(ValueError, match=message):
+        Task.from_dir(folder)

@@ -1,0 +1,108 @@
+"""Properties of the embedder that the reference values do not show."""
+
+import logging
+
+import pytest
+import torch
+
+from passt import EmbeddingSpec, PasstEmbedder
+from tests.reference_values import clip
+
+LIGHT = "passt_l_kd_p16_128_ap47"  # 7 blocks, the smallest
+TOLERANCE = 2e-5
+
+
+@pytest.fixture(scope="module")
+def embedder():
+    return PasstEmbedder(EmbeddingSpec(LIGHT, weights="untrained-0"), device="cpu")
+
+
+def test_clips_of_any_lengths_together_give_what_each_gives_alone(embedder):
+    clips = [clip(1.0, 1), clip(0.31, 2), clip(1.004, 3), clip(10.5, 4)]
+    taps = [("features", None), ("block3.patches", None), ("melmean", None)]
+    together = embedder.scene(clips, taps)
+    for i, one in enumerate(clips):
+        alone = embedder.scene([one], taps)
+        for tap in taps:
+            assert torch.allclose(together[tap][i], alone[tap][0], atol=TOLERANCE), (i, tap)
+
+
+def test_timestamps_of_several_clips_are_those_of_each(embedder):
+    clips = [clip(0.4, 1), clip(0.15, 2)]
+    taps = [("features", 160), ("block2", 320), ("mel", None)]
+    for one, (values, times) in zip(clips, embedder.timestamps(clips, taps, hop_ms=50), strict=True):
+        ((alone, alone_times),) = embedder.timestamps([one], taps, hop_ms=50)
+        assert torch.equal(times, alone_times)
+        assert len(times) == len(one) // 1600 + 1
+        for tap in taps:
+            assert values[tap].shape == (len(times), embedder.dims[tap[0]])
+            assert torch.allclose(values[tap], alone[tap], atol=TOLERANCE)
+
+
+def test_a_tap_does_not_depend_on_which_others_are_asked_for(embedder):
+    audio = [clip(0.5, 1)]
+    levels = [level for level in embedder.dims if level != "mel"]
+    every = embedder.scene(audio, [(level, None) for level in levels])
+    for level in levels:
+        assert torch.equal(embedder.scene(audio, [(level, None)])[level, None], every[level, None]), level
+
+
+def test_a_restricted_scene_window_is_the_mean_over_its_windows(embedder):
+    audio = clip(2.0, 1)
+    found = embedder.scene([audio], [("features", 400)])["features", 400][0]
+    ((steps, _),) = embedder.timestamps([audio], [("features", 400)], hop_ms=100)  # max(50, 400 // 4)
+    assert torch.allclose(found, steps["features", 400].mean(0), atol=TOLERANCE)
+    short = clip(0.4, 1)
+    assert torch.equal(
+        embedder.scene([short], [("features", 400)])["features", 400],
+        embedder.scene([short], [("features", None)])["features", None],
+    )
+
+
+@pytest.mark.parametrize("samples", [1, 2, 500, 4800])
+def test_a_clip_shorter_than_a_patch_gets_zeros_which_is_said(embedder, samples, caplog):
+    audio = clip(0.2, 1)[:samples]
+    with caplog.at_level(logging.WARNING):
+        found = embedder.scene([audio], [("features", None)])["features", None]
+    assert f"a clip of {samples} samples is too short, {4801 - samples} zeros added" in caplog.text
+    padded = torch.nn.functional.pad(audio, (0, 4801 - samples))
+    assert torch.equal(found, embedder.scene([padded], [("features", None)])["features", None])
+    ((values, times),) = embedder.timestamps([audio], [("features", 640), ("mel", None)], hop_ms=50)
+    assert torch.isfinite(values["features", 640]).all()
+    assert len(times) == samples // 1600 + 1
+
+
+def test_public_methods_concatenate_the_specs_levels():
+    spec = EmbeddingSpec(LIGHT, ("block2", "melmean", "mel"), (160, 320), weights="untrained-0")
+    embedder = PasstEmbedder(spec, device="cpu")
+    audio = torch.stack([clip(0.3, 1), clip(0.3, 2)])
+    assert embedder.scene_embedding(audio).shape == (2, 768 + 128)
+    values, times = embedder.timestamp_embedding(audio)
+    assert values.shape == (2, 7, 2 * (768 + 128) + 768)
+    assert times.tolist() == [50.0 * step for step in range(7)]
+    assert values.dtype == times.dtype == torch.float32
+
+
+def test_the_fingerprint_is_of_what_decides_the_numbers(embedder):
+    same = PasstEmbedder(EmbeddingSpec(LIGHT, ("block1",), (320,), weights="untrained-0"), device="cpu")
+    other = PasstEmbedder(EmbeddingSpec(LIGHT, weights="untrained-1"), device="cpu")
+    assert same.fingerprint == embedder.fingerprint
+    assert other.fingerprint != embedder.fingerprint
+    assert len(embedder.fingerprint) == 16
+
+
+def test_wrong_calls_are_named(embedder):
+    with pytest.raises(ValueError, match="mel is a level of timestamp embeddings only"):
+        embedder.scene([clip(1, 1)], [("mel", None)])
+    with pytest.raises(ValueError, match="the window of a timestamp tap features must be milliseconds, got None"):
+        embedder.timestamps([clip(1, 1)], [("features", None)], 50)
+    with pytest.raises(ValueError, match=r"clip 1 must be 1-d with at least one sample, got shape \(0,\)"):
+        embedder.scene([clip(1, 1), torch.zeros(0)], [("features", None)])
+    with pytest.raises(ValueError, match=r"audio must be \(clips, samples\), got shape \(32000,\)"):
+        embedder.scene_embedding(clip(1, 1))
+    with pytest.raises(ValueError, match="precision must be one of fp32, got 'fp8'"):
+        PasstEmbedder(EmbeddingSpec(LIGHT, weights="untrained-0"), precision="fp8")
+    with pytest.raises(ValueError, match="has no scene embedding, its only level is mel"):
+        PasstEmbedder(EmbeddingSpec(LIGHT, ("mel",), weights="untrained-0"), device="cpu").scene_embedding(
+            clip(1, 1)[None]
+        )

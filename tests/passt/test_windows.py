@@ -1,0 +1,68 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from passt.windows import centred, forward_in_batches, reflect_pad, scene_windows, timestamps
+
+
+@given(st.integers(1, 40), st.integers(0, 100), st.integers(0, 100))
+def test_padding_is_numpys_reflect(samples, left, right):
+    clip = torch.randn(samples)
+    wanted = np.pad(clip.numpy(), (left, right), mode="reflect")
+    assert np.array_equal(reflect_pad(clip, left, right).numpy(), wanted)
+
+
+@given(st.integers(1, 300), st.integers(1, 400), st.integers(1, 60))
+def test_windows_are_centred_on_multiples_of_the_hop(samples, window, hop):
+    clip = torch.arange(samples, dtype=torch.float32)
+    windows = centred(clip, window, hop)
+    assert windows.shape == (samples // hop + 1, window)
+    for step, center in enumerate(windows[:, window // 2].tolist()):
+        if step * hop < samples:
+            assert center == step * hop
+
+
+def test_windows_are_not_copied():
+    windows = centred(torch.zeros(320000), 20480, 1600)
+    assert windows.numel() > 10 * (windows.untyped_storage().nbytes() // 4)
+
+
+def test_timestamps_are_milliseconds_from_zero():
+    assert timestamps(41600, 50, 32000).tolist() == [50.0 * step for step in range(27)]
+    assert timestamps(1, 50, 32000).tolist() == [0.0]
+
+
+def test_a_scene_is_one_pass_where_the_clip_fits():
+    clip = torch.randn(100)
+    assert scene_windows(clip, 100, 25).shape == (1, 100)
+    assert scene_windows(clip, None, 25).shape == (1, 100)
+    assert scene_windows(clip, 99, 25).shape == (5, 99)
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 9), st.sampled_from([4, 5, 8])), min_size=1, max_size=6),
+    st.integers(1, 7),
+)
+def test_batches_give_every_window_its_own_result_and_are_bounded(shapes, rows):
+    views = [torch.randn(count, samples) for count, samples in shapes]
+    sizes = []
+
+    def forward(windows):
+        sizes.append(sum(map(len, windows)))
+        assert len({window.shape[-1] // 4 for window in windows}) == 1
+        return {"sum": torch.cat([window.sum(1, keepdim=True) for window in windows])}
+
+    found = forward_in_batches(
+        views, {"sum": 1}, forward, rows_of=lambda _: rows, group_of=lambda n: n // 4, device=torch.device("cpu")
+    )
+    assert max(sizes) <= rows
+    assert sum(sizes) == sum(map(len, views))
+    for view, result in zip(views, found["sum"], strict=True):
+        assert torch.allclose(result, view.sum(1, keepdim=True))
+
+
+@pytest.mark.parametrize("length", [1, 2, 3])
+def test_clips_far_shorter_than_a_window(length):
+    assert centred(torch.ones(length), 5120, 1600).unique().tolist() == [1.0]
