@@ -1,11 +1,12 @@
 """The probe against hear-eval-kit's own runs, and its behavior at the edges of the protocol.
 
-The kit's runs come out to the last bit, given the arithmetic they were made with: torch on two CPU threads. That matters
-more than it should: a bias in front of a BatchNorm has no gradient but rounding noise, which Adam scales to whole steps,
-and at validation, where running statistics lag behind, those steps show. Another number of threads moves the losses by
-up to 2e-3; with these biases held still it moves them by less than 1e-6, which is tested too.
+The kit's runs come out to the last bit, given the arithmetic they were made with: torch on two CPU threads. That
+matters more than it should: a bias in front of a BatchNorm has no gradient but rounding noise, which Adam scales to
+whole steps, and at validation, where running statistics lag behind, those steps show. Another number of threads moves
+the losses by up to 2e-3; with these biases held still it moves them by less than 1e-6, which is tested too.
 """
 
+import contextlib
 import functools
 import json
 import math
@@ -24,10 +25,10 @@ CASES = sorted(path.parent.name for path in (REFERENCE / "heareval").glob("*/gol
 SCORE, PREDICTION = 1e-6, 1e-5
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _two_threads():
+@contextlib.contextmanager
+def threads(count: int):
     before = torch.get_num_threads()
-    torch.set_num_threads(2)
+    torch.set_num_threads(count)
     yield
     torch.set_num_threads(before)
 
@@ -60,7 +61,8 @@ def trained(folder) -> tuple:
 def golden(request):
     """(folder, what the kit saw, task, test split, the same from here)."""
     folder = REFERENCE / "heareval" / request.param
-    return folder, json.loads((folder / "golden.json").read_text()), *trained(folder)
+    with threads(2):
+        return folder, json.loads((folder / "golden.json").read_text()), *trained(folder)
 
 
 def test_the_cases_are_there():
@@ -95,7 +97,8 @@ def test_the_best_epoch_is_the_kits(golden):
 
 def test_test_predictions_and_scores_are_the_kits(golden):
     folder, wanted, task, test, found = golden
-    predictions = predict(found.state, found.config, test.x, task.prediction_type)
+    with threads(2):
+        predictions = predict(found.state, found.config, test.x, task.prediction_type)
     with np.load(folder / "test_predictions.npz") as arrays:
         assert np.abs(predictions - arrays["prediction"]).max() <= PREDICTION
         assert np.array_equal(test.y, arrays["target"])
@@ -122,9 +125,9 @@ def test_the_arithmetic_shows_only_in_biases_that_have_no_gradient(case, monkeyp
 
     monkeypatch.setattr("downstream.probe.Probe", Still)
     losses = []
-    for threads in (1, 2):
-        torch.set_num_threads(threads)
-        _, _, found = trained(REFERENCE / "heareval" / case)
+    for count in (1, 2):
+        with threads(count):
+            _, _, found = trained(REFERENCE / "heareval" / case)
         losses.append([seen.loss for seen in found.validations])
     assert losses[0] == pytest.approx(losses[1], abs=1e-6)
 

@@ -1,0 +1,248 @@
+"""Studies from end to end: rows, sharing, failures, resuming."""
+
+import json
+import logging
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from ablations import cli
+from ablations.run import run_study
+from ablations.study import Study
+from results.rows import RESULT_COLUMNS, read_rows
+from tests.conftest import metadata, run_environment, write_clip
+
+MODELS = [
+    {"checkpoint": "logmel", "windows_ms": [[160], [320]]},
+    {"checkpoint": "crepe_tiny", "timestamp_hop_ms": 100},
+]
+
+
+def declare(tmp_path, tasks, models=MODELS, **changes) -> Path:
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        yaml.safe_dump({"name": "mine", "models": models, "tasks": [str(task) for task in tasks], **changes})
+    )
+    return path
+
+
+def invoke(*arguments):
+    return CliRunner().invoke(cli.main, [str(argument) for argument in arguments])
+
+
+def run(study: Path, tmp_path: Path):
+    return run_study(Study.load(study), runs=tmp_path / "runs", store=tmp_path / "store", device="cpu")
+
+
+def test_rows_of_a_study(tmp_path, scene_task, event_task):
+    study = declare(tmp_path, [scene_task(), event_task()], seeds=[0, 1])
+    outcome = run(study, tmp_path)
+    assert outcome.failures == ()
+    rows = read_rows(outcome.folder)
+    primary = rows[rows["primary"]]
+    assert len(primary) == 3 * 2 * 2
+    assert set(primary["model"]) == {"logmel 160 ms", "logmel 320 ms", "crepe_tiny"}
+    assert set(primary["metric"]) == {"top1_acc", "event_onset_200ms_fms"}
+    assert set(primary["seed"]) == {0, 1}
+    assert primary["score"].between(0, 1).all() or primary["score"].isna().any()
+    assert rows["versions"].str.contains("torch=").all()
+    # scene embeddings do not depend on the windows of timestamps: one job, two models
+    scenes = primary[(primary["task"] == "tones") & primary["model"].str.startswith("logmel")]
+    assert scenes.groupby("seed")["job"].nunique().tolist() == [1, 1]
+    events = primary[(primary["task"] == "beeps") & primary["model"].str.startswith("logmel")]
+    assert events.groupby("seed")["job"].nunique().tolist() == [2, 2]
+
+
+def test_a_job_keeps_what_was_tried_and_its_predictions(tmp_path, scene_task):
+    outcome = run(declare(tmp_path, [scene_task()], MODELS[1:]), tmp_path)
+    (file,) = (outcome.folder / "jobs").glob("*.json")
+    job = json.loads(file.read_text())
+    assert job["taps"] == [["layer5", None]]
+    (fold,) = job["folds"]
+    assert len(fold["tried"]) == 8
+    with np.load(file.with_suffix(".npz")) as arrays:
+        correct = arrays["test.prediction"].argmax(1) == arrays["test.target"].argmax(1)
+        assert correct.mean() == fold["scores"]["top1_acc"]
+        assert len(arrays["test.files"]) == 6
+
+
+def test_nothing_is_done_twice(tmp_path, scene_task, monkeypatch):
+    study = declare(tmp_path, [scene_task()])
+    first = run(study, tmp_path)
+
+    def never(*args, **kwargs):
+        raise AssertionError("computed again")
+
+    monkeypatch.setattr("ablations.run.extract", never)
+    monkeypatch.setattr("ablations.run.evaluate", never)
+    again = run(study, tmp_path)
+    assert again.failures == ()
+    pd.testing.assert_frame_equal(read_rows(first.folder), read_rows(again.folder))
+
+
+def test_changed_sound_is_run_anew(tmp_path, scene_task):
+    folder = scene_task()
+    study = declare(tmp_path, [folder], MODELS[1:])
+    before = read_rows(run(study, tmp_path).folder)["job"].unique()
+    path = folder / "16000/train/train0.wav"
+    write_clip(path, np.zeros(4000))
+    after = read_rows(run(study, tmp_path).folder)["job"].unique()
+    assert len(before) == len(after) == 1
+    assert before != after
+
+
+def test_one_bad_job_does_not_stop_the_others(tmp_path, scene_task, event_task):
+    broken, good = scene_task("broken"), event_task()
+    (broken / "16000/valid/valid2.wav").write_bytes(b"nothing")
+    study = declare(tmp_path, [broken, "no_such_task", good], [*MODELS, {"checkpoint": "stfthop160"}])
+    result = invoke("run", study, "--runs", tmp_path / "runs", "--store", tmp_path / "store")
+    assert result.exit_code == 1
+    failed = [line for line in result.stderr.splitlines() if line.startswith("Failed: ")]
+    assert len(failed) == 4, result.stderr
+    assert sum("valid2.wav: not readable as audio" in line for line in failed) == 2
+    assert sum("task 'no_such_task' is absent: no such folder" in line for line in failed) == 1
+    assert sum("no published weights at" in line for line in failed) == 1
+    rows = read_rows(tmp_path / "runs/mine")
+    assert set(rows["task"]) == {"beeps"}
+    assert rows["model"].nunique() == 3
+
+
+@pytest.mark.parametrize(
+    ("break_it", "message"),
+    [
+        (lambda folder: (folder / "task_metadata.json").unlink(), "task_metadata.json is missing"),
+        (
+            lambda folder: (folder / "task_metadata.json").write_text(json.dumps(metadata(split_mode="holdout"))),
+            "split_mode must be one of trainvaltest, presplit_kfold, new_split_kfold, got 'holdout'",
+        ),
+        (lambda folder: (folder / "16000/test/test0.wav").unlink(), "test0.wav is listed in test.json but absent"),
+        (
+            lambda folder: (folder / "test.json").write_text(json.dumps({"test0.wav": ["mid"]})),
+            "test0.wav: label 'mid' is not in labelvocabulary.csv (high, low)",
+        ),
+        (
+            lambda folder: write_clip(folder / "16000/test/test0.wav", np.zeros(0)),
+            "test0.wav: 0 samples, expected at least 1",
+        ),
+        (
+            lambda folder: write_clip(folder / "16000/test/test0.wav", np.zeros(800), 8000),
+            "test0.wav: sampled at 8000 Hz, expected 16000 Hz",
+        ),
+    ],
+)
+def test_bad_tasks_end_in_one_line(tmp_path, scene_task, break_it, message):
+    folder = scene_task()
+    break_it(folder)
+    result = invoke(
+        "run", declare(tmp_path, [folder], MODELS[1:]), "--runs", tmp_path / "runs", "--store", tmp_path / "s"
+    )
+    assert result.exit_code == 1
+    (line,) = [line for line in result.stderr.splitlines() if line.startswith("Failed: ")]
+    assert message in line
+    assert str(folder) in line
+
+
+def test_a_bad_study_ends_in_one_line(tmp_path):
+    result = invoke("run", declare(tmp_path, ["spoken_digit"], [{"checkpoint": "logmel", "levels": [["max"]]}]))
+    assert result.exit_code == 1
+    assert result.stderr.strip().startswith("Error: ")
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert "mine.yaml: logmel: unknown level 'max'; expected one of mean, std" in result.stderr
+
+
+def test_mel_alone_is_not_applicable_to_scenes(tmp_path, scene_task, event_task):
+    models = [
+        {
+            "checkpoint": "passt_l_kd_p16_128_ap47",
+            "weights": "untrained-0",
+            "levels": [["mel"]],
+            "timestamp_hop_ms": 250,
+        }
+    ]
+    outcome = run(declare(tmp_path, [scene_task(), event_task()], models), tmp_path)
+    assert outcome.failures == ()
+    assert outcome.not_applicable == ("passt_l_kd_p16_128_ap47 on tones: its only level mel is no scene level",)
+    rows = read_rows(outcome.folder)
+    assert set(rows["task"]) == {"beeps"}
+    assert set(rows["weights"]) == {"untrained-0"}
+
+
+def test_tables_and_figures_from_rows(tmp_path, scene_task):
+    study = declare(tmp_path, [scene_task()], MODELS[1:])
+    runs = ("--runs", tmp_path / "runs")
+    missing = invoke("table", study, *runs)
+    assert missing.exit_code == 1
+    assert "no rows at" in missing.stderr
+    ran = invoke("run", study, *runs, "--store", tmp_path / "store")
+    assert ran.exit_code == 0, ran.stderr
+    shown = invoke("table", study, *runs)
+    assert "crepe_tiny" in shown.output
+    assert shown.output.strip() in ran.output
+    assert (tmp_path / "runs/mine/table.md").read_text() == shown.output
+    drawn = invoke("figure", study, *runs)
+    assert Path(drawn.output.strip()).is_file()
+
+
+def test_hear_keys_are_looked_up_in_the_tasks_folder(tmp_path, scene_task, caplog):
+    folder = scene_task("esc50-v2.0.0-full")
+    study = declare(tmp_path, ["esc50", "crema_d"], MODELS[1:])
+    with caplog.at_level(logging.ERROR):
+        outcome = run_study(
+            Study.load(study),
+            runs=tmp_path / "runs",
+            store=tmp_path / "store",
+            tasks_folder=folder.parent,
+            device="cpu",
+        )
+    assert set(read_rows(outcome.folder)["task"]) == {"esc50"}
+    (failure,) = outcome.failures
+    assert f"task crema_d is absent: no folder {folder.parent / 'tfds_crema_d-1.0.0-full'}" in str(failure)
+
+
+KILLS = [
+    ("downstream.store:Extraction.append", 1),
+    ("downstream.store:Extraction.append", 5),
+    ("downstream.store:Extraction.finish", 2),
+    ("downstream.store:_header", 3),
+    ("downstream.evaluate:fit", 3),
+    ("ablations.run:write_json", 1),
+    ("ablations.run:write_json", 4),
+    ("results.rows:write_rows", 2),
+]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """Filled by the first test that needs it: the rows of a run that nobody killed."""
+    return {}
+
+
+@pytest.mark.parametrize(("target", "count"), KILLS)
+def test_a_killed_run_goes_on_to_the_same_rows(tmp_path, scene_task, event_task, undisturbed, target, count):
+    study = declare(tmp_path, [scene_task(), event_task()])
+
+    def ablate(count: int, name: str) -> int:
+        places = ["--runs", str(tmp_path / name / "runs"), "--store", str(tmp_path / name / "store"), "--device", "cpu"]
+        script = [sys.executable, str(Path(__file__).with_name("killing.py")), target, str(count), "--"]
+        environment = {**run_environment(tmp_path), "PYTHONPATH": str(Path(__file__).parents[2])}
+        command = [*script, "run", str(study), *places]
+        return subprocess.run(command, env=environment, capture_output=True, timeout=300, check=False).returncode
+
+    def rows(name: str) -> pd.DataFrame:
+        return read_rows(tmp_path / name / "runs/mine")[list(RESULT_COLUMNS)]
+
+    if not undisturbed:
+        assert ablate(0, "undisturbed") == 0
+        undisturbed["rows"] = rows("undisturbed")
+    assert ablate(count, "killed") == -signal.SIGKILL
+    assert ablate(0, "killed") == 0
+    pd.testing.assert_frame_equal(rows("killed"), undisturbed["rows"])
+    left = [path.name for path in (tmp_path / "killed").rglob(".*")]
+    assert left == []

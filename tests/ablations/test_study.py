@@ -1,0 +1,117 @@
+import re
+
+import pytest
+import yaml
+
+from ablations import models
+from ablations.study import Study
+from passt import EmbeddingSpec
+
+
+def study(**changes):
+    return {"name": "mine", "models": [{"checkpoint": "logmel"}], "tasks": ["spoken_digit"], **changes}
+
+
+def test_lists_of_values_cross():
+    entry = {
+        "checkpoint": "passt_s_swa_p16_128_ap476",
+        "levels": [["features"], ["features", "mel"]],
+        "windows_ms": [[160], [640], [160, 640]],
+    }
+    found = Study.from_dict(study(models=[entry, {"checkpoint": "crepe_full"}]))
+    assert len(found.models) == 7
+    specs = [model.spec for model in found.models]
+    assert specs[5] == EmbeddingSpec(levels=("features", "mel"), windows_ms=(160, 640))
+    assert specs[6] == EmbeddingSpec("crepe_full", ("layer5",), ())
+    assert [model.family for model in found.models] == ["passt"] * 6 + ["crepe"]
+
+
+def test_labels_say_what_differs():
+    entry = {"checkpoint": "stfthop160", "windows_ms": [[160], [160, 640]], "weights": "untrained-0"}
+    found = Study.from_dict(
+        study(models=[entry, {"checkpoint": "logmel"}, {"checkpoint": "crepe_tiny", "label": "CREPE"}])
+    )
+    name = "passt_s_swa_f128_stfthop160_p16_s10_ap473"
+    assert [model.label for model in found.models] == [f"{name} 160 ms", f"{name} 160+640 ms", "logmel", "CREPE"]
+
+
+def test_single_values_need_no_list():
+    (model,) = Study.from_dict(study(models=[{"checkpoint": "logmel", "levels": "mean", "windows_ms": 640}])).models
+    assert model.spec == EmbeddingSpec("logmel", ("mean",), (640,), weights="none")
+
+
+def test_a_weight_file_is_named_by_its_hash(tmp_path):
+    (tmp_path / "mine.pt").write_bytes(b"weights")
+    (model,) = Study.from_dict(study(models=[{"checkpoint": "stfthop160", "weights": "./mine.pt"}]), tmp_path).models
+    assert model.spec.weights.startswith("sha256-")
+    assert model.weights_file == tmp_path / "mine.pt"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model": []}, "unknown key 'model' in a study (did you mean 'models'?); expected one of name, models, tasks"),
+        ({"tasks": None}, "a study needs 'tasks'"),
+        ({"tasks": "spoken_digit"}, "tasks must be a list of str, got 'spoken_digit'"),
+        ({"seeds": ["0"]}, "seeds must be a list of int"),
+        ({"name": "a/b"}, "name must be a name without '/'"),
+        ({"protocol": "hear"}, "protocol must be one of hear2021, got 'hear'"),
+        (
+            {"models": [{"checkpoint": "logmel", "window": 160}]},
+            "unknown key 'window' in a model (did you mean 'windows_ms'?)",
+        ),
+        ({"models": [{"checkpoint": "paast"}]}, "unknown checkpoint 'paast'"),
+        ({"models": [{"levels": [["mean"]]}]}, "a model needs a checkpoint"),
+        (
+            {"models": [{"checkpoint": "logmel", "levels": [["max"]]}]},
+            "logmel: unknown level 'max'; expected one of mean, std",
+        ),
+        ({"models": [{"checkpoint": "crepe_tiny", "windows_ms": [[160]]}]}, "crepe_tiny: windows_ms must be empty"),
+        (
+            {"models": [{"checkpoint": "stfthop160", "windows_ms": [[10]]}]},
+            "windows_ms must be 76 to 10000 ms, got 10 ms",
+        ),
+        (
+            {"models": [{"checkpoint": "logmel", "windows_ms": [160, 640]}]},
+            "[[160, 640]] is one variant, [[160], [640]] are several",
+        ),
+        ({"models": [{"checkpoint": "logmel"}, {"checkpoint": "logmel"}]}, "two models have the same spec"),
+        ({"models": [{"checkpoint": "stfthop160", "weights": "no/such.pt"}]}, "weights: no file at"),
+        (
+            {"models": [{"checkpoint": "logmel", "label": "x", "windows_ms": [[160], [640]]}]},
+            "label 'x' is for one variant, its model has 2",
+        ),
+    ],
+)
+def test_broken_studies_are_named(tmp_path, changes, message):
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump({key: value for key, value in study(**changes).items() if value is not None}))
+    with pytest.raises((ValueError, FileNotFoundError), match=re.escape(message)) as error:
+        Study.load(path)
+    assert str(error.value).startswith(str(path))
+
+
+def test_a_study_that_is_not_there(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no study 'fig99'; expected a YAML file or one of quickstart"):
+        Study.load("fig99")
+    with pytest.raises(FileNotFoundError, match="no study file at"):
+        Study.load(tmp_path / "none.yaml")
+    (tmp_path / "broken.yaml").write_text("name: [")
+    with pytest.raises(ValueError, match="broken.yaml: not YAML"):
+        Study.load(tmp_path / "broken.yaml")
+
+
+def test_the_packaged_study():
+    found = Study.load("quickstart")
+    assert {model.family for model in found.models} == {"passt", "crepe", "logmel"}
+    passt = [model.spec for model in found.models if model.family == "passt"]
+    assert {spec.weights for spec in passt} == {"untrained-0"}
+    assert len({spec.levels for spec in passt}) == len({spec.windows_ms for spec in passt}) == 2
+
+
+def test_every_card_makes_its_default_spec():
+    for family in models.families().values():
+        for card in family.cards:
+            spec = models.resolve(card.name)
+            assert spec.checkpoint == card.name
+            assert models.resolve(str(spec)) == spec

@@ -1,0 +1,127 @@
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from results import figures, rows, tables
+
+JOB = {
+    "job": "0123456789abcdef",
+    "embedder_fp": "a" * 16,
+    "task_fp": "b" * 16,
+    "split_mode": "trainvaltest",
+    "protocol": "hear2021",
+    "seed": 0,
+    "precision": "fp32",
+    "device": "cpu",
+    "versions": {"torch": "2", "numpy": "1"},
+    "seconds": 1.5,
+}
+
+
+def job(metric, *scores):
+    chosen = {"validation_score": 0.9, "hidden_layers": 1, "lr": 1e-3, "init": "xavier_uniform", "epoch": 8}
+    folds = [
+        {"fold": f"fold{i:02d}", "scores": {metric: score, f"{metric}_part": 0.0}, **chosen}
+        for i, score in enumerate(scores)
+    ]
+    return {**JOB, "folds": folds}
+
+
+def row_table() -> pd.DataFrame:
+    found = []
+    for model, weights, task, metric, scores in (
+        ("passt base", "untrained-0", "digits", "top1_acc", (0.5, 0.7)),
+        ("passt base", "untrained-0", "beeps", "event_onset_200ms_fms", (0.25,)),
+        ("crepe_tiny", "published", "digits", "top1_acc", (0.6, 0.6)),
+    ):
+        identity = {
+            "study": "s",
+            "model": model,
+            "family": model.split()[0].split("_")[0],
+            "spec": model,
+            "weights": weights,
+            "task": task,
+        }
+        found += rows.rows_of(job(metric, *scores), identity)
+    return pd.DataFrame(found, columns=rows.COLUMNS)
+
+
+def test_a_row_is_one_score():
+    found = row_table()
+    assert len(found) == 10
+    assert found["primary"].sum() == 5
+    first = found.iloc[0]
+    assert (first["fold"], first["metric"], first["score"], first["epoch"]) == ("fold00", "top1_acc", 0.5, 8)
+    assert first["versions"] == "numpy=1 torch=2"
+    assert set(rows.RESULT_COLUMNS) <= set(rows.COLUMNS)
+
+
+def test_rows_survive_their_file(tmp_path):
+    written = row_table()
+    rows.write_rows(written.to_dict("records"), tmp_path / "rows.csv")
+    again = rows.read_rows(tmp_path)
+    assert list(again.columns) == list(rows.COLUMNS)
+    for column in ("model", "fold", "metric", "score", "primary", "lr", "weights", "job"):
+        assert again[column].tolist() == written[column].tolist()
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.csv"]
+
+
+def test_rows_that_are_not_there(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no rows at .*; make them with: ablate run mine"):
+        rows.read_rows(tmp_path / "mine")
+
+
+def test_task_keys():
+    assert rows.task_key("dcase2016_task2-hear2021-full") == "dcase2016_task2"
+    assert rows.task_key("beehive_states_fold1-v2-full") == "beehive"
+    assert rows.task_key("my_task") == "my_task"
+    assert len(rows.task_table()) == 19
+
+
+def test_the_table():
+    found = tables.table(row_table())
+    assert list(found.columns) == ["digits (top1_acc)", "beeps (event_onset_200ms_fms)"]
+    assert found.index.tolist() == ["passt base†", "crepe_tiny"]
+    assert found.loc["passt base†"].tolist() == ["0.600 ± 0.141", "0.250"]
+    assert found.loc["crepe_tiny"].tolist() == ["0.600 ± 0.000", "–"]
+
+
+def test_scores_are_means_over_folds_with_ddof_1():
+    found = tables.scores(row_table()).set_index(["model", "task"])
+    assert found.loc[("passt base†", "digits"), "std"] == pytest.approx(np.std([0.5, 0.7], ddof=1))
+    assert math.isnan(found.loc[("passt base†", "beeps"), "std"])
+
+
+def test_untrained_weights_are_marked_in_table_and_figure():
+    found = row_table()
+    assert "passt base†" in tables.to_markdown(found)
+    assert tables.UNTRAINED_NOTE in tables.to_markdown(found)
+    texts = all_texts(figures.bars(found))
+    assert "passt base†" in texts
+    assert tables.UNTRAINED_NOTE in texts
+    trained = found[found["weights"] == "published"]
+    assert "†" not in tables.to_markdown(trained)
+    assert not any("†" in text for text in all_texts(figures.bars(trained)))
+
+
+def test_a_nan_score_is_not_hidden():
+    identity = {"study": "s", "model": "m", "family": "m", "spec": "m", "weights": "published", "task": "t"}
+    found = pd.DataFrame(rows.rows_of(job("top1_acc", math.nan), identity), columns=rows.COLUMNS)
+    assert tables.table(found).iloc[0, 0] == "nan"
+
+
+def test_a_figure_has_a_bar_a_score_in_file_formats_of_papers(tmp_path):
+    figure = figures.bars(row_table(), "title")
+    digits, beeps = figure.axes
+    assert [len(panel.patches) for panel in (digits, beeps)] == [2, 1]
+    assert sorted(bar.get_width() for bar in digits.patches) == pytest.approx([0.6, 0.6])
+    assert (digits.get_title(), digits.get_xlabel()) == ("digits", "top1_acc")
+    for suffix in ("png", "pdf"):
+        figure.savefig(tmp_path / f"figure.{suffix}")
+        assert (tmp_path / f"figure.{suffix}").stat().st_size > 1000
+
+
+def all_texts(figure) -> set[str]:
+    return {text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text"))}
