@@ -4,10 +4,8 @@ Jobs that several specs share are run once, and all taps of a model on a task ar
 not stop the others: what failed is listed in the outcome.
 """
 
-import importlib.metadata
 import itertools
 import logging
-import platform
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,12 +16,13 @@ import numpy as np
 import torch
 
 from ablations import models, tasks
+from ablations.job import Job, record, test_arrays
 from ablations.study import Model, Study
 from ablations.tasks import NamedTask
 from downstream import splits
 from downstream.audio import SplitAudio
-from downstream.embedder import Embedder, Tap
-from downstream.evaluate import FoldResult, evaluate
+from downstream.embedder import Embedder
+from downstream.evaluate import evaluate
 from downstream.extract import extract
 from downstream.files import fingerprint, write_atomically, write_json
 from downstream.progress import Track, silent
@@ -52,25 +51,6 @@ class Outcome:
     folder: Path
     failures: tuple[Failure, ...]
     not_applicable: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Job:
-    """One embedder's taps on one task under one protocol and seed; several models of a study may share it."""
-
-    embedder: Embedder
-    taps: tuple[Tap, ...]
-    hop_ms: int | None
-    named: NamedTask
-    task_fp: str
-    protocol: str
-    seed: int
-
-    @property
-    def key(self) -> str:
-        """16 hex digits that name the job's files."""
-        identity = [self.embedder.fingerprint, self.taps, self.hop_ms, self.task_fp, self.protocol, self.seed]
-        return fingerprint(identity)
 
 
 Shared = tuple[Job, list[Model]]
@@ -181,12 +161,12 @@ class _Run:
         task = job.named.task
         data = splits.from_store(task, folders, job.taps)
         folds = evaluate(task, data, protocol=job.protocol, seed=job.seed, device=self.device, track=self.track)
-        arrays = _test_arrays(folds)
+        arrays = test_arrays(folds)
         write_atomically(self.file(job).with_suffix(".npz"), lambda file: np.savez_compressed(file, **arrays))
-        write_json(self.file(job), _record(job, folds, self.device, time.perf_counter() - start))
+        write_json(self.file(job), record(job, folds, self.device, time.perf_counter() - start))
 
     def add_rows(self, job: Job, variants: Sequence[Model]) -> None:
-        record = result_rows.read_job(self.file(job))
+        found = result_rows.read_job(self.file(job))
         for model in variants:
             identity = {
                 "study": self.study.name,
@@ -196,7 +176,7 @@ class _Run:
                 "weights": model.spec.weights,
                 "task": job.named.key,
             }
-            self.rows[str(model.spec), job.task_fp, job.seed] = result_rows.rows_of(record, identity)
+            self.rows[str(model.spec), job.task_fp, job.seed] = result_rows.rows_of(found, identity)
         self.write_rows()
 
     def write_rows(self, final: bool = False) -> None:
@@ -223,63 +203,3 @@ class _Run:
 
 def _weights_of(model: Model) -> tuple[str, str]:
     return model.spec.checkpoint, model.spec.weights
-
-
-def _record(job: Job, folds: Sequence[FoldResult], device: str, seconds: float) -> dict[str, Any]:
-    """A job's JSON."""
-    return {
-        "job": job.key,
-        "embedder": job.embedder.name,
-        "embedder_fp": job.embedder.fingerprint,
-        "taps": job.taps,
-        "hop_ms": job.hop_ms,
-        "task_folder": job.named.task.name,
-        "task_fp": job.task_fp,
-        "split_mode": job.named.task.split_mode,
-        "protocol": job.protocol,
-        "seed": job.seed,
-        "precision": getattr(job.embedder, "precision", "fp32"),
-        "device": torch.cuda.get_device_name() if device.startswith("cuda") else "cpu",
-        "versions": versions(),
-        "seconds": round(seconds, 3),
-        "folds": [_fold_record(fold) for fold in folds],
-    }
-
-
-def _fold_record(result: FoldResult) -> dict[str, Any]:
-    config, best = result.chosen.config, result.chosen.best
-    setting = best.postprocessing
-    return {
-        "fold": result.fold.name,
-        "scores": dict(result.scores),
-        "test_loss": result.test_loss,
-        "validation_score": best.score,
-        "hidden_layers": config.hidden_layers,
-        "lr": config.lr,
-        "init": config.init,
-        "epoch": best.epoch,
-        "postprocessing": vars(setting) if setting else None,
-        "tried": [
-            {"hidden_layers": tried.hidden_layers, "lr": tried.lr, "init": tried.init, "validation_score": score}
-            for tried, score in result.tried
-        ],
-    }
-
-
-def _test_arrays(folds: Sequence[FoldResult]) -> dict[str, np.ndarray]:
-    """Predictions and targets of every test split, with what each row is, for paired statistics."""
-    arrays = {}
-    for result in folds:
-        name = result.fold.name
-        arrays[f"{name}.prediction"] = result.predictions.astype(np.float32)
-        arrays[f"{name}.target"] = result.test.y.astype(np.uint8)
-        arrays[f"{name}.files"] = np.array(result.test.files)
-        arrays[f"{name}.offsets"] = result.test.offsets
-        arrays[f"{name}.timestamps"] = result.test.timestamps
-    return arrays
-
-
-def versions() -> dict[str, str]:
-    """Of what decides the numbers."""
-    packages = ("embedding-ablations", "torch", "numpy", "scikit-learn", "scipy", "soxr")
-    return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in packages}}

@@ -16,7 +16,8 @@ from sklearn.model_selection import ParameterGrid
 
 from downstream import events, metrics
 from downstream.events import PostProcessing
-from downstream.probe import Fit, ProbeConfig, ProbeData, Selection, fit, loss, predict
+from downstream.fit import Fit, ProbeData, Selection, fit, predict
+from downstream.probe import ProbeConfig
 from downstream.progress import Track, silent
 from downstream.splits import LabelledSplit, joined
 from downstream.task import Fold, Task
@@ -163,14 +164,14 @@ def _best(fits: list[Fit], selection: Selection) -> Fit:
 
 def _result(task: Task, fold: Fold, splits, chosen: Fit, fits: list[Fit], device: str) -> FoldResult:
     test = splits[fold.test]
-    predictions = predict(chosen.state, chosen.config, test.x, task.prediction_type, device)
+    predictions, loss = predict(chosen, ProbeData(test.x, test.y), task.prediction_type, device)
     setting = chosen.best.postprocessing
     if task.is_event and setting is None:  # the loss selected, nothing was decoded at validation: one setting is left
         (setting,) = events.postprocessing_grid(task.evaluation_params)
     return FoldResult(
         fold=fold,
         chosen=chosen,
-        test_loss=loss(chosen.state, chosen.config, ProbeData(test.x, test.y), task.prediction_type),
+        test_loss=loss,
         scores=score_split(task, fold.test, test, predictions, setting),
         tried=tuple((trial.config, trial.best.score) for trial in fits),
         test=test,

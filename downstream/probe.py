@@ -1,19 +1,11 @@
-"""The probe: a shallow MLP on frozen embeddings, trained one configuration at a time.
+"""The probe: a shallow MLP on frozen embeddings, its configuration, its loss.
 
-This is hear-eval-kit's protocol step by step (Turian et al. 2022, section 5; hear-eval-kit 2021.1.3), written to be
-read against it. Features are not normalised, batches keep the order of the items in every epoch, and the weights of the
-best validation are used.
+Source: Turian et al. 2022, section 5; hear-eval-kit 2021.1.3, whose parameter names and initialization are kept.
 """
 
-import copy
-import hashlib
-import math
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -23,7 +15,11 @@ INITIALIZATIONS = {"xavier_uniform": nn.init.xavier_uniform_, "xavier_normal": n
 
 @dataclass(frozen=True)
 class ProbeConfig:
-    """One setting of the probe; the defaults are those of HEAR 2021."""
+    """One setting of the probe and its training; the defaults are those of HEAR 2021.
+
+    Raises:
+        ValueError: for an unknown initialization, or training that would end before its first validation.
+    """
 
     hidden_layers: int = 1
     lr: float = 1e-3
@@ -40,67 +36,6 @@ class ProbeConfig:
             raise ValueError(f"init must be one of {', '.join(INITIALIZATIONS)}, got {self.init!r}")
         if self.max_epochs < self.check_val_every_n_epoch:
             raise ValueError(f"max_epochs must be at least {self.check_val_every_n_epoch}, got {self.max_epochs}")
-
-
-@dataclass(frozen=True)
-class ProbeData:
-    """Embedding rows with their targets, in the protocol's item order.
-
-    Attributes:
-        x: (items, dim) float32, an array or whatever gives one when sliced.
-        y: (items, labels) float32, one-hot or multi-hot.
-    """
-
-    x: Any
-    y: np.ndarray
-
-
-@dataclass(frozen=True)
-class Validation:
-    """What was seen at one validation: loss, scores by metric name (none when the loss selects), chosen settings."""
-
-    epoch: int
-    loss: float
-    score: float
-    scores: Mapping[str, float] = field(default_factory=dict)
-    postprocessing: Any = None
-
-
-@dataclass(frozen=True)
-class Selection:
-    """By what the best epoch is chosen.
-
-    Attributes:
-        by_loss: the validation loss, lower is better, no scores are computed; else the primary score.
-        higher_is_better: of the primary score.
-    """
-
-    by_loss: bool = False
-    higher_is_better: bool = True
-
-    @property
-    def mode(self) -> str:
-        return "max" if self.higher_is_better and not self.by_loss else "min"
-
-    def better(self, new: float, old: float) -> bool:
-        """Strictly better, compared as float32 as the kit's trainer does."""
-        new, old = np.float32(new), np.float32(old)
-        return bool(new > old if self.mode == "max" else new < old)
-
-    @property
-    def worst(self) -> float:
-        return -math.inf if self.mode == "max" else math.inf
-
-
-@dataclass(frozen=True)
-class Fit:
-    """A trained probe: every validation, which was best, and its weights."""
-
-    config: ProbeConfig
-    validations: tuple[Validation, ...]
-    best: Validation
-    state: Mapping[str, Tensor] = field(repr=False)
-    seconds: float
 
 
 class Dropout(nn.Module):
@@ -122,150 +57,43 @@ class Probe(nn.Module):
 
     Weights are Xavier with the gain of the activation before them (none in front of the first); biases are torch's.
 
+    Args:
+        initial: the random stream of the initial weights, on the CPU. dropout: that of dropout, on the probe's device.
+
     Shape:
         (items, dim) -> logits (items, labels).
     """
 
-    def __init__(self, dim: int, labels: int, config: ProbeConfig, stream: torch.Generator) -> None:
+    def __init__(
+        self, dim: int, labels: int, config: ProbeConfig, initial: torch.Generator, dropout: torch.Generator
+    ) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         gain = "linear"
         for _ in range(config.hidden_layers):
             layers += [
-                _linear(dim, config.hidden_dim, config.init, gain, stream),
+                _linear(dim, config.hidden_dim, config.init, gain, initial),
                 nn.BatchNorm1d(config.hidden_dim),
-                Dropout(config.dropout, stream),
+                Dropout(config.dropout, dropout),
                 nn.ReLU(),
             ]
             dim, gain = config.hidden_dim, "relu"
         self.hidden = nn.Sequential(*layers)
-        self.projection = _linear(dim, labels, config.init, gain, stream)
+        self.projection = _linear(dim, labels, config.init, gain, initial)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.projection(self.hidden(x))
 
 
-def fit(
-    config: ProbeConfig,
-    train: ProbeData,
-    valid: ProbeData,
-    *,
-    prediction_type: str,
-    selection: Selection,
-    score: Callable[[np.ndarray], tuple[Mapping[str, float], Any]],
-    seed: Any = 0,
-    device: str = "cpu",
-    initial: Mapping[str, Tensor] | None = None,
-) -> Fit:
-    """Train one probe, validating every few epochs, until it stops improving.
-
-    Args:
-        prediction_type: `multiclass` (cross-entropy) or `multilabel` (binary cross-entropy).
-        score: predictions (items, labels) on `valid` -> (scores by metric, the primary first; post-processing).
-        seed: any value; with the configuration it fixes initial weights and dropout.
-        initial: a state dict to start from, for comparisons.
-
-    Returns:
-        The fit. Training ends after `patience` validations without a strict improvement, or at once where the
-        monitored value is NaN or infinite; a first validation that is so is the best, with the worst score.
-    """
-    start = time.perf_counter()
-    stream = torch.Generator().manual_seed(_seed_of(seed, config))
-    labels = train.y.shape[1]
-    probe = Probe(train.x.shape[1], labels, config, stream)
-    if initial is not None:
-        probe.load_state_dict(initial)
-    probe.to(device)
-    for layer in probe.hidden:
-        if isinstance(layer, Dropout):
-            layer.stream = torch.Generator(device).manual_seed(stream.initial_seed())
-    optimizer = torch.optim.Adam(probe.parameters(), lr=config.lr)
-    loss_of = _loss(prediction_type)
-
-    validations: list[Validation] = []
-    best: Validation | None = None
-    state: dict[str, Tensor] = {}
-    waited = 0
-    for epoch in range(config.max_epochs):
-        probe.train()
-        for x, y in _batches(train, config.batch_size, device):
-            loss = loss_of(probe(x), y)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-        if (epoch + 1) % config.check_val_every_n_epoch:
-            continue
-        seen = _validate(probe, valid, epoch, config, prediction_type, selection, score, device)
-        validations.append(seen)
-        if best is None or selection.better(seen.score, best.score):
-            best = seen if math.isfinite(seen.score) else _replace_score(seen, selection.worst)
-            state = copy.deepcopy(probe.state_dict())
-            waited = 0
-        else:
-            waited += 1
-        if waited >= config.patience or not math.isfinite(seen.score):
-            break
-    return Fit(config, tuple(validations), best, state, time.perf_counter() - start)
-
-
-@torch.inference_mode()
-def predict(
-    state: Mapping[str, Tensor], config: ProbeConfig, x: Any, prediction_type: str, device: str = "cpu"
-) -> np.ndarray:
-    """(items, labels) probabilities of a trained probe."""
-    labels, dim = len(state["projection.bias"]), x.shape[1]
-    probe = Probe(dim, labels, config, torch.Generator()).to(device).eval()
-    probe.load_state_dict(state)
-    return _activation(prediction_type)(_logits(probe, x, config.batch_size, device)).numpy()
-
-
-def loss(state: Mapping[str, Tensor], config: ProbeConfig, data: ProbeData, prediction_type: str) -> float:
-    """The mean loss of a trained probe over a whole split, in evaluation mode."""
-    probe = Probe(data.x.shape[1], data.y.shape[1], config, torch.Generator()).eval()
-    probe.load_state_dict({name: tensor.cpu() for name, tensor in state.items()})
-    with torch.inference_mode():
-        logits = _logits(probe, data.x, config.batch_size, "cpu")
-        return float(_loss(prediction_type)(logits, torch.from_numpy(data.y)))
-
-
-def _validate(probe, valid, epoch, config, prediction_type, selection, score, device) -> Validation:
-    probe.eval()
-    with torch.inference_mode():
-        logits = _logits(probe, valid.x, config.batch_size, device)
-        value = float(_loss(prediction_type)(logits, torch.from_numpy(valid.y)))
-    if selection.by_loss:
-        return Validation(epoch, value, value)
-    scores, postprocessing = score(_activation(prediction_type)(logits).numpy())
-    return Validation(epoch, value, next(iter(scores.values())), scores, postprocessing)
-
-
-def _replace_score(seen: Validation, score: float) -> Validation:
-    return Validation(seen.epoch, seen.loss, score, seen.scores, seen.postprocessing)
-
-
-def _batches(data: ProbeData, size: int, device: str):
-    for start in range(0, len(data.y), size):
-        rows = slice(start, start + size)
-        yield _tensor(data.x[rows], device), _tensor(data.y[rows], device)
-
-
-def _logits(probe: Probe, x: Any, size: int, device: str) -> Tensor:
-    parts = [probe(_tensor(x[start : start + size], device)) for start in range(0, x.shape[0], size)]
-    return torch.cat(parts).float().cpu()
-
-
-def _tensor(rows: Any, device: str) -> Tensor:
-    return torch.from_numpy(np.require(rows, np.float32, ["C", "W"])).to(device)
-
-
-def _loss(prediction_type: str) -> Callable[[Tensor, Tensor], Tensor]:
-    """Cross-entropy against the label index, or binary cross-entropy; the mean over the items."""
+def loss_of(prediction_type: str) -> Callable[[Tensor, Tensor], Tensor]:
+    """Logits and targets, (items, labels) both, to the mean loss: cross-entropy, or binary cross-entropy."""
     if prediction_type == "multiclass":
         return lambda logits, y: F.cross_entropy(logits, y.argmax(dim=1))
     return F.binary_cross_entropy_with_logits
 
 
-def _activation(prediction_type: str) -> Callable[[Tensor], Tensor]:
+def probabilities_of(prediction_type: str) -> Callable[[Tensor], Tensor]:
+    """Logits (items, labels) to probabilities: softmax over the labels, or a sigmoid each."""
     return torch.sigmoid if prediction_type == "multilabel" else lambda logits: torch.softmax(logits, dim=1)
 
 
@@ -275,8 +103,3 @@ def _linear(inputs: int, outputs: int, init: str, gain: str, stream: torch.Gener
         INITIALIZATIONS[init](layer.weight, gain=nn.init.calculate_gain(gain), generator=stream)
         layer.bias.uniform_(-(inputs**-0.5), inputs**-0.5, generator=stream)
     return layer
-
-
-def _seed_of(seed: Any, config: ProbeConfig) -> int:
-    text = f"{seed!r} {config!r}"
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:7], "big")

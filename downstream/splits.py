@@ -8,7 +8,7 @@ import numpy as np
 
 from downstream import events
 from downstream.embedder import Tap
-from downstream.probe import ProbeData
+from downstream.fit import ProbeData
 from downstream.store import TapFolder
 from downstream.task import Task
 

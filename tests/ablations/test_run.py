@@ -211,7 +211,7 @@ KILLS = [
     ("downstream.store:Extraction.append", 5),
     ("downstream.store:Extraction.finish", 2),
     ("downstream.store:_header", 3),
-    ("downstream.evaluate:fit", 3),
+    ("downstream.fit:_validate", 9),
     ("ablations.run:write_json", 1),
     ("ablations.run:write_json", 4),
     ("results.rows:write_rows", 2),

@@ -17,7 +17,8 @@ import torch
 
 from downstream import events, kit
 from downstream.evaluate import score_split, score_validation, selection_of
-from downstream.probe import Probe, ProbeConfig, ProbeData, Selection, fit, loss, predict
+from downstream.fit import ProbeData, Selection, fit, predict
+from downstream.probe import Probe, ProbeConfig
 from downstream.splits import joined
 from tests.reference_values import REFERENCE
 
@@ -98,11 +99,10 @@ def test_the_best_epoch_is_the_kits(golden):
 def test_test_predictions_and_scores_are_the_kits(golden):
     folder, wanted, task, test, found = golden
     with threads(2):
-        predictions = predict(found.state, found.config, test.x, task.prediction_type)
+        predictions, test_loss = predict(found, ProbeData(test.x, test.y), task.prediction_type)
     with np.load(folder / "test_predictions.npz") as arrays:
         assert np.abs(predictions - arrays["prediction"]).max() <= PREDICTION
         assert np.array_equal(test.y, arrays["target"])
-    test_loss = loss(found.state, found.config, ProbeData(test.x, test.y), task.prediction_type)
     assert test_loss == pytest.approx(wanted["test"]["test_loss"], abs=SCORE)
     setting = found.best.postprocessing
     if task.selects_by_loss:
@@ -123,7 +123,7 @@ def test_the_arithmetic_shows_only_in_biases_that_have_no_gradient(case, monkeyp
                 if isinstance(layer, torch.nn.Linear):
                     layer.bias.requires_grad_(False)
 
-    monkeypatch.setattr("downstream.probe.Probe", Still)
+    monkeypatch.setattr("downstream.fit.Probe", Still)
     losses = []
     for count in (1, 2):
         with threads(count):
@@ -218,13 +218,17 @@ def test_the_best_weights_are_kept_not_the_last():
         return {"score": next(scores)}, None
 
     found = run(score)
-    assert np.array_equal(predict(found.state, found.config, data(40, seed=2).x, "multiclass"), seen[1])
+    assert np.array_equal(predict(found, data(40, seed=2), "multiclass")[0], seen[1])
+
+
+def stream() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
 
 
 @pytest.mark.parametrize(("init", "layers"), [("xavier_uniform", 1), ("xavier_normal", 2)])
 def test_initial_weights_are_xavier_with_the_gain_of_the_activation_before(init, layers):
     config = ProbeConfig(hidden_layers=layers, init=init, hidden_dim=500)
-    probe = Probe(300, 200, config, torch.Generator().manual_seed(0))
+    probe = Probe(300, 200, config, stream(), stream())
     linears = [module for module in probe.modules() if isinstance(module, torch.nn.Linear)]
     assert len(linears) == layers + 1
     for number, linear in enumerate(linears):
@@ -239,7 +243,7 @@ def test_initial_weights_are_xavier_with_the_gain_of_the_activation_before(init,
 
 def test_dropout_keeps_the_mean():
     config = ProbeConfig(hidden_dim=2000, dropout=0.25)
-    probe = Probe(4, 2, config, torch.Generator().manual_seed(0))
+    probe = Probe(4, 2, config, stream(), stream())
     dropped = probe.hidden[2](torch.ones(50, 2000))
     assert dropped.mean().item() == pytest.approx(1.0, abs=0.01)
     assert (dropped == 0).float().mean().item() == pytest.approx(0.25, abs=0.01)

@@ -1,0 +1,95 @@
+"""A job: one embedder's taps on one task under one protocol and seed; and the record it leaves behind."""
+
+import importlib.metadata
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from ablations.tasks import NamedTask
+from downstream.embedder import Embedder, Tap
+from downstream.evaluate import FoldResult
+from downstream.files import fingerprint
+
+VERSIONS_OF = ("embedding-ablations", "torch", "numpy", "scikit-learn", "scipy", "soxr")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One embedder's taps on one task under one protocol and seed; several models of a study may share it."""
+
+    embedder: Embedder
+    taps: tuple[Tap, ...]
+    hop_ms: int | None
+    named: NamedTask
+    task_fp: str
+    protocol: str
+    seed: int
+
+    @property
+    def key(self) -> str:
+        """16 hex digits that name the job's files."""
+        identity = [self.embedder.fingerprint, self.taps, self.hop_ms, self.task_fp, self.protocol, self.seed]
+        return fingerprint(identity)
+
+
+def record(job: Job, folds: Sequence[FoldResult], device: str, seconds: float) -> dict[str, Any]:
+    """A job's JSON."""
+    return {
+        "job": job.key,
+        "embedder": job.embedder.name,
+        "embedder_fp": job.embedder.fingerprint,
+        "taps": job.taps,
+        "hop_ms": job.hop_ms,
+        "task_folder": job.named.task.name,
+        "task_fp": job.task_fp,
+        "split_mode": job.named.task.split_mode,
+        "protocol": job.protocol,
+        "seed": job.seed,
+        "precision": getattr(job.embedder, "precision", "fp32"),
+        "device": torch.cuda.get_device_name() if device.startswith("cuda") else "cpu",
+        "versions": versions(),
+        "seconds": round(seconds, 3),
+        "folds": [_fold_record(fold) for fold in folds],
+    }
+
+
+def _fold_record(result: FoldResult) -> dict[str, Any]:
+    config, best = result.chosen.config, result.chosen.best
+    setting = best.postprocessing
+    return {
+        "fold": result.fold.name,
+        "scores": dict(result.scores),
+        "test_loss": result.test_loss,
+        "validation_score": best.score,
+        "hidden_layers": config.hidden_layers,
+        "lr": config.lr,
+        "init": config.init,
+        "epoch": best.epoch,
+        "postprocessing": vars(setting) if setting else None,
+        "tried": [
+            {"hidden_layers": tried.hidden_layers, "lr": tried.lr, "init": tried.init, "validation_score": score}
+            for tried, score in result.tried
+        ],
+    }
+
+
+def test_arrays(folds: Sequence[FoldResult]) -> dict[str, np.ndarray]:
+    """Predictions and targets of every test split, with what each row is, for paired statistics."""
+    arrays = {}
+    for result in folds:
+        name = result.fold.name
+        arrays[f"{name}.prediction"] = result.predictions.astype(np.float32)
+        arrays[f"{name}.target"] = result.test.y.astype(np.uint8)
+        arrays[f"{name}.files"] = np.array(result.test.files)
+        arrays[f"{name}.offsets"] = result.test.offsets
+        arrays[f"{name}.timestamps"] = result.test.timestamps
+    return arrays
+
+
+def versions() -> dict[str, str]:
+    """Of what decides the numbers."""
+    return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in VERSIONS_OF}}
