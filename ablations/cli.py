@@ -1,7 +1,9 @@
-"""The command line: ablate run, table, figure."""
+"""The command line: ablate run, table, figure, benchmark."""
 
 import functools
+import json
 import logging
+import sys
 import time
 from pathlib import Path
 
@@ -9,9 +11,11 @@ import click
 from rich.console import Console
 from rich.logging import RichHandler
 
+from ablations import benchmark as benchmarks
 from ablations.progress import bars
-from ablations.run import run_study
+from ablations.run import default_device, run_study
 from ablations.study import Study
+from downstream.files import write_json
 from downstream.store import default_root
 from results import figures, tables
 from results.rows import read_rows
@@ -96,6 +100,19 @@ def figure(study: str, runs: Path) -> None:
     """Draw the figure of a STUDY that was run, as figure.png and figure.pdf."""
     folder = _folder(study, runs)
     click.echo(_write_figure(folder, folder.name))
+
+
+@main.command()
+@click.option("--device", default=None, help="cpu or cuda  [default: cuda where there is one]")
+@click.option("--peer", help="An interpreter that has hear21passt, to be measured beside.")
+@click.option("--out", type=click.Path(path_type=Path), help="A JSON file to write.")
+@one_line_errors
+def benchmark(device: str | None, peer: str | None, out: Path | None) -> None:
+    """Measure the speed of PaSST embeddings on this machine, against hear21passt and the machine's own limit."""
+    found = benchmarks.embeddings(device or default_device(), peer)
+    click.echo(json.dumps(found, indent=1))
+    if out:
+        write_json(out, {"command": " ".join(["ablate", *sys.argv[1:]]), **found})
 
 
 def _folder(study: str, runs: Path) -> Path:

@@ -1,0 +1,123 @@
+"""What a stranger reads and types is true: notebooks run, pins are in range, packaged files are there."""
+
+import configparser
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+
+from ablations import benchmark
+from ablations.cli import main
+
+ROOT = Path(__file__).parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+@pytest.fixture(scope="module")
+def setup():
+    parser = configparser.ConfigParser()
+    parser.read(ROOT / "setup.cfg")
+    return parser
+
+
+def requirements(text: str) -> dict[str, Requirement]:
+    found = [Requirement(line) for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    return {requirement.name.lower(): requirement for requirement in found}
+
+
+def test_every_requirement_is_pinned_within_its_range(setup):
+    extras = setup["options.extras_require"]
+    declared = requirements(setup["options"]["install_requires"]) | requirements(extras["dev"])
+    pins = requirements((ROOT / "constraints.txt").read_text())
+    for name, requirement in declared.items():
+        (pin,) = pins[name].specifier
+        assert pin.operator == "=="
+        assert pin.version in requirement.specifier, name
+    assert str(pins["torch"].specifier) == "==2.13.0"
+    assert set(extras) == {"dev", "notebooks", "ray"}
+
+
+def test_every_install_command_uses_the_constraints():
+    installs = [line for line in (ROOT / "Makefile").read_text().splitlines() if "pip" in line and "install" in line]
+    assert installs
+    assert all("--constraint constraints.txt" in line for line in installs if not line.lstrip().startswith("#"))
+
+
+def test_packaged_files_are_declared(setup):
+    for package, patterns in setup["options.package_data"].items():
+        for pattern in patterns.split():
+            assert list((ROOT / package).glob(pattern)), f"{package}/{pattern}"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+def test_notebooks_run(path, monkeypatch):
+    monkeypatch.chdir(path.parent)
+    names: dict = {}
+    for cell in json.loads(path.read_text())["cells"]:
+        if cell["cell_type"] == "code":
+            assert cell["outputs"] == [], "notebooks are kept without outputs"
+            exec(compile("".join(cell["source"]), path.name, "exec"), names)
+    assert names["embeddings"].shape == (1, 21, 2 * (768 + 768))
+
+
+def test_the_readme_shows_what_exists():
+    readme = (ROOT / "README.md").read_text()
+    links = re.findall(r"\]\(([^)#:]+)\)", readme)
+    assert links
+    for link in links:
+        assert (ROOT / link).exists(), link
+    for command in re.findall(r"^ablate (\w+)", readme, flags=re.MULTILINE):
+        assert command in main.commands
+    for target in re.findall(r"^make (\w+)", readme, flags=re.MULTILINE):
+        assert f"\n{target}:" in (ROOT / "Makefile").read_text()
+
+
+def test_the_readmes_python_runs_as_shown():
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
+    names: dict = {}
+    exec(code, names)
+    assert names["scenes"].shape == (4, 1536)
+    assert names["steps"].shape == (4, 41, 3072)
+    assert names["timestamps"].shape == (41,)
+
+
+def test_the_readmes_study_is_one():
+    from ablations.study import Study
+
+    (text,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
+    assert len(Study.from_dict(yaml.safe_load(text)).models) == 8
+
+
+def test_no_file_is_large_or_names_a_place_of_one_machine():
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.split()
+    for name in tracked:
+        path = ROOT / name
+        if path.is_file():
+            assert path.stat().st_size < 12e6, name
+            if path.suffix in (".py", ".md", ".yaml", ".cfg", ".toml", ".json", ".csv", ".ipynb", ".txt"):
+                assert os.sep + "work" + os.sep not in path.read_text(errors="replace"), name
+
+
+def test_the_citation_names_the_paper():
+    found = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert found["preferred-citation"]["year"] == 2022
+    assert found["license"] == "Apache-2.0"
+    assert "Apache License" in (ROOT / "LICENSE").read_text()
+
+
+def test_the_benchmark_counts_the_operations_of_the_network():
+    from passt import EmbeddingSpec, PasstEmbedder
+    from tests.reference_values import clip
+
+    embedder = PasstEmbedder(EmbeddingSpec("passt_s_p16_s16_128_ap468", weights="untrained-0"), device="cpu")
+    tokens, width = embedder.checkpoint.tokens(32000), 768
+    full = 24 * width**2 * tokens + 4 * width * tokens**2  # products and attention of a block
+    last = 2 * width**2 * (2 * tokens + 2 + 2 + 16) + 4 * width * tokens * 2  # keys and values of all, the rest of two
+    embedding = 2 * (tokens - 2) * width * 256
+    head = 2 * width * 527
+    assert benchmark.scene_operations(embedder, clip(1.0, 1)) == 11 * full + last + embedding + head
