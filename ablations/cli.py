@@ -13,7 +13,7 @@ from rich.logging import RichHandler
 
 from ablations import benchmark as benchmarks
 from ablations.progress import bars
-from ablations.run import default_device, run_study
+from ablations.run import choose_device, run_study
 from ablations.study import Study
 from downstream.files import write_json
 from downstream.store import default_root
@@ -109,7 +109,7 @@ def figure(study: str, runs: Path) -> None:
 @one_line_errors
 def benchmark(device: str | None, peer: str | None, out: Path | None) -> None:
     """Measure the speed of PaSST embeddings on this machine, against hear21passt and the machine's own limit."""
-    found = benchmarks.embeddings(device or default_device(), peer)
+    found = benchmarks.embeddings(choose_device(device), peer)
     click.echo(json.dumps(found, indent=1))
     if out:
         write_json(out, {"command": " ".join(["ablate", *sys.argv[1:]]), **found})

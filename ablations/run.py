@@ -57,9 +57,14 @@ Shared = tuple[Job, list[Model]]
 """A job, and the models of the study that point at it."""
 
 
-def default_device() -> str:
-    """CUDA where there is one."""
-    return "cuda" if torch.cuda.is_available() else "cpu"
+def choose_device(wanted: str | None = None) -> str:
+    """`wanted`, or CUDA where there is one; ValueError for a device that is not here."""
+    if wanted is None:
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if wanted != "cpu" and not (wanted.startswith("cuda") and torch.cuda.is_available()):
+        here = "cpu or cuda" if torch.cuda.is_available() else "cpu: torch sees no CUDA device here"
+        raise ValueError(f"device must be {here}, got {wanted!r}")
+    return wanted
 
 
 def run_study(
@@ -77,7 +82,7 @@ def run_study(
         store: the tap store's folder. tasks_folder: where HEAR's task folders lie.
         device: "cpu" or "cuda"; None chooses.
     """
-    run = _Run(study, Path(runs) / study.name, store, device or default_device(), track)
+    run = _Run(study, Path(runs) / study.name, store, choose_device(device), track)
     found = run.find_tasks(tasks_folder or tasks.default_folder())
     for _, group in itertools.groupby(sorted(study.models, key=_weights_of), key=_weights_of):
         run.run_models(list(group), found)

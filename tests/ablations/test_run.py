@@ -157,6 +157,14 @@ def test_a_bad_study_ends_in_one_line(tmp_path):
     assert "mine.yaml: logmel: unknown level 'max'; expected one of mean, std" in result.stderr
 
 
+@pytest.mark.parametrize("device", ["tpu", "mps", ""])
+def test_a_device_that_is_not_here(tmp_path, device):
+    result = invoke("run", "quickstart", "--runs", tmp_path, "--store", tmp_path, "--device", device)
+    assert result.exit_code == 1
+    assert "device must be cpu" in result.stderr
+    assert f"got '{device}'" in result.stderr
+
+
 def test_mel_alone_is_not_applicable_to_scenes(tmp_path, scene_task, event_task):
     models = [
         {
