@@ -2,7 +2,7 @@
 
 import importlib.metadata
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +10,13 @@ import numpy as np
 import torch
 
 from ablations.tasks import NamedTask
+from downstream.audio import SplitAudio
 from downstream.embedder import Embedder, Tap
 from downstream.evaluate import FoldResult
 from downstream.files import fingerprint
+from downstream.task import Task
 
+FORMAT = 1  # part of a job's key; raised when its protocols give other numbers
 VERSIONS_OF = ("embedding-ablations", "torch", "numpy", "scikit-learn", "scipy", "soxr")
 
 
@@ -26,14 +29,23 @@ class Job:
     hop_ms: int | None
     named: NamedTask
     task_fp: str
+    audio_fp: str
     protocol: str
     seed: int
 
     @property
     def key(self) -> str:
         """16 hex digits that name the job's files."""
-        identity = [self.embedder.fingerprint, self.taps, self.hop_ms, self.task_fp, self.protocol, self.seed]
-        return fingerprint(identity)
+        embedding = [self.embedder.fingerprint, self.taps, self.hop_ms]
+        return fingerprint([FORMAT, *embedding, self.task_fp, self.audio_fp, self.protocol, self.seed])
+
+
+def fingerprints(task: Task, audio: Mapping[str, SplitAudio]) -> tuple[str, str]:
+    """Of the task, which is sound, labels and metadata, and of its sound as the model hears it, at its rate."""
+    labels = {split: [[f, *map(str, items)] for f, items in task.items[split].items()] for split in task.splits}
+    content = {split: sorted(clips.hashes.items()) for split, clips in audio.items()}
+    heard = {split: clips.fingerprint for split, clips in audio.items()}
+    return fingerprint([content, labels, task.labels, dict(task.metadata)]), fingerprint(heard)
 
 
 def record(job: Job, folds: Sequence[FoldResult], device: str, seconds: float) -> dict[str, Any]:
@@ -50,7 +62,7 @@ def record(job: Job, folds: Sequence[FoldResult], device: str, seconds: float) -
         "protocol": job.protocol,
         "seed": job.seed,
         "precision": getattr(job.embedder, "precision", "fp32"),
-        "device": torch.cuda.get_device_name() if device.startswith("cuda") else "cpu",
+        "device": torch.cuda.get_device_name(device) if device.startswith("cuda") else "cpu",
         "versions": versions(),
         "seconds": round(seconds, 3),
         "folds": [_fold_record(fold) for fold in folds],

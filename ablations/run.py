@@ -7,7 +7,7 @@ not stop the others: what failed is listed in the outcome.
 import itertools
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,15 +16,15 @@ import numpy as np
 import torch
 
 from ablations import models, tasks
-from ablations.job import Job, record, test_arrays
+from ablations.job import Job, fingerprints, record, test_arrays
 from ablations.study import Model, Study
 from ablations.tasks import NamedTask
 from downstream import splits
 from downstream.audio import SplitAudio
-from downstream.embedder import Embedder
+from downstream.embedder import Embedder, Tap
 from downstream.evaluate import evaluate
-from downstream.extract import extract
-from downstream.files import fingerprint, write_atomically, write_json
+from downstream.extract import NotFiniteError, extract
+from downstream.files import write_atomically, write_json
 from downstream.progress import Track, silent
 from downstream.store import TapFolder, tap_folder
 from results import rows as result_rows
@@ -34,14 +34,20 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Failure:
-    """A job, or several with the same cause, that could not be run."""
+    """What could not be run: some models (none named: all) on a task (none named: all)."""
 
-    model: str
+    models: tuple[Model, ...]
     task: str
     reason: str
 
     def __str__(self) -> str:
-        return " on ".join(name for name in (self.model, self.task) if name) + f": {self.reason}"
+        names = " and ".join(model.label for model in self.models)
+        return " on ".join(name for name in (names, self.task) if name) + f": {self.reason}"
+
+    def concerns(self, row: dict[str, Any]) -> bool:
+        """Whether a row of an earlier run is of what failed now."""
+        specs = {str(model.spec) for model in self.models}
+        return (not specs or row["spec"] in specs) and (not self.task or row["task"] == Path(self.task).name)
 
 
 @dataclass(frozen=True)
@@ -97,16 +103,24 @@ class _Run:
         self.study, self.folder, self.store, self.device, self.track = study, folder, store, device, track
         self.failures: list[Failure] = []
         self.not_applicable: list[str] = []
-        self.rows: dict[tuple[str, str, int], list[dict[str, Any]]] = {}
+        self.rows: dict[tuple[str, Path, int], list[dict[str, Any]]] = {}
+        self.earlier = result_rows.read_rows(folder).to_dict("records") if (folder / "rows.csv").is_file() else []
 
     def find_tasks(self, tasks_folder: Path) -> list[NamedTask]:
-        found = []
+        """The study's tasks; what is absent, broken or called like another one fails."""
+        found: dict[Path, NamedTask] = {}
         for name in self.study.tasks:
             try:
-                found += tasks.find(name, tasks_folder, self.store)
+                folders = tasks.folders(name, tasks_folder, self.store, self.study.folder)
             except (OSError, ValueError) as error:
-                self.fail("", name, error)
-        return found
+                self.fail((), name, error)
+                continue
+            for folder in folders:
+                try:
+                    found.setdefault(folder.resolve(), tasks.read(folder, found.values()))
+                except Exception as error:
+                    self.fail((), folder.name, error)
+        return list(found.values())
 
     def run_models(self, variants: Sequence[Model], found: Sequence[NamedTask]) -> None:
         """All variants of one checkpoint and its weights on all tasks; the embedder is loaded once."""
@@ -114,20 +128,19 @@ class _Run:
         try:
             embedder = models.build(first.spec, device=self.device, weights=first.weights_file)
         except Exception as error:
-            self.fail(f"{first.spec.checkpoint}@{first.spec.weights}", "", error)
+            self.fail(variants, "", error)
             return
         for named in found:
             try:
                 self.run_task(embedder, variants, named)
             except Exception as error:
-                self.fail(embedder.name, named.key, error)
+                self.fail(variants, named.key, error)
+            self.write_rows()
 
     def run_task(self, embedder: Embedder, variants: Sequence[Model], named: NamedTask) -> None:
         task = named.task
         audio = {split: SplitAudio.of(task, split, embedder.sample_rate, self.store) for split in task.splits}
-        labels = {split: [[f, *map(str, items)] for f, items in task.items[split].items()] for split in task.splits}
-        sound = {split: audio[split].fingerprint for split in task.splits}
-        task_fp = fingerprint([sound, labels, task.labels, dict(task.metadata)])
+        prints = fingerprints(task, audio)
         jobs: dict[str, Shared] = {}
         for model in variants:
             taps = model.spec.timestamp_taps() if task.is_event else model.spec.scene_taps()
@@ -136,7 +149,7 @@ class _Run:
                 continue
             hop_ms = model.spec.timestamp_hop_ms if task.is_event else None
             for seed in self.study.seeds:
-                job = Job(embedder, tuple(taps), hop_ms, named, task_fp, self.study.protocol, seed)
+                job = Job(embedder, tuple(taps), hop_ms, named, *prints, self.study.protocol, seed)
                 jobs.setdefault(job.key, (job, []))[1].append(model)
         for hop_ms in dict.fromkeys(job.hop_ms for job, _ in jobs.values()):
             self.run_jobs(embedder, audio, hop_ms, [shared for shared in jobs.values() if shared[0].hop_ms == hop_ms])
@@ -144,22 +157,37 @@ class _Run:
     def run_jobs(
         self, embedder: Embedder, audio: dict[str, SplitAudio], hop_ms: int | None, jobs: Sequence[Shared]
     ) -> None:
-        """Jobs that differ only in taps and seed: what is missing of the taps is extracted together."""
-        waiting = [job for job, _ in jobs if not self.file(job).is_file()]
+        """Jobs that differ only in taps and seed: what is missing of their taps is extracted together."""
+        waiting = [shared for shared in jobs if not self.file(shared[0]).is_file()]
+        for shared in jobs:
+            if shared not in waiting:
+                self.add_rows(*shared)
+        if not waiting:
+            return
         folders = {
-            split: tap_folder(self.store, embedder.fingerprint, sound.fingerprint, split, hop_ms)
-            for split, sound in audio.items()
+            split: tap_folder(self.store, embedder.fingerprint, clips.fingerprint, split, hop_ms)
+            for split, clips in audio.items()
         }
-        taps = list(dict.fromkeys(tap for job in waiting for tap in job.taps))
-        for split, sound in audio.items() if taps else ():
-            extract(embedder, sound, taps, hop_ms, folders[split], self.track)
-        for job, variants in jobs:
+
+        def extract_taps(taps: Iterable[Tap]) -> None:
+            wanted = list(dict.fromkeys(taps))
+            for split, clips in audio.items():
+                extract(embedder, clips, wanted, hop_ms, folders[split], self.track)
+
+        try:
+            extract_taps(tap for job, _ in waiting for tap in job.taps)
+        except NotFiniteError:
+            pass  # some tap's fault: each job below asks for its own
+        except Exception as error:
+            self.fail([model for _, variants in waiting for model in variants], waiting[0][0].named.key, error)
+            return
+        for job, variants in waiting:
             try:
-                if not self.file(job).is_file():
-                    self.run_job(job, folders)
+                extract_taps(job.taps)
+                self.run_job(job, folders)
                 self.add_rows(job, variants)
             except Exception as error:
-                self.fail(" and ".join(model.label for model in variants), job.named.key, error)
+                self.fail(variants, job.named.key, error)
 
     def run_job(self, job: Job, folders: dict[str, TapFolder]) -> None:
         start = time.perf_counter()
@@ -181,27 +209,30 @@ class _Run:
                 "weights": model.spec.weights,
                 "task": job.named.key,
             }
-            self.rows[str(model.spec), job.task_fp, job.seed] = result_rows.rows_of(found, identity)
-        self.write_rows()
+            key = str(model.spec), job.named.task.folder, job.seed
+            self.rows[key] = result_rows.rows_of(found, identity)
 
     def write_rows(self, final: bool = False) -> None:
-        """rows.csv in the study's order; until the end, rows of an earlier run stay that have not come up again."""
+        """rows.csv in the study's order. Rows of an earlier run stay until they come up again, or for what failed."""
         order = {str(model.spec): place for place, model in enumerate(self.study.models)}
         rows = [row for key in sorted(self.rows, key=lambda key: order[key[0]]) for row in self.rows[key]]
-        path = self.folder / "rows.csv"
-        if not final and path.is_file():
-            old = result_rows.read_rows(self.folder)
-            new = {(row["spec"], row["task"], row["seed"]) for row in rows}
-            rows += [row for row in old.to_dict("records") if (row["spec"], row["task"], row["seed"]) not in new]
-        result_rows.write_rows(rows, path)
+        new = {(row["spec"], row["task"], row["seed"]) for row in rows}
+        for row in self.earlier:
+            known = row["spec"] in order and row["seed"] in self.study.seeds
+            wanted = not final or any(failure.concerns(row) for failure in self.failures)
+            if known and wanted and (row["spec"], row["task"], row["seed"]) not in new:
+                rows.append(row)
+        result_rows.write_rows(rows, self.folder / "rows.csv")
 
     def file(self, job: Job) -> Path:
         return self.folder / "jobs" / f"{job.key}.json"
 
-    def fail(self, model: str, task: str, error: Exception) -> None:
+    def fail(self, variants: Sequence[Model], task: str, error: Exception) -> None:
         reason = " ".join(str(error).split()) or type(error).__name__
-        expected = isinstance(error, (ValueError, OSError))
-        failure = Failure(model, task, reason if expected else f"{type(error).__name__}: {reason}")
+        expected = isinstance(error, ValueError | OSError)
+        failure = Failure(
+            tuple(dict.fromkeys(variants)), task, reason if expected else f"{type(error).__name__}: {reason}"
+        )
         self.failures.append(failure)
         logger.error("%s", failure, exc_info=None if expected else error)
 

@@ -5,6 +5,7 @@ several of them are lists of lists: ``windows_ms: [[160], [640], [160, 640]]`` a
 """
 
 import itertools
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -41,6 +42,7 @@ class Study:
     Attributes:
         tasks: keys of the HEAR tasks, packaged tasks, folders or globs.
         seeds: each is a run of all probes of its own.
+        folder: where its file is; task folders and weight files are relative to it.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Study:
     tasks: tuple[str, ...]
     seeds: tuple[int, ...] = (0,)
     protocol: str = "hear2021"
+    folder: Path = Path()
 
     @classmethod
     def load(cls, name: str | Path) -> "Study":
@@ -76,15 +79,15 @@ class Study:
     @classmethod
     def from_dict(cls, found: Any, base: Path = Path()) -> "Study":
         """A study from parsed YAML; weight files are relative to `base`."""
-        _check_keys(found, [field.name for field in fields(cls)], "a study")
-        for key in ("name", "models", "tasks"):
-            if not found.get(key):
+        _check_keys(found, [field.name for field in fields(cls) if field.name != "folder"], "a study")
+        for key in ("name", "models", "tasks", "seeds"):
+            if not found.get(key, key == "seeds"):
                 raise ValueError(f"a study needs {key!r}")
         for key, kind in (("models", dict), ("tasks", str), ("seeds", int)):
             if key in found and not (isinstance(found[key], list) and all(isinstance(v, kind) for v in found[key])):
                 raise ValueError(f"{key} must be a list of {kind.__name__}, got {found[key]!r}")
-        if not isinstance(found["name"], str) or "/" in found["name"]:
-            raise ValueError(f"name must be a name without '/', got {found['name']!r}")
+        if not isinstance(found["name"], str) or not re.fullmatch(r"\w[\w.-]*", found["name"]):
+            raise ValueError(f"name must be of letters, digits, '_', '-' and '.', got {found['name']!r}")
         if found.get("protocol", "hear2021") not in PROTOCOLS:
             raise ValueError(f"protocol must be one of {', '.join(PROTOCOLS)}, got {found['protocol']!r}")
         variants = _labelled([model for entry in found["models"] for model in _variants(entry, base)])
@@ -94,6 +97,7 @@ class Study:
             tuple(found["tasks"]),
             tuple(found.get("seeds", (0,))),
             found.get("protocol", "hear2021"),
+            base,
         )
 
 
@@ -118,9 +122,13 @@ def _variants(entry: Mapping[str, Any], base: Path) -> list[Model]:
 def _values(key: str, value: Any) -> list[Any]:
     """The values that a key crosses."""
     if key not in LIST_FIELDS:
+        if value == []:
+            raise ValueError(f"{key} must be a value or a list of values, got []")
         return value if isinstance(value, list) else [value]
     if not isinstance(value, list):
         return [(value,)]
+    if not value:
+        return [()]
     if not all(isinstance(variant, list) for variant in value):
         several = [[v] for v in value]
         raise ValueError(f"{key} must be a list of lists, got {value}: [{value}] is one variant, {several} are several")

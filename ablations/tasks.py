@@ -1,6 +1,7 @@
 """Which folders a study's tasks are: HEAR keys, packaged tasks, folders and globs."""
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,19 +25,12 @@ def default_folder() -> Path:
     return Path(os.environ.get(TASKS_VARIABLE, "tasks"))
 
 
-def find(name: str, tasks_folder: Path, store: Path) -> list[NamedTask]:
-    """The tasks that a name in a study stands for.
+def folders(name: str, tasks_folder: Path, store: Path, base: Path) -> list[Path]:
+    """The task folders that a name in a study stands for; a folder or a glob is relative to `base`.
 
     Raises:
-        FileNotFoundError: where there is none; says what was looked for. ValueError: for a broken task folder.
+        FileNotFoundError: where there is none; says what was looked for.
     """
-    return [
-        NamedTask(task_key(folder.resolve().name), Task.from_dir(folder))
-        for folder in _folders(name, tasks_folder, store)
-    ]
-
-
-def _folders(name: str, tasks_folder: Path, store: Path) -> list[Path]:
     if name in MAKERS:
         return [demo_task(name, store)]
     table = task_table()
@@ -48,11 +42,28 @@ def _folders(name: str, tasks_folder: Path, store: Path) -> list[Path]:
                 f"task {name} is absent: no folder {absent[0]} (--tasks or ${TASKS_VARIABLE} names another place)"
             )
         return wanted
-    path = Path(name).expanduser()
+    path = (base / Path(name).expanduser()).absolute()
+    if path.is_dir():
+        return [path]
     found = sorted(folder for folder in Path(path.anchor).glob(str(path.relative_to(path.anchor))) if folder.is_dir())
     if not found:
         raise FileNotFoundError(
-            f"task {name!r} is absent: no such folder; expected a folder, a glob, a packaged task "
+            f"task {name!r} is absent: no folder {path}; expected a folder, a glob, a packaged task "
             f"({', '.join(MAKERS)}) or a HEAR key ({', '.join(table.index)})"
         )
     return found
+
+
+def read(folder: Path, others: Iterable[NamedTask]) -> NamedTask:
+    """The task of a folder.
+
+    Raises:
+        FileNotFoundError, ValueError: for a broken folder, or one that is called like one of `others` without being the
+            second folder of the same HEAR task; rows could not be told apart.
+    """
+    folder = folder.resolve()
+    key = task_key(folder.name)
+    twins = [other.task.folder for other in others if other.key == key and other.task.folder != folder]
+    if twins and key not in task_table().index:
+        raise ValueError(f"{folder}: a task is called {key!r} already, {twins[0]}; rename one of the folders")
+    return NamedTask(key, Task.from_dir(folder))

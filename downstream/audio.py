@@ -21,6 +21,7 @@ from downstream.files import fingerprint, write_atomically, write_json
 from downstream.task import Task
 
 RESAMPLER = "soxr-HQ"
+UNKNOWN_BYTES = 0x7FFFF000  # and more in a WAVE header: written to a pipe, the size was not known
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +57,7 @@ class SplitAudio:
         folder = task.folder / str(source_rate) / split
         present = {file.name for file in folder.iterdir()} if folder.is_dir() else set()
         files = tuple(task.items[split])
-        absent = [file for file in files if file not in present]
+        absent = [file for file in files if file not in present and not (folder / file).is_file()]
         if absent:
             raise FileNotFoundError(
                 f"{folder / absent[0]} is listed in {split}.json but absent"
@@ -139,7 +140,7 @@ def _say_once(message: str) -> None:
 def _open(path: Path, read):
     try:
         return read(path)
-    except (soundfile.LibsndfileError, OSError) as error:
+    except (soundfile.LibsndfileError, OSError, TypeError) as error:
         reason = str(error).split(": ")[-1].strip()
         raise ValueError(f"{path}: not readable as audio ({path.stat().st_size} bytes): {reason}") from None
 
@@ -155,6 +156,6 @@ def _promised_bytes(path: Path) -> int:
         while len(header := file.read(8)) == 8:
             size = int.from_bytes(header[4:], "little")
             if header[:4] == b"data":
-                return 0 if size >= 0xFFFFFF00 else file.tell() + size
+                return 0 if size >= UNKNOWN_BYTES else file.tell() + size
             file.seek(size + size % 2, 1)
     return 0

@@ -32,6 +32,7 @@ SOUNDSCAPES = {"train": 4, "valid": 2, "test": 2}
 CLIPS_EACH = 12
 LABEL = "speech"
 SEED = 2021
+RULE = 1  # raised when another rule makes other tasks
 NOISE_RMS, CLIP_RMS = 0.14, 0.04  # white noise over 22 kHz; speech in 4 kHz of them
 MIN_CLIP_S, FADE_S = 0.1, 0.005
 
@@ -49,14 +50,14 @@ METADATA = {
 
 
 def demo_task(name: str, root: Path) -> Path:
-    """The folder of a packaged task, made in `root`/tasks on first use, whole or not at all.
+    """The folder of a packaged task, made below `root`/tasks on first use, whole or not at all.
 
     Raises:
         ValueError: names the packaged tasks.
     """
     if name not in MAKERS:
         raise ValueError(f"unknown packaged task {name!r}, expected one of {', '.join(MAKERS)}")
-    folder = root / "tasks" / name
+    folder = root / "tasks" / f"rule{RULE}" / name
     if not folder.is_dir():
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".") as temporary:

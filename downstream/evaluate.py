@@ -40,7 +40,7 @@ class FoldResult:
     Attributes:
         scores: by metric, in the task's order, the primary first; parts of a metric behind it.
         tried: per probe configuration that was fitted here, its best validation score.
-        predictions: (items, labels) probabilities on the test split; with `targets`, for paired statistics.
+        test: the test split. predictions: (items, labels) probabilities there, for paired statistics.
     """
 
     fold: Fold
@@ -80,8 +80,7 @@ def evaluate(
     Returns:
         One result a fold, in the order of `task.folds()`.
     """
-    for name in task.metrics:
-        _check_metric(task, name)
+    _check(task)
     folds = task.folds()
     grid = configurations(task, protocol)
     results = []
@@ -187,19 +186,24 @@ def _own_settings(task: Task) -> dict[str, Any]:
     for name, values in own.items():
         if name not in known or name in GRID:
             raise ValueError(f"{source}: task_specific_param_grid: unknown setting {name!r}")
-        if not isinstance(values, list) or len(values) != 1:
-            raise ValueError(f"{source}: task_specific_param_grid: {name} must be a list of one value, got {values!r}")
+        if not isinstance(values, list) or len(values) != 1 or not isinstance(values[0], int | float):
+            raise ValueError(f"{source}: task_specific_param_grid: {name} must be a list of one number, got {values!r}")
     return {name: values[0] for name, values in own.items()}
 
 
-def _check_metric(task: Task, name: str) -> None:
+def _check(task: Task) -> None:
+    """Raise ValueError, before anything is trained, for metrics and post-processing that do not fit the task."""
     source = task.folder / "task_metadata.json"
     try:
-        metric = metrics.get(name)
+        for metric in map(metrics.get, task.metrics):
+            if metric.of_events != task.is_event:
+                raise ValueError(f"{metric.name} is not a metric of {task.embedding_type} tasks")
+        grid = events.postprocessing_grid(task.evaluation_params)
     except ValueError as error:
         raise ValueError(f"{source}: evaluation: {error}") from None
-    if metric.of_events != task.is_event:
-        raise ValueError(f"{source}: evaluation: {name} is not a metric of {task.embedding_type} tasks")
+    if task.is_event and task.selects_by_loss and len(grid) != 1:
+        wanted = "exactly one point, as the validation loss selects"
+        raise ValueError(f"{source}: event_postprocessing_grid must have {wanted}, got {len(grid)}")
 
 
 def _merged(parts) -> dict[str, float]:

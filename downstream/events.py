@@ -25,8 +25,14 @@ class PostProcessing:
 
 
 def postprocessing_grid(evaluation_params: Mapping) -> list[PostProcessing]:
-    """The settings to choose from: the task's own, or HEAR's default."""
+    """The settings to choose from: the task's own, or HEAR's default; ValueError for a broken grid."""
     grid = evaluation_params.get("event_postprocessing_grid", DEFAULT_GRID)
+    numbers = isinstance(grid, Mapping) and all(
+        isinstance(values, list) and values and all(isinstance(v, int | float) for v in values)
+        for values in grid.values()
+    )
+    if not numbers or set(grid) != set(DEFAULT_GRID):
+        raise ValueError(f"event_postprocessing_grid must list numbers for {' and '.join(DEFAULT_GRID)}, got {grid!r}")
     return [PostProcessing(**point) for point in ParameterGrid(grid)]
 
 

@@ -3,7 +3,7 @@
 import itertools
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -15,11 +15,16 @@ from downstream.progress import Track, silent
 from downstream.store import Extraction, TapFolder
 
 BATCH_CLIPS = 64
-BATCH_SECONDS = 240.0  # of sound in one batch, which bounds the memory of clips and of their embeddings
+BATCH_SECONDS = 240.0  # of sound in one batch, which bounds the memory of its clips
+BATCH_BYTES = 256e6  # of timestamp embeddings in one batch
 READERS = 4
 BATCHES_AHEAD = 2
 
 logger = logging.getLogger(__name__)
+
+
+class NotFiniteError(ValueError):
+    """A tap that holds NaN or infinite values."""
 
 
 def extract(
@@ -36,26 +41,37 @@ def extract(
         hop_ms: distance of timestamps; None for scene embeddings.
 
     Raises:
-        ValueError: names a clip that can't be read, or whose embedding is not finite.
+        ValueError: names a clip that can't be read.
+        NotFiniteError: names a clip and the tap that is not finite there.
     """
-    missing = folder.missing(taps)
-    for begun in folder.unfinished():
-        if set(begun.dims) & set(missing):
-            _run(begun, embedder, audio, hop_ms, track)
-    if missing := folder.missing(taps):
-        dims = {tap: embedder.dims[tap[0]] for tap in missing}
-        _run(folder.begin(dims, plan_batches(audio)), embedder, audio, hop_ms, track)
+    if not folder.missing(taps):
+        return
+    with folder.locked():
+        for begun in folder.unfinished():
+            if set(begun.dims) & set(folder.missing(taps)):
+                _run(begun, embedder, audio, hop_ms, track)
+        if missing := folder.missing(taps):
+            dims = {tap: embedder.dims[tap[0]] for tap in missing}
+            known = folder.index()
+            batches = plan_batches(audio, known.files if known else None, _seconds_at_once(dims, hop_ms))
+            _run(folder.begin(dims, batches), embedder, audio, hop_ms, track)
 
 
-def plan_batches(audio: SplitAudio) -> list[list[str]]:
-    """The files in batches bounded in number and in seconds; longest first, so that equal lengths go together."""
+def plan_batches(
+    audio: SplitAudio, order: Sequence[str] | None = None, seconds_at_once: float = BATCH_SECONDS
+) -> list[list[str]]:
+    """The files in batches bounded in number and in seconds.
+
+    Args:
+        order: of the files; None is longest first, so that equal lengths go together.
+    """
     seconds = {file: audio.seconds(file) for file in audio.files}
     batches: list[list[str]] = []
     room = 0.0
-    for file in sorted(audio.files, key=lambda f: (-seconds[f], f)):
+    for file in order or sorted(audio.files, key=lambda f: (-seconds[f], f)):
         if not batches or room < seconds[file] or len(batches[-1]) == BATCH_CLIPS:
             batches.append([])
-            room = BATCH_SECONDS
+            room = seconds_at_once
         batches[-1].append(file)
         room -= seconds[file]
     return batches
@@ -92,10 +108,21 @@ def _run(extraction: Extraction, embedder: Embedder, audio: SplitAudio, hop_ms: 
             advance(done)
             for files, clips in read_ahead(audio.load, remaining):
                 values, lengths, times = _embed(embedder, clips, taps, hop_ms)
-                _check_finite(values, files, lengths, audio)
+                try:
+                    _check_finite(values, files, lengths, audio)
+                except NotFiniteError:
+                    extraction.discard()
+                    raise
                 extraction.append(values, lengths, times)
                 advance(len(files))
         extraction.finish()
+
+
+def _seconds_at_once(dims: Mapping[Tap, int], hop_ms: int | None) -> float:
+    """How much sound may go into a batch, for its embeddings to be bounded too."""
+    if hop_ms is None:
+        return BATCH_SECONDS
+    return min(BATCH_SECONDS, BATCH_BYTES / (4 * sum(dims.values()) * 1000 / hop_ms))
 
 
 def _embed(
@@ -115,4 +142,4 @@ def _check_finite(values: dict[Tap, np.ndarray], files: Sequence[str], lengths: 
     for (level, _), rows in values.items():
         bad = ~np.isfinite(rows).all(axis=1)
         if bad.any():
-            raise ValueError(f"{audio.folder / files[owners[bad.argmax()]]}: its embedding {level} is not finite")
+            raise NotFiniteError(f"{audio.folder / files[owners[bad.argmax()]]}: its embedding {level} is not finite")

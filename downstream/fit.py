@@ -106,7 +106,7 @@ def fit(
     """Train one probe, validating every few epochs, until it stops improving.
 
     Training ends after `patience` validations without a strict improvement, or at once where the monitored value is NaN
-    or infinite; a first validation that is so is the best, with the worst score.
+    or infinite. NaN counts as the worst score, so a first validation that is NaN is the best, with that score.
 
     Args:
         prediction_type: `multiclass` (cross-entropy) or `multilabel` (binary cross-entropy).
@@ -126,13 +126,13 @@ def fit(
             continue
         seen = _validate(probe, valid, epoch, config.batch_size, prediction_type, selection, score, device)
         validations.append(seen)
-        finite = math.isfinite(seen.score)
-        if best is None or selection.better(seen.score, best.score):
-            best = seen if finite else dataclasses.replace(seen, score=selection.worst)
+        monitored = selection.worst if math.isnan(seen.score) else seen.score
+        if best is None or selection.better(monitored, best.score):
+            best = dataclasses.replace(seen, score=monitored)
             state, waited = copy.deepcopy(probe.state_dict()), 0
         else:
             waited += 1
-        if waited >= config.patience or not finite:
+        if waited >= config.patience or not math.isfinite(seen.score):
             break
     return Fit(config, tuple(validations), best, state, time.perf_counter() - start)
 
@@ -154,6 +154,8 @@ def _train_epoch(probe: Probe, optimizer, data: ProbeData, size: int, loss_funct
     probe.train()
     for start in range(0, len(data.y), size):
         rows = slice(start, start + size)
+        if len(data.y[rows]) == 1:  # BatchNorm has no statistics of one item; the kit ends with an error here
+            continue
         loss = loss_function(probe(_tensor(data.x[rows], device)), _tensor(data.y[rows], device))
         optimizer.zero_grad(set_to_none=True)
         loss.backward()

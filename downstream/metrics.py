@@ -51,20 +51,17 @@ def chroma_acc(predictions: np.ndarray, targets: np.ndarray) -> Scores:
 
 def mean_average_precision(predictions: np.ndarray, targets: np.ndarray) -> Scores:
     """Average precision, the mean over labels."""
-    with _quiet():
-        return {"mAP": float(average_precision_score(targets, predictions, average="macro"))}
+    return {"mAP": float(_ranking(average_precision_score, predictions, targets))}
 
 
 def aucroc(predictions: np.ndarray, targets: np.ndarray) -> Scores:
     """Area under the ROC curve, the mean over labels; NaN where a label has only positives or only negatives."""
-    with _quiet():
-        return {"aucroc": float(roc_auc_score(targets, predictions, average="macro"))}
+    return {"aucroc": float(_ranking(roc_auc_score, predictions, targets))}
 
 
 def d_prime(predictions: np.ndarray, targets: np.ndarray) -> Scores:
     """sqrt(2) times the normal quantile of the area under the ROC curve, the mean over labels."""
-    with _quiet():
-        areas = np.asarray(roc_auc_score(targets, predictions, average=None))
+    areas = _ranking(roc_auc_score, predictions, targets, average=None)
     return {"d_prime": float(np.mean(math.sqrt(2) * norm.ppf(areas)))}
 
 
@@ -154,6 +151,12 @@ def _segments(events: Sequence[Event], segment_s: float) -> dict[int, set[str]]:
     return found
 
 
-def _quiet() -> warnings.catch_warnings:
-    """Labels without positives or negatives in a small split are told by the score, not by a warning each epoch."""
-    return warnings.catch_warnings(action="ignore")
+def _ranking(score: Callable, predictions: np.ndarray, targets: np.ndarray, average: str | None = "macro"):
+    """scikit-learn's score; NaN where a probe that diverged predicts NaN.
+
+    Labels without positives or negatives in a small split are told by the score, not by a warning each epoch.
+    """
+    if not np.isfinite(predictions).all():
+        return math.nan
+    with warnings.catch_warnings(action="ignore"):
+        return score(targets, predictions, average=average)

@@ -12,7 +12,7 @@ from downstream.fit import ProbeData
 from downstream.store import TapFolder
 from downstream.task import Task
 
-RESIDENT_BYTES = 1 << 30  # a split's rows up to this size are copied into memory, larger ones are read as needed
+RESIDENT_BYTES = 1 << 29  # a split's rows up to this size are copied into memory, larger ones are read as needed
 
 
 @dataclass(frozen=True)
@@ -86,10 +86,8 @@ def from_store(task: Task, folders: Mapping[str, TapFolder], taps: Sequence[Tap]
         order = index.rows(files)
         columns = [folders[split].read(tap) for tap in taps]
         x = _resident(Rows(columns, order))
-        place = {file: i for i, file in enumerate(index.files)}
-        lengths = [int(index.offsets[place[f] + 1] - index.offsets[place[f]]) for f in files]
         times = index.timestamps[order] if task.is_event else np.zeros(0)
-        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        offsets = np.concatenate([[0], np.cumsum(index.lengths(files))]).astype(np.int64)
         found[split] = LabelledSplit(x, _targets(task, split, files, offsets, times), tuple(files), offsets, times)
     return found
 

@@ -102,7 +102,7 @@ class Task:
             metrics=_names(source, metadata, "evaluation"),
             items=items,
             selects_by_loss=not metadata.get("use_scoring_for_early_stopping", True),
-            evaluation_params=metadata.get("evaluation_params", {}),
+            evaluation_params=_mapping(source, metadata, "evaluation_params"),
             metadata=metadata,
         )
 
@@ -148,11 +148,20 @@ def _names(source: Path, metadata: Mapping, name: str) -> tuple[str, ...]:
     return tuple(value)
 
 
+def _mapping(source: Path, metadata: Mapping, name: str) -> Mapping[str, Any]:
+    value = metadata.get(name) or {}
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{source}: {name} must be an object, got {value!r}")
+    return value
+
+
 def _splits(source: Path, metadata: Mapping, split_mode: str) -> tuple[str, ...]:
     splits = _names(source, metadata, "splits")
+    if len(set(splits)) != len(splits):
+        raise ValueError(f"{source}: splits must be distinct, got {list(splits)}")
     if split_mode == "trainvaltest" and set(splits) != set(TRAIN_VALID_TEST):
         raise ValueError(f"{source}: splits of trainvaltest must be train, valid and test, got {list(splits)}")
-    if split_mode != "trainvaltest" and len(set(splits)) < 3:
+    if split_mode != "trainvaltest" and len(splits) < 3:
         raise ValueError(f"{source}: {split_mode} needs at least 3 folds, got {list(splits)}")
     return splits
 
@@ -160,11 +169,13 @@ def _splits(source: Path, metadata: Mapping, split_mode: str) -> tuple[str, ...]
 def _vocabulary(path: Path) -> tuple[str, ...]:
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing")
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    try:
+        rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: not UTF-8: {error}") from None
     if not rows or not {"idx", "label"} <= rows[0].keys():
         raise ValueError(f"{path}: expected a header idx,label and at least one label")
-    by_index = {int(row["idx"]): row["label"] for row in rows if row["idx"].isdecimal()}
+    by_index = {int(row["idx"]): row["label"] for row in rows if row["label"] and (row["idx"] or "").isdecimal()}
     if sorted(by_index) != list(range(len(rows))):
         raise ValueError(f"{path}: idx must count 0, 1, ..., {len(rows) - 1}")
     return tuple(by_index[i] for i in range(len(rows)))

@@ -19,6 +19,7 @@ class Card:
         min_window_ms, max_window_ms: bounds of a window; a maximum of None is no bound, a minimum of None means
             that the model takes no windows (its receptive field is its own).
         default_weights: `published`, or `none` for a model without weights.
+        other_weights: whether it can have any but these: untrained, or from a file.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Card:
     min_window_ms: int | None = None
     max_window_ms: int | None = None
     default_weights: str = "published"
+    other_weights: bool = True
     aliases: tuple[str, ...] = ()
 
     def spec(self, **fields: Any) -> EmbeddingSpec:
@@ -66,8 +68,9 @@ class Card:
             self._check_window("scene_window_ms", spec.scene_window_ms)
         if not spec.windows_ms and self.min_window_ms is not None and spec.levels != ("mel",):
             raise ValueError(f"{self.name}: windows_ms must name at least one window, got ()")
-        if (spec.weights == "none") != (self.default_weights == "none"):
-            raise ValueError(f"{self.name}: weights must be {self._weights_wanted()}, got {spec.weights!r}")
+        if spec.weights != self.default_weights and (not self.other_weights or spec.weights == "none"):
+            wanted = "published, demo, untrained-SEED or a file" if self.other_weights else self.default_weights
+            raise ValueError(f"{self.name}: weights must be {wanted}, got {spec.weights!r}")
         scene = None if spec.scene_window_ms == self.max_window_ms else spec.scene_window_ms
         return replace(spec, checkpoint=self.name, scene_window_ms=scene)
 
@@ -78,9 +81,6 @@ class Card:
         if window_ms < low or (high is not None and window_ms > high):
             allowed = f"at least {low} ms" if high is None else f"{low} to {high} ms"
             raise ValueError(f"{self.name}: {name} must be {allowed}, got {window_ms} ms")
-
-    def _weights_wanted(self) -> str:
-        return "none" if self.default_weights == "none" else "published, demo, untrained-SEED or a file"
 
 
 def choices(got: str, known: Iterable[str]) -> str:

@@ -78,7 +78,7 @@ class PasstEmbedder(WindowedEmbedder):
         settings = {"passt": {name: row[name] for name in trained_for}, "precision": self.precision, "format": FORMAT}
         return fingerprint_of(settings, self.net.state_dict())
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def levels(self, views: Sequence[Tensor], levels: Sequence[str]) -> dict[str, list[Tensor]]:
         """Every level of every window, in batches of equal token count (frames that fill no patch change nothing)."""
         rows = TOKENS_PER_BATCH[self.device.type]
@@ -127,7 +127,8 @@ def _state(checkpoint: Checkpoint, spec: EmbeddingSpec, weights) -> tuple[dict[s
         return weight_files.load(checkpoint, spec.weights), spec.weights
     if isinstance(weights, Mapping):
         weight_files.check(weights, checkpoint, "weights")
-        return {name: tensor.float() for name, tensor in weights.items()}, f"sha256-{hash_of(weights)[:12]}"
+        state = {name: tensor.detach().float().clone() for name, tensor in weights.items()}
+        return state, f"sha256-{hash_of(state)[:12]}"
     return weight_files.read(weights, checkpoint), weight_files.file_tag(weights)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 CHECKPOINT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.=-]*")
 LEVEL = re.compile(r"[a-z][a-z0-9_]*(\.[a-z]+)?")
-WEIGHTS = re.compile(r"published|demo|none|untrained-\d+|sha256-[0-9a-f]{12}")
+WEIGHTS = re.compile(r"published|demo|none|untrained-(0|[1-9]\d{0,17})|sha256-[0-9a-f]{12}")
 WEIGHTS_WANTED = "published, demo, none, untrained-SEED or sha256-XXXXXXXXXXXX"
 
 Tap = tuple[str, int | None]
@@ -56,6 +56,8 @@ class EmbeddingSpec:
         _check(self.levels, self, "levels", "at least one level")
         for level in self.levels:
             _check(isinstance(level, str) and LEVEL.fullmatch(level), self, "levels", "names such as features, block6")
+        plain = all(parse_fields(f"x@{level}").get("levels") for level in self.levels)
+        _check(plain, self, "levels", "names that no other part of a spec can have")
         _check("mel" not in self.levels[:-1], self, "levels", "mel at the end only")
         _check(_distinct(self.levels), self, "levels", "distinct levels")
         _check(all(_positive(w) for w in self.windows_ms), self, "windows_ms", "positive whole milliseconds")

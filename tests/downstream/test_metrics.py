@@ -53,6 +53,11 @@ def test_a_label_without_positives_is_not_an_error():
     assert math.isnan(metrics.get("aucroc").score(predictions, targets)["aucroc"])
 
 
+@pytest.mark.parametrize("name", ["mAP", "aucroc", "d_prime"])
+def test_predictions_of_a_diverged_probe_have_no_score(name):
+    assert math.isnan(metrics.get(name).score(np.array([[math.nan], [0.5]]), np.array([[1], [0]]))[name])
+
+
 def test_onsets_are_compared_without_slack():
     near = [([Event("a", 4300.0, 4400.0)], [Event("a", 4499.0, 4600.0)])]
     assert onset_200(near)["event_onset_200ms_fms"] == 1.0

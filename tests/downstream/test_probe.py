@@ -172,11 +172,24 @@ def test_scores_are_compared_as_float32():
 
 @pytest.mark.parametrize(("higher", "worst"), [(True, -math.inf), (False, math.inf)])
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-def test_a_first_score_that_is_not_finite_ends_training_as_the_worst(higher, worst, value):
+def test_a_first_score_that_is_not_finite_ends_training(higher, worst, value):
     found = run(scripted([value, 0.9]), selection=Selection(higher_is_better=higher))
     assert len(found.validations) == 1
-    assert (found.best.epoch, found.best.score) == (2, worst)
+    assert (found.best.epoch, found.best.score) == (2, worst if math.isnan(value) else value)
     assert found.state
+
+
+def test_an_infinite_score_is_the_best():
+    found = run(scripted([0.3, 0.4, math.inf, 0.9]))
+    assert (len(found.validations), found.best.epoch, found.best.score) == (3, 8, math.inf)
+
+
+def test_a_last_batch_of_one_item_is_left_out():
+    config = ProbeConfig(hidden_dim=8, batch_size=79, max_epochs=3)
+    train, valid = data(80), data(40, seed=2)
+    keywords = {"prediction_type": "multiclass", "selection": Selection(), "score": accuracy}
+    without = fit(config, ProbeData(train.x[:79], train.y[:79]), valid, **keywords)
+    assert fit(config, train, valid, **keywords).best.loss == without.best.loss
 
 
 def test_a_later_nan_ends_training_and_the_best_stays():

@@ -1,3 +1,6 @@
+import threading
+import time
+
 import numpy as np
 import pytest
 
@@ -80,11 +83,49 @@ def test_it_finishes_where_only_some_files_were_in_place(folder):
         assert np.array_equal(np.load(folder.file(tap)), everything(tap))
 
 
-def test_two_runs_do_not_write_one_extraction(folder):
-    with folder.begin(DIMS, BATCHES):
-        (other,) = folder.unfinished()
-        with pytest.raises(ValueError, match="is being written by another run"), other:
-            pass
+def test_a_second_run_waits_for_the_first(folder, caplog):
+    order = []
+
+    def other():
+        with folder.locked():
+            order.append("other")
+
+    with folder.locked():
+        thread = threading.Thread(target=other)
+        thread.start()
+        while "is being written by another run: waiting" not in caplog.text:
+            time.sleep(0.01)
+        order.append("first")
+    thread.join(timeout=10)
+    assert order == ["first", "other"]
+
+
+def test_what_a_kill_left_is_swept(folder):
+    with folder.begin(DIMS, BATCHES) as extraction:
+        append(extraction, 0)
+        append(extraction, 1)
+        extraction.finish()
+    extraction.path.mkdir()  # as a kill in the middle of its removal leaves it
+    (extraction.path / "journal.jsonl").write_text("[[4], 4]\n")
+    (folder.path / ".index.npz.0123.tmp").write_bytes(b"half")
+    assert folder.unfinished() == []
+    assert sorted(path.name for path in folder.path.iterdir()) == ["features@160.npy", "index.npz", "mel@own.npy"]
+
+
+def test_rows_in_another_order_than_those_here_are_refused(folder):
+    for dims, batches, message in (
+        ({A: 3}, BATCHES, ""),
+        ({B: 2}, [["z.wav"], ["x.wav", "y.wav"]], "its rows are not"),
+    ):
+        with folder.begin(dims, batches) as extraction:
+            for batch in batches:
+                append(extraction, BATCHES.index(batch))
+            if message:
+                with pytest.raises(ValueError, match=message):
+                    extraction.finish()
+            else:
+                extraction.finish()
+    assert folder.missing([A, B]) == [B]
 
 
 def test_lost_data_is_noticed(folder):

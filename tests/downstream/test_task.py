@@ -52,6 +52,8 @@ def test_embedding_folders_of_the_kit_are_tasks():
         ({"embedding_type": None}, "embedding_type must be one of scene, event, got None"),
         ({"prediction_type": "regression"}, "prediction_type must be one of multiclass, multilabel, got 'regression'"),
         ({"evaluation": []}, r"evaluation must be a list of names, got \[\]"),
+        ({"split_mode": "presplit_kfold", "splits": ["f0", "f1", "f2", "f2"]}, "splits must be distinct"),
+        ({"evaluation_params": [1]}, r"evaluation_params must be an object, got \[1\]"),
         ({"splits": ["train", "test"]}, "splits of trainvaltest must be train, valid and test"),
         ({"embedding_type": "event"}, "prediction_type of an event task must be multilabel, got 'multiclass'"),
         ({"split_mode": "presplit_kfold", "splits": ["fold00", "fold01"]}, "presplit_kfold needs at least 3 folds"),
@@ -84,6 +86,7 @@ def test_a_folder_without_metadata(tmp_path):
         ("task_metadata.json", "{", "not JSON"),
         ("labelvocabulary.csv", "name\nlow\n", "expected a header idx,label"),
         ("labelvocabulary.csv", "idx,label\n0,low\n2,high\n", r"idx must count 0, 1, ..., 1"),
+        ("labelvocabulary.csv", "label,idx\nlow,0\nhigh\n", r"idx must count 0, 1, ..., 1"),
     ],
 )
 def test_broken_files_are_named(scene_task, file, content, message):
@@ -92,6 +95,19 @@ def test_broken_files_are_named(scene_task, file, content, message):
     with pytest.raises(ValueError, match=message) as error:
         Task.from_dir(folder)
     assert file in str(error.value)
+
+
+def test_a_vocabulary_in_another_encoding_is_named(scene_task):
+    folder = scene_task()
+    (folder / "labelvocabulary.csv").write_bytes("idx,label\n0,tief\n1,höher\n".encode("latin-1"))
+    with pytest.raises(ValueError, match=r"labelvocabulary.csv: not UTF-8"):
+        Task.from_dir(folder)
+
+
+def test_absent_evaluation_params_are_none_at_all(scene_task):
+    folder = scene_task()
+    rewrite(folder, evaluation_params=None)
+    assert Task.from_dir(folder).evaluation_params == {}
 
 
 @pytest.mark.parametrize("file", ["valid.json", "labelvocabulary.csv"])

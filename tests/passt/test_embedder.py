@@ -5,7 +5,7 @@ import logging
 import pytest
 import torch
 
-from passt import EmbeddingSpec, PasstEmbedder
+from passt import EmbeddingSpec, PasstEmbedder, checkpoints, weights
 from tests.reference_values import clip
 
 LIGHT = "passt_l_kd_p16_128_ap47"  # 7 blocks, the smallest
@@ -64,7 +64,7 @@ def test_a_clip_shorter_than_a_patch_gets_zeros_which_is_said(embedder, samples,
     audio = clip(0.2, 1)[:samples]
     with caplog.at_level(logging.WARNING):
         found = embedder.scene([audio], [("features", None)])["features", None]
-    assert f"a clip of {samples} samples is too short, {4801 - samples} zeros added" in caplog.text
+    assert "1 of 1 clips are shorter than 4801 samples: zeros added at their end" in caplog.text
     padded = torch.nn.functional.pad(audio, (0, 4801 - samples))
     assert torch.equal(found, embedder.scene([padded], [("features", None)])["features", None])
     ((values, times),) = embedder.timestamps([audio], [("features", 640), ("mel", None)], hop_ms=50)
@@ -91,7 +91,27 @@ def test_the_fingerprint_is_of_what_decides_the_numbers(embedder):
     assert len(embedder.fingerprint) == 16
 
 
+def test_an_embedder_keeps_its_weights_to_itself():
+    state = weights.untrained(checkpoints.get(LIGHT), 5)
+    state["cls_token"] = torch.nn.Parameter(state["cls_token"])
+    mine = PasstEmbedder(EmbeddingSpec(LIGHT), weights=state, device="cpu")
+    before = mine.scene([clip(0.3, 1)], [("features", None)])["features", None]
+    with torch.no_grad():
+        state["cls_token"] += 1
+    assert torch.equal(mine.scene([clip(0.3, 1)], [("features", None)])["features", None], before)
+    assert state["cls_token"].requires_grad
+
+
+def test_weights_in_half_precision_are_taken():
+    state = {name: tensor.bfloat16() for name, tensor in weights.untrained(checkpoints.get(LIGHT), 5).items()}
+    mine = PasstEmbedder(EmbeddingSpec(LIGHT), weights=state, device="cpu")
+    assert mine.net.cls_token.dtype == torch.float32
+    assert mine.spec.weights.startswith("sha256-")
+
+
 def test_wrong_calls_are_named(embedder):
+    with pytest.raises(ValueError, match="at least one clip is needed, got none"):
+        embedder.scene([], [("features", None)])
     with pytest.raises(ValueError, match="mel is a level of timestamp embeddings only"):
         embedder.scene([clip(1, 1)], [("mel", None)])
     with pytest.raises(ValueError, match="the window of a timestamp tap features must be milliseconds, got None"):

@@ -53,6 +53,10 @@ def test_parts_may_be_left_out():
         ({"scene_window_ms": 0}, "scene_window_ms must be positive ms, got 0"),
         ({"timestamp_hop_ms": True}, "timestamp_hop_ms must be a positive number"),
         ({"weights": "random"}, "weights must be published, demo, none, untrained-SEED"),
+        ({"weights": "untrained-00"}, "weights must be published"),
+        ({"weights": "untrained-99999999999999999999"}, "weights must be published"),
+        ({"levels": ("t50",)}, "levels must be names that no other part of a spec can have"),
+        ({"levels": ("published",)}, "names that no other part of a spec can have"),
         ({"checkpoint": "a b"}, "checkpoint must be a name, got 'a b'"),
     ],
 )

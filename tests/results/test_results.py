@@ -112,6 +112,31 @@ def test_a_nan_score_is_not_hidden():
     assert tables.table(found).iloc[0, 0] == "nan"
 
 
+def test_a_fold_without_a_score_is_not_averaged_away():
+    identity = {"study": "s", "model": "m", "family": "m", "spec": "m", "weights": "published", "task": "t"}
+    found = pd.DataFrame(rows.rows_of(job("top1_acc", math.nan, 0.5), identity), columns=rows.COLUMNS)
+    assert tables.table(found).iloc[0, 0] == "nan"
+
+
+def test_names_that_look_like_numbers_stay_names(tmp_path):
+    found = []
+    for model in ("160", "640", "NA"):
+        identity = {"study": "1", "model": model, "family": "2", "spec": model, "weights": "published", "task": "2016"}
+        found += rows.rows_of(job("top1_acc", 0.5, math.nan), identity)
+    rows.write_rows(found, tmp_path / "rows.csv")
+    again = rows.read_rows(tmp_path)
+    assert again["model"].unique().tolist() == ["160", "640", "NA"]
+    assert again["task"].unique().tolist() == ["2016"]
+    assert again["score"].isna().sum() == 3
+    assert tables.table(again).index.tolist() == ["160", "640", "NA"]
+    figures.bars(again)
+
+
+def test_no_rows_are_no_figure():
+    with pytest.raises(ValueError, match="no rows to draw"):
+        figures.bars(row_table().iloc[:0])
+
+
 def test_a_figure_has_a_bar_a_score_in_file_formats_of_papers(tmp_path):
     figure = figures.bars(row_table(), "title")
     digits, beeps = figure.axes
