@@ -8,6 +8,7 @@ import itertools
 import logging
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from downstream.embedder import Embedder, Tap
 from downstream.evaluate import evaluate
 from downstream.extract import NotFiniteError, extract
 from downstream.files import write_atomically, write_json
-from downstream.progress import Track, silent
+from downstream.progress import Advance, Track, silent
 from downstream.store import TapFolder, tap_folder
 from results import rows as result_rows
 
@@ -90,8 +91,9 @@ def run_study(
     """
     run = _Run(study, Path(runs) / study.name, store, choose_device(device), track)
     found = run.find_tasks(tasks_folder or tasks.default_folder())
-    for _, group in itertools.groupby(sorted(study.models, key=_weights_of), key=_weights_of):
-        run.run_models(list(group), found)
+    with track(f"study {study.name}", len(study.models) * len(found) * len(study.seeds)) as advance:
+        for _, group in itertools.groupby(sorted(study.models, key=_weights_of), key=_weights_of):
+            run.run_models(list(group), found, advance)
     run.write_rows(final=True)
     return Outcome(run.folder, tuple(run.failures), tuple(run.not_applicable))
 
@@ -122,7 +124,7 @@ class _Run:
                     self.fail((), folder.name, error)
         return list(found.values())
 
-    def run_models(self, variants: Sequence[Model], found: Sequence[NamedTask]) -> None:
+    def run_models(self, variants: Sequence[Model], found: Sequence[NamedTask], advance: Advance) -> None:
         """All variants of one checkpoint and its weights on all tasks; the embedder is loaded once."""
         first = variants[0]
         try:
@@ -136,6 +138,7 @@ class _Run:
             except Exception as error:
                 self.fail(variants, named.key, error)
             self.write_rows()
+            advance(len(variants) * len(self.study.seeds))
 
     def run_task(self, embedder: Embedder, variants: Sequence[Model], named: NamedTask) -> None:
         task = named.task
@@ -193,7 +196,11 @@ class _Run:
         start = time.perf_counter()
         task = job.named.task
         data = splits.from_store(task, folders, job.taps)
-        folds = evaluate(task, data, protocol=job.protocol, seed=job.seed, device=self.device, track=self.track)
+
+        def track(description: str, total: float) -> AbstractContextManager[Advance]:
+            return self.track(f"{job.embedder.name}: {description}", total)
+
+        folds = evaluate(task, data, protocol=job.protocol, seed=job.seed, device=self.device, track=track)
         arrays = test_arrays(folds)
         write_atomically(self.file(job).with_suffix(".npz"), lambda file: np.savez_compressed(file, **arrays))
         write_json(self.file(job), record(job, folds, self.device, time.perf_counter() - start))

@@ -16,6 +16,7 @@ from downstream.store import Extraction, TapFolder
 
 BATCH_CLIPS = 64
 BATCH_SECONDS = 240.0  # of sound in one batch, which bounds the memory of its clips
+TIMESTAMP_BATCH_SECONDS = 60.0  # the same for timestamp embeddings, which take longer: what a kill can lose
 BATCH_BYTES = 256e6  # of timestamp embeddings in one batch
 READERS = 4
 BATCHES_AHEAD = 2
@@ -122,7 +123,7 @@ def _seconds_at_once(dims: Mapping[Tap, int], hop_ms: int | None) -> float:
     """How much sound may go into a batch, for its embeddings to be bounded too."""
     if hop_ms is None:
         return BATCH_SECONDS
-    return min(BATCH_SECONDS, BATCH_BYTES / (4 * sum(dims.values()) * 1000 / hop_ms))
+    return min(TIMESTAMP_BATCH_SECONDS, BATCH_BYTES / (4 * sum(dims.values()) * 1000 / hop_ms))
 
 
 def _embed(
