@@ -3,7 +3,6 @@
 import functools
 import json
 import logging
-import sys
 import time
 from pathlib import Path
 
@@ -112,7 +111,7 @@ def benchmark(device: str | None, peer: str | None, out: Path | None) -> None:
     found = benchmarks.embeddings(choose_device(device), peer)
     click.echo(json.dumps(found, indent=1))
     if out:
-        write_json(out, {"command": " ".join(["ablate", *sys.argv[1:]]), **found})
+        write_json(out, {"command": "ablate benchmark" + (" --peer PYTHON" if peer else ""), **found})
 
 
 def _folder(study: str, runs: Path) -> Path:
