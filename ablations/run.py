@@ -114,7 +114,7 @@ class _Run:
         for name in self.study.tasks:
             try:
                 folders = tasks.folders(name, tasks_folder, self.store, self.study.folder)
-            except (OSError, ValueError) as error:
+            except Exception as error:
                 self.fail((), name, error)
                 continue
             for folder in folders:
@@ -161,10 +161,12 @@ class _Run:
         self, embedder: Embedder, audio: dict[str, SplitAudio], hop_ms: int | None, jobs: Sequence[Shared]
     ) -> None:
         """Jobs that differ only in taps and seed: what is missing of their taps is extracted together."""
-        waiting = [shared for shared in jobs if not self.file(shared[0]).is_file()]
+        waiting = []
         for shared in jobs:
-            if shared not in waiting:
+            if self.file(shared[0]).is_file():
                 self.add_rows(*shared)
+            else:
+                waiting.append(shared)
         if not waiting:
             return
         folders = {

@@ -14,7 +14,7 @@ from typing import Any
 CHECKPOINT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.=-]*")
 LEVEL = re.compile(r"[a-z][a-z0-9_]*(\.[a-z]+)?")
 WEIGHTS = re.compile(r"published|demo|none|untrained-(0|[1-9]\d{0,17})|sha256-[0-9a-f]{12}")
-WEIGHTS_WANTED = "published, demo, none, untrained-SEED or sha256-XXXXXXXXXXXX"
+WEIGHTS_WANTED = "published, demo, none, untrained-SEED or sha256-<12 hex digits>"
 
 Tap = tuple[str, int | None]
 """(level, window in ms), what is computed and stored at once; a window of None is the model's own extent."""

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from passt.windows import centred, forward_in_batches, reflect_pad, scene_windows, timestamps
 
 
+@pytest.mark.skipif(np.lib.NumpyVersion(np.__version__) < "2.0.0", reason="numpy 1 reflects otherwise the second time")
 @given(st.integers(1, 40), st.integers(0, 100), st.integers(0, 100))
 def test_padding_is_numpys_reflect(samples, left, right):
     clip = torch.randn(samples)
