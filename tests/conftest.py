@@ -9,8 +9,12 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from hypothesis import settings
 
 from tests.reference_values import SHARED
+
+settings.register_profile("repository", deadline=None, derandomize=True)  # shared machines are slow at times
+settings.load_profile("repository")
 
 RATE = 16000  # Hz, of the folders made here
 
