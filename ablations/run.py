@@ -43,7 +43,8 @@ class Failure:
 
     def __str__(self) -> str:
         names = " and ".join(model.label for model in self.models)
-        return " on ".join(name for name in (names, self.task) if name) + f": {self.reason}"
+        what = " on ".join(name for name in (names, self.task) if name)
+        return self.reason if self.reason.startswith(f"{what}:") else f"{what}: {self.reason}"
 
     def concerns(self, row: dict[str, Any]) -> bool:
         """Whether a row of an earlier run is of what failed now."""
