@@ -78,7 +78,7 @@ class Study:
 
     @classmethod
     def from_dict(cls, found: Any, base: Path = Path()) -> "Study":
-        """A study from parsed YAML; weight files are relative to `base`."""
+        """A study from parsed YAML; task folders and weight files are relative to `base`."""
         _check_keys(found, [field.name for field in fields(cls) if field.name != "folder"], "a study")
         for key in ("name", "models", "tasks", "seeds"):
             if not found.get(key, key == "seeds"):

@@ -1,6 +1,6 @@
 """Events and timestamps: labels of timestamps for training, and events from predictions.
 
-Source: Turian et al. 2022, section 3 and hear-eval-kit 2021.1.3, whose behavior is kept.
+Source: Turian et al. 2022 and hear-eval-kit 2021.1.3, whose behavior is kept.
 """
 
 from collections.abc import Mapping, Sequence

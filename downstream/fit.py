@@ -1,6 +1,6 @@
 """Training a probe, one configuration at a time.
 
-This is hear-eval-kit's protocol step by step (Turian et al. 2022, section 5; hear-eval-kit 2021.1.3), written to be
+This is hear-eval-kit's protocol step by step (Turian et al. 2022; hear-eval-kit 2021.1.3), written to be
 read against it. Features are not normalised, batches keep the order of the items in every epoch, and the weights of
 the best validation are used.
 """

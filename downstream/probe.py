@@ -1,6 +1,6 @@
 """The probe: a shallow MLP on frozen embeddings, its configuration, its loss.
 
-Source: Turian et al. 2022, section 5; hear-eval-kit 2021.1.3, whose parameter names and initialization are kept.
+Source: Turian et al. 2022; hear-eval-kit 2021.1.3, whose parameter names and initialization are kept.
 """
 
 from collections.abc import Callable

@@ -20,7 +20,7 @@ class LabelledSplit:
     """One split's embedding.
 
     Attributes:
-        x: (items, dim) float32, an array or `Rows`.
+        x: (items, dim) float32, an array, or `Rows` where that would be large.
         y: (items, labels) float32, one-hot or multi-hot.
         files: whose items these are, in item order; a scene has one item, an event clip one a timestamp.
         offsets: items offsets[i] to offsets[i + 1] are of files[i].
@@ -35,7 +35,7 @@ class LabelledSplit:
 
 
 class Rows:
-    """Chosen rows of arrays side by side (or of parts one after the other), read from their memory maps when sliced."""
+    """Chosen rows of arrays side by side, read from their memory maps when sliced."""
 
     def __init__(self, columns: Sequence[np.ndarray], order: np.ndarray) -> None:
         self.columns, self.order = columns, order

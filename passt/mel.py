@@ -1,6 +1,6 @@
 """PaSST's front end: a clip to its log-mel spectrogram, as the checkpoints were trained with.
 
-Source: Koutini et al. 2022, section 3, and the package hear21passt 0.0.26, whose values it reproduces.
+Source: Koutini et al. 2022 and the package hear21passt 0.0.26, whose values it reproduces.
 """
 
 import torch

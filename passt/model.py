@@ -1,8 +1,8 @@
 """The PaSST network: mel spectrogram in, embedding levels out.
 
 A vision transformer over 16 x 16 patches of the mel spectrogram, with separate frequency and time encodings and two
-special tokens (cls, dist). Parameter names are those of the published checkpoints. Source: Koutini et al. 2022,
-section 3; Koutini et al., "Efficient Training of Audio Transformers with Patchout", Interspeech 2022.
+special tokens (cls, dist). Parameter names are those of the published checkpoints. Source: Koutini et al. 2022;
+Koutini et al., "Efficient Training of Audio Transformers with Patchout", Interspeech 2022.
 """
 
 from collections.abc import Collection

@@ -14,6 +14,8 @@ STYLE = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "
 def bars(rows: pd.DataFrame, title: str | None = None) -> Figure:
     """The primary metric of every model, one panel a task; error bars are the standard deviation over folds.
 
+    A score that is NaN has no bar, but says so.
+
     Families have colors; bars of untrained weights are hatched and marked, and a note says so.
     """
     if rows.empty:
@@ -54,7 +56,7 @@ def _panel(panel, found: pd.DataFrame, models: list[str], family: dict, palette:
             edgecolor="white",
             error_kw={"elinewidth": 1, "capsize": 2},
         )
-        end = row.mean + (0.0 if pd.isna(row.std) else row.std)
+        end = 0.0 if pd.isna(row.mean) else row.mean + (0.0 if pd.isna(row.std) else row.std)
         panel.annotate(f"{row.mean:.3f}", (end, place), (4, 0), textcoords="offset points", va="center", fontsize=7.5)
     panel.set_title(found["task"].iloc[0], fontsize=9)
     panel.set_xlabel(" / ".join(found["metric"].unique()))

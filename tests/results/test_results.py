@@ -110,6 +110,7 @@ def test_a_nan_score_is_not_hidden():
     identity = {"study": "s", "model": "m", "family": "m", "spec": "m", "weights": "published", "task": "t"}
     found = pd.DataFrame(rows.rows_of(job("top1_acc", math.nan), identity), columns=rows.COLUMNS)
     assert tables.table(found).iloc[0, 0] == "nan"
+    assert "nan" in all_texts(figures.bars(found))
 
 
 def test_a_fold_without_a_score_is_not_averaged_away():
