@@ -8,20 +8,21 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from passt import checkpoints
+from passt import checkpoints, frames, inference
 from passt import weights as weight_files
+from passt.batches import Budget, forward_in_batches
 from passt.checkpoints import MEL_BANDS, PATCH, SAMPLE_RATE, Checkpoint
 from passt.identity import fingerprint_of, hash_of
 from passt.mel import MelSpectrogram
 from passt.model import WIDTH, Passt
+from passt.precision import arithmetic, precision_for
 from passt.spec import EmbeddingSpec
 from passt.windowed import WindowedEmbedder
-from passt.windows import forward_in_batches
 
 FORMAT = 1  # part of the fingerprint; raised when the numbers change
 MEL_FRAMES = 6  # of the level `mel`: the excerpt around a timestamp
-PRECISIONS = ("fp32",)
-TOKENS_PER_BATCH = {"cpu": 4096, "cuda": 65536}  # bounds the memory of a forward pass
+TOKENS_AT_ONCE = {"cpu": 4096, "cuda": 65536}  # more are no faster
+BYTES_PER_TOKEN = 60_000  # of memory in a forward pass, at most
 
 
 class PasstEmbedder(WindowedEmbedder):
@@ -32,10 +33,12 @@ class PasstEmbedder(WindowedEmbedder):
             `timestamp_embedding` concatenate.
         weights: a file or a state dict in place of the spec's weights, which then name its hash.
         device: a torch device, or "auto": CUDA where there is one.
-        precision: "fp32", the originals' numbers.
+        precision: "fp32", the originals' numbers, or the faster "tf32" and "bf16" where the device has them.
+        compiled: whether torch.compile makes the blocks' code; where that fails the log says why.
 
     Attributes:
-        spec: the spec in canonical form. net: the network. mel: the front end.
+        spec: the spec in canonical form. mel: the front end. net: the network as it was loaded; what computes may be
+            another form of it, made for the device.
 
     Raises:
         ValueError: for a spec the checkpoint does not allow, weights that do not fit it, an unknown precision.
@@ -51,17 +54,19 @@ class PasstEmbedder(WindowedEmbedder):
         weights: str | Path | Mapping[str, Tensor] | None = None,
         device: str = "auto",
         precision: str = "fp32",
+        compiled: bool = False,
     ) -> None:
-        if precision not in PRECISIONS:
-            raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")
+        self.device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
+        self._precision = precision_for(precision, self.device)
         checkpoint = self.checkpoint = checkpoints.get(spec.checkpoint)
         spec = checkpoint.card.resolve(spec)
         state, tag = _state(checkpoint, spec, weights)
         self.spec = dataclasses.replace(spec, weights=tag)
         self.precision = precision
-        self.device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
         self.name = f"{checkpoint.name}@{tag}"
         self.net = _network(checkpoint, state).to(self.device)
+        self._ready = inference.ready(self.net, self._precision, self.device, compiled)
+        self._budget = Budget.of_memory(self.device, TOKENS_AT_ONCE[self.device.type], BYTES_PER_TOKEN)
         self.mel = MelSpectrogram(checkpoint.hop).to(self.device)
         special = {"mel": MEL_BANDS * MEL_FRAMES, "melmean": MEL_BANDS, "logits": checkpoint.n_classes}
         self.dims = {level: special.get(level, WIDTH) for level in checkpoint.levels}
@@ -78,18 +83,22 @@ class PasstEmbedder(WindowedEmbedder):
         settings = {"passt": {name: row[name] for name in trained_for}, "precision": self.precision, "format": FORMAT}
         return fingerprint_of(settings, self.net.state_dict())
 
+    def whole(self, clip: Tensor) -> frames.Excerpts:
+        return frames.whole(self.mel, clip)
+
+    def centred(self, clip: Tensor, window: int, hop: int) -> frames.Excerpts:
+        return frames.centred(self.mel, clip, window, hop)
+
     @torch.no_grad()
-    def levels(self, views: Sequence[Tensor], levels: Sequence[str]) -> dict[str, list[Tensor]]:
+    def levels(self, views: Sequence[frames.Excerpts], levels: Sequence[str]) -> dict[str, list[Tensor]]:
         """Every level of every window, in batches of equal token count (frames that fill no patch change nothing)."""
-        rows = TOKENS_PER_BATCH[self.device.type]
-        return forward_in_batches(
-            views,
-            {level: self.dims[level] for level in levels},
-            functools.partial(self._forward, levels=levels),
-            group_of=lambda samples: 0 if "mel" in levels else self.checkpoint.tokens(samples),
-            rows_of=lambda tokens: max(1, rows // tokens) if tokens else rows,
-            device=self.device,
-        )
+
+        def tokens(view: frames.Excerpts) -> int:
+            return self.checkpoint.tokens(view.samples)
+
+        forward = functools.partial(self._forward, levels=levels)
+        with arithmetic("highest"):  # the front end is exact in every precision
+            return forward_in_batches(views, forward, group_of=tokens, cost_of=tokens, budget=self._budget)
 
     def scene_embedding(self, audio: Tensor) -> Tensor:
         """(clips, samples) -> (clips, dim): the spec's levels in order; ``mel`` is no scene level and left out."""
@@ -105,9 +114,8 @@ class PasstEmbedder(WindowedEmbedder):
         found = self.timestamps(_clips(audio), taps, self.spec.timestamp_hop_ms)
         return torch.stack([torch.cat([clip[tap] for tap in taps], dim=-1) for clip, _ in found]), found[0][1]
 
-    def _forward(self, windows: list[Tensor], levels: Sequence[str]) -> dict[str, Tensor]:
-        """Windows of equal token count, each (rows, samples), to {level: (all rows, dim)}."""
-        mels = [self.mel(window) for window in windows]
+    def _forward(self, mels: list[Tensor], levels: Sequence[str]) -> dict[str, Tensor]:
+        """The spectrograms of windows of equal token count, each (rows, 128, frames), to {level: (all rows, dim)}."""
         found = {}
         if "mel" in levels:
             found["mel"] = torch.cat([mel.flatten(1) for mel in mels])
@@ -115,9 +123,9 @@ class PasstEmbedder(WindowedEmbedder):
             found["melmean"] = torch.cat([mel.mean(dim=-1) for mel in mels])
         if deeper := [level for level in levels if level not in found]:
             stride = self.checkpoint.tstride
-            frames = PATCH + (mels[0].shape[-1] - PATCH) // stride * stride
-            with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-                found |= self.net(torch.cat([mel[..., :frames] for mel in mels]), deeper)
+            used = PATCH + (mels[0].shape[-1] - PATCH) // stride * stride
+            with arithmetic(self._precision.matmul):
+                found |= self._ready(torch.cat([mel[..., :used] for mel in mels]), deeper)
         return found
 
 

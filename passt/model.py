@@ -5,7 +5,7 @@ special tokens (cls, dist). Parameter names are those of the published checkpoin
 Koutini et al., "Efficient Training of Audio Transformers with Patchout", Interspeech 2022.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 import torch
 from torch import Tensor, nn
@@ -17,36 +17,46 @@ WIDTH, HEADS, MLP_WIDTH = 768, 12, 3072
 SPECIAL = 2  # tokens in front of the patches: cls and dist
 
 
+class Linear(nn.Linear):
+    """A linear layer, and what follows it: GELU, or the sum with the residual stream.
+
+    It computes in the type of its weights (which may be shorter than the stream's) and leaves the stream's type alone.
+    """
+
+    def forward(self, x: Tensor, *, gelu: bool = False, plus: Tensor | None = None) -> Tensor:
+        y = F.linear(x.to(self.weight.dtype), self.weight, self.bias)
+        y = F.gelu(y) if gelu else y
+        return y if plus is None else plus + y
+
+
 class Attention(nn.Module):
-    """Multi-head self-attention, (batch, tokens, width) -> (batch, `read` or tokens, width)."""
+    """Multi-head self-attention; `attend` is of queries, keys and values, each (batch, heads, tokens, width)."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.qkv = nn.Linear(WIDTH, 3 * WIDTH)
-        self.proj = nn.Linear(WIDTH, WIDTH)
+        self.qkv = Linear(WIDTH, 3 * WIDTH)
+        self.proj = Linear(WIDTH, WIDTH)
+        self.attend: Callable[[Tensor, Tensor, Tensor], Tensor] = F.scaled_dot_product_attention
 
-    def forward(self, x: Tensor, read: int | None = None) -> Tensor:
-        if read is None:
-            q, k, v = (_heads(part) for part in self.qkv(x).chunk(3, dim=-1))
-        else:
-            weight, bias = self.qkv.weight, self.qkv.bias
-            q = _heads(F.linear(x[:, :read], weight[:WIDTH], bias[:WIDTH]))
-            k, v = (_heads(part) for part in F.linear(x, weight[WIDTH:], bias[WIDTH:]).chunk(2, dim=-1))
-        return self.proj(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
+    def forward(self, qkv: Tensor, plus: Tensor) -> Tensor:
+        """What leading tokens read from all: qkv (batch, tokens, 3 * width), plus (batch, read, width) -> as plus."""
+        q, k, v = (part.unflatten(-1, (HEADS, -1)).transpose(1, 2) for part in qkv.chunk(3, dim=-1))
+        read = self.attend(q[:, :, : plus.shape[1]], k, v)
+        return self.proj(read.transpose(1, 2).flatten(2), plus=plus)
 
 
 class Mlp(nn.Module):
     def __init__(self) -> None:
         super().__init__()
-        self.fc1 = nn.Linear(WIDTH, MLP_WIDTH)
-        self.fc2 = nn.Linear(MLP_WIDTH, WIDTH)
+        self.fc1 = Linear(WIDTH, MLP_WIDTH)
+        self.fc2 = Linear(MLP_WIDTH, WIDTH)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.fc2(F.gelu(self.fc1(x)))
+    def forward(self, x: Tensor, plus: Tensor) -> Tensor:
+        return self.fc2(self.fc1(x, gelu=True), plus=plus)
 
 
 class Block(nn.Module):
-    """A pre-norm transformer block; with `read`, only that many leading tokens are computed and returned."""
+    """A pre-norm transformer block, (batch, tokens, width) -> the same shape."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,9 +65,18 @@ class Block(nn.Module):
         self.norm2 = nn.LayerNorm(WIDTH, eps=1e-6)
         self.mlp = Mlp()
 
-    def forward(self, x: Tensor, read: int | None = None) -> Tensor:
-        x = x[:, :read] + self.attn(self.norm1(x), read)
-        return x + self.mlp(self.norm2(x))
+    def forward(self, x: Tensor) -> Tensor:
+        return self.behind(x, self.attn.qkv(self.norm1(x)))
+
+    def reads(self, x: Tensor, *reads: int | None) -> list[Tensor]:
+        """For each of `reads` the block's output for that many leading tokens (None: all), from the same keys."""
+        qkv = self.attn.qkv(self.norm1(x))
+        return [self.behind(x[:, :read], qkv) for read in reads]
+
+    def behind(self, x: Tensor, qkv: Tensor) -> Tensor:
+        """The block's output for the tokens `x`, which attend to all that `qkv` is of."""
+        x = self.attn(qkv, plus=x)
+        return self.mlp(self.norm2(x), plus=x)
 
 
 class PatchEmbedding(nn.Module):
@@ -113,8 +132,9 @@ class Passt(nn.Module):
                 special = x[:, :SPECIAL]
                 patches = x
             else:  # behind the last block only cls and dist are read, unless its patches are a level
-                special = block(x, read=SPECIAL)
-                patches = block(x) if f"{level}.patches" in levels else x
+                wanted = (SPECIAL, None) if f"{level}.patches" in levels else (SPECIAL,)
+                special, *rest = block.reads(x, *wanted)
+                patches = rest[0] if rest else x
             if level in levels:
                 found[level] = special.mean(dim=1)
             if f"{level}.patches" in levels:
@@ -129,8 +149,3 @@ class Passt(nn.Module):
         if "features" in levels or "logits" in levels:
             return len(self.blocks)
         return max((int(level.removeprefix("block").removesuffix(".patches")) for level in levels), default=0)
-
-
-def _heads(x: Tensor) -> Tensor:
-    """(batch, tokens, width) -> (batch, heads, tokens, width / heads)."""
-    return x.unflatten(-1, (HEADS, -1)).transpose(1, 2)

@@ -12,8 +12,9 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
+from passt.batches import Rows, to_device, to_host
 from passt.spec import Tap
-from passt.windows import centred, scene_windows, timestamps
+from passt.windows import centred, timestamps
 
 logger = logging.getLogger(__name__)
 
@@ -41,8 +42,21 @@ class WindowedEmbedder(ABC):
     excerpts: Mapping[str, int] = {}
 
     @abstractmethod
-    def levels(self, views: Sequence[Tensor], levels: Sequence[str]) -> dict[str, list[Tensor]]:
-        """Every level of every window: per clip (rows, samples) -> per level one (rows, dim) a clip, on the device."""
+    def levels(self, views: Sequence[Rows], levels: Sequence[str]) -> dict[str, list[Tensor]]:
+        """Every level of every window: per clip its windows -> per level one (rows, dim) a clip, on the device."""
+
+    def whole(self, clip: Tensor) -> Rows:
+        """A clip as its only window."""
+        return clip[None]
+
+    def centred(self, clip: Tensor, window: int, hop: int) -> Rows:
+        """The windows of so many samples centred on every multiple of `hop`."""
+        return centred(clip, window, hop)
+
+    @property
+    def calls_at_once(self) -> int:
+        """How many calls may be in progress, in threads: on CUDA one computes while another's results are fetched."""
+        return 2 if self.device.type == "cuda" else 1
 
     def scene(self, clips: Sequence[Tensor], taps: Sequence[Tap]) -> dict[Tap, Tensor]:
         """Scene embeddings: the mean over windows of each tap's length, or one pass where the clip is no longer.
@@ -54,7 +68,7 @@ class WindowedEmbedder(ABC):
         Returns:
             Per tap (clips, dim), float32, on the CPU.
         """
-        clips = self._long_enough(_checked(clips))
+        clips = to_device(self._long_enough(_checked(clips)), self.device)
         found: dict[Tap, Tensor] = {}
         for window_ms, levels in _by_window(taps).items():
             if excerpts := [level for level in levels if level in self.excerpts]:
@@ -62,10 +76,17 @@ class WindowedEmbedder(ABC):
             length_ms = self.max_window_ms if window_ms is None else window_ms
             hop_ms = self.max_scene_hop_ms if window_ms is None else max(50, window_ms // 4)
             window = None if length_ms is None else self._samples(length_ms)
-            views = [scene_windows(clip, window, self._samples(hop_ms)) for clip in clips]
+            views = [
+                self.whole(clip)
+                if window is None or len(clip) <= window
+                else self.centred(clip, window, self._samples(hop_ms))
+                for clip in clips
+            ]
             for level, parts in self.levels(views, levels).items():
-                found[level, window_ms] = torch.stack([part.mean(dim=0) for part in parts]).cpu()
-        return found
+                found[level, window_ms] = torch.stack(
+                    [part[0] if len(part) == 1 else part.mean(dim=0) for part in parts]
+                )
+        return dict(zip(found, to_host(list(found.values())), strict=True))
 
     def timestamps(
         self, clips: Sequence[Tensor], taps: Sequence[Tap], hop_ms: int
@@ -80,22 +101,25 @@ class WindowedEmbedder(ABC):
             Per clip ({tap: (steps, dim)}, timestamps (steps,) in ms), float32, on the CPU;
             steps = samples // hop + 1.
         """
-        clips = _checked(clips)
-        found: list[dict[Tap, Tensor]] = [{} for _ in clips]
+        clips = to_device(_checked(clips), self.device)
         for level, window_ms in taps:
             if (window_ms is None) != (level in self.excerpts):
                 wanted = "None" if level in self.excerpts else "milliseconds"
                 raise ValueError(
                     f"{self.name}: the window of a timestamp tap {level} must be {wanted}, got {window_ms}"
                 )
+        hop = self._samples(hop_ms)
+        steps = [len(clip) // hop + 1 for clip in clips]
+        found: dict[Tap, Tensor] = {}
         for window_ms, levels in _by_window(taps).items():
             window = self.excerpts[levels[0]] if window_ms is None else self._samples(window_ms)
-            views = [centred(clip, window, self._samples(hop_ms)) for clip in clips]
+            views = [self.centred(clip, window, hop) for clip in clips]
             for level, parts in self.levels(views, levels).items():
-                for clip_taps, part in zip(found, parts, strict=True):
-                    clip_taps[level, window_ms] = part.cpu()
+                found[level, window_ms] = torch.cat(parts)
+        rows = [tap_rows.split(steps) for tap_rows in to_host(list(found.values()))]
+        per_clip = [dict(zip(found, parts, strict=True)) for parts in zip(*rows, strict=True)] or [{} for _ in clips]
         times = [timestamps(len(clip), hop_ms, self.sample_rate) for clip in clips]
-        return list(zip(found, times, strict=True))
+        return list(zip(per_clip, times, strict=True))
 
     def _samples(self, ms: int) -> int:
         return self.sample_rate * ms // 1000

@@ -13,10 +13,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from passt.batches import Budget, forward_in_batches, to_device
 from passt.card import Card
 from passt.identity import fingerprint_of
 from passt.spec import EmbeddingSpec
-from passt.windows import forward_in_batches, timestamps
+from passt.windows import timestamps
 
 SAMPLE_RATE = 16000  # Hz
 FRAME = 1024  # samples
@@ -74,6 +75,7 @@ class CrepeEmbedder:
         self.net = Crepe(CHANNELS[spec.checkpoint])
         self.net.load_state_dict(_published(spec.checkpoint), strict=True)
         self.net.to(self.device).eval().requires_grad_(False)
+        self._budget = Budget(FRAMES_PER_BATCH[self.device.type])
         self.dims: Mapping[str, int] = {"layer5": 8 * CHANNELS[spec.checkpoint][4]}
         self.fingerprint = fingerprint_of({"crepe": SCENE_HOP_MS, "format": FORMAT}, self.net.state_dict())
 
@@ -94,11 +96,10 @@ class CrepeEmbedder:
     def _layer5(self, clips: Sequence[Tensor], hop_ms: int) -> list[Tensor]:
         hop = SAMPLE_RATE * hop_ms // 1000
         found = forward_in_batches(
-            [F.pad(clip, (FRAME // 2, FRAME // 2)).unfold(0, FRAME, hop) for clip in clips],
-            self.dims,
+            [F.pad(clip, (FRAME // 2, FRAME // 2)).unfold(0, FRAME, hop) for clip in to_device(clips, self.device)],
             self._forward,
-            rows_of=lambda _: FRAMES_PER_BATCH[self.device.type],
-            device=self.device,
+            group_of=lambda _: FRAME,
+            budget=self._budget,
         )
         return found["layer5"]
 

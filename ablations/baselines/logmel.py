@@ -8,13 +8,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from passt.batches import Budget, forward_in_batches
 from passt.card import Card
 from passt.checkpoints import MEL_BANDS, SAMPLE_RATE
 from passt.identity import fingerprint_of
 from passt.mel import FFT, MelSpectrogram
 from passt.spec import EmbeddingSpec
 from passt.windowed import WindowedEmbedder
-from passt.windows import forward_in_batches
 
 HOP = 320  # samples, 10 ms
 ROWS_PER_BATCH = 256
@@ -46,6 +46,7 @@ class LogMelEmbedder(WindowedEmbedder):
         self.name = f"{spec.checkpoint}@{spec.weights}"
         self.device = torch.device(device)
         self.mel = MelSpectrogram(HOP).to(self.device)
+        self._budget = Budget(ROWS_PER_BATCH)
         self.dims = dict.fromkeys(LEVELS, MEL_BANDS)
         self.fingerprint = fingerprint_of({"logmel": HOP, "format": FORMAT}, {"bands": self.mel.bands})
 
@@ -57,5 +58,4 @@ class LogMelEmbedder(WindowedEmbedder):
             mels = self.mel(torch.cat(windows))
             return {level: mels.mean(-1) if level == "mean" else mels.std(-1, correction=0) for level in levels}
 
-        dims = {level: self.dims[level] for level in levels}
-        return forward_in_batches(views, dims, forward, rows_of=lambda _: ROWS_PER_BATCH, device=self.device)
+        return forward_in_batches(views, forward, group_of=lambda view: view.shape[-1], budget=self._budget)

@@ -120,7 +120,7 @@ def test_wrong_calls_are_named(embedder):
         embedder.scene([clip(1, 1), torch.zeros(0)], [("features", None)])
     with pytest.raises(ValueError, match=r"audio must be \(clips, samples\), got shape \(32000,\)"):
         embedder.scene_embedding(clip(1, 1))
-    with pytest.raises(ValueError, match="precision must be one of fp32, got 'fp8'"):
+    with pytest.raises(ValueError, match="precision must be one of fp32, tf32, bf16, got 'fp8'"):
         PasstEmbedder(EmbeddingSpec(LIGHT, weights="untrained-0"), precision="fp8")
     with pytest.raises(ValueError, match="has no scene embedding, its only level is mel"):
         PasstEmbedder(EmbeddingSpec(LIGHT, ("mel",), weights="untrained-0"), device="cpu").scene_embedding(

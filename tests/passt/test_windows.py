@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from passt.windows import centred, forward_in_batches, reflect_pad, scene_windows, timestamps
+from passt.windows import centred, reflect_pad, timestamps
 
 
 @pytest.mark.skipif(np.lib.NumpyVersion(np.__version__) < "2.0.0", reason="numpy 1 reflects otherwise the second time")
@@ -33,35 +33,6 @@ def test_windows_are_not_copied():
 def test_timestamps_are_milliseconds_from_zero():
     assert timestamps(41600, 50, 32000).tolist() == [50.0 * step for step in range(27)]
     assert timestamps(1, 50, 32000).tolist() == [0.0]
-
-
-def test_a_scene_is_one_pass_where_the_clip_fits():
-    clip = torch.randn(100)
-    assert scene_windows(clip, 100, 25).shape == (1, 100)
-    assert scene_windows(clip, None, 25).shape == (1, 100)
-    assert scene_windows(clip, 99, 25).shape == (5, 99)
-
-
-@given(
-    st.lists(st.tuples(st.integers(1, 9), st.sampled_from([4, 5, 8])), min_size=1, max_size=6),
-    st.integers(1, 7),
-)
-def test_batches_give_every_window_its_own_result_and_are_bounded(shapes, rows):
-    views = [torch.randn(count, samples) for count, samples in shapes]
-    sizes = []
-
-    def forward(windows):
-        sizes.append(sum(map(len, windows)))
-        assert len({window.shape[-1] // 4 for window in windows}) == 1
-        return {"sum": torch.cat([window.sum(1, keepdim=True) for window in windows])}
-
-    found = forward_in_batches(
-        views, {"sum": 1}, forward, rows_of=lambda _: rows, group_of=lambda n: n // 4, device=torch.device("cpu")
-    )
-    assert max(sizes) <= rows
-    assert sum(sizes) == sum(map(len, views))
-    for view, result in zip(views, found["sum"], strict=True):
-        assert torch.allclose(result, view.sum(1, keepdim=True))
 
 
 @pytest.mark.parametrize("length", [1, 2, 3])
