@@ -1,4 +1,4 @@
-"""The table of published PaSST checkpoints and what each requires of front end, stride and length.
+"""The table of published PaSST checkpoints, and of the ImageNet model they started from, with what each requires.
 
 The rows of checkpoints.csv are facts of the packages hear21passt 0.0.26 and PaSST (github.com/kkoutini/PaSST).
 """
@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from passt.card import Card, choices
 from passt.spec import EmbeddingSpec
@@ -27,8 +28,11 @@ class Checkpoint:
         hop: STFT hop in samples; with `tstride` it fixes the time resolution.
         fstride, tstride: patch stride in mel bands and in frames.
         n_frames: nominal frames of the longest clip, from which the time encoding has its length.
+        n_classes: outputs of the head; 0 is no head, and so no level `logits`.
         max_window_s: the longest excerpt that goes through the network at once, in s.
-        audioset_mAP: as published; None for weights fine-tuned on other data.
+        audioset_mAP: as published; None for weights of other data.
+        layout: whose names and shapes the published file has: `passt`, or `deit`, which is converted on reading.
+        sha256: the published file's first digits, where it was published with them.
     """
 
     name: str
@@ -43,12 +47,19 @@ class Checkpoint:
     max_window_s: int
     audioset_mAP: float | None
     trained_on: str
+    layout: str
+    sha256: str
 
     @property
     def levels(self) -> tuple[str, ...]:
         """Embedding levels, from the input to the output."""
         blocks = (f"block{i}{pool}" for i in range(1, self.depth + 1) for pool in ("", ".patches"))
-        return ("mel", "melmean", *blocks, "features", "logits")
+        return ("mel", "melmean", *blocks, "features", *(("logits",) if self.n_classes else ()))
+
+    @property
+    def file(self) -> str:
+        """The name that the file is published with."""
+        return unquote(urlsplit(self.url).path.rsplit("/", 1)[-1])
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -72,7 +83,7 @@ class Checkpoint:
             family="passt",
             sample_rate=SAMPLE_RATE,
             levels=self.levels,
-            default_levels=EmbeddingSpec.levels,
+            default_levels=tuple(level for level in EmbeddingSpec.levels if level in self.levels),
             default_windows_ms=EmbeddingSpec.windows_ms,
             min_window_ms=math.ceil(self.min_samples * 1000 / SAMPLE_RATE),
             max_window_ms=self.max_window_s * 1000,
@@ -114,5 +125,5 @@ def _from_row(row: Mapping[str, str]) -> Checkpoint:
         name: int(row[name]) for name in ("fstride", "tstride", "n_frames", "n_classes", "depth", "max_window_s")
     }
     score = float(row["audioset_mAP"]) if row["audioset_mAP"] else None
-    texts = {name: row[name] for name in ("name", "alias", "url", "trained_on")}
+    texts = {name: row[name] for name in ("name", "alias", "url", "trained_on", "layout", "sha256")}
     return Checkpoint(**texts, **numbers, hop=int(row["stft_hop_samples"]), audioset_mAP=score)

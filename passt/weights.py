@@ -1,25 +1,29 @@
 """Where a checkpoint's tensors come from: the published file, any other file, or a seed.
 
-Nothing falls back silently: published weights that are absent are an error that says which file to put where, and
-untrained weights have to be asked for by name, which then stands in the spec and in every row.
+Nothing falls back silently: published weights that are absent are fetched, and where that is not possible the error
+says which file to put where. Untrained weights have to be asked for by name, which then stands in the spec and in every
+row.
 """
 
-import hashlib
 import os
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 import safetensors.torch
 import torch
 from torch import Tensor
 
+from passt import checkpoints, deit
 from passt.checkpoints import Checkpoint
-from passt.model import Passt
+from passt.download import fetch, recorded, sha256_of, verify
+from passt.initial import shapes, untrained
+from passt.transfer import Track, silent
+
+__all__ = ["check", "file_tag", "folder", "imagenet_start", "load", "place", "published_file", "read", "shapes"]
+__all__ += ["tensors", "untrained"]
 
 FOLDER_VARIABLE = "PASST_WEIGHTS"
-INITIAL_STD = 0.02  # of truncated normal weights, as timm's vision transformers start
+IMAGENET_START = "deit_base_distilled_patch16_384"
 
 
 def folder() -> Path:
@@ -29,6 +33,11 @@ def folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "embedding-ablations" / "weights"
 
 
+def place(checkpoint: Checkpoint) -> Path:
+    """Where the published file of a checkpoint is kept, whether it is there or not."""
+    return folder() / checkpoint.file
+
+
 def load(checkpoint: Checkpoint, weights: str) -> dict[str, Tensor]:
     """The state dict that the weights part of a spec stands for.
 
@@ -36,34 +45,65 @@ def load(checkpoint: Checkpoint, weights: str) -> dict[str, Tensor]:
         weights: `published`, or `untrained-SEED`.
 
     Raises:
-        FileNotFoundError: the published file is not there; says from where to get it and where to put it.
+        FileNotFoundError: the published file cannot be had; says from where to get it and where to put it.
         ValueError: for weights that only a file can give, or a file that does not fit the checkpoint.
     """
     if weights.startswith("untrained-"):
         return untrained(checkpoint, int(weights.removeprefix("untrained-")))
     if weights == "published":
-        return read(published_file(checkpoint), checkpoint)
+        path = published_file(checkpoint)
+        return read(path, checkpoint, sha256=recorded(path))
     raise ValueError(
         f"{checkpoint.name}: weights {weights!r} have no file; expected published, untrained-SEED or a file"
     )
 
 
-def published_file(checkpoint: Checkpoint) -> Path:
-    """The local file of published weights; absent: FileNotFoundError with the address and the place."""
-    path = folder() / checkpoint.url.rsplit("/", 1)[-1]
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"{checkpoint.name}: no published weights at {path}; put the file of {checkpoint.url} there "
-            f"(${FOLDER_VARIABLE} names another folder), or ask for weights untrained-SEED"
-        )
-    return path
+def published_file(checkpoint: Checkpoint, *, track: Track = silent) -> Path:
+    """The local file of published weights: fetched where it is absent, verified where it is there.
+
+    Raises:
+        FileNotFoundError: it is absent and cannot be fetched; one line with the address, the reason and the place.
+        ValueError: it is not the file that was recorded or published.
+    """
+    path = place(checkpoint)
+    try:
+        return fetch(checkpoint.url, path, sha256=checkpoint.sha256 or None, track=track)
+    except OSError as error:
+        raise FileNotFoundError(f"{checkpoint.name}: no published weights at {path.parent}: {error}") from error
 
 
-def read(path: str | Path, checkpoint: Checkpoint) -> dict[str, Tensor]:
+def imagenet_start(checkpoint: Checkpoint, *, seed: int = 0, track: Track = silent) -> dict[str, Tensor]:
+    """What training a PaSST of that architecture starts with: DeiT's published weights, with heads from `seed`."""
+    published = checkpoints.get(IMAGENET_START)
+    return deit.start(checkpoint, tensors(published_file(published, track=track)), seed=seed)
+
+
+def read(path: str | Path, checkpoint: Checkpoint, *, sha256: str | None = None) -> dict[str, Tensor]:
     """The tensors of a .pt or .safetensors file, checked name by name and shape by shape.
+
+    Args:
+        sha256: the file's hash, where the caller has it.
 
     Raises:
         FileNotFoundError, ValueError: name the file and what does not fit.
+    """
+    path = Path(path)
+    state = tensors(path)
+    _refuse_others(path, checkpoint, sha256)
+    if checkpoint.layout == "deit" and deit.recognizes(state):
+        try:
+            state = deit.start(checkpoint, state)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
+    check(state, checkpoint, str(path))
+    return {name: tensor.float() for name, tensor in state.items()}
+
+
+def tensors(path: str | Path) -> dict[str, Tensor]:
+    """The tensors of a .pt or .safetensors file, whatever they are of; DeiT's lie one level down, under `model`.
+
+    Raises:
+        FileNotFoundError, ValueError: there is no file, or it holds anything but tensors by name.
     """
     path = Path(path)
     if not path.is_file():
@@ -76,8 +116,11 @@ def read(path: str | Path, checkpoint: Checkpoint) -> dict[str, Tensor]:
     except Exception as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise ValueError(f"{path}: not a state dict of tensors: {reason}") from error
-    check(state, checkpoint, str(path))
-    return {name: tensor.float() for name, tensor in state.items()}
+    if isinstance(state, Mapping) and isinstance(state.get("model"), Mapping):
+        state = state["model"]
+    if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise ValueError(f"{path}: not a state dict of tensors: it holds {type(state).__name__} of other things")
+    return dict(state)
 
 
 def check(state: Mapping[str, Tensor], checkpoint: Checkpoint, source: str) -> None:
@@ -96,36 +139,34 @@ def check(state: Mapping[str, Tensor], checkpoint: Checkpoint, source: str) -> N
             raise ValueError(f"{source}: not {checkpoint.name}: {name} is {tuple(state[name].shape)}, expected {shape}")
 
 
-def shapes(checkpoint: Checkpoint) -> dict[str, tuple[int, ...]]:
-    """Name and shape of every tensor of the checkpoint's state dict."""
-    with torch.device("meta"):
-        return {name: tuple(tensor.shape) for name, tensor in Passt(checkpoint).state_dict().items()}
-
-
-def untrained(checkpoint: Checkpoint, seed: int) -> dict[str, Tensor]:
-    """Weights as before training: normal with standard deviation 0.02, cut at two of them; biases 0, norms 1.
-
-    Every tensor has a random stream of its own, from the seed and its name.
-    """
-    state = {}
-    for name, shape in shapes(checkpoint).items():
-        if len(shape) == 1:
-            is_norm = name.endswith("weight")
-            state[name] = torch.ones(shape) if is_norm else torch.zeros(shape)
-        else:
-            stream = np.random.Generator(np.random.Philox(key=[seed, zlib.crc32(name.encode())]))
-            state[name] = torch.from_numpy(_truncated_normal(stream, shape)) * INITIAL_STD
-    return state
-
-
 def file_tag(path: str | Path) -> str:
     """The weights part of a spec for a file: `sha256-` and the first 12 hex digits of its hash."""
-    with Path(path).open("rb") as file:
-        return f"sha256-{hashlib.file_digest(file, 'sha256').hexdigest()[:12]}"
+    return f"sha256-{sha256_of(path)[:12]}"
 
 
-def _truncated_normal(stream: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    values = stream.standard_normal(shape, dtype=np.float32)
-    while (outside := np.abs(values) > 2).any():
-        values[outside] = stream.standard_normal(int(outside.sum()), dtype=np.float32)
-    return values
+def _refuse_others(path: Path, checkpoint: Checkpoint, sha256: str | None) -> None:
+    """Raise ValueError for the published file of another checkpoint, told by its name or its contents.
+
+    Shapes do not tell all of them apart: the 10 s checkpoint of hop 160 and the 20 s one of hop 320 have the same.
+    """
+    others = [row for row in checkpoints.table().values() if row.name != checkpoint.name]
+    for other in others:
+        if path.stem == Path(other.file).stem:
+            raise ValueError(f"{path}: is by its name {_described(other)}, not {_described(checkpoint)}")
+    found = sha256 or sha256_of(path)
+    for other in others:
+        if (known := _known_sha256(other)) and found.startswith(known):
+            raise ValueError(f"{path}: has the sha256 of {_described(other)}, not {_described(checkpoint)}")
+
+
+def _known_sha256(checkpoint: Checkpoint) -> str | None:
+    """The hash of a published file: as recorded, or of the file that is there, or the first digits as published."""
+    path = place(checkpoint)
+    return recorded(path) or (verify(path) if path.is_file() else None) or checkpoint.sha256 or None
+
+
+def _described(checkpoint: Checkpoint) -> str:
+    return (
+        f"{checkpoint.name}'s file {checkpoint.file} (hop {checkpoint.hop}, "
+        f"stride {checkpoint.fstride}x{checkpoint.tstride}, {checkpoint.max_window_s} s)"
+    )

@@ -9,6 +9,11 @@ from passt import EmbeddingSpec, PasstEmbedder, checkpoints, weights
 LIGHT = checkpoints.get("passt_l_kd_p16_128_ap47")  # 7 blocks, the smallest
 
 
+@pytest.fixture(autouse=True)
+def _offline(monkeypatch):
+    monkeypatch.setenv("PASST_OFFLINE", "1")
+
+
 @pytest.fixture(scope="module")
 def state():
     return weights.untrained(LIGHT, seed=3)
@@ -32,6 +37,8 @@ def test_absent_published_weights_say_what_to_put_where(monkeypatch, tmp_path):
     message = str(error.value)
     assert str(tmp_path / "passt-s-f128-p16-s10-ap.476-swa.pt") in message
     assert "https://github.com/kkoutini/PaSST/releases/download/v0.0.1-audioset" in message
+    assert "$PASST_OFFLINE is set" in message
+    assert "untrained-SEED" in message
     assert "\n" not in message
 
 
@@ -79,3 +86,94 @@ def test_a_file_that_holds_no_tensors_is_refused(tmp_path, content, capsys):
 def test_weights_that_need_a_file_are_not_invented():
     with pytest.raises(ValueError, match="weights 'sha256-0123456789ab' have no file"):
         PasstEmbedder(EmbeddingSpec(LIGHT.name, weights="sha256-0123456789ab"), device="cpu")
+
+
+@pytest.fixture
+def published(monkeypatch, tmp_path, state):
+    """The weights folder; made(name, ...) puts a file there for a checkpoint."""
+    monkeypatch.setenv("PASST_WEIGHTS", str(tmp_path / "published"))
+    (tmp_path / "published").mkdir()
+
+    def made(checkpoint, content=None):
+        path = weights.place(checkpoint)
+        torch.save(state if content is None else content, path)
+        return path
+
+    return made
+
+
+def test_absent_published_weights_are_fetched(monkeypatch, tmp_path, published, state):
+    path = published(LIGHT)
+    source = path.rename(tmp_path / "source.pt")
+
+    def served(url, part, **_):
+        assert url == LIGHT.url
+        part.write_bytes(source.read_bytes())
+
+    monkeypatch.setattr("passt.download.transfer", served)
+    monkeypatch.delenv("PASST_OFFLINE")
+    assert torch.equal(weights.load(LIGHT, "published")["cls_token"], state["cls_token"])
+    assert path.is_file()
+    assert weights.recorded(path) == weights.sha256_of(source)
+
+
+def test_a_published_file_is_checked_from_its_first_use_on(published):
+    path = published(LIGHT)
+    weights.load(LIGHT, "published")
+    published(LIGHT, weights.untrained(LIGHT, seed=4))
+    with pytest.raises(ValueError, match=f"{path}: its sha256 is [0-9a-f]{{12}}, but [0-9a-f]{{12}} was recorded"):
+        weights.load(LIGHT, "published")
+
+
+def same_shapes():
+    """Pairs of checkpoints that a state dict fits alike although they listen differently."""
+    settings = {
+        row: (row.hop, row.fstride, row.tstride, row.max_window_s)
+        for row in checkpoints.table().values()
+        if row.layout == "passt"
+    }
+    rows = [(row, tuple(sorted(weights.shapes(row).items()))) for row in settings]
+    return [
+        (one, other)
+        for one, a in rows
+        for other, b in rows
+        if one != other and a == b and settings[one] != settings[other]
+    ]
+
+
+def test_what_shapes_do_not_tell_apart_its_name_and_its_contents_do(published, tmp_path):
+    pairs = same_shapes()
+    assert {tuple(sorted(row.hop for row in pair)) for pair in pairs} == {(160, 320)}
+    for mine, other in pairs:
+        path = published(other, {"cls_token": torch.full((1, 1, 768), float(other.hop))})
+        with pytest.raises(
+            ValueError, match=f"is by its name {other.name}'s file .* {other.max_window_s} s.*, not {mine.name}"
+        ):
+            weights.read(path, mine)
+        copy = tmp_path / "renamed.pt"
+        copy.write_bytes(path.read_bytes())
+        with pytest.raises(ValueError, match=f"has the sha256 of {other.name}'s file .*, not {mine.name}") as error:
+            weights.read(copy, mine)
+        assert "\n" not in str(error.value)
+        path.unlink()  # its record is enough
+        with pytest.raises(ValueError, match=f"has the sha256 of {other.name}'s file"):
+            weights.read(copy, mine)
+        path.with_name(f"{path.name}.sha256").unlink()
+
+
+def test_another_checkpoints_file_under_the_right_name_is_refused(published):
+    other = checkpoints.get("passt_s_swa_p16_128_ap476")
+    weights.place(LIGHT).write_bytes(published(other).read_bytes())
+    with pytest.raises(ValueError, match=f"has the sha256 of {other.name}'s file"):
+        PasstEmbedder(EmbeddingSpec(LIGHT.name), device="cpu")
+    weights.place(other).unlink()
+    weights.place(other).with_name(f"{other.file}.sha256").unlink()
+    assert PasstEmbedder(EmbeddingSpec(LIGHT.name), device="cpu").spec.weights == "published"
+
+
+def test_a_file_of_anything_but_tensors_is_refused(tmp_path):
+    torch.save({"model": {"a": torch.zeros(1)}, "epoch": 3}, tmp_path / "nested.pt")
+    assert list(weights.tensors(tmp_path / "nested.pt")) == ["a"]
+    torch.save({"a": torch.zeros(1), "epoch": 3}, tmp_path / "mixed.pt")
+    with pytest.raises(ValueError, match=r"mixed.pt: not a state dict of tensors"):
+        weights.tensors(tmp_path / "mixed.pt")

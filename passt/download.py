@@ -1,0 +1,164 @@
+"""Published files: fetched whole or not at all, by plain HTTP, and checked by their SHA-256 from then on.
+
+Beside `<path>` lie `<path>.sha256` (its record, as sha256sum writes it), `<path>.lock`, and while it is fetched
+`<path>.part` and `<path>.part.json` (what came so far, and of which remote file). Nothing is deserialized here.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import logging
+import os
+import re
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from passt.transfer import TIMEOUT_S, Track, forget, silent, transfer
+
+OFFLINE_VARIABLE = "PASST_OFFLINE"
+
+logger = logging.getLogger(__name__)
+
+
+def fetch(
+    url: str,
+    path: str | Path,
+    *,
+    sha256: str | None = None,
+    size: int | None = None,
+    track: Track = silent,
+    timeout: float = TIMEOUT_S,
+) -> Path:
+    """The file of `url` at `path`: fetched where it is absent, verified where it is there.
+
+    What an earlier call left unfinished is gone on with where the server still has the same file. A second process
+    waits for the first and then finds its file.
+
+    Args:
+        sha256: the expected hash or its first digits; a file that has another never gets its name.
+        size: the expected number of bytes.
+        track: told the bytes that came, see `passt.transfer`.
+        timeout: of every wait for the server, in s.
+
+    Raises:
+        ValueError: for an address that is not http(s), or a file that is not the expected or recorded one.
+        OSError: the file could not be fetched; one line with the address, the reason and what to put where.
+    """
+    path = Path(path)
+    if urlsplit(url).scheme not in ("http", "https"):
+        raise ValueError(f"{path.name}: its address must be http or https, got {url!r}")
+    try:
+        if not path.is_file():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with _locked(path):
+                if not path.is_file():
+                    _fetch(url, path, sha256, size, track, timeout)
+                    return path
+    except OSError as error:
+        reason = " ".join(str(error).split())
+        raise OSError(
+            f"{url} could not be fetched: {reason}; put the file of that address at {path}, "
+            "or ask for weights untrained-SEED, which need no file"
+        ) from error
+    if size is not None and path.stat().st_size != size:
+        raise ValueError(f"{path}: has {path.stat().st_size} bytes, expected {size}; delete it to fetch it again")
+    verify(path, sha256=sha256)
+    return path
+
+
+def verify(path: str | Path, *, sha256: str | None = None) -> str:
+    """The file's SHA-256, checked against its record; a file without a record (put there by hand) gets one.
+
+    Args:
+        sha256: the published hash, or its first digits, to be checked as well.
+
+    Raises:
+        ValueError: the file is not the one that was recorded or published; says what to do.
+        FileNotFoundError: there is no file.
+    """
+    path = Path(path)
+    found, wanted = sha256_of(path), recorded(path)
+    if wanted and found != wanted:
+        raise ValueError(
+            f"{path}: its sha256 is {found[:12]}, but {wanted[:12]} was recorded at its first use: delete it to fetch "
+            f"it again, or delete {_record(path).name} beside it if it was replaced on purpose"
+        )
+    _check(found, sha256, str(path), "delete it to fetch it again")
+    if not wanted:
+        try:
+            _write_record(path, found)
+        except OSError as error:  # a folder shared read-only is used as it is
+            logger.warning("%s: its sha256 %s cannot be recorded: %s", path, found[:12], error.strerror)
+    return found
+
+
+def recorded(path: str | Path) -> str | None:
+    """The SHA-256 that is recorded for the file at `path`, whether that is there or not; None without a record."""
+    record = _record(Path(path))
+    if not record.is_file():
+        return None
+    text = record.read_text(encoding="utf-8", errors="replace")
+    if not re.match(r"[0-9a-f]{64}(\s|$)", text):
+        raise ValueError(f"{record}: expected 64 hex digits and a file name, as sha256sum writes, got {text[:20]!r}")
+    return text[:64]
+
+
+def sha256_of(path: str | Path) -> str:
+    """The 64 hex digits of a file's SHA-256."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def offline() -> bool:
+    """Whether the user has forbidden the network: $PASST_OFFLINE is set, to anything but 0."""
+    return os.environ.get(OFFLINE_VARIABLE, "0") not in ("", "0")
+
+
+def _fetch(url: str, path: Path, sha256: str | None, size: int | None, track: Track, timeout: float) -> None:
+    if offline():
+        raise OSError(f"${OFFLINE_VARIABLE} is set")
+    logger.info("Fetching %s to %s", url, path)
+    part = path.with_name(f"{path.name}.part")
+    transfer(url, part, size=size, track=track, timeout=timeout)
+    found = sha256_of(part)
+    try:
+        _check(found, sha256, url, "nothing was kept")
+        # a record without its file is of an earlier copy: what is fetched again must be the same
+        _check(found, recorded(path), url, f"nothing was kept; delete {_record(path)} to take what is there now")
+    except ValueError:
+        forget(part)
+        raise
+    with part.open("rb") as file:
+        os.fsync(file.fileno())
+    _write_record(path, found)
+    part.replace(path)
+    forget(part)
+
+
+def _check(found: str, wanted: str | None, what: str, remedy: str) -> None:
+    if wanted and not found.startswith(wanted.lower()):
+        raise ValueError(f"{what}: its sha256 is {found[:12]}, expected {wanted[:12]}; {remedy}")
+
+
+def _record(path: Path) -> Path:
+    return path.with_name(f"{path.name}.sha256")
+
+
+def _write_record(path: Path, sha256: str) -> None:
+    record = _record(path)
+    temporary = record.with_name(f".{record.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        temporary.write_text(f"{sha256}  {path.name}\n", encoding="utf-8")
+        temporary.replace(record)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold the file's lock; it ends with the process, however that ends."""
+    with path.with_name(f"{path.name}.lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

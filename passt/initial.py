@@ -1,0 +1,51 @@
+"""The tensors of a checkpoint's network: their names and shapes, and their values before training."""
+
+import warnings
+import zlib
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from passt.checkpoints import Checkpoint
+from passt.model import Passt
+
+INITIAL_STD = 0.02  # of truncated normal weights, as timm's vision transformers start
+
+
+def shapes(checkpoint: Checkpoint) -> dict[str, tuple[int, ...]]:
+    """Name and shape of every tensor of the checkpoint's state dict."""
+    return {name: tuple(tensor.shape) for name, tensor in network_on_meta(checkpoint).state_dict().items()}
+
+
+def network_on_meta(checkpoint: Checkpoint) -> Passt:
+    """The checkpoint's network without any values: names and shapes alone."""
+    with torch.device("meta"), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Initializing zero-element tensors")  # a head of no classes
+        return Passt(checkpoint)
+
+
+def untrained(checkpoint: Checkpoint, seed: int, *, prefix: str = "") -> dict[str, Tensor]:
+    """Weights as before training: normal with standard deviation 0.02, cut at two of them; biases 0, norms 1.
+
+    Every tensor has a random stream of its own, from the seed and its name; with `prefix`, only the tensors whose names
+    start with it.
+    """
+    state = {}
+    for name, shape in shapes(checkpoint).items():
+        if not name.startswith(prefix):
+            continue
+        if len(shape) == 1:
+            is_norm = name.endswith("weight")
+            state[name] = torch.ones(shape) if is_norm else torch.zeros(shape)
+        else:
+            stream = np.random.Generator(np.random.Philox(key=[seed, zlib.crc32(name.encode())]))
+            state[name] = torch.from_numpy(_truncated_normal(stream, shape)) * INITIAL_STD
+    return state
+
+
+def _truncated_normal(stream: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    values = stream.standard_normal(shape, dtype=np.float32)
+    while (outside := np.abs(values) > 2).any():
+        values[outside] = stream.standard_normal(int(outside.sum()), dtype=np.float32)
+    return values

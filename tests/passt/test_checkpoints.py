@@ -1,0 +1,53 @@
+"""The table of checkpoints, and what its networks cost."""
+
+import math
+
+import pytest
+
+from passt import checkpoints, complexity, weights
+from passt.model import MLP_WIDTH, WIDTH
+
+TABLE = checkpoints.table()
+PATCH_NUMBERS = 16 * 16
+
+
+def test_every_published_file_has_a_name_of_its_own():
+    files = [row.file for row in TABLE.values()]
+    assert len(set(files)) == len(files) == 14
+    for row in TABLE.values():
+        assert row.url.startswith("https://")
+        assert row.file.endswith((".pt", ".pth"))
+
+
+def test_no_head_is_no_logits():
+    for row in TABLE.values():
+        assert ("logits" in row.levels) == (row.n_classes > 0)
+        assert set(row.card.default_levels) <= set(row.levels)
+        assert str(row.card.spec())
+    deit = TABLE["deit_base_distilled_patch16_384"]
+    assert (deit.n_classes, deit.card.default_levels, deit.grid, deit.layout) == (0, ("features",), (8, 62), "deit")
+
+
+@pytest.mark.parametrize("row", TABLE.values(), ids=TABLE)
+def test_parameters_are_those_of_the_state_dict(row):
+    assert complexity.parameters(row) == sum(math.prod(shape) for shape in weights.shapes(row).values())
+
+
+@pytest.mark.parametrize("row", TABLE.values(), ids=TABLE)
+def test_macs_are_those_of_the_formula(row):
+    for seconds in (1.0, 10.0):
+        patches = row.tokens(int(seconds * 32000)) - 2
+        tokens = patches + 2
+        block = tokens * (4 * WIDTH * WIDTH + 2 * WIDTH * MLP_WIDTH) + 2 * tokens * tokens * WIDTH
+        # behind the last block only cls and dist are computed: keys and values of all tokens, the rest of two
+        last = 2 * tokens * WIDTH * WIDTH + 2 * (2 * WIDTH * WIDTH + 2 * WIDTH * MLP_WIDTH) + 2 * 2 * tokens * WIDTH
+        whole = patches * PATCH_NUMBERS * WIDTH + (row.depth - 1) * block + last + WIDTH * row.n_classes
+        assert complexity.macs(row, seconds) == whole
+
+
+def test_costs_of_an_excerpt_that_does_not_fit_are_refused():
+    row = checkpoints.get("passt_s_swa_p16_128_ap476")
+    for seconds in (0.1, 10.1):
+        with pytest.raises(ValueError, match=f"seconds must be 0.150 to 10, got {seconds}"):
+            complexity.macs(row, seconds)
+    assert complexity.macs(checkpoints.get("passt_20sec"), 20.0) > complexity.macs(checkpoints.get("passt_20sec"), 10.0)
