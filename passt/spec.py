@@ -4,12 +4,15 @@ A spec is pure syntax and serves every model family, PaSST and baselines alike. 
 (its levels, its shortest and longest window) is on its card (`passt.card`), which also fills in what was left out.
 
 Text form: ``checkpoint@levels@w<windows>@s<scene window>@t<timestamp hop>@weights``, for example
-``passt_s_swa_p16_128_ap476@logits+features@w160@smax@t50@published``.
+``passt_s_swa_p16_128_ap476@logits+features@w160@smax@t50@published``. At its head a name of the table of named specs
+(`passt.named`) stands for that spec, of which the parts that follow replace some: ``2level-mel@untrained-0``.
 """
 
 import re
 from dataclasses import dataclass, fields
 from typing import Any
+
+from passt import named
 
 CHECKPOINT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.=-]*")
 LEVEL = re.compile(r"[a-z][a-z0-9_]*(\.[a-z]+)?")
@@ -87,26 +90,32 @@ class EmbeddingSpec:
 
     @classmethod
     def parse(cls, text: str) -> "EmbeddingSpec":
-        """The spec that prints as `text`; parts left out take this class's defaults, which are PaSST's."""
+        """The spec that `text` stands for; parts left out take this class's defaults, which are PaSST's."""
         return cls(**parse_fields(text))
 
 
 def parse_fields(text: str) -> dict[str, Any]:
     """The fields that a spec text names, and only those: {"checkpoint": ..., "levels": ..., ...}.
 
-    Parts after the checkpoint may be left out, so that a card can fill in its own defaults.
+    Parts after the checkpoint may be left out, so that a card can fill in its own defaults. A named spec in the
+    checkpoint's place gives its fields, where no part of `text` gives another value.
 
     Raises:
         ValueError: for a part given twice, or one that is none of levels, w, s, t and weights.
     """
-    checkpoint, *parts = text.split("@")
-    found: dict[str, Any] = {"checkpoint": checkpoint}
+    head, *parts = text.split("@")
+    found: dict[str, Any] = {}
     for part in parts:
         name, value = _parse_part(part, text)
         if name in found:
             raise ValueError(f"spec {text!r}: {name} given twice")
         found[name] = value
-    return found
+    return {**fields_of(head), **found}
+
+
+def fields_of(name: str) -> dict[str, Any]:
+    """The fields that a named spec stands for; those of any other name are the checkpoint alone."""
+    return parse_fields(named.table()[name].spec) if name in named.table() else {"checkpoint": name}
 
 
 def _parse_part(part: str, text: str) -> tuple[str, Any]:

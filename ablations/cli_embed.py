@@ -1,0 +1,58 @@
+"""The command `ablate embed`: embeddings of any audio files."""
+
+import logging
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.logging import RichHandler
+
+from ablations.embed import embed_files
+from ablations.progress import bars
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--spec", default="base", show_default=True, help="A spec or the name of one: 2level-mel@untrained-0.")
+@click.option("--weights", type=click.Path(path_type=Path), help="A weight file, for a spec that names no weights.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default="embeddings",
+    show_default=True,
+    help="A folder; or, for one file, a path that ends in .npz.",
+)
+@click.option("--scene", is_flag=True, help="Scene embeddings only  [default: both]")
+@click.option("--timestamps", is_flag=True, help="Timestamp embeddings only  [default: both]")
+@click.option("--device", help="cpu or cuda  [default: cuda where there is one]")
+@click.option("--precision", default="fp32", show_default=True, help="The network's numbers.")
+def embed(
+    files: tuple[Path, ...],
+    spec: str,
+    weights: Path | None,
+    out: Path,
+    scene: bool,
+    timestamps: bool,
+    device: str | None,
+    precision: str,
+) -> None:
+    """Write the embeddings of audio FILES (any format and rate; folders are searched) to a .npz each.
+
+    What is there already is not computed again. The exit status is 1 where a file failed; the others are written.
+    """
+    console = Console(stderr=True)
+    logging.basicConfig(format="%(message)s", handlers=[RichHandler(console=console, show_time=False, show_path=False)])
+    kinds = {"scene": scene or not timestamps, "timestamps": timestamps or not scene}
+    try:
+        with bars(console) as track:
+            found = embed_files(
+                files, spec, weights=weights, out=out, **kinds, device=device, precision=precision, track=track
+            )
+    except (ValueError, OSError) as error:
+        raise click.ClickException(" ".join(str(error).split())) from None
+    failed = found[found["error"] != ""]
+    click.echo(f"{len(found) - len(failed)} of {len(found)} files embedded in {out} by {spec}")
+    for error in failed["error"]:
+        click.echo(f"Failed: {error}", err=True)
+    if len(failed):
+        raise SystemExit(1)

@@ -1,0 +1,124 @@
+"""The HEAR 2021 common API (https://hearbenchmark.com/hear-api.html) for every PaSST spec.
+
+The name of this module is what HEAR's tools want, for example
+``python -m heareval.embeddings.runner passt.hear --model-options '{"spec": "2level-mel"}'``.
+"""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from passt import checkpoints, named
+from passt.card import choices
+from passt.embedder import PasstEmbedder
+from passt.spec import EmbeddingSpec
+
+
+class HearModel(nn.Module):
+    """A PasstEmbedder in the form that HEAR's tools expect: a module with sizes, on the device it is sent to.
+
+    Attributes:
+        sample_rate: of the audio it takes, in Hz.
+        scene_embedding_size: values of a scene embedding; 0 where the spec's only level is ``mel``.
+        timestamp_embedding_size: values of a timestamp embedding.
+    """
+
+    def __init__(self, embedder: PasstEmbedder) -> None:
+        super().__init__()
+        self.embedder = embedder
+        self.net = embedder.net  # registered here, so that the module's own `.to` moves them
+        self.mel = embedder.mel
+        self.sample_rate = embedder.sample_rate
+        self.scene_embedding_size = sum(embedder.dims[level] for level, _ in embedder.spec.scene_taps())
+        self.timestamp_embedding_size = sum(embedder.dims[level] for level, _ in embedder.spec.timestamp_taps())
+        self.eval()
+
+    @property
+    def device(self) -> torch.device:
+        return self.embedder.device
+
+    def train(self, mode: bool = True) -> "HearModel":
+        """Stays in evaluation mode: embeddings are of a frozen network."""
+        return super().train(False)
+
+    def extra_repr(self) -> str:
+        return str(self.embedder.spec)
+
+    def _apply(self, fn, recurse: bool = True) -> "HearModel":
+        """What `.to`, `.cuda` and `.cpu` come down to: the embedder has to know of the new device.
+
+        Raises:
+            ValueError: for another type of number, which is the business of `precision`.
+        """
+        there = fn(torch.empty(1, device=self.device))
+        if there.dtype != torch.float32:
+            raise ValueError(f"passt.hear: numbers stay {self.embedder.precision}, got a change to {there.dtype}")
+        super()._apply(lambda tensor: tensor.to(there.device), recurse)
+        self.embedder.device = there.device
+        return self
+
+
+def load_model(
+    model_file_path: str | Path = "", *, spec: str = "base", device: str = "auto", precision: str = "fp32"
+) -> HearModel:
+    """A model for the functions of this module.
+
+    Args:
+        model_file_path: a weight file of the spec's checkpoint; "" for the weights that the spec names.
+        spec: a spec text or the name of one (`passt.named`): ``2level-mel``, ``stfthop160@features@untrained-0``.
+        device: a torch device, or "auto": CUDA where there is one.
+        precision: as PasstEmbedder takes it.
+
+    Raises:
+        ValueError: for a spec that is none, a file that does not fit it, an unknown precision.
+        FileNotFoundError: for weights that are not there.
+    """
+    wanted = EmbeddingSpec.parse(spec)
+    known = {name for row in checkpoints.table().values() for name in (row.name, row.alias)}
+    if wanted.checkpoint not in known:
+        names = [*named.table(), *checkpoints.table()]
+        raise ValueError(f"spec: unknown name {wanted.checkpoint!r}{choices(wanted.checkpoint, names)}")
+    return HearModel(PasstEmbedder(wanted, weights=model_file_path or None, device=device, precision=precision))
+
+
+def get_scene_embeddings(audio: Tensor, model: HearModel) -> Tensor:
+    """One embedding a sound.
+
+    Args:
+        audio: (n_sounds, n_samples) in [-1, 1], mono at `model.sample_rate`, on any device.
+
+    Returns:
+        (n_sounds, model.scene_embedding_size), float32, on the model's device.
+
+    Raises:
+        ValueError: for audio of another form, a spec whose only level is ``mel``.
+    """
+    return model.embedder.scene_embedding(_checked(audio)).to(model.device)
+
+
+def get_timestamp_embeddings(audio: Tensor, model: HearModel) -> tuple[Tensor, Tensor]:
+    """An embedding every 50 ms (or the spec's hop) of every sound.
+
+    Args:
+        audio: (n_sounds, n_samples) in [-1, 1], mono at `model.sample_rate`, on any device.
+
+    Returns:
+        (n_sounds, steps, model.timestamp_embedding_size), and (n_sounds, steps), the window centres in ms from 0;
+        float32, on the model's device.
+
+    Raises:
+        ValueError: for audio of another form.
+    """
+    values, times = model.embedder.timestamp_embedding(_checked(audio))
+    return values.to(model.device), times.repeat(len(values), 1).to(model.device)
+
+
+def _checked(audio: Tensor) -> Tensor:
+    if not isinstance(audio, Tensor):
+        raise ValueError(f"audio must be a tensor, got {type(audio).__name__}")
+    if not audio.is_floating_point():
+        raise ValueError(f"audio must be of floats in [-1, 1], got {audio.dtype}")
+    if audio.ndim != 2 or 0 in audio.shape:
+        raise ValueError(f"audio must be (n_sounds, n_samples), neither 0, got shape {tuple(audio.shape)}")
+    return audio.detach().float()
