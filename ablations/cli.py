@@ -1,20 +1,17 @@
-"""The command line: ablate run, table, figure, benchmark."""
+"""The command line: ablate run, table, figure, and the commands of the files cli_*.py."""
 
-import functools
-import json
-import logging
 import time
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.logging import RichHandler
 
-from ablations import benchmark as benchmarks
-from ablations.progress import bars
-from ablations.run import choose_device, run_study
+from ablations.cli_benchmark import benchmark
+from ablations.cli_embed import embed
+from ablations.cli_models import download, models
+from ablations.errors import one_line_errors
+from ablations.progress import bars, terminal
+from ablations.run import run_study
 from ablations.study import Study
-from downstream.files import write_json
 from downstream.store import default_root
 from results import figures, tables
 from results.rows import read_rows
@@ -22,19 +19,6 @@ from results.rows import read_rows
 RUNS = click.option(
     "--runs", type=click.Path(path_type=Path), default="runs", show_default=True, help="Folder of runs."
 )
-
-
-def one_line_errors(command):
-    """Errors that a user can cause end in one line and a status that is not 0."""
-
-    @functools.wraps(command)
-    def guarded(*args, **kwargs):
-        try:
-            return command(*args, **kwargs)
-        except (ValueError, OSError) as error:
-            raise click.ClickException(" ".join(str(error).split())) from None
-
-    return guarded
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -55,19 +39,35 @@ def main() -> None:
     help="Folder of embeddings  [default: $ABLATE_STORE or the user's cache]",
 )
 @click.option("--device", help="cpu or cuda  [default: cuda where there is one]")
+@click.option("--precision", help="fp32 (the originals' numbers), tf32 or bf16  [default: the study's]")
+@click.option("--compile", "compiled", is_flag=True, help="Use torch.compile; where it fails, say why and go on.")
 @one_line_errors
-def run(study: str, runs: Path, tasks: Path | None, store: Path | None, device: str | None) -> None:
+def run(
+    study: str,
+    runs: Path,
+    tasks: Path | None,
+    store: Path | None,
+    device: str | None,
+    precision: str | None,
+    compiled: bool,
+) -> None:
     """Run what is missing of STUDY (a packaged name or a YAML file), then print its table and draw its figure.
 
     A run that was stopped goes on where it was. The exit status is 1 where a job failed.
     """
     start = time.perf_counter()
-    console = Console(stderr=True)
-    logging.basicConfig(format="%(message)s", handlers=[RichHandler(console=console, show_time=False, show_path=False)])
+    console = terminal()
     declared = Study.load(study)
     with bars(console) as track:
         outcome = run_study(
-            declared, runs=runs, store=store or default_root(), tasks_folder=tasks, device=device, track=track
+            declared,
+            runs=runs,
+            store=store or default_root(),
+            tasks_folder=tasks,
+            device=device,
+            precision=precision,
+            compiled=compiled,
+            track=track,
         )
     rows = read_rows(outcome.folder)
     if len(rows):
@@ -101,17 +101,8 @@ def figure(study: str, runs: Path) -> None:
     click.echo(_write_figure(folder, folder.name))
 
 
-@main.command()
-@click.option("--device", default=None, help="cpu or cuda  [default: cuda where there is one]")
-@click.option("--peer", help="An interpreter that has hear21passt, to be measured beside.")
-@click.option("--out", type=click.Path(path_type=Path), help="A JSON file to write.")
-@one_line_errors
-def benchmark(device: str | None, peer: str | None, out: Path | None) -> None:
-    """Measure the speed of PaSST embeddings on this machine, against hear21passt and the machine's own limit."""
-    found = benchmarks.embeddings(choose_device(device), peer)
-    click.echo(json.dumps(found, indent=1))
-    if out:
-        write_json(out, {"command": "ablate benchmark" + (" --peer PYTHON" if peer else ""), **found})
+for command in (models, download, embed, benchmark):
+    main.add_command(command)
 
 
 def _folder(study: str, runs: Path) -> Path:

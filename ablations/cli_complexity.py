@@ -1,21 +1,19 @@
-"""The command `ablate complexity`: what time resolution costs on this machine, as the paper's Table 2."""
+"""The command `ablate benchmark complexity`: what time resolution costs on this machine, as the paper's Table 2."""
 
 import json
-import logging
 from pathlib import Path
 
 import click
 import pandas as pd
 import torch
 from click.core import ParameterSource
-from rich.console import Console
-from rich.logging import RichHandler
 
-from ablations import benchmark
+from ablations.benchmark import machine
 from ablations.complexity import CHECKPOINTS, NOTES, to_markdown
 from ablations.complexity import complexity as measure
+from ablations.errors import one_line_errors
 from ablations.job import versions
-from ablations.progress import bars
+from ablations.progress import bars, terminal
 from ablations.run import choose_device
 from downstream.files import write_json
 
@@ -31,6 +29,7 @@ from downstream.files import write_json
 @click.option("--precision", type=click.Choice(["fp32", "bf16"]), default="fp32", show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), help="A JSON file to write.")
 @click.pass_context
+@one_line_errors
 def complexity(
     context: click.Context,
     device: str | None,
@@ -46,25 +45,20 @@ def complexity(
     Prints the paper's Table 2 of this machine, the published values in brackets. Without options about 6 minutes on two
     CPU cores.
     """
-    console = Console(stderr=True)
-    logging.basicConfig(format="%(message)s", handlers=[RichHandler(console=console, show_time=False, show_path=False)])
-    try:
-        device = choose_device(device)
-        chosen = [int(hop) for hop in hops] or tuple(CHECKPOINTS)
-        with bars(console) as track:
-            table = measure(device, batch, repeats, seconds_limit, hops_ms=chosen, precision=precision, track=track)
-        click.echo(to_markdown(table))
-        if out:
-            write_json(out, _record(context, table, device, precision))
-    except (ValueError, OSError) as error:
-        raise click.ClickException(" ".join(str(error).split())) from None
+    device = choose_device(device)
+    chosen = [int(hop) for hop in hops] or tuple(CHECKPOINTS)
+    with bars(terminal()) as track:
+        table = measure(device, batch, repeats, seconds_limit, hops_ms=chosen, precision=precision, track=track)
+    click.echo(to_markdown(table))
+    if out:
+        write_json(out, _record(context, table, device, precision))
 
 
 def _record(context: click.Context, table: pd.DataFrame, device: str, precision: str) -> dict:
     return {
         "command": _command(context),
         "what": " ".join(NOTES),
-        "device": torch.cuda.get_device_name(device) if device.startswith("cuda") else benchmark._processor(),
+        "device": machine(device),
         "threads": torch.get_num_threads(),
         "precision": precision,
         "versions": versions(),
@@ -74,7 +68,7 @@ def _record(context: click.Context, table: pd.DataFrame, device: str, precision:
 
 def _command(context: click.Context) -> str:
     """As it was typed, without the place of the output."""
-    words = ["ablate complexity"]
+    words = ["ablate benchmark complexity"]
     for option in context.command.params:
         given = context.get_parameter_source(option.name) is ParameterSource.COMMANDLINE
         if given and option.name != "out":

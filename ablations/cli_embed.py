@@ -1,14 +1,12 @@
 """The command `ablate embed`: embeddings of any audio files."""
 
-import logging
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.logging import RichHandler
 
 from ablations.embed import embed_files
-from ablations.progress import bars
+from ablations.errors import one_line_errors
+from ablations.progress import bars, terminal
 
 
 @click.command()
@@ -26,6 +24,7 @@ from ablations.progress import bars
 @click.option("--timestamps", is_flag=True, help="Timestamp embeddings only  [default: both]")
 @click.option("--device", help="cpu or cuda  [default: cuda where there is one]")
 @click.option("--precision", default="fp32", show_default=True, help="The network's numbers.")
+@one_line_errors
 def embed(
     files: tuple[Path, ...],
     spec: str,
@@ -40,16 +39,11 @@ def embed(
 
     What is there already is not computed again. The exit status is 1 where a file failed; the others are written.
     """
-    console = Console(stderr=True)
-    logging.basicConfig(format="%(message)s", handlers=[RichHandler(console=console, show_time=False, show_path=False)])
     kinds = {"scene": scene or not timestamps, "timestamps": timestamps or not scene}
-    try:
-        with bars(console) as track:
-            found = embed_files(
-                files, spec, weights=weights, out=out, **kinds, device=device, precision=precision, track=track
-            )
-    except (ValueError, OSError) as error:
-        raise click.ClickException(" ".join(str(error).split())) from None
+    with bars(terminal()) as track:
+        found = embed_files(
+            files, spec, weights=weights, out=out, **kinds, device=device, precision=precision, track=track
+        )
     failed = found[found["error"] != ""]
     click.echo(f"{len(found) - len(failed)} of {len(found)} files embedded in {out} by {spec}")
     for error in failed["error"]:

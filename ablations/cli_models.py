@@ -1,6 +1,5 @@
 """The commands ablate models and ablate download: what can be embedded with, and getting its published weights."""
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,12 +7,12 @@ from pathlib import Path
 import click
 import pandas as pd
 from rich.console import Console
-from rich.logging import RichHandler
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from tabulate import tabulate
 
 from ablations.errors import one_line, one_line_errors
 from ablations.models import families
+from ablations.progress import terminal
 from downstream.files import write_atomically
 from downstream.progress import Advance, Track
 from passt import checkpoints, complexity, weights
@@ -90,8 +89,7 @@ def download(names: tuple[str, ...], every: bool) -> None:
     """
     if bool(names) == every:
         raise click.UsageError("name the checkpoints to fetch, or --all; `ablate models` lists them")
-    console = Console(stderr=True)
-    logging.basicConfig(format="%(message)s", handlers=[RichHandler(console=console, show_time=False, show_path=False)])
+    console = terminal()
     failed = False
     with _bars(console) as track:
         for name in checkpoints.table() if every else dict.fromkeys(names):

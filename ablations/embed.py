@@ -30,7 +30,7 @@ from downstream.embedder import Embedder, Tap
 from downstream.extract import BATCH_BYTES, BATCH_SECONDS, TIMESTAMP_BATCH_SECONDS, plan_batches, read_ahead
 from downstream.files import write_atomically
 from downstream.progress import Track, silent
-from passt import EmbeddingSpec, PasstEmbedder
+from passt import EmbeddingSpec
 from passt.spec import parse_fields
 
 FORMAT = 1  # of the .npz files
@@ -71,7 +71,7 @@ def embed_files(
     sources = find_sources(files, Path(out))
     resolved, file = _resolved(spec, weights)
     scene_taps, timestamp_taps = _taps(resolved, scene, timestamps)
-    embedder = _build(resolved, choose_device(device), file, precision)
+    embedder = _build(resolved, choose_device(device), file, precision, track)
     work = _Work(embedder, resolved, precision, scene_taps, timestamp_taps)
     rows, lengths = {}, {}
     for source in sources:
@@ -210,12 +210,10 @@ def _taps(spec: EmbeddingSpec, scene: bool, timestamps: bool) -> tuple[tuple[Tap
     return found
 
 
-def _build(spec: EmbeddingSpec, device: str, weights: Path | None, precision: str) -> Embedder:
-    if models.card(spec.checkpoint).family == "passt":
-        return PasstEmbedder(spec, weights=weights, device=device, precision=precision)
-    if precision != "fp32":
+def _build(spec: EmbeddingSpec, device: str, weights: Path | None, precision: str, track: Track) -> Embedder:
+    if precision != "fp32" and models.card(spec.checkpoint).family != "passt":
         raise ValueError(f"{spec.checkpoint}: precision must be fp32, got {precision!r}")
-    return models.build(spec, device=device, weights=weights)
+    return models.build(spec, device=device, weights=weights, precision=precision, track=track)
 
 
 def _read_known(path: Path) -> tuple[dict[str, Any], dict[str, tuple[int, ...]]]:

@@ -1,17 +1,21 @@
 """The one door to every model: a name to its card, a spec to its embedder, for PaSST and baselines alike."""
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ablations.baselines import crepe, logmel
 from downstream.embedder import Embedder
+from downstream.progress import Advance, Track, silent
 from passt import EmbeddingSpec, PasstEmbedder, checkpoints
 from passt.card import Card, choices
 from passt.spec import parse_fields
-from passt.weights import file_tag
+from passt.weights import file_tag, published_file
+
+WORTH_SAYING = 1.1  # times as fast
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,40 @@ def resolve_weights(weights: str, base: Path) -> tuple[str, Path | None]:
     return file_tag(path), path
 
 
-def build(spec: EmbeddingSpec, *, device: str, weights: Path | None = None) -> Embedder:
-    """The embedder of a spec's checkpoint and weights; its levels and windows are asked for as taps."""
-    return families()[card(spec.checkpoint).family].build(spec, device=device, weights=weights)
+def build(
+    spec: EmbeddingSpec,
+    *,
+    device: str,
+    weights: Path | None = None,
+    precision: str = "fp32",
+    compiled: bool = False,
+    track: Track = silent,
+) -> Embedder:
+    """The embedder of a spec's checkpoint and weights; its levels and windows are asked for as taps.
+
+    Published PaSST weights that are not here are fetched, which `track` is told of in MB. Precision and torch.compile
+    are PaSST's: baselines compute in fp32, which their rows say.
+    """
+    family = card(spec.checkpoint).family
+    if family != "passt":
+        return families()[family].build(spec, device=device, weights=weights)
+    if weights is None and spec.weights == "published":
+        published_file(checkpoints.get(spec.checkpoint), track=_in_megabytes(track))
+    return PasstEmbedder(spec, device=device, weights=weights, precision=precision, compiled=compiled)
+
+
+def faster_choices(embedder: Embedder) -> str:
+    """One line on what the device's faster precisions would gain; "" where there is nothing to gain."""
+    if not isinstance(embedder, PasstEmbedder) or embedder.precision != "fp32":
+        return ""
+    gains = [f"{name} {gain:.1f} times as fast" for name, gain in embedder.gains().items() if gain > WORTH_SAYING]
+    return f"embeddings in fp32, the originals' numbers; here --precision {' or '.join(gains)}" if gains else ""
+
+
+def _in_megabytes(track: Track) -> Track:
+    @contextmanager
+    def tracked(description: str, total: float) -> Iterator[Advance]:
+        with track(f"{description} (MB)", total / 1e6) as advance:
+            yield lambda amount: advance(amount / 1e6)
+
+    return tracked

@@ -1,13 +1,25 @@
-"""Progress bars with the time left, on the terminal's error stream."""
+"""Progress bars with the time left, and the log, on the terminal's error stream."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.logging import RichHandler
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Column
 
 from downstream.progress import Advance, Track
+
+
+def terminal() -> Console:
+    """The terminal's error stream, on which bars and the log share the lines."""
+    console = Console(stderr=True)
+    handler = RichHandler(console=console, show_time=False, show_path=False, show_level=False)
+    logging.basicConfig(format="%(message)s", handlers=[handler])
+    for package in ("ablations", "downstream", "passt"):
+        logging.getLogger(package).setLevel(logging.INFO)
+    return console
 
 
 @contextmanager

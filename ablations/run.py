@@ -4,10 +4,11 @@ Jobs that several specs share are run once, and all taps of a model on a task ar
 not stop the others: what failed is listed in the outcome.
 """
 
+import functools
 import itertools
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ from downstream.extract import NotFiniteError, extract
 from downstream.files import write_atomically, write_json
 from downstream.progress import Advance, Track, silent
 from downstream.store import TapFolder, tap_folder
+from passt.precision import precision_for
 from results import rows as result_rows
 
 logger = logging.getLogger(__name__)
@@ -82,15 +84,28 @@ def run_study(
     store: Path,
     tasks_folder: Path | None = None,
     device: str | None = None,
+    precision: str | None = None,
+    compiled: bool = False,
     track: Track = silent,
 ) -> Outcome:
     """Run what is missing of a study and write its rows to `runs`/<study>/rows.csv.
 
     Args:
         store: the tap store's folder. tasks_folder: where HEAR's task folders lie.
-        device: "cpu" or "cuda"; None chooses.
+        device: "cpu" or "cuda"; None chooses. precision: in place of the study's. compiled: whether by torch.compile.
+
+    Raises:
+        ValueError: for a device or a precision that is not here.
     """
-    run = _Run(study, Path(runs) / study.name, store, choose_device(device), track)
+    device = choose_device(device)
+    build = functools.partial(
+        models.build,
+        device=device,
+        precision=precision_for(precision or study.precision, torch.device(device)).name,
+        compiled=compiled,
+        track=track,
+    )
+    run = _Run(study, Path(runs) / study.name, store, device, build, track)
     found = run.find_tasks(tasks_folder or tasks.default_folder())
     with track(f"study {study.name}", len(study.models) * len(found) * len(study.seeds)) as advance:
         for _, group in itertools.groupby(sorted(study.models, key=_weights_of), key=_weights_of):
@@ -102,8 +117,12 @@ def run_study(
 class _Run:
     """The state of one run of a study."""
 
-    def __init__(self, study: Study, folder: Path, store: Path, device: str, track: Track) -> None:
+    def __init__(
+        self, study: Study, folder: Path, store: Path, device: str, build: Callable[..., Embedder], track: Track
+    ) -> None:
         self.study, self.folder, self.store, self.device, self.track = study, folder, store, device, track
+        self.build = build
+        self.told = False
         self.failures: list[Failure] = []
         self.not_applicable: list[str] = []
         self.rows: dict[tuple[str, Path, int], list[dict[str, Any]]] = {}
@@ -129,7 +148,7 @@ class _Run:
         """All variants of one checkpoint and its weights on all tasks; the embedder is loaded once."""
         first = variants[0]
         try:
-            embedder = models.build(first.spec, device=self.device, weights=first.weights_file)
+            embedder = self.build(first.spec, weights=first.weights_file)
         except Exception as error:
             self.fail(variants, "", error)
             return
@@ -177,6 +196,10 @@ class _Run:
 
         def extract_taps(taps: Iterable[Tap]) -> None:
             wanted = list(dict.fromkeys(taps))
+            if not self.told and any(folder.missing(wanted) for folder in folders.values()):
+                self.told = True
+                if text := models.faster_choices(embedder):
+                    logger.info(text)
             for split, clips in audio.items():
                 extract(embedder, clips, wanted, hop_ms, folders[split], self.track)
 

@@ -15,10 +15,9 @@ from torch.nn import functional as F
 
 from passt import EmbeddingSpec, PasstEmbedder, weights
 from passt.checkpoints import SAMPLE_RATE, Checkpoint
-from passt.embedder import PRECISIONS
 from passt.mel import MelSpectrogram
-from passt.model import SPECIAL, Passt
-from passt.patchout import PAPER, Patchout, apply
+from passt.model import Passt
+from passt.patchout import PAPER, Patchout
 
 logger = logging.getLogger(__name__)
 
@@ -71,16 +70,6 @@ class Meter:
         return seconds[1:] or seconds
 
 
-def logits(net: Passt, mel: Tensor, kept: Tensor | None) -> Tensor:
-    """(batch, 128, frames) -> (batch, classes), from all patches or those kept; without any dropped as `net` itself."""
-    x = net.tokens(mel)
-    if kept is not None:
-        x = torch.cat([x[:, :SPECIAL], apply(x[:, SPECIAL:], kept)], dim=1)
-    for block in net.blocks[:-1]:
-        x = block(x)
-    return net.head(net.norm(net.blocks[-1](x, read=SPECIAL)).mean(dim=1))
-
-
 def training_net(checkpoint: Checkpoint) -> Passt:
     """The untrained network, all its parameters to be trained."""
     with torch.device("meta"):
@@ -103,7 +92,7 @@ def training_step(
             mel = front_end(clips)
         kept = None if choice is None else choice.keep(grid, stream)
         with _mixed(clips.device, precision):
-            found = logits(net, mel, kept)
+            found = net(mel, ("logits",), kept)["logits"]
         loss = F.binary_cross_entropy_with_logits(found.float(), targets)
         loss.backward()
         net.zero_grad()
@@ -115,13 +104,11 @@ def training_step(
 def steps(checkpoint: Checkpoint, device: str, precision: str) -> dict[str, Callable[[int], Callable[[], Any]]]:
     """What is timed: its name as in the published file -> function of the batch (clips) that makes a step."""
     net = training_net(checkpoint).to(device)
-    native = precision in PRECISIONS
     spec = EmbeddingSpec(checkpoint.name, weights="untrained-0")
-    embedder = PasstEmbedder(spec, device=device, precision=precision if native else "fp32")
+    embedder = PasstEmbedder(spec, device=device, precision=precision)
 
     def inference(clips: Tensor) -> None:
-        with _mixed(embedder.device, "fp32" if native else precision):
-            embedder.scene(list(clips), [("logits", None)])
+        embedder.scene(list(clips), [("logits", None)])
 
     def training(batch: int, choice: Patchout | None) -> Callable[[], Any]:
         return training_step(net, checkpoint, _sound(batch).to(device), choice, precision)

@@ -16,6 +16,7 @@ import yaml
 from ablations import models
 from downstream.evaluate import PROTOCOLS
 from passt import EmbeddingSpec
+from passt.precision import PRECISIONS
 from passt.spec import field_names
 
 LIST_FIELDS = ("levels", "windows_ms")
@@ -42,6 +43,7 @@ class Study:
     Attributes:
         tasks: keys of the HEAR tasks, packaged tasks, folders or globs.
         seeds: each is a run of all probes of its own.
+        precision: fp32, tf32 or bf16, of the PaSST models.
         folder: where its file is; task folders and weight files are relative to it.
     """
 
@@ -50,6 +52,7 @@ class Study:
     tasks: tuple[str, ...]
     seeds: tuple[int, ...] = (0,)
     protocol: str = "hear2021"
+    precision: str = "fp32"
     folder: Path = Path()
 
     @classmethod
@@ -90,6 +93,8 @@ class Study:
             raise ValueError(f"name must be of letters, digits, '_', '-' and '.', got {found['name']!r}")
         if found.get("protocol", "hear2021") not in PROTOCOLS:
             raise ValueError(f"protocol must be one of {', '.join(PROTOCOLS)}, got {found['protocol']!r}")
+        if found.get("precision", "fp32") not in PRECISIONS:
+            raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {found['precision']!r}")
         variants = _labelled([model for entry in found["models"] for model in _variants(entry, base)])
         return cls(
             found["name"],
@@ -97,6 +102,7 @@ class Study:
             tuple(found["tasks"]),
             tuple(found.get("seeds", (0,))),
             found.get("protocol", "hear2021"),
+            found.get("precision", "fp32"),
             base,
         )
 

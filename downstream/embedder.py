@@ -16,6 +16,7 @@ class Embedder(Protocol):
         name: for people. fingerprint: 16 hex digits that stand for all that decides the numbers.
         sample_rate: of the clips it takes, in Hz.
         dims: level -> width.
+        calls_at_once: optional; how many calls may be in progress, each in a thread of its own (1 where absent).
     """
 
     name: str

@@ -1,10 +1,11 @@
 """Extraction: the clips of a split through an embedder into the store, read ahead in threads, resumed where killed."""
 
+import functools
 import itertools
 import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 from torch import Tensor
@@ -22,6 +23,9 @@ READERS = 4
 BATCHES_AHEAD = 2
 
 logger = logging.getLogger(__name__)
+
+Embedded = tuple[dict[Tap, np.ndarray], list[int], np.ndarray]
+"""Per tap the rows of all clips one after the other, the rows of each clip, and the rows' timestamps in ms."""
 
 
 class NotFiniteError(ValueError):
@@ -97,6 +101,25 @@ def read_ahead(
             pool.shutdown(cancel_futures=True)
 
 
+def computed_ahead(
+    embed: Callable[[list[Tensor]], Embedded], coming: Iterator[tuple[Sequence[str], list[Tensor]]], calls: int
+) -> Iterator[tuple[Sequence[str], Embedded]]:
+    """Each batch with its embeddings, in order, while threads already compute the next ones, `calls` at once."""
+    with ThreadPoolExecutor(calls) as pool:
+        queue: deque[tuple[Sequence[str], Future[Embedded]]] = deque()
+        try:
+            for files, clips in coming:
+                queue.append((files, pool.submit(embed, clips)))
+                if len(queue) > calls:
+                    batch, embedded = queue.popleft()
+                    yield batch, embedded.result()
+            while queue:
+                batch, embedded = queue.popleft()
+                yield batch, embedded.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
 def _run(extraction: Extraction, embedder: Embedder, audio: SplitAudio, hop_ms: int | None, track: Track) -> None:
     with extraction:
         remaining = extraction.remaining()
@@ -107,8 +130,10 @@ def _run(extraction: Extraction, embedder: Embedder, audio: SplitAudio, hop_ms: 
         taps = list(extraction.dims)
         with track(f"{embedder.name} on {audio.folder.parent.parent.name}/{audio.folder.name}", total) as advance:
             advance(done)
-            for files, clips in read_ahead(audio.load, remaining):
-                values, lengths, times = _embed(embedder, clips, taps, hop_ms)
+            embed = functools.partial(_embed, embedder, taps=taps, hop_ms=hop_ms)
+            calls = getattr(embedder, "calls_at_once", 1)
+            clips = read_ahead(audio.load, remaining)
+            for files, (values, lengths, times) in computed_ahead(embed, clips, calls):
                 try:
                     _check_finite(values, files, lengths, audio)
                 except NotFiniteError:
@@ -126,10 +151,7 @@ def _seconds_at_once(dims: Mapping[Tap, int], hop_ms: int | None) -> float:
     return min(TIMESTAMP_BATCH_SECONDS, BATCH_BYTES / (4 * sum(dims.values()) * 1000 / hop_ms))
 
 
-def _embed(
-    embedder: Embedder, clips: list[Tensor], taps: list[Tap], hop_ms: int | None
-) -> tuple[dict[Tap, np.ndarray], list[int], np.ndarray]:
-    """Per tap the rows of all clips one after the other, the rows of each clip, and the rows' timestamps in ms."""
+def _embed(embedder: Embedder, clips: list[Tensor], taps: list[Tap], hop_ms: int | None) -> Embedded:
     if hop_ms is None:
         values = {tap: rows.numpy() for tap, rows in embedder.scene(clips, taps).items()}
         return values, [1] * len(clips), np.zeros(0)

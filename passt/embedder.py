@@ -13,6 +13,7 @@ from passt import weights as weight_files
 from passt.batches import Budget, forward_in_batches
 from passt.checkpoints import MEL_BANDS, PATCH, SAMPLE_RATE, Checkpoint
 from passt.identity import fingerprint_of, hash_of
+from passt.initial import network_on_meta
 from passt.mel import MelSpectrogram
 from passt.model import WIDTH, Passt
 from passt.precision import arithmetic, precision_for
@@ -56,24 +57,38 @@ class PasstEmbedder(WindowedEmbedder):
         precision: str = "fp32",
         compiled: bool = False,
     ) -> None:
-        self.device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
-        self._precision = precision_for(precision, self.device)
+        device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
+        precision_for(precision, device)
         checkpoint = self.checkpoint = checkpoints.get(spec.checkpoint)
         spec = checkpoint.card.resolve(spec)
         state, tag = _state(checkpoint, spec, weights)
         self.spec = dataclasses.replace(spec, weights=tag)
-        self.precision = precision
+        self.precision, self.compiled = precision, compiled
         self.name = f"{checkpoint.name}@{tag}"
-        self.net = _network(checkpoint, state).to(self.device)
-        self._ready = inference.ready(self.net, self._precision, self.device, compiled)
-        self._budget = Budget.of_memory(self.device, TOKENS_AT_ONCE[self.device.type], BYTES_PER_TOKEN)
-        self.mel = MelSpectrogram(checkpoint.hop).to(self.device)
+        self.net = _network(checkpoint, state)
+        self.mel = MelSpectrogram(checkpoint.hop)
         special = {"mel": MEL_BANDS * MEL_FRAMES, "melmean": MEL_BANDS, "logits": checkpoint.n_classes}
         self.dims = {level: special.get(level, WIDTH) for level in checkpoint.levels}
         self.min_samples = checkpoint.min_samples
         self.max_window_ms = checkpoint.max_window_s * 1000
         self.max_scene_hop_ms = checkpoint.scene_hop_ms
         self.excerpts = {"mel": MEL_FRAMES * checkpoint.hop}
+        self.to(device)
+
+    def to(self, device: str | torch.device) -> "PasstEmbedder":
+        """Move to another device, and make the network ready for it; returns itself.
+
+        Raises:
+            ValueError: for a precision that the device does not have.
+        """
+        device = torch.device(device)
+        self._precision = precision_for(self.precision, device)
+        self.device = device
+        self.net.to(device)
+        self.mel.to(device)
+        self._ready = inference.ready(self.net, self._precision, device, self.compiled)
+        self._budget = Budget.of_memory(device, TOKENS_AT_ONCE[device.type], BYTES_PER_TOKEN)
+        return self
 
     @functools.cached_property
     def fingerprint(self) -> str:
@@ -99,6 +114,10 @@ class PasstEmbedder(WindowedEmbedder):
         forward = functools.partial(self._forward, levels=levels)
         with arithmetic("highest"):  # the front end is exact in every precision
             return forward_in_batches(views, forward, group_of=tokens, cost_of=tokens, budget=self._budget)
+
+    def gains(self) -> Mapping[str, float]:
+        """How many times as fast the other precisions of the device are, by name, from a short trial."""
+        return inference.gains(self.net, self._precision, self.device)
 
     def scene_embedding(self, audio: Tensor) -> Tensor:
         """(clips, samples) -> (clips, dim): the spec's levels in order; ``mel`` is no scene level and left out."""
@@ -141,8 +160,7 @@ def _state(checkpoint: Checkpoint, spec: EmbeddingSpec, weights) -> tuple[dict[s
 
 
 def _network(checkpoint: Checkpoint, state: Mapping[str, Tensor]) -> Passt:
-    with torch.device("meta"):
-        net = Passt(checkpoint)
+    net = network_on_meta(checkpoint)
     net.load_state_dict(state, strict=True, assign=True)
     return net.eval().requires_grad_(False)
 

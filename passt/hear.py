@@ -54,8 +54,7 @@ class HearModel(nn.Module):
         there = fn(torch.empty(1, device=self.device))
         if there.dtype != torch.float32:
             raise ValueError(f"passt.hear: numbers stay {self.embedder.precision}, got a change to {there.dtype}")
-        super()._apply(lambda tensor: tensor.to(there.device), recurse)
-        self.embedder.device = there.device
+        self.embedder.to(there.device)
         return self
 
 

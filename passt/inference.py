@@ -2,15 +2,18 @@
 
 import copy
 import logging
-from collections.abc import Callable
+import time
+from collections.abc import Mapping
 
 import torch
 from torch import nn
 
 from passt import onednn
 from passt.checkpoints import MEL_BANDS
-from passt.model import Linear, Passt
-from passt.precision import Precision
+from passt.model import WIDTH, Block, Linear, Passt
+from passt.precision import PRECISIONS, Precision, arithmetic, available
+
+TRIAL_TOKENS, TRIAL_REPEATS = 1024, 3
 
 logger = logging.getLogger(__name__)
 
@@ -21,22 +24,34 @@ def ready(net: Passt, precision: Precision, device: torch.device, compiled: bool
     On a CPU the blocks' weights are packed for oneDNN where it can be used. In bf16 they are rounded. With `compiled`
     the blocks go through torch.compile, or stay as they are where that fails, with the reason in the log.
     """
-    if device.type == "cpu" and onednn.works():
-        net = _twin(net, lambda linear: onednn.PackedLinear(linear, precision.dtype))
-        for block in net.blocks:
-            block.attn.attend = onednn.attention
-    elif precision.dtype != torch.float32:
-        net = _twin(net, lambda linear: _rounded(linear, precision.dtype))
-    return _compiled(net, device) if compiled else net
+    twin = copy.copy(net)
+    twin._modules = dict(net._modules)
+    twin.blocks = nn.ModuleList(_ready_block(block, precision, device) for block in net.blocks)
+    return _compiled(twin, device) if compiled else twin
 
 
-def _twin(net: Passt, change: Callable[[Linear], nn.Module]) -> Passt:
-    """A copy that shares the tensors of `net`, with the linear layers of its blocks changed."""
-    twin = copy.deepcopy(net, {id(tensor): tensor for tensor in (*net.parameters(), *net.buffers())})
-    for block in twin.blocks:
-        for parent in (block.attn, block.mlp):
-            for name, linear in list(parent.named_children()):
-                setattr(parent, name, change(linear))
+def gains(net: Passt, precision: Precision, device: torch.device) -> Mapping[str, float]:
+    """How many times as fast as `precision` the device's other ones are, by name: from one block on 1024 tokens."""
+    x = torch.randn(1, TRIAL_TOKENS, WIDTH, device=device)
+    seconds = {
+        name: _seconds(_ready_block(net.blocks[0], PRECISIONS[name], device), x, PRECISIONS[name])
+        for name in available(device)
+    }
+    return {name: seconds[precision.name] / value for name, value in seconds.items() if name != precision.name}
+
+
+def _ready_block(block: Block, precision: Precision, device: torch.device) -> Block:
+    """A block that shares its norms with `block`, its linear layers in the form for the device."""
+    packed = device.type == "cpu" and onednn.works()
+    if not packed and precision.dtype == torch.float32:
+        return block
+    twin = copy.deepcopy(block, {id(parameter): parameter for parameter in block.parameters()})
+    for parent in (twin.attn, twin.mlp):
+        for name, linear in list(parent.named_children()):
+            form = onednn.PackedLinear(linear, precision.dtype) if packed else _rounded(linear, precision.dtype)
+            setattr(parent, name, form)
+    if packed:
+        twin.attn.attend = onednn.attention
     return twin
 
 
@@ -45,13 +60,27 @@ def _rounded(linear: Linear, dtype: torch.dtype) -> Linear:
 
 
 def _compiled(net: Passt, device: torch.device) -> Passt:
-    twin = _twin(net, lambda linear: linear)
-    for block in twin.blocks:
+    plain = net.blocks
+    net.blocks = nn.ModuleList(copy.copy(block) for block in plain)
+    for block in net.blocks:
         block.forward = torch.compile(block.forward)
     try:
         with torch.no_grad():
-            twin(torch.zeros(2, MEL_BANDS, 64, device=device))
+            net(torch.zeros(2, MEL_BANDS, 64, device=device))
     except Exception as error:
         logger.warning("torch.compile: not used (%s)", (str(error) or type(error).__name__).splitlines()[0])
-        return net
-    return twin
+        net.blocks = plain
+    return net
+
+
+def _seconds(block: Block, x: torch.Tensor, precision: Precision) -> float:
+    """Of one pass through the block, the best of a few."""
+    found = []
+    with torch.no_grad(), arithmetic(precision.matmul):
+        for _ in range(1 + TRIAL_REPEATS):
+            start = time.perf_counter()
+            block(x)
+            if x.is_cuda:
+                torch.cuda.synchronize(x.device)
+            found.append(time.perf_counter() - start)
+    return min(found[1:])

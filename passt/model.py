@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from passt.checkpoints import PATCH, Checkpoint
+from passt.patchout import apply
 
 WIDTH, HEADS, MLP_WIDTH = 768, 12, 3072
 SPECIAL = 2  # tokens in front of the patches: cls and dist
@@ -109,14 +110,22 @@ class Passt(nn.Module):
         self.head = nn.Sequential(nn.LayerNorm(WIDTH), nn.Linear(WIDTH, checkpoint.n_classes))
         self.head_dist = nn.Linear(WIDTH, checkpoint.n_classes)  # published, unused in inference
 
-    def tokens(self, mel: Tensor) -> Tensor:
-        """(batch, 128, frames) -> (batch, 2 + patches, width): cls, dist, patches frequency by frequency."""
+    def tokens(self, mel: Tensor, kept: Tensor | None = None) -> Tensor:
+        """(batch, 128, frames) -> (batch, 2 + patches, width): cls, dist, patches frequency by frequency.
+
+        Args:
+            kept: the patches that stay, in their order, see `passt.patchout`; None: all.
+        """
         patches = self.patch_embed(mel[:, None])
         patches = patches + self.time_new_pos_embed[..., : patches.shape[-1]] + self.freq_new_pos_embed
         special = torch.cat([self.cls_token, self.dist_token], dim=1) + self.new_pos_embed
-        return torch.cat([special.expand(len(mel), -1, -1), patches.flatten(2).transpose(1, 2)], dim=1)
+        patches = patches.flatten(2).transpose(1, 2)
+        patches = patches if kept is None else apply(patches, kept)
+        return torch.cat([special.expand(len(mel), -1, -1), patches], dim=1)
 
-    def forward(self, mel: Tensor, levels: Collection[str] = ("features", "logits")) -> dict[str, Tensor]:
+    def forward(
+        self, mel: Tensor, levels: Collection[str] = ("features", "logits"), kept: Tensor | None = None
+    ) -> dict[str, Tensor]:
         """Every wanted level from one pass, which ends at the deepest block that is needed.
 
         Levels: ``blockN`` is the mean of cls and dist after block N, ``blockN.patches`` the mean of the patch tokens
@@ -124,7 +133,7 @@ class Passt(nn.Module):
         A level's value does not depend on which others are asked for.
         """
         found: dict[str, Tensor] = {}
-        x = self.tokens(mel)
+        x = self.tokens(mel, kept)
         for number in range(1, self._deepest(levels) + 1):
             block, level = self.blocks[number - 1], f"block{number}"
             if number < len(self.blocks):

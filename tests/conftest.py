@@ -30,6 +30,7 @@ def _no_settings_of_the_user(monkeypatch, tmp_path):
     for name in ("PASST_WEIGHTS", "ABLATE_STORE", "HEAR_TASKS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("PASST_OFFLINE", "1")
 
 
 @pytest.fixture(scope="session")
@@ -125,4 +126,4 @@ def event_task(tmp_path) -> Callable[..., Path]:
 
 def run_environment(tmp_path: Path) -> dict[str, str]:
     """The environment of a command that a test starts."""
-    return {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache"), "OMP_NUM_THREADS": "1"}
+    return {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache"), "OMP_NUM_THREADS": "1", "PASST_OFFLINE": "1"}

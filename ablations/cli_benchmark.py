@@ -1,0 +1,36 @@
+"""The commands ablate benchmark embed and ablate benchmark complexity."""
+
+from pathlib import Path
+
+import click
+
+from ablations.benchmark import embeddings, to_markdown
+from ablations.cli_complexity import complexity
+from ablations.errors import one_line_errors
+from ablations.progress import bars, terminal
+from ablations.run import choose_device
+from downstream.files import write_json
+
+
+@click.group()
+def benchmark() -> None:
+    """Measure this machine: the speed of embeddings, and the paper's table of complexity."""
+
+
+@benchmark.command()
+@click.option("--device", help="cpu or cuda  [default: cuda where there is one]")
+@click.option("--peer", metavar="PYTHON", help="An interpreter that has hear21passt, to be measured beside.")
+@click.option("--long", is_flag=True, help="Also every level of 120 s at two windows, for its memory (minutes).")
+@click.option("--out", type=click.Path(path_type=Path), help="A JSON file to write.")
+@one_line_errors
+def embed(device: str | None, peer: str | None, long: bool, out: Path | None) -> None:
+    """Measure the speed of PaSST embeddings, against hear21passt and against the machine's matrix products."""
+    with bars(terminal()) as track:
+        found = embeddings(choose_device(device), peer, long=long, track=track)
+    click.echo(to_markdown(found))
+    if out:
+        options = (" --peer PYTHON" if peer else "") + (" --long" if long else "")
+        write_json(out, {"command": f"ablate benchmark embed{options}", **found})
+
+
+benchmark.add_command(complexity)
