@@ -1,11 +1,7 @@
 """How fast embeddings are: against hear21passt and against what the machine's matrix products allow, in one run."""
 
 import json
-import platform
-import statistics
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +10,12 @@ import torch
 from torch.nn import functional as F
 
 from ablations.job import versions
+from ablations.machine import best, in_use, machine, peak, product_rates, reset_peak
 from downstream.progress import Track, silent
-from passt import EmbeddingSpec, PasstEmbedder, onednn
+from passt import EmbeddingSpec, PasstEmbedder
 from passt.checkpoints import SAMPLE_RATE
 from passt.complexity import macs
-from passt.model import MLP_WIDTH, WIDTH
-from passt.precision import PRECISIONS, arithmetic, available
+from passt.precision import available
 
 SCENE_S, TIMESTAMP_S, LONG_S = 10, 2, 120
 CLIPS = {"cpu": 4, "cuda": 64}
@@ -27,7 +23,6 @@ REPEATS = 3
 WINDOW_MS, LARGE_WINDOW_MS, HOP_MS = 160, 640, 50
 BASE = ("logits", "features")
 PEER = Path(__file__).with_name("peer.py")
-STATUS = Path("/proc/self/status")
 COLUMNS = {
     "precision": "",
     "embedding": "",
@@ -38,8 +33,8 @@ COLUMNS = {
     "gflops": "10^9 operations (two a multiply-add) of the network's products a second",
     "share": "gflops over the machine's own product rate at this precision",
     "times_peer": "hear21passt's seconds (fp32) over these",
-    "peak_mb": "memory at its highest during the run, beyond what was there before it",
-    "cosine": "the least cosine similarity of an embedding to its fp32 twin",
+    "peak_mb": "memory at its highest during the run, beyond what the embedder holds",
+    "off_fp32": "1 - cosine similarity of an embedding to its fp32 twin, at most",
 }
 
 
@@ -58,15 +53,16 @@ def embeddings(
     clips = CLIPS[torch.device(device).type]
     theirs = _peer(peer, device, clips) if peer else {}
     names = available(torch.device(device))
-    rows, products, wanted = [], {}, {}
+    rows, linears, products, wanted = [], {}, {}, {}
     with track("benchmark", len(names) * (6 + long)) as advance:
         for name in names:
             embedder = PasstEmbedder(EmbeddingSpec(weights="untrained-0"), device=device, precision=name)
-            products[name] = product_rate(device, name)
+            held = in_use(embedder.device)  # after what earlier precisions left was given back
+            linears[name], products[name] = product_rates(device, name)
             for work in _works(embedder, clips, long):
-                row, found = _measure(embedder, work, products[name])
+                row, found = _measure(embedder, work, products[name], held)
                 wanted.setdefault(work["key"], found)
-                row["cosine"] = F.cosine_similarity(found, wanted[work["key"]]).min().item()
+                row["off_fp32"] = (1 - F.cosine_similarity(found.double(), wanted[work["key"]].double())).max().item()
                 row["times_peer"] = theirs[work["peer"]] / row["seconds"] if work["peer"] in theirs else None
                 rows.append(row)
                 advance(1)
@@ -77,6 +73,7 @@ def embeddings(
         "threads": torch.get_num_threads(),
         "versions": versions(),
         "hear21passt_seconds": theirs or None,
+        "linear_gflops": {name: rate / 1e9 for name, rate in linears.items()},
         "product_gflops": {name: rate / 1e9 for name, rate in products.items()},
         "all_over_one": _all_over_one(rows),
         "columns": COLUMNS,
@@ -87,39 +84,11 @@ def embeddings(
 def to_markdown(found: dict[str, Any]) -> str:
     """The rows of a record as a table, and what else it says in lines below."""
     table = pd.DataFrame(found["rows"])[list(COLUMNS)].dropna(axis=1, how="all")
-    text = table.to_markdown(index=False, floatfmt=".4g", missingval="")
-    rates = ", ".join(f"{name} {rate:.0f}" for name, rate in found["product_gflops"].items())
+    text = table.astype(object).where(table.notna(), None).to_markdown(index=False, floatfmt=".4g", missingval="")
+    pairs = [(name, rate, found["linear_gflops"][name]) for name, rate in found["product_gflops"].items()]
+    rates = ", ".join(f"{name} {rate:.0f} (torch's linear layers {linear:.0f})" for name, rate, linear in pairs)
     ratios = ", ".join(f"{name} {ratio:.2f}" for name, ratio in found["all_over_one"].items())
     return f"{text}\n\nMachine's product rate, GFLOP/s: {rates}\nAll levels over one: {ratios}\n{found['what']}"
-
-
-def product_rate(device: str, precision: str = "fp32") -> float:
-    """Operations per second of matrix products: the median over the four shapes of a transformer block.
-
-    Of each shape the fastest way there is: torch's own linear layer, or on a CPU oneDNN's with packed weights.
-    """
-    tokens = 3570 if device == "cpu" else 65536
-    dtype = PRECISIONS[precision].dtype
-    rates = []
-    with torch.no_grad(), arithmetic(PRECISIONS[precision].matmul):
-        for inputs, outputs in ((WIDTH, 3 * WIDTH), (WIDTH, WIDTH), (WIDTH, MLP_WIDTH), (MLP_WIDTH, WIDTH)):
-            linear = torch.nn.Linear(inputs, outputs, device=device, dtype=dtype)
-            x = torch.randn(tokens, inputs, device=device, dtype=dtype)
-            forms = [linear]
-            if device == "cpu" and onednn.works():
-                forms.append(onednn.PackedLinear(linear, dtype))
-            seconds = min(_best(lambda form=form, x=x: form(x), repeats=20) for form in forms)
-            rates.append(2 * tokens * inputs * outputs / seconds)
-    return statistics.median(rates)
-
-
-def machine(device: str) -> str:
-    """The name of what computes."""
-    if device.startswith("cuda"):
-        return torch.cuda.get_device_name(device)
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").is_file() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return f"{names[0]}, {len(names)} cores" if names else platform.processor()
 
 
 def _works(embedder: PasstEmbedder, clips: int, long: bool) -> list[dict[str, Any]]:
@@ -161,16 +130,18 @@ def _works(embedder: PasstEmbedder, clips: int, long: bool) -> list[dict[str, An
     return [{**work, "key": (work["embedding"], work["levels"])} for work in works]
 
 
-def _measure(embedder: PasstEmbedder, work: dict[str, Any], product: float) -> tuple[dict[str, Any], torch.Tensor]:
+def _measure(
+    embedder: PasstEmbedder, work: dict[str, Any], product: float, held: int
+) -> tuple[dict[str, Any], torch.Tensor]:
     """A row, and the embeddings of the last level of the last run, (rows, dim)."""
     found: list[Any] = []
 
     def run() -> None:
         found[:] = [work["run"]()]
 
-    before = _reset_peak(embedder.device)
-    seconds = _best(run, repeats=1, warm_up=False) if "once" in work else _best(run)
-    peak = _peak(embedder.device) - before
+    reset_peak(embedder.device)
+    seconds = best(run, repeats=1, warm_up=False) if "once" in work else best(run, REPEATS)
+    beyond = peak(embedder.device) - held
     values = found[0] if isinstance(found[0], dict) else found[0][0][0]
     rate = work["operations"] / seconds if work["operations"] else None
     row = {
@@ -182,7 +153,7 @@ def _measure(embedder: PasstEmbedder, work: dict[str, Any], product: float) -> t
         "times_real_time": work["seconds"] / seconds,
         "gflops": rate and rate / 1e9,
         "share": rate and rate / product,
-        "peak_mb": peak / 1e6,
+        "peak_mb": beyond / 1e6,
     }
     return row, values[next(tap for tap in values if tap[0] == "features")]
 
@@ -208,34 +179,3 @@ def _peer(interpreter: str, device: str, clips: int) -> dict[str, float]:
         lines = done.stderr.strip().splitlines()
         raise ValueError(f"{interpreter}: hear21passt can't be timed with it: {lines[-1] if lines else 'no reason'}")
     return json.loads(done.stdout)
-
-
-def _best(run: Callable[[], Any], repeats: int = REPEATS, warm_up: bool = True) -> float:
-    """Seconds of the fastest run."""
-    seconds = []
-    for _ in range(warm_up + repeats):
-        start = time.perf_counter()
-        run()
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()
-        seconds.append(time.perf_counter() - start)
-    return min(seconds[warm_up:])
-
-
-def _reset_peak(device: torch.device) -> int:
-    """Start to watch the memory's highest; what is in use now, in bytes."""
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
-        return torch.cuda.memory_allocated(device)
-    if STATUS.is_file():
-        Path("/proc/self/clear_refs").write_text("5")
-    return _status("VmRSS")
-
-
-def _peak(device: torch.device) -> int:
-    return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else _status("VmHWM")
-
-
-def _status(name: str) -> int:
-    lines = STATUS.read_text().splitlines() if STATUS.is_file() else []
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:")), 0)

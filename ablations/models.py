@@ -10,9 +10,9 @@ from typing import Any
 from ablations.baselines import crepe, logmel
 from downstream.embedder import Embedder
 from downstream.progress import Advance, Track, silent
-from passt import EmbeddingSpec, PasstEmbedder, checkpoints
+from passt import EmbeddingSpec, PasstEmbedder, checkpoints, named
 from passt.card import Card, choices
-from passt.spec import parse_fields
+from passt.spec import fields_of, parse_fields
 from passt.weights import file_tag, published_file
 
 WORTH_SAYING = 1.1  # times as fast
@@ -42,16 +42,19 @@ def card(name: str) -> Card:
     for candidate in cards:
         if name in (candidate.name, *candidate.aliases):
             return candidate
-    raise ValueError(f"unknown checkpoint {name!r}{choices(str(name), [card.name for card in cards])}")
+    raise ValueError(
+        f"unknown checkpoint {name!r}{choices(str(name), [*(card.name for card in cards), *named.table()])}"
+    )
 
 
 def resolve(fields: Mapping[str, Any] | str) -> EmbeddingSpec:
     """A complete, checked, canonical spec from fields or a spec text; what is left out is the card's default."""
-    named = parse_fields(fields) if isinstance(fields, str) else dict(fields)
-    if "checkpoint" not in named:
+    given = parse_fields(fields) if isinstance(fields, str) else dict(fields)
+    if "checkpoint" not in given:
         raise ValueError("a model needs a checkpoint")
-    found = card(named.pop("checkpoint"))
-    return found.spec(**named)
+    given = fields_of(str(given.pop("checkpoint"))) | given
+    found = card(given.pop("checkpoint"))
+    return found.spec(**given)
 
 
 def resolve_weights(weights: str, base: Path) -> tuple[str, Path | None]:

@@ -78,7 +78,7 @@ def forward_in_batches(
             for level, value in values.items():
                 parts[level].append(value)
         for level, batches in parts.items():
-            rows = torch.cat(batches).split([len(views[index]) for index in members])
+            rows = joined(batches).split([len(views[index]) for index in members])
             for index, own in zip(members, rows, strict=True):
                 found[level][index] = own
     return dict(found)
@@ -115,6 +115,11 @@ def _slices(views: Sequence[Rows], start: int, stop: int) -> Iterator[tuple[Rows
 
 def _is_out_of_memory(error: RuntimeError) -> bool:
     return isinstance(error, torch.cuda.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
+def joined(parts: Sequence[Tensor]) -> Tensor:
+    """The parts one after the other; a single one is not copied."""
+    return parts[0] if len(parts) == 1 else torch.cat(list(parts))
 
 
 def to_device(clips: Sequence[Tensor], device: torch.device) -> list[Tensor]:

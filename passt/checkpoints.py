@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from passt import named
 from passt.card import Card, choices
 from passt.spec import EmbeddingSpec
 
@@ -117,7 +118,7 @@ def get(name: str) -> Checkpoint:
     for checkpoint in table().values():
         if name and name in (checkpoint.name, checkpoint.alias):
             return checkpoint
-    raise ValueError(f"unknown checkpoint {name!r}{choices(name, table())}")
+    raise ValueError(f"unknown checkpoint {name!r}{choices(name, [*table(), *named.table()])}")
 
 
 def _from_row(row: Mapping[str, str]) -> Checkpoint:

@@ -22,7 +22,8 @@ from passt.windowed import WindowedEmbedder
 
 FORMAT = 1  # part of the fingerprint; raised when the numbers change
 MEL_FRAMES = 6  # of the level `mel`: the excerpt around a timestamp
-TOKENS_AT_ONCE = {"cpu": 4096, "cuda": 65536}  # more are no faster
+TOKENS_AT_ONCE = {"cuda": 65536}  # more are no faster
+TOKENS_ELSEWHERE = 4096
 BYTES_PER_TOKEN = 60_000  # of memory in a forward pass, at most
 
 
@@ -87,7 +88,7 @@ class PasstEmbedder(WindowedEmbedder):
         self.net.to(device)
         self.mel.to(device)
         self._ready = inference.ready(self.net, self._precision, device, self.compiled)
-        self._budget = Budget.of_memory(device, TOKENS_AT_ONCE[device.type], BYTES_PER_TOKEN)
+        self._budget = Budget.of_memory(device, TOKENS_AT_ONCE.get(device.type, TOKENS_ELSEWHERE), BYTES_PER_TOKEN)
         return self
 
     @functools.cached_property

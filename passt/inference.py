@@ -22,7 +22,7 @@ def ready(net: Passt, precision: Precision, device: torch.device, compiled: bool
     """A network that shares what it can of `net` and computes its levels, for inference only.
 
     On a CPU the blocks' weights are packed for oneDNN where it can be used. In bf16 they are rounded. With `compiled`
-    the blocks go through torch.compile, or stay as they are where that fails, with the reason in the log.
+    the blocks go through torch.compile, or stay as they are where that can't be, with the reason in the log.
     """
     twin = copy.copy(net)
     twin._modules = dict(net._modules)
@@ -60,6 +60,9 @@ def _rounded(linear: Linear, dtype: torch.dtype) -> Linear:
 
 
 def _compiled(net: Passt, device: torch.device) -> Passt:
+    if isinstance(net.blocks[0].mlp.fc1, onednn.PackedLinear):
+        logger.warning("torch.compile: not used (it can't take layers packed for oneDNN, which are as fast)")
+        return net
     plain = net.blocks
     net.blocks = nn.ModuleList(copy.copy(block) for block in plain)
     for block in net.blocks:

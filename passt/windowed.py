@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from passt.batches import Rows, to_device, to_host
+from passt.batches import Rows, joined, to_device, to_host
 from passt.spec import Tap
 from passt.windows import centred, timestamps
 
@@ -115,7 +115,7 @@ class WindowedEmbedder(ABC):
             window = self.excerpts[levels[0]] if window_ms is None else self._samples(window_ms)
             views = [self.centred(clip, window, hop) for clip in clips]
             for level, parts in self.levels(views, levels).items():
-                found[level, window_ms] = torch.cat(parts)
+                found[level, window_ms] = joined(parts)
         rows = [tap_rows.split(steps) for tap_rows in to_host(list(found.values()))]
         per_clip = [dict(zip(found, parts, strict=True)) for parts in zip(*rows, strict=True)] or [{} for _ in clips]
         times = [timestamps(len(clip), hop_ms, self.sample_rate) for clip in clips]

@@ -11,7 +11,6 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
-from ablations import benchmark
 from ablations.cli import main
 
 ROOT = Path(__file__).parents[1]
@@ -108,16 +107,3 @@ def test_the_citation_names_the_paper():
     assert found["preferred-citation"]["year"] == 2022
     assert found["license"] == "Apache-2.0"
     assert "Apache License" in (ROOT / "LICENSE").read_text()
-
-
-def test_the_benchmark_counts_the_operations_of_the_network():
-    from passt import EmbeddingSpec, PasstEmbedder
-    from tests.reference_values import clip
-
-    embedder = PasstEmbedder(EmbeddingSpec("passt_s_p16_s16_128_ap468", weights="untrained-0"), device="cpu")
-    tokens, width = embedder.checkpoint.tokens(32000), 768
-    full = 24 * width**2 * tokens + 4 * width * tokens**2  # products and attention of a block
-    last = 2 * width**2 * (2 * tokens + 2 + 2 + 16) + 4 * width * tokens * 2  # keys and values of all, the rest of two
-    embedding = 2 * (tokens - 2) * width * 256
-    head = 2 * width * 527
-    assert benchmark.scene_operations(embedder, clip(1.0, 1)) == 11 * full + last + embedding + head

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from ablations import complexity, speed
 from ablations.cli_complexity import complexity as command
-from ablations.speed import Meter, logits, training_net, training_step
+from ablations.speed import Meter, training_net, training_step
 from passt import checkpoints
 from passt.patchout import Patchout
 from tests.reference_values import clip
@@ -55,9 +55,9 @@ def test_the_trained_network_is_the_embedders_network(net):
     mel = torch.randn(1, 128, 56, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         wanted = net(mel, ("logits",))["logits"]
-        assert torch.equal(logits(net, mel, None), wanted)
-        assert torch.allclose(logits(net, mel, torch.arange(12 * 5)), wanted, atol=1e-6)
-        assert not torch.allclose(logits(net, mel, torch.arange(12 * 5 - 1)), wanted, atol=1e-6)
+        assert torch.equal(net(mel, ("logits",))["logits"], wanted)
+        assert torch.allclose(net(mel, ("logits",), torch.arange(12 * 5))["logits"], wanted, atol=1e-6)
+        assert not torch.allclose(net(mel, ("logits",), torch.arange(12 * 5 - 1))["logits"], wanted, atol=1e-6)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
@@ -169,7 +169,7 @@ def test_the_command_prints_the_table_and_writes_what_it_was(instant, tmp_path):
     assert result.exit_code == 0, result.output
     assert "596 (594)" in result.output
     record = json.loads(out.read_text())
-    assert record["command"] == "ablate complexity --device cpu --hop 5 --repeats 2 --precision bf16"
+    assert record["command"] == "ablate benchmark complexity --device cpu --hop 5 --repeats 2 --precision bf16"
     assert record["threads"] == torch.get_num_threads()
     assert record["precision"] == "bf16"
     assert "torch" in record["versions"]

@@ -1,10 +1,12 @@
+import threading
+
 import numpy as np
 import pytest
 import torch
 
 from downstream import extract as extraction
 from downstream.audio import SplitAudio
-from downstream.extract import NotFiniteError, extract, plan_batches, read_ahead
+from downstream.extract import NotFiniteError, computed_ahead, extract, plan_batches, read_ahead
 from downstream.store import TapFolder
 from downstream.task import Task
 
@@ -128,6 +130,32 @@ def test_reading_ahead_keeps_the_order_and_is_bounded():
     for seen, (batch, clips) in enumerate(read_ahead(load, batches), start=1):
         assert [float(clip) for clip in clips] == [float(file) for file in batch]
         assert len(read) <= 3 * (seen + extraction.BATCHES_AHEAD)
+
+
+def test_calls_go_on_at_once_and_come_back_in_order():
+    together = threading.Barrier(2, timeout=20)
+
+    def embed(clips):
+        together.wait()  # two calls have to be in progress for either to end
+        return {}, clips, np.zeros(0)
+
+    coming = ((f"batch{i}", [i]) for i in range(6))
+    found = [(files, lengths) for files, (_, lengths, _) in computed_ahead(embed, coming, calls=2)]
+    assert found == [(f"batch{i}", [i]) for i in range(6)]
+
+
+def test_a_failing_call_ends_what_was_ahead():
+    done = []
+
+    def embed(clips):
+        done.append(clips)
+        if clips == [1]:
+            raise ValueError("clip 1")
+        return {}, clips, np.zeros(0)
+
+    with pytest.raises(ValueError, match="clip 1"):
+        list(computed_ahead(embed, ((f"batch{i}", [i]) for i in range(100)), calls=1))
+    assert len(done) < 5
 
 
 def test_a_bad_clip_is_named(audio, tmp_path):

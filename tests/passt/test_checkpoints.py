@@ -39,8 +39,8 @@ def test_macs_are_those_of_the_formula(row):
         patches = row.tokens(int(seconds * 32000)) - 2
         tokens = patches + 2
         block = tokens * (4 * WIDTH * WIDTH + 2 * WIDTH * MLP_WIDTH) + 2 * tokens * tokens * WIDTH
-        # behind the last block only cls and dist are computed: keys and values of all tokens, the rest of two
-        last = 2 * tokens * WIDTH * WIDTH + 2 * (2 * WIDTH * WIDTH + 2 * WIDTH * MLP_WIDTH) + 2 * 2 * tokens * WIDTH
+        # behind the last block only cls and dist are read: queries, keys and values of all tokens, the rest of two
+        last = 3 * tokens * WIDTH * WIDTH + 2 * (WIDTH * WIDTH + 2 * WIDTH * MLP_WIDTH) + 2 * 2 * tokens * WIDTH
         whole = patches * PATCH_NUMBERS * WIDTH + (row.depth - 1) * block + last + WIDTH * row.n_classes
         assert complexity.macs(row, seconds) == whole
 

@@ -1,0 +1,88 @@
+"""What this machine is and can do: its name, its matrix products, its memory."""
+
+import contextlib
+import ctypes
+import gc
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from passt import onednn
+from passt.model import MLP_WIDTH, WIDTH
+from passt.precision import PRECISIONS, arithmetic
+
+STATUS = Path("/proc/self/status")
+
+
+def machine(device: str) -> str:
+    """The name of what computes."""
+    if device.startswith("cuda"):
+        return torch.cuda.get_device_name(device)
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").is_file() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return f"{names[0]}, {len(names)} cores" if names else platform.processor()
+
+
+def product_rates(device: str, precision: str = "fp32") -> tuple[float, float]:
+    """Operations per second of matrix products: the median over the four shapes of a transformer block.
+
+    Returns:
+        By torch's own linear layers, and by the fastest way there is: on a CPU that can be oneDNN with packed weights.
+    """
+    tokens = 65536 if device.startswith("cuda") else 3570
+    dtype = PRECISIONS[precision].dtype
+    plain, fastest = [], []
+    with torch.no_grad(), arithmetic(PRECISIONS[precision].matmul):
+        for inputs, outputs in ((WIDTH, 3 * WIDTH), (WIDTH, WIDTH), (WIDTH, MLP_WIDTH), (MLP_WIDTH, WIDTH)):
+            linear = torch.nn.Linear(inputs, outputs, device=device, dtype=dtype)
+            x = torch.randn(tokens, inputs, device=device, dtype=dtype)
+            forms = [linear]
+            if device == "cpu" and onednn.works():
+                forms.append(onednn.PackedLinear(linear, dtype))
+            seconds = [best(lambda form=form, x=x: form(x), repeats=20) for form in forms]
+            operations = 2 * tokens * inputs * outputs
+            plain.append(operations / seconds[0])
+            fastest.append(operations / min(seconds))
+    return statistics.median(plain), statistics.median(fastest)
+
+
+def best(run: Callable[[], Any], repeats: int, warm_up: bool = True) -> float:
+    """Seconds of the fastest run."""
+    seconds = []
+    for _ in range(warm_up + repeats):
+        start = time.perf_counter()
+        run()
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        seconds.append(time.perf_counter() - start)
+    return min(seconds[warm_up:])
+
+
+def in_use(device: torch.device) -> int:
+    """Memory in bytes, without what was freed but kept for later."""
+    gc.collect()
+    with contextlib.suppress(OSError, AttributeError):  # where the C library is another one
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
+    return torch.cuda.memory_allocated(device) if device.type == "cuda" else _status("VmRSS")
+
+
+def reset_peak(device: torch.device) -> None:
+    """Start to watch the memory's highest."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    elif STATUS.is_file():
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def peak(device: torch.device) -> int:
+    return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else _status("VmHWM")
+
+
+def _status(name: str) -> int:
+    lines = STATUS.read_text().splitlines() if STATUS.is_file() else []
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:")), 0)

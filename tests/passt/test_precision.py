@@ -1,0 +1,81 @@
+"""Every precision is asked for by name, stays within what is said of it, and leaves the user's settings alone."""
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from passt import EmbeddingSpec, PasstEmbedder
+from passt.precision import arithmetic, available, precision_for
+from tests.reference_values import clip
+
+LIGHT = EmbeddingSpec("passt_l_kd_p16_128_ap47", weights="untrained-0")
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def exact():
+    return PasstEmbedder(LIGHT, device="cpu")
+
+
+def test_what_a_device_lacks_is_refused():
+    with pytest.raises(ValueError, match="precision must be one of fp32.* on this cpu, got 'tf32'"):
+        precision_for("tf32", CPU)
+    with pytest.raises(ValueError, match="precision must be one of fp32, tf32, bf16, got 'half'"):
+        precision_for("half", CPU)
+    assert available(torch.device("meta")) == ("fp32",)
+
+
+def test_users_settings_come_back():
+    def fail():
+        with arithmetic("highest"):
+            assert torch.get_float32_matmul_precision() == "highest"
+            with arithmetic("high"):
+                assert torch.get_float32_matmul_precision() == "high"
+            assert torch.get_float32_matmul_precision() == "highest"
+            raise KeyError
+
+    torch.set_float32_matmul_precision("medium")
+    try:
+        with pytest.raises(KeyError):
+            fail()
+        assert torch.get_float32_matmul_precision() == "medium"
+    finally:
+        torch.set_float32_matmul_precision("highest")
+
+
+def test_users_settings_change_no_number(exact):
+    audio, taps = [clip(1.0, 1)], [("features", None), ("melmean", None)]
+    wanted = exact.scene(audio, taps)
+    torch.set_float32_matmul_precision("medium")
+    try:
+        found = exact.scene(audio, taps)
+    finally:
+        torch.set_float32_matmul_precision("highest")
+    assert all(torch.equal(found[tap], wanted[tap]) for tap in taps)
+
+
+@pytest.mark.skipif("bf16" not in available(CPU), reason="this processor has no bfloat16 products")
+def test_bf16_is_close_and_known_by_its_fingerprint(exact):
+    short = PasstEmbedder(LIGHT, device="cpu", precision="bf16")
+    assert short.fingerprint != exact.fingerprint
+    assert short.precision == "bf16"
+    audio = [clip(0.7, 1), clip(3.0, 2)]
+    taps = [(level, None) for level in exact.dims if level != "mel"]
+    wanted, found = exact.scene(audio, taps), short.scene(audio, taps)
+    for tap in taps:
+        assert found[tap].dtype == torch.float32
+        assert F.cosine_similarity(found[tap], wanted[tap]).min() >= 0.999, tap
+    assert torch.equal(found["melmean", None], wanted["melmean", None])  # the front end is exact
+    assert not torch.equal(found["features", None], wanted["features", None])
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("precision", ["tf32", "bf16"])
+def test_precisions_on_cuda_are_close(cuda, exact, precision):
+    if precision not in available(torch.device(cuda)):
+        pytest.skip(f"this device has no {precision}")
+    taps = [("block3", 160), ("features", 160), ("logits", 640)]
+    ((wanted, _),) = exact.timestamps([clip(1.0, 1)], taps, 50)
+    ((found, _),) = PasstEmbedder(LIGHT, device=cuda, precision=precision).timestamps([clip(1.0, 1)], taps, 50)
+    for tap in taps:
+        assert F.cosine_similarity(found[tap], wanted[tap]).min() >= 0.999, tap
