@@ -42,7 +42,7 @@ def complexity(
 ) -> None:
     """Measure training and inference speed at each time resolution, with and without patchout.
 
-    Prints the paper's Table 2 of this machine, the published values in brackets. Without options about 6 minutes on two
+    Prints the paper's Table 2 of this machine, the published values in brackets. Without options a few minutes on two
     CPU cores.
     """
     device = choose_device(device)

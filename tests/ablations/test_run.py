@@ -10,12 +10,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 import yaml
 from click.testing import CliRunner
 
 from ablations import cli
 from ablations.run import run_study
 from ablations.study import Study
+from passt.precision import available
 from results.rows import RESULT_COLUMNS, read_rows
 from tests.conftest import metadata, run_environment, write_clip
 
@@ -312,3 +314,48 @@ def test_a_killed_run_goes_on_to_the_same_rows(tmp_path, scene_task, event_task,
     left = {path.name for path in (tmp_path / "killed/store").rglob(".*")}
     if target != "shutil:rmtree":  # what that kill leaves is swept by the next extraction there (test_store)
         assert left == {".lock"}
+
+
+LIGHT = {"checkpoint": "passt_l_kd_p16_128_ap47", "levels": ["block1"], "weights": "untrained-0"}
+
+
+def test_precision_is_part_of_row_and_job(tmp_path, scene_task, caplog):
+    if "bf16" not in available(torch.device("cpu")):
+        pytest.skip("this processor has no bfloat16 products")
+    study = declare(tmp_path, [scene_task(clips=2)], [LIGHT])
+    with caplog.at_level(logging.INFO):
+        exact = read_rows(run(study, tmp_path).folder)
+    assert "embeddings in fp32, the originals' numbers; here --precision bf16 " in caplog.text
+    caplog.clear()
+    declared = Study.load(declare(tmp_path, [tmp_path / "tones"], [LIGHT], precision="bf16"))
+    with caplog.at_level(logging.INFO):
+        outcome = run_study(declared, runs=tmp_path / "runs", store=tmp_path / "store", device="cpu")
+    short = read_rows(outcome.folder)
+    assert "the originals' numbers" not in caplog.text
+    assert set(exact["precision"]) == {"fp32"}
+    assert set(short["precision"]) == {"bf16"}
+    assert set(exact["embedder_fp"]).isdisjoint(short["embedder_fp"])
+    assert set(exact["job"]).isdisjoint(short["job"])
+
+
+def test_a_precision_that_is_not_here_ends_the_run_before_it_starts(tmp_path, scene_task):
+    study = declare(tmp_path, [scene_task(clips=2)], [LIGHT])
+    result = invoke("run", study, "--runs", tmp_path / "runs", "--device", "cpu", "--precision", "tf32")
+    assert result.exit_code == 1
+    assert "Error: precision must be one of fp32" in result.output
+    assert "on this cpu, got 'tf32'" in result.output
+    assert not (tmp_path / "runs").exists()
+
+
+def test_named_specs_stand_for_a_checkpoint(tmp_path):
+    study = Study.from_dict(
+        {"name": "n", "models": [{"checkpoint": "hop160-2level-mel", "weights": "untrained-0"}], "tasks": ["t"]}
+    )
+    assert str(study.models[0].spec) == (
+        "passt_s_swa_f128_stfthop160_p16_s10_ap473@logits+features+mel@w160+640@smax@t50@untrained-0"
+    )
+    study = Study.from_dict(
+        {"name": "n", "models": [{"checkpoint": "2level", "levels": [["features"], ["block6"]]}], "tasks": ["t"]}
+    )
+    assert [model.spec.levels for model in study.models] == [("features",), ("block6",)]
+    assert study.models[0].spec.windows_ms == (160, 640)
