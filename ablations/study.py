@@ -136,8 +136,8 @@ def _values(key: str, value: Any) -> list[Any]:
     if not value:
         return [()]
     if not all(isinstance(variant, list) for variant in value):
-        several = [[v] for v in value]
-        raise ValueError(f"{key} must be a list of lists, got {value}: [{value}] is one variant, {several} are several")
+        several = f", {[[v] for v in value]} are several" if len(value) > 1 else ""
+        raise ValueError(f"{key} must be a list of lists, got {value}: [{value}] is one variant{several}")
     return [tuple(variant) for variant in value]
 
 

@@ -316,7 +316,7 @@ def test_a_killed_run_goes_on_to_the_same_rows(tmp_path, scene_task, event_task,
         assert left == {".lock"}
 
 
-LIGHT = {"checkpoint": "passt_l_kd_p16_128_ap47", "levels": ["block1"], "weights": "untrained-0"}
+LIGHT = {"checkpoint": "passt_l_kd_p16_128_ap47", "levels": [["block1"]], "weights": "untrained-0"}
 
 
 def test_precision_is_part_of_row_and_job(tmp_path, scene_task, caplog):
