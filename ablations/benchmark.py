@@ -140,7 +140,7 @@ def _measure(
         found[:] = [work["run"]()]
 
     reset_peak(embedder.device)
-    seconds = best(run, repeats=1, warm_up=False) if "once" in work else best(run, REPEATS)
+    seconds = best(run, 1 if "once" in work else REPEATS, "once" not in work, str(embedder.device))
     beyond = peak(embedder.device) - held
     values = found[0] if isinstance(found[0], dict) else found[0][0][0]
     rate = work["operations"] / seconds if work["operations"] else None

@@ -35,7 +35,7 @@ def embed(
     device: str | None,
     precision: str,
 ) -> None:
-    """Write the embeddings of audio FILES (any format and rate; folders are searched) to a .npz each.
+    """Write the embeddings of audio FILES (what libsndfile reads, at any rate; folders are searched) to a .npz each.
 
     What is there already is not computed again. The exit status is 1 where a file failed; the others are written.
     """

@@ -18,6 +18,7 @@ from downstream.progress import Advance, Track
 from passt import checkpoints, complexity, weights
 from passt.card import Card
 from passt.checkpoints import SAMPLE_RATE, Checkpoint
+from passt.spec import fields_of
 
 SECONDS = 10  # of the clip that tokens and operations are counted for
 WHOLE = ("hop", "tokens_10s", "parameters", "cached_bytes")  # columns of whole numbers, absent for most baselines
@@ -83,7 +84,9 @@ def models(json_path: Path | None, csv_path: Path | None) -> None:
 @click.option("--all", "every", is_flag=True, help="Every published PaSST checkpoint.")
 @one_line_errors
 def download(names: tuple[str, ...], every: bool) -> None:
-    """Fetch published PaSST weights (names or aliases) to $PASST_WEIGHTS, else the user's cache, and verify them.
+    """Fetch published PaSST weights to $PASST_WEIGHTS, else the user's cache, and verify them.
+
+    NAME is a checkpoint, an alias or a named spec.
 
     What was interrupted goes on where it was. The exit status is 1 where a file could not be had.
     """
@@ -94,7 +97,7 @@ def download(names: tuple[str, ...], every: bool) -> None:
     with _bars(console) as track:
         for name in checkpoints.table() if every else dict.fromkeys(names):
             try:
-                path = weights.published_file(checkpoints.get(name), track=track)
+                path = weights.published_file(checkpoints.get(fields_of(name)["checkpoint"]), track=track)
                 click.echo(f"{name}: {path} ({path.stat().st_size / 1e6:.1f} MB)")
             except (ValueError, OSError) as error:
                 click.echo(f"Failed: {_named(name, one_line(error))}", err=True)

@@ -11,6 +11,7 @@ What a .npz holds (`numpy.load`, no pickles):
 
 import dataclasses
 import logging
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,18 +72,26 @@ def embed_files(
     sources = find_sources(files, Path(out))
     resolved, file = _resolved(spec, weights)
     scene_taps, timestamp_taps = _taps(resolved, scene, timestamps)
-    embedder = _build(resolved, choose_device(device), file, precision, track)
-    work = _Work(embedder, resolved, precision, scene_taps, timestamp_taps)
+    device = choose_device(device)
+    _prepare(sources)
     rows, lengths = {}, {}
     for source in sources:
         try:
-            seconds = source.seconds()
-            if (row := work.finished(source)) is None:
-                lengths[source] = seconds
-            else:
-                rows[source] = row
+            lengths[source] = source.seconds()
         except (ValueError, OSError) as error:
             rows[source] = _failed(source, error)
+    if not lengths:  # nothing to load a model for
+        return pd.DataFrame([rows[source] for source in sources], columns=COLUMNS)
+    embedder = _build(resolved, device, file, precision, track)
+    work = _Work(embedder, resolved, precision, scene_taps, timestamp_taps)
+    for source in list(lengths):
+        try:
+            row = work.finished(source)
+        except (ValueError, OSError) as error:
+            row = _failed(source, error)
+        if row is not None:
+            rows[source] = row
+            del lengths[source]
     logger.info("%d of %d files have their embeddings or can't have any", len(rows), len(sources))
     batches = plan_batches(SimpleNamespace(files=tuple(lengths), seconds=lengths.get), None, work.seconds_at_once)
     with track(embedder.name, len(sources)) as advance:
@@ -142,8 +151,12 @@ class _Work:
             return None
         known, shapes = _read_known(source.output)
         same_sound = known.get("audio_sha256") == source.digest()
+        origin = None
         if not same_sound and known.get("source") != str(source.path.resolve()):
             origin = known.get("source", "something else")
+        elif any(known.get(key) != self.identity()[key] for key in ("spec", "precision")):
+            origin = f"{known.get('spec')} in {known.get('precision')}"
+        if origin:
             raise ValueError(f"{source.path}: {source.output} is there, of {origin}; expected a place of its own (out)")
         same = same_sound and all(known.get(key) == value for key, value in self.identity().items())
         asked = [key for key, taps in zip(EMBEDDINGS, (self.scene_taps, self.timestamp_taps), strict=True) if taps]
@@ -163,15 +176,35 @@ class _Work:
         pairs = list(zip(sources, loaded, strict=True))
         rows = {source: _failed(source, read) for source, read in pairs if isinstance(read, Exception)}
         good = [(source, *read) for source, read in pairs if source not in rows]
-        for (source, _, seconds, digest), found in zip(good, self.embed([clip for _, clip, *_ in good]), strict=True):
+        for (source, _, seconds, digest), found in zip(good, self.embed_all([c for _, c, *_ in good]), strict=True):
+            if isinstance(found, Exception):
+                rows[source] = _failed(source, ValueError(f"{source.path}: {type(found).__name__}: {found}"))
+                continue
             if not all(np.isfinite(value).all() for value in found.values()):
                 rows[source] = _failed(source, ValueError(f"{source.path}: its embedding is not finite"))
                 continue
             about = {"source": str(source.path.resolve()), "audio_sha256": digest, "seconds": seconds}
-            content = {**found, **self.layout(), **self.identity(), **about}
+            content = {**self.kept(source, digest), **found, **self.layout(), **self.identity(), **about}
             write_atomically(source.output, lambda file, content=content: np.savez(file, **content))
             rows[source] = _row(source, seconds, [found[key].shape for key in EMBEDDINGS if key in found])
         return rows
+
+    def kept(self, source: Source, digest: str) -> dict[str, np.ndarray]:
+        """What an earlier run wrote of the same sound and spec; a kind that is asked for now replaces it."""
+        try:
+            with np.load(source.output, allow_pickle=False) as known:
+                wanted = {**self.identity(), "audio_sha256": digest}
+                same = all(key in known.files and known[key].item() == value for key, value in wanted.items())
+                return {key: known[key] for key in known.files} if same else {}
+        except (OSError, ValueError):
+            return {}
+
+    def embed_all(self, clips: Sequence[Tensor]) -> list[dict[str, np.ndarray] | Exception]:
+        """`embed`, or where that fails each clip on its own, so that one does not take the others with it."""
+        try:
+            return list(self.embed(clips))
+        except Exception as error:
+            return [error] if len(clips) == 1 else [self.embed_all([clip])[0] for clip in clips]
 
     def embed(self, clips: Sequence[Tensor]) -> list[dict[str, np.ndarray]]:
         """Per clip the arrays asked for, concatenated in the spec's order."""
@@ -208,6 +241,17 @@ def _taps(spec: EmbeddingSpec, scene: bool, timestamps: bool) -> tuple[tuple[Tap
             raise ValueError(f"{spec}: has no scene embedding, its only level is mel")
         logger.warning("%s: has no scene embedding, its only level is mel; timestamp embeddings only", spec)
     return found
+
+
+def _prepare(sources: Sequence[Source]) -> None:
+    """Make the folders of the outputs; what can't be is known before anything is computed."""
+    for folder in dict.fromkeys(source.output.parent for source in sources):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ValueError(f"out: no folder can be made at {folder}: {error.strerror}") from None
+        if not os.access(folder, os.W_OK):
+            raise ValueError(f"out: the folder {folder} is read-only")
 
 
 def _build(spec: EmbeddingSpec, device: str, weights: Path | None, precision: str, track: Track) -> Embedder:

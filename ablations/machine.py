@@ -44,21 +44,21 @@ def product_rates(device: str, precision: str = "fp32") -> tuple[float, float]:
             forms = [linear]
             if device == "cpu" and onednn.works():
                 forms.append(onednn.PackedLinear(linear, dtype))
-            seconds = [best(lambda form=form, x=x: form(x), repeats=20) for form in forms]
+            seconds = [best(lambda form=form, x=x: form(x), repeats=20, device=device) for form in forms]
             operations = 2 * tokens * inputs * outputs
             plain.append(operations / seconds[0])
             fastest.append(operations / min(seconds))
     return statistics.median(plain), statistics.median(fastest)
 
 
-def best(run: Callable[[], Any], repeats: int, warm_up: bool = True) -> float:
+def best(run: Callable[[], Any], repeats: int, warm_up: bool = True, device: str = "cpu") -> float:
     """Seconds of the fastest run."""
     seconds = []
     for _ in range(warm_up + repeats):
         start = time.perf_counter()
         run()
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()
+        if device.startswith("cuda"):
+            torch.cuda.synchronize(device)
         seconds.append(time.perf_counter() - start)
     return min(seconds[warm_up:])
 

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from ablations.baselines import crepe, logmel
 from downstream.embedder import Embedder
 from downstream.progress import Advance, Track, silent
 from passt import EmbeddingSpec, PasstEmbedder, checkpoints, named
 from passt.card import Card, choices
+from passt.precision import precision_for
 from passt.spec import fields_of, parse_fields
 from passt.weights import file_tag, published_file
 
@@ -89,6 +92,7 @@ def build(
     family = card(spec.checkpoint).family
     if family != "passt":
         return families()[family].build(spec, device=device, weights=weights)
+    precision_for(precision, torch.device(device))  # before anything is fetched
     if weights is None and spec.weights == "published":
         published_file(checkpoints.get(spec.checkpoint), track=_in_megabytes(track))
     return PasstEmbedder(spec, device=device, weights=weights, precision=precision, compiled=compiled)

@@ -98,13 +98,10 @@ def run_study(
         ValueError: for a device or a precision that is not here.
     """
     device = choose_device(device)
-    build = functools.partial(
-        models.build,
-        device=device,
-        precision=precision_for(precision or study.precision, torch.device(device)).name,
-        compiled=compiled,
-        track=track,
-    )
+    precision = precision or study.precision
+    if any(model.family == "passt" for model in study.models):
+        precision_for(precision, torch.device(device))
+    build = functools.partial(models.build, device=device, precision=precision, compiled=compiled, track=track)
     run = _Run(study, Path(runs) / study.name, store, device, build, track)
     found = run.find_tasks(tasks_folder or tasks.default_folder())
     with track(f"study {study.name}", len(study.models) * len(found) * len(study.seeds)) as advance:

@@ -1,6 +1,7 @@
 """Any audio files as input: which ones, where what is made of each goes, and their sound at a model's rate."""
 
 import hashlib
+import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,11 @@ SUFFIXES = {f".{name.lower()}" for name in soundfile.available_formats()} - {".r
     ".oga",
     ".opus",
 }
+
+
+UNREADABLE = {".m4a", ".mp4", ".aac", ".wma", ".ac3"}  # audio, but not libsndfile's
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, order=True)
@@ -72,7 +78,10 @@ def find_sources(files: Iterable[str | Path], out: Path, suffix: str = ".npz") -
     """
     found: dict[Path, tuple[Path, Path]] = {}  # real path -> (path, name of the output)
     for path in map(Path, files):
-        inside = sorted(file for file in path.rglob("*") if _is_audio(file, path)) if path.is_dir() else []
+        files_there = list(path.rglob("*")) if path.is_dir() else []
+        inside = sorted(file for file in files_there if _is_audio(file, path))
+        if skipped := [file for file in files_there if file.suffix.lower() in UNREADABLE]:
+            logger.warning("%s: %d files left out, which libsndfile can't read: %s ...", path, len(skipped), skipped[0])
         for file in inside or [path]:
             found.setdefault(file.resolve(), (file, file.relative_to(path) if inside else Path(file.name)))
     if not found:

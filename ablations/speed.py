@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from passt import EmbeddingSpec, PasstEmbedder, weights
 from passt.checkpoints import SAMPLE_RATE, Checkpoint
+from passt.initial import network_on_meta
 from passt.mel import MelSpectrogram
 from passt.model import Passt
 from passt.patchout import PAPER, Patchout
@@ -72,8 +73,7 @@ class Meter:
 
 def training_net(checkpoint: Checkpoint) -> Passt:
     """The untrained network, all its parameters to be trained."""
-    with torch.device("meta"):
-        net = Passt(checkpoint)
+    net = network_on_meta(checkpoint)
     net.load_state_dict(weights.untrained(checkpoint, 0), assign=True)
     return net.train().requires_grad_(True)
 

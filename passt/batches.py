@@ -34,7 +34,9 @@ class Budget:
         """As many as fill a share of the device's free memory, at most `most`; on a CPU `most`."""
         if device.type != "cuda":
             return cls(most)
-        free, _ = torch.cuda.mem_get_info(device)
+        index = torch.cuda.current_device() if device.index is None else device.index
+        free, _ = torch.cuda.mem_get_info(index)
+        free += torch.cuda.memory_reserved(index) - torch.cuda.memory_allocated(index)  # what torch keeps for later
         return cls(max(1, min(most, int(share * free) // bytes_each)))
 
     def rows(self, cost: int) -> int:
@@ -73,13 +75,18 @@ def forward_in_batches(
     for index, view in enumerate(views):
         groups[group_of(view)].append(index)
     for members in groups.values():
-        parts = defaultdict(list)
-        for values in _values([views[index] for index in members], forward, budget, cost_of(views[members[0]])):
+        of_group = [views[index] for index in members]
+        rows = [len(view) for view in of_group]
+        whole: dict[str, Tensor] = {}
+        done = 0
+        for values in _values(of_group, forward, budget, cost_of(of_group[0])):
             for level, value in values.items():
-                parts[level].append(value)
-        for level, batches in parts.items():
-            rows = joined(batches).split([len(views[index]) for index in members])
-            for index, own in zip(members, rows, strict=True):
+                # made once and filled: results kept one by one between what is freed again would break up the memory
+                place = whole.setdefault(level, value.new_empty(sum(rows), *value.shape[1:]))
+                place[done : done + len(value)] = value
+            done += len(value)
+        for level, value in whole.items():
+            for index, own in zip(members, value.split(rows), strict=True):
                 found[level][index] = own
     return dict(found)
 

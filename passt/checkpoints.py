@@ -118,7 +118,9 @@ def get(name: str) -> Checkpoint:
     for checkpoint in table().values():
         if name and name in (checkpoint.name, checkpoint.alias):
             return checkpoint
-    raise ValueError(f"unknown checkpoint {name!r}{choices(name, [*table(), *named.table()])}")
+    if name in named.table():
+        raise ValueError(f"{name!r} is the name of a spec, not of a checkpoint: {named.table()[name].spec}")
+    raise ValueError(f"unknown checkpoint {name!r}{choices(name, table())}")
 
 
 def _from_row(row: Mapping[str, str]) -> Checkpoint:

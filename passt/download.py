@@ -11,7 +11,7 @@ import logging
 import os
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -28,6 +28,7 @@ def fetch(
     *,
     sha256: str | None = None,
     size: int | None = None,
+    accept: Callable[[Path], str | None] = lambda path: None,
     track: Track = silent,
     timeout: float = TIMEOUT_S,
 ) -> Path:
@@ -39,6 +40,7 @@ def fetch(
     Args:
         sha256: the expected hash or its first digits; a file that has another never gets its name.
         size: the expected number of bytes.
+        accept: looks at what came before it gets its name; says what is wrong with it, or None.
         track: told the bytes that came, see `passt.transfer`.
         timeout: of every wait for the server, in s.
 
@@ -54,7 +56,7 @@ def fetch(
             path.parent.mkdir(parents=True, exist_ok=True)
             with _locked(path):
                 if not path.is_file():
-                    _fetch(url, path, sha256, size, track, timeout)
+                    _fetch(url, path, sha256, size, accept, track, timeout)
                     return path
     except OSError as error:
         reason = " ".join(str(error).split())
@@ -116,12 +118,23 @@ def offline() -> bool:
     return os.environ.get(OFFLINE_VARIABLE, "0") not in ("", "0")
 
 
-def _fetch(url: str, path: Path, sha256: str | None, size: int | None, track: Track, timeout: float) -> None:
+def _fetch(
+    url: str,
+    path: Path,
+    sha256: str | None,
+    size: int | None,
+    accept: Callable[[Path], str | None],
+    track: Track,
+    timeout: float,
+) -> None:
     if offline():
         raise OSError(f"${OFFLINE_VARIABLE} is set")
     logger.info("Fetching %s to %s", url, path)
     part = path.with_name(f"{path.name}.part")
     transfer(url, part, size=size, track=track, timeout=timeout)
+    if wrong := accept(part):
+        forget(part)
+        raise OSError(f"{wrong}; nothing was kept")
     found = sha256_of(part)
     try:
         _check(found, sha256, url, "nothing was kept")
@@ -160,5 +173,9 @@ def _write_record(path: Path, sha256: str) -> None:
 def _locked(path: Path) -> Iterator[None]:
     """Hold the file's lock; it ends with the process, however that ends."""
     with path.with_name(f"{path.name}.lock").open("wb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            logger.info("%s: waiting for another process that fetches it", path)
+            fcntl.flock(lock, fcntl.LOCK_EX)
         yield

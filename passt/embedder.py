@@ -4,6 +4,7 @@ import dataclasses
 import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -90,6 +91,14 @@ class PasstEmbedder(WindowedEmbedder):
         self._ready = inference.ready(self.net, self._precision, device, self.compiled)
         self._budget = Budget.of_memory(device, TOKENS_AT_ONCE.get(device.type, TOKENS_ELSEWHERE), BYTES_PER_TOKEN)
         return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the form that computes: packed layers can't be copied, they are made again."""
+        return {name: value for name, value in self.__dict__.items() if name != "_ready"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__ |= state
+        self.to(self.device)
 
     @functools.cached_property
     def fingerprint(self) -> str:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from passt import checkpoints, named
 from passt.card import choices
 from passt.embedder import PasstEmbedder
-from passt.spec import EmbeddingSpec
+from passt.spec import parse_fields
 
 
 class HearModel(nn.Module):
@@ -73,11 +73,13 @@ def load_model(
         ValueError: for a spec that is none, a file that does not fit it, an unknown precision.
         FileNotFoundError: for weights that are not there.
     """
-    wanted = EmbeddingSpec.parse(spec)
+    fields = parse_fields(spec)
+    checkpoint = fields.pop("checkpoint")
     known = {name for row in checkpoints.table().values() for name in (row.name, row.alias)}
-    if wanted.checkpoint not in known:
+    if checkpoint not in known:
         names = [*named.table(), *checkpoints.table()]
-        raise ValueError(f"spec: unknown name {wanted.checkpoint!r}{choices(wanted.checkpoint, names)}")
+        raise ValueError(f"spec: unknown name {checkpoint!r}{choices(checkpoint, names)}")
+    wanted = checkpoints.get(checkpoint).card.spec(**fields)
     return HearModel(PasstEmbedder(wanted, weights=model_file_path or None, device=device, precision=precision))
 
 

@@ -3,13 +3,12 @@
 import copy
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from passt import onednn
-from passt.checkpoints import MEL_BANDS
 from passt.model import WIDTH, Block, Linear, Passt
 from passt.precision import PRECISIONS, Precision, arithmetic, available
 
@@ -26,23 +25,31 @@ def ready(net: Passt, precision: Precision, device: torch.device, compiled: bool
     """
     twin = copy.copy(net)
     twin._modules = dict(net._modules)
-    twin.blocks = nn.ModuleList(_ready_block(block, precision, device) for block in net.blocks)
-    return _compiled(twin, device) if compiled else twin
+    packed = _packs(precision, device)
+    twin.blocks = nn.ModuleList(_ready_block(block, precision, packed) for block in net.blocks)
+    if compiled and packed:
+        logger.warning("torch.compile: not used (it can't take layers packed for oneDNN, which are as fast)")
+    elif compiled:
+        _compile(twin)
+    return twin
 
 
 def gains(net: Passt, precision: Precision, device: torch.device) -> Mapping[str, float]:
     """How many times as fast as `precision` the device's other ones are, by name: from one block on 1024 tokens."""
-    x = torch.randn(1, TRIAL_TOKENS, WIDTH, device=device)
-    seconds = {
-        name: _seconds(_ready_block(net.blocks[0], PRECISIONS[name], device), x, PRECISIONS[name])
-        for name in available(device)
-    }
+    x = torch.randn(1, TRIAL_TOKENS, WIDTH, generator=torch.Generator().manual_seed(0)).to(device)
+    seconds = {}
+    for name in available(device):
+        choice = PRECISIONS[name]
+        seconds[name] = _seconds(_ready_block(net.blocks[0], choice, _packs(choice, device)), x, choice)
     return {name: seconds[precision.name] / value for name, value in seconds.items() if name != precision.name}
 
 
-def _ready_block(block: Block, precision: Precision, device: torch.device) -> Block:
-    """A block that shares its norms with `block`, its linear layers in the form for the device."""
-    packed = device.type == "cpu" and onednn.works()
+def _packs(precision: Precision, device: torch.device) -> bool:
+    return device.type == "cpu" and onednn.works(precision.dtype)
+
+
+def _ready_block(block: Block, precision: Precision, packed: bool) -> Block:
+    """A block that shares its norms with `block`, its linear layers packed for oneDNN, rounded or as they are."""
     if not packed and precision.dtype == torch.float32:
         return block
     twin = copy.deepcopy(block, {id(parameter): parameter for parameter in block.parameters()})
@@ -59,24 +66,34 @@ def _rounded(linear: Linear, dtype: torch.dtype) -> Linear:
     return copy.deepcopy(linear).to(dtype)
 
 
-def _compiled(net: Passt, device: torch.device) -> Passt:
-    if isinstance(net.blocks[0].mlp.fc1, onednn.PackedLinear):
-        logger.warning("torch.compile: not used (it can't take layers packed for oneDNN, which are as fast)")
-        return net
-    plain = net.blocks
-    net.blocks = nn.ModuleList(copy.copy(block) for block in plain)
+def _compile(net: Passt) -> None:
+    """Put the blocks through torch.compile; from its first failure on, said in the log, they run as they are."""
+    failed = False
+
+    def with_fallback(plain: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+        compiled = torch.compile(plain)
+
+        def forward(x: Tensor) -> Tensor:
+            nonlocal failed
+            if not failed:
+                try:
+                    return compiled(x)
+                except torch.cuda.OutOfMemoryError:
+                    raise
+                except Exception as error:
+                    failed = True
+                    reason = (str(error) or type(error).__name__).splitlines()[0]
+                    logger.warning("torch.compile: not used (%s)", reason)
+            return plain(x)
+
+        return forward
+
+    net.blocks = nn.ModuleList(copy.copy(block) for block in net.blocks)
     for block in net.blocks:
-        block.forward = torch.compile(block.forward)
-    try:
-        with torch.no_grad():
-            net(torch.zeros(2, MEL_BANDS, 64, device=device))
-    except Exception as error:
-        logger.warning("torch.compile: not used (%s)", (str(error) or type(error).__name__).splitlines()[0])
-        net.blocks = plain
-    return net
+        block.forward = with_fallback(block.forward)
 
 
-def _seconds(block: Block, x: torch.Tensor, precision: Precision) -> float:
+def _seconds(block: Block, x: Tensor, precision: Precision) -> float:
     """Of one pass through the block, the best of a few."""
     found = []
     with torch.no_grad(), arithmetic(precision.matmul):

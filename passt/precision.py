@@ -1,13 +1,15 @@
 """The arithmetic of the network: fp32, which gives the originals' numbers, and the faster tf32 and bf16.
 
-The front end, the residual stream, norms and the head stay float32 in all of them; what differs are the products of the
-transformer's blocks. The precision is part of an embedder's fingerprint and of every row.
+The front end, the residual stream and the norms are exact float32 in all of them. In bf16 the inputs of the blocks'
+products are rounded; in tf32 those of all the network's products, of the patches and of the head too. The precision is
+part of an embedder's fingerprint and of every row.
 """
 
 import contextlib
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -16,10 +18,10 @@ _switch = threading.RLock()  # torch's switches are the process's
 
 @dataclass(frozen=True)
 class Precision:
-    """How the products of the blocks are computed.
+    """How products are computed.
 
     Attributes:
-        dtype: of their inputs; sums are float32.
+        dtype: of the inputs of the blocks' products; sums are float32.
         matmul: torch's float32_matmul_precision meanwhile.
     """
 
@@ -52,7 +54,7 @@ def precision_for(name: str, device: torch.device) -> Precision:
 
 
 def available(device: torch.device) -> tuple[str, ...]:
-    """The precisions that the device computes faster than by imitating them, fp32 first."""
+    """The precisions that the device and its libraries have products for, fp32 first."""
     if device.type == "cuda":
         ampere = torch.cuda.get_device_capability(device) >= (8, 0)
         return ("fp32", "tf32", "bf16") if ampere else ("fp32",)
@@ -63,12 +65,28 @@ def available(device: torch.device) -> tuple[str, ...]:
 
 @contextlib.contextmanager
 def arithmetic(matmul: str) -> Iterator[None]:
-    """torch's float32 products and convolutions at `matmul` ("highest" or "high"), whatever the user's settings."""
-    with _switch:
-        before = torch.get_float32_matmul_precision()
+    """torch's float32 products and convolutions at `matmul` ("highest" or "high"), whatever the user's settings.
+
+    These come back afterwards, made by the switches of today's torch or by those it had before.
+    """
+    with _switch, contextlib.ExitStack() as undo:
+        for place in _places():
+            undo.callback(setattr, place, "fp32_precision", place.fp32_precision)
+        with contextlib.suppress(RuntimeError):  # torch can't say it once both kinds of switches were used
+            undo.callback(torch.set_float32_matmul_precision, torch.get_float32_matmul_precision())
         torch.set_float32_matmul_precision(matmul)
-        try:
-            with torch.backends.cudnn.flags(enabled=True, allow_tf32=matmul != "highest"):
-                yield
-        finally:
-            torch.set_float32_matmul_precision(before)
+        if _places():
+            torch.backends.cudnn.conv.fp32_precision = "ieee" if matmul == "highest" else "tf32"
+        else:
+            cudnn = torch.backends.cudnn
+            settings = {"enabled": cudnn.enabled, "benchmark": cudnn.benchmark, "deterministic": cudnn.deterministic}
+            undo.enter_context(cudnn.flags(**settings, allow_tf32=matmul != "highest"))
+        yield
+
+
+def _places() -> tuple[Any, ...]:
+    """Where today's torch keeps the precision of float32 operations; none in torch before 2.9."""
+    backends = torch.backends
+    if not hasattr(backends.cuda.matmul, "fp32_precision"):
+        return ()
+    return backends.cuda.matmul, backends.cudnn.conv, backends.mkldnn.matmul

@@ -5,6 +5,7 @@ says which file to put where. Untrained weights have to be asked for by name, wh
 row.
 """
 
+import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,7 +23,10 @@ from passt.transfer import Track, silent
 __all__ = ["check", "file_tag", "folder", "imagenet_start", "load", "place", "published_file", "read", "shapes"]
 __all__ += ["tensors", "untrained"]
 
+logger = logging.getLogger(__name__)
+
 FOLDER_VARIABLE = "PASST_WEIGHTS"
+TORCH_STARTS = (b"PK\x03\x04", b"\x80")  # a zip archive; a pickle, as torch saved before 1.6
 IMAGENET_START = "deit_base_distilled_patch16_384"
 
 
@@ -67,9 +71,16 @@ def published_file(checkpoint: Checkpoint, *, track: Track = silent) -> Path:
     """
     path = place(checkpoint)
     try:
-        return fetch(checkpoint.url, path, sha256=checkpoint.sha256 or None, track=track)
+        return fetch(checkpoint.url, path, sha256=checkpoint.sha256 or None, accept=_looks_like_weights, track=track)
     except OSError as error:
         raise FileNotFoundError(f"{checkpoint.name}: no published weights at {path.parent}: {error}") from error
+
+
+def _looks_like_weights(path: Path) -> str | None:
+    """Why a file is none that torch saves; a login page in place of a file, for one."""
+    with path.open("rb") as file:
+        start = file.read(16)
+    return None if start.startswith(TORCH_STARTS) else f"it begins with {start!r}, as no file of weights does"
 
 
 def imagenet_start(checkpoint: Checkpoint, *, seed: int = 0, track: Track = silent) -> dict[str, Tensor]:
@@ -114,8 +125,10 @@ def tensors(path: str | Path) -> dict[str, Tensor]:
         else:
             state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise ValueError(f"{path}: not a state dict of tensors: {reason}") from error
+        raise ValueError(
+            f"{path}: not a state dict of tensors that can be loaded safely ({type(error).__name__}); "
+            f"if it was fetched, delete it and {path.name}.sha256 to fetch it again"
+        ) from error
     if isinstance(state, Mapping) and isinstance(state.get("model"), Mapping):
         state = state["model"]
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
@@ -162,7 +175,11 @@ def _refuse_others(path: Path, checkpoint: Checkpoint, sha256: str | None) -> No
 def _known_sha256(checkpoint: Checkpoint) -> str | None:
     """The hash of a published file: as recorded, or of the file that is there, or the first digits as published."""
     path = place(checkpoint)
-    return recorded(path) or (verify(path) if path.is_file() else None) or checkpoint.sha256 or None
+    try:
+        return recorded(path) or (verify(path) if path.is_file() else None) or checkpoint.sha256 or None
+    except ValueError as error:  # another model's damage is no fault of this one
+        logger.warning("%s", error)
+        return None
 
 
 def _described(checkpoint: Checkpoint) -> str:

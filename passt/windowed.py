@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from passt.batches import Rows, joined, to_device, to_host
+from passt.card import choices
 from passt.spec import Tap
 from passt.windows import centred, timestamps
 
@@ -68,6 +69,7 @@ class WindowedEmbedder(ABC):
         Returns:
             Per tap (clips, dim), float32, on the CPU.
         """
+        self._check_taps(taps)
         clips = to_device(self._long_enough(_checked(clips)), self.device)
         found: dict[Tap, Tensor] = {}
         for window_ms, levels in _by_window(taps).items():
@@ -101,6 +103,9 @@ class WindowedEmbedder(ABC):
             Per clip ({tap: (steps, dim)}, timestamps (steps,) in ms), float32, on the CPU;
             steps = samples // hop + 1.
         """
+        self._check_taps(taps)
+        if hop_ms < 1:
+            raise ValueError(f"{self.name}: hop_ms must be a positive number of milliseconds, got {hop_ms}")
         clips = to_device(_checked(clips), self.device)
         for level, window_ms in taps:
             if (window_ms is None) != (level in self.excerpts):
@@ -120,6 +125,15 @@ class WindowedEmbedder(ABC):
         per_clip = [dict(zip(found, parts, strict=True)) for parts in zip(*rows, strict=True)] or [{} for _ in clips]
         times = [timestamps(len(clip), hop_ms, self.sample_rate) for clip in clips]
         return list(zip(per_clip, times, strict=True))
+
+    def _check_taps(self, taps: Sequence[Tap]) -> None:
+        for level, window_ms in taps:
+            if level not in self.dims:
+                raise ValueError(f"{self.name}: unknown level {level!r}{choices(str(level), self.dims)}")
+            least, most = -(-self.min_samples * 1000 // self.sample_rate), self.max_window_ms
+            if window_ms is not None and (window_ms < least or (most is not None and window_ms > most)):
+                allowed = f"at least {least} ms" if most is None else f"{least} to {most} ms"
+                raise ValueError(f"{self.name}: the window of a tap must be {allowed}, got {window_ms} ms")
 
     def _samples(self, ms: int) -> int:
         return self.sample_rate * ms // 1000

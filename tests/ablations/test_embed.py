@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from ablations import embed as embedding
 from ablations import models
+from ablations.baselines.logmel import LogMelEmbedder
 from ablations.cli_embed import embed
 from ablations.embed import COLUMNS, embed_files
 from passt import EmbeddingSpec, PasstEmbedder, checkpoints, named, weights
@@ -95,8 +96,43 @@ def test_a_second_run_computes_what_changed_only(tmp_path, calls):
     assert run([tmp_path / "in"], tmp_path)["steps"].tolist() == [7, 9, 7]
     assert sum(calls) == 1
     calls.clear()
-    assert run([tmp_path / "in"], tmp_path, "logmel@w160")["dim"].tolist() == 3 * [256]
-    assert sum(calls) == 3
+    refused = run([tmp_path / "in"], tmp_path, "logmel@w320")  # never the embeddings of another spec in the same place
+    assert refused["error"].str.contains("is there, of logmel@.*; expected a place of its own").all()
+    assert sum(calls) == 0
+
+
+def test_scene_and_timestamp_embeddings_asked_for_one_after_the_other_are_both_there(tmp_path):
+    write_clip(tmp_path / "a.wav", tone(440, 0.3))
+    run([tmp_path / "a.wav"], tmp_path, timestamps=False)
+    (row,) = run([tmp_path / "a.wav"], tmp_path, scene=False).to_dict("records")
+    with np.load(row["output"]) as found:
+        assert found["scene"].shape == (256,)
+        assert found["timestamp_embeddings"].shape == (7, 512)
+        assert (len(found["scene_levels"]), len(found["timestamp_levels"])) == (2, 4)
+
+
+def test_a_clip_that_the_model_fails_on_does_not_take_the_others_with_it(tmp_path, monkeypatch):
+    for name, seconds in (("a", 0.3), ("b", 0.5), ("c", 0.3)):
+        write_clip(tmp_path / "in" / f"{name}.wav", tone(440, seconds))
+    plain = LogMelEmbedder.scene
+
+    def scene(self, clips, taps):
+        if any(len(clip) == 16000 for clip in clips):
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+        return plain(self, clips, taps)
+
+    monkeypatch.setattr(LogMelEmbedder, "scene", scene)
+    found = run([tmp_path / "in"], tmp_path)
+    assert found["dim"].tolist() == [512, 0, 512]
+    assert "b.wav: OutOfMemoryError: CUDA out of memory" in found["error"][1]
+
+
+def test_what_is_wrong_with_the_call_is_said_before_a_model_is_made(tmp_path, monkeypatch):
+    monkeypatch.setattr("ablations.models.build", None)
+    write_clip(tmp_path / "a.wav", tone(440, 0.3))
+    with pytest.raises(ValueError, match="out: no folder can be made at .*a.wav"):
+        embed_files([tmp_path / "a.wav"], LOGMEL, out=tmp_path / "a.wav" / "inside")
+    assert run([tmp_path / "absent.wav"], tmp_path)["error"].str.contains("absent.wav: no such file").all()
 
 
 def test_a_part_that_is_missing_is_computed_and_one_too_many_is_kept(tmp_path, calls):

@@ -70,8 +70,11 @@ def test_what_no_smaller_batch_helps_is_raised():
 
 
 def test_a_budget_is_of_the_memory_there_is(monkeypatch):
-    cuda = torch.device("cuda", 0)
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (10_000, 20_000))
+    cuda = torch.device("cuda")
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 3)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", {3: (6_000, 20_000)}.__getitem__)
+    monkeypatch.setattr(torch.cuda, "memory_reserved", {3: 5_000}.__getitem__)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", {3: 1_000}.__getitem__)
     assert Budget.of_memory(cuda, most=1000, bytes_each=10).size == 500
     assert Budget.of_memory(cuda, most=100, bytes_each=10).size == 100
     assert Budget.of_memory(cuda, most=100, bytes_each=10**9).size == 1

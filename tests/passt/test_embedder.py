@@ -116,6 +116,13 @@ def test_wrong_calls_are_named(embedder):
         embedder.scene([clip(1, 1)], [("mel", None)])
     with pytest.raises(ValueError, match="the window of a timestamp tap features must be milliseconds, got None"):
         embedder.timestamps([clip(1, 1)], [("features", None)], 50)
+    with pytest.raises(ValueError, match="unknown level 'block9'.*; expected one of mel, melmean, block1"):
+        embedder.scene([clip(1, 1)], [("block9", None)])
+    for window in (10, 20_000):
+        with pytest.raises(ValueError, match=f"the window of a tap must be 151 to 10000 ms, got {window} ms"):
+            embedder.timestamps([clip(1, 1)], [("features", window)], 50)
+    with pytest.raises(ValueError, match="hop_ms must be a positive number of milliseconds, got 0"):
+        embedder.timestamps([clip(1, 1)], [("features", 160)], 0)
     with pytest.raises(ValueError, match=r"clip 1 must be 1-d with at least one sample, got shape \(0,\)"):
         embedder.scene([clip(1, 1), torch.zeros(0)], [("features", None)])
     with pytest.raises(ValueError, match=r"audio must be \(clips, samples\), got shape \(32000,\)"):

@@ -1,5 +1,9 @@
 """Every precision is asked for by name, stays within what is said of it, and leaves the user's settings alone."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 from torch.nn import functional as F
@@ -43,15 +47,39 @@ def test_users_settings_come_back():
         torch.set_float32_matmul_precision("highest")
 
 
-def test_users_settings_change_no_number(exact):
-    audio, taps = [clip(1.0, 1)], [("features", None), ("melmean", None)]
-    wanted = exact.scene(audio, taps)
-    torch.set_float32_matmul_precision("medium")
-    try:
-        found = exact.scene(audio, taps)
-    finally:
-        torch.set_float32_matmul_precision("highest")
-    assert all(torch.equal(found[tap], wanted[tap]) for tap in taps)
+SETTINGS = (
+    lambda: torch.set_float32_matmul_precision("medium"),
+    lambda: setattr(torch.backends.cuda.matmul, "fp32_precision", "tf32"),
+    lambda: setattr(torch.backends, "fp32_precision", "tf32"),
+    lambda: setattr(torch.backends.mkldnn.matmul, "fp32_precision", "bf16"),
+    lambda: setattr(torch.backends.cudnn.conv, "fp32_precision", "ieee"),
+    lambda: setattr(torch.backends.cudnn.conv, "fp32_precision", "tf32"),
+)
+
+
+@pytest.mark.parametrize("setting", range(len(SETTINGS)))
+def test_users_settings_change_no_number_and_stay(exact, setting):
+    if setting and not hasattr(torch.backends.cuda.matmul, "fp32_precision"):
+        pytest.skip("this torch has no such setting")
+    code = f"""
+import torch
+from passt import EmbeddingSpec, PasstEmbedder
+from passt.precision import _places
+from tests.passt.test_precision import LIGHT, SETTINGS
+from tests.reference_values import clip
+
+embedder = PasstEmbedder(LIGHT, device="cpu")
+taps = [("block2", None), ("melmean", None)]
+wanted = embedder.scene([clip(1.0, 1)], taps)
+SETTINGS[{setting}]()
+torch.backends.cudnn.deterministic = True
+before = [place.fp32_precision for place in _places()]
+found = embedder.scene([clip(1.0, 1)], taps)
+assert all(torch.equal(found[tap], wanted[tap]) for tap in taps)
+assert [place.fp32_precision for place in _places()] == before
+assert torch.backends.cudnn.deterministic
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2], timeout=100)
 
 
 @pytest.mark.skipif("bf16" not in available(CPU), reason="this processor has no bfloat16 products")
