@@ -6,11 +6,10 @@ import soundfile
 import torch
 from click.testing import CliRunner
 
-from ablations import embed as embedding
-from ablations import models
+from ablations import models, outputs
 from ablations.baselines.logmel import LogMelEmbedder
 from ablations.cli_embed import embed
-from ablations.embed import COLUMNS, embed_files
+from ablations.embed import embed_files
 from passt import EmbeddingSpec, PasstEmbedder, checkpoints, named, weights
 from tests.conftest import tone, write_clip
 from tests.reference_values import clip
@@ -37,13 +36,13 @@ def read(path) -> dict[str, np.ndarray]:
 def calls(monkeypatch) -> list[int]:
     """How many clips each call of an embedder got."""
     found = []
-    embed_clips = embedding._Work.embed
+    embed_clips = outputs.Work.embed
 
     def counted(work, clips):
         found.append(len(clips))
         return embed_clips(work, clips)
 
-    monkeypatch.setattr(embedding._Work, "embed", counted)
+    monkeypatch.setattr(outputs.Work, "embed", counted)
     return found
 
 
@@ -51,7 +50,7 @@ def test_a_file_holds_the_embedders_values_cut_by_level(tmp_path):
     sound = clip(0.4, 1)
     soundfile.write(tmp_path / "a.wav", sound.numpy(), 32000, subtype="FLOAT")
     table = run([tmp_path / "a.wav"], tmp_path, PASST)
-    assert tuple(table.columns) == COLUMNS
+    assert tuple(table.columns) == outputs.COLUMNS
     (row,) = table.to_dict("records")
     assert (row["seconds"], row["steps"], row["dim"], row["error"]) == (0.4, 9, 2 * (527 + 768) + 768, "")
     found = read(row["output"])
@@ -246,7 +245,7 @@ def test_mel_alone_has_timestamps_only(tmp_path, caplog):
 def test_batches_are_bounded_in_sound(tmp_path, calls, monkeypatch):
     for number in range(6):
         write_clip(tmp_path / f"in/{number}.wav", tone(440, 0.5))
-    monkeypatch.setattr(embedding, "TIMESTAMP_BATCH_SECONDS", 1.0)
+    monkeypatch.setattr(outputs, "TIMESTAMP_BATCH_SECONDS", 1.0)
     run([tmp_path / "in"], tmp_path)
     assert calls == [2, 2, 2]
 
