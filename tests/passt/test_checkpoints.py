@@ -51,3 +51,10 @@ def test_costs_of_an_excerpt_that_does_not_fit_are_refused():
         with pytest.raises(ValueError, match=f"seconds must be 0.150 to 10, got {seconds}"):
             complexity.macs(row, seconds)
     assert complexity.macs(checkpoints.get("passt_20sec"), 20.0) > complexity.macs(checkpoints.get("passt_20sec"), 10.0)
+
+
+def test_a_named_spec_is_no_checkpoint_which_is_said():
+    with pytest.raises(
+        ValueError, match="'2level-mel' is the name of a spec, not of a checkpoint: passt_s_swa"
+    ):
+        checkpoints.get("2level-mel")

@@ -128,3 +128,9 @@ def test_the_model_moves_between_devices(cuda, audio):
             values, times = hear.get_timestamp_embeddings(source, model)
             assert scenes.device.type == values.device.type == times.device.type == torch.device(device).type
             assert torch.allclose(scenes.cpu(), wanted, atol=2e-4)
+
+
+def test_what_a_spec_leaves_out_is_its_checkpoints_default():
+    model = hear.load_model(spec="deit_base_distilled_patch16_384@untrained-0", device="cpu")
+    assert model.embedder.spec.levels == ("features",)
+    assert model.scene_embedding_size == 768

@@ -117,6 +117,28 @@ def test_absent_published_weights_are_fetched(monkeypatch, tmp_path, published, 
     assert weights.recorded(path) == weights.sha256_of(source)
 
 
+def test_a_page_in_place_of_a_file_is_not_kept(monkeypatch, published):
+    def served(url, part, **_):
+        part.write_bytes(b"<html>please log in</html>")
+
+    path = published(LIGHT)
+    path.unlink()
+    monkeypatch.setattr("passt.download.transfer", served)
+    monkeypatch.delenv("PASST_OFFLINE")
+    with pytest.raises(FileNotFoundError, match=r"begins with b'<html>please log', as no file of weights does"):
+        weights.load(LIGHT, "published")
+    assert not path.exists()
+    assert weights.recorded(path) is None
+
+
+def test_a_damaged_record_of_another_checkpoint_does_not_stop_this_one(published, caplog):
+    path = published(LIGHT)
+    record = weights.place(checkpoints.get("stfthop160"))
+    record.with_name(f"{record.name}.sha256").write_text("garbage")
+    assert weights.load(LIGHT, "published").keys() == weights.read(path, LIGHT).keys()
+    assert "expected 64 hex digits and a file name" in caplog.text
+
+
 def test_a_published_file_is_checked_from_its_first_use_on(published):
     path = published(LIGHT)
     weights.load(LIGHT, "published")
