@@ -62,7 +62,9 @@ def embeddings(
             for work in _works(embedder, clips, long):
                 row, found = _measure(embedder, work, products[name], held)
                 wanted.setdefault(work["key"], found)
-                row["off_fp32"] = (1 - F.cosine_similarity(found.double(), wanted[work["key"]].double())).max().item()
+                row["off_fp32"] = (
+                    (1 - F.cosine_similarity(found.double(), wanted[work["key"]].double())).clamp(min=0).max().item()
+                )
                 row["times_peer"] = theirs[work["peer"]] / row["seconds"] if work["peer"] in theirs else None
                 rows.append(row)
                 advance(1)

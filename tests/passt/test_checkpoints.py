@@ -54,7 +54,5 @@ def test_costs_of_an_excerpt_that_does_not_fit_are_refused():
 
 
 def test_a_named_spec_is_no_checkpoint_which_is_said():
-    with pytest.raises(
-        ValueError, match="'2level-mel' is the name of a spec, not of a checkpoint: passt_s_swa"
-    ):
+    with pytest.raises(ValueError, match="'2level-mel' is the name of a spec, not of a checkpoint: passt_s_swa"):
         checkpoints.get("2level-mel")
