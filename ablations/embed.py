@@ -73,7 +73,8 @@ def embed_files(
         if row is not None:
             rows[source] = row
             del lengths[source]
-    logger.info("%d of %d files have their embeddings or can't have any", len(rows), len(sources))
+    if rows:
+        logger.info("%d of %d files are done, or can't be embedded", len(rows), len(sources))
     batches = plan_batches(SimpleNamespace(files=tuple(lengths), seconds=lengths.get), None, work.seconds_at_once)
     with track(embedder.name, len(sources)) as advance:
         advance(len(rows))
