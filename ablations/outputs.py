@@ -21,7 +21,7 @@ from torch import Tensor
 from ablations.sources import Source
 from downstream.audio import RESAMPLER
 from downstream.embedder import Embedder, Tap
-from downstream.extract import BATCH_BYTES, BATCH_SECONDS, TIMESTAMP_BATCH_SECONDS
+from downstream.extract import seconds_at_once
 from downstream.files import write_atomically
 from passt import EmbeddingSpec
 
@@ -43,10 +43,8 @@ class Work:
     @property
     def seconds_at_once(self) -> float:
         """How much sound may go into a batch, for its embeddings to be bounded too."""
-        if not self.timestamp_taps:
-            return BATCH_SECONDS
-        step_bytes = 4 * sum(self.embedder.dims[level] for level, _ in self.timestamp_taps)
-        return min(TIMESTAMP_BATCH_SECONDS, BATCH_BYTES / step_bytes * self.spec.timestamp_hop_ms / 1000)
+        dims = {tap: self.embedder.dims[tap[0]] for tap in self.timestamp_taps}
+        return seconds_at_once(dims, self.spec.timestamp_hop_ms if dims else None)
 
     def identity(self) -> dict[str, Any]:
         """What decides the numbers, besides the sound."""

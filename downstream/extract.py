@@ -58,7 +58,7 @@ def extract(
         if missing := folder.missing(taps):
             dims = {tap: embedder.dims[tap[0]] for tap in missing}
             known = folder.index()
-            batches = plan_batches(audio, known.files if known else None, _seconds_at_once(dims, hop_ms))
+            batches = plan_batches(audio, known.files if known else None, seconds_at_once(dims, hop_ms))
             _run(folder.begin(dims, batches), embedder, audio, hop_ms, track)
 
 
@@ -144,7 +144,7 @@ def _run(extraction: Extraction, embedder: Embedder, audio: SplitAudio, hop_ms: 
         extraction.finish()
 
 
-def _seconds_at_once(dims: Mapping[Tap, int], hop_ms: int | None) -> float:
+def seconds_at_once(dims: Mapping[Tap, int], hop_ms: int | None) -> float:
     """How much sound may go into a batch, for its embeddings to be bounded too."""
     if hop_ms is None:
         return BATCH_SECONDS

@@ -245,7 +245,7 @@ def test_mel_alone_has_timestamps_only(tmp_path, caplog):
 def test_batches_are_bounded_in_sound(tmp_path, calls, monkeypatch):
     for number in range(6):
         write_clip(tmp_path / f"in/{number}.wav", tone(440, 0.5))
-    monkeypatch.setattr(outputs, "TIMESTAMP_BATCH_SECONDS", 1.0)
+    monkeypatch.setattr("downstream.extract.TIMESTAMP_BATCH_SECONDS", 1.0)
     run([tmp_path / "in"], tmp_path)
     assert calls == [2, 2, 2]
 

@@ -189,7 +189,7 @@ def test_a_later_tap_keeps_the_order_of_the_rows(audio, tmp_path, monkeypatch):
 
 
 def test_batches_of_timestamp_embeddings_are_bounded():
-    assert extraction._seconds_at_once({MEAN: 768}, None) == extraction.BATCH_SECONDS
-    assert extraction._seconds_at_once({MEAN: 768}, 50) == extraction.TIMESTAMP_BATCH_SECONDS
-    seconds = extraction._seconds_at_once({(f"block{i}", 160): 3 * 768 for i in range(26)}, 10)
+    assert extraction.seconds_at_once({MEAN: 768}, None) == extraction.BATCH_SECONDS
+    assert extraction.seconds_at_once({MEAN: 768}, 50) == extraction.TIMESTAMP_BATCH_SECONDS
+    seconds = extraction.seconds_at_once({(f"block{i}", 160): 3 * 768 for i in range(26)}, 10)
     assert seconds * 100 * 26 * 3 * 768 * 4 == pytest.approx(extraction.BATCH_BYTES)
