@@ -75,6 +75,8 @@ def embed_files(
             del lengths[source]
     if rows:
         logger.info("%d of %d files are done, or can't be embedded", len(rows), len(sources))
+    if lengths and (text := models.faster_choices(embedder)):
+        logger.info(text)
     batches = plan_batches(SimpleNamespace(files=tuple(lengths), seconds=lengths.get), None, work.seconds_at_once)
     with track(embedder.name, len(sources)) as advance:
         advance(len(rows))

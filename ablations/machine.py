@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from passt import onednn
+from passt.embedder import TOKENS_AT_ONCE, TOKENS_ELSEWHERE
 from passt.model import MLP_WIDTH, WIDTH
 from passt.precision import PRECISIONS, arithmetic
 
@@ -34,7 +35,7 @@ def product_rates(device: str, precision: str = "fp32") -> tuple[float, float]:
     Returns:
         By torch's own linear layers, and by the fastest way there is: on a CPU that can be oneDNN with packed weights.
     """
-    tokens = 65536 if device.startswith("cuda") else 3570
+    tokens = TOKENS_AT_ONCE.get(torch.device(device).type, TOKENS_ELSEWHERE)
     dtype = PRECISIONS[precision].dtype
     plain, fastest = [], []
     with torch.no_grad(), arithmetic(PRECISIONS[precision].matmul):
