@@ -4,8 +4,6 @@ The configuration is chosen on the first fold by its best validation score and r
 own fit is its result (hear-eval-kit 2021.1.3).
 """
 
-import functools
-import math
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,10 +13,10 @@ import numpy as np
 from sklearn.model_selection import ParameterGrid
 
 from downstream import events, metrics
-from downstream.events import PostProcessing
 from downstream.fit import Fit, ProbeData, Selection, fit, predict
 from downstream.probe import ProbeConfig
 from downstream.progress import Track, silent
+from downstream.scoring import Scorer
 from downstream.splits import LabelledSplit, joined
 from downstream.task import Fold, Task
 
@@ -99,38 +97,6 @@ def selection_of(task: Task) -> Selection:
     return Selection(by_loss=task.selects_by_loss, higher_is_better=metrics.get(task.metrics[0]).higher_is_better)
 
 
-def score_split(
-    task: Task, split: str, data: LabelledSplit, predictions: np.ndarray, postprocessing: PostProcessing | None
-) -> dict[str, float]:
-    """Every metric of the task on one split, in the task's order."""
-    if not task.is_event:
-        return _merged(metrics.get(name).score(predictions, data.y) for name in task.metrics)
-    pairs = []
-    for i, file in enumerate(data.files):
-        rows = slice(data.offsets[i], data.offsets[i + 1])
-        found = events.decode(predictions[rows], data.timestamps[rows], task.labels, postprocessing)
-        pairs.append((task.items[split][file], found))
-    return _merged(metrics.get(name).score(pairs) for name in task.metrics)
-
-
-def score_validation(
-    task: Task, split: str, data: LabelledSplit, predictions: np.ndarray
-) -> tuple[dict[str, float], PostProcessing | None]:
-    """Scores, and for event tasks the post-processing that gives the largest primary score.
-
-    The largest also where lower is better, as hear-eval-kit does; NaN counts as 0; ties go to the larger setting.
-    """
-    if not task.is_event:
-        return score_split(task, split, data, predictions, None), None
-    tried = []
-    for setting in events.postprocessing_grid(task.evaluation_params):
-        scores = score_split(task, split, data, predictions, setting)
-        primary = scores[task.metrics[0]]
-        tried.append((0.0 if math.isnan(primary) else primary, setting, scores))
-    _, setting, scores = max(tried, key=lambda trial: trial[:2])
-    return scores, setting
-
-
 def _fit_all(task: Task, fold: Fold, splits, grid: list[ProbeConfig], seed: int, device: str, advance) -> list[Fit]:
     train = joined([splits[name] for name in fold.train])
     valid = splits[fold.valid]
@@ -143,7 +109,7 @@ def _fit_all(task: Task, fold: Fold, splits, grid: list[ProbeConfig], seed: int,
                 ProbeData(valid.x, valid.y),
                 prediction_type=task.prediction_type,
                 selection=selection_of(task),
-                score=functools.partial(score_validation, task, fold.valid, valid),
+                score=Scorer(task, fold.valid, valid).validate,
                 seed=(seed, fold.name),
                 device=device,
             )
@@ -171,7 +137,7 @@ def _result(task: Task, fold: Fold, splits, chosen: Fit, fits: list[Fit], device
         fold=fold,
         chosen=chosen,
         test_loss=loss,
-        scores=score_split(task, fold.test, test, predictions, setting),
+        scores=Scorer(task, fold.test, test).scores(predictions, setting),
         tried=tuple((trial.config, trial.best.score) for trial in fits),
         test=test,
         predictions=predictions,
@@ -204,7 +170,3 @@ def _check(task: Task) -> None:
     if task.is_event and task.selects_by_loss and len(grid) != 1:
         wanted = "exactly one point, as the validation loss selects"
         raise ValueError(f"{source}: event_postprocessing_grid must have {wanted}, got {len(grid)}")
-
-
-def _merged(parts) -> dict[str, float]:
-    return {name: value for scores in parts for name, value in scores.items()}

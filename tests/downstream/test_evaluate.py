@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from downstream import kit, metrics
-from downstream.evaluate import configurations, evaluate, score_validation
+from downstream.evaluate import configurations, evaluate
+from downstream.scoring import Scorer
 from downstream.splits import LabelledSplit, Rows, Stacked, item_order
 from downstream.task import Task
 from tests.reference_values import REFERENCE
@@ -117,21 +118,21 @@ def test_the_postprocessing_of_the_largest_score_is_chosen(monkeypatch):
     valid = splits["valid"]
     scripted = {}
 
-    def score(task_, split, data, predictions, setting):
+    def score(self, predictions, setting):
         return {task.metrics[0]: scripted[setting.min_duration]}
 
-    monkeypatch.setattr("downstream.evaluate.score_split", score)
+    monkeypatch.setattr(Scorer, "scores", score)
     chosen = {}
     for values in ((0.2, 0.3), (0.3, 0.2), (0.3, 0.3), (float("nan"), 0.1), (float("nan"), -0.1)):
         scripted.update(dict(zip((125, 250), values, strict=True)))
-        _, setting = score_validation(task, "valid", valid, valid.y)
+        _, setting = Scorer(task, "valid", valid).validate(valid.y)
         chosen[values] = setting.min_duration
     assert list(chosen.values()) == [250, 125, 250, 250, 125]
 
 
 def test_a_perfect_event_prediction_scores_high():
     task, splits = kit.read_folder(REFERENCE / "heareval" / "event")
-    scores, _ = score_validation(task, "valid", splits["valid"], splits["valid"].y)
+    scores, _ = Scorer(task, "valid", splits["valid"]).validate(splits["valid"].y)
     assert scores["event_onset_200ms_fms"] > 0.8
     assert scores["segment_1s_er"] < 0.2
 

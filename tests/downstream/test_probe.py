@@ -7,7 +7,6 @@ the losses by up to 2e-3; with these biases held still it moves them by less tha
 """
 
 import contextlib
-import functools
 import json
 import math
 
@@ -16,9 +15,10 @@ import pytest
 import torch
 
 from downstream import events, kit
-from downstream.evaluate import score_split, score_validation, selection_of
+from downstream.evaluate import selection_of
 from downstream.fit import ProbeData, Selection, fit, predict
 from downstream.probe import Probe, ProbeConfig
+from downstream.scoring import Scorer
 from downstream.splits import joined
 from tests.reference_values import REFERENCE
 
@@ -52,7 +52,7 @@ def trained(folder) -> tuple:
         ProbeData(valid.x, valid.y),
         prediction_type=task.prediction_type,
         selection=selection_of(task),
-        score=functools.partial(score_validation, task, fold.valid, valid),
+        score=Scorer(task, fold.valid, valid).validate,
         initial=initial,
     )
     return task, splits[fold.test], found
@@ -107,7 +107,7 @@ def test_test_predictions_and_scores_are_the_kits(golden):
     setting = found.best.postprocessing
     if task.selects_by_loss:
         (setting,) = events.postprocessing_grid(task.evaluation_params)
-    scores = score_split(task, task.folds()[0].test, test, predictions, setting)
+    scores = Scorer(task, task.folds()[0].test, test).scores(predictions, setting)
     compared = [name for name in scores if f"test_{name}" in wanted["test"]]
     assert compared[0] == task.metrics[0]
     for name in compared:
