@@ -16,7 +16,7 @@ from downstream.evaluate import FoldResult
 from downstream.files import fingerprint
 from downstream.task import Task
 
-FORMAT = 1  # part of a job's key; raised when its protocols give other numbers
+FORMAT = 2  # part of a job's key; raised when its protocols give other numbers
 VERSIONS_OF = ("embedding-ablations", "torch", "numpy", "scikit-learn", "scipy", "soxr")
 
 

@@ -9,7 +9,6 @@ import itertools
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +23,11 @@ from ablations.tasks import NamedTask
 from downstream import splits
 from downstream.audio import SplitAudio
 from downstream.embedder import Embedder, Tap
-from downstream.evaluate import evaluate
+from downstream.evaluate import Evaluation, FoldResult, evaluate_all
 from downstream.extract import NotFiniteError, extract
 from downstream.files import write_atomically, write_json
 from downstream.progress import Advance, Track, silent
-from downstream.store import TapFolder, tap_folder
+from downstream.store import tap_folder
 from passt.precision import precision_for
 from results import rows as result_rows
 
@@ -179,26 +178,41 @@ class _Run:
         except Exception as error:
             self.fail([model for _, variants in waiting for model in variants], waiting[0][0].named.key, error)
             return
+        ready: list[tuple[Shared, Evaluation]] = []
         for job, variants in waiting:
             try:
                 extract_taps(job.taps)
-                self.run_job(job, folders)
-                self.add_rows(job, variants)
+                data = splits.from_store(job.named.task, folders, job.taps)
+                ready.append(((job, variants), Evaluation(job.named.task, data, job.protocol, job.seed)))
             except Exception as error:
                 self.fail(variants, job.named.key, error)
+        if ready:
+            total = sum(evaluation.count for _, evaluation in ready)
+            with self.track(f"{embedder.name}: probes on {waiting[0][0].named.key}", total) as advance:
+                self.evaluate(ready, advance)
 
-    def run_job(self, job: Job, folders: dict[str, TapFolder]) -> None:
+    def evaluate(self, ready: Sequence[tuple[Shared, Evaluation]], advance: Advance) -> None:
+        """Fit and test the probes of jobs together; where that fails, of one after the other."""
         start = time.perf_counter()
-        task = job.named.task
-        data = splits.from_store(task, folders, job.taps)
+        try:
+            for number, folds in evaluate_all([evaluation for _, evaluation in ready], self.device, advance):
+                job, variants = ready[number][0]
+                self.write_job(job, folds, time.perf_counter() - start)
+                self.add_rows(job, variants)
+                start = time.perf_counter()
+        except Exception as error:
+            if len(ready) == 1:
+                ((job, variants), _) = ready[0]
+                self.fail(variants, job.named.key, error)
+                return
+            for alone in ready:
+                if not self.file(alone[0][0]).is_file():
+                    self.evaluate([alone], advance)
 
-        def track(description: str, total: float) -> AbstractContextManager[Advance]:
-            return self.track(f"{job.embedder.name}: {description}", total)
-
-        folds = evaluate(task, data, protocol=job.protocol, seed=job.seed, device=self.device, track=track)
+    def write_job(self, job: Job, folds: Sequence[FoldResult], seconds: float) -> None:
         arrays = test_arrays(folds)
         write_atomically(self.file(job).with_suffix(".npz"), lambda file: np.savez_compressed(file, **arrays))
-        write_json(self.file(job), record(job, folds, self.device, time.perf_counter() - start))
+        write_json(self.file(job), record(job, folds, self.device, seconds))
 
     def add_rows(self, job: Job, variants: Sequence[Model]) -> None:
         found = result_rows.read_job(self.file(job))

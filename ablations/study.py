@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from ablations import models
-from downstream.evaluate import PROTOCOLS
+from downstream.protocol import Protocol
 from passt import EmbeddingSpec
 from passt.precision import PRECISIONS
 from passt.spec import field_names
@@ -91,8 +91,6 @@ class Study:
                 raise ValueError(f"{key} must be a list of {kind.__name__}, got {found[key]!r}")
         if not isinstance(found["name"], str) or not re.fullmatch(r"\w[\w.-]*", found["name"]):
             raise ValueError(f"name must be of letters, digits, '_', '-' and '.', got {found['name']!r}")
-        if found.get("protocol", "hear2021") not in PROTOCOLS:
-            raise ValueError(f"protocol must be one of {', '.join(PROTOCOLS)}, got {found['protocol']!r}")
         if found.get("precision", "fp32") not in PRECISIONS:
             raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {found['precision']!r}")
         variants = _labelled([model for entry in found["models"] for model in _variants(entry, base)])
@@ -101,7 +99,7 @@ class Study:
             tuple(variants),
             tuple(found["tasks"]),
             tuple(found.get("seeds", (0,))),
-            found.get("protocol", "hear2021"),
+            str(Protocol.parse(found.get("protocol", "hear2021"))),
             found.get("precision", "fp32"),
             base,
         )

@@ -1,34 +1,30 @@
-"""A task under a protocol: folds, the grid of probe configurations, model selection, test scores.
+"""Tasks under a protocol: folds, the grid of probe configurations, model selection, test scores.
 
 The configuration is chosen on the first fold by its best validation score and refitted on the others; the first fold's
-own fit is its result (hear-eval-kit 2021.1.3).
+own fit is its result (hear-eval-kit 2021.1.3). Evaluations that are made together share packs: first the grids of all
+on their first folds, then the chosen configurations on all other folds.
 """
 
-import random
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
-from sklearn.model_selection import ParameterGrid
+import torch
 
-from downstream import events, metrics
-from downstream.fit import Fit, ProbeData, Selection, fit, predict
+from downstream import events, metrics, rows
+from downstream.fit import Fit, Fitting, predict
+from downstream.pack import fit_all
 from downstream.probe import ProbeConfig
-from downstream.progress import Track, silent
+from downstream.progress import Advance, Track, silent
+from downstream.protocol import Protocol
+from downstream.rows import ProbeData
 from downstream.scoring import Scorer
+from downstream.selection import Selection
 from downstream.splits import LabelledSplit, joined
 from downstream.task import Fold, Task
 
-GRID = {
-    "hidden_layers": [1, 2],
-    "lr": [3.2e-3, 1e-3, 3.2e-4, 1e-4],
-    "init": ["xavier_uniform", "xavier_normal"],
-}
-GRID_POINTS = 8  # tried, of the 16
-GRID_SEED = 42
-TASK_SETTINGS: Mapping[str, Mapping[str, int]] = {"dcase2016_task2": {"check_val_every_n_epoch": 10}}
-PROTOCOLS = ("hear2021",)
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -38,6 +34,7 @@ class FoldResult:
     Attributes:
         scores: by metric, in the task's order, the primary first; parts of a metric behind it.
         tried: per probe configuration that was fitted here, its best validation score.
+        epochs: that the fits took, all of them.
         test: the test split. predictions: (items, labels) probabilities there, for paired statistics.
     """
 
@@ -46,18 +43,84 @@ class FoldResult:
     test_loss: float
     scores: Mapping[str, float]
     tried: tuple[tuple[ProbeConfig, float], ...]
+    epochs: int
     test: LabelledSplit = field(repr=False)
     predictions: np.ndarray = field(repr=False)
 
 
-def configurations(task: Task, protocol: str = "hear2021") -> list[ProbeConfig]:
-    """The probe configurations that are tried, in order: 8 of 16, drawn as hear-eval-kit does with seed 42."""
-    if protocol not in PROTOCOLS:
-        raise ValueError(f"unknown protocol {protocol!r}, expected one of {', '.join(PROTOCOLS)}")
-    points = list(ParameterGrid(GRID))
-    random.Random(GRID_SEED).shuffle(points)
-    settings = {**TASK_SETTINGS.get(task.metadata.get("task_name", ""), {}), **_own_settings(task)}
-    return [ProbeConfig(**point, **settings) for point in points[:GRID_POINTS]]
+class Evaluation:
+    """One embedding on one task under one protocol and seed.
+
+    Args:
+        splits: every split's embedding, from the store (`splits.from_store`) or a kit folder (`kit.read_folder`).
+        seed: fixes the initial weights and the dropout of every probe.
+
+    Raises:
+        ValueError: for an unknown protocol, a task whose metadata contradict themselves, features that are not finite.
+    """
+
+    def __init__(self, task: Task, splits: Mapping[str, LabelledSplit], protocol: str, seed: int) -> None:
+        self.task, self.splits, self.seed = task, splits, seed
+        self.protocol = Protocol.parse(protocol)
+        _check_task(task)
+        self.grid = self.protocol.configurations(task)
+        _check_splits(task, splits)
+        self.folds = task.folds()
+        self.fits: list[list[Fit]] = []
+
+    @property
+    def count(self) -> int:
+        """How many fits it takes."""
+        return len(self.grid) + len(self.folds) - 1
+
+    def first(self) -> list[Fitting]:
+        """The grid on the first fold."""
+        return self._fittings(self.folds[0], self.grid)
+
+    def others(self, fits: Sequence[Fit]) -> list[Fitting]:
+        """The configuration that was best on the first fold, on the other folds."""
+        self.fits = [list(fits)]
+        best = _best(fits, selection_of(self.task))
+        return [fitting for fold in self.folds[1:] for fitting in self._fittings(fold, [best.config])]
+
+    def results(self, fits: Sequence[Fit], device: str) -> list[FoldResult]:
+        """The test of every fold, in their order."""
+        self.fits += [[fit] for fit in fits]
+        return [self._result(fold, fits, device) for fold, fits in zip(self.folds, self.fits, strict=True)]
+
+    def _fittings(self, fold: Fold, configs: Sequence[ProbeConfig]) -> list[Fitting]:
+        train, (valid,) = self._data(fold, [fold.valid])
+        score = Scorer(self.task, fold.valid, self.splits[fold.valid]).validate
+        selection, kind = selection_of(self.task), self.task.prediction_type
+        return [Fitting(c, train, valid, kind, selection, score, (self.seed, fold.name)) for c in configs]
+
+    def _data(self, fold: Fold, splits: Sequence[str]) -> tuple[ProbeData, list[ProbeData]]:
+        """The training data of a fold, and splits as its probes take them."""
+        train = joined([self.splits[name] for name in fold.train])
+        found = [ProbeData(self.splits[name].x, self.splits[name].y) for name in splits]
+        if self.protocol.standardized:
+            mean, std = rows.statistics(train.x)
+            train, *found = (ProbeData(rows.Standardized(data.x, mean, std), data.y) for data in (train, *found))
+        return ProbeData(train.x, train.y, self.seed if self.protocol.shuffled else None), found
+
+    def _result(self, fold: Fold, fits: Sequence[Fit], device: str) -> FoldResult:
+        task, test = self.task, self.splits[fold.test]
+        chosen = _best(fits, selection_of(task))
+        _, (data,) = self._data(fold, [fold.test])
+        predictions, loss = predict(chosen, data, task.prediction_type, device)
+        setting = chosen.best.postprocessing
+        if task.is_event and setting is None:  # the loss selected, nothing was decoded at validation: one is left
+            (setting,) = events.postprocessing_grid(task.evaluation_params)
+        return FoldResult(
+            fold=fold,
+            chosen=chosen,
+            test_loss=loss,
+            scores=Scorer(task, fold.test, test).scores(predictions, setting),
+            tried=tuple((trial.config, trial.best.score) for trial in fits),
+            epochs=sum(trial.epochs for trial in fits),
+            test=test,
+            predictions=predictions,
+        )
 
 
 def evaluate(
@@ -69,27 +132,33 @@ def evaluate(
     device: str = "cpu",
     track: Track = silent,
 ) -> list[FoldResult]:
-    """Fit and test probes on every fold of a task.
-
-    Args:
-        splits: every split's embedding, from the store (`splits.from_store`) or a kit folder (`kit.read_folder`).
-        seed: fixes the initial weights and the dropout of every probe.
+    """Fit and test probes on every fold of a task; arguments and errors are those of `Evaluation`.
 
     Returns:
         One result a fold, in the order of `task.folds()`.
     """
-    _check(task)
-    folds = task.folds()
-    grid = configurations(task, protocol)
-    results = []
-    with track(f"probes on {task.name}", len(grid) + len(folds) - 1) as advance:
-        first = _fit_all(task, folds[0], splits, grid, seed, device, advance)
-        best = _best(first, selection_of(task))
-        results.append(_result(task, folds[0], splits, best, first, device))
-        for fold in folds[1:]:
-            fits = _fit_all(task, fold, splits, [best.config], seed, device, advance)
-            results.append(_result(task, fold, splits, fits[0], fits, device))
+    evaluation = Evaluation(task, splits, protocol, seed)
+    with track(f"probes on {task.name}", evaluation.count) as advance:
+        ((_, results),) = evaluate_all([evaluation], device, advance)
     return results
+
+
+def evaluate_all(
+    evaluations: Sequence[Evaluation], device: str, advance: Advance = lambda fits: None
+) -> Iterator[tuple[int, list[FoldResult]]]:
+    """Each evaluation's number and its results: on CUDA when all are there, on a CPU one after the other.
+
+    Args:
+        advance: called with the number of fits that have ended.
+    """
+    at_once = 1 if torch.device(device).type == "cpu" else max(1, len(evaluations))
+    for start in range(0, len(evaluations), at_once):
+        group = evaluations[start : start + at_once]
+        grids = _fit_each([evaluation.first() for evaluation in group], device, advance)
+        others = [evaluation.others(fits) for evaluation, fits in zip(group, grids, strict=True)]
+        refitted = _fit_each(others, device, advance)
+        for number, (evaluation, fits) in enumerate(zip(group, refitted, strict=True), start):
+            yield number, evaluation.results(fits, device)
 
 
 def selection_of(task: Task) -> Selection:
@@ -97,28 +166,13 @@ def selection_of(task: Task) -> Selection:
     return Selection(by_loss=task.selects_by_loss, higher_is_better=metrics.get(task.metrics[0]).higher_is_better)
 
 
-def _fit_all(task: Task, fold: Fold, splits, grid: list[ProbeConfig], seed: int, device: str, advance) -> list[Fit]:
-    train = joined([splits[name] for name in fold.train])
-    valid = splits[fold.valid]
-    fits = []
-    for config in grid:
-        fits.append(
-            fit(
-                config,
-                train,
-                ProbeData(valid.x, valid.y),
-                prediction_type=task.prediction_type,
-                selection=selection_of(task),
-                score=Scorer(task, fold.valid, valid).validate,
-                seed=(seed, fold.name),
-                device=device,
-            )
-        )
-        advance(1)
-    return fits
+def _fit_each(fittings: Sequence[list[Fitting]], device: str, advance: Advance) -> list[list[Fit]]:
+    """The fits of each list, all made together."""
+    fits = iter(fit_all([fitting for own in fittings for fitting in own], device, advance))
+    return [[next(fits) for _ in own] for own in fittings]
 
 
-def _best(fits: list[Fit], selection: Selection) -> Fit:
+def _best(fits: Sequence[Fit], selection: Selection) -> Fit:
     """The fit of the best validation score; ties go to the one tried first."""
     best = fits[0]
     for candidate in fits[1:]:
@@ -127,37 +181,7 @@ def _best(fits: list[Fit], selection: Selection) -> Fit:
     return best
 
 
-def _result(task: Task, fold: Fold, splits, chosen: Fit, fits: list[Fit], device: str) -> FoldResult:
-    test = splits[fold.test]
-    predictions, loss = predict(chosen, ProbeData(test.x, test.y), task.prediction_type, device)
-    setting = chosen.best.postprocessing
-    if task.is_event and setting is None:  # the loss selected, nothing was decoded at validation: one setting is left
-        (setting,) = events.postprocessing_grid(task.evaluation_params)
-    return FoldResult(
-        fold=fold,
-        chosen=chosen,
-        test_loss=loss,
-        scores=Scorer(task, fold.test, test).scores(predictions, setting),
-        tried=tuple((trial.config, trial.best.score) for trial in fits),
-        test=test,
-        predictions=predictions,
-    )
-
-
-def _own_settings(task: Task) -> dict[str, Any]:
-    """The task's own probe settings, each of exactly one value (MAESTRO has such)."""
-    source = task.folder / "task_metadata.json"
-    own = task.evaluation_params.get("task_specific_param_grid", {})
-    known = ProbeConfig.__dataclass_fields__
-    for name, values in own.items():
-        if name not in known or name in GRID:
-            raise ValueError(f"{source}: task_specific_param_grid: unknown setting {name!r}")
-        if not isinstance(values, list) or len(values) != 1 or not isinstance(values[0], int | float):
-            raise ValueError(f"{source}: task_specific_param_grid: {name} must be a list of one number, got {values!r}")
-    return {name: values[0] for name, values in own.items()}
-
-
-def _check(task: Task) -> None:
+def _check_task(task: Task) -> None:
     """Raise ValueError, before anything is trained, for metrics and post-processing that do not fit the task."""
     source = task.folder / "task_metadata.json"
     try:
@@ -170,3 +194,18 @@ def _check(task: Task) -> None:
     if task.is_event and task.selects_by_loss and len(grid) != 1:
         wanted = "exactly one point, as the validation loss selects"
         raise ValueError(f"{source}: event_postprocessing_grid must have {wanted}, got {len(grid)}")
+
+
+def _check_splits(task: Task, splits: Mapping[str, LabelledSplit]) -> None:
+    """Raise ValueError for features that are not finite; say which labels a fold has nothing to learn from."""
+    for name, split in splits.items():
+        bad = rows.first_bad_row(split.x)
+        if bad is not None:
+            file = split.files[int(np.searchsorted(split.offsets, bad, side="right")) - 1]
+            raise ValueError(f"{task.folder}: {name}: the embedding of {file} (row {bad}) holds NaN or infinity")
+    for fold in task.folds():
+        seen = np.any([splits[name].y.any(axis=0) for name in fold.train], axis=0)
+        if not seen.all():
+            absent = [label for label, there in zip(task.labels, seen, strict=True) if not there]
+            some = ", ".join(absent[:5]) + (", ..." if len(absent) > 5 else "")
+            logger.info("%s: fold %s has no training item of %s", task.name, fold.name, some)

@@ -8,11 +8,9 @@ import numpy as np
 
 from downstream import events
 from downstream.embedder import Tap
-from downstream.fit import ProbeData
+from downstream.rows import Features, ProbeData, Rows, Stacked
 from downstream.store import TapFolder
 from downstream.task import Task
-
-RESIDENT_BYTES = 1 << 29  # a split's rows up to this size are copied into memory, larger ones are read as needed
 
 
 @dataclass(frozen=True)
@@ -20,48 +18,18 @@ class LabelledSplit:
     """One split's embedding.
 
     Attributes:
-        x: (items, dim) float32, an array, or `Rows` where that would be large.
+        x: (items, dim) float32, an array or what reads one when indexed.
         y: (items, labels) float32, one-hot or multi-hot.
         files: whose items these are, in item order; a scene has one item, an event clip one a timestamp.
         offsets: items offsets[i] to offsets[i + 1] are of files[i].
         timestamps: (items,) in ms for event tasks, else ().
     """
 
-    x: "np.ndarray | Rows"
+    x: Features
     y: np.ndarray
     files: tuple[str, ...]
     offsets: np.ndarray
     timestamps: np.ndarray
-
-
-class Rows:
-    """Chosen rows of arrays side by side, read from their memory maps when sliced."""
-
-    def __init__(self, columns: Sequence[np.ndarray], order: np.ndarray) -> None:
-        self.columns, self.order = columns, order
-        self.shape = (len(order), sum(column.shape[1] for column in columns))
-
-    def __getitem__(self, rows: slice) -> np.ndarray:
-        chosen = self.order[rows]
-        return np.concatenate([column[chosen] for column in self.columns], axis=1)
-
-
-class Stacked:
-    """Parts one after the other, read when sliced."""
-
-    def __init__(self, parts: Sequence["np.ndarray | Rows"]) -> None:
-        self.parts = parts
-        self.starts = np.concatenate([[0], np.cumsum([part.shape[0] for part in parts])])
-        self.shape = (int(self.starts[-1]), parts[0].shape[1])
-
-    def __getitem__(self, rows: slice) -> np.ndarray:
-        start, stop, _ = rows.indices(self.shape[0])
-        found = []
-        for part, first in zip(self.parts, self.starts, strict=False):
-            low, high = max(start - first, 0), min(stop - first, part.shape[0])
-            if low < high:
-                found.append(part[low:high])
-        return np.concatenate(found)
 
 
 def item_order(task: Task) -> dict[str, list[str]]:
@@ -85,7 +53,7 @@ def from_store(task: Task, folders: Mapping[str, TapFolder], taps: Sequence[Tap]
         index = folders[split].index()
         order = index.rows(files)
         columns = [folders[split].read(tap) for tap in taps]
-        x = _resident(Rows(columns, order))
+        x = Rows(columns, order)
         times = index.timestamps[order] if task.is_event else np.zeros(0)
         offsets = np.concatenate([[0], np.cumsum(index.lengths(files))]).astype(np.int64)
         found[split] = LabelledSplit(x, _targets(task, split, files, offsets, times), tuple(files), offsets, times)
@@ -95,7 +63,7 @@ def from_store(task: Task, folders: Mapping[str, TapFolder], taps: Sequence[Tap]
 def joined(splits: Sequence[LabelledSplit]) -> ProbeData:
     """Splits one after the other as training data."""
     y = np.concatenate([split.y for split in splits])
-    return ProbeData(splits[0].x if len(splits) == 1 else _resident(Stacked([split.x for split in splits])), y)
+    return ProbeData(splits[0].x if len(splits) == 1 else Stacked([split.x for split in splits]), y)
 
 
 def one_hot(labels: Sequence[Sequence[str]], vocabulary: Sequence[str]) -> np.ndarray:
@@ -114,8 +82,3 @@ def _targets(task: Task, split: str, files: Sequence[str], offsets: np.ndarray, 
     return np.concatenate(
         [events.targets(items[file], times[offsets[i] : offsets[i + 1]], task.labels) for i, file in enumerate(files)]
     )
-
-
-def _resident(rows: "Rows | Stacked") -> "np.ndarray | Rows | Stacked":
-    small = rows.shape[0] * rows.shape[1] * 4 <= RESIDENT_BYTES
-    return rows[0 : rows.shape[0]] if small else rows

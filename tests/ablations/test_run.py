@@ -84,7 +84,7 @@ def test_nothing_is_done_twice(tmp_path, scene_task, monkeypatch):
         raise AssertionError("computed again")
 
     monkeypatch.setattr("ablations.run.extract", never)
-    monkeypatch.setattr("ablations.run.evaluate", never)
+    monkeypatch.setattr("ablations.run.evaluate_all", never)
     again = run(study, tmp_path)
     assert again.failures == ()
     pd.testing.assert_frame_equal(read_rows(first.folder), read_rows(again.folder))
@@ -276,7 +276,7 @@ KILLS = [
     ("downstream.store:Extraction.append", 5),
     ("downstream.store:Extraction.finish", 2),
     ("downstream.store:_header", 3),
-    ("downstream.fit:_validate", 9),
+    ("downstream.pack:_Pack._validate", 9),
     ("ablations.run:write_json", 1),
     ("ablations.run:write_json", 4),
     ("results.rows:write_rows", 2),

@@ -69,7 +69,7 @@ def test_a_weight_file_is_named_by_its_hash(tmp_path):
             {"models": [{"checkpoint": "crepe_tiny", "weights": "untrained-0"}]},
             "weights must be published, got 'untrained",
         ),
-        ({"protocol": "hear"}, "protocol must be one of hear2021, got 'hear'"),
+        ({"protocol": "hear"}, "unknown protocol 'hear', expected hear2021"),
         (
             {"models": [{"checkpoint": "logmel", "window": 160}]},
             "unknown key 'window' in a model (did you mean 'windows_ms'?)",

@@ -5,55 +5,11 @@ import numpy as np
 import pytest
 
 from downstream import kit, metrics
-from downstream.evaluate import configurations, evaluate
+from downstream.evaluate import evaluate
 from downstream.scoring import Scorer
-from downstream.splits import LabelledSplit, Rows, Stacked, item_order
+from downstream.splits import LabelledSplit, item_order
 from downstream.task import Task
 from tests.reference_values import REFERENCE
-
-
-def test_the_grid_is_the_kits_eight_of_sixteen(scene_task):
-    tried = [(c.hidden_layers, c.lr, c.init) for c in configurations(Task.from_dir(scene_task()))]
-    assert tried == [
-        (1, 1e-4, "xavier_normal"),
-        (2, 1e-3, "xavier_uniform"),
-        (1, 1e-3, "xavier_normal"),
-        (1, 3.2e-4, "xavier_normal"),
-        (2, 3.2e-4, "xavier_normal"),
-        (2, 3.2e-4, "xavier_uniform"),
-        (2, 3.2e-3, "xavier_normal"),
-        (2, 3.2e-3, "xavier_uniform"),
-    ]
-
-
-def test_settings_of_a_task(scene_task):
-    (config, *_) = configurations(Task.from_dir(scene_task(evaluation_params={})))
-    assert (config.max_epochs, config.check_val_every_n_epoch, config.patience, config.batch_size) == (500, 3, 20, 1024)
-    assert (config.hidden_dim, config.dropout) == (1024, 0.1)
-    (config, *_) = configurations(Task.from_dir(scene_task(task_name="dcase2016_task2", evaluation_params={})))
-    assert config.check_val_every_n_epoch == 10
-    own = {"task_specific_param_grid": {"max_epochs": [50], "check_val_every_n_epoch": [1]}}
-    (config, *_) = configurations(Task.from_dir(scene_task(evaluation_params=own)))
-    assert (config.max_epochs, config.check_val_every_n_epoch) == (50, 1)
-
-
-@pytest.mark.parametrize(
-    ("own", "message"),
-    [
-        ({"max_epoch": [50]}, "task_specific_param_grid: unknown setting 'max_epoch'"),
-        ({"max_epochs": [10, 50]}, "max_epochs must be a list of one number"),
-        ({"lr": [1e-3]}, "unknown setting 'lr'"),
-    ],
-)
-def test_broken_settings_of_a_task_are_named(scene_task, own, message):
-    task = Task.from_dir(scene_task(evaluation_params={"task_specific_param_grid": own}))
-    with pytest.raises(ValueError, match=message):
-        configurations(task)
-
-
-def test_an_unknown_protocol(scene_task):
-    with pytest.raises(ValueError, match="unknown protocol 'hear2022', expected one of hear2021"):
-        configurations(Task.from_dir(scene_task()), "hear2022")
 
 
 @pytest.mark.parametrize(
@@ -135,36 +91,6 @@ def test_a_perfect_event_prediction_scores_high():
     scores, _ = Scorer(task, "valid", splits["valid"]).validate(splits["valid"].y)
     assert scores["event_onset_200ms_fms"] > 0.8
     assert scores["segment_1s_er"] < 0.2
-
-
-def test_rows_are_read_side_by_side_and_one_after_the_other():
-    a, b = np.arange(10.0).reshape(5, 2), 100 + np.arange(5.0).reshape(5, 1)
-    rows = Rows([a, b], np.array([4, 0, 2]))
-    assert rows.shape == (3, 3)
-    assert rows[0:2].tolist() == [[8, 9, 104], [0, 1, 100]]
-    stacked = Stacked([rows, a_and_b := np.hstack([a, b])])
-    assert stacked.shape == (8, 3)
-    assert np.array_equal(stacked[0:8], np.concatenate([rows[0:3], a_and_b]))
-    assert np.array_equal(stacked[2:5], stacked[0:8][2:5])
-
-
-def test_large_splits_are_not_copied_into_memory(monkeypatch):
-    from downstream import splits
-
-    monkeypatch.setattr(splits, "RESIDENT_BYTES", 16)
-    assert isinstance(splits._resident(Rows([np.zeros((5, 2))], np.arange(5))), Rows)
-    assert isinstance(splits._resident(Rows([np.zeros((2, 2))], np.arange(2))), np.ndarray)
-
-
-def test_splits_that_are_read_as_needed_train_the_same_probe(scene_task, monkeypatch):
-    task = Task.from_dir(
-        scene_task(split_mode="presplit_kfold", splits=["fold00", "fold01", "fold02", "fold03"], clips=9)
-    )
-    resident = evaluate(task, made_splits(task))
-    monkeypatch.setattr("downstream.splits.RESIDENT_BYTES", 0)
-    mapped = evaluate(task, made_splits(task))
-    for one, other in zip(resident, mapped, strict=True):
-        assert np.array_equal(one.predictions, other.predictions)
 
 
 def test_esc10_scores_are_those_of_hear_eval_kit(shared):

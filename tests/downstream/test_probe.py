@@ -16,9 +16,11 @@ import torch
 
 from downstream import events, kit
 from downstream.evaluate import selection_of
-from downstream.fit import ProbeData, Selection, fit, predict
-from downstream.probe import Probe, ProbeConfig
+from downstream.fit import Fitting, fit, predict
+from downstream.probe import Dropout, MaskStream, Probe, ProbeConfig
+from downstream.rows import ProbeData
 from downstream.scoring import Scorer
+from downstream.selection import Selection
 from downstream.splits import joined
 from tests.reference_values import REFERENCE
 
@@ -34,8 +36,8 @@ def threads(count: int):
     torch.set_num_threads(before)
 
 
-def trained(folder) -> tuple:
-    """The kit's run of a folder, trained here from its initial weights: (task, test split, fit)."""
+def fitting_of(folder) -> tuple:
+    """The kit's run of a folder, from its initial weights: (task, test split, fitting)."""
     conf = json.loads((folder / "golden.json").read_text())["conf"]
     config = ProbeConfig(
         init=conf["initialization"].removesuffix("_"),
@@ -46,7 +48,7 @@ def trained(folder) -> tuple:
     task, splits = kit.read_folder(folder)
     fold = task.folds()[0]
     valid = splits[fold.valid]
-    found = fit(
+    fitting = Fitting(
         config,
         joined([splits[name] for name in fold.train]),
         ProbeData(valid.x, valid.y),
@@ -55,7 +57,7 @@ def trained(folder) -> tuple:
         score=Scorer(task, fold.valid, valid).validate,
         initial=initial,
     )
-    return task, splits[fold.test], found
+    return task, splits[fold.test], fitting
 
 
 @pytest.fixture(scope="module", params=CASES)
@@ -63,7 +65,8 @@ def golden(request):
     """(folder, what the kit saw, task, test split, the same from here)."""
     folder = REFERENCE / "heareval" / request.param
     with threads(2):
-        return folder, json.loads((folder / "golden.json").read_text()), *trained(folder)
+        task, test, fitting = fitting_of(folder)
+        return folder, json.loads((folder / "golden.json").read_text()), task, test, fit(fitting)
 
 
 def test_the_cases_are_there():
@@ -114,8 +117,9 @@ def test_test_predictions_and_scores_are_the_kits(golden):
         assert scores[name] == pytest.approx(wanted["test"][f"test_{name}"], abs=SCORE), name
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_the_arithmetic_shows_only_in_biases_that_have_no_gradient(case, monkeypatch):
+def still_biases(monkeypatch):
+    """Probes whose biases in front of a BatchNorm stay as they are."""
+
     class Still(Probe):
         def __init__(self, *args):
             super().__init__(*args)
@@ -123,12 +127,17 @@ def test_the_arithmetic_shows_only_in_biases_that_have_no_gradient(case, monkeyp
                 if isinstance(layer, torch.nn.Linear):
                     layer.bias.requires_grad_(False)
 
-    monkeypatch.setattr("downstream.fit.Probe", Still)
+    monkeypatch.setattr("downstream.probe.Probe", Still)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_arithmetic_shows_only_in_biases_that_have_no_gradient(case, monkeypatch):
+    still_biases(monkeypatch)
     losses = []
     for count in (1, 2):
         with threads(count):
-            _, _, found = trained(REFERENCE / "heareval" / case)
-        losses.append([seen.loss for seen in found.validations])
+            _, _, fitting = fitting_of(REFERENCE / "heareval" / case)
+            losses.append([seen.loss for seen in fit(fitting).validations])
     assert losses[0] == pytest.approx(losses[1], abs=1e-6)
 
 
@@ -142,15 +151,8 @@ def data(items=80, dim=6, labels=3, seed=0) -> ProbeData:
 
 def run(score, config=None, selection=None, seed=0, **changes):
     config = config or ProbeConfig(hidden_dim=8, batch_size=32, max_epochs=40, patience=3, **changes)
-    return fit(
-        config,
-        data(seed=1),
-        data(40, seed=2),
-        prediction_type="multiclass",
-        selection=selection or Selection(),
-        score=score,
-        seed=seed,
-    )
+    fitting = Fitting(config, data(seed=1), data(40, seed=2), "multiclass", selection or Selection(), score, seed)
+    return fit(fitting)
 
 
 def scripted(values):
@@ -187,9 +189,9 @@ def test_an_infinite_score_is_the_best():
 def test_a_last_batch_of_one_item_is_left_out():
     config = ProbeConfig(hidden_dim=8, batch_size=79, max_epochs=3)
     train, valid = data(80), data(40, seed=2)
-    keywords = {"prediction_type": "multiclass", "selection": Selection(), "score": accuracy}
-    without = fit(config, ProbeData(train.x[:79], train.y[:79]), valid, **keywords)
-    assert fit(config, train, valid, **keywords).best.loss == without.best.loss
+    rest = (valid, "multiclass", Selection(), accuracy)
+    without = fit(Fitting(config, ProbeData(train.x[:79], train.y[:79]), *rest))
+    assert fit(Fitting(config, train, *rest)).best.loss == without.best.loss
 
 
 def test_a_later_nan_ends_training_and_the_best_stays():
@@ -241,7 +243,7 @@ def stream() -> torch.Generator:
 @pytest.mark.parametrize(("init", "layers"), [("xavier_uniform", 1), ("xavier_normal", 2)])
 def test_initial_weights_are_xavier_with_the_gain_of_the_activation_before(init, layers):
     config = ProbeConfig(hidden_layers=layers, init=init, hidden_dim=500)
-    probe = Probe(300, 200, config, stream(), stream())
+    probe = Probe(300, 200, config, stream(), MaskStream(0))
     linears = [module for module in probe.modules() if isinstance(module, torch.nn.Linear)]
     assert len(linears) == layers + 1
     for number, linear in enumerate(linears):
@@ -255,12 +257,22 @@ def test_initial_weights_are_xavier_with_the_gain_of_the_activation_before(init,
 
 
 def test_dropout_keeps_the_mean():
-    config = ProbeConfig(hidden_dim=2000, dropout=0.25)
-    probe = Probe(4, 2, config, stream(), stream())
-    dropped = probe.hidden[2](torch.ones(50, 2000))
+    layer = Dropout(0.25, MaskStream(0))
+    dropped = layer(torch.ones(50, 2000))
     assert dropped.mean().item() == pytest.approx(1.0, abs=0.01)
     assert (dropped == 0).float().mean().item() == pytest.approx(0.25, abs=0.01)
-    assert torch.equal(probe.eval().hidden[2](torch.ones(3, 4)), torch.ones(3, 4))
+    assert torch.equal(layer.eval()(torch.ones(3, 4)), torch.ones(3, 4))
+
+
+def test_masks_are_of_their_stream_alone():
+    first, again, other = MaskStream(1), MaskStream(1), MaskStream(2)
+    shapes = [(5, 7), (64, 33), (1, 1)]
+    drawn = [first.keep(0.5, *shape) for shape in shapes]
+    for mask, shape in zip(drawn, shapes, strict=True):
+        assert mask.shape == shape
+        assert set(mask.unique().tolist()) <= {0.0, 1.0}
+        assert torch.equal(mask, again.keep(0.5, *shape))
+    assert not torch.equal(drawn[1], other.keep(0.5, 64, 33))
 
 
 def test_broken_configurations_are_named():

@@ -1,0 +1,128 @@
+"""The batches of the probes of a pack: features prepared on the device, resident where they fit, else read ahead."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from downstream.products import Products
+from downstream.rows import Index, ProbeData, to_float32
+
+Step = list[tuple[Any, Tensor]]
+"""Of each source its prepared features and its targets, (labels, items)."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One step of all probes of a pack.
+
+    Attributes:
+        parts: which probes have which features.
+        y: (probes or 1, labels, items).
+        items: how many each probe has.
+        counts: the same as (probes, 1, 1), and `mask`, which items these are, (probes, 1, items): both None where all
+            have the same number. Where not, features and targets are filled up with zeros.
+    """
+
+    parts: tuple[tuple[slice, Any], ...]
+    y: Tensor
+    items: tuple[int, ...]
+    counts: Tensor | None = None
+    mask: Tensor | None = None
+
+
+class Feed:
+    """The batches of several sources in step, each of which has some of a pack's probes.
+
+    Args:
+        sources: of as many batches each. owners: per probe the number of its source, ascending. size: of a batch.
+        room: bytes that prepared batches may take to be kept; else they are read and prepared again in every epoch.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[ProbeData],
+        owners: Sequence[int],
+        size: int,
+        products: Products,
+        device: str,
+        room: int,
+        *,
+        training: bool,
+    ) -> None:
+        self.sources, self.owners, self.size = list(sources), list(owners), size
+        self.products, self.device, self.training = products, device, training
+        forms = 1 + (training and torch.device(device).type == "cpu")
+        needed = sum(4 * forms * (source.x.shape[1] + source.y.shape[1]) * len(source.y) for source in sources)
+        self.resident = needed <= room and all(source.shuffle is None for source in sources)
+        self._kept: list[Step] = []
+        self._batches: list[Batch] = []
+
+    def select(self, probes: Sequence[int]) -> None:
+        """Only these probes go on."""
+        self.owners = [self.owners[probe] for probe in probes]
+        self._batches = []
+
+    def epoch(self, number: int) -> Iterator[Batch]:
+        if self._batches:
+            yield from self._batches
+            return
+        if not self.resident:
+            yield from map(self._batch, _ahead(self._steps(number)))
+            return
+        self._kept = self._kept or list(self._steps(number))
+        self._batches = list(map(self._batch, self._kept))
+        yield from self._batches
+
+    def _steps(self, number: int) -> Iterator[Step]:
+        orders = [source.batches(self.size, number, training=self.training) for source in self.sources]
+        for rows in zip(*orders, strict=True):
+            items = max(_length(index) for index in rows)
+            yield [self._load(source, index, items) for source, index in zip(self.sources, rows, strict=True)]
+
+    def _load(self, source: ProbeData, rows: Index, items: int) -> tuple[Any, Tensor]:
+        x, y = _tensor(source.x[rows], self.device), _tensor(source.y[rows], self.device)
+        if len(x) < items:
+            x = torch.cat([x, x.new_zeros(items - len(x), x.shape[1])])
+        return self.products.prepare(x, self.training), y.T.contiguous()
+
+    def _batch(self, step: Step) -> Batch:
+        parts, targets, counts = [], [], []
+        start = 0
+        for number, (x, y) in enumerate(step):
+            probes = self.owners.count(number)
+            if probes:
+                parts.append((slice(start, start + probes), x))
+                targets += [y] * probes
+                counts += [y.shape[1]] * probes
+            start += probes
+        if len(parts) == 1:
+            return Batch(tuple(parts), targets[0][None], tuple(counts))
+        if len(set(counts)) == 1:
+            return Batch(tuple(parts), torch.stack(targets), tuple(counts))
+        items, device = max(counts), targets[0].device
+        filled = torch.stack([torch.nn.functional.pad(y, (0, items - y.shape[1])) for y in targets])
+        count = torch.tensor(counts, dtype=torch.float32)[:, None, None]
+        mask = (torch.arange(items) < count).to(torch.float32)
+        return Batch(tuple(parts), filled, tuple(counts), count.to(device), mask.to(device))
+
+
+def _ahead(steps: Iterator[Any]) -> Iterator[Any]:
+    """Each step, while a thread already makes the next."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, steps, None)
+        while (step := coming.result()) is not None:
+            coming = pool.submit(next, steps, None)
+            yield step
+
+
+def _length(rows: Index) -> int:
+    return rows.stop - rows.start if isinstance(rows, slice) else len(rows)
+
+
+def _tensor(rows: Any, device: str) -> Tensor:
+    found = torch.from_numpy(to_float32(rows))
+    return found if device == "cpu" else found.pin_memory().to(device, non_blocking=True)

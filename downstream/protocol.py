@@ -1,0 +1,88 @@
+"""The protocol of an evaluation: hear-eval-kit's, and options that go beyond it, which its text names.
+
+``hear2021`` is hear-eval-kit 2021.1.3 with its defaults. ``hear2021+grid16+standardized`` changes two things; scores
+under different texts do not compare.
+"""
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from sklearn.model_selection import ParameterGrid
+
+from downstream.probe import ProbeConfig
+from downstream.task import Task
+
+BASE = "hear2021"
+GRID: Mapping[str, list] = {
+    "hidden_layers": [1, 2],
+    "lr": [3.2e-3, 1e-3, 3.2e-4, 1e-4],
+    "init": ["xavier_uniform", "xavier_normal"],
+}
+GRID_POINTS = 8  # tried, of the 16
+GRID_SEED = 42
+TASK_SETTINGS: Mapping[str, Mapping[str, int]] = {"dcase2016_task2": {"check_val_every_n_epoch": 10}}
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What is changed of hear-eval-kit's protocol.
+
+    Attributes:
+        grid16: all 16 probe configurations are tried, not 8 of them.
+        linear: the probe has no hidden layer; all 8 settings of learning rate and initialization are tried.
+        shuffled: training batches are drawn anew in every epoch, not kept in the order of the items.
+        standardized: each feature has mean 0 and standard deviation 1 over the training items of a fold.
+    """
+
+    grid16: bool = False
+    linear: bool = False
+    shuffled: bool = False
+    standardized: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> "Protocol":
+        """From its text form, the options in any order.
+
+        Raises:
+            ValueError: names what is unknown, and the known options.
+        """
+        base, *options = str(text).split("+")
+        known = [field.name for field in fields(cls)]
+        wrong = next((option for option in options if option not in known or options.count(option) > 1), None)
+        if base != BASE or wrong is not None:
+            expected = f"{BASE}, each of {', '.join(known)} behind a + at most once"
+            raise ValueError(f"unknown protocol {text!r}, expected {expected}")
+        found = cls(**dict.fromkeys(options, True))
+        if found.linear and found.grid16:
+            raise ValueError(f"protocol {text!r}: a linear probe has 8 settings, all are tried: leave grid16 out")
+        return found
+
+    def __str__(self) -> str:
+        return "+".join([BASE, *(field.name for field in fields(self) if getattr(self, field.name))])
+
+    def configurations(self, task: Task) -> list[ProbeConfig]:
+        """The probe configurations that are tried, in hear-eval-kit's order with its seed 42.
+
+        Raises:
+            ValueError: for settings of the task that are unknown or of several values.
+        """
+        grid = {**GRID, "hidden_layers": [0]} if self.linear else GRID
+        points = list(ParameterGrid(grid))
+        random.Random(GRID_SEED).shuffle(points)
+        settings = {**TASK_SETTINGS.get(task.metadata.get("task_name", ""), {}), **_own_settings(task)}
+        return [ProbeConfig(**point, **settings) for point in points[: None if self.grid16 else GRID_POINTS]]
+
+
+def _own_settings(task: Task) -> dict[str, Any]:
+    """The task's own probe settings, each of exactly one value (MAESTRO has such)."""
+    source = task.folder / "task_metadata.json"
+    own = task.evaluation_params.get("task_specific_param_grid", {})
+    known = ProbeConfig.__dataclass_fields__
+    for name, values in own.items():
+        if name not in known or name in GRID:
+            raise ValueError(f"{source}: task_specific_param_grid: unknown setting {name!r}")
+        if not isinstance(values, list) or len(values) != 1 or not isinstance(values[0], int | float):
+            raise ValueError(f"{source}: task_specific_param_grid: {name} must be a list of one number, got {values!r}")
+    return {name: values[0] for name, values in own.items()}

@@ -1,0 +1,74 @@
+import pytest
+
+from downstream.protocol import Protocol
+from downstream.task import Task
+
+
+def test_the_grid_is_the_kits_eight_of_sixteen(scene_task):
+    tried = [(c.hidden_layers, c.lr, c.init) for c in Protocol().configurations(Task.from_dir(scene_task()))]
+    assert tried == [
+        (1, 1e-4, "xavier_normal"),
+        (2, 1e-3, "xavier_uniform"),
+        (1, 1e-3, "xavier_normal"),
+        (1, 3.2e-4, "xavier_normal"),
+        (2, 3.2e-4, "xavier_normal"),
+        (2, 3.2e-4, "xavier_uniform"),
+        (2, 3.2e-3, "xavier_normal"),
+        (2, 3.2e-3, "xavier_uniform"),
+    ]
+
+
+def test_settings_of_a_task(scene_task):
+    (config, *_) = Protocol().configurations(Task.from_dir(scene_task(evaluation_params={})))
+    assert (config.max_epochs, config.check_val_every_n_epoch, config.patience, config.batch_size) == (500, 3, 20, 1024)
+    assert (config.hidden_dim, config.dropout) == (1024, 0.1)
+    (config, *_) = Protocol().configurations(
+        Task.from_dir(scene_task(task_name="dcase2016_task2", evaluation_params={}))
+    )
+    assert config.check_val_every_n_epoch == 10
+    own = {"task_specific_param_grid": {"max_epochs": [50], "check_val_every_n_epoch": [1]}}
+    (config, *_) = Protocol().configurations(Task.from_dir(scene_task(evaluation_params=own)))
+    assert (config.max_epochs, config.check_val_every_n_epoch) == (50, 1)
+
+
+@pytest.mark.parametrize(
+    ("own", "message"),
+    [
+        ({"max_epoch": [50]}, "task_specific_param_grid: unknown setting 'max_epoch'"),
+        ({"max_epochs": [10, 50]}, "max_epochs must be a list of one number"),
+        ({"lr": [1e-3]}, "unknown setting 'lr'"),
+    ],
+)
+def test_broken_settings_of_a_task_are_named(scene_task, own, message):
+    task = Task.from_dir(scene_task(evaluation_params={"task_specific_param_grid": own}))
+    with pytest.raises(ValueError, match=message):
+        Protocol().configurations(task)
+
+
+def test_text_form():
+    assert Protocol.parse("hear2021") == Protocol()
+    found = Protocol.parse("hear2021+standardized+grid16")
+    assert found == Protocol(grid16=True, standardized=True)
+    assert str(found) == "hear2021+grid16+standardized"
+    assert Protocol.parse(str(found)) == found
+
+
+@pytest.mark.parametrize("text", ["hear2022", "hear2021+full", "grid16", "hear2021+linear+linear", ""])
+def test_an_unknown_protocol(text):
+    with pytest.raises(ValueError, match=r"unknown protocol .*, expected hear2021, each of grid16, linear, shuffled"):
+        Protocol.parse(text)
+
+
+def test_a_linear_probe_has_no_more_settings():
+    with pytest.raises(ValueError, match="a linear probe has 8 settings, all are tried: leave grid16 out"):
+        Protocol.parse("hear2021+linear+grid16")
+
+
+def test_options_change_the_grid(scene_task):
+    task = Task.from_dir(scene_task())
+    kit, full = Protocol().configurations(task), Protocol(grid16=True).configurations(task)
+    assert full[:8] == kit
+    assert len(set(full)) == 16
+    linear = Protocol(linear=True).configurations(task)
+    assert len(set(linear)) == 8
+    assert {config.hidden_layers for config in linear} == {0}
