@@ -75,12 +75,14 @@ def _fold_record(result: FoldResult) -> dict[str, Any]:
     return {
         "fold": result.fold.name,
         "scores": dict(result.scores),
+        "missing": dict(result.missing),
         "test_loss": result.test_loss,
         "validation_score": best.score,
         "hidden_layers": config.hidden_layers,
         "lr": config.lr,
         "init": config.init,
         "epoch": best.epoch,
+        "epochs_trained": result.epochs,
         "postprocessing": vars(setting) if setting else None,
         "tried": [
             {"hidden_layers": tried.hidden_layers, "lr": tried.lr, "init": tried.init, "validation_score": score}

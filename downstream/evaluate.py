@@ -5,6 +5,7 @@ own fit is its result (hear-eval-kit 2021.1.3). Evaluations that are made togeth
 on their first folds, then the chosen configurations on all other folds.
 """
 
+import dataclasses
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ class FoldResult:
 
     Attributes:
         scores: by metric, in the task's order, the primary first; parts of a metric behind it.
+        missing: of the scores that are NaN, why they are not defined.
         tried: per probe configuration that was fitted here, its best validation score.
         epochs: that the fits took, all of them.
         test: the test split. predictions: (items, labels) probabilities there, for paired statistics.
@@ -42,6 +44,7 @@ class FoldResult:
     chosen: Fit
     test_loss: float
     scores: Mapping[str, float]
+    missing: Mapping[str, str]
     tried: tuple[tuple[ProbeConfig, float], ...]
     epochs: int
     test: LabelledSplit = field(repr=False)
@@ -79,8 +82,8 @@ class Evaluation:
 
     def others(self, fits: Sequence[Fit]) -> list[Fitting]:
         """The configuration that was best on the first fold, on the other folds."""
-        self.fits = [list(fits)]
         best = _best(fits, selection_of(self.task))
+        self.fits = [[each if each is best else dataclasses.replace(each, state={}) for each in fits]]
         return [fitting for fold in self.folds[1:] for fitting in self._fittings(fold, [best.config])]
 
     def results(self, fits: Sequence[Fit], device: str) -> list[FoldResult]:
@@ -111,11 +114,17 @@ class Evaluation:
         setting = chosen.best.postprocessing
         if task.is_event and setting is None:  # the loss selected, nothing was decoded at validation: one is left
             (setting,) = events.postprocessing_grid(task.evaluation_params)
+        scorer = Scorer(task, fold.test, test)
+        scores = scorer.scores(predictions, setting)
+        missing = scorer.missing(scores)
+        for metric, reason in missing.items():
+            logger.warning("%s: fold %s: no %s: %s", task.name, fold.name, metric, reason)
         return FoldResult(
             fold=fold,
             chosen=chosen,
             test_loss=loss,
-            scores=Scorer(task, fold.test, test).scores(predictions, setting),
+            scores=scores,
+            missing=missing,
             tried=tuple((trial.config, trial.best.score) for trial in fits),
             epochs=sum(trial.epochs for trial in fits),
             test=test,

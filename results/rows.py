@@ -17,8 +17,9 @@ import pandas as pd
 COLUMNS = (
     *("study", "model", "family", "spec", "weights", "task", "split_mode", "fold", "metric", "primary", "score"),
     *("validation_score", "hidden_layers", "lr", "init", "epoch", "seed", "protocol", "precision", "device"),
-    *("embedder_fp", "task_fp", "job", "versions", "seconds", "source", "tolerance"),
+    *("embedder_fp", "task_fp", "job", "versions", "seconds", "source", "tolerance", "reason"),
 )
+"""`reason` says of a score that is missing (NaN) why it is not defined."""
 NUMBERS = ("score", "validation_score", "hidden_layers", "lr", "epoch", "seed", "seconds", "tolerance")
 RESULT_COLUMNS = (
     "model",
@@ -49,6 +50,7 @@ def rows_of(job: Mapping[str, Any], identity: Mapping[str, Any]) -> list[dict[st
     for fold in job["folds"]:
         for position, (metric, score) in enumerate(fold["scores"].items()):
             scored = {"fold": fold["fold"], "metric": metric, "primary": position == 0, "score": score}
+            scored["reason"] = fold.get("missing", {}).get(metric)
             chosen = {name: fold[name] for name in ("validation_score", "hidden_layers", "lr", "init", "epoch")}
             found.append({**dict.fromkeys(COLUMNS), **shared, **scored, **chosen})
     return found

@@ -5,6 +5,8 @@ import pandas as pd
 UNTRAINED_MARK = "†"
 UNTRAINED_NOTE = f"{UNTRAINED_MARK} untrained weights (random, from a seed): shows the pipeline, not the model."
 
+USUAL_PROTOCOL = "hear2021"
+
 
 def is_untrained(weights: pd.Series) -> pd.Series:
     """Whether the weights column says so."""
@@ -38,9 +40,22 @@ def table(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def to_markdown(rows: pd.DataFrame) -> str:
-    """The table in markdown, with the note on untrained weights where there are such."""
+    """The table in markdown, with notes on what its numbers are where that is not plain."""
     text = table(rows).to_markdown(disable_numparse=True, colalign=("left", *["right"] * rows["task"].nunique()))
-    return text + (f"\n\n{UNTRAINED_NOTE}" if is_untrained(rows["weights"]).any() else "")
+    return "\n".join([text, *(f"\n{note}" for note in notes(rows))])
+
+
+def notes(rows: pd.DataFrame) -> list[str]:
+    """On untrained weights, on another protocol than HEAR's or several seeds, on scores that are not defined."""
+    found = [UNTRAINED_NOTE] if is_untrained(rows["weights"]).any() else []
+    protocols, seeds = sorted(rows["protocol"].dropna().unique()), rows["seed"].nunique()
+    if protocols != [USUAL_PROTOCOL] or seeds > 1:
+        over = f", over {seeds} seeds" if seeds > 1 else ""
+        found.append(f"Protocol {' and '.join(protocols)}{over}.")
+    missing = rows[rows["primary"].astype(bool) & rows["score"].isna() & (rows["reason"].fillna("") != "")]
+    for (model, task, reason), group in missing.groupby(["model", "task", "reason"], sort=False):
+        found.append(f"nan: {model} on {task}, {', '.join(map(str, group['fold'].unique()))}: {reason}.")
+    return found
 
 
 def _text(mean: float, std: float) -> str:
