@@ -77,9 +77,11 @@ def read_rows(folder: str | Path) -> pd.DataFrame:
     if not path.is_file():
         raise FileNotFoundError(f"no rows at {path}; make them with: ablate run {Path(folder).name}")
     texts = [name for name in COLUMNS if name not in (*NUMBERS, "primary")]
-    return pd.read_csv(
+    found = pd.read_csv(
         path, dtype=dict.fromkeys(texts, str), keep_default_na=False, na_values={name: ["", "nan"] for name in NUMBERS}
     )
+    absent = {name: "" for name in texts if name not in found}  # in rows of an earlier version
+    return found.assign(**absent)
 
 
 def read_job(path: Path) -> dict[str, Any]:
