@@ -38,7 +38,7 @@ class EventTable:
 
     @functools.cached_property
     def active(self) -> np.ndarray:
-        """Where the events are active on a grid of 1 s: sorted codes, each once, (segment * files + file) * labels + label.
+        """Where events are active on a grid of 1 s: sorted codes, each once, (segment * files + file) * labels + label.
 
         An event [start, end] is active from the segment that holds its start to the last that begins before its end, as
         sed_eval has it: one without length on the edge of two segments is active in none.

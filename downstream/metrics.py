@@ -61,7 +61,8 @@ def d_prime(predictions: np.ndarray, targets: np.ndarray) -> Scores:
     Infinite where the area of a label is 1 or 0; NaN where a label has only positives or only negatives.
     """
     areas = _ranking(roc_auc_score, predictions, targets, average=None)
-    return {"d_prime": float(np.mean(math.sqrt(2) * norm.ppf(areas)))}
+    with np.errstate(invalid="ignore"):  # the mean of both infinities
+        return {"d_prime": float(np.mean(math.sqrt(2) * norm.ppf(areas)))}
 
 
 def _events(name: str, onset_ms: float, offset_ratio: float | None = None) -> Metric:
