@@ -80,9 +80,11 @@ def median_filtered(positive: np.ndarray, width: int) -> np.ndarray:
     """
     steps = len(positive)
     periods, rest = divmod(width, 2 * steps)
-    needed = (width + 1) // 2 - periods * 2 * positive.sum(axis=0)
+    needed = (width + 1) // 2
+    if periods:
+        needed = needed - periods * 2 * positive.sum(axis=0)
     place = np.arange(-(width // 2), steps - width // 2 + rest) % (2 * steps)
-    extended = positive[np.minimum(place, 2 * steps - 1 - place)]
+    extended = positive.take(np.minimum(place, 2 * steps - 1 - place), axis=0)
     return _windows(extended, rest) >= needed
 
 
@@ -96,7 +98,8 @@ def _windows(positive: np.ndarray, width: int) -> np.ndarray:
         if width & size:
             total += power[start : start + steps]
             start += size
-        power = power[:-size] + power[size:]
+        if 2 * size <= width:
+            power = power[:-size] + power[size:]
         size *= 2
     return total
 
@@ -114,5 +117,6 @@ def _edges(positive: np.ndarray, borders: np.ndarray, later: bool) -> tuple[np.n
         edges[1:] &= ~positive[:-1]
     edges[borders] = positive[borders]
     step, label = np.divmod(np.flatnonzero(edges), positive.shape[1])
-    order = np.argsort(label, kind="stable")
+    small = np.min_scalar_type(positive.shape[1])  # 16 bits are sorted by radix
+    order = np.argsort(label.astype(small), kind="stable")
     return step[order], label[order]
