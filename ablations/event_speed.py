@@ -197,11 +197,13 @@ def _theirs(kit: str, task: Task, data: LabelledSplit, predictions: np.ndarray) 
 
 def _difference(name: str, scores: Mapping[str, float], setting: events.PostProcessing, theirs: Mapping) -> float:
     """The largest of the differences of scores; ValueError where they, or the chosen settings, are not the same."""
-    off = max(abs(scores[metric] - theirs["scores"][metric]) for metric in scores)
-    if not off <= EQUAL or vars(setting) != theirs["postprocessing"] or set(scores) != set(theirs["scores"]):
+    same = vars(setting) == theirs["postprocessing"] and set(scores) == set(theirs["scores"])
+    pairs = [(score, theirs["scores"][metric]) for metric, score in scores.items()] if same else []
+    off = [0.0 if score != score and other != other else abs(score - other) for score, other in pairs]
+    if not same or not all(difference <= EQUAL for difference in off):
         got = f"{theirs['scores']} at {theirs['postprocessing']}"
         raise ValueError(f"{name}: hear-eval-kit gives {got}, expected {dict(scores)} at {vars(setting)}")
-    return off
+    return max(off)
 
 
 def _rows(task: str, seconds: Mapping[str, float], kit: Mapping[str, float]) -> list[dict[str, Any]]:
