@@ -1,4 +1,4 @@
-"""Events and timestamps: labels of timestamps for training, and events from predictions.
+"""Events and timestamps: labels of timestamps for training, and the settings by which predictions become events.
 
 Source: Turian et al. 2022 and hear-eval-kit 2021.1.3, whose behavior is kept.
 """
@@ -7,12 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import median_filter
 from sklearn.model_selection import ParameterGrid
 
+from downstream.event_table import event_table
 from downstream.task import Event
 
-THRESHOLD = 0.5  # of a predicted probability
 DEFAULT_GRID = {"median_filter_ms": [250], "min_duration": [125, 250]}
 
 
@@ -42,38 +41,13 @@ def targets(events: Sequence[Event], timestamps: np.ndarray, labels: Sequence[st
     Shape:
         timestamps (steps,) in ms -> (steps, labels), 0 or 1, float32.
     """
-    found = np.zeros((len(timestamps), len(labels)), dtype=np.float32)
-    for event in events:
-        held = (event.start <= timestamps) & (timestamps <= event.end)
-        found[held, labels.index(event.label)] = 1
-    return found
-
-
-def decode(
-    probabilities: np.ndarray, timestamps: np.ndarray, labels: Sequence[str], settings: PostProcessing
-) -> list[Event]:
-    """The events of one file: median filter over time, threshold, runs of consecutive positive steps.
-
-    A run becomes the event [first timestamp, last timestamp] and is kept when at least `min_duration` long. The filter
-    is round(filter / mean step) wide, half to even, left out when that is 0; edges are reflected.
-
-    Args:
-        probabilities: (steps, labels). timestamps: (steps,) in ms, in any order.
-
-    Returns:
-        Sorted by start, then by label index.
-    """
+    table = event_table([events], labels)
     order = np.argsort(timestamps, kind="stable")
-    timestamps, probabilities = timestamps[order], probabilities[order]
-    step = float(np.mean(np.diff(timestamps))) if len(timestamps) > 1 else 0.0
-    width = round(settings.median_filter_ms / step) if step else 0
-    if width:
-        probabilities = median_filter(probabilities, size=(width, 1))
-    edges = np.diff((probabilities > THRESHOLD).astype(np.int8), axis=0, prepend=0, append=0)
-    found = []
-    for index, label in enumerate(labels):
-        firsts, ends = np.flatnonzero(edges[:, index] == 1), np.flatnonzero(edges[:, index] == -1)
-        for first, last in zip(firsts, ends - 1, strict=True):
-            if timestamps[last] - timestamps[first] >= settings.min_duration:
-                found.append(Event(label, float(timestamps[first]), float(timestamps[last])))
-    return sorted(found, key=lambda event: event.start)
+    times = np.asarray(timestamps)[order]
+    begun = np.zeros((len(times) + 1, len(labels)), dtype=np.int32)
+    first, stop = np.searchsorted(times, table.start, "left"), np.searchsorted(times, table.end, "right")
+    np.add.at(begun, (first, table.label), 1)
+    np.subtract.at(begun, (np.maximum(first, stop), table.label), 1)
+    found = np.empty((len(times), len(labels)), dtype=np.float32)
+    found[order] = np.cumsum(begun[:-1], axis=0) > 0
+    return found

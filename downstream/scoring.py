@@ -1,11 +1,13 @@
 """The scores of predictions on one split of a task, at validation and at the test."""
 
+import functools
 import math
 from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from downstream import events, metrics
+from downstream import decoding, events, metrics, missing
+from downstream.event_table import EventTable, event_table
 from downstream.events import PostProcessing
 from downstream.splits import LabelledSplit
 from downstream.task import Task
@@ -21,21 +23,23 @@ class Scorer:
     def __init__(self, task: Task, split: str, data: LabelledSplit) -> None:
         self.task, self.split, self.data = task, split, data
 
-    def scores(self, predictions: np.ndarray, postprocessing: PostProcessing | None = None) -> dict[str, float]:
+    def scores(
+        self, predictions: np.ndarray | EventTable, postprocessing: PostProcessing | None = None
+    ) -> dict[str, float]:
         """Every metric of the task, in its order, the primary first; parts of a metric behind it.
 
         Args:
-            predictions: (items, labels) probabilities. postprocessing: of event tasks, how they become events.
+            predictions: (items, labels) probabilities, or of event tasks their filtered runs (`decoding.runs`).
+            postprocessing: of event tasks, how they become events.
         """
-        task, data = self.task, self.data
-        if not task.is_event:
-            return _merged(metrics.get(name).score(predictions, data.y) for name in task.metrics)
-        pairs = []
-        for i, file in enumerate(data.files):
-            rows = slice(data.offsets[i], data.offsets[i + 1])
-            found = events.decode(predictions[rows], data.timestamps[rows], task.labels, postprocessing)
-            pairs.append((task.items[self.split][file], found))
-        return _merged(metrics.get(name).score(pairs) for name in task.metrics)
+        wanted = map(metrics.get, self.task.metrics)
+        if not self.task.is_event:
+            return _merged(metric.score(predictions, self.data.y) for metric in wanted)
+        if not isinstance(predictions, EventTable):
+            widths = self._timeline.widths(postprocessing.median_filter_ms)
+            predictions = decoding.runs(predictions, self._timeline, widths)
+        found = predictions.lasting(postprocessing.min_duration)
+        return _merged(metric.score(self._reference, found) for metric in wanted)
 
     def validate(self, predictions: np.ndarray) -> tuple[dict[str, float], PostProcessing | None]:
         """Scores, and for event tasks the post-processing that gives the largest primary score.
@@ -44,13 +48,32 @@ class Scorer:
         """
         if not self.task.is_event:
             return self.scores(predictions), None
-        tried = []
+        filtered, tried = {}, []
         for setting in events.postprocessing_grid(self.task.evaluation_params):
-            scores = self.scores(predictions, setting)
+            widths = self._timeline.widths(setting.median_filter_ms)
+            if widths not in filtered:
+                filtered[widths] = decoding.runs(predictions, self._timeline, widths)
+            scores = self.scores(filtered[widths], setting)
             primary = scores[self.task.metrics[0]]
             tried.append((0.0 if math.isnan(primary) else primary, setting, scores))
         _, setting, scores = max(tried, key=lambda trial: trial[:2])
         return scores, setting
+
+    def missing(self, scores: Mapping[str, float]) -> dict[str, str]:
+        """Why the metrics that are NaN in `scores` are not defined: metric -> a reason in one line."""
+        undefined = [name for name in self.task.metrics if math.isnan(scores.get(name, 0.0))]
+        if self.task.is_event:
+            return {name: missing.of_events(name, scores, self._reference, self.split) for name in undefined}
+        return {name: missing.of_scenes(name, self.data.y, self.task.labels, self.split) for name in undefined}
+
+    @functools.cached_property
+    def _reference(self) -> EventTable:
+        """The events of the split, prepared once."""
+        return event_table([self.task.items[self.split][file] for file in self.data.files], self.task.labels)
+
+    @functools.cached_property
+    def _timeline(self) -> decoding.Timeline:
+        return decoding.timeline(self.data.timestamps, self.data.offsets)
 
 
 def _merged(parts: Iterable[Mapping[str, float]]) -> dict[str, float]:

@@ -5,17 +5,40 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from downstream.events import PostProcessing, decode, postprocessing_grid, targets
+from downstream.events import PostProcessing, postprocessing_grid, targets
 from downstream.task import Event
+from tests.downstream.plain_events import decode, plain_targets
 
 LABELS = ("bell", "door")
 PLAIN = PostProcessing(median_filter_ms=0, min_duration=0)
+EVENTS = st.lists(
+    st.builds(
+        lambda label, start, length: Event(label, 25.0 * start, 25.0 * (start + length)),
+        st.sampled_from(LABELS),
+        st.integers(-4, 60),
+        st.integers(0, 20),
+    ),
+    max_size=8,
+)
 
 
 def test_a_timestamp_has_every_event_that_holds_it_both_ends_included():
     events = [Event("bell", 50.0, 150.0), Event("door", 100.0, 100.0), Event("bell", 160.0, 190.0)]
     found = targets(events, np.arange(5) * 50.0, LABELS)
     assert found.tolist() == [[0, 0], [1, 0], [1, 1], [1, 0], [0, 0]]
+
+
+@given(EVENTS, st.lists(st.integers(0, 30).map(lambda n: 50.0 * n), max_size=20))
+def test_targets_are_those_of_a_loop_over_events(events, timestamps):
+    wanted = plain_targets(events, np.array(timestamps), LABELS)
+    found = targets(events, np.array(timestamps), LABELS)
+    assert np.array_equal(found, wanted)
+    assert found.dtype == np.float32
+
+
+def test_a_label_outside_the_vocabulary_is_named():
+    with pytest.raises(ValueError, match="label 'dog' is not in the vocabulary \\(bell, door\\)"):
+        targets([Event("dog", 0.0, 1.0)], np.zeros(1), LABELS)
 
 
 @given(st.lists(st.booleans(), min_size=2, max_size=40))

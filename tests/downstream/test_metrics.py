@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from downstream import metrics
 from downstream.task import Event
+from tests.downstream.plain_events import plain_error_rate, plain_f_measure, tables
 
 EVENTS = st.lists(
     st.builds(
@@ -20,8 +21,16 @@ EVENTS = st.lists(
 )
 
 
+PAIRS = st.lists(st.tuples(EVENTS, EVENTS), min_size=1, max_size=3)
+
+
+def of_events(name, pairs):
+    """Scores of pairs of event lists (reference, predicted), one a file."""
+    return metrics.get(name).score(*tables(pairs, ("a", "b")))
+
+
 def onset_200(pairs):
-    return metrics.get("event_onset_200ms_fms").score(pairs)
+    return of_events("event_onset_200ms_fms", pairs)
 
 
 def test_accuracies():
@@ -72,8 +81,11 @@ def test_labels_have_to_agree():
 
 
 def test_offsets_may_be_off_by_50_ms_or_20_percent():
-    score = metrics.get("event_onset_offset_50ms_20perc_fms").score
     name = "event_onset_offset_50ms_20perc_fms"
+
+    def score(pairs):
+        return of_events(name, pairs)
+
     assert score([([Event("a", 0, 1000)], [Event("a", 40, 1190)])])[name] == 1.0
     assert score([([Event("a", 0, 1000)], [Event("a", 40, 1210)])])[name] == 0.0
     assert score([([Event("a", 0, 100)], [Event("a", 0, 149)])])[name] == 1.0
@@ -118,7 +130,7 @@ def test_the_matching_is_as_large_as_any(reference, found):
 @given(EVENTS.filter(bool))
 def test_a_perfect_prediction(events):
     assert onset_200([(events, events)])["event_onset_200ms_fms"] == 1.0
-    assert metrics.get("segment_1s_er").score([(events, events)])["segment_1s_er"] in (
+    assert of_events("segment_1s_er", [(events, events)])["segment_1s_er"] in (
         0.0,
         pytest.approx(math.nan, nan_ok=True),
     )
@@ -127,8 +139,47 @@ def test_a_perfect_prediction(events):
 def test_the_segment_error_rate():
     reference = [Event("a", 0, 2500), Event("b", 1000, 1900)]  # a in 0, 1, 2; b in 1
     found = [Event("b", 0, 900), Event("a", 1200, 1500), Event("a", 4000, 4100)]  # substitution, deletion x2, insertion
-    assert metrics.get("segment_1s_er").score([(reference, found)])["segment_1s_er"] == 1.0
+    assert of_events("segment_1s_er", [(reference, found)])["segment_1s_er"] == 1.0
     assert not metrics.get("segment_1s_er").higher_is_better
+
+
+@given(PAIRS)
+def test_scores_are_those_of_loops_over_events(pairs):
+    for name, onset_s, ratio in (
+        ("event_onset_200ms_fms", 0.2, None),
+        ("event_onset_50ms_fms", 0.05, None),
+        ("event_onset_offset_50ms_20perc_fms", 0.05, 0.2),
+    ):
+        wanted = plain_f_measure(pairs, onset_s, ratio)
+        assert np.array_equal(list(of_events(name, pairs).values()), wanted, equal_nan=True)
+    found = of_events("segment_1s_er", pairs)["segment_1s_er"]
+    assert np.array_equal(found, plain_error_rate(pairs), equal_nan=True)
+
+
+@pytest.mark.parametrize("far", [0.0, 1e9])
+def test_onsets_far_from_zero_and_many_files(far):
+    """The search for candidates lays all files on one axis; neither its length nor its rounding may cost a match."""
+    files = 2000
+    pairs = [([Event("a", far + 250.0, far + 500.0)], [Event("b", far, far), Event("a", far, far)])] * files
+    scores = onset_200([*pairs, ([Event("a", far, far)], [Event("a", far + 200.0, far + 200.0)])])
+    hits = abs((far + 200.0) / 1000 - far / 1000) <= 0.2
+    assert scores["event_onset_200ms_fms_recall"] == hits / (files + 1)
+    scores = onset_200([([e for e in r if e.label == "a"], [Event("a", far + 100, far + 300)]) for r, _ in pairs])
+    assert scores["event_onset_200ms_fms"] == 1.0
+
+
+def test_a_crowd_of_equal_events_is_matched_one_to_one():
+    event = Event("a", 1000.0, 1400.0)
+    assert onset_200([([event] * 300, [event] * 200)])["event_onset_200ms_fms_recall"] == pytest.approx(2 / 3)
+
+
+def test_a_label_without_positives_counts_as_zero_in_map_as_in_the_kit():
+    targets, predictions = np.array([[1, 0], [0, 0]]), np.array([[0.9, 0.1], [0.2, 0.3]])
+    assert metrics.get("mAP").score(predictions, targets)["mAP"] == 0.5
+
+
+def test_d_prime_of_a_perfect_label_is_infinite():
+    assert metrics.get("d_prime").score(np.array([[0.9], [0.1]]), np.array([[1], [0]]))["d_prime"] == math.inf
 
 
 def test_an_unknown_metric_is_answered_with_the_known_ones():
