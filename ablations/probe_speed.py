@@ -15,7 +15,7 @@ from ablations import kit_process
 from ablations.crosscheck import copied
 from ablations.job import versions
 from ablations.machine import machine, product_rates
-from downstream.evaluate import Evaluation, evaluate, evaluate_all
+from downstream.evaluate import evaluate
 from downstream.fit import Fit, Fitting, fit
 from downstream.kit import read_folder
 from downstream.pack import fit_all

@@ -183,7 +183,9 @@ class _Run:
             try:
                 extract_taps(job.taps)
                 data = splits.from_store(job.named.task, folders, job.taps)
-                ready.append(((job, variants), Evaluation(job.named.task, data, job.protocol, job.seed)))
+                finished = self.file(job).with_suffix(".fits")
+                evaluation = Evaluation(job.named.task, data, job.protocol, job.seed, finished)
+                ready.append(((job, variants), evaluation))
             except Exception as error:
                 self.fail(variants, job.named.key, error)
         if ready:
@@ -198,6 +200,7 @@ class _Run:
             for number, folds in evaluate_all([evaluation for _, evaluation in ready], self.device, advance):
                 job, variants = ready[number][0]
                 self.write_job(job, folds, time.perf_counter() - start)
+                ready[number][1].finished.discard()
                 self.add_rows(job, variants)
                 start = time.perf_counter()
         except Exception as error:

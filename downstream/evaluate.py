@@ -9,11 +9,13 @@ import dataclasses
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from downstream import events, metrics, rows
+from downstream.finished import FinishedFits
 from downstream.fit import Fit, Fitting, predict
 from downstream.pack import fit_all
 from downstream.probe import ProbeConfig
@@ -57,13 +59,22 @@ class Evaluation:
     Args:
         splits: every split's embedding, from the store (`splits.from_store`) or a kit folder (`kit.read_folder`).
         seed: fixes the initial weights and the dropout of every probe.
+        finished: a folder for fits that have ended, until this has its results; of this evaluation alone.
 
     Raises:
         ValueError: for an unknown protocol, a task whose metadata contradict themselves, features that are not finite.
     """
 
-    def __init__(self, task: Task, splits: Mapping[str, LabelledSplit], protocol: str, seed: int) -> None:
+    def __init__(
+        self,
+        task: Task,
+        splits: Mapping[str, LabelledSplit],
+        protocol: str = "hear2021",
+        seed: int = 0,
+        finished: Path | None = None,
+    ) -> None:
         self.task, self.splits, self.seed = task, splits, seed
+        self.finished = finished and FinishedFits(finished)
         self.protocol = Protocol.parse(protocol)
         _check_task(task)
         self.grid = self.protocol.configurations(task)
@@ -163,9 +174,9 @@ def evaluate_all(
     at_once = 1 if torch.device(device).type == "cpu" else max(1, len(evaluations))
     for start in range(0, len(evaluations), at_once):
         group = evaluations[start : start + at_once]
-        grids = _fit_each([evaluation.first() for evaluation in group], device, advance)
+        grids = _fit_each(group, [evaluation.first() for evaluation in group], device, advance)
         others = [evaluation.others(fits) for evaluation, fits in zip(group, grids, strict=True)]
-        refitted = _fit_each(others, device, advance)
+        refitted = _fit_each(group, others, device, advance)
         for number, (evaluation, fits) in enumerate(zip(group, refitted, strict=True), start):
             yield number, evaluation.results(fits, device)
 
@@ -175,9 +186,25 @@ def selection_of(task: Task) -> Selection:
     return Selection(by_loss=task.selects_by_loss, higher_is_better=metrics.get(task.metrics[0]).higher_is_better)
 
 
-def _fit_each(fittings: Sequence[list[Fitting]], device: str, advance: Advance) -> list[list[Fit]]:
-    """The fits of each list, all made together."""
-    fits = iter(fit_all([fitting for own in fittings for fitting in own], device, advance))
+def _fit_each(
+    evaluations: Sequence[Evaluation], fittings: Sequence[list[Fitting]], device: str, advance: Advance
+) -> list[list[Fit]]:
+    """The fits of each evaluation, all made together, but for those that had ended before."""
+    flat = [
+        (evaluation.finished, fitting) for evaluation, own in zip(evaluations, fittings, strict=True) for fitting in own
+    ]
+    found = {i: fit for i, (kept, fitting) in enumerate(flat) if kept and (fit := kept.read(fitting))}
+    waiting = [i for i in range(len(flat)) if i not in found]
+    advance(len(found))
+
+    def done(place: int, fit: Fit) -> None:
+        kept, fitting = flat[waiting[place]]
+        if kept:
+            kept.write(fitting, fit)
+        advance(1)
+
+    found |= zip(waiting, fit_all([flat[i][1] for i in waiting], device, done), strict=True)
+    fits = (found[i] for i in range(len(flat)))
     return [[next(fits) for _ in own] for own in fittings]
 
 

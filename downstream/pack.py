@@ -9,7 +9,7 @@ import dataclasses
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 import torch
 from torch import Tensor
@@ -28,19 +28,21 @@ CUDA_SHARE = 0.4  # of the free memory, for each of the two
 COPIES = 5  # of a probe's parameters: themselves, gradients, two moments, the best
 ACTIVATIONS = 6  # of (hidden units, items) a hidden layer, at the same time
 
-Done = Callable[[int], None]
+Done = Callable[[int, Fit], None]
+"""Called with each fit as soon as it has ended, and its number."""
 
 
-def fit_all(fittings: Sequence[Fitting], device: str = "cpu", done: Done = lambda fits: None) -> list[Fit]:
-    """Every fit, in the given order, in as few packs as the memory allows.
-
-    Args:
-        done: called with the number of fits that have ended, whenever some have.
-    """
+def fit_all(fittings: Sequence[Fitting], device: str = "cpu", done: Done = lambda number, fit: None) -> list[Fit]:
+    """Every fit, in the given order, in as few packs as the memory allows."""
     found: dict[int, Fit] = {}
+
+    def ended(number: int, fit: Fit) -> None:
+        found[number] = fit
+        done(number, fit)
+
     for members in plan(fittings, device):
-        found |= dict(zip(members, _fit([fittings[i] for i in members], device, done), strict=True))
-    return [found[i] for i in range(len(fittings))]
+        _fit(fittings, members, device, ended)
+    return [found[number] for number in range(len(fittings))]
 
 
 def plan(fittings: Sequence[Fitting], device: str) -> list[list[int]]:
@@ -57,17 +59,27 @@ def plan(fittings: Sequence[Fitting], device: str) -> list[list[int]]:
     return packs
 
 
-def _fit(fittings: Sequence[Fitting], device: str, done: Done) -> list[Fit]:
+def _fit(fittings: Sequence[Fitting], members: list[int], device: str, done: Done) -> None:
     """One pack; in halves where it does not fit."""
+    ended: list[int] = []
+
+    def note(place: int, fit: Fit) -> None:
+        ended.append(place)
+        done(members[place], fit)
+
     try:
-        return _Pack(fittings, device).run(done)
+        _Pack([fittings[number] for number in members], device).run(note)
+        return
     except torch.OutOfMemoryError:
-        if len(fittings) == 1:
+        if len(members) == 1:
             raise
     torch.cuda.empty_cache()  # here and not above, where the error still holds on to the tensors
-    half = len(fittings) // 2
-    logger.warning("out of memory with %d probes at once: going on with %d", len(fittings), half)
-    return _fit(fittings[:half], device, done) + _fit(fittings[half:], device, done)
+    remaining = [number for place, number in enumerate(members) if place not in ended]
+    half = -(-len(remaining) // 2)
+    logger.warning("out of memory with %d probes at once: going on with %d", len(members), half)
+    for some in (remaining[:half], remaining[half:]):
+        if some:
+            _fit(fittings, some, device, done)
 
 
 class _Pack:
@@ -83,6 +95,7 @@ class _Pack:
         self.live = list(range(len(fittings)))
         self.stopping = [EarlyStopping(fitting.selection, fitting.config.patience) for fitting in fittings]
         self.states: list[dict[str, Tensor]] = [{} for _ in fittings]
+        self.seconds = [0.0] * len(fittings)
         products = products_for(device)
         sources = list(dict.fromkeys(map(_source, fittings)))
         owners = [sources.index(_source(fitting)) for fitting in fittings]
@@ -98,17 +111,19 @@ class _Pack:
         groups = [probes] if self.together else [[probe] for probe in probes]
         self.programs = [StackedProbes(group, fittings[0].prediction_type, products) for group in groups]
 
-    def run(self, done: Done) -> list[Fit]:
-        start, every = time.perf_counter(), self.config.check_val_every_n_epoch
-        for first in range(0, self.config.max_epochs, every):
-            epochs = range(first, min(first + every, self.config.max_epochs))
-            self._train(epochs)
-            if len(epochs) == every:
-                done(self._validate(epochs[-1]))
+    def run(self, done: Done) -> None:
+        every = self.config.check_val_every_n_epoch
+        for last in range(every, self.config.max_epochs + 1, every):  # epochs behind the last validation change nothing
+            start = time.perf_counter()
+            self._train(range(last - every, last))
+            over = self._validate(last - 1)
+            for number in self.live:
+                self.seconds[number] += (time.perf_counter() - start) / len(self.live)
+            if over:
+                self._end(over, done)
             if not self.live:
-                break
-        done(len(self.live))
-        return list(self._fits(time.perf_counter() - start))
+                return
+        self._end(list(self.live), done)
 
     def _train(self, epochs: range) -> None:
         """Program after program, so that its probes stay in the cache; or batch after batch, where these are read."""
@@ -119,20 +134,21 @@ class _Pack:
                     for program in programs:
                         program.step(batch)
 
-    def _validate(self, epoch: int) -> int:
-        """How many fits ended with this validation."""
+    def _validate(self, epoch: int) -> list[int]:
+        """The fittings that end with this validation."""
         places = [(program, probe) for program in self.programs for probe in range(len(program))]
         for number, logits, (program, probe) in zip(self.live, self._logits(), places, strict=True):
             if self.stopping[number].see(self.fittings[number].validation(epoch, logits)):
                 self.states[number] = program.state(probe)
-        going = [place for place, number in enumerate(self.live) if not self.stopping[number].over]
-        ended = len(self.live) - len(going)
-        if ended:
-            self._select(going)
-        return ended
+        return [number for number in self.live if self.stopping[number].over]
 
-    def _select(self, going: list[int]) -> None:
-        """Only the probes at these places go on."""
+    def _end(self, over: list[int], done: Done) -> None:
+        """These have ended; the others go on."""
+        for number in over:
+            stopping, state = self.stopping[number], self.states[number]
+            config, seconds = self.fittings[number].config, self.seconds[number]
+            done(number, Fit(config, tuple(stopping.validations), stopping.best, state, seconds))
+        going = [place for place, number in enumerate(self.live) if number not in over]
         self.live = [self.live[place] for place in going]
         if not self.together:
             self.programs = [self.programs[place] for place in going]
@@ -150,12 +166,6 @@ class _Pack:
                 part.append(logits[:, :count].T)
         whole = torch.cat([rows for part in parts for rows in part]).cpu()  # one copy for all
         return list(whole.split([sum(map(len, part)) for part in parts]))
-
-    def _fits(self, seconds: float) -> Iterator[Fit]:
-        epochs = [stopping.validations[-1].epoch + 1 for stopping in self.stopping]
-        for fitting, stopping, state, own in zip(self.fittings, self.stopping, self.states, epochs, strict=True):
-            share = seconds * own / sum(epochs)
-            yield Fit(fitting.config, tuple(stopping.validations), stopping.best, state, share)
 
 
 def _source(fitting: Fitting) -> tuple[int, int]:

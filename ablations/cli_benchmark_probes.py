@@ -1,0 +1,39 @@
+"""The command `ablate benchmark probes`: how fast probes train on this machine."""
+
+from pathlib import Path
+
+import click
+
+from ablations import kit_process, probe_memory, probe_speed
+from ablations.errors import one_line_errors
+from ablations.progress import bars, terminal
+from ablations.run import choose_device
+from downstream.files import write_json
+
+PATH = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("folder", required=False, type=PATH)
+@click.option("--kit", type=PATH, help="Python that has hear-eval-kit, which evaluates FOLDER first (minutes).")
+@click.option("--large", is_flag=True, help="Also features that do not fit into memory, for what they take (minutes).")
+@click.option("--device", help="cpu or cuda  [default: cuda where there is one]")
+@click.option("--out", type=PATH, help="A JSON file to write.")
+@one_line_errors
+def probes(folder: Path | None, kit: Path | None, large: bool, device: str | None, out: Path | None) -> None:
+    """Measure the training of probes: packs of several sizes, and the one-at-a-time trainer.
+
+    FOLDER is an embedding folder of hear-eval-kit, on which the whole protocol is timed.
+    """
+    if kit and not folder:
+        raise ValueError("--kit evaluates an embedding folder, expected FOLDER")
+    kit, device = kit and kit_process.interpreter(kit), choose_device(device)
+    with bars(terminal()) as track:
+        found = probe_speed.probes(device, folder=folder, kit=kit, track=track)
+        found["memory"] = probe_memory.memory(device, track=track) if large else None
+    click.echo(probe_speed.to_markdown(found))
+    if large:
+        click.echo(f"\n{probe_memory.to_markdown(found['memory'])}")
+    if out:
+        words = ["ablate benchmark probes", *(["FOLDER"] if folder else []), *(["--kit PYTHON"] if kit else [])]
+        write_json(out, {"command": " ".join([*words, *(["--large"] if large else [])]), **found})

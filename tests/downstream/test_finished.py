@@ -1,0 +1,82 @@
+import logging
+
+import numpy as np
+import pytest
+import torch
+
+from downstream import finished, pack
+from downstream.evaluate import Evaluation, evaluate_all
+from downstream.finished import FinishedFits
+from downstream.selection import EarlyStopping
+from downstream.task import Task
+from tests.downstream.test_evaluate import made_splits
+from tests.downstream.test_pack import fitting
+
+
+@pytest.fixture(autouse=True)
+def all_are_worth_it(monkeypatch):
+    monkeypatch.setattr(finished, "WORTH_S", 0.0)
+
+
+def test_a_fit_comes_back_as_it_was(tmp_path):
+    kept = FinishedFits(tmp_path / "fits")
+    one, other = fitting(), fitting(lr=1e-2)
+    (fit,) = pack.fit_all([one])
+    assert kept.read(one) is None
+    kept.write(one, fit)
+    found = kept.read(one)
+    assert (found.config, found.validations, found.best, found.seconds) == (
+        *(fit.config, fit.validations, fit.best, fit.seconds),
+    )
+    assert all(torch.equal(found.state[name], value) for name, value in fit.state.items())
+    assert kept.read(other) is None
+    kept.discard()
+    assert not (tmp_path / "fits").exists()
+
+
+def test_a_short_fit_is_not_worth_a_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(finished, "WORTH_S", 1e9)
+    FinishedFits(tmp_path / "fits").write(fitting(), pack.fit_all([fitting()])[0])
+    assert not (tmp_path / "fits").exists()
+
+
+def test_a_file_that_is_broken_is_trained_again(tmp_path, caplog):
+    kept, one = FinishedFits(tmp_path), fitting()
+    kept.write(one, pack.fit_all([one])[0])
+    (file,) = tmp_path.iterdir()
+    file.write_bytes(file.read_bytes()[:100])
+    with caplog.at_level(logging.WARNING):
+        assert kept.read(one) is None
+    assert f"{file}: trained again, its file can't be read" in caplog.text
+
+
+@pytest.mark.parametrize("validations", [90, 170])
+def test_an_interrupted_evaluation_goes_on(tmp_path, scene_task, monkeypatch, validations):
+    """Stopped within the grid, or within the other folds: what had ended is not trained again."""
+    folds = {"split_mode": "presplit_kfold", "splits": ["fold00", "fold01", "fold02"], "clips": 20}
+    params = {"task_specific_param_grid": {"max_epochs": [60]}}
+    task = Task.from_dir(scene_task(**folds, evaluation_params=params))
+    splits, see, seen = made_splits(task), EarlyStopping.see, []
+
+    def results(folder=None):
+        ((_, found),) = evaluate_all([Evaluation(task, splits, finished=folder)], "cpu")
+        return found
+
+    def stops(self, validation):
+        seen.append(validation)
+        if len(seen) == validations:
+            raise KeyboardInterrupt
+        return see(self, validation)
+
+    wanted = results()
+    monkeypatch.setattr(EarlyStopping, "see", stops)
+    with pytest.raises(KeyboardInterrupt):
+        results(tmp_path / "fits")
+    kept, before = len(list((tmp_path / "fits").iterdir())), len(seen)
+    assert kept
+    found = results(tmp_path / "fits")
+    assert len(seen) - before < sum(result.epochs for result in wanted) / 3
+    for one, other in zip(found, wanted, strict=True):
+        assert one.scores == other.scores
+        assert one.tried == other.tried
+        assert np.array_equal(one.predictions, other.predictions)
