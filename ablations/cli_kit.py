@@ -7,11 +7,13 @@ import click
 import pandas as pd
 
 from ablations import kit_process
-from ablations.crosscheck import costs, crosscheck as run_crosscheck, to_table
+from ablations.crosscheck import costs, to_table
+from ablations.crosscheck import crosscheck as run_crosscheck
 from ablations.errors import one_line, one_line_errors
 from ablations.export import export as export_task
 from ablations.kit_embeddings import SPEC, compare_embeddings
-from ablations.kit_probe import places, probe as probe_folder, scores_table
+from ablations.kit_probe import places, scores_table
+from ablations.kit_probe import probe as probe_folder
 from ablations.progress import bars, terminal
 from ablations.run import choose_device
 from downstream.evaluate import GRID_POINTS, PROTOCOLS

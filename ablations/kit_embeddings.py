@@ -20,7 +20,7 @@ from downstream.splits import LabelledSplit
 from downstream.store import default_root
 from downstream.task import Task
 
-SPEC = "stfthop320@features@w160@untrained-0"
+SPEC = "passt_s_swa_p16_128_ap476@features@w160@untrained-0"
 COLUMNS = ("task", "split", "rows", "dim", "max_difference", "largest", "same_labels", "same_timestamps")
 
 

@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 
 def places(folders: Iterable[Path], out: Path | None = None) -> dict[Path, Path]:
-    """Where the scores of each folder go: into it, or to `out`/<its name>/, with its parent's name where names are equal.
+    """Where the scores of each folder go: into it, or to `out`/<its name>/, behind its parent's where names are equal.
 
     Raises:
         ValueError: where two would go to one place, or where the kit's own scores are.

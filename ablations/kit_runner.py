@@ -2,7 +2,7 @@
 
     .kit/bin/python ablations/kit_runner.py predictions FOLDER... [the kit's own options]
     .kit/bin/python ablations/kit_runner.py embeddings MODULE [the kit's own options]
-    .kit/bin/python ablations/kit_runner.py measure REQUEST      for `ablate crosscheck`: a JSON request, JSON lines back
+    .kit/bin/python ablations/kit_runner.py measure REQUEST    JSON in, JSON lines out: for `ablate crosscheck`
 
 This file imports nothing of the project. What it repairs is beside what is measured: checkpoints are loaded as the kit
 expects; the test step of event tasks is given the post-processing that was chosen with the best epoch, which current

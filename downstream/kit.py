@@ -78,7 +78,7 @@ def _embeddings(task: Task, split: str) -> np.ndarray:
     shape = _read_json(source)
     whole = isinstance(shape, list) and len(shape) == 2 and all(type(n) is int and n > 0 for n in shape)
     if not whole:
-        raise ValueError(f"{source}: expected [rows, dim], two whole numbers above 0, got {str(shape):.80}")
+        raise ValueError(f"{source}: expected [rows, dim], two whole numbers above 0, got {shape!s:.80}")
     size, wanted = path.stat().st_size, shape[0] * shape[1] * 4
     if size != wanted:
         raise ValueError(f"{path}: {size} bytes, expected {wanted} for {shape} float32")
@@ -103,7 +103,7 @@ def _rows(task: Task, split: str, count: int) -> tuple[tuple[str, ...], np.ndarr
     source = file_of(task, split, TIMESTAMPS)
     pairs = _read_json(source)
     if not isinstance(pairs, list) or len(pairs) != count:
-        got = f"{len(pairs)} rows" if isinstance(pairs, list) else f"{str(pairs):.80}"
+        got = f"{len(pairs)} rows" if isinstance(pairs, list) else f"{pairs!s:.80}"
         raise ValueError(f"{source}: expected a list of {count} rows as in the embeddings, got {got}")
     files: list[str] = []
     offsets: list[int] = []
@@ -129,7 +129,7 @@ def _rows(task: Task, split: str, count: int) -> tuple[tuple[str, ...], np.ndarr
 
 def _pair(source: Path, row: int, pair: Any) -> tuple[str, float]:
     if not (isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], str) and type(pair[1]) in (int, float)):
-        raise ValueError(f"{source}: row {row}: expected [path, ms], got {str(pair):.80}")
+        raise ValueError(f"{source}: row {row}: expected [path, ms], got {pair!s:.80}")
     if not (math.isfinite(pair[1]) and pair[1] >= 0):
         raise ValueError(f"{source}: row {row}: expected a timestamp in ms of at least 0, got {pair[1]}")
     return Path(pair[0]).name, float(pair[1])

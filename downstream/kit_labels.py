@@ -41,9 +41,9 @@ def _load(path: Path) -> Any:
 
 def _row(path: Path, number: int, row: Any, known: set[str], exactly_one: bool) -> list[str]:
     if not isinstance(row, list) or not all(type(label) in (str, int, float) for label in row):
-        raise ValueError(f"{path}: row {number}: expected a list of labels, got {str(row):.80}")
+        raise ValueError(f"{path}: row {number}: expected a list of labels, got {row!s:.80}")
     if exactly_one and len(row) != 1:
-        raise ValueError(f"{path}: row {number}: expected exactly one label (multiclass), got {str(row):.80}")
+        raise ValueError(f"{path}: row {number}: expected exactly one label (multiclass), got {row!s:.80}")
     names = [str(label) for label in row]
     for name in names:
         if name not in known:
