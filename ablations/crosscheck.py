@@ -77,7 +77,7 @@ def to_table(record: Mapping[str, Any]) -> pd.DataFrame:
             theirs, ours = (np.array([run["scores"][metric] for run in entry[side]]) for side in ("kit", "ours"))
             difference = ours.mean() - theirs.mean()
             spreads = [side.std(ddof=1) if len(side) > 1 else math.nan for side in (theirs, ours)]
-            error = math.sqrt(sum(spread**2 / len(ours) for spread in spreads))
+            error = math.hypot(spreads[0] / math.sqrt(len(theirs)), spreads[1] / math.sqrt(len(ours)))
             units = difference / error if error else (0.0 if difference == 0 else math.copysign(math.inf, difference))
             values = (theirs.mean(), spreads[0], ours.mean(), spreads[1], difference, units)
             rows.append((Path(entry["folder"]).name, metric, *map(float, values)))
