@@ -1,5 +1,5 @@
 # make quickstart   clone to first table       make test   the test suite       make lint   the linters
-# make kit   hear-eval-kit itself, in an environment of its own (.kit), for `ablate crosscheck`
+# make kit   hear-eval-kit itself, in an environment of its own, for `ablate crosscheck`
 # Each makes the virtual environment first where it is missing or older than setup.cfg or constraints.txt.
 PYTHON ?= python3
 VENV := .venv
@@ -43,8 +43,8 @@ $(READY): setup.cfg pyproject.toml constraints.txt
 	@$(PIP) --no-deps torchcrepe
 	@touch $@
 
-# What hear-eval-kit and its pytorch-lightning pin cannot be installed on a current Python, so what they really need is
-# listed above. TensorFlow, which only its models of that kind need, is left out. This project is there for passt.hear.
+# What hear-eval-kit and its pytorch-lightning ask for can't be had on a current Python, what they need can: it is listed
+# above. TensorFlow, which only models of that kind need, is left out. This project is there too, for passt.hear.
 $(KIT_READY): kit-constraints.txt
 	@echo "Making hear-eval-kit's environment in $(KIT) (once; a few minutes)"
 	@test -x $(KIT)/bin/python || $(PYTHON) -m venv $(KIT)

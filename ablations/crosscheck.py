@@ -19,6 +19,7 @@ import pandas as pd
 import torch
 
 from ablations import kit_process
+from ablations.machine import machine
 from downstream import evaluate as evaluation
 from downstream.kit import DIMENSIONS, EMBEDDINGS, LABELS, TIMESTAMPS, read_folder
 from downstream.progress import Advance, Track, silent
@@ -62,7 +63,7 @@ def crosscheck(
         with _grid_points(grid_points):
             ours = [_ours(task, splits, seed, track) for seed in range(seeds)]
         found.append({"folder": str(folder), "kit": theirs, "ours": ours})
-    shared = {"seeds": seeds, "grid_points": grid_points, "threads": threads}
+    shared = {"machine": machine("cpu"), "threads": threads, "seeds": seeds, "grid_points": grid_points}
     return {**shared, "kit_versions": versions, "torch": torch.__version__, "folders": found}
 
 

@@ -122,6 +122,21 @@ def test_a_task_at_one_rate_is_what_models_hear(scene_task, tmp_path):
             assert ours.load(file).equal(copied.load(file))
 
 
+def test_the_kits_environment_is_pinned():
+    root = KIT.parents[2]
+    pins, own = (
+        dict(line.lower().split("==") for line in (root / name).read_text().splitlines() if not line.startswith("#"))
+        for name in ("kit-constraints.txt", "constraints.txt")
+    )
+    makefile = (root / "Makefile").read_text().replace("\\\n", " ")
+    (needs,) = [line.split(":=")[1].split() for line in makefile.splitlines() if line.startswith("KIT_NEEDS")]
+    assert {name.replace("_", "-") for name in [*needs, "torch", "heareval", "pytorch-lightning"]} <= {
+        name.replace("_", "-") for name in pins
+    }
+    assert pins["torch"] == own["torch"]
+    assert pins["heareval"] == "2021.1.3"
+
+
 @pytest.mark.skipif(not KIT.is_file(), reason=f"no hear-eval-kit at {kit_process.DEFAULT}; `make kit` makes it")
 def test_the_kit_itself_on_an_exported_folder(event_task, tmp_path):
     (folder,) = export("logmel", str(event_task()), tmp_path / "kit", store=tmp_path / "store", device="cpu")
