@@ -111,7 +111,7 @@ def crosscheck(
             found = compare_embeddings(kit, spec, store=store, track=track)
             record, tables = {"spec": spec, "splits": found.to_dict("records")}, [found]
         else:
-            chosen = folders or _made(Path(temporary), store, track)
+            chosen = {str(folder): folder for folder in folders} or _made(Path(temporary), store, track)
             record = run_crosscheck(chosen, kit, seeds=seeds, grid_points=grid_points, track=track)
             tables = [to_table(record), costs(record)]
     for table in tables:
@@ -120,9 +120,10 @@ def crosscheck(
         write_json(out, record)
 
 
-def _made(folder: Path, store: Path | None, track: Track) -> list[Path]:
+def _made(folder: Path, store: Path | None, track: Track) -> dict[str, Path]:
     """A quick embedding folder: log-mel statistics of a packaged task."""
-    return export_task("logmel", "spoken_digit", folder, store=store, device="cpu", track=track)
+    (made,) = export_task("logmel", "spoken_digit", folder, store=store, device="cpu", track=track)
+    return {"logmel on spoken_digit": made}
 
 
 def _markdown(table: pd.DataFrame) -> str:

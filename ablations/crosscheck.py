@@ -10,7 +10,7 @@ import math
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,11 @@ import numpy as np
 import pandas as pd
 import torch
 
-from ablations import kit_process
+from ablations import job, kit_process
 from ablations.machine import machine
 from downstream import evaluate as evaluation
 from downstream.kit import DIMENSIONS, EMBEDDINGS, LABELS, TIMESTAMPS, read_folder
 from downstream.progress import Advance, Track, silent
-from downstream.splits import LabelledSplit
 from downstream.task import Task
 
 COLUMNS = ("folder", "metric", "kit", "kit_std", "ours", "ours_std", "difference", "standard_errors")
@@ -32,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 
 def crosscheck(
-    folders: Iterable[Path],
+    folders: Mapping[str, Path],
     kit: Path,
     *,
     seeds: int = 3,
@@ -42,29 +41,30 @@ def crosscheck(
     """Evaluate every folder by both sides, once a seed.
 
     Args:
+        folders: embedding folders, by what the tables call them.
         kit: the interpreter that has hear-eval-kit. seeds: how many. grid_points: tried a task; 8 is the protocol's.
 
     Returns:
-        What `to_table` shows, to be kept as JSON: per folder the scores, wall seconds and trained epochs of each side
-        by seed. A score is the mean over folds; ours knows no number of epochs but the chosen probe's.
+        What `to_table` shows, to be kept as JSON: per folder the scores and wall seconds of each side by seed, and how
+        many epochs the kit trained in all. A score is the mean over folds.
 
     Raises:
         ValueError: for seeds or grid points that are none, a broken folder, a kit that ends with an error.
     """
     if seeds < 1 or not 1 <= grid_points <= 16:
         raise ValueError(f"expected at least 1 seed and 1 to 16 grid points, got {seeds} and {grid_points}")
-    versions, threads = kit_process.describe(kit), torch.get_num_threads()
+    kit_versions, threads = kit_process.describe(kit), torch.get_num_threads()
     found = []
-    for folder in folders:
-        task, splits = read_folder(folder)
-        logger.info("%s: %d evaluations by hear-eval-kit, then by ours, on %d threads", folder, seeds, threads)
+    for name, folder in folders.items():
+        task, _ = read_folder(folder)
+        logger.info("%s: %d evaluations by hear-eval-kit, then by ours, on %d threads", name, seeds, threads)
         with track(f"hear-eval-kit on {task.name}", seeds) as advance:
             theirs = _theirs(task, kit, range(seeds), grid_points, threads, advance)
         with _grid_points(grid_points):
-            ours = [_ours(task, splits, seed, track) for seed in range(seeds)]
-        found.append({"folder": str(folder), "kit": theirs, "ours": ours})
+            ours = [_ours(folder, seed, track) for seed in range(seeds)]
+        found.append({"folder": name, "kit": theirs, "ours": ours})
     shared = {"machine": machine("cpu"), "threads": threads, "seeds": seeds, "grid_points": grid_points}
-    return {**shared, "kit_versions": versions, "torch": torch.__version__, "folders": found}
+    return {**shared, "versions": job.versions(), "kit_versions": kit_versions, "folders": found}
 
 
 def to_table(record: Mapping[str, Any]) -> pd.DataFrame:
@@ -81,7 +81,7 @@ def to_table(record: Mapping[str, Any]) -> pd.DataFrame:
             error = math.hypot(spreads[0] / math.sqrt(len(theirs)), spreads[1] / math.sqrt(len(ours)))
             units = difference / error if error else (0.0 if difference == 0 else math.copysign(math.inf, difference))
             values = (theirs.mean(), spreads[0], ours.mean(), spreads[1], difference, units)
-            rows.append((Path(entry["folder"]).name, metric, *map(float, values)))
+            rows.append((entry["folder"], metric, *map(float, values)))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
@@ -91,7 +91,7 @@ def costs(record: Mapping[str, Any]) -> pd.DataFrame:
     for entry in record["folders"]:
         seconds = [float(np.mean([run["seconds"] for run in entry[side]])) for side in ("kit", "ours")]
         epochs = float(np.mean([run["epochs"] for run in entry["kit"]]))
-        rows.append((Path(entry["folder"]).name, *seconds, seconds[0] / seconds[1], epochs))
+        rows.append((entry["folder"], *seconds, seconds[0] / seconds[1], epochs))
     return pd.DataFrame(rows, columns=["folder", "kit_seconds", "our_seconds", "ratio", "kit_epochs"])
 
 
@@ -123,9 +123,10 @@ def copied(task: Task, target: Path) -> Path:
     return target
 
 
-def _ours(task: Task, splits: Mapping[str, LabelledSplit], seed: int, track: Track) -> dict[str, Any]:
+def _ours(folder: Path, seed: int, track: Track) -> dict[str, Any]:
+    """One evaluation; the folder is read within its time, as the kit does."""
     start = time.perf_counter()
-    results = evaluation.evaluate(task, splits, seed=seed, track=track)
+    results = evaluation.evaluate(*read_folder(folder), seed=seed, track=track)
     seconds = time.perf_counter() - start
     scores = {name: float(np.mean([result.scores[name] for result in results])) for name in results[0].scores}
     return {"seed": seed, "scores": scores, "seconds": seconds, "epochs": None}

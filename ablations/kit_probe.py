@@ -20,7 +20,7 @@ def places(folders: Iterable[Path], out: Path | None = None) -> dict[Path, Path]
     """Where the scores of each folder go: into it, or to `out`/<its name>/, behind its parent's where names are equal.
 
     Raises:
-        ValueError: where two would go to one place, or where the kit's own scores are.
+        ValueError: where two would go to one place, where the kit's own scores are, or where `out` is no folder.
     """
     folders = list(dict.fromkeys(folders))
     if out is None:
@@ -28,6 +28,8 @@ def places(folders: Iterable[Path], out: Path | None = None) -> dict[Path, Path]
             if (folder / DONE).is_file():
                 raise ValueError(f"{folder / NAME} is hear-eval-kit's own ({DONE} is there); --out keeps both")
         return {folder: folder / NAME for folder in folders}
+    if out.exists() and not out.is_dir():
+        raise ValueError(f"out: expected a folder, got the file {out}")
     names = [Path(folder.resolve().name) for folder in folders]
     if len(set(names)) < len(names):
         names = [Path(*folder.resolve().parts[-2:]) for folder in folders]

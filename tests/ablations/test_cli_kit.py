@@ -86,6 +86,9 @@ def test_folders_of_one_name_do_not_share_a_place(tmp_path):
     places = cli_kit.places(folders, tmp_path / "out")
     assert list(places.values()) == [tmp_path / "out" / module / "esc50" / NAME for module in ("a", "b")]
     assert cli_kit.places(folders[:1], tmp_path / "out") == {folders[0]: tmp_path / "out" / "esc50" / NAME}
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ValueError, match="out: expected a folder, got the file"):
+        cli_kit.places(folders, tmp_path / "file")
     with pytest.raises(ValueError, match="two folders are called a/esc50"):
         cli_kit.places([folders[0], tmp_path / "c" / "a" / "esc50"], tmp_path / "out")
 

@@ -56,7 +56,7 @@ def exported(scene_task, tmp_path):
 def test_the_kit_gets_a_copy_and_its_answers_come_back(fake, exported, tmp_path):
     before = {path.name: path.read_bytes() for path in exported.iterdir()}
     (exported / "prediction-done.json").write_text("{}")
-    record = crosscheck([exported], fake(), seeds=3, grid_points=2)
+    record = crosscheck({"tones": exported}, fake(), seeds=3, grid_points=2)
     (exported / "prediction-done.json").unlink()
     assert {path.name: path.read_bytes() for path in exported.iterdir()} == before
     seen = json.loads((tmp_path / "seen.json").read_text())
@@ -78,10 +78,10 @@ def runs(*scores):
 
 
 def test_the_difference_is_in_units_of_its_standard_error():
-    (row,) = to_table({"folders": [{"folder": "a/b", "kit": runs(0.4, 0.6), "ours": runs(0.6, 0.7, 0.8)}]}).to_dict(
+    (row,) = to_table({"folders": [{"folder": "a", "kit": runs(0.4, 0.6), "ours": runs(0.6, 0.7, 0.8)}]}).to_dict(
         "records"
     )
-    assert (row["folder"], row["metric"]) == ("b", "mAP")
+    assert (row["folder"], row["metric"]) == ("a", "mAP")
     assert (row["kit"], row["ours"], row["difference"]) == pytest.approx((0.5, 0.7, 0.2))
     assert (row["kit_std"], row["ours_std"]) == pytest.approx((math.sqrt(0.02), 0.1))
     assert row["standard_errors"] == pytest.approx(0.2 / math.sqrt(0.02 / 2 + 0.01 / 3))
@@ -98,7 +98,7 @@ def test_without_a_spread(kit, ours, units):
 
 def test_a_kit_that_fails_is_named_with_its_last_line(fake, exported):
     with pytest.raises(ValueError, match="python ended with status 1: ImportError: it went wrong"):
-        crosscheck([exported], fake(fail_after=1), seeds=2)
+        crosscheck({"tones": exported}, fake(fail_after=1), seeds=2)
 
 
 def test_a_kit_that_is_none_is_named(tmp_path, monkeypatch, exported):
@@ -106,9 +106,9 @@ def test_a_kit_that_is_none_is_named(tmp_path, monkeypatch, exported):
     with pytest.raises(FileNotFoundError, match=r"no interpreter with hear-eval-kit at .*\.kit/bin/python; `make kit`"):
         kit_process.interpreter()
     with pytest.raises(ValueError, match="lacks what hear-eval-kit needs: .*heareval; `make kit` makes"):
-        crosscheck([exported], Path(sys.executable))
+        crosscheck({"tones": exported}, Path(sys.executable))
     with pytest.raises(ValueError, match="at least 1 seed and 1 to 16 grid points, got 0 and 8"):
-        crosscheck([exported], Path(sys.executable), seeds=0)
+        crosscheck({"tones": exported}, Path(sys.executable), seeds=0)
 
 
 def test_a_task_at_one_rate_is_what_models_hear(scene_task, tmp_path):
@@ -140,7 +140,7 @@ def test_the_kits_environment_is_pinned():
 @pytest.mark.skipif(not KIT.is_file(), reason=f"no hear-eval-kit at {kit_process.DEFAULT}; `make kit` makes it")
 def test_the_kit_itself_on_an_exported_folder(event_task, tmp_path):
     (folder,) = export("logmel", str(event_task()), tmp_path / "kit", store=tmp_path / "store", device="cpu")
-    record = crosscheck([folder], KIT, seeds=1, grid_points=1)
+    record = crosscheck({"beeps": folder}, KIT, seeds=1, grid_points=1)
     (entry,) = record["folders"]
     (run,) = entry["kit"]
     assert 1 <= run["epochs"] <= 4
