@@ -10,7 +10,6 @@ from typing import Any
 
 DEFAULT = Path(".kit/bin/python")
 RUNNER = Path(__file__).with_name("kit_runner.py")
-ROOT = RUNNER.parents[1]
 
 
 def interpreter(kit: str | Path | None = None) -> Path:
@@ -35,8 +34,7 @@ def ask(kit: Path, request: Mapping[str, Any], threads: int) -> Iterator[dict[st
         ValueError: where the kit ends with an error; holds its last line.
     """
     command = [str(kit), str(RUNNER), "measure", json.dumps({**request, "threads": threads})]
-    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": str(threads), "CUDA_VISIBLE_DEVICES": ""}
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "CUDA_VISIBLE_DEVICES": ""}
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen(
             command,

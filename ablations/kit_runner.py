@@ -88,6 +88,7 @@ def predictions(request: dict[str, Any]):
 def embeddings(request: dict[str, Any]):
     """Embeds a task by a HEAR module into the folder `out`: {seconds}."""
     without_tensorflow()
+    sys.path.append(str(Path(__file__).resolve().parents[1]))  # passt, behind the packages of this environment
     from heareval.embeddings.task_embeddings import Embedding, task_embeddings
 
     embedding = Embedding(request["module"], None, request["options"])
