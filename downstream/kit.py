@@ -1,79 +1,145 @@
 """hear-eval-kit's embedding folders, read as splits ready for probes.
 
 A folder holds the task's files (metadata, vocabulary, split JSONs) and per split ``<split>.embeddings.npy`` (raw
-float32 without a .npy header), ``<split>.embedding-dimensions.json``, ``<split>.target-labels.pkl`` (labels by row)
-and, for event tasks, ``<split>.filename-timestamps.json`` ([path, ms] of each row).
+float32 without a .npy header), ``<split>.embedding-dimensions.json`` ([rows, dim]), ``<split>.target-labels.pkl``
+(label names by row) and, for event tasks, ``<split>.filename-timestamps.json`` ([path, ms] by row). Rows are in the
+order of `splits.item_order`. Source: hear-eval-kit 2021.1.3. `kit_export` writes such folders.
 """
 
-import io
-import itertools
 import json
-import pickle
+import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from downstream.splits import LabelledSplit, one_hot
+from downstream.kit_labels import read_labels
+from downstream.splits import LabelledSplit, item_order, one_hot
 from downstream.task import Task
 
-
-class _PlainUnpickler(pickle.Unpickler):
-    """Admits lists, strings and numbers only: nothing that a pickle would have to import."""
-
-    def find_class(self, module: str, name: str):
-        raise pickle.UnpicklingError(f"it holds {module}.{name}, expected only lists, strings and numbers")
+EMBEDDINGS, DIMENSIONS, LABELS, TIMESTAMPS = (
+    "embeddings.npy",
+    "embedding-dimensions.json",
+    "target-labels.pkl",
+    "filename-timestamps.json",
+)
+CHUNK_BYTES = 1 << 25  # of embeddings that are looked at, or written, at once
 
 
 def read_folder(folder: str | Path) -> tuple[Task, dict[str, LabelledSplit]]:
-    """The task and every split of an embedding folder.
+    """The task and every split of an embedding folder; embeddings stay on disk, memory-mapped.
 
     Raises:
         FileNotFoundError, ValueError: name the file, what it holds and what was expected.
     """
+    folder = Path(folder)
+    if not (folder / "task_metadata.json").is_file() and (inside := sorted(folder.glob("*/task_metadata.json"))):
+        raise ValueError(f"{folder}: expected an embedding folder, got a folder of such: name {inside[0].parent}")
     task = Task.from_dir(folder)
-    return task, {split: _read_split(task, split) for split in task.splits}
+    if not any(file_of(task, split, EMBEDDINGS).is_file() for split in task.splits):
+        missing = file_of(task, task.splits[0], EMBEDDINGS)
+        raise FileNotFoundError(f"{missing} is missing: a task folder without embeddings, expected an embedding folder")
+    found = {split: _read_split(task, split) for split in task.splits}
+    dims = {split: data.x.shape[1] for split, data in found.items()}
+    if len(set(dims.values())) > 1:
+        raise ValueError(f"{folder}: embeddings of all splits must have one dimension, got {dims}")
+    return task, found
+
+
+def file_of(task: Task, split: str, name: str) -> Path:
+    """One of a split's files: `name` is EMBEDDINGS, DIMENSIONS, LABELS or TIMESTAMPS."""
+    return task.folder / f"{split}.{name}"
+
+
+def chunk_rows(dim: int) -> int:
+    """How many rows of that dimension are read or written at once."""
+    return max(1, CHUNK_BYTES // (4 * dim))
 
 
 def _read_split(task: Task, split: str) -> LabelledSplit:
-    stem = task.folder / split
-    x = _embeddings(stem)
-    labels = _labels(Path(f"{stem}.target-labels.pkl"))
+    x = _embeddings(task, split)
+    source = file_of(task, split, LABELS)
+    labels = read_labels(_existing(source), task.labels, exactly_one=task.prediction_type == "multiclass")
     if len(labels) != len(x):
-        raise ValueError(f"{stem}.target-labels.pkl: {len(labels)} rows, expected {len(x)} as in the embeddings")
+        raise ValueError(f"{source}: {len(labels)} rows, expected {len(x)} as in the embeddings")
+    y = one_hot(labels, task.labels)
+    if task.is_event:
+        files, offsets, timestamps = _rows(task, split, len(x))
+        return LabelledSplit(x, y, files, offsets, timestamps)
+    if len(x) != len(task.items[split]):
+        expected = f"{len(task.items[split])}, one for each item of {split}.json"
+        raise ValueError(f"{file_of(task, split, EMBEDDINGS)}: {len(x)} rows, expected {expected}")
+    return LabelledSplit(x, y, _scene_files(task, split, labels), np.arange(len(x) + 1), np.zeros(0))
+
+
+def _embeddings(task: Task, split: str) -> np.ndarray:
+    """(rows, dim) float32, memory-mapped, its size and its values checked."""
+    path, source = _existing(file_of(task, split, EMBEDDINGS)), file_of(task, split, DIMENSIONS)
+    shape = _read_json(source)
+    whole = isinstance(shape, list) and len(shape) == 2 and all(type(n) is int and n > 0 for n in shape)
+    if not whole:
+        raise ValueError(f"{source}: expected [rows, dim], two whole numbers above 0, got {shape!s:.80}")
+    size, wanted = path.stat().st_size, shape[0] * shape[1] * 4
+    if size != wanted:
+        raise ValueError(f"{path}: {size} bytes, expected {wanted} for {shape} float32")
+    x = np.memmap(path, dtype="<f4", mode="r", shape=tuple(shape))
+    for start in range(0, len(x), rows := chunk_rows(shape[1])):
+        bad = ~np.isfinite(x[start : start + rows]).all(axis=1)
+        if bad.any():
+            raise ValueError(f"{path}: row {start + int(bad.argmax())} is not finite, expected finite numbers only")
+    return x
+
+
+def _scene_files(task: Task, split: str, labels: list[list[str]]) -> tuple[str, ...]:
+    """The clips of the rows, where labels confirm that they are in the kit's order; else the numbers of the rows."""
+    files = item_order(task)[split]
+    if all(set(task.items[split][file]) == set(row) for file, row in zip(files, labels, strict=True)):
+        return tuple(files)
+    return tuple(map(str, range(len(labels))))
+
+
+def _rows(task: Task, split: str, count: int) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
+    """Files, offsets and timestamps (ms) of an event split: rows of a file lie together, in the order of time."""
+    source = file_of(task, split, TIMESTAMPS)
+    pairs = _read_json(source)
+    if not isinstance(pairs, list) or len(pairs) != count:
+        got = f"{len(pairs)} rows" if isinstance(pairs, list) else f"{pairs!s:.80}"
+        raise ValueError(f"{source}: expected a list of {count} rows as in the embeddings, got {got}")
+    files: list[str] = []
+    offsets: list[int] = []
+    before = 0.0
+    for row, pair in enumerate(pairs):
+        name, ms = _pair(source, row, pair)
+        if not files or name != files[-1]:
+            files.append(name)
+            offsets.append(row)
+        elif ms <= before:
+            raise ValueError(
+                f"{source}: row {row}: {ms} ms after {before} ms, expected each file's in the order of time"
+            )
+        before = ms
+    if len(set(files)) < len(files):
+        twice = next(name for i, name in enumerate(files) if name in files[:i])
+        raise ValueError(f"{source}: expected the rows of a file to lie together, those of {twice} are apart")
+    if set(files) != set(task.items[split]):
+        odd = sorted(set(files) ^ set(task.items[split]))[0]
+        raise ValueError(f"{source}: expected the files of {split}.json, but {odd} is in one of them only")
+    return tuple(files), np.array([*offsets, count], dtype=np.int64), np.array([float(pair[1]) for pair in pairs])
+
+
+def _pair(source: Path, row: int, pair: Any) -> tuple[str, float]:
+    if not (isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], str) and type(pair[1]) in (int, float)):
+        raise ValueError(f"{source}: row {row}: expected [path, ms], got {pair!s:.80}")
+    if not (math.isfinite(pair[1]) and pair[1] >= 0):
+        raise ValueError(f"{source}: row {row}: expected a timestamp in ms of at least 0, got {pair[1]}")
+    return Path(pair[0]).name, float(pair[1])
+
+
+def _read_json(path: Path) -> Any:
     try:
-        y = one_hot(labels, task.labels)
-    except KeyError as error:
-        raise ValueError(f"{stem}.target-labels.pkl: label {error} is not in labelvocabulary.csv") from None
-    if not task.is_event:
-        count = np.arange(len(x) + 1)
-        return LabelledSplit(x, y, tuple(map(str, range(len(x)))), count, np.zeros(0))
-    rows = json.loads(_existing(Path(f"{stem}.filename-timestamps.json")).read_text())
-    files, lengths = [], []
-    for file, group in itertools.groupby(Path(path).name for path, _ in rows):
-        files.append(file)
-        lengths.append(sum(1 for _ in group))
-    timestamps = np.array([ms for _, ms in rows], dtype=np.float64)
-    if len(timestamps) != len(x) or set(files) != set(task.items[split]) or len(files) != len(set(files)):
-        raise ValueError(f"{stem}.filename-timestamps.json: its files and rows are not those of {split}.json")
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    return LabelledSplit(x, y, tuple(files), offsets, timestamps)
-
-
-def _embeddings(stem: Path) -> np.ndarray:
-    path = _existing(Path(f"{stem}.embeddings.npy"))
-    shape = json.loads(_existing(Path(f"{stem}.embedding-dimensions.json")).read_text())
-    wanted = int(np.prod(shape)) * 4
-    if len(shape) != 2 or path.stat().st_size != wanted:
-        raise ValueError(f"{path}: {path.stat().st_size} bytes, expected {wanted} for {shape} float32")
-    return np.memmap(path, dtype=np.float32, mode="r", shape=tuple(shape))
-
-
-def _labels(path: Path) -> list[list[str]]:
-    try:
-        rows = _PlainUnpickler(io.BytesIO(_existing(path).read_bytes())).load()
-    except (pickle.UnpicklingError, EOFError, AttributeError) as error:
-        raise ValueError(f"{path}: not a list of label names: {error}") from None
-    return [[str(label) for label in row] for row in rows]
+        return json.loads(_existing(path).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path}: {path.stat().st_size} bytes, not JSON: {error}") from None
 
 
 def _existing(path: Path) -> Path:

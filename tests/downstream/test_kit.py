@@ -1,3 +1,5 @@
+"""What a folder of hear-eval-kit gives, and how each way in which it can be broken is named."""
+
 import json
 import pickle
 import shutil
@@ -6,6 +8,7 @@ import numpy as np
 import pytest
 
 from downstream import events, kit
+from downstream.splits import item_order
 from downstream.task import Event
 from tests.reference_values import REFERENCE
 
@@ -27,6 +30,18 @@ def test_a_scene_folder(folder):
     assert set(np.unique(test.y)) == {0.0, 1.0}
 
 
+def test_scene_rows_have_their_clips_names_where_labels_confirm_the_order(folder):
+    path = folder("multiclass")
+    task, splits = kit.read_folder(path)
+    assert splits["fold00"].files == tuple(map(str, range(50)))  # this folder's rows are in another order
+    order = {split: [list(task.items[split][file]) for file in files] for split, files in item_order(task).items()}
+    for split, labels in order.items():
+        (path / f"{split}.target-labels.pkl").write_bytes(pickle.dumps(labels))
+    for split, found in kit.read_folder(path)[1].items():
+        assert list(found.files) == item_order(task)[split]
+        assert [[task.labels[row.argmax()]] for row in found.y] == order[split]
+
+
 def test_an_event_folder_has_the_labels_of_its_events(folder):
     task, splits = kit.read_folder(folder("event"))
     for split, found in splits.items():
@@ -38,25 +53,36 @@ def test_an_event_folder_has_the_labels_of_its_events(folder):
             assert isinstance(task.items[split][file][0], Event)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "train.embeddings.npy",
-        "train.embedding-dimensions.json",
-        "train.target-labels.pkl",
-        "train.filename-timestamps.json",
-    ],
-)
+@pytest.mark.parametrize("name", [kit.EMBEDDINGS, kit.DIMENSIONS, kit.LABELS, kit.TIMESTAMPS])
 def test_a_missing_file_is_named(folder, name):
     path = folder("event")
-    (path / name).unlink()
-    with pytest.raises(FileNotFoundError, match=f"{name} is missing"):
+    (path / f"train.{name}").unlink()
+    with pytest.raises(FileNotFoundError, match=f"train.{name} is missing"):
         kit.read_folder(path)
+
+
+def test_a_task_folder_and_a_folder_of_folders_are_named(scene_task, folder):
+    with pytest.raises(FileNotFoundError, match=r"train.embeddings.npy is missing: a task folder without embeddings"):
+        kit.read_folder(scene_task())
+    path = folder("event")
+    with pytest.raises(ValueError, match=f"expected an embedding folder, got a folder of such: name {path.parent}"):
+        kit.read_folder(path.parent)
+    with pytest.raises(FileNotFoundError, match="no task folder at"):
+        kit.read_folder(path / "elsewhere")
 
 
 class _Code:
     def __reduce__(self):
         return (print, ("executed",))
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_labels_of_every_pickle_protocol(folder, protocol):
+    path = folder("multiclass")
+    labels = path / "fold00.target-labels.pkl"
+    wanted = kit.read_folder(path)[1]["fold00"].y
+    labels.write_bytes(pickle.dumps(pickle.loads(labels.read_bytes()), protocol=protocol))
+    assert np.array_equal(kit.read_folder(path)[1]["fold00"].y, wanted)
 
 
 def test_labels_that_would_run_code_are_refused(folder, capsys):
@@ -67,17 +93,144 @@ def test_labels_that_would_run_code_are_refused(folder, capsys):
     assert "executed" not in capsys.readouterr().out
 
 
-def test_files_that_do_not_fit_one_another_are_named(folder):
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([["c1"]] * 49, "49 rows, expected 50 as in the embeddings"),
+        ([["unknown"]] * 50, "row 0: label 'unknown' is not in labelvocabulary.csv"),
+        ([["c1"]] * 3 + [["c1", "c2"]] * 47, r"row 3: expected exactly one label \(multiclass\), got \['c1', 'c2'\]"),
+        ([["c1"]] * 2 + ["c1"] * 48, "row 2: expected a list of labels, got c1"),
+        ([[True]] * 50, r"row 0: expected a list of labels, got \[True\]"),
+        ([[None]] * 50, r"row 0: expected a list of labels, got \[None\]"),
+        ([("c1",)] * 50, "row 0: expected a list of labels"),
+        ({"c1": 1}, "expected a list of lists of labels, got dict"),
+        ([[np.int64(1)]] * 50, "expected only lists, strings and numbers"),
+    ],
+)
+def test_labels_of_another_form_are_named(folder, rows, message):
+    path = folder("multiclass")
+    (path / "fold00.target-labels.pkl").write_bytes(pickle.dumps(rows))
+    with pytest.raises(ValueError, match=f"fold00.target-labels.pkl: .*{message}"):
+        kit.read_folder(path)
+
+
+@pytest.mark.parametrize("size", [0, 1, 100])
+def test_a_pickle_cut_off_is_named(folder, size):
     path = folder("multiclass")
     labels = path / "fold00.target-labels.pkl"
-    good = labels.read_bytes()
-    labels.write_bytes(pickle.dumps(pickle.loads(good)[:-1]))
-    with pytest.raises(ValueError, match=r"49 rows, expected 50 as in the embeddings"):
+    labels.write_bytes(labels.read_bytes()[:size])
+    with pytest.raises(ValueError, match=f"fold00.target-labels.pkl: {size} bytes, not a pickled list of label names"):
         kit.read_folder(path)
-    labels.write_bytes(pickle.dumps([["unknown"]] * 50))
-    with pytest.raises(ValueError, match=r"label 'unknown' is not in labelvocabulary.csv"):
+
+
+def test_embeddings_cut_off_are_named(folder):
+    path = folder("multiclass")
+    file = path / "fold01.embeddings.npy"
+    size = file.stat().st_size
+    file.write_bytes(file.read_bytes()[:-100])
+    with pytest.raises(ValueError, match=f"fold01.embeddings.npy: {size - 100} bytes, expected {size} for"):
         kit.read_folder(path)
-    labels.write_bytes(good)
-    (path / "fold00.embedding-dimensions.json").write_text(json.dumps([50, 25]))
-    with pytest.raises(ValueError, match=r"4800 bytes, expected 5000 for \[50, 25\] float32"):
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[50, 25]", r"embeddings.npy: 4800 bytes, expected 5000 for \[50, 25\] float32"),
+        ("[50, 2", "embedding-dimensions.json: 6 bytes, not JSON"),
+        ("[50]", r"expected \[rows, dim\], two whole numbers above 0, got \[50\]"),
+        ("[0, 24]", r"expected \[rows, dim\].*got \[0, 24\]"),
+        ("[50.0, 24]", r"expected \[rows, dim\].*got \[50.0, 24\]"),
+        ("[-50, -24]", r"expected \[rows, dim\]"),
+        ("[true, 1200]", r"expected \[rows, dim\]"),
+        ("[25, 48]", "rows, expected 25 as in the embeddings"),
+    ],
+)
+def test_dimensions_that_are_none_are_named(folder, text, message):
+    path = folder("multiclass")
+    (path / "fold00.embedding-dimensions.json").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        kit.read_folder(path)
+
+
+def test_splits_of_different_dimensions_are_named(folder):
+    path = folder("multiclass")
+    np.zeros((50, 5), dtype=np.float32).tofile(path / "fold00.embeddings.npy")
+    (path / "fold00.embedding-dimensions.json").write_text("[50, 5]")
+    with pytest.raises(ValueError, match=r"must have one dimension, got \{'fold00': 5, 'fold01': 24"):
+        kit.read_folder(path)
+
+
+def test_rows_beyond_the_items_are_named(folder):
+    path = folder("multiclass")
+    items = json.loads((path / "fold00.json").read_text())
+    items.popitem()
+    (path / "fold00.json").write_text(json.dumps(items))
+    with pytest.raises(ValueError, match="50 rows, expected 49, one for each item of fold00.json"):
+        kit.read_folder(path)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_the_first_row_that_is_not_finite_is_named_wherever_the_chunks_end(folder, value, monkeypatch):
+    path = folder("multiclass")
+    x = np.fromfile(path / "fold02.embeddings.npy", dtype=np.float32).reshape(-1, 24)
+    x[17, 3] = x[31, 0] = value
+    x.tofile(path / "fold02.embeddings.npy")
+    for rows in (1, 7, 1000):
+        monkeypatch.setattr(kit, "CHUNK_BYTES", rows * 24 * 4)
+        with pytest.raises(ValueError, match="fold02.embeddings.npy: row 17 is not finite"):
+            kit.read_folder(path)
+
+
+def _swapped(rows):
+    rows[4], rows[5] = rows[5], rows[4]
+
+
+def _twice(rows):
+    rows[5] = rows[4]
+
+
+def _apart(rows):
+    rows.append(rows.pop(0))
+
+
+def _set(value):
+    return lambda rows: rows[7].__setitem__(1, value)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (_swapped, "row 5: .* ms after .* ms, expected each file's in the order of time"),
+        (_twice, "row 5: .* in the order of time"),
+        (_apart, "expected the rows of a file to lie together, those of .* are apart"),
+        (_set(float("nan")), "row 7: expected a timestamp in ms of at least 0, got nan"),
+        (_set(float("inf")), "row 7: expected a timestamp in ms of at least 0, got inf"),
+        (_set(-1.0), "row 7: expected a timestamp in ms of at least 0, got -1.0"),
+        (_set("1"), r"row 7: expected \[path, ms\], got \["),
+        (_set(None), r"row 7: expected \[path, ms\], got \["),
+        (lambda rows: rows[7].append(1), r"row 7: expected \[path, ms\], got \["),
+        (lambda rows: rows.pop(), r"expected a list of \d+ rows as in the embeddings, got \d+ rows"),
+        (lambda rows: [r.__setitem__(0, "other.wav") for r in rows if r[0] == rows[-1][0]], "in one of them only"),
+    ],
+)
+def test_timestamps_that_fit_nothing_are_named(folder, change, message):
+    path = folder("event")
+    file = path / "valid.filename-timestamps.json"
+    rows = json.loads(file.read_text())
+    change(rows)
+    file.write_text(json.dumps(rows))
+    with pytest.raises(ValueError, match=f"valid.filename-timestamps.json: .*{message}"):
+        kit.read_folder(path)
+
+
+def test_half_a_json_is_named(folder):
+    path = folder("event")
+    for name in ("valid.filename-timestamps.json", "valid.json", "task_metadata.json"):
+        whole = (path / name).read_text()
+        (path / name).write_text(whole[: len(whole) // 2])
+        with pytest.raises(ValueError, match=f"{name}: .*not JSON"):
+            kit.read_folder(path)
+        (path / name).write_text(whole)
+    (path / "valid.filename-timestamps.json").write_text("{}")
+    with pytest.raises(ValueError, match=r"expected a list of \d+ rows as in the embeddings, got \{\}"):
         kit.read_folder(path)

@@ -1,0 +1,93 @@
+"""A model's taps on a task as an embedding folder of hear-eval-kit."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from ablations import models, tasks
+from ablations.run import choose_device
+from downstream import splits
+from downstream.audio import SplitAudio
+from downstream.embedder import Embedder, Tap
+from downstream.extract import extract
+from downstream.kit_export import refuse_existing, write_folder
+from downstream.progress import Track, silent
+from downstream.splits import LabelledSplit
+from downstream.store import default_root, tap_folder
+from downstream.task import Task
+from passt import EmbeddingSpec
+from passt.spec import parse_fields
+
+logger = logging.getLogger(__name__)
+
+
+def export(
+    spec: str,
+    task: str,
+    out: str | Path = "embeddings",
+    *,
+    weights: str | Path | None = None,
+    store: str | Path | None = None,
+    tasks_folder: str | Path | None = None,
+    device: str | None = None,
+    precision: str = "fp32",
+    track: Track = silent,
+) -> list[Path]:
+    """Write a spec's embedding of a task to `out`/<task folder's name>, extracting into the store what is missing.
+
+    Args:
+        spec: its text or the name of one, of any family of models. weights: a file, for a spec that names no weights.
+        task: a packaged task, a HEAR key below `tasks_folder`, a folder or a glob of folders.
+
+    Returns:
+        The folders that were written, each complete.
+
+    Raises:
+        FileExistsError: where such a folder is there already; nothing is computed then.
+        ValueError, FileNotFoundError: for a spec, weights, a task or a clip that can't be had.
+    """
+    store = Path(store) if store else default_root()
+    resolved, file = _resolved(spec, weights)
+    folders = tasks.folders(task, Path(tasks_folder) if tasks_folder else tasks.default_folder(), store, Path())
+    found = [Task.from_dir(folder) for folder in folders]
+    targets = [Path(out) / one.name for one in found]
+    if len(set(targets)) < len(targets):
+        raise ValueError(f"task {task!r}: expected folders of different names, got {', '.join(map(str, folders))}")
+    for one, target in zip(found, targets, strict=True):
+        refuse_existing(target)
+        _taps(resolved, one)
+    embedder = models.build(resolved, device=choose_device(device), weights=file, precision=precision, track=track)
+    for one, target in zip(found, targets, strict=True):
+        logger.info("%s on %s to %s", resolved, one.name, target)
+        write_folder(one, extracted(embedder, resolved, one, store, track), target, track)
+    return targets
+
+
+def extracted(
+    embedder: Embedder, spec: EmbeddingSpec, task: Task, store: Path, track: Track = silent
+) -> dict[str, LabelledSplit]:
+    """Every split of a task with the embedding of a spec, by way of the store."""
+    taps, hop_ms = _taps(spec, task), spec.timestamp_hop_ms if task.is_event else None
+    folders = {}
+    for split in task.splits:
+        audio = SplitAudio.of(task, split, embedder.sample_rate, store)
+        folders[split] = tap_folder(store, embedder.fingerprint, audio.fingerprint, split, hop_ms)
+        extract(embedder, audio, taps, hop_ms, folders[split], track)
+    return splits.from_store(task, folders, taps)
+
+
+def _taps(spec: EmbeddingSpec, task: Task) -> Sequence[Tap]:
+    taps = spec.timestamp_taps() if task.is_event else spec.scene_taps()
+    if not taps:
+        raise ValueError(f"{spec}: has no scene embedding, its only level is mel, and {task.name} is a scene task")
+    return taps
+
+
+def _resolved(spec: str, weights: str | Path | None) -> tuple[EmbeddingSpec, Path | None]:
+    """The canonical spec with its weights, and the file that gives them."""
+    fields, file = parse_fields(spec), None
+    if weights is not None:
+        if "weights" in fields:
+            raise ValueError(f"weights are given twice: {fields['weights']!r} in the spec, and the file {weights}")
+        fields["weights"], file = models.resolve_weights(str(Path(weights).expanduser().resolve()), Path())
+    return models.resolve(fields), file

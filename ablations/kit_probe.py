@@ -1,0 +1,74 @@
+"""Scores of hear-eval-kit's embedding folders by our probes, in the kit's own format."""
+
+import logging
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from downstream.evaluate import FoldResult, evaluate
+from downstream.kit import read_folder
+from downstream.kit_scores import NAME, scores_record, write_scores
+from downstream.progress import Track, silent
+
+DONE = "prediction-done.json"  # the kit writes it behind its scores
+
+logger = logging.getLogger(__name__)
+
+
+def places(folders: Iterable[Path], out: Path | None = None) -> dict[Path, Path]:
+    """Where the scores of each folder go: into it, or to `out`/<its name>/, behind its parent's where names are equal.
+
+    Raises:
+        ValueError: where two would go to one place, where the kit's own scores are, or where `out` is no folder.
+    """
+    folders = list(dict.fromkeys(folders))
+    if out is None:
+        for folder in folders:
+            if (folder / DONE).is_file():
+                raise ValueError(f"{folder / NAME} is hear-eval-kit's own ({DONE} is there); --out keeps both")
+        return {folder: folder / NAME for folder in folders}
+    if out.exists() and not out.is_dir():
+        raise ValueError(f"out: expected a folder, got the file {out}")
+    names = [Path(folder.resolve().name) for folder in folders]
+    if len(set(names)) < len(names):
+        names = [Path(*folder.resolve().parts[-2:]) for folder in folders]
+    if len(set(names)) < len(names):
+        twice = next(name for i, name in enumerate(names) if name in names[:i])
+        raise ValueError(f"out: two folders are called {twice}; evaluate them one after the other")
+    return {folder: out / name / NAME for folder, name in zip(folders, names, strict=True)}
+
+
+def probe(
+    folder: str | Path,
+    file: str | Path | None = None,
+    *,
+    protocol: str = "hear2021",
+    seed: int = 0,
+    device: str = "cpu",
+    track: Track = silent,
+) -> list[FoldResult]:
+    """Evaluate an embedding folder and write its scores.
+
+    Args:
+        file: where to; None is the kit's place, ``test.predicted-scores.json`` in the folder.
+
+    Raises:
+        ValueError, FileNotFoundError: for a folder that is not complete or not sound.
+    """
+    task, splits = read_folder(folder)
+    logger.info("probes on %s: %s", folder, ", ".join(f"{name} {len(data.y)}" for name, data in splits.items()))
+    results = evaluate(task, splits, protocol=protocol, seed=seed, device=device, track=track)
+    write_scores(Path(file) if file else Path(folder) / NAME, scores_record(task, results))
+    return results
+
+
+def scores_table(results: Sequence[FoldResult]) -> pd.DataFrame:
+    """Rows fold, metric, score; behind those of several folds their mean +- standard deviation (ddof 1) as text."""
+    rows = [(r.fold.test, metric, f"{score:.4f}") for r in results for metric, score in r.scores.items()]
+    if len(results) > 1:
+        scores = pd.DataFrame([dict(result.scores) for result in results])
+        rows += [
+            ("mean +- std", metric, f"{scores[metric].mean():.4f} +- {scores[metric].std():.4f}") for metric in scores
+        ]
+    return pd.DataFrame(rows, columns=["fold", "metric", "score"])

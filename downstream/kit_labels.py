@@ -1,0 +1,51 @@
+"""``<split>.target-labels.pkl``: the label names of every row, read from a pickle without running anything in it."""
+
+import io
+import pickle
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+
+class _PlainUnpickler(pickle.Unpickler):
+    """Admits lists, strings and numbers only: nothing that a pickle would have to import."""
+
+    def find_class(self, module: str, name: str):
+        raise pickle.UnpicklingError(f"it holds {module}.{name}, expected only lists, strings and numbers")
+
+
+def read_labels(path: Path, vocabulary: Sequence[str], exactly_one: bool) -> list[list[str]]:
+    """The label names of each row.
+
+    Args:
+        exactly_one: whether each row must have exactly one label (multiclass), rather than any number.
+
+    Raises:
+        ValueError: names the file, and the row where one is wrong.
+    """
+    rows = _load(path)
+    if not isinstance(rows, list):
+        raise ValueError(f"{path}: expected a list of lists of labels, got {type(rows).__name__}")
+    known = set(vocabulary)
+    return [_row(path, number, row, known, exactly_one) for number, row in enumerate(rows)]
+
+
+def _load(path: Path) -> Any:
+    data = path.read_bytes()
+    try:
+        return _PlainUnpickler(io.BytesIO(data)).load()
+    except Exception as error:  # a broken pickle can raise nearly anything
+        reason = str(error) or type(error).__name__
+        raise ValueError(f"{path}: {len(data)} bytes, not a pickled list of label names: {reason}") from None
+
+
+def _row(path: Path, number: int, row: Any, known: set[str], exactly_one: bool) -> list[str]:
+    if not isinstance(row, list) or not all(type(label) in (str, int, float) for label in row):
+        raise ValueError(f"{path}: row {number}: expected a list of labels, got {row!s:.80}")
+    if exactly_one and len(row) != 1:
+        raise ValueError(f"{path}: row {number}: expected exactly one label (multiclass), got {row!s:.80}")
+    names = [str(label) for label in row]
+    for name in names:
+        if name not in known:
+            raise ValueError(f"{path}: row {number}: label {name!r} is not in labelvocabulary.csv")
+    return names
