@@ -7,6 +7,7 @@ import click
 
 from ablations.cli_benchmark import benchmark
 from ablations.cli_embed import embed
+from ablations.cli_kit import crosscheck, export, probe
 from ablations.cli_models import download, models
 from ablations.errors import one_line_errors
 from ablations.progress import bars, terminal
@@ -101,7 +102,7 @@ def figure(study: str, runs: Path) -> None:
     click.echo(_write_figure(folder, folder.name))
 
 
-for command in (models, download, embed, benchmark):
+for command in (models, download, embed, benchmark, export, probe, crosscheck):
     main.add_command(command)
 
 

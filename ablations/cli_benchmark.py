@@ -1,10 +1,12 @@
-"""The commands ablate benchmark embed and ablate benchmark complexity."""
+"""The group ablate benchmark, and its command embed; the others are in cli_benchmark_*.py and cli_complexity.py."""
 
 from pathlib import Path
 
 import click
 
 from ablations.benchmark import embeddings, to_markdown
+from ablations.cli_benchmark_events import events
+from ablations.cli_benchmark_probes import probes
 from ablations.cli_complexity import complexity
 from ablations.errors import one_line_errors
 from ablations.progress import bars, terminal
@@ -14,7 +16,7 @@ from downstream.files import write_json
 
 @click.group()
 def benchmark() -> None:
-    """Measure this machine: the speed of embeddings, and the paper's table of complexity."""
+    """Measure this machine: embeddings, probes, validations of events, the paper's table of complexity."""
 
 
 @benchmark.command()
@@ -33,4 +35,5 @@ def embed(device: str | None, peer: str | None, long: bool, out: Path | None) ->
         write_json(out, {"command": f"ablate benchmark embed{options}", **found})
 
 
-benchmark.add_command(complexity)
+for command in (complexity, events, probes):
+    benchmark.add_command(command)

@@ -16,9 +16,9 @@ from ablations.kit_probe import places, scores_table
 from ablations.kit_probe import probe as probe_folder
 from ablations.progress import bars, terminal
 from ablations.run import choose_device
-from downstream.evaluate import GRID_POINTS, PROTOCOLS
 from downstream.files import write_json
 from downstream.progress import Track
+from downstream.protocol import BASE, GRID_POINTS
 
 PATH = click.Path(path_type=Path)
 DEVICE = click.option("--device", help="cpu or cuda  [default: cuda where there is one]")
@@ -57,7 +57,7 @@ def export(
 @click.argument("folders", nargs=-1, required=True, type=PATH)
 @click.option("--out", type=PATH, help="Folder for <folder's name>/test.predicted-scores.json  [default: the folders]")
 @click.option("--seed", default=0, show_default=True, help="Of initial weights and dropout.")
-@click.option("--protocol", type=click.Choice(PROTOCOLS), default=PROTOCOLS[0], show_default=True)
+@click.option("--protocol", default=BASE, show_default=True, help="Such as hear2021+grid16+standardized.")
 @DEVICE
 @one_line_errors
 def probe(folders: tuple[Path, ...], out: Path | None, seed: int, protocol: str, device: str | None) -> None:

@@ -4,13 +4,12 @@ The probes' random numbers differ, so scores differ; what should agree is their 
 points stay those of its seed 42, as ours do. Both sides run on the CPU, with the same number of threads.
 """
 
-import contextlib
 import logging
 import math
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +19,10 @@ import torch
 
 from ablations import job, kit_process
 from ablations.machine import machine
-from downstream import evaluate as evaluation
+from downstream.evaluate import evaluate
 from downstream.kit import DIMENSIONS, EMBEDDINGS, LABELS, TIMESTAMPS, read_folder
 from downstream.progress import Advance, Track, silent
+from downstream.protocol import GRID_POINTS, Protocol
 from downstream.task import Task
 
 COLUMNS = ("folder", "metric", "kit", "kit_std", "ours", "ours_std", "difference", "standard_errors")
@@ -35,7 +35,7 @@ def crosscheck(
     kit: Path,
     *,
     seeds: int = 3,
-    grid_points: int = evaluation.GRID_POINTS,
+    grid_points: int = GRID_POINTS,
     track: Track = silent,
 ) -> dict[str, Any]:
     """Evaluate every folder by both sides, once a seed.
@@ -60,8 +60,8 @@ def crosscheck(
         logger.info("%s: %d evaluations by hear-eval-kit, then by ours, on %d threads", name, seeds, threads)
         with track(f"hear-eval-kit on {task.name}", seeds) as advance:
             theirs = _theirs(task, kit, range(seeds), grid_points, threads, advance)
-        with _grid_points(grid_points):
-            ours = [_ours(folder, seed, track) for seed in range(seeds)]
+        protocol = str(Protocol(grid_points))
+        ours = [_ours(folder, protocol, seed, track) for seed in range(seeds)]
         found.append({"folder": name, "kit": theirs, "ours": ours})
     shared = {"machine": machine("cpu"), "threads": threads, "seeds": seeds, "grid_points": grid_points}
     return {**shared, "versions": job.versions(), "kit_versions": kit_versions, "folders": found}
@@ -86,13 +86,18 @@ def to_table(record: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def costs(record: Mapping[str, Any]) -> pd.DataFrame:
-    """A row a folder: mean wall seconds of an evaluation on each side, and how many epochs the kit trained in it."""
+    """A row a folder: wall seconds of an evaluation on each side, trained epochs, and the ratio of seconds per epoch.
+
+    All but the ratio are means over seeds; an epoch is one of one fit.
+    """
     rows = []
     for entry in record["folders"]:
         seconds = [float(np.mean([run["seconds"] for run in entry[side]])) for side in ("kit", "ours")]
-        epochs = float(np.mean([run["epochs"] for run in entry["kit"]]))
-        rows.append((entry["folder"], *seconds, seconds[0] / seconds[1], epochs))
-    return pd.DataFrame(rows, columns=["folder", "kit_seconds", "our_seconds", "ratio", "kit_epochs"])
+        epochs = [float(np.mean([run["epochs"] for run in entry[side]])) for side in ("kit", "ours")]
+        ratio = seconds[0] / epochs[0] / (seconds[1] / epochs[1])
+        rows.append((entry["folder"], *seconds, *epochs, ratio))
+    columns = ["folder", "kit_seconds", "our_seconds", "kit_epochs", "our_epochs", "times_kit_per_epoch"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _theirs(
@@ -123,21 +128,10 @@ def copied(task: Task, target: Path) -> Path:
     return target
 
 
-def _ours(folder: Path, seed: int, track: Track) -> dict[str, Any]:
+def _ours(folder: Path, protocol: str, seed: int, track: Track) -> dict[str, Any]:
     """One evaluation; the folder is read within its time, as the kit does."""
     start = time.perf_counter()
-    results = evaluation.evaluate(*read_folder(folder), seed=seed, track=track)
+    results = evaluate(*read_folder(folder), protocol=protocol, seed=seed, track=track)
     seconds = time.perf_counter() - start
     scores = {name: float(np.mean([result.scores[name] for result in results])) for name in results[0].scores}
-    return {"seed": seed, "scores": scores, "seconds": seconds, "epochs": None}
-
-
-@contextlib.contextmanager
-def _grid_points(count: int) -> Iterator[None]:
-    """Ours tries that many probe configurations meanwhile, of the same order."""
-    usual = evaluation.GRID_POINTS
-    evaluation.GRID_POINTS = count
-    try:
-        yield
-    finally:
-        evaluation.GRID_POINTS = usual
+    return {"seed": seed, "scores": scores, "seconds": seconds, "epochs": sum(result.epochs for result in results)}

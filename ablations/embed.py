@@ -1,6 +1,5 @@
 """Embeddings of any audio files by any spec: one .npz a file, complete or absent, skipped where it is there already."""
 
-import dataclasses
 import logging
 import os
 from collections.abc import Iterable, Sequence
@@ -17,7 +16,6 @@ from downstream.embedder import Embedder, Tap
 from downstream.extract import plan_batches, read_ahead
 from downstream.progress import Track, silent
 from passt import EmbeddingSpec
-from passt.spec import parse_fields
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +49,7 @@ def embed_files(
         ValueError, FileNotFoundError: for a spec or weights that can't be had, or nothing to do.
     """
     sources = find_sources(files, Path(out))
-    resolved, file = _resolved(spec, weights)
+    resolved, file = models.resolve_with_file(spec, weights)
     scene_taps, timestamp_taps = _taps(resolved, scene, timestamps)
     device = choose_device(device)
     _prepare(sources)
@@ -84,17 +82,6 @@ def embed_files(
             rows |= work.write(batch, loaded)
             advance(len(batch))
     return pd.DataFrame([rows[source] for source in sources], columns=COLUMNS)
-
-
-def _resolved(spec: str | EmbeddingSpec, weights: str | Path | None) -> tuple[EmbeddingSpec, Path | None]:
-    """The canonical spec with its weights, and the file that gives them."""
-    fields = parse_fields(str(spec)) if isinstance(spec, str) else dataclasses.asdict(spec)
-    if weights is None:
-        return models.resolve(fields), None
-    if isinstance(spec, str) and "weights" in fields:
-        raise ValueError(f"weights are given twice: {fields['weights']!r} in the spec, and the file {weights}")
-    fields["weights"], file = models.resolve_weights(str(Path(weights).expanduser().resolve()), Path())
-    return models.resolve(fields), file
 
 
 def _taps(spec: EmbeddingSpec, scene: bool, timestamps: bool) -> tuple[tuple[Tap, ...], tuple[Tap, ...]]:

@@ -16,7 +16,6 @@ from downstream.splits import LabelledSplit
 from downstream.store import default_root, tap_folder
 from downstream.task import Task
 from passt import EmbeddingSpec
-from passt.spec import parse_fields
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +46,7 @@ def export(
         ValueError, FileNotFoundError: for a spec, weights, a task or a clip that can't be had.
     """
     store = Path(store) if store else default_root()
-    resolved, file = _resolved(spec, weights)
+    resolved, file = models.resolve_with_file(spec, weights)
     folders = tasks.folders(task, Path(tasks_folder) if tasks_folder else tasks.default_folder(), store, Path())
     found = [Task.from_dir(folder) for folder in folders]
     targets = [Path(out) / one.name for one in found]
@@ -81,13 +80,3 @@ def _taps(spec: EmbeddingSpec, task: Task) -> Sequence[Tap]:
     if not taps:
         raise ValueError(f"{spec}: has no scene embedding, its only level is mel, and {task.name} is a scene task")
     return taps
-
-
-def _resolved(spec: str, weights: str | Path | None) -> tuple[EmbeddingSpec, Path | None]:
-    """The canonical spec with its weights, and the file that gives them."""
-    fields, file = parse_fields(spec), None
-    if weights is not None:
-        if "weights" in fields:
-            raise ValueError(f"weights are given twice: {fields['weights']!r} in the spec, and the file {weights}")
-        fields["weights"], file = models.resolve_weights(str(Path(weights).expanduser().resolve()), Path())
-    return models.resolve(fields), file

@@ -59,7 +59,7 @@ def probe(
     task, splits = read_folder(folder)
     logger.info("probes on %s: %s", folder, ", ".join(f"{name} {len(data.y)}" for name, data in splits.items()))
     results = evaluate(task, splits, protocol=protocol, seed=seed, device=device, track=track)
-    write_scores(Path(file) if file else Path(folder) / NAME, scores_record(task, results))
+    write_scores(Path(file) if file else Path(folder) / NAME, scores_record(task, results, protocol))
     return results
 
 

@@ -1,5 +1,6 @@
 """The one door to every model: a name to its card, a spec to its embedder, for PaSST and baselines alike."""
 
+import dataclasses
 import functools
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -58,6 +59,24 @@ def resolve(fields: Mapping[str, Any] | str) -> EmbeddingSpec:
     given = fields_of(str(given.pop("checkpoint"))) | given
     found = card(given.pop("checkpoint"))
     return found.spec(**given)
+
+
+def resolve_with_file(spec: str | EmbeddingSpec, weights: str | Path | None) -> tuple[EmbeddingSpec, Path | None]:
+    """The canonical spec with its weights, and the file that gives them.
+
+    Args:
+        spec: a text, the name of one, or a spec. weights: a file; None leaves the spec's.
+
+    Raises:
+        ValueError: where a text names weights beside the file, or for what doesn't resolve.
+    """
+    fields = parse_fields(str(spec)) if isinstance(spec, str) else dataclasses.asdict(spec)
+    if weights is None:
+        return resolve(fields), None
+    if isinstance(spec, str) and "weights" in fields:
+        raise ValueError(f"weights are given twice: {fields['weights']!r} in the spec, and the file {weights}")
+    fields["weights"], file = resolve_weights(str(Path(weights).expanduser().resolve()), Path())
+    return resolve(fields), file
 
 
 def resolve_weights(weights: str, base: Path) -> tuple[str, Path | None]:

@@ -7,6 +7,7 @@ order of `splits.item_order`. Source: hear-eval-kit 2021.1.3. `kit_export` write
 """
 
 import json
+import logging
 import math
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from downstream.kit_labels import read_labels
+from downstream.rows import first_bad_row
 from downstream.splits import LabelledSplit, item_order, one_hot
 from downstream.task import Task
 
@@ -23,7 +25,7 @@ EMBEDDINGS, DIMENSIONS, LABELS, TIMESTAMPS = (
     "target-labels.pkl",
     "filename-timestamps.json",
 )
-CHUNK_BYTES = 1 << 25  # of embeddings that are looked at, or written, at once
+logger = logging.getLogger(__name__)
 
 
 def read_folder(folder: str | Path) -> tuple[Task, dict[str, LabelledSplit]]:
@@ -49,11 +51,6 @@ def read_folder(folder: str | Path) -> tuple[Task, dict[str, LabelledSplit]]:
 def file_of(task: Task, split: str, name: str) -> Path:
     """One of a split's files: `name` is EMBEDDINGS, DIMENSIONS, LABELS or TIMESTAMPS."""
     return task.folder / f"{split}.{name}"
-
-
-def chunk_rows(dim: int) -> int:
-    """How many rows of that dimension are read or written at once."""
-    return max(1, CHUNK_BYTES // (4 * dim))
 
 
 def _read_split(task: Task, split: str) -> LabelledSplit:
@@ -83,10 +80,9 @@ def _embeddings(task: Task, split: str) -> np.ndarray:
     if size != wanted:
         raise ValueError(f"{path}: {size} bytes, expected {wanted} for {shape} float32")
     x = np.memmap(path, dtype="<f4", mode="r", shape=tuple(shape))
-    for start in range(0, len(x), rows := chunk_rows(shape[1])):
-        bad = ~np.isfinite(x[start : start + rows]).all(axis=1)
-        if bad.any():
-            raise ValueError(f"{path}: row {start + int(bad.argmax())} is not finite, expected finite numbers only")
+    bad = first_bad_row(x)
+    if bad is not None:
+        raise ValueError(f"{path}: row {bad} is not finite, expected finite numbers only")
     return x
 
 
@@ -99,7 +95,7 @@ def _scene_files(task: Task, split: str, labels: list[list[str]]) -> tuple[str, 
 
 
 def _rows(task: Task, split: str, count: int) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
-    """Files, offsets and timestamps (ms) of an event split: rows of a file lie together, in the order of time."""
+    """Files, offsets and timestamps (ms) of an event split: rows of a file lie together, in any order of time."""
     source = file_of(task, split, TIMESTAMPS)
     pairs = _read_json(source)
     if not isinstance(pairs, list) or len(pairs) != count:
@@ -107,16 +103,15 @@ def _rows(task: Task, split: str, count: int) -> tuple[tuple[str, ...], np.ndarr
         raise ValueError(f"{source}: expected a list of {count} rows as in the embeddings, got {got}")
     files: list[str] = []
     offsets: list[int] = []
-    before = 0.0
+    before, told = 0.0, False
     for row, pair in enumerate(pairs):
         name, ms = _pair(source, row, pair)
         if not files or name != files[-1]:
             files.append(name)
             offsets.append(row)
-        elif ms <= before:
-            raise ValueError(
-                f"{source}: row {row}: {ms} ms after {before} ms, expected each file's in the order of time"
-            )
+        elif ms <= before and not told:
+            told = True
+            logger.warning("%s: row %d: %g ms after %g ms: rows are put in the order of time", source, row, ms, before)
         before = ms
     if len(set(files)) < len(files):
         twice = next(name for i, name in enumerate(files) if name in files[:i])

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from downstream.kit import DIMENSIONS, EMBEDDINGS, LABELS, TIMESTAMPS, chunk_rows
+from downstream.kit import DIMENSIONS, EMBEDDINGS, LABELS, TIMESTAMPS
 from downstream.progress import Advance, Track, silent
+from downstream.rows import pieces
 from downstream.splits import LabelledSplit
 from downstream.task import Task
 
@@ -51,8 +52,8 @@ def _write_split(task: Task, split: str, data: LabelledSplit, folder: Path, adva
     count, dim = data.x.shape
     (folder / f"{split}.{DIMENSIONS}").write_text(json.dumps([count, dim]))
     with (folder / f"{split}.{EMBEDDINGS}").open("wb") as file:
-        for start in range(0, count, rows := chunk_rows(dim)):
-            block = np.ascontiguousarray(data.x[start : start + rows], dtype="<f4")
+        for rows in pieces(data.x):
+            block = np.ascontiguousarray(data.x[rows], dtype="<f4")
             file.write(block.data)
             advance(len(block))
         file.flush()

@@ -15,6 +15,7 @@ from downstream import events, metrics
 from downstream.evaluate import FoldResult
 from downstream.files import write_atomically
 from downstream.probe import ProbeConfig
+from downstream.protocol import BASE, Protocol
 from downstream.task import Task
 
 NAME = "test.predicted-scores.json"
@@ -27,22 +28,28 @@ def write_scores(path: Path, record: dict[str, Any]) -> None:
     write_atomically(path, lambda file: file.write(text.encode()))
 
 
-def scores_record(task: Task, results: Sequence[FoldResult]) -> dict[str, Any]:
+def scores_record(task: Task, results: Sequence[FoldResult], protocol: str = BASE) -> dict[str, Any]:
     """What the kit writes of an evaluation: folds, mean and standard deviation over them, the chosen probe.
 
     Args:
         results: of `evaluate`, a fold each; the first one's probe configuration is that of all.
+        protocol: theirs; one that goes beyond the kit's is in the record, under a key of its own.
     """
     folds = {result.fold.test: fold_scores(task, result) for result in results}
     record: dict[str, Any] = dict(folds)
     if len(folds) > 1:
         record["aggregated_scores"] = _aggregated(folds)
-    return record | {
-        "hparams": _hparams(results[0].chosen.config),
-        "postprocessing": _postprocessing(task, results[0]),
-        "score_mode": _mode(task),
-        "embedding_path": str(task.folder),
-    }
+    beyond = {} if str(Protocol.parse(protocol)) == BASE else {"protocol": protocol}
+    return (
+        record
+        | beyond
+        | {
+            "hparams": _hparams(results[0].chosen.config),
+            "postprocessing": _postprocessing(task, results[0]),
+            "score_mode": _mode(task),
+            "embedding_path": str(task.folder),
+        }
+    )
 
 
 def fold_scores(task: Task, result: FoldResult) -> dict[str, float]:

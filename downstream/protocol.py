@@ -5,8 +5,9 @@ under different texts do not compare.
 """
 
 import random
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from sklearn.model_selection import ParameterGrid
@@ -22,6 +23,7 @@ GRID: Mapping[str, list] = {
 }
 GRID_POINTS = 8  # tried, of the 16
 GRID_SEED = 42
+SWITCHES = ("linear", "shuffled", "standardized")
 TASK_SETTINGS: Mapping[str, Mapping[str, int]] = {"dcase2016_task2": {"check_val_every_n_epoch": 10}}
 
 
@@ -30,13 +32,13 @@ class Protocol:
     """What is changed of hear-eval-kit's protocol.
 
     Attributes:
-        grid16: all 16 probe configurations are tried, not 8 of them.
+        grid_points: how many of the 16 probe configurations are tried; in the text `grid16`.
         linear: the probe has no hidden layer; all 8 settings of learning rate and initialization are tried.
         shuffled: training batches are drawn anew in every epoch, not kept in the order of the items.
         standardized: each feature has mean 0 and standard deviation 1 over the training items of a fold.
     """
 
-    grid16: bool = False
+    grid_points: int = GRID_POINTS
     linear: bool = False
     shuffled: bool = False
     standardized: bool = False
@@ -49,18 +51,21 @@ class Protocol:
             ValueError: names what is unknown, and the known options.
         """
         base, *options = str(text).split("+")
-        known = [field.name for field in fields(cls)]
-        wrong = next((option for option in options if option not in known or options.count(option) > 1), None)
-        if base != BASE or wrong is not None:
-            expected = f"{BASE}, each of {', '.join(known)} behind a + at most once"
+        found: dict[str, int | bool] = {}
+        for option in options:
+            points = re.fullmatch(r"grid([1-9]|1[0-6])", option)
+            name, value = ("grid_points", int(points[1])) if points else (option, True)
+            if name in found or not (points or name in SWITCHES):
+                base = ""
+            found[name] = value
+        if base != BASE:
+            expected = f"{BASE}, behind it +grid1 to +grid16, +{', +'.join(SWITCHES)}, each at most once"
             raise ValueError(f"unknown protocol {text!r}, expected {expected}")
-        found = cls(**dict.fromkeys(options, True))
-        if found.linear and found.grid16:
-            raise ValueError(f"protocol {text!r}: a linear probe has 8 settings, all are tried: leave grid16 out")
-        return found
+        return cls(**found)
 
     def __str__(self) -> str:
-        return "+".join([BASE, *(field.name for field in fields(self) if getattr(self, field.name))])
+        grid = [f"grid{self.grid_points}"] if self.grid_points != GRID_POINTS else []
+        return "+".join([BASE, *grid, *(name for name in SWITCHES if getattr(self, name))])
 
     def configurations(self, task: Task) -> list[ProbeConfig]:
         """The probe configurations that are tried, in hear-eval-kit's order with its seed 42.
@@ -72,7 +77,7 @@ class Protocol:
         points = list(ParameterGrid(grid))
         random.Random(GRID_SEED).shuffle(points)
         settings = {**TASK_SETTINGS.get(task.metadata.get("task_name", ""), {}), **_own_settings(task)}
-        return [ProbeConfig(**point, **settings) for point in points[: None if self.grid16 else GRID_POINTS]]
+        return [ProbeConfig(**point, **settings) for point in points[: self.grid_points]]
 
 
 def _own_settings(task: Task) -> dict[str, Any]:

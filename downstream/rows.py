@@ -6,6 +6,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+PIECE_BYTES = 1 << 24  # of what is read at once
+
 Index = slice | np.ndarray
 """Which rows: a slice or their numbers."""
 
@@ -104,9 +106,9 @@ def statistics(x: Features) -> tuple[np.ndarray, np.ndarray]:
     return mean, np.sqrt(squares / items)
 
 
-def pieces(x: Features, size: int = 1 << 24) -> Iterator[slice]:
-    """Slices of about `size` bytes that cover all rows."""
-    rows = max(1, size // (4 * x.shape[1]))
+def pieces(x: Features) -> Iterator[slice]:
+    """Slices of about `PIECE_BYTES` that cover all rows."""
+    rows = max(1, PIECE_BYTES // (4 * x.shape[1]))
     for start in range(0, x.shape[0], rows):
         yield slice(start, min(start + rows, x.shape[0]))
 

@@ -5,7 +5,7 @@ import pytest
 
 from ablations import models
 from ablations.export import export, extracted
-from downstream import kit, splits
+from downstream import kit
 from downstream.splits import item_order
 from downstream.task import Task
 
@@ -15,8 +15,7 @@ from downstream.task import Task
 def test_a_folder_reads_back_as_the_store_gives_it(kind, small, request, tmp_path, monkeypatch):
     folder = request.getfixturevalue(kind)()
     if not small:  # rows are read from the store as they are needed, and written in chunks
-        monkeypatch.setattr(splits, "RESIDENT_BYTES", 0)
-        monkeypatch.setattr(kit, "CHUNK_BYTES", 4 * 256 * 5)
+        monkeypatch.setattr("downstream.rows.PIECE_BYTES", 4 * 256 * 5)
     (target,) = export("logmel", str(folder), tmp_path / "out", store=tmp_path / "store", device="cpu")
     assert target == tmp_path / "out" / folder.name
     task, found = kit.read_folder(target)

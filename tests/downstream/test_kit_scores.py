@@ -7,8 +7,8 @@ import shutil
 import pandas as pd
 import pytest
 
-from downstream import evaluate as evaluation
 from downstream import kit, kit_scores
+from downstream.evaluate import evaluate
 from tests.reference_values import REFERENCE
 
 FILES = sorted((REFERENCE / "heareval_scores").glob("*.json"))
@@ -33,9 +33,7 @@ def pair(request, tmp_path_factory):
         params["event_postprocessing_grid"] = {"median_filter_ms": [250], "min_duration": [1000000]}
     (folder / "task_metadata.json").write_text(json.dumps(metadata))
     task, splits = kit.read_folder(folder)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(evaluation, "GRID_POINTS", 2)
-        results = evaluation.evaluate(task, splits)
+    results = evaluate(task, splits, protocol="hear2021+grid2")
     kit_scores.write_scores(folder / kit_scores.NAME, kit_scores.scores_record(task, results))
     return json.loads(request.param.read_text()), json.loads((folder / kit_scores.NAME).read_text()), folder
 
