@@ -33,7 +33,7 @@ COLUMNS = {
     "way": "packs, or the one-at-a-time trainer",
     "probes": "in the pack",
     "ms_per_fit_epoch": "milliseconds, validations within, the median of 3 runs",
-    "fits_per_s": "epochs of fits a second",
+    "fit_epochs_per_s": "",
     "gflops": "10^9 operations (two a multiply-add) of the probes' products a second",
     "share": "gflops over the machine's own product rate",
     "times_trainer": "the trainer's time over this",

@@ -70,7 +70,10 @@ class OneDnnProducts:
         return _stack([_product(gradient, prepared.columns) for gradient in gradients])
 
     def multiply(self, a: Tensor, b: Tensor) -> Tensor:
-        return _stack([_product(left, right.T) for left, right in zip(a, b, strict=True)])
+        if a[0].is_contiguous():
+            return _stack([_product(left, right.T) for left, right in zip(a, b, strict=True)])
+        # a right-hand factor may be strided, a left-hand one is copied: of the two, b is the smaller
+        return _stack([_product(right.T, left).T.contiguous() for left, right in zip(a, b, strict=True)])
 
 
 def products_for(device: str) -> Products:

@@ -69,6 +69,7 @@ class StackedProbes:
             for parameter, probes in self._places[name]:
                 parameter.grad = gradient[probes]
         self.optimizer.step()
+        self.optimizer.zero_grad()  # so that the next gradients get their memory, while it is in the cache
         self.steps += 1
 
     @torch.inference_mode()
@@ -165,7 +166,9 @@ class StackedProbes:
         """(probes, units, items): 0 where dropped, else 1."""
         units, items = self.tensors[f"hidden.{4 * layer}.bias"].shape[1], batch.y.shape[-1]
         kept = [own[layer].keep(self.dropout, units, n) for own, n in zip(self.masks, batch.items, strict=True)]
-        return torch.stack([functional.pad(keep, (0, items - keep.shape[1])) for keep in kept])
+        if batch.mask is not None:
+            kept = [functional.pad(keep, (0, items - keep.shape[1])) for keep in kept]
+        return kept[0][None] if len(kept) == 1 else torch.stack(kept)
 
     def _loss_gradient(self, logits: Tensor, batch: Batch) -> Tensor:
         """Of the mean loss over each probe's items, (probes, labels, items)."""
