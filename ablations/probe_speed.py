@@ -3,7 +3,6 @@
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,19 +40,11 @@ COLUMNS = {
 
 
 def probes(
-    device: str = "cpu",
-    *,
-    packs: Sequence[int] = PACKS,
-    items: int = ITEMS,
-    dim: int = DIM,
-    folder: Path | None = None,
-    kit: Path | None = None,
-    track: Track = silent,
+    device: str = "cpu", *, folder: Path | None = None, kit: Path | None = None, track: Track = silent
 ) -> dict[str, Any]:
     """Made-up features of ESC-10's size, so many epochs of each probe, inputs in memory.
 
     Args:
-        packs: numbers of probes. items: to train on. dim: of the features.
         folder: an embedding folder of hear-eval-kit, which is evaluated too; by the kit first, where `kit` is an
             interpreter that has it.
 
@@ -62,18 +53,18 @@ def probes(
     """
     _, rate = product_rates(device)
     rows = []
-    with track("benchmark", 2 * (len(packs) + 1)) as advance:
+    with track("benchmark", 2 * (len(PACKS) + 1)) as advance:
         for layers in (1, 2):
-            fittings = _fittings(layers, max(packs), items, dim)
+            fittings = _fittings(layers, max(PACKS))
             alone = _seconds(lambda some: [fit(some[0], device)], fittings[:1], device)
-            rows.append(_row(layers, "trainer", 1, alone, alone, items, dim, rate))
+            rows.append(_row(layers, "trainer", 1, alone, alone, rate))
             advance(1)
-            for size in packs:
+            for size in PACKS:
                 seconds = _seconds(lambda some: fit_all(some, device), fittings[:size], device)
-                rows.append(_row(layers, "pack", size, seconds, alone, items, dim, rate))
+                rows.append(_row(layers, "pack", size, seconds, alone, rate))
                 advance(1)
     return {
-        "what": f"{items} items of {dim} features, {LABELS} labels, {EPOCHS} epochs, hidden layers of "
+        "what": f"{ITEMS} items of {DIM} features, {LABELS} labels, {EPOCHS} epochs, hidden layers of "
         f"{ProbeConfig().hidden_dim} units, dropout {ProbeConfig().dropout}, batches of {ProbeConfig().batch_size}",
         "device": machine(device),
         "threads": torch.get_num_threads(),
@@ -109,17 +100,17 @@ def operations(layers: int, items: int, valid_items: int, dim: int, every: int) 
     return 2.0 * (items * training + valid_items / every * (first + inner + last))
 
 
-def _fittings(layers: int, count: int, items: int, dim: int) -> list[Fitting]:
+def _fittings(layers: int, count: int) -> list[Fitting]:
     draw = np.random.default_rng(0)
 
     def made(size: int) -> ProbeData:
-        x = draw.standard_normal((size, dim), dtype=np.float32)
+        x = draw.standard_normal((size, DIM), dtype=np.float32)
         return ProbeData(x, np.eye(LABELS, dtype=np.float32)[draw.integers(0, LABELS, size)])
 
     def score(predictions: np.ndarray) -> tuple[dict[str, float], None]:
         return {"top1_acc": float((predictions.argmax(1) == valid.y.argmax(1)).mean())}, None
 
-    train, valid = made(items), made(VALID_ITEMS)
+    train, valid = made(ITEMS), made(VALID_ITEMS)
     config = ProbeConfig(hidden_layers=layers, max_epochs=EPOCHS, patience=EPOCHS)
     return [Fitting(config, train, valid, "multiclass", Selection(), score, seed) for seed in range(count)]
 
@@ -136,10 +127,8 @@ def _seconds(run: Any, fittings: list[Fitting], device: str) -> float:
     return statistics.median(found[1:])
 
 
-def _row(
-    layers: int, way: str, probes: int, seconds: float, trainer: float, items: int, dim: int, rate: float
-) -> dict[str, Any]:
-    speed = operations(layers, items, VALID_ITEMS, dim, ProbeConfig().check_val_every_n_epoch) / seconds
+def _row(layers: int, way: str, probes: int, seconds: float, trainer: float, rate: float) -> dict[str, Any]:
+    speed = operations(layers, ITEMS, VALID_ITEMS, DIM, ProbeConfig().check_val_every_n_epoch) / seconds
     values = (layers, way, probes, 1e3 * seconds, 1 / seconds, speed / 1e9, speed / rate, trainer / seconds)
     return dict(zip(COLUMNS, values, strict=True))
 

@@ -8,10 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from downstream.dropout import Masks
 
 INITIALIZATIONS = {"xavier_uniform": nn.init.xavier_uniform_, "xavier_normal": nn.init.xavier_normal_}
 
@@ -41,38 +42,17 @@ class ProbeConfig:
             raise ValueError(f"max_epochs must be at least {self.check_val_every_n_epoch}, got {self.max_epochs}")
 
 
-class MaskStream:
-    """The dropout masks of one probe, from a random stream of its own: a fit does not depend on what else draws.
-
-    Each unit takes 16 random bits, so that a probability is kept to within 2**-17.
-    """
-
-    def __init__(self, seed: int, device: str = "cpu") -> None:
-        self.device = torch.device(device)
-        cpu = self.device.type == "cpu"
-        self._stream = np.random.SFC64(seed) if cpu else torch.Generator(self.device).manual_seed(seed)
-
-    def keep(self, p: float, units: int, items: int) -> Tensor:
-        """(units, items): 0 where dropped, else 1."""
-        dropped = round(p * 2**16)
-        if isinstance(self._stream, torch.Generator):
-            drawn = torch.randint(2**16, (units, items), generator=self._stream, device=self.device, dtype=torch.int32)
-            return (drawn >= dropped).to(torch.float32)
-        bits = self._stream.random_raw(-(-units * items // 4)).view(np.uint16)
-        return torch.from_numpy((bits[: units * items] >= dropped).astype(np.float32)).view(units, items)
-
-
 class Dropout(nn.Module):
-    """Dropout by a mask stream. Shape: (items, units) -> the same."""
+    """Dropout by masks of its own: a fit does not depend on what else draws. Shape: (items, units) -> the same."""
 
-    def __init__(self, p: float, stream: MaskStream) -> None:
+    def __init__(self, p: float, masks: Masks) -> None:
         super().__init__()
-        self.p, self.stream = p, stream
+        self.p, self.masks = p, masks
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or self.p == 0:
             return x
-        return x * self.stream.keep(self.p, x.shape[1], x.shape[0]).T.div(1 - self.p)
+        return x * self.masks.keep(self.p, x.shape[1], x.shape[0])[0].T.div(1 - self.p)
 
 
 class Probe(nn.Module):
@@ -81,23 +61,22 @@ class Probe(nn.Module):
     Weights are Xavier with the gain of the activation before them (none in front of the first); biases are torch's.
 
     Args:
-        initial: the random stream of the initial weights, on the CPU. dropout: the masks, on the probe's device.
+        initial: the random stream of the initial weights, on the CPU. masks: of one probe, on its device.
 
     Shape:
         (items, dim) -> logits (items, labels).
     """
 
-    def __init__(
-        self, dim: int, labels: int, config: ProbeConfig, initial: torch.Generator, dropout: MaskStream
-    ) -> None:
+    def __init__(self, dim: int, labels: int, config: ProbeConfig, initial: torch.Generator, masks: Masks) -> None:
         super().__init__()
+        self.masks = masks
         layers: list[nn.Module] = []
         gain = "linear"
         for _ in range(config.hidden_layers):
             layers += [
                 _linear(dim, config.hidden_dim, config.init, gain, initial),
                 nn.BatchNorm1d(config.hidden_dim),
-                Dropout(config.dropout, dropout),
+                Dropout(config.dropout, masks),
                 nn.ReLU(),
             ]
             dim, gain = config.hidden_dim, "relu"
@@ -110,7 +89,7 @@ class Probe(nn.Module):
 
 def probe_of(config: ProbeConfig, dim: int, labels: int, seed: int, device: str = "cpu") -> Probe:
     """The untrained probe of a seed, whose weights do not depend on the device."""
-    return Probe(dim, labels, config, torch.Generator().manual_seed(seed), MaskStream(seed, device)).to(device)
+    return Probe(dim, labels, config, torch.Generator().manual_seed(seed), Masks([seed], device)).to(device)
 
 
 def seed_of(seed: Any, config: ProbeConfig) -> int:

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
+from downstream.dropout import Masks
 from downstream.feed import Batch
-from downstream.probe import MaskStream, Probe, ProbeConfig
+from downstream.probe import Probe, ProbeConfig
 from downstream.products import Products
 
 EPS, MOMENTUM = 1e-5, 0.1  # of torch's BatchNorm1d
@@ -43,9 +43,7 @@ class StackedProbes:
         configs = [config for _, config in probes]
         names = [name for name in states[0] if not name.endswith("num_batches_tracked")]
         self.tensors = {name: torch.stack([state[name] for state in states]) for name in names}
-        self.masks: list[list[MaskStream]] = [
-            [module.stream for module in probe.hidden if hasattr(module, "stream")] for probe, _ in probes
-        ]
+        self.masks = Masks.joined([probe.masks for probe, _ in probes])
         self.configs, self.products = list(configs), products
         self.depth, self.dropout = configs[0].hidden_layers, configs[0].dropout
         self.scale = 1 / (1 - self.dropout)
@@ -99,7 +97,7 @@ class StackedProbes:
         for name, moments in self.moments.items():
             self.moments[name] = tuple(moment[index] for moment in moments)
         self.configs = [self.configs[probe] for probe in probes]
-        self.masks = [self.masks[probe] for probe in probes]
+        self.masks.select(probes)
         self._plan()
 
     def _plan(self) -> None:
@@ -164,11 +162,8 @@ class StackedProbes:
 
     def _keep(self, layer: int, batch: Batch) -> Tensor:
         """(probes, units, items): 0 where dropped, else 1."""
-        units, items = self.tensors[f"hidden.{4 * layer}.bias"].shape[1], batch.y.shape[-1]
-        kept = [own[layer].keep(self.dropout, units, n) for own, n in zip(self.masks, batch.items, strict=True)]
-        if batch.mask is not None:
-            kept = [functional.pad(keep, (0, items - keep.shape[1])) for keep in kept]
-        return kept[0][None] if len(kept) == 1 else torch.stack(kept)
+        units = self.tensors[f"hidden.{4 * layer}.bias"].shape[1]
+        return self.masks.keep(self.dropout, units, batch.y.shape[-1])
 
     def _loss_gradient(self, logits: Tensor, batch: Batch) -> Tensor:
         """Of the mean loss over each probe's items, (probes, labels, items)."""

@@ -15,9 +15,10 @@ import pytest
 import torch
 
 from downstream import events, kit
+from downstream.dropout import Masks
 from downstream.evaluate import selection_of
 from downstream.fit import Fitting, fit, predict
-from downstream.probe import Dropout, MaskStream, Probe, ProbeConfig
+from downstream.probe import Dropout, Probe, ProbeConfig
 from downstream.rows import ProbeData
 from downstream.scoring import Scorer
 from downstream.selection import Selection
@@ -243,7 +244,7 @@ def stream() -> torch.Generator:
 @pytest.mark.parametrize(("init", "layers"), [("xavier_uniform", 1), ("xavier_normal", 2)])
 def test_initial_weights_are_xavier_with_the_gain_of_the_activation_before(init, layers):
     config = ProbeConfig(hidden_layers=layers, init=init, hidden_dim=500)
-    probe = Probe(300, 200, config, stream(), MaskStream(0))
+    probe = Probe(300, 200, config, stream(), Masks([0]))
     linears = [module for module in probe.modules() if isinstance(module, torch.nn.Linear)]
     assert len(linears) == layers + 1
     for number, linear in enumerate(linears):
@@ -257,22 +258,11 @@ def test_initial_weights_are_xavier_with_the_gain_of_the_activation_before(init,
 
 
 def test_dropout_keeps_the_mean():
-    layer = Dropout(0.25, MaskStream(0))
+    layer = Dropout(0.25, Masks([0]))
     dropped = layer(torch.ones(50, 2000))
     assert dropped.mean().item() == pytest.approx(1.0, abs=0.01)
     assert (dropped == 0).float().mean().item() == pytest.approx(0.25, abs=0.01)
     assert torch.equal(layer.eval()(torch.ones(3, 4)), torch.ones(3, 4))
-
-
-def test_masks_are_of_their_stream_alone():
-    first, again, other = MaskStream(1), MaskStream(1), MaskStream(2)
-    shapes = [(5, 7), (64, 33), (1, 1)]
-    drawn = [first.keep(0.5, *shape) for shape in shapes]
-    for mask, shape in zip(drawn, shapes, strict=True):
-        assert mask.shape == shape
-        assert set(mask.unique().tolist()) <= {0.0, 1.0}
-        assert torch.equal(mask, again.keep(0.5, *shape))
-    assert not torch.equal(drawn[1], other.keep(0.5, 64, 33))
 
 
 def test_broken_configurations_are_named():
