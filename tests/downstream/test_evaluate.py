@@ -1,11 +1,14 @@
 import json
+import logging
+import math
 import statistics
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from downstream import kit, metrics
-from downstream.evaluate import evaluate
+from downstream.evaluate import Evaluation, evaluate, evaluate_all
 from downstream.scoring import Scorer
 from downstream.splits import LabelledSplit, item_order
 from downstream.task import Task
@@ -91,6 +94,77 @@ def test_a_perfect_event_prediction_scores_high():
     scores, _ = Scorer(task, "valid", splits["valid"]).validate(splits["valid"].y)
     assert scores["event_onset_200ms_fms"] > 0.8
     assert scores["segment_1s_er"] < 0.2
+
+
+SHORT = {"task_specific_param_grid": {"max_epochs": [3]}}
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_features_that_are_not_finite_are_named(scene_task, value):
+    task = Task.from_dir(scene_task(clips=4))
+    splits = made_splits(task)
+    splits["valid"].x[2, 5] = value
+    with pytest.raises(ValueError, match=r"valid: the embedding of valid2.wav \(row 2\) holds NaN or infinity"):
+        evaluate(task, splits)
+
+
+def test_a_label_with_nothing_to_train_on_is_said(scene_task, caplog):
+    task = Task.from_dir(scene_task(clips=4, evaluation_params=SHORT))
+    splits = made_splits(task)
+    train = splits["train"]
+    splits["train"] = replace(train, y=np.eye(2, dtype=np.float32)[np.zeros(len(train.y), int)])
+    with caplog.at_level(logging.INFO):
+        (result,) = evaluate(task, splits)
+    assert f"fold test has no training item of {task.labels[1]}" in caplog.text
+    assert math.isfinite(result.scores["top1_acc"])
+
+
+def test_a_score_that_is_not_defined_is_missing_with_the_reason(scene_task, caplog):
+    task = Task.from_dir(scene_task(clips=4, evaluation=["top1_acc", "aucroc"], evaluation_params=SHORT))
+    splits = made_splits(task)
+    splits["test"] = replace(splits["test"], y=np.eye(2, dtype=np.float32)[np.zeros(4, int)])
+    (result,) = evaluate(task, splits)
+    assert math.isnan(result.scores["aucroc"])
+    assert set(result.missing) == {"aucroc"}
+    assert "only positive items in test" in result.missing["aucroc"]
+    assert "no positive item in test" in result.missing["aucroc"]
+    assert f"fold test: no aucroc: {result.missing['aucroc']}" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "protocol", ["hear2021+grid3", "hear2021+linear", "hear2021+shuffled", "hear2021+standardized"]
+)
+def test_protocols_beyond_the_kits(scene_task, protocol):
+    folds = {"split_mode": "presplit_kfold", "splits": ["fold00", "fold01", "fold02"], "clips": 12}
+    task = Task.from_dir(scene_task(**folds, evaluation_params={"task_specific_param_grid": {"max_epochs": [15]}}))
+    splits = made_splits(task)
+    far = {name: replace(split, x=1e3 + 50 * split.x) for name, split in splits.items()}
+    found = evaluate(task, far, protocol=protocol)
+    usual = evaluate(task, far)
+    assert [len(result.tried) for result in found] == [3 if "grid" in protocol else 8, 1, 1]
+    assert {config.hidden_layers for config, _ in found[0].tried} <= ({0} if "linear" in protocol else {1, 2})
+    if "grid" in protocol:  # fewer of the same
+        assert found[0].tried == usual[0].tried[:3]
+    else:
+        assert found[0].chosen.validations != usual[0].chosen.validations
+    if "standardized" in protocol:  # scale and place of the features change nothing
+        near = evaluate(task, splits, protocol=protocol)
+        assert np.abs(near[0].predictions - found[0].predictions).max() < 0.05
+
+
+def test_evaluations_made_together_are_those_made_alone(scene_task):
+    folds = {"split_mode": "presplit_kfold", "splits": ["fold00", "fold01", "fold02"], "clips": 10}
+    task = Task.from_dir(scene_task(**folds, evaluation_params=SHORT))
+    splits, ended = made_splits(task), []
+    other = {name: replace(split, x=split.x[:, ::-1].copy()) for name, split in splits.items()}
+    wanted = [evaluate(task, data, seed=seed) for data, seed in ((splits, 0), (splits, 1), (other, 0))]
+    evaluations = [Evaluation(task, data, seed=seed) for data, seed in ((splits, 0), (splits, 1), (other, 0))]
+    found = list(evaluate_all(evaluations, "cpu", ended.append))
+    assert [number for number, _ in found] == [0, 1, 2]
+    assert sum(ended) == 3 * evaluations[0].count == 3 * (8 + 2)
+    for (_, results), alone in zip(found, wanted, strict=True):
+        for one, same in zip(results, alone, strict=True):
+            assert np.array_equal(one.predictions, same.predictions)
 
 
 def test_esc10_scores_are_those_of_hear_eval_kit(shared):

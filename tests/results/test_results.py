@@ -151,3 +151,29 @@ def test_a_figure_has_a_bar_a_score_in_file_formats_of_papers(tmp_path):
 
 def all_texts(figure) -> set[str]:
     return {text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text"))}
+
+
+def test_the_table_says_protocol_and_seeds_where_these_are_not_usual():
+    found = row_table()
+    assert not any("Protocol" in note for note in tables.notes(found))
+    again = found.assign(seed=1)
+    assert "Protocol hear2021, over 2 seeds." in tables.to_markdown(pd.concat([found, again]))
+    assert "Protocol hear2021+linear." in tables.to_markdown(found.assign(protocol="hear2021+linear"))
+
+
+def test_a_missing_score_keeps_its_reason(tmp_path):
+    record = job("aucroc", math.nan, 0.5)
+    record["folds"][0]["missing"] = {"aucroc": "label 'x' has no positive item in fold00"}
+    identity = dict.fromkeys(("study", "model", "family", "spec", "weights", "task"), "m")
+    rows.write_rows(rows.rows_of(record, identity), tmp_path / "rows.csv")
+    found = rows.read_rows(tmp_path)
+    missing = found[(found["metric"] == "aucroc") & found["score"].isna()]
+    assert missing["reason"].tolist() == ["label 'x' has no positive item in fold00"]
+    assert "nan: m on m, fold00: label 'x' has no positive item in fold00." in tables.to_markdown(found)
+
+
+def test_rows_of_an_earlier_version_are_read(tmp_path):
+    row_table().drop(columns="reason").to_csv(tmp_path / "rows.csv", index=False)
+    found = rows.read_rows(tmp_path)
+    assert set(found["reason"]) == {""}
+    assert tables.to_markdown(found)
