@@ -9,8 +9,8 @@ from ablations.cli_benchmark_events import events
 from ablations.cli_benchmark_probes import probes
 from ablations.cli_complexity import complexity
 from ablations.errors import one_line_errors
+from ablations.machine import choose_device
 from ablations.progress import bars, terminal
-from ablations.run import choose_device
 from downstream.files import write_json
 
 

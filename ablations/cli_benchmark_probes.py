@@ -6,8 +6,8 @@ import click
 
 from ablations import kit_process, probe_memory, probe_speed
 from ablations.errors import one_line_errors
+from ablations.machine import choose_device
 from ablations.progress import bars, terminal
-from ablations.run import choose_device
 from downstream.files import write_json
 
 PATH = click.Path(path_type=Path)

@@ -12,9 +12,8 @@ from ablations.complexity import CHECKPOINTS, NOTES, to_markdown
 from ablations.complexity import complexity as measure
 from ablations.errors import one_line_errors
 from ablations.job import versions
-from ablations.machine import machine
+from ablations.machine import choose_device, machine
 from ablations.progress import bars, terminal
-from ablations.run import choose_device
 from downstream.files import write_json
 
 

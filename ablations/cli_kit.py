@@ -14,8 +14,8 @@ from ablations.export import export as export_task
 from ablations.kit_embeddings import SPEC, compare_embeddings
 from ablations.kit_probe import places, scores_table
 from ablations.kit_probe import probe as probe_folder
+from ablations.machine import choose_device
 from ablations.progress import bars, terminal
-from ablations.run import choose_device
 from downstream.files import write_json
 from downstream.progress import Track
 from downstream.protocol import BASE, GRID_POINTS

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import torch
 
-from ablations.run import choose_device
+from ablations.machine import choose_device
 from ablations.speed import CLIP_S, Meter, steps
 from downstream.progress import Track, silent
 from passt import checkpoints, patchout

@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import pandas as pd
 
 from ablations import models
+from ablations.machine import choose_device
 from ablations.outputs import COLUMNS, Work, failed
-from ablations.run import choose_device
 from ablations.sources import Source, find_sources
 from downstream.embedder import Embedder, Tap
 from downstream.extract import plan_batches, read_ahead

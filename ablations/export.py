@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ablations import models, tasks
-from ablations.run import choose_device
+from ablations.machine import choose_device
 from downstream import splits
 from downstream.audio import SplitAudio
 from downstream.embedder import Embedder, Tap

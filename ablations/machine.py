@@ -1,4 +1,4 @@
-"""What this machine is and can do: its name, its matrix products, its memory."""
+"""What this machine is and can do: its devices, their matrix products, its memory."""
 
 import contextlib
 import ctypes
@@ -18,6 +18,16 @@ from passt.model import MLP_WIDTH, WIDTH
 from passt.precision import PRECISIONS, arithmetic
 
 STATUS = Path("/proc/self/status")
+
+
+def choose_device(wanted: str | None = None) -> str:
+    """`wanted`, or CUDA where there is one; ValueError for a device that is not here."""
+    if wanted is None:
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if wanted != "cpu" and not (wanted.startswith("cuda") and torch.cuda.is_available()):
+        here = "cpu or cuda" if torch.cuda.is_available() else "cpu: torch sees no CUDA device here"
+        raise ValueError(f"device must be {here}, got {wanted!r}")
+    return wanted
 
 
 def machine(device: str) -> str:

@@ -17,6 +17,7 @@ import torch
 
 from ablations import models, tasks
 from ablations.job import Job, fingerprints, record, test_arrays
+from ablations.machine import choose_device
 from ablations.outcome import Failure, Outcome
 from ablations.study import Model, Study
 from ablations.tasks import NamedTask
@@ -33,19 +34,8 @@ from results import rows as result_rows
 
 logger = logging.getLogger(__name__)
 
-
 Shared = tuple[Job, list[Model]]
 """A job, and the models of the study that point at it."""
-
-
-def choose_device(wanted: str | None = None) -> str:
-    """`wanted`, or CUDA where there is one; ValueError for a device that is not here."""
-    if wanted is None:
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if wanted != "cpu" and not (wanted.startswith("cuda") and torch.cuda.is_available()):
-        here = "cpu or cuda" if torch.cuda.is_available() else "cpu: torch sees no CUDA device here"
-        raise ValueError(f"device must be {here}, got {wanted!r}")
-    return wanted
 
 
 def run_study(

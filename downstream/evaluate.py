@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from downstream import events, metrics, rows
+from downstream.checks import check_splits, check_task
 from downstream.finished import FinishedFits
 from downstream.fit import Fit, Fitting, predict
 from downstream.pack import fit_all
@@ -76,9 +77,9 @@ class Evaluation:
         self.task, self.splits, self.seed = task, splits, seed
         self.finished = finished and FinishedFits(finished)
         self.protocol = Protocol.parse(protocol)
-        _check_task(task)
+        check_task(task)
         self.grid = self.protocol.configurations(task)
-        _check_splits(task, splits)
+        check_splits(task, splits)
         self.folds = task.folds()
         self.fits: list[list[Fit]] = []
 
@@ -215,33 +216,3 @@ def _best(fits: Sequence[Fit], selection: Selection) -> Fit:
         if selection.better(candidate.best.score, best.best.score):
             best = candidate
     return best
-
-
-def _check_task(task: Task) -> None:
-    """Raise ValueError, before anything is trained, for metrics and post-processing that do not fit the task."""
-    source = task.folder / "task_metadata.json"
-    try:
-        for metric in map(metrics.get, task.metrics):
-            if metric.of_events != task.is_event:
-                raise ValueError(f"{metric.name} is not a metric of {task.embedding_type} tasks")
-        grid = events.postprocessing_grid(task.evaluation_params)
-    except ValueError as error:
-        raise ValueError(f"{source}: evaluation: {error}") from None
-    if task.is_event and task.selects_by_loss and len(grid) != 1:
-        wanted = "exactly one point, as the validation loss selects"
-        raise ValueError(f"{source}: event_postprocessing_grid must have {wanted}, got {len(grid)}")
-
-
-def _check_splits(task: Task, splits: Mapping[str, LabelledSplit]) -> None:
-    """Raise ValueError for features that are not finite; say which labels a fold has nothing to learn from."""
-    for name, split in splits.items():
-        bad = rows.first_bad_row(split.x)
-        if bad is not None:
-            file = split.files[int(np.searchsorted(split.offsets, bad, side="right")) - 1]
-            raise ValueError(f"{task.folder}: {name}: the embedding of {file} (row {bad}) holds NaN or infinity")
-    for fold in task.folds():
-        seen = np.any([splits[name].y.any(axis=0) for name in fold.train], axis=0)
-        if not seen.all():
-            absent = [label for label, there in zip(task.labels, seen, strict=True) if not there]
-            some = ", ".join(absent[:5]) + (", ..." if len(absent) > 5 else "")
-            logger.info("%s: fold %s has no training item of %s", task.name, fold.name, some)

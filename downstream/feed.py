@@ -11,8 +11,8 @@ from torch import Tensor
 from downstream.products import Products
 from downstream.rows import Index, ProbeData, to_float32
 
-Step = list[tuple[Any, Tensor]]
-"""Of each source its prepared features and its targets, (labels, items)."""
+Step = list[tuple[Any, Tensor] | None]
+"""Of each source its prepared features and its targets, (labels, items); None of one that has no probes any more."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,8 @@ class Feed:
         orders = [source.batches(self.size, number, training=self.training) for source in self.sources]
         for rows in zip(*orders, strict=True):
             items = max(_length(index) for index in rows)
-            yield [self._load(source, index, items) for source, index in zip(self.sources, rows, strict=True)]
+            wanted = enumerate(zip(self.sources, rows, strict=True))
+            yield [self._load(*each, items) if number in self.owners else None for number, each in wanted]
 
     def _load(self, source: ProbeData, rows: Index, items: int) -> tuple[Any, Tensor]:
         x, y = _tensor(source.x[rows], self.device), _tensor(source.y[rows], self.device)
@@ -92,12 +93,11 @@ class Feed:
     def _batch(self, step: Step) -> Batch:
         parts, targets, counts = [], [], []
         start = 0
-        for number, (x, y) in enumerate(step):
-            probes = self.owners.count(number)
-            if probes:
-                parts.append((slice(start, start + probes), x))
-                targets += [y] * probes
-                counts += [y.shape[1]] * probes
+        for number in sorted(set(self.owners)):
+            (x, y), probes = step[number], self.owners.count(number)
+            parts.append((slice(start, start + probes), x))
+            targets += [y] * probes
+            counts += [y.shape[1]] * probes
             start += probes
         if len(parts) == 1:
             return Batch(tuple(parts), targets[0][None], tuple(counts))

@@ -70,7 +70,7 @@ def _fit(fittings: Sequence[Fitting], members: list[int], device: str, done: Don
     try:
         _Pack([fittings[number] for number in members], device).run(note)
         return
-    except torch.OutOfMemoryError:
+    except torch.cuda.OutOfMemoryError:
         if len(members) == 1:
             raise
     torch.cuda.empty_cache()  # here and not above, where the error still holds on to the tensors

@@ -108,6 +108,15 @@ def test_features_that_are_not_finite_are_named(scene_task, value):
         evaluate(task, splits)
 
 
+def test_a_fold_with_one_training_item_is_named(scene_task):
+    task = Task.from_dir(scene_task(clips=4))
+    splits = made_splits(task)
+    train = splits["train"]
+    splits["train"] = replace(train, x=train.x[:1], y=train.y[:1], files=train.files[:1], offsets=train.offsets[:2])
+    with pytest.raises(ValueError, match="fold test has 1 training item, expected at least 2"):
+        evaluate(task, splits)
+
+
 def test_a_label_with_nothing_to_train_on_is_said(scene_task, caplog):
     task = Task.from_dir(scene_task(clips=4, evaluation_params=SHORT))
     splits = made_splits(task)

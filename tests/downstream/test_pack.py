@@ -136,6 +136,27 @@ def test_batches_in_an_order_of_their_own(still, way):
     assert packed[0].best.loss != packed[1].best.loss
 
 
+def test_sources_whose_probes_have_all_ended_are_read_no_more(still, way, monkeypatch):
+    monkeypatch.setattr(pack, "_room", lambda device: 100)
+    monkeypatch.setattr(pack, "_bytes_of_probe", lambda fitting: 1)
+    reads = []
+
+    class Watched:
+        def __init__(self, name, x):
+            self.name, self.x, self.shape = name, x, x.shape
+
+        def __getitem__(self, rows):
+            reads.append(self.name)
+            return self.x[rows]
+
+    short, long = (ProbeData(Watched(name, data(seed=1).x), data(seed=1).y) for name in ("short", "long"))
+    fittings = [fitting(short, lr=0.0), fitting(long)]
+    assert len(plan(fittings, "cpu")) == (1 if way == "together" else 2)
+    for found, alone in zip(fit_all(fittings), map(fit, fittings), strict=True):
+        same(found, alone)
+    assert 0 < reads.count("short") < reads.count("long")
+
+
 def test_features_that_do_not_stay_in_memory_train_the_same_probe(monkeypatch):
     fittings = [fitting(lr=lr) for lr in (1e-2, 1e-3)]
     resident = fit_all(fittings)
@@ -181,7 +202,7 @@ def test_a_pack_that_does_not_fit_goes_on_in_halves(still, monkeypatch, way, cap
 
     def scarce(self, done):
         if len(self.fittings) > 1:
-            raise torch.OutOfMemoryError
+            raise torch.cuda.OutOfMemoryError
         return run(self, done)
 
     monkeypatch.setattr(pack._Pack, "run", scarce)
@@ -189,8 +210,8 @@ def test_a_pack_that_does_not_fit_goes_on_in_halves(still, monkeypatch, way, cap
         same(found, wanted)
     assert sorted(ended) == [0, 1, 2]
     assert "out of memory with 3 probes at once: going on with 2" in caplog.text
-    monkeypatch.setattr(pack._Pack, "run", lambda self, done: (_ for _ in ()).throw(torch.OutOfMemoryError()))
-    with pytest.raises(torch.OutOfMemoryError):
+    monkeypatch.setattr(pack._Pack, "run", lambda self, done: (_ for _ in ()).throw(torch.cuda.OutOfMemoryError()))
+    with pytest.raises(torch.cuda.OutOfMemoryError):
         fit_all(fittings)
 
 

@@ -1,0 +1,49 @@
+"""What is checked before any probe is trained: a task's metadata, and its embeddings."""
+
+import logging
+from collections.abc import Mapping
+
+import numpy as np
+
+from downstream import events, metrics
+from downstream.rows import first_bad_row
+from downstream.splits import LabelledSplit
+from downstream.task import Task
+
+logger = logging.getLogger(__name__)
+
+
+def check_task(task: Task) -> None:
+    """Raise ValueError, before anything is trained, for metrics and post-processing that do not fit the task."""
+    source = task.folder / "task_metadata.json"
+    try:
+        for metric in map(metrics.get, task.metrics):
+            if metric.of_events != task.is_event:
+                raise ValueError(f"{metric.name} is not a metric of {task.embedding_type} tasks")
+        grid = events.postprocessing_grid(task.evaluation_params)
+    except ValueError as error:
+        raise ValueError(f"{source}: evaluation: {error}") from None
+    if task.is_event and task.selects_by_loss and len(grid) != 1:
+        wanted = "exactly one point, as the validation loss selects"
+        raise ValueError(f"{source}: event_postprocessing_grid must have {wanted}, got {len(grid)}")
+
+
+def check_splits(task: Task, splits: Mapping[str, LabelledSplit]) -> None:
+    """Raise ValueError for features that are not finite and for a fold of fewer than two training items.
+
+    Labels that a fold has nothing to learn from are said in the log.
+    """
+    for name, split in splits.items():
+        bad = first_bad_row(split.x)
+        if bad is not None:
+            file = split.files[int(np.searchsorted(split.offsets, bad, side="right")) - 1]
+            raise ValueError(f"{task.folder}: {name}: the embedding of {file} (row {bad}) holds NaN or infinity")
+    for fold in task.folds():
+        items = sum(len(splits[name].y) for name in fold.train)
+        if items < 2:
+            raise ValueError(f"{task.folder}: fold {fold.name} has {items} training item, expected at least 2")
+        seen = np.any([splits[name].y.any(axis=0) for name in fold.train], axis=0)
+        if not seen.all():
+            absent = [label for label, there in zip(task.labels, seen, strict=True) if not there]
+            some = ", ".join(absent[:5]) + (", ..." if len(absent) > 5 else "")
+            logger.info("%s: fold %s has no training item of %s", task.name, fold.name, some)
