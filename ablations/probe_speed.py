@@ -26,7 +26,7 @@ from downstream.selection import Selection
 ITEMS, VALID_ITEMS, DIM, LABELS = 240, 80, 1295, 10  # ESC-10 at the width of PaSST's logits and features
 EPOCHS = 30
 REPEATS = 3
-PACKS = (1, 2, 4, 8, 16)
+PACKS = {"cpu": (1, 2, 4, 8, 16), "cuda": (1, 4, 16, 64, 256)}
 COLUMNS = {
     "hidden_layers": "",
     "way": "packs, or the one-at-a-time trainer",
@@ -52,14 +52,14 @@ def probes(
         A record to be written as JSON; its `rows` have the columns of `COLUMNS`.
     """
     _, rate = product_rates(device)
-    rows = []
-    with track("benchmark", 2 * (len(PACKS) + 1)) as advance:
+    rows, packs = [], PACKS[torch.device(device).type]
+    with track("benchmark", 2 * (len(packs) + 1)) as advance:
         for layers in (1, 2):
-            fittings = _fittings(layers, max(PACKS))
+            fittings = _fittings(layers, max(packs))
             alone = _seconds(lambda some: [fit(some[0], device)], fittings[:1], device)
             rows.append(_row(layers, "trainer", 1, alone, alone, rate))
             advance(1)
-            for size in PACKS:
+            for size in packs:
                 seconds = _seconds(lambda some: fit_all(some, device), fittings[:size], device)
                 rows.append(_row(layers, "pack", size, seconds, alone, rate))
                 advance(1)

@@ -82,6 +82,7 @@ class Evaluation:
         check_splits(task, splits)
         self.folds = task.folds()
         self.fits: list[list[Fit]] = []
+        self._statistics: dict[str, tuple[np.ndarray, np.ndarray]] = {}
 
     @property
     def count(self) -> int:
@@ -104,24 +105,26 @@ class Evaluation:
         return [self._result(fold, fits, device) for fold, fits in zip(self.folds, self.fits, strict=True)]
 
     def _fittings(self, fold: Fold, configs: Sequence[ProbeConfig]) -> list[Fitting]:
-        train, (valid,) = self._data(fold, [fold.valid])
+        train, valid = self._data(fold, fold.valid)
         score = Scorer(self.task, fold.valid, self.splits[fold.valid]).validate
         selection, kind = selection_of(self.task), self.task.prediction_type
         return [Fitting(c, train, valid, kind, selection, score, (self.seed, fold.name)) for c in configs]
 
-    def _data(self, fold: Fold, splits: Sequence[str]) -> tuple[ProbeData, list[ProbeData]]:
-        """The training data of a fold, and splits as its probes take them."""
+    def _data(self, fold: Fold, split: str) -> tuple[ProbeData, ProbeData]:
+        """The training data of a fold, and a split as its probes take it."""
         train = joined([self.splits[name] for name in fold.train])
-        found = [ProbeData(self.splits[name].x, self.splits[name].y) for name in splits]
+        other = ProbeData(self.splits[split].x, self.splits[split].y)
         if self.protocol.standardized:
-            mean, std = rows.statistics(train.x)
-            train, *found = (ProbeData(rows.Standardized(data.x, mean, std), data.y) for data in (train, *found))
-        return ProbeData(train.x, train.y, self.seed if self.protocol.shuffled else None), found
+            if fold.name not in self._statistics:
+                self._statistics[fold.name] = rows.statistics(train.x)
+            mean, std = self._statistics[fold.name]
+            train, other = (ProbeData(rows.Standardized(data.x, mean, std), data.y) for data in (train, other))
+        return ProbeData(train.x, train.y, self.seed if self.protocol.shuffled else None), other
 
     def _result(self, fold: Fold, fits: Sequence[Fit], device: str) -> FoldResult:
         task, test = self.task, self.splits[fold.test]
         chosen = _best(fits, selection_of(task))
-        _, (data,) = self._data(fold, [fold.test])
+        _, data = self._data(fold, fold.test)
         predictions, loss = predict(chosen, data, task.prediction_type, device)
         setting = chosen.best.postprocessing
         if task.is_event and setting is None:  # the loss selected, nothing was decoded at validation: one is left

@@ -15,7 +15,8 @@ from tests.reference_values import REFERENCE
 
 @pytest.fixture
 def small(monkeypatch):
-    for name, value in {"ITEMS": 24, "VALID_ITEMS": 8, "DIM": 12, "EPOCHS": 3, "REPEATS": 1, "PACKS": (1, 2)}.items():
+    sizes = {"ITEMS": 24, "VALID_ITEMS": 8, "DIM": 12, "EPOCHS": 3, "REPEATS": 1, "PACKS": {"cpu": (1, 2)}}
+    for name, value in sizes.items():
         monkeypatch.setattr(probe_speed, name, value)
     monkeypatch.setattr(probe_speed, "product_rates", lambda device: (1e9, 2e9))
     monkeypatch.setattr(probe_memory, "SIZES", {"scenes": (600, 12, 3, "multilabel")})
