@@ -6,6 +6,7 @@ noise alone, which Adam makes whole steps of (see test_probe).
 
 import dataclasses
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -114,6 +115,17 @@ def test_features_of_several_sources_share_a_pack(still, way):
     fittings = [fitting(*source, lr=lr) for lr in (1e-2, 1e-3) for source in sources]
     assert len(plan(fittings, "cpu")) == (1 if way == "together" else 3)
     for found, alone in zip(fit_all(fittings), map(fit, fittings), strict=True):
+        same(found, alone)
+
+
+@pytest.mark.parametrize("ends", [0, 1, 2])
+def test_a_source_that_ends_before_others_of_another_size(still, way, ends):
+    sources = [(data(94, seed=1), data(60, seed=2)), *((data(75, seed=seed), data(40, seed=6)) for seed in (3, 4))]
+    fittings = [fitting(*source) for source in sources]
+    fittings[ends] = dataclasses.replace(fittings[ends], score=lambda found: ({"top1_acc": math.nan}, None))
+    packed = fit_all(fittings)
+    assert len(packed[ends].validations) == 1 < min(len(packed[i].validations) for i in range(3) if i != ends)
+    for found, alone in zip(packed, map(fit, fittings), strict=True):
         same(found, alone)
 
 
