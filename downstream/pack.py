@@ -6,6 +6,7 @@ CPU a pack is of one source of features, and a probe's numbers do not depend on 
 """
 
 import dataclasses
+import gc
 import logging
 import time
 from collections import defaultdict
@@ -73,6 +74,7 @@ def _fit(fittings: Sequence[Fitting], members: list[int], device: str, done: Don
     except torch.OutOfMemoryError:
         if len(members) == 1:
             raise
+    gc.collect()  # an error of the thread that reads ahead refers to itself, and to the pack
     torch.cuda.empty_cache()  # here and not above, where the error still holds on to the tensors
     remaining = [number for place, number in enumerate(members) if place not in ended]
     half = -(-len(remaining) // 2)

@@ -7,12 +7,14 @@ noise alone, which Adam makes whole steps of (see test_probe).
 import dataclasses
 import itertools
 import math
+import weakref
 
 import numpy as np
 import pytest
 import torch
 
 from downstream import pack
+from downstream.feed import Feed
 from downstream.fit import Fitting, fit, predict
 from downstream.pack import fit_all, plan
 from downstream.probe import ProbeConfig
@@ -204,6 +206,31 @@ def test_a_pack_that_does_not_fit_goes_on_in_halves(still, monkeypatch, way, cap
     monkeypatch.setattr(pack._Pack, "run", lambda self, done: (_ for _ in ()).throw(torch.OutOfMemoryError()))
     with pytest.raises(torch.OutOfMemoryError):
         fit_all(fittings)
+
+
+@pytest.mark.parametrize("place", [(StackedProbes, "step"), (Feed, "_load")], ids=["training", "reading ahead"])
+def test_a_pack_that_did_not_fit_is_gone_before_its_halves(monkeypatch, way, place):
+    fittings, (owner, name), calls, packs, alive = [fitting(lr=lr) for lr in (1e-2, 1e-3)], place, [], [], []
+    work, made = getattr(owner, name), pack._Pack.__init__
+
+    def scarce(self, *rest):
+        calls.append(None)
+        if len(calls) == 8:
+            raise torch.OutOfMemoryError
+        return work(self, *rest)
+
+    def watched(self, *rest):
+        packs.append(weakref.ref(self))
+        made(self, *rest)
+
+    monkeypatch.setattr(owner, name, scarce)
+    monkeypatch.setattr(pack._Pack, "__init__", watched)
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: alive.extend(each() for each in packs))
+    monkeypatch.setattr(pack, "_room", lambda device: 1 << 30 if name == "step" else 1)
+    monkeypatch.setattr(pack, "plan", lambda fittings, device: [list(range(len(fittings)))])
+    assert len(fit_all(fittings)) == 2
+    assert len(packs) == 3
+    assert alive == [None]
 
 
 @pytest.mark.parametrize("case", CASES)
