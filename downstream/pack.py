@@ -147,8 +147,9 @@ class _Pack:
     def _end(self, over: list[int], done: Done) -> None:
         """These have ended; the others go on."""
         for number in over:
-            stopping, state = self.stopping[number], self.states[number]
-            config, seconds = self.fittings[number].config, self.seconds[number]
+            stopping, config, seconds = self.stopping[number], self.fittings[number].config, self.seconds[number]
+            state = {name: value.cpu() for name, value in self.states[number].items()}  # the room is for other packs
+            self.states[number] = {}
             done(number, Fit(config, tuple(stopping.validations), stopping.best, state, seconds))
         going = [place for place, number in enumerate(self.live) if number not in over]
         self.live = [self.live[place] for place in going]

@@ -208,6 +208,17 @@ def test_a_pack_that_does_not_fit_goes_on_in_halves(still, monkeypatch, way, cap
         fit_all(fittings)
 
 
+def test_weights_of_a_fit_that_has_ended_leave_the_device(monkeypatch, way):
+    """Those of all fits would add up there, beside the packs still to come."""
+    state = StackedProbes.state
+    monkeypatch.setattr(
+        StackedProbes, "state", lambda *args: {name: value.to("meta") for name, value in state(*args).items()}
+    )
+    monkeypatch.setattr(torch.Tensor, "cpu", lambda tensor: "on the CPU" if tensor.is_meta else tensor)
+    for found in fit_all([fitting(lr=lr) for lr in (1e-2, 1e-3)]):
+        assert set(found.state.values()) == {"on the CPU"}
+
+
 @pytest.mark.parametrize("place", [(StackedProbes, "step"), (Feed, "_load")], ids=["training", "reading ahead"])
 def test_a_pack_that_did_not_fit_is_gone_before_its_halves(monkeypatch, way, place):
     fittings, (owner, name), calls, packs, alive = [fitting(lr=lr) for lr in (1e-2, 1e-3)], place, [], [], []
