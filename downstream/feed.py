@@ -58,6 +58,7 @@ class Feed:
         forms = 1 + (training and torch.device(device).type == "cpu")
         needed = sum(4 * forms * (source.x.shape[1] + source.y.shape[1]) * len(source.y) for source in sources)
         self.resident = needed <= room and all(source.shuffle is None for source in sources)
+        self.kept_bytes = needed if self.resident else 0
         self._kept: list[Step] = []
         self._batches: list[Batch] = []
 

@@ -103,12 +103,16 @@ class _Pack:
         owners = [sources.index(_source(fitting)) for fitting in fittings]
         firsts = [fittings[owners.index(number)] for number in range(len(sources))]
 
-        def feed(data: list[ProbeData], training: bool) -> Feed:
+        def feed(data: list[ProbeData], room: int, training: bool) -> Feed:
             own = owners if self.together else owners[:1]
-            return Feed(data, own, self.config.batch_size, products, device, _room(device), training=training)
+            return Feed(data, own, self.config.batch_size, products, device, room, training=training)
 
-        self.train = feed([fitting.train for fitting in firsts], training=True)
-        self.valid = feed([dataclasses.replace(fitting.valid, shuffle=None) for fitting in firsts], training=False)
+        room = _room(device)
+        self.train = feed([fitting.train for fitting in firsts], room, training=True)
+        room -= self.train.kept_bytes
+        self.valid = feed(
+            [dataclasses.replace(fitting.valid, shuffle=None) for fitting in firsts], room, training=False
+        )
         probes = [(fitting.probe(device), fitting.config) for fitting in fittings]
         groups = [probes] if self.together else [[probe] for probe in probes]
         self.programs = [StackedProbes(group, fittings[0].prediction_type, products) for group in groups]

@@ -158,6 +158,16 @@ def test_features_that_do_not_stay_in_memory_train_the_same_probe(monkeypatch):
         assert found.validations == wanted.validations
 
 
+def test_the_features_of_a_pack_share_one_room(monkeypatch, way):
+    """A training split that takes nearly all of it leaves the validation split to be read anew."""
+    monkeypatch.setattr(pack, "_room", lambda device: 1 << 30)
+    whole = pack._Pack([fitting()], "cpu")
+    assert (whole.train.resident, whole.valid.resident) == (True, True)
+    monkeypatch.setattr(pack, "_room", lambda device: whole.train.kept_bytes + whole.valid.kept_bytes - 1)
+    less = pack._Pack([fitting()], "cpu")
+    assert (less.train.resident, less.valid.resident) == (True, False)
+
+
 def test_a_probe_on_a_cpu_does_not_depend_on_its_pack():
     fittings = [fitting(lr=lr, hidden_layers=layers) for lr in (1e-2, 1e-3) for layers in (1, 2)]
     together = fit_all(fittings)
