@@ -50,8 +50,8 @@ class Masks:
             self._keys = self._made()
         self._calls += 1
         if self._index.shape != (units, items):
-            self._index = (torch.arange(units)[:, None] * MOST_ITEMS + torch.arange(items)).to(torch.int32)
-            self._index = self._index.to(self.device)
+            unit, item = (torch.arange(count, dtype=torch.int32, device=self.device) for count in (units, items))
+            self._index = (unit * MOST_ITEMS)[:, None] + item  # made there: a copy would wait for the device
         first, second = self._keys[place, :, :, None, None].unbind(1)
         bits = _mixed(_mixed(self._index ^ first).add_(second))
         # the sign of (highest 16 bits - limit) as a number: comparisons and booleans take longer on a CPU
@@ -69,7 +69,7 @@ class Masks:
         calls = np.arange(self._calls, self._calls + CALLS, dtype=np.uint64)[:, None]
         z = _splitmix(_splitmix(self._seeds) + (calls + np.uint64(1)) * WEYL)
         keys = torch.from_numpy(np.ascontiguousarray(z).view(np.int32).reshape(CALLS, len(self._seeds), 2))
-        return keys.to(self.device)
+        return keys.pin_memory().to(self.device, non_blocking=True) if self.device.type == "cuda" else keys
 
 
 def _splitmix(z: np.ndarray) -> np.ndarray:

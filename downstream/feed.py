@@ -23,8 +23,8 @@ class Batch:
         parts: which probes have which features.
         y: (probes or 1, labels, items).
         items: how many each probe has.
-        counts: the same as (probes, 1, 1), and `mask`, which items these are, (probes, 1, items): both None where all
-            have the same number. Where not, features and targets are filled up with zeros.
+        counts: the same as (probes, 1, 1), and `mask`, which items these are, (probes, 1, items): both None where
+            nothing is filled up. Features and targets are, with zeros, to the longest batch of all sources.
     """
 
     parts: tuple[tuple[slice, Any], ...]
@@ -58,6 +58,7 @@ class Feed:
         forms = 1 + (training and torch.device(device).type == "cpu")
         needed = sum(4 * forms * (source.x.shape[1] + source.y.shape[1]) * len(source.y) for source in sources)
         self.resident = needed <= room and all(source.shuffle is None for source in sources)
+        self.kept_bytes = needed if self.resident else 0
         self._kept: list[Step] = []
         self._batches: list[Batch] = []
 
@@ -99,11 +100,9 @@ class Feed:
             targets += [y] * probes
             counts += [y.shape[1]] * probes
             start += probes
-        if len(parts) == 1:
-            return Batch(tuple(parts), targets[0][None], tuple(counts))
-        if len(set(counts)) == 1:
-            return Batch(tuple(parts), torch.stack(targets), tuple(counts))
-        items, device = max(counts), targets[0].device
+        items, device = max(y.shape[1] for _, y in step), targets[0].device  # of sources that have ended, too
+        if set(counts) == {items}:
+            return Batch(tuple(parts), targets[0][None] if len(parts) == 1 else torch.stack(targets), tuple(counts))
         filled = torch.stack([torch.nn.functional.pad(y, (0, items - y.shape[1])) for y in targets])
         count = torch.tensor(counts, dtype=torch.float32)[:, None, None]
         mask = (torch.arange(items) < count).to(torch.float32)

@@ -64,6 +64,7 @@ class Fit:
     """A trained probe: every validation, which was best, and the weights of that one.
 
     Attributes:
+        state: from a pack on the CPU, from `fit` on the device.
         seconds: that it took; in a pack its share, by epochs.
     """
 

@@ -6,6 +6,7 @@ CPU a pack is of one source of features, and a probe's numbers do not depend on 
 """
 
 import dataclasses
+import gc
 import logging
 import time
 from collections import defaultdict
@@ -73,6 +74,7 @@ def _fit(fittings: Sequence[Fitting], members: list[int], device: str, done: Don
     except torch.cuda.OutOfMemoryError:
         if len(members) == 1:
             raise
+    gc.collect()  # an error of the thread that reads ahead refers to itself, and to the pack
     torch.cuda.empty_cache()  # here and not above, where the error still holds on to the tensors
     remaining = [number for place, number in enumerate(members) if place not in ended]
     half = -(-len(remaining) // 2)
@@ -101,12 +103,16 @@ class _Pack:
         owners = [sources.index(_source(fitting)) for fitting in fittings]
         firsts = [fittings[owners.index(number)] for number in range(len(sources))]
 
-        def feed(data: list[ProbeData], training: bool) -> Feed:
+        def feed(data: list[ProbeData], room: int, training: bool) -> Feed:
             own = owners if self.together else owners[:1]
-            return Feed(data, own, self.config.batch_size, products, device, _room(device), training=training)
+            return Feed(data, own, self.config.batch_size, products, device, room, training=training)
 
-        self.train = feed([fitting.train for fitting in firsts], training=True)
-        self.valid = feed([dataclasses.replace(fitting.valid, shuffle=None) for fitting in firsts], training=False)
+        room = _room(device)
+        self.train = feed([fitting.train for fitting in firsts], room, training=True)
+        room -= self.train.kept_bytes
+        self.valid = feed(
+            [dataclasses.replace(fitting.valid, shuffle=None) for fitting in firsts], room, training=False
+        )
         probes = [(fitting.probe(device), fitting.config) for fitting in fittings]
         groups = [probes] if self.together else [[probe] for probe in probes]
         self.programs = [StackedProbes(group, fittings[0].prediction_type, products) for group in groups]
@@ -145,8 +151,9 @@ class _Pack:
     def _end(self, over: list[int], done: Done) -> None:
         """These have ended; the others go on."""
         for number in over:
-            stopping, state = self.stopping[number], self.states[number]
-            config, seconds = self.fittings[number].config, self.seconds[number]
+            stopping, config, seconds = self.stopping[number], self.fittings[number].config, self.seconds[number]
+            state = {name: value.cpu() for name, value in self.states[number].items()}  # the room is for other packs
+            self.states[number] = {}
             done(number, Fit(config, tuple(stopping.validations), stopping.best, state, seconds))
         going = [place for place, number in enumerate(self.live) if number not in over]
         self.live = [self.live[place] for place in going]

@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from downstream import dropout
 from downstream.dropout import Masks
@@ -76,6 +77,25 @@ def test_a_mask_that_stays_the_same():
 def test_too_many_items_are_named():
     with pytest.raises(ValueError, match="at most 65536 items at once, got 65537"):
         Masks([0]).keep(0.1, 1, 65537)
+
+
+def test_between_its_keys_nothing_is_copied_to_the_device(monkeypatch):
+    """A copy would wait for all that a GPU still has to do, twice an epoch where the last batch is smaller."""
+    seen = []
+
+    class Seen(TorchDispatchMode):
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            found = func(*args, **(kwargs or {}))
+            made = found if isinstance(found, list | tuple) else [found]
+            seen.extend(tensor.device.type for tensor in made)
+            return found
+
+    monkeypatch.setattr(Masks, "_made", lambda self: torch.zeros(256, 1, 2, dtype=torch.int32, device="meta"))
+    masks = Masks([1], "meta")
+    masks.keep(0.1, 4, 8)
+    with Seen():
+        assert masks.keep(0.1, 4, 5).shape == (1, 4, 5)
+    assert set(seen) == {"meta"}
 
 
 @pytest.mark.gpu

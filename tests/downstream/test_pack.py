@@ -6,12 +6,15 @@ noise alone, which Adam makes whole steps of (see test_probe).
 
 import dataclasses
 import itertools
+import math
+import weakref
 
 import numpy as np
 import pytest
 import torch
 
 from downstream import pack
+from downstream.feed import Feed
 from downstream.fit import Fitting, fit, predict
 from downstream.pack import fit_all, plan
 from downstream.probe import ProbeConfig
@@ -117,6 +120,17 @@ def test_features_of_several_sources_share_a_pack(still, way):
         same(found, alone)
 
 
+@pytest.mark.parametrize("ends", [0, 1, 2])
+def test_a_source_that_ends_before_others_of_another_size(still, way, ends):
+    sources = [(data(94, seed=1), data(60, seed=2)), *((data(75, seed=seed), data(40, seed=6)) for seed in (3, 4))]
+    fittings = [fitting(*source) for source in sources]
+    fittings[ends] = dataclasses.replace(fittings[ends], score=lambda found: ({"top1_acc": math.nan}, None))
+    packed = fit_all(fittings)
+    assert len(packed[ends].validations) == 1 < min(len(packed[i].validations) for i in range(3) if i != ends)
+    for found, alone in zip(packed, map(fit, fittings), strict=True):
+        same(found, alone)
+
+
 def test_what_cannot_be_one_program_is_not_one_pack(way):
     fittings = [fitting(), fitting(hidden_layers=2), fitting(data(200), VALID), fitting(data(dim=7), data(40, dim=7))]
     assert sorted(plan(fittings, "cpu")) == [[0], [1], [2], [3]]
@@ -163,6 +177,16 @@ def test_features_that_do_not_stay_in_memory_train_the_same_probe(monkeypatch):
     monkeypatch.setattr(pack, "CPU_BYTES", 1)
     for found, wanted in zip(fit_all(fittings), resident, strict=True):
         assert found.validations == wanted.validations
+
+
+def test_the_features_of_a_pack_share_one_room(monkeypatch, way):
+    """A training split that takes nearly all of it leaves the validation split to be read anew."""
+    monkeypatch.setattr(pack, "_room", lambda device: 1 << 30)
+    whole = pack._Pack([fitting()], "cpu")
+    assert (whole.train.resident, whole.valid.resident) == (True, True)
+    monkeypatch.setattr(pack, "_room", lambda device: whole.train.kept_bytes + whole.valid.kept_bytes - 1)
+    less = pack._Pack([fitting()], "cpu")
+    assert (less.train.resident, less.valid.resident) == (True, False)
 
 
 def test_a_probe_on_a_cpu_does_not_depend_on_its_pack():
@@ -213,6 +237,42 @@ def test_a_pack_that_does_not_fit_goes_on_in_halves(still, monkeypatch, way, cap
     monkeypatch.setattr(pack._Pack, "run", lambda self, done: (_ for _ in ()).throw(torch.cuda.OutOfMemoryError()))
     with pytest.raises(torch.cuda.OutOfMemoryError):
         fit_all(fittings)
+
+
+def test_weights_of_a_fit_that_has_ended_leave_the_device(monkeypatch, way):
+    """Those of all fits would add up there, beside the packs still to come."""
+    state = StackedProbes.state
+    monkeypatch.setattr(
+        StackedProbes, "state", lambda *args: {name: value.to("meta") for name, value in state(*args).items()}
+    )
+    monkeypatch.setattr(torch.Tensor, "cpu", lambda tensor: "on the CPU" if tensor.is_meta else tensor)
+    for found in fit_all([fitting(lr=lr) for lr in (1e-2, 1e-3)]):
+        assert set(found.state.values()) == {"on the CPU"}
+
+
+@pytest.mark.parametrize("place", [(StackedProbes, "step"), (Feed, "_load")], ids=["training", "reading ahead"])
+def test_a_pack_that_did_not_fit_is_gone_before_its_halves(monkeypatch, way, place):
+    fittings, (owner, name), calls, packs, alive = [fitting(lr=lr) for lr in (1e-2, 1e-3)], place, [], [], []
+    work, made = getattr(owner, name), pack._Pack.__init__
+
+    def scarce(self, *rest):
+        calls.append(None)
+        if len(calls) == 8:
+            raise torch.OutOfMemoryError
+        return work(self, *rest)
+
+    def watched(self, *rest):
+        packs.append(weakref.ref(self))
+        made(self, *rest)
+
+    monkeypatch.setattr(owner, name, scarce)
+    monkeypatch.setattr(pack._Pack, "__init__", watched)
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: alive.extend(each() for each in packs))
+    monkeypatch.setattr(pack, "_room", lambda device: 1 << 30 if name == "step" else 1)
+    monkeypatch.setattr(pack, "plan", lambda fittings, device: [list(range(len(fittings)))])
+    assert len(fit_all(fittings)) == 2
+    assert len(packs) == 3
+    assert alive == [None]
 
 
 @pytest.mark.parametrize("case", CASES)
