@@ -81,7 +81,7 @@ class Feed:
     def _steps(self, number: int) -> Iterator[Step]:
         orders = [source.batches(self.size, number, training=self.training) for source in self.sources]
         for rows in zip(*orders, strict=True):
-            items = max(_length(index) for index in rows)
+            items = max(_length(index) for number, index in enumerate(rows) if number in self.owners)
             wanted = enumerate(zip(self.sources, rows, strict=True))
             yield [self._load(*each, items) if number in self.owners else None for number, each in wanted]
 
@@ -100,7 +100,8 @@ class Feed:
             targets += [y] * probes
             counts += [y.shape[1]] * probes
             start += probes
-        items, device = max(y.shape[1] for _, y in step), targets[0].device  # of sources that have ended, too
+        items = max(loaded[1].shape[1] for loaded in step if loaded)  # of sources that have ended since, too
+        device = targets[0].device
         if set(counts) == {items}:
             return Batch(tuple(parts), targets[0][None] if len(parts) == 1 else torch.stack(targets), tuple(counts))
         filled = torch.stack([torch.nn.functional.pad(y, (0, items - y.shape[1])) for y in targets])

@@ -120,8 +120,11 @@ def test_features_of_several_sources_share_a_pack(still, way):
         same(found, alone)
 
 
+@pytest.mark.parametrize("resident", [True, False])
 @pytest.mark.parametrize("ends", [0, 1, 2])
-def test_a_source_that_ends_before_others_of_another_size(still, way, ends):
+def test_a_source_that_ends_before_others_of_another_size(still, way, ends, resident, monkeypatch):
+    monkeypatch.setattr(pack, "_room", lambda device: 1 << 30 if resident else 100)
+    monkeypatch.setattr(pack, "_bytes_of_probe", lambda fitting: 1)
     sources = [(data(94, seed=1), data(60, seed=2)), *((data(75, seed=seed), data(40, seed=6)) for seed in (3, 4))]
     fittings = [fitting(*source) for source in sources]
     fittings[ends] = dataclasses.replace(fittings[ends], score=lambda found: ({"top1_acc": math.nan}, None))
@@ -258,7 +261,7 @@ def test_a_pack_that_did_not_fit_is_gone_before_its_halves(monkeypatch, way, pla
     def scarce(self, *rest):
         calls.append(None)
         if len(calls) == 8:
-            raise torch.OutOfMemoryError
+            raise torch.cuda.OutOfMemoryError
         return work(self, *rest)
 
     def watched(self, *rest):
