@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from downstream import events, kit
+from downstream import decoding, events, kit
 from downstream.dropout import Masks
 from downstream.evaluate import selection_of
 from downstream.fit import Fitting, fit, predict
@@ -116,6 +116,24 @@ def test_test_predictions_and_scores_are_the_kits(golden):
     assert compared[0] == task.metrics[0]
     for name in compared:
         assert scores[name] == pytest.approx(wanted["test"][f"test_{name}"], abs=SCORE), name
+
+
+def test_the_events_of_the_test_split_are_the_kits(golden):
+    _, wanted, task, test, found = golden
+    if not task.is_event:
+        assert "predicted_events" not in wanted
+        return
+    with threads(2):
+        predictions, _ = predict(found, ProbeData(test.x, test.y), task.prediction_type)
+    setting = found.best.postprocessing or events.postprocessing_grid(task.evaluation_params)[0]
+    line = decoding.timeline(test.timestamps, test.offsets)
+    table = decoding.runs(predictions, line, line.widths(setting.median_filter_ms)).lasting(setting.min_duration)
+    columns = zip(table.file, table.label, table.start, table.end, strict=True)
+    here = sorted((test.files[file], task.labels[label], start, end) for file, label, start, end in columns)
+    there = wanted["predicted_events"].items()
+    kits = sorted((file, event["label"], event["start"], event["end"]) for file, found in there for event in found)
+    assert len(kits) > 10
+    assert here == kits
 
 
 def still_biases(monkeypatch):
