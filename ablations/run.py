@@ -26,6 +26,7 @@ from downstream.embedder import Embedder, Tap
 from downstream.evaluate import Evaluation, FoldResult, evaluate_all
 from downstream.extract import NotFiniteError, extract
 from downstream.files import write_atomically, write_json
+from downstream.finished import FinishedFits
 from downstream.progress import Advance, Track, silent
 from downstream.store import tap_folder
 from passt.precision import precision_for
@@ -152,6 +153,7 @@ class _Run:
         waiting = []
         for shared in jobs:
             if self.file(shared[0]).is_file():
+                self.fits(shared[0]).discard()  # of a run that was killed in between
                 self.add_rows(*shared)
             else:
                 waiting.append(shared)
@@ -183,8 +185,7 @@ class _Run:
             try:
                 extract_taps(job.taps)
                 data = splits.from_store(job.named.task, folders, job.taps)
-                finished = self.file(job).with_suffix(".fits")
-                evaluation = Evaluation(job.named.task, data, job.protocol, job.seed, finished)
+                evaluation = Evaluation(job.named.task, data, job.protocol, job.seed, self.fits(job).folder)
                 ready.append(((job, variants), evaluation))
             except Exception as error:
                 self.fail(variants, job.named.key, error)
@@ -200,7 +201,7 @@ class _Run:
             for number, folds in evaluate_all([evaluation for _, evaluation in ready], self.device, advance):
                 job, variants = ready[number][0]
                 self.write_job(job, folds, time.perf_counter() - start)
-                ready[number][1].finished.discard()
+                self.fits(job).discard()
                 self.add_rows(job, variants)
                 start = time.perf_counter()
         except Exception as error:
@@ -209,7 +210,9 @@ class _Run:
                 self.fail(variants, job.named.key, error)
                 return
             for alone in ready:
-                if not self.file(alone[0][0]).is_file():
+                if self.file(alone[0][0]).is_file():
+                    self.add_rows(*alone[0])  # another run may have made it
+                else:
                     self.evaluate([alone], advance)
 
     def write_job(self, job: Job, folds: Sequence[FoldResult], seconds: float) -> None:
@@ -245,6 +248,9 @@ class _Run:
 
     def file(self, job: Job) -> Path:
         return self.folder / "jobs" / f"{job.key}.json"
+
+    def fits(self, job: Job) -> FinishedFits:
+        return FinishedFits(self.file(job).with_suffix(".fits"))
 
     def fail(self, variants: Sequence[Model], task: str, error: Exception) -> None:
         reason = " ".join(str(error).split()) or type(error).__name__
