@@ -62,8 +62,8 @@ class Evaluation:
         finished: a folder for fits that have ended, until this has its results; of this evaluation alone.
 
     Raises:
-        ValueError: for an unknown protocol, a seed below 0, a task whose metadata contradict themselves, features that are
-            not finite.
+        ValueError: for an unknown protocol, a seed below 0, a task whose metadata contradict themselves, features that
+            are not finite.
     """
 
     def __init__(
