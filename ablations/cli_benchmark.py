@@ -8,7 +8,7 @@ from ablations.benchmark import embeddings, to_markdown
 from ablations.cli_benchmark_events import events
 from ablations.cli_benchmark_probes import probes
 from ablations.cli_complexity import complexity
-from ablations.errors import one_line_errors
+from ablations.errors import NewFile, one_line_errors
 from ablations.machine import choose_device
 from ablations.progress import bars, terminal
 from downstream.files import write_json
@@ -23,7 +23,7 @@ def benchmark() -> None:
 @click.option("--device", help="cpu or cuda  [default: cuda where there is one]")
 @click.option("--peer", metavar="PYTHON", help="An interpreter that has hear21passt, to be measured beside.")
 @click.option("--long", is_flag=True, help="Also every level of 120 s at two windows, for its memory (minutes).")
-@click.option("--out", type=click.Path(path_type=Path), help="A JSON file to write.")
+@click.option("--out", type=NewFile(), help="A JSON file to write.")
 @one_line_errors
 def embed(device: str | None, peer: str | None, long: bool, out: Path | None) -> None:
     """Measure the speed of PaSST embeddings, against hear21passt and against the machine's matrix products."""

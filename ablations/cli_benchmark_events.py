@@ -4,8 +4,9 @@ from pathlib import Path
 
 import click
 
-from ablations.errors import one_line_errors
+from ablations.errors import NewFile, one_line_errors
 from ablations.event_speed import SIZES, measure, to_markdown
+from ablations.kit_process import interpreter
 from ablations.progress import bars, terminal
 from downstream.files import write_json
 
@@ -15,12 +16,12 @@ from downstream.files import write_json
 @click.option(
     "--task", "tasks", type=click.Choice(list(SIZES)), multiple=True, help="The size of which  [default: all]"
 )
-@click.option("--out", type=click.Path(path_type=Path), help="A JSON file to write.")
+@click.option("--out", type=NewFile(), help="A JSON file to write.")
 @one_line_errors
 def events(kit: str | None, tasks: tuple[str, ...], out: Path | None) -> None:
     """Measure a validation of an event task: post-processing of predictions and scores, against hear-eval-kit."""
     with bars(terminal()) as track:
-        found = measure(kit, [SIZES[name] for name in tasks or SIZES], track=track)
+        found = measure(kit and str(interpreter(kit)), [SIZES[name] for name in tasks or SIZES], track=track)
     click.echo(to_markdown(found))
     if out:
         options = (" --kit PYTHON" if kit else "") + "".join(f" --task {name}" for name in tasks)

@@ -10,7 +10,7 @@ from click.core import ParameterSource
 
 from ablations.complexity import CHECKPOINTS, NOTES, to_markdown
 from ablations.complexity import complexity as measure
-from ablations.errors import one_line_errors
+from ablations.errors import NewFile, one_line_errors
 from ablations.job import versions
 from ablations.machine import choose_device, machine
 from ablations.progress import bars, terminal
@@ -26,7 +26,7 @@ from downstream.files import write_json
 @click.option("--repeats", type=int, help="Timed steps  [default: 1 on a CPU, 10 on CUDA]")
 @click.option("--seconds-limit", type=float, default=60.0, show_default=True, help="Of the steps of one measurement.")
 @click.option("--precision", type=click.Choice(["fp32", "bf16"]), default="fp32", show_default=True)
-@click.option("--out", type=click.Path(path_type=Path), help="A JSON file to write.")
+@click.option("--out", type=NewFile(), help="A JSON file to write.")
 @click.pass_context
 @one_line_errors
 def complexity(

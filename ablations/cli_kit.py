@@ -9,7 +9,7 @@ import pandas as pd
 from ablations import kit_process
 from ablations.crosscheck import costs, to_table
 from ablations.crosscheck import crosscheck as run_crosscheck
-from ablations.errors import one_line, one_line_errors
+from ablations.errors import NewFile, one_line, one_line_errors
 from ablations.export import export as export_task
 from ablations.kit_embeddings import SPEC, compare_embeddings
 from ablations.kit_probe import places, scores_table
@@ -89,7 +89,7 @@ def probe(folders: tuple[Path, ...], out: Path | None, seed: int, protocol: str,
 @click.option("--grid-points", default=GRID_POINTS, show_default=True, help="Probe configurations that are tried.")
 @click.option("--embeddings", is_flag=True, help="Compare embeddings by passt.hear instead, on the packaged tasks.")
 @click.option("--spec", default=SPEC, show_default=True, help="With --embeddings: of which model.")
-@click.option("--out", type=PATH, help="A JSON file to write.")
+@click.option("--out", type=NewFile(), help="A JSON file to write.")
 @STORE
 @one_line_errors
 def crosscheck(

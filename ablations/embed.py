@@ -12,7 +12,7 @@ from ablations import models
 from ablations.machine import choose_device
 from ablations.outputs import COLUMNS, Work, failed
 from ablations.sources import Source, find_sources
-from downstream.embedder import Embedder, Tap
+from downstream.embedder import Tap
 from downstream.extract import plan_batches, read_ahead
 from downstream.progress import Track, silent
 from passt import EmbeddingSpec
@@ -61,7 +61,7 @@ def embed_files(
             rows[source] = failed(source, error)
     if not lengths:  # nothing to load a model for
         return pd.DataFrame([rows[source] for source in sources], columns=COLUMNS)
-    embedder = _build(resolved, device, file, precision, track)
+    embedder = models.build_alone(resolved, device, file, precision, track)
     work = Work(embedder, resolved, precision, scene_taps, timestamp_taps)
     for source in list(lengths):
         try:
@@ -104,9 +104,3 @@ def _prepare(sources: Sequence[Source]) -> None:
             raise ValueError(f"out: no folder can be made at {folder}: {error.strerror}") from None
         if not os.access(folder, os.W_OK):
             raise ValueError(f"out: the folder {folder} is read-only")
-
-
-def _build(spec: EmbeddingSpec, device: str, weights: Path | None, precision: str, track: Track) -> Embedder:
-    if precision != "fp32" and models.card(spec.checkpoint).family != "passt":
-        raise ValueError(f"{spec.checkpoint}: precision must be fp32, got {precision!r}")
-    return models.build(spec, device=device, weights=weights, precision=precision, track=track)

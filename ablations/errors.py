@@ -2,8 +2,11 @@
 
 import functools
 from collections.abc import Callable
+from pathlib import Path
 
 import click
+
+from downstream.files import check_place
 
 
 def one_line(error: BaseException) -> str:
@@ -22,3 +25,18 @@ def one_line_errors(command: Callable) -> Callable:
             raise click.ClickException(one_line(error)) from None
 
     return guarded
+
+
+class NewFile(click.Path):
+    """A file to be written at the end of a command, whose place is looked at in its beginning."""
+
+    def __init__(self) -> None:
+        super().__init__(dir_okay=False, path_type=Path)
+
+    def convert(self, value, param, ctx) -> Path:
+        path = super().convert(value, param, ctx)
+        try:
+            check_place(path)
+        except NotADirectoryError as error:
+            self.fail(one_line(error), param, ctx)
+        return path

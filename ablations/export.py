@@ -55,7 +55,7 @@ def export(
     for one, target in zip(found, targets, strict=True):
         refuse_existing(target)
         _taps(resolved, one)
-    embedder = models.build(resolved, device=choose_device(device), weights=file, precision=precision, track=track)
+    embedder = models.build_alone(resolved, choose_device(device), file, precision, track)
     for one, target in zip(found, targets, strict=True):
         logger.info("%s on %s to %s", resolved, one.name, target)
         write_folder(one, extracted(embedder, resolved, one, store, track), target, track)

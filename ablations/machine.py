@@ -76,10 +76,15 @@ def best(run: Callable[[], Any], repeats: int, warm_up: bool = True, device: str
 
 def in_use(device: torch.device) -> int:
     """Memory in bytes, without what was freed but kept for later."""
+    give_back()
+    return torch.cuda.memory_allocated(device) if device.type == "cuda" else _status("VmRSS")
+
+
+def give_back() -> None:
+    """Memory that was freed but kept for later goes back to the system."""
     gc.collect()
     with contextlib.suppress(OSError, AttributeError):  # where the C library is another one
         ctypes.CDLL("libc.so.6").malloc_trim(0)
-    return torch.cuda.memory_allocated(device) if device.type == "cuda" else _status("VmRSS")
 
 
 def reset_peak(device: torch.device) -> None:

@@ -117,6 +117,15 @@ def build(
     return PasstEmbedder(spec, device=device, weights=weights, precision=precision, compiled=compiled)
 
 
+def build_alone(
+    spec: EmbeddingSpec, device: str, weights: Path | None, precision: str, track: Track = silent
+) -> Embedder:
+    """`build` for one model, whose precision is asked for by name: ValueError where it would be ignored."""
+    if precision != "fp32" and card(spec.checkpoint).family != "passt":
+        raise ValueError(f"{spec.checkpoint}: precision must be fp32, got {precision!r}")
+    return build(spec, device=device, weights=weights, precision=precision, track=track)
+
+
 def faster_choices(embedder: Embedder) -> str:
     """One line on what the device's faster precisions would gain; "" where there is nothing to gain."""
     if not isinstance(embedder, PasstEmbedder) or embedder.precision != "fp32":

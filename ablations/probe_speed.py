@@ -51,6 +51,8 @@ def probes(
     Returns:
         A record to be written as JSON; its `rows` have the columns of `COLUMNS`.
     """
+    if folder:
+        read_folder(folder)  # what is wrong with it is said before anything is measured
     _, rate = product_rates(device)
     rows, packs = [], PACKS[torch.device(device).type]
     with track("benchmark", 2 * (len(packs) + 1)) as advance:

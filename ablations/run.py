@@ -27,6 +27,7 @@ from downstream.embedder import Embedder, Tap
 from downstream.evaluate import Evaluation, FoldResult, evaluate_all
 from downstream.extract import NotFiniteError, extract
 from downstream.files import write_atomically, write_json
+from downstream.finished import FinishedFits
 from downstream.progress import Advance, Track, silent
 from downstream.store import tap_folder
 from passt.precision import precision_for
@@ -142,6 +143,7 @@ class _Run:
         waiting = []
         for shared in jobs:
             if self.file(shared[0]).is_file():
+                self.fits(shared[0]).discard()  # of a run that was killed in between
                 self.add_rows(*shared)
             else:
                 waiting.append(shared)
@@ -173,8 +175,7 @@ class _Run:
             try:
                 extract_taps(job.taps)
                 data = splits.from_store(job.named.task, folders, job.taps)
-                finished = self.file(job).with_suffix(".fits")
-                evaluation = Evaluation(job.named.task, data, job.protocol, job.seed, finished)
+                evaluation = Evaluation(job.named.task, data, job.protocol, job.seed, self.fits(job).folder)
                 ready.append(((job, variants), evaluation))
             except Exception as error:
                 self.fail(variants, job.named.key, error)
@@ -190,7 +191,7 @@ class _Run:
             for number, folds in evaluate_all([evaluation for _, evaluation in ready], self.device, advance):
                 job, variants = ready[number][0]
                 self.write_job(job, folds, time.perf_counter() - start)
-                ready[number][1].finished.discard()
+                self.fits(job).discard()
                 self.add_rows(job, variants)
                 start = time.perf_counter()
         except Exception as error:
@@ -199,7 +200,9 @@ class _Run:
                 self.fail(variants, job.named.key, error)
                 return
             for alone in ready:
-                if not self.file(alone[0][0]).is_file():
+                if self.file(alone[0][0]).is_file():
+                    self.add_rows(*alone[0])  # another run may have made it
+                else:
                     self.evaluate([alone], advance)
 
     def write_job(self, job: Job, folds: Sequence[FoldResult], seconds: float) -> None:
@@ -235,6 +238,9 @@ class _Run:
 
     def file(self, job: Job) -> Path:
         return self.folder / "jobs" / f"{job.key}.json"
+
+    def fits(self, job: Job) -> FinishedFits:
+        return FinishedFits(self.file(job).with_suffix(".fits"))
 
     def fail(self, variants: Sequence[Model], task: str, error: Exception) -> None:
         reason = " ".join(str(error).split()) or type(error).__name__

@@ -63,7 +63,8 @@ class Evaluation:
         finished: a folder for fits that have ended, until this has its results; of this evaluation alone.
 
     Raises:
-        ValueError: for an unknown protocol, a task whose metadata contradict themselves, features that are not finite.
+        ValueError: for an unknown protocol, a seed below 0, a task whose metadata contradict themselves, features that
+            are not finite.
     """
 
     def __init__(
@@ -77,6 +78,8 @@ class Evaluation:
         self.task, self.splits, self.seed = task, splits, seed
         self.finished = finished and FinishedFits(finished)
         self.protocol = Protocol.parse(protocol)
+        if seed < 0:
+            raise ValueError(f"seed must be at least 0, got {seed}")
         check_task(task)
         self.grid = self.protocol.configurations(task)
         check_splits(task, splits)

@@ -23,6 +23,13 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], Any]) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def check_place(path: Path) -> None:
+    """Raise NotADirectoryError where no file can come to be at `path`, for one of its folders is a file."""
+    there = next((parent for parent in path.absolute().parents if parent.exists()), None)
+    if there and not there.is_dir():
+        raise NotADirectoryError(f"{path} can't be written: {there} is a file, expected a folder")
+
+
 def write_json(path: Path, value: Any) -> None:
     """`value` as indented JSON, atomically."""
     text = json.dumps(value, indent=1, sort_keys=False, allow_nan=True) + "\n"

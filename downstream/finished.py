@@ -17,6 +17,7 @@ from downstream.selection import Validation
 logger = logging.getLogger(__name__)
 
 WORTH_S = 2.0  # what took less is made again
+UNREADABLE = (RuntimeError, EOFError, pickle.UnpicklingError, OSError, KeyError, TypeError)  # the last two: not ours
 
 
 class FinishedFits:
@@ -36,21 +37,24 @@ class FinishedFits:
             return None
         try:
             found = torch.load(path, weights_only=True)
-        except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-            logger.warning("%s: trained again, its file can't be read: %s", path, str(error).splitlines()[0])
+            validations, best = tuple(map(_validation, found["validations"])), _validation(found["best"])
+            return Fit(fitting.config, validations, best, found["state"], found["seconds"])
+        except UNREADABLE as error:
+            reason = str(error) or type(error).__name__
+            logger.warning("%s: trained again, its file can't be read: %s", path, reason.splitlines()[0])
             return None
-        validations = tuple(map(_validation, found["validations"]))
-        return Fit(fitting.config, validations, _validation(found["best"]), found["state"], found["seconds"])
 
     def write(self, fitting: Fitting, fit: Fit) -> None:
-        """Keep a fit, where it was long enough to be worth it."""
+        """Keep a fit, where it was long enough to be worth it; what can't be written is said in the log."""
         if fit.seconds < WORTH_S:
             return
-        self.folder.mkdir(parents=True, exist_ok=True)
         seen = [dataclasses.asdict(validation) for validation in (*fit.validations, fit.best)]
         state = {name: value.cpu() for name, value in fit.state.items()}
         found = {"validations": seen[:-1], "best": seen[-1], "state": state, "seconds": fit.seconds}
-        write_atomically(self._path(fitting), lambda file: torch.save(found, file))
+        try:
+            write_atomically(self._path(fitting), lambda file: torch.save(found, file))
+        except (OSError, RuntimeError) as error:  # a full disk, or another run that had its results and cleared up
+            logger.warning("%s: a fit that has ended is not kept: %s", self.folder, str(error).splitlines()[0])
 
     def discard(self) -> None:
         """The evaluation has its results."""

@@ -133,7 +133,7 @@ def _pair(source: Path, row: int, pair: Any) -> tuple[str, float]:
 def _read_json(path: Path) -> Any:
     try:
         return json.loads(_existing(path).read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: {path.stat().st_size} bytes, not JSON: {error}") from None
 
 

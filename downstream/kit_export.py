@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from downstream.files import check_place
 from downstream.kit import DIMENSIONS, EMBEDDINGS, LABELS, TIMESTAMPS
 from downstream.progress import Advance, Track, silent
 from downstream.rows import pieces
@@ -43,7 +44,11 @@ def write_folder(task: Task, splits: Mapping[str, LabelledSplit], target: Path, 
 
 
 def refuse_existing(target: Path) -> None:
-    """Raise FileExistsError where something is at `target`, for what is there might be somebody's."""
+    """Raise FileExistsError where something is at `target`, for what is there might be somebody's.
+
+    NotADirectoryError where nothing can be there.
+    """
+    check_place(target)
     if target.exists():
         raise FileExistsError(f"{target} is there already; remove it or name another folder")
 

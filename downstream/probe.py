@@ -14,6 +14,14 @@ from torch.nn import functional as F
 
 from downstream.dropout import Masks
 
+LEAST = {
+    "hidden_layers": 0,
+    "hidden_dim": 1,
+    "batch_size": 2,  # BatchNorm
+    "max_epochs": 1,
+    "check_val_every_n_epoch": 1,
+    "patience": 1,
+}
 INITIALIZATIONS = {"xavier_uniform": nn.init.xavier_uniform_, "xavier_normal": nn.init.xavier_normal_}
 
 
@@ -22,7 +30,8 @@ class ProbeConfig:
     """One setting of the probe and its training; the defaults are those of HEAR 2021.
 
     Raises:
-        ValueError: for an unknown initialization, or training that would end before its first validation.
+        ValueError: for an unknown initialization, numbers that are none of a probe, or training that would end before
+            its first validation.
     """
 
     hidden_layers: int = 1
@@ -38,6 +47,12 @@ class ProbeConfig:
     def __post_init__(self) -> None:
         if self.init not in INITIALIZATIONS:
             raise ValueError(f"init must be one of {', '.join(INITIALIZATIONS)}, got {self.init!r}")
+        for name, least in LEAST.items():
+            value = getattr(self, name)
+            if type(value) is not int or value < least:
+                raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout must be at least 0 and below 1, got {self.dropout!r}")
         if self.max_epochs < self.check_val_every_n_epoch:
             raise ValueError(f"max_epochs must be at least {self.check_val_every_n_epoch}, got {self.max_epochs}")
 

@@ -77,7 +77,10 @@ class Protocol:
         points = list(ParameterGrid(grid))
         random.Random(GRID_SEED).shuffle(points)
         settings = {**TASK_SETTINGS.get(task.metadata.get("task_name", ""), {}), **_own_settings(task)}
-        return [ProbeConfig(**point, **settings) for point in points[: self.grid_points]]
+        try:
+            return [ProbeConfig(**point, **settings) for point in points[: self.grid_points]]
+        except ValueError as error:
+            raise ValueError(f"{task.folder / 'task_metadata.json'}: task_specific_param_grid: {error}") from None
 
 
 def _own_settings(task: Task) -> dict[str, Any]:

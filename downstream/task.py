@@ -6,6 +6,7 @@ audio in ``<sample_rate>/<split>/<file>``. Scene task: a split maps a file to it
 
 import csv
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -127,7 +128,7 @@ def _read_json(path: Path, kind: type) -> Any:
         raise FileNotFoundError(f"{path} is missing")
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: not JSON: {error}") from None
     if not isinstance(found, kind):
         raise ValueError(f"{path}: expected a JSON {'object' if kind is dict else kind.__name__}")
@@ -171,8 +172,8 @@ def _vocabulary(path: Path) -> tuple[str, ...]:
         raise FileNotFoundError(f"{path} is missing")
     try:
         rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: not UTF-8: {error}") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{path}: not a table in UTF-8: {error}") from None
     if not rows or not {"idx", "label"} <= rows[0].keys():
         raise ValueError(f"{path}: expected a header idx,label and at least one label")
     by_index = {int(row["idx"]): row["label"] for row in rows if row["label"] and (row["idx"] or "").isdecimal()}
@@ -203,7 +204,7 @@ def _events(path: Path, vocabulary: tuple[str, ...], _: str) -> dict[str, tuple[
             raise ValueError(f"{path}: {file}: expected a list of {{label, start, end}}, got {events!r:.80}") from None
         for event in found:
             _check_label(path, file, event.label, known)
-            if not event.start <= event.end:
+            if not -math.inf < event.start <= event.end < math.inf:
                 raise ValueError(f"{path}: {file}: an event must end after it starts, got {event}")
         items[file] = found
     return _non_empty(path, items)

@@ -16,8 +16,8 @@ def is_untrained(weights: pd.Series) -> pd.Series:
 def scores(rows: pd.DataFrame) -> pd.DataFrame:
     """Per model and task: mean, std (ddof 1, NaN for one value) and count of the primary metric, with its name.
 
-    A fold without a score (NaN: nothing was predicted) makes the mean NaN, as hear-eval-kit's. Models and tasks keep
-    the order of the rows; models with untrained weights carry the mark.
+    A fold without a score (NaN: nothing was predicted) makes the mean NaN; hear-eval-kit's leaves it out. Models and
+    tasks keep the order of the rows; models with untrained weights carry the mark.
     """
     primary = rows[rows["primary"].astype(bool)].copy()
     primary["model"] = primary["model"].where(~is_untrained(primary["weights"]), primary["model"] + UNTRAINED_MARK)

@@ -6,7 +6,9 @@ import shutil
 import pytest
 from click.testing import CliRunner
 
-from ablations import cli_kit
+from ablations import cli_kit, probe_speed
+from ablations.cli_benchmark_events import events
+from ablations.cli_benchmark_probes import probes
 from ablations.export import export
 from downstream.kit_scores import NAME
 from tests.reference_values import REFERENCE
@@ -98,3 +100,38 @@ def test_crosscheck_without_a_kit_says_how_to_make_it(tmp_path, monkeypatch):
     result = run(cli_kit.crosscheck)
     assert result.exit_code == 1
     assert "`make kit` makes .kit/bin/python" in result.output
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments"),
+    [
+        (cli_kit.crosscheck, ["--out", "FOLDER"]),
+        (cli_kit.crosscheck, ["--out", "FILE/found.json"]),
+        (probes, ["--out", "FOLDER"]),
+        (events, ["--out", "FILE/a/found.json"]),
+        (cli_kit.export, ["logmel", "spoken_digit", "--out", "FILE/a"]),
+        (cli_kit.probe, ["FOLDER", "--out", "FILE/a"]),
+        (probes, ["FILE"]),
+        (events, ["--kit", "absent"]),
+    ],
+)
+def test_what_cannot_be_is_said_before_anything_is_computed(command, arguments, tmp_path, monkeypatch):
+    (tmp_path / "FILE").write_text("")
+    (tmp_path / "FOLDER").mkdir()
+    monkeypatch.chdir(tmp_path)
+    wanted = {
+        "FOLDER": "is a directory",
+        "FILE": "no task folder",
+        "absent": "no interpreter",
+    }.get(arguments[-1], "FILE is a file, expected a folder")
+    for module, name in (
+        (cli_kit, "probe_folder"),
+        (cli_kit.kit_process, "interpreter"),
+        (probe_speed, "product_rates"),
+    ):
+        if wanted != "no interpreter":
+            monkeypatch.setattr(module, name, lambda *_, **__: pytest.fail("computed"))
+    result = run(command, *arguments)
+    assert result.exit_code
+    assert wanted in result.output
+    assert isinstance(result.exception, SystemExit)

@@ -59,3 +59,8 @@ def test_what_cannot_be_exported_is_named(scene_task, tmp_path):
     with pytest.raises(FileNotFoundError, match="weights: no file at"):
         export("base", str(tmp_path / "tones"), weights=tmp_path / "a.pt", **where)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_precision_that_would_be_ignored_is_refused(scene_task, tmp_path):
+    with pytest.raises(ValueError, match="logmel: precision must be fp32, got 'bf16'"):
+        export("logmel", str(scene_task()), tmp_path / "out", store=tmp_path / "store", device="cpu", precision="bf16")

@@ -1,6 +1,7 @@
 """The benchmark of probes: its numbers follow from one another, and the memory it shows is that of the pack."""
 
 import json
+import mmap
 import shutil
 
 import pytest
@@ -8,6 +9,7 @@ from click.testing import CliRunner
 
 from ablations import probe_memory, probe_speed
 from ablations.cli import main
+from ablations.machine import anonymous, give_back
 from ablations.probe_speed import operations
 from downstream.probe import ProbeConfig
 from tests.reference_values import REFERENCE
@@ -73,10 +75,21 @@ def test_the_kit_needs_a_folder():
 
 def test_memory_that_is_taken_meanwhile_is_seen():
     with probe_memory._peak(every_s=0.001) as seen:
-        block = bytearray(1 << 26)
-        block[:: 1 << 12] = b"x" * (1 << 14)
+        # new pages: malloc has some left at times
+        block = mmap.mmap(-1, 1 << 26, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        block.write(b"x" * (1 << 26))
         before = len(seen)
         while len(seen) < before + 2:
             pass
-        del block
+        block.close()
     assert max(seen) - seen[0] > 0.9 * (1 << 26)
+
+
+def test_memory_that_was_kept_from_before_is_not_taken_for_free():
+    """Some 64 MB in small pieces, freed: malloc keeps them until they are asked back."""
+    pieces = [bytearray(1 << 14) for _ in range(1 << 12)]
+    del pieces[:-1]
+    give_back()
+    before = anonymous()
+    pieces += [bytearray(b"x" * (1 << 14)) for _ in range(1 << 12)]
+    assert anonymous() - before > 0.9 * (1 << 26)

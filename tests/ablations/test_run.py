@@ -15,6 +15,7 @@ import yaml
 from click.testing import CliRunner
 
 from ablations import cli
+from ablations import run as run_module
 from ablations.run import run_study
 from ablations.study import Study
 from passt.precision import available
@@ -88,6 +89,33 @@ def test_nothing_is_done_twice(tmp_path, scene_task, monkeypatch):
     again = run(study, tmp_path)
     assert again.failures == ()
     pd.testing.assert_frame_equal(read_rows(first.folder), read_rows(again.folder))
+
+
+def test_fits_of_a_job_that_is_done_are_cleared_up(tmp_path, scene_task):
+    """A kill between a job's results and the removal of its fits leaves these behind."""
+    study = declare(tmp_path, [scene_task()], MODELS[1:])
+    (file,) = (run(study, tmp_path).folder / "jobs").glob("*.json")
+    left = file.with_suffix(".fits")
+    left.mkdir()
+    (left / "0.pt").write_bytes(b"left over")
+    run(study, tmp_path)
+    assert not left.exists()
+
+
+def test_a_job_that_another_run_made_meanwhile_has_its_rows(tmp_path, scene_task, monkeypatch):
+    study = declare(tmp_path, [scene_task()], MODELS[1:], seeds=[0, 1])
+    evaluate_all = run_module.evaluate_all
+
+    def disturbed(evaluations, *rest):
+        monkeypatch.setattr(run_module, "evaluate_all", evaluate_all)
+        run(study, tmp_path)  # the other run
+        (tmp_path / "runs/mine/rows.csv").unlink()
+        raise OSError("disturbed")
+
+    monkeypatch.setattr(run_module, "evaluate_all", disturbed)
+    outcome = run(study, tmp_path)
+    assert outcome.failures == ()
+    assert set(read_rows(outcome.folder)["seed"]) == {0, 1}
 
 
 def test_a_failure_leaves_the_rows_that_were_there(tmp_path, scene_task):

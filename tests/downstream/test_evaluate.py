@@ -186,3 +186,10 @@ def test_esc10_scores_are_those_of_hear_eval_kit(shared):
     assert mean == pytest.approx(0.804, abs=3 * 0.011)
     kits = json.loads((folder / "kit-scores.json").read_text())["aggregated_scores"]["test_top1_acc_mean"]
     assert mean == pytest.approx(kits, abs=3 * 0.011 * 2**0.5)
+
+
+def test_a_seed_below_0_is_named(scene_task):
+    """Orders of shuffled batches have none."""
+    task = Task.from_dir(scene_task())
+    with pytest.raises(ValueError, match="seed must be at least 0, got -1"):
+        Evaluation(task, made_splits(task), "hear2021+shuffled", -1)

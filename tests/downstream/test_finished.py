@@ -50,6 +50,21 @@ def test_a_file_that_is_broken_is_trained_again(tmp_path, caplog):
     assert f"{file}: trained again, its file can't be read" in caplog.text
 
 
+@pytest.mark.parametrize("found", [[], {}, {"validations": [{"postprocessing": {"width": 3}}]}])
+def test_a_file_of_another_version_is_trained_again(tmp_path, caplog, found):
+    kept, one = FinishedFits(tmp_path), fitting()
+    torch.save(found, kept._path(one))
+    assert kept.read(one) is None
+    assert "trained again, its file can't be read" in caplog.text
+
+
+def test_a_fit_that_cannot_be_kept_is_a_fit_all_the_same(tmp_path, caplog):
+    (tmp_path / "fits").write_text("in the way")
+    one = fitting()
+    FinishedFits(tmp_path / "fits").write(one, pack.fit_all([one])[0])
+    assert f"{tmp_path / 'fits'}: a fit that has ended is not kept" in caplog.text
+
+
 @pytest.mark.parametrize("validations", [90, 170])
 def test_an_interrupted_evaluation_goes_on(tmp_path, scene_task, monkeypatch, validations):
     """Stopped within the grid, or within the other folds: what had ended is not trained again."""

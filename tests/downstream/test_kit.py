@@ -115,6 +115,15 @@ def test_labels_of_another_form_are_named(folder, rows, message):
         kit.read_folder(path)
 
 
+@pytest.mark.parametrize("row", [b"]" * 5000 + b"a" * 4999, b"]\x8b\x00\x20\x00\x00" + b"\x01" * 8192 + b"a"])
+def test_labels_that_cannot_be_shown_are_named(folder, row):
+    """Lists within lists, and a number of 20,000 digits."""
+    path = folder("multiclass")
+    (path / "fold00.target-labels.pkl").write_bytes(b"\x80\x04](" + row + b"e.")
+    with pytest.raises(ValueError, match=r"fold00.target-labels.pkl: row 0: .*what can't be shown, a (list|int)"):
+        kit.read_folder(path)
+
+
 @pytest.mark.parametrize("size", [0, 1, 100])
 def test_a_pickle_cut_off_is_named(folder, size):
     path = folder("multiclass")
@@ -138,6 +147,7 @@ def test_embeddings_cut_off_are_named(folder):
     [
         ("[50, 25]", r"embeddings.npy: 4800 bytes, expected 5000 for \[50, 25\] float32"),
         ("[50, 2", "embedding-dimensions.json: 6 bytes, not JSON"),
+        ("[" * 200_000, "embedding-dimensions.json: 200000 bytes, not JSON"),
         ("[50]", r"expected \[rows, dim\], two whole numbers above 0, got \[50\]"),
         ("[0, 24]", r"expected \[rows, dim\].*got \[0, 24\]"),
         ("[50.0, 24]", r"expected \[rows, dim\].*got \[50.0, 24\]"),

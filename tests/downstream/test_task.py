@@ -100,7 +100,7 @@ def test_broken_files_are_named(scene_task, file, content, message):
 def test_a_vocabulary_in_another_encoding_is_named(scene_task):
     folder = scene_task()
     (folder / "labelvocabulary.csv").write_bytes("idx,label\n0,tief\n1,höher\n".encode("latin-1"))
-    with pytest.raises(ValueError, match=r"labelvocabulary.csv: not UTF-8"):
+    with pytest.raises(ValueError, match=r"labelvocabulary.csv: not a table in UTF-8"):
         Task.from_dir(folder)
 
 
@@ -130,4 +130,21 @@ def test_broken_events_are_named(event_task, events, message):
     folder = event_task()
     (folder / "test.json").write_text(json.dumps({"test0.wav": events}))
     with pytest.raises(ValueError, match=message):
+        Task.from_dir(folder)
+
+
+@pytest.mark.parametrize("name", ["task_metadata.json", "train.json", "labelvocabulary.csv"])
+def test_what_is_nested_or_long_without_end_is_named(scene_task, name):
+    folder = scene_task()
+    (folder / name).write_text("[" * 200_000)
+    with pytest.raises(ValueError, match=f"{name}: not "):
+        Task.from_dir(folder)
+
+
+@pytest.mark.parametrize("end", ["Infinity", "NaN"])
+def test_events_without_an_end_are_named(event_task, end):
+    folder = event_task()
+    (folder / "train.json").write_text(f'{{"train0.wav": [{{"label": "a", "start": 0, "end": {end}}}]}}')
+    (folder / "labelvocabulary.csv").write_text("idx,label\n0,a\n")
+    with pytest.raises(ValueError, match=r"train.json: train0.wav: an event must end after it starts, got"):
         Task.from_dir(folder)
