@@ -18,7 +18,7 @@ from ablations.machine import choose_device
 from ablations.progress import bars, terminal
 from downstream.files import write_json
 from downstream.progress import Track
-from downstream.protocol import BASE, GRID_POINTS
+from downstream.protocol import BASE, GRID_POINTS, Protocol
 
 PATH = click.Path(path_type=Path)
 DEVICE = click.option("--device", help="cpu or cuda  [default: cuda where there is one]")
@@ -65,6 +65,7 @@ def probe(folders: tuple[Path, ...], out: Path | None, seed: int, protocol: str,
 
     Scores are test.predicted-scores.json in each folder. The exit status is 1 where a folder failed.
     """
+    protocol = str(Protocol.parse(protocol))
     files, failed = places(folders, out), []
     device = choose_device(device)
     with bars(terminal()) as track:

@@ -66,7 +66,10 @@ def probe(
 
 
 def scores_table(results: Sequence[FoldResult]) -> pd.DataFrame:
-    """Rows fold, metric, score; behind those of several folds their mean +- standard deviation (ddof 1) as text."""
+    """Rows fold, metric, score; behind those of several folds their mean +- standard deviation (ddof 1) as text.
+
+    Means leave NaN out, as hear-eval-kit's do; those of a study's table do not.
+    """
     rows = [(r.fold.test, metric, f"{score:.4f}") for r in results for metric, score in r.scores.items()]
     if len(results) > 1:
         scores = pd.DataFrame([dict(result.scores) for result in results])

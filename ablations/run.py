@@ -8,9 +8,8 @@ import functools
 import itertools
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,6 +19,7 @@ from ablations.job import Job, fingerprints, record, test_arrays
 from ablations.machine import choose_device
 from ablations.outcome import Failure, Outcome
 from ablations.study import Model, Study
+from ablations.study_rows import StudyRows
 from ablations.tasks import NamedTask
 from downstream import splits
 from downstream.audio import SplitAudio
@@ -29,9 +29,9 @@ from downstream.extract import NotFiniteError, extract
 from downstream.files import write_atomically, write_json
 from downstream.finished import FinishedFits
 from downstream.progress import Advance, Track, silent
-from downstream.store import tap_folder
+from downstream.splits import LabelledSplit
+from downstream.store import TapFolder, tap_folder
 from passt.precision import precision_for
-from results import rows as result_rows
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ def run_study(
     with track(f"study {study.name}", len(study.models) * len(found) * len(study.seeds)) as advance:
         for _, group in itertools.groupby(sorted(study.models, key=_weights_of), key=_weights_of):
             run.run_models(list(group), found, advance)
-    run.write_rows(final=True)
+    run.rows.write(run.failures, final=True)
     return Outcome(run.folder, tuple(run.failures), tuple(run.not_applicable))
 
 
@@ -84,8 +84,7 @@ class _Run:
         self.told = False
         self.failures: list[Failure] = []
         self.not_applicable: list[str] = []
-        self.rows: dict[tuple[str, Path, int], list[dict[str, Any]]] = {}
-        self.earlier = result_rows.read_rows(folder).to_dict("records") if (folder / "rows.csv").is_file() else []
+        self.rows = StudyRows(study, folder)
 
     def find_tasks(self, tasks_folder: Path) -> list[NamedTask]:
         """The study's tasks; what is absent, broken or called like another one fails."""
@@ -116,7 +115,7 @@ class _Run:
                 self.run_task(embedder, variants, named)
             except Exception as error:
                 self.fail(variants, named.key, error)
-            self.write_rows()
+            self.rows.write(self.failures)
             advance(len(variants) * len(self.study.seeds))
 
     def run_task(self, embedder: Embedder, variants: Sequence[Model], named: NamedTask) -> None:
@@ -144,7 +143,7 @@ class _Run:
         for shared in jobs:
             if self.file(shared[0]).is_file():
                 self.fits(shared[0]).discard()  # of a run that was killed in between
-                self.add_rows(*shared)
+                self.rows.add(self.file(shared[0]), *shared)
             else:
                 waiting.append(shared)
         if not waiting:
@@ -154,15 +153,7 @@ class _Run:
             for split, clips in audio.items()
         }
 
-        def extract_taps(taps: Iterable[Tap]) -> None:
-            wanted = list(dict.fromkeys(taps))
-            if not self.told and any(folder.missing(wanted) for folder in folders.values()):
-                self.told = True
-                if text := models.faster_choices(embedder):
-                    logger.info(text)
-            for split, clips in audio.items():
-                extract(embedder, clips, wanted, hop_ms, folders[split], self.track)
-
+        extract_taps = functools.partial(self.extract_taps, embedder, audio, hop_ms, folders)
         try:
             extract_taps(tap for job, _ in waiting for tap in job.taps)
         except NotFiniteError:
@@ -171,10 +162,11 @@ class _Run:
             self.fail([model for _, variants in waiting for model in variants], waiting[0][0].named.key, error)
             return
         ready: list[tuple[Shared, Evaluation]] = []
+        embeddings: dict[tuple[Tap, ...], dict[str, LabelledSplit]] = {}  # that seeds share
         for job, variants in waiting:
             try:
                 extract_taps(job.taps)
-                data = splits.from_store(job.named.task, folders, job.taps)
+                data = embeddings.setdefault(job.taps, splits.from_store(job.named.task, folders, job.taps))
                 evaluation = Evaluation(job.named.task, data, job.protocol, job.seed, self.fits(job).folder)
                 ready.append(((job, variants), evaluation))
             except Exception as error:
@@ -184,6 +176,23 @@ class _Run:
             with self.track(f"{embedder.name}: probes on {waiting[0][0].named.key}", total) as advance:
                 self.evaluate(ready, advance)
 
+    def extract_taps(
+        self,
+        embedder: Embedder,
+        audio: Mapping[str, SplitAudio],
+        hop_ms: int | None,
+        folders: Mapping[str, TapFolder],
+        taps: Iterable[Tap],
+    ) -> None:
+        """What is missing of some taps, into the store."""
+        wanted = list(dict.fromkeys(taps))
+        if not self.told and any(folder.missing(wanted) for folder in folders.values()):
+            self.told = True
+            if text := models.faster_choices(embedder):
+                logger.info(text)
+        for split, clips in audio.items():
+            extract(embedder, clips, wanted, hop_ms, folders[split], self.track)
+
     def evaluate(self, ready: Sequence[tuple[Shared, Evaluation]], advance: Advance) -> None:
         """Fit and test the probes of jobs together; where that fails, of one after the other."""
         start = time.perf_counter()
@@ -192,7 +201,7 @@ class _Run:
                 job, variants = ready[number][0]
                 self.write_job(job, folds, time.perf_counter() - start)
                 self.fits(job).discard()
-                self.add_rows(job, variants)
+                self.rows.add(self.file(job), job, variants)
                 start = time.perf_counter()
         except Exception as error:
             if len(ready) == 1:
@@ -200,8 +209,9 @@ class _Run:
                 self.fail(variants, job.named.key, error)
                 return
             for alone in ready:
-                if self.file(alone[0][0]).is_file():
-                    self.add_rows(*alone[0])  # another run may have made it
+                job, variants = alone[0]
+                if self.file(job).is_file():
+                    self.rows.add(self.file(job), job, variants)  # another run may have made it
                 else:
                     self.evaluate([alone], advance)
 
@@ -209,32 +219,6 @@ class _Run:
         arrays = test_arrays(folds)
         write_atomically(self.file(job).with_suffix(".npz"), lambda file: np.savez_compressed(file, **arrays))
         write_json(self.file(job), record(job, folds, self.device, seconds))
-
-    def add_rows(self, job: Job, variants: Sequence[Model]) -> None:
-        found = result_rows.read_job(self.file(job))
-        for model in variants:
-            identity = {
-                "study": self.study.name,
-                "model": model.label,
-                "family": model.family,
-                "spec": str(model.spec),
-                "weights": model.spec.weights,
-                "task": job.named.key,
-            }
-            key = str(model.spec), job.named.task.folder, job.seed
-            self.rows[key] = result_rows.rows_of(found, identity)
-
-    def write_rows(self, final: bool = False) -> None:
-        """rows.csv in the study's order. Rows of an earlier run stay until they come up again, or for what failed."""
-        order = {str(model.spec): place for place, model in enumerate(self.study.models)}
-        rows = [row for key in sorted(self.rows, key=lambda key: order[key[0]]) for row in self.rows[key]]
-        new = {(row["spec"], row["task"], row["seed"]) for row in rows}
-        for row in self.earlier:
-            known = row["spec"] in order and row["seed"] in self.study.seeds
-            wanted = not final or any(failure.concerns(row) for failure in self.failures)
-            if known and wanted and (row["spec"], row["task"], row["seed"]) not in new:
-                rows.append(row)
-        result_rows.write_rows(rows, self.folder / "rows.csv")
 
     def file(self, job: Job) -> Path:
         return self.folder / "jobs" / f"{job.key}.json"

@@ -25,7 +25,7 @@ from downstream.protocol import Protocol
 from downstream.rows import ProbeData
 from downstream.scoring import Scorer
 from downstream.selection import Selection
-from downstream.splits import LabelledSplit, joined
+from downstream.splits import LabelledSplit, stacked
 from downstream.task import Fold, Task
 
 logger = logging.getLogger(__name__)
@@ -115,14 +115,17 @@ class Evaluation:
 
     def _data(self, fold: Fold, split: str) -> tuple[ProbeData, ProbeData]:
         """The training data of a fold, and a split as its probes take it."""
-        train = joined([self.splits[name] for name in fold.train])
-        other = ProbeData(self.splits[split].x, self.splits[split].y)
+        parts, other = [self.splits[name] for name in fold.train], self.splits[split]
+        x, other_x, how = stacked(parts), other.x, None
         if self.protocol.standardized:
             if fold.name not in self._statistics:
-                self._statistics[fold.name] = rows.statistics(train.x)
+                self._statistics[fold.name] = rows.statistics(x)
             mean, std = self._statistics[fold.name]
-            train, other = (ProbeData(rows.Standardized(data.x, mean, std), data.y) for data in (train, other))
-        return ProbeData(train.x, train.y, self.seed if self.protocol.shuffled else None), other
+            x, other_x, how = rows.Standardized(x, mean, std), rows.Standardized(other_x, mean, std), fold.name
+        shuffle = self.seed if self.protocol.shuffled else None
+        y = np.concatenate([part.y for part in parts])
+        train = ProbeData(x, y, shuffle, key=(*map(id, parts), how, shuffle))
+        return train, ProbeData(other_x, other.y, key=(id(other), how))
 
     def _result(self, fold: Fold, fits: Sequence[Fit], device: str) -> FoldResult:
         task, test = self.task, self.splits[fold.test]

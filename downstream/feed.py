@@ -107,7 +107,7 @@ class Feed:
         filled = torch.stack([torch.nn.functional.pad(y, (0, items - y.shape[1])) for y in targets])
         count = torch.tensor(counts, dtype=torch.float32)[:, None, None]
         mask = (torch.arange(items) < count).to(torch.float32)
-        return Batch(tuple(parts), filled, tuple(counts), count.to(device), mask.to(device))
+        return Batch(tuple(parts), filled, tuple(counts), _to(count, device), _to(mask, device))
 
 
 def _ahead(steps: Iterator[Any]) -> Iterator[Any]:
@@ -124,5 +124,9 @@ def _length(rows: Index) -> int:
 
 
 def _tensor(rows: Any, device: str) -> Tensor:
-    found = torch.from_numpy(to_float32(rows))
-    return found if device == "cpu" else found.pin_memory().to(device, non_blocking=True)
+    return _to(torch.from_numpy(to_float32(rows)), torch.device(device))
+
+
+def _to(values: Tensor, device: torch.device) -> Tensor:
+    """There, by way of pinned memory, so that nothing waits for it."""
+    return values.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else values.to(device)

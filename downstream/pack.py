@@ -175,8 +175,9 @@ class _Pack:
         return list(whole.split([sum(map(len, part)) for part in parts]))
 
 
-def _source(fitting: Fitting) -> tuple[int, int]:
-    return id(fitting.train), id(fitting.valid)
+def _source(fitting: Fitting) -> tuple[Hashable, ...]:
+    """Equal for fittings on the same data."""
+    return tuple(data.key or id(data) for data in (fitting.train, fitting.valid))
 
 
 def _together(device: str) -> bool:

@@ -1,6 +1,6 @@
 """Embedding rows for probes: arrays side by side and one after the other, read from memory maps when asked for."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -28,11 +28,13 @@ class ProbeData:
         x: (items, dim) float32.
         y: (items, labels) float32, one-hot or multi-hot.
         shuffle: None for batches in the items' order in every epoch (hear-eval-kit), else the seed of the orders.
+        key: equal for data that are the same; None for data that are the same as no other's.
     """
 
     x: Features
     y: np.ndarray
     shuffle: int | None = None
+    key: Hashable = None
 
     def batches(self, size: int, epoch: int = 0, *, training: bool) -> Iterator[Index]:
         """The rows of each batch of an epoch.

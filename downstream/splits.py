@@ -60,10 +60,14 @@ def from_store(task: Task, folders: Mapping[str, TapFolder], taps: Sequence[Tap]
     return found
 
 
+def stacked(splits: Sequence[LabelledSplit]) -> Features:
+    """The embeddings of splits one after the other."""
+    return splits[0].x if len(splits) == 1 else Stacked([split.x for split in splits])
+
+
 def joined(splits: Sequence[LabelledSplit]) -> ProbeData:
     """Splits one after the other as training data."""
-    y = np.concatenate([split.y for split in splits])
-    return ProbeData(splits[0].x if len(splits) == 1 else Stacked([split.x for split in splits]), y)
+    return ProbeData(stacked(splits), np.concatenate([split.y for split in splits]))
 
 
 def one_hot(labels: Sequence[Sequence[str]], vocabulary: Sequence[str]) -> np.ndarray:

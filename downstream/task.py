@@ -160,6 +160,9 @@ def _splits(source: Path, metadata: Mapping, split_mode: str) -> tuple[str, ...]
     splits = _names(source, metadata, "splits")
     if len(set(splits)) != len(splits):
         raise ValueError(f"{source}: splits must be distinct, got {list(splits)}")
+    odd = next((split for split in splits if split != Path(split).name or split in ("", "..")), None)
+    if odd is not None:
+        raise ValueError(f"{source}: splits must be names of files, got {odd!r}")
     if split_mode == "trainvaltest" and set(splits) != set(TRAIN_VALID_TEST):
         raise ValueError(f"{source}: splits of trainvaltest must be train, valid and test, got {list(splits)}")
     if split_mode != "trainvaltest" and len(splits) < 3:

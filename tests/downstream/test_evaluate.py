@@ -9,6 +9,7 @@ import pytest
 
 from downstream import kit, metrics
 from downstream.evaluate import Evaluation, evaluate, evaluate_all
+from downstream.pack import _source, fit_all
 from downstream.scoring import Scorer
 from downstream.splits import LabelledSplit, item_order
 from downstream.task import Task
@@ -174,6 +175,18 @@ def test_evaluations_made_together_are_those_made_alone(scene_task):
     for (_, results), alone in zip(found, wanted, strict=True):
         for one, same in zip(results, alone, strict=True):
             assert np.array_equal(one.predictions, same.predictions)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "sources"), [("hear2021", 1), ("hear2021+standardized", 1), ("hear2021+shuffled", 2)]
+)
+def test_seeds_share_their_features(scene_task, protocol, sources):
+    task = Task.from_dir(scene_task(split_mode="presplit_kfold", splits=["a", "b", "c", "d"], clips=4))
+    splits = made_splits(task)
+    first, second = (Evaluation(task, splits, protocol, seed) for seed in (0, 1))
+    assert len({_source(fitting) for fitting in (*first.first(), *second.first())}) == sources
+    (fits,) = (fit_all([fitting]) for fitting in first.first()[:1])
+    assert len({_source(fitting) for fitting in first.others(fits)}) == 3
 
 
 def test_esc10_scores_are_those_of_hear_eval_kit(shared):

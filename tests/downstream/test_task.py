@@ -53,6 +53,11 @@ def test_embedding_folders_of_the_kit_are_tasks():
         ({"prediction_type": "regression"}, "prediction_type must be one of multiclass, multilabel, got 'regression'"),
         ({"evaluation": []}, r"evaluation must be a list of names, got \[\]"),
         ({"split_mode": "presplit_kfold", "splits": ["f0", "f1", "f2", "f2"]}, "splits must be distinct"),
+        (
+            {"split_mode": "presplit_kfold", "splits": ["f0", "f1", "../f2"]},
+            "splits must be names of files, got '../f2'",
+        ),
+        ({"split_mode": "presplit_kfold", "splits": ["f0", "f1", ".."]}, "splits must be names of files, got '..'"),
         ({"evaluation_params": [1]}, r"evaluation_params must be an object, got \[1\]"),
         ({"splits": ["train", "test"]}, "splits of trainvaltest must be train, valid and test"),
         ({"embedding_type": "event"}, "prediction_type of an event task must be multilabel, got 'multiclass'"),
