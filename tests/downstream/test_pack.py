@@ -1,7 +1,7 @@
 """Packs against the one-at-a-time trainer.
 
 Biases in front of a BatchNorm are held still on both sides where trajectories are compared: their gradient is rounding
-noise alone, which Adam makes whole steps of (see test_probe).
+noise alone, which Adam makes whole steps of (see test_heareval_runs).
 """
 
 import dataclasses
@@ -22,7 +22,7 @@ from downstream.products import OneDnnProducts, TorchProducts, products_for
 from downstream.rows import ProbeData
 from downstream.selection import Selection
 from downstream.stacked import StackedProbes
-from tests.downstream.test_probe import CASES, fitting_of, still_biases
+from tests.downstream.test_heareval_runs import CASES, fitting_of, still_biases
 from tests.reference_values import REFERENCE
 
 SAME = 2e-6  # relative, of a loss after some dozen epochs
