@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -76,9 +77,9 @@ def embed_files(
     if lengths and (text := models.faster_choices(embedder)):
         logger.info(text)
     batches = plan_batches(SimpleNamespace(files=tuple(lengths), seconds=lengths.get), None, work.seconds_at_once)
-    with track(embedder.name, len(sources)) as advance:
+    with track(embedder.name, len(sources)) as advance, closing(read_ahead(work.load, batches)) as coming:
         advance(len(rows))
-        for batch, loaded in read_ahead(work.load, batches):
+        for batch, loaded in coming:
             rows |= work.write(batch, loaded)
             advance(len(batch))
     return pd.DataFrame([rows[source] for source in sources], columns=COLUMNS)

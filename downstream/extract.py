@@ -6,6 +6,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 
 import numpy as np
 from torch import Tensor
@@ -132,15 +133,19 @@ def _run(extraction: Extraction, embedder: Embedder, audio: SplitAudio, hop_ms: 
             advance(done)
             embed = functools.partial(_embed, embedder, taps=taps, hop_ms=hop_ms)
             calls = getattr(embedder, "calls_at_once", 1)
-            clips = read_ahead(audio.load, remaining)
-            for files, (values, lengths, times) in computed_ahead(embed, clips, calls):
-                try:
-                    _check_finite(values, files, lengths, audio)
-                except NotFiniteError:
-                    extraction.discard()
-                    raise
-                extraction.append(values, lengths, times)
-                advance(len(files))
+            # closed here where something fails: garbage collection would end their threads at any place, even in a lock
+            with (
+                closing(read_ahead(audio.load, remaining)) as clips,
+                closing(computed_ahead(embed, clips, calls)) as batches,
+            ):
+                for files, (values, lengths, times) in batches:
+                    try:
+                        _check_finite(values, files, lengths, audio)
+                    except NotFiniteError:
+                        extraction.discard()
+                        raise
+                    extraction.append(values, lengths, times)
+                    advance(len(files))
         extraction.finish()
 
 

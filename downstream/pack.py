@@ -11,6 +11,7 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
+from contextlib import closing
 
 import torch
 from torch import Tensor
@@ -136,9 +137,10 @@ class _Pack:
         groups = [[program] for program in self.programs] if self.train.resident else [self.programs]
         for programs in groups:
             for epoch in epochs:
-                for batch in self.train.epoch(epoch):
-                    for program in programs:
-                        program.step(batch)
+                with closing(self.train.epoch(epoch)) as batches:  # not left to garbage collection: it has a thread
+                    for batch in batches:
+                        for program in programs:
+                            program.step(batch)
 
     def _validate(self, epoch: int) -> list[int]:
         """The fittings that end with this validation."""
@@ -166,11 +168,12 @@ class _Pack:
     def _logits(self) -> list[Tensor]:
         """On the validation split, of each probe that goes on (items, labels), on the CPU."""
         parts: list[list[Tensor]] = [[] for _ in self.live]
-        for batch in self.valid.epoch(0):
-            found = torch.cat([program.logits(batch) for program in self.programs])
-            items = batch.items if self.together else batch.items * len(self.live)
-            for part, logits, count in zip(parts, found, items, strict=True):
-                part.append(logits[:, :count].T)
+        with closing(self.valid.epoch(0)) as batches:
+            for batch in batches:
+                found = torch.cat([program.logits(batch) for program in self.programs])
+                items = batch.items if self.together else batch.items * len(self.live)
+                for part, logits, count in zip(parts, found, items, strict=True):
+                    part.append(logits[:, :count].T)
         whole = torch.cat([rows for part in parts for rows in part]).cpu()  # one copy for all
         return list(whole.split([sum(map(len, part)) for part in parts]))
 

@@ -98,8 +98,10 @@ def test_a_stopped_extraction_goes_on_without_doing_a_batch_twice(audio, tmp_pat
 
     stopping = Stopping()
     folder, undisturbed = TapFolder(tmp_path / "taps"), TapFolder(tmp_path / "undisturbed")
-    with pytest.raises(Stopped):
+    with pytest.raises(Stopped) as error:
         extract(stopping, audio, [MEAN, POWER], None, folder)
+    assert error.traceback  # holds on to all that was under way
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("ThreadPool")]
     embedder = Moments()
     extract(embedder, audio, [POWER], None, folder)  # asked for less: what was begun is finished
     assert stopping.calls + embedder.calls == [len(batch) for batch in plan_batches(audio)]

@@ -7,6 +7,7 @@ noise alone, which Adam makes whole steps of (see test_heareval_runs).
 import dataclasses
 import itertools
 import math
+import threading
 import weakref
 
 import numpy as np
@@ -180,6 +181,15 @@ def test_features_that_do_not_stay_in_memory_train_the_same_probe(monkeypatch):
     monkeypatch.setattr(pack, "CPU_BYTES", 1)
     for found, wanted in zip(fit_all(fittings), resident, strict=True):
         assert found.validations == wanted.validations
+
+
+def test_threads_that_read_ahead_end_with_the_error(monkeypatch, way):
+    monkeypatch.setattr(pack, "_room", lambda device: 1)
+    monkeypatch.setattr(StackedProbes, "step", lambda *args: 1 / 0)
+    with pytest.raises(ZeroDivisionError) as error:
+        fit_all([fitting()])
+    assert error.traceback  # holds on to all that was under way
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("ThreadPool")]
 
 
 def test_the_features_of_a_pack_share_one_room(monkeypatch, way):
