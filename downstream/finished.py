@@ -16,7 +16,7 @@ from downstream.selection import Validation
 
 logger = logging.getLogger(__name__)
 
-WORTH_S = 0.5  # what took less, of a pack its share, is made again
+WORTH_S = 2.0  # what took less, of a pack its share, is made again
 UNREADABLE = (RuntimeError, EOFError, pickle.UnpicklingError, OSError, KeyError, TypeError)  # the last two: not ours
 
 
