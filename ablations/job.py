@@ -71,7 +71,7 @@ def record(job: Job, folds: Sequence[FoldResult], device: str, seconds: float) -
 
 def _fold_record(result: FoldResult) -> dict[str, Any]:
     config, best = result.chosen.config, result.chosen.best
-    setting = best.postprocessing
+    setting = result.postprocessing
     return {
         "fold": result.fold.name,
         "scores": dict(result.scores),

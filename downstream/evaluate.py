@@ -16,6 +16,7 @@ import torch
 
 from downstream import events, metrics, rows
 from downstream.checks import check_splits, check_task
+from downstream.events import PostProcessing
 from downstream.finished import FinishedFits
 from downstream.fit import Fit, Fitting, predict
 from downstream.pack import fit_all
@@ -36,6 +37,7 @@ class FoldResult:
     """One fold: the chosen fit and what it gives on the test split.
 
     Attributes:
+        postprocessing: of event tasks, how the test's predictions became events.
         scores: by metric, in the task's order, the primary first; parts of a metric behind it.
         missing: of the scores that are NaN, why they are not defined.
         tried: per probe configuration that was fitted here, its best validation score.
@@ -45,6 +47,7 @@ class FoldResult:
 
     fold: Fold
     chosen: Fit
+    postprocessing: PostProcessing | None
     test_loss: float
     scores: Mapping[str, float]
     missing: Mapping[str, str]
@@ -143,6 +146,7 @@ class Evaluation:
         return FoldResult(
             fold=fold,
             chosen=chosen,
+            postprocessing=setting,
             test_loss=loss,
             scores=scores,
             missing=missing,

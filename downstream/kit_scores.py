@@ -11,8 +11,8 @@ from typing import Any
 
 import pandas as pd
 
-from downstream import events, metrics
-from downstream.evaluate import FoldResult
+from downstream import metrics
+from downstream.evaluate import FoldResult, selection_of
 from downstream.files import write_atomically
 from downstream.probe import ProbeConfig
 from downstream.protocol import BASE, Protocol
@@ -45,8 +45,8 @@ def scores_record(task: Task, results: Sequence[FoldResult], protocol: str = BAS
         | beyond
         | {
             "hparams": _hparams(results[0].chosen.config),
-            "postprocessing": _postprocessing(task, results[0]),
-            "score_mode": _mode(task),
+            "postprocessing": _postprocessing(results[0]),
+            "score_mode": selection_of(task).mode,
             "embedding_path": str(task.folder),
         }
     )
@@ -93,14 +93,8 @@ def _hparams(config: ProbeConfig) -> dict[str, Any]:
     }
 
 
-def _postprocessing(task: Task, result: FoldResult) -> list[list]:
-    if not task.is_event:
+def _postprocessing(result: FoldResult) -> list[list]:
+    chosen = result.postprocessing
+    if chosen is None:
         return []
-    chosen = result.chosen.best.postprocessing
-    if chosen is None:  # the loss selected, and the grid has one point
-        (chosen,) = events.postprocessing_grid(task.evaluation_params)
     return [["median_filter_ms", chosen.median_filter_ms], ["min_duration", chosen.min_duration]]
-
-
-def _mode(task: Task) -> str:
-    return "max" if metrics.get(task.metrics[0]).higher_is_better and not task.selects_by_loss else "min"
