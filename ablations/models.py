@@ -13,28 +13,47 @@ import torch
 from ablations.baselines import crepe, logmel
 from downstream.embedder import Embedder
 from downstream.progress import Advance, Track, silent
-from passt import EmbeddingSpec, PasstEmbedder, checkpoints, named
+from passt import EmbeddingSpec, PasstEmbedder, checkpoints, complexity, named
 from passt.card import Card, choices
 from passt.precision import precision_for
 from passt.spec import fields_of, parse_fields
-from passt.weights import file_tag, published_file
+from passt.weights import Published, file_tag, published_file
 
 WORTH_SAYING = 1.1  # times as fast
+COST_SECONDS = 10  # of the clip that operations are counted for
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a network costs: numbers that training sets, multiply-adds for the scene embedding of a clip of 10 s."""
+
+    parameters: int
+    macs: int
 
 
 @dataclass(frozen=True)
 class Family:
-    """Models that are built the same way; `build(spec, device=..., weights=...)` gives an embedder."""
+    """Models that are built the same way.
+
+    Attributes:
+        build: (spec, device=, weights=, and precision= where the card has `precisions`) to an embedder.
+        published: a checkpoint's name to what its published file is, for families whose weights are fetched.
+        cost: a checkpoint's name to what its network costs.
+    """
 
     cards: tuple[Card, ...]
     build: Callable[..., Embedder]
+    published: Callable[[str], Published] | None = None
+    cost: Callable[[str], Cost] | None = None
 
 
 @functools.cache
 def families() -> Mapping[str, Family]:
     """Every model family by name."""
     return {
-        "passt": Family(tuple(row.card for row in checkpoints.table().values()), PasstEmbedder),
+        "passt": Family(
+            tuple(row.card for row in checkpoints.table().values()), PasstEmbedder, checkpoints.get, _cost_of_passt
+        ),
         "crepe": Family(crepe.CARDS, crepe.CrepeEmbedder),
         "logmel": Family(logmel.CARDS, logmel.LogMelEmbedder),
     }
@@ -105,23 +124,26 @@ def build(
 ) -> Embedder:
     """The embedder of a spec's checkpoint and weights; its levels and windows are asked for as taps.
 
-    Published PaSST weights that are not here are fetched, which `track` is told of in MB. Precision and torch.compile
-    are PaSST's: baselines compute in fp32, which their rows say.
+    Published weights that are not here are fetched, which `track` is told of in MB. Models whose card has no precisions
+    compute in fp32, which their rows say; torch.compile is PaSST's.
     """
-    family = card(spec.checkpoint).family
-    if family != "passt":
-        return families()[family].build(spec, device=device, weights=weights)
-    precision_for(precision, torch.device(device))  # before anything is fetched
-    if weights is None and spec.weights == "published":
-        published_file(checkpoints.get(spec.checkpoint), track=_in_megabytes(track))
-    return PasstEmbedder(spec, device=device, weights=weights, precision=precision, compiled=compiled)
+    found = card(spec.checkpoint)
+    family = families()[found.family]
+    options: dict[str, Any] = {"precision": precision} if found.precisions else {}
+    if found.precisions:
+        precision_for(precision, torch.device(device))  # before anything is fetched
+    if found.family == "passt":
+        options["compiled"] = compiled
+    if family.published and weights is None and spec.weights == "published":
+        published_file(family.published(spec.checkpoint), track=_in_megabytes(track))
+    return family.build(spec, device=device, weights=weights, **options)
 
 
 def build_alone(
     spec: EmbeddingSpec, device: str, weights: Path | None, precision: str, track: Track = silent
 ) -> Embedder:
     """`build` for one model, whose precision is asked for by name: ValueError where it would be ignored."""
-    if precision != "fp32" and card(spec.checkpoint).family != "passt":
+    if precision != "fp32" and not card(spec.checkpoint).precisions:
         raise ValueError(f"{spec.checkpoint}: precision must be fp32, got {precision!r}")
     return build(spec, device=device, weights=weights, precision=precision, track=track)
 
@@ -132,6 +154,11 @@ def faster_choices(embedder: Embedder) -> str:
         return ""
     gains = [f"{name} {gain:.1f} times as fast" for name, gain in embedder.gains().items() if gain > WORTH_SAYING]
     return f"embeddings in fp32, the originals' numbers; here --precision {' or '.join(gains)}" if gains else ""
+
+
+def _cost_of_passt(name: str) -> Cost:
+    checkpoint = checkpoints.get(name)
+    return Cost(complexity.parameters(checkpoint), complexity.macs(checkpoint, COST_SECONDS))
 
 
 def _in_megabytes(track: Track) -> Track:

@@ -61,7 +61,7 @@ def run_study(
     """
     device = choose_device(device)
     precision = precision or study.precision
-    if any(model.family == "passt" for model in study.models):
+    if any(models.card(model.spec.checkpoint).precisions for model in study.models):
         precision_for(precision, torch.device(device))
     build = functools.partial(models.build, device=device, precision=precision, compiled=compiled, track=track)
     run = _Run(study, Path(runs) / study.name, store, device, build, track)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from passt.spec import EmbeddingSpec, field_names
+from passt.spec import OWN_HOP, WEIGHT_KINDS, EmbeddingSpec, field_names
 
 
 @dataclass(frozen=True)
@@ -18,8 +18,10 @@ class Card:
         levels: every level it offers; `default_levels` and `default_windows_ms` are taken where a spec is silent.
         min_window_ms, max_window_ms: bounds of a window; a maximum of None is no bound, a minimum of None means
             that the model takes no windows (its receptive field is its own).
-        default_weights: `published`, or `none` for a model without weights.
-        other_weights: whether it can have any but these: untrained, or from a file.
+        default_timestamp_hop_ms: 0 for a model whose timestamps are its own, and then no other will do.
+        default_weights: taken where a spec is silent.
+        weights: the kinds it can have, each the first word of a spec's weights (`passt.spec.WEIGHT_KINDS`).
+        precisions: whether it computes in the precision that is asked for; in fp32 alone where not.
     """
 
     name: str
@@ -30,8 +32,10 @@ class Card:
     default_windows_ms: tuple[int, ...] = ()
     min_window_ms: int | None = None
     max_window_ms: int | None = None
+    default_timestamp_hop_ms: int = 50
     default_weights: str = "published"
-    other_weights: bool = True
+    weights: tuple[str, ...] = ("published", "untrained", "sha256")
+    precisions: bool = False
     aliases: tuple[str, ...] = ()
 
     def spec(self, **fields: Any) -> EmbeddingSpec:
@@ -46,6 +50,7 @@ class Card:
         defaults = {
             "levels": self.default_levels,
             "windows_ms": self.default_windows_ms,
+            "timestamp_hop_ms": self.default_timestamp_hop_ms,
             "weights": self.default_weights,
         }
         try:
@@ -68,9 +73,12 @@ class Card:
             self._check_window("scene_window_ms", spec.scene_window_ms)
         if not spec.windows_ms and self.min_window_ms is not None and spec.levels != ("mel",):
             raise ValueError(f"{self.name}: windows_ms must name at least one window, got ()")
-        if spec.weights != self.default_weights and (not self.other_weights or spec.weights == "none"):
-            wanted = "published, demo, untrained-SEED or a file" if self.other_weights else self.default_weights
+        if spec.weights.split("-")[0] not in self.weights:
+            wanted = " or ".join(WEIGHT_KINDS[kind] for kind in self.weights)
             raise ValueError(f"{self.name}: weights must be {wanted}, got {spec.weights!r}")
+        if (spec.timestamp_hop_ms == OWN_HOP) != (self.default_timestamp_hop_ms == OWN_HOP):
+            wanted = "town, its own" if spec.timestamp_hop_ms else "a positive number of milliseconds"
+            raise ValueError(f"{self.name}: timestamp_hop_ms must be {wanted}, got {spec.timestamp_hop_ms or 'town'}")
         scene = None if spec.scene_window_ms == self.max_window_ms else spec.scene_window_ms
         return replace(spec, checkpoint=self.name, scene_window_ms=scene)
 

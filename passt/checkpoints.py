@@ -88,6 +88,7 @@ class Checkpoint:
             default_windows_ms=EmbeddingSpec.windows_ms,
             min_window_ms=math.ceil(self.min_samples * 1000 / SAMPLE_RATE),
             max_window_ms=self.max_window_s * 1000,
+            precisions=True,
             aliases=(self.alias,) if self.alias else (),
         )
 

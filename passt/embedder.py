@@ -21,7 +21,7 @@ from passt.precision import arithmetic, precision_for
 from passt.spec import EmbeddingSpec
 from passt.windowed import WindowedEmbedder
 
-FORMAT = 1  # part of the fingerprint; raised when the numbers change
+FORMAT = 2  # part of the fingerprint; raised when the numbers change
 MEL_FRAMES = 6  # of the level `mel`: the excerpt around a timestamp
 TOKENS_AT_ONCE = {"cuda": 65536}  # more are no faster
 TOKENS_ELSEWHERE = 4096

@@ -14,10 +14,19 @@ from typing import Any
 
 from passt import named
 
-CHECKPOINT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.=-]*")
+CHECKPOINT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.=-]*|hear:[A-Za-z_][A-Za-z0-9_.]*(\?[A-Za-z0-9_.~%=&+-]+)?")
 LEVEL = re.compile(r"[a-z][a-z0-9_]*(\.[a-z]+)?")
 WEIGHTS = re.compile(r"published|demo|none|untrained-(0|[1-9]\d{0,17})|sha256-[0-9a-f]{12}")
+WEIGHT_KINDS = {
+    "published": "published",
+    "demo": "demo",
+    "none": "none",
+    "untrained": "untrained-SEED",
+    "sha256": "a file",
+}
+"""How the kinds of weights are called in messages, by the first word of a spec's weights."""
 WEIGHTS_WANTED = "published, demo, none, untrained-SEED or sha256-<12 hex digits>"
+OWN_HOP = 0  # timestamps of the model's own, `town` in a spec's text
 
 Tap = tuple[str, int | None]
 """(level, window in ms), what is computed and stored at once; a window of None is the model's own extent."""
@@ -33,7 +42,7 @@ class EmbeddingSpec:
         windows_ms: receptive fields of timestamp embeddings in ms, concatenated in this order; () for models
             whose receptive field is their own.
         scene_window_ms: receptive field of scene embeddings in ms; None is the checkpoint's maximum.
-        timestamp_hop_ms: distance of timestamps in ms.
+        timestamp_hop_ms: distance of timestamps in ms; 0 for a model whose timestamps are its own.
         weights: ``published``, ``demo``, ``none`` (a model that has no weights), ``untrained-SEED``, or
             ``sha256-`` and the first 12 hex digits of a weight file's hash.
 
@@ -66,13 +75,15 @@ class EmbeddingSpec:
         _check(all(_positive(w) for w in self.windows_ms), self, "windows_ms", "positive whole milliseconds")
         _check(_distinct(self.windows_ms), self, "windows_ms", "distinct windows")
         _check(self.scene_window_ms is None or _positive(self.scene_window_ms), self, "scene_window_ms", "positive ms")
-        _check(_positive(self.timestamp_hop_ms), self, "timestamp_hop_ms", "a positive number of milliseconds")
+        own = self.timestamp_hop_ms == OWN_HOP and not isinstance(self.timestamp_hop_ms, bool)
+        _check(own or _positive(self.timestamp_hop_ms), self, "timestamp_hop_ms", "a positive number of milliseconds")
         _check(isinstance(self.weights, str) and WEIGHTS.fullmatch(self.weights), self, "weights", WEIGHTS_WANTED)
 
     def __str__(self) -> str:
         windows = "+".join(map(str, self.windows_ms)) or "own"
         scene = self.scene_window_ms or "max"
-        parts = (self.checkpoint, "+".join(self.levels), f"w{windows}", f"s{scene}", f"t{self.timestamp_hop_ms}")
+        hop = "own" if self.timestamp_hop_ms == OWN_HOP else self.timestamp_hop_ms
+        parts = (self.checkpoint, "+".join(self.levels), f"w{windows}", f"s{scene}", f"t{hop}")
         return "@".join((*parts, self.weights))
 
     def __lt__(self, other: "EmbeddingSpec") -> bool:
@@ -123,8 +134,8 @@ def _parse_part(part: str, text: str) -> tuple[str, Any]:
         return "windows_ms", () if part == "wown" else tuple(int(w) for w in part[1:].split("+"))
     if re.fullmatch(r"s(max|\d+)", part):
         return "scene_window_ms", None if part == "smax" else int(part[1:])
-    if re.fullmatch(r"t\d+", part):
-        return "timestamp_hop_ms", int(part[1:])
+    if re.fullmatch(r"t(own|\d+)", part):
+        return "timestamp_hop_ms", OWN_HOP if part == "town" else int(part[1:])
     if WEIGHTS.fullmatch(part):
         return "weights", part
     levels = tuple(part.split("+"))

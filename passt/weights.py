@@ -9,6 +9,7 @@ import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Protocol
 
 import safetensors.torch
 import torch
@@ -37,7 +38,20 @@ def folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "embedding-ablations" / "weights"
 
 
-def place(checkpoint: Checkpoint) -> Path:
+class Published(Protocol):
+    """A published file of weights, PaSST's or a baseline's: model, address, name, and the hash where it is known."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def url(self) -> str: ...
+    @property
+    def file(self) -> str: ...
+    @property
+    def sha256(self) -> str: ...
+
+
+def place(checkpoint: Published) -> Path:
     """Where the published file of a checkpoint is kept, whether it is there or not."""
     return folder() / checkpoint.file
 
@@ -62,7 +76,7 @@ def load(checkpoint: Checkpoint, weights: str) -> dict[str, Tensor]:
     )
 
 
-def published_file(checkpoint: Checkpoint, *, track: Track = silent) -> Path:
+def published_file(checkpoint: Published, *, track: Track = silent) -> Path:
     """The local file of published weights: fetched where it is absent, verified where it is there.
 
     Raises:

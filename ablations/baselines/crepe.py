@@ -29,7 +29,7 @@ FRAMES_PER_BATCH = {"cpu": 256, "cuda": 512}
 FORMAT = 1  # part of the fingerprint; raised when the numbers change
 
 CARDS = tuple(
-    Card(name, "crepe", SAMPLE_RATE, levels=("layer5",), default_levels=("layer5",), other_weights=False)
+    Card(name, "crepe", SAMPLE_RATE, levels=("layer5",), default_levels=("layer5",), weights=("published",))
     for name in CHANNELS
 )
 

@@ -31,7 +31,7 @@ CARDS = (
         default_windows_ms=(160,),
         min_window_ms=20,
         default_weights="none",
-        other_weights=False,
+        weights=("none",),
     ),
 )
 

@@ -103,7 +103,7 @@ def test_the_table_of_checkpoints():
         ({"windows_ms": [10001]}, "windows_ms must be 151 to 10000 ms, got 10001 ms"),
         ({"windows_ms": []}, "windows_ms must name at least one window"),
         ({"scene_window_ms": 20000}, "scene_window_ms must be 151 to 10000 ms, got 20000 ms"),
-        ({"weights": "none"}, "weights must be published, demo, untrained-SEED or a file, got 'none'"),
+        ({"weights": "none"}, "weights must be published or untrained-SEED or a file, got 'none'"),
         ({"level": ["features"]}, "unknown key 'level', expected one of checkpoint, levels"),
         ({"levels": []}, "passt_s_swa_p16_128_ap476: levels must be at least one level"),
     ],
