@@ -16,8 +16,8 @@ from downstream.progress import Advance, Track, silent
 from passt import EmbeddingSpec, PasstEmbedder, checkpoints, complexity, named
 from passt.card import Card, choices
 from passt.precision import precision_for
+from passt.published import Published, file_tag, published_file
 from passt.spec import fields_of, parse_fields
-from passt.weights import Published, file_tag, published_file
 
 WORTH_SAYING = 1.1  # times as fast
 COST_SECONDS = 10  # of the clip that operations are counted for

@@ -8,6 +8,7 @@ from click.testing import CliRunner
 from ablations.cli_models import download, models, models_table, to_text
 from ablations.models import families
 from passt import checkpoints, weights
+from passt.download import recorded, sha256_of
 
 NAME = "passt_s_swa_f128_stfthop160_p16_s10_ap473"
 
@@ -85,7 +86,7 @@ def test_names_go_on_behind_one_that_fails():
     assert "PASST_OFFLINE" in lines[0]
     assert lines[1].startswith("Failed: unknown checkpoint 'nonsense'")
     assert lines[2] == f"stfthop160: {path} (0.0 MB)"
-    assert weights.recorded(path) == weights.sha256_of(path)
+    assert recorded(path) == sha256_of(path)
     assert run(download, NAME).exit_code == 0
     path.write_bytes(b"damaged")
     found = run(download, NAME)

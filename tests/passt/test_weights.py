@@ -4,7 +4,7 @@ import pytest
 import safetensors.torch
 import torch
 
-from passt import EmbeddingSpec, PasstEmbedder, checkpoints, weights
+from passt import EmbeddingSpec, PasstEmbedder, checkpoints, download, weights
 
 LIGHT = checkpoints.get("passt_l_kd_p16_128_ap47")  # 7 blocks, the smallest
 
@@ -114,7 +114,7 @@ def test_absent_published_weights_are_fetched(monkeypatch, tmp_path, published, 
     monkeypatch.delenv("PASST_OFFLINE")
     assert torch.equal(weights.load(LIGHT, "published")["cls_token"], state["cls_token"])
     assert path.is_file()
-    assert weights.recorded(path) == weights.sha256_of(source)
+    assert download.recorded(path) == download.sha256_of(source)
 
 
 def test_a_page_in_place_of_a_file_is_not_kept(monkeypatch, published):
@@ -128,7 +128,7 @@ def test_a_page_in_place_of_a_file_is_not_kept(monkeypatch, published):
     with pytest.raises(FileNotFoundError, match=r"begins with b'<html>please log', as no file of weights does"):
         weights.load(LIGHT, "published")
     assert not path.exists()
-    assert weights.recorded(path) is None
+    assert download.recorded(path) is None
 
 
 def test_a_damaged_record_of_another_checkpoint_does_not_stop_this_one(published, caplog):
