@@ -10,14 +10,18 @@ from typing import Any
 
 import torch
 
-from ablations.baselines import crepe, logmel
+from ablations.baselines import checkpoints as cnn_checkpoints
+from ablations.baselines import cnn14, crepe, logmel, mobilenet
+from ablations.baselines.checkpoints import CnnCheckpoint
+from ablations.baselines.cnn import CnnEmbedder
+from ablations.baselines.named import fields_of
 from downstream.embedder import Embedder
 from downstream.progress import Advance, Track, silent
 from passt import EmbeddingSpec, PasstEmbedder, checkpoints, complexity, named
 from passt.card import Card, choices
 from passt.precision import precision_for
 from passt.published import Published, file_tag, published_file
-from passt.spec import fields_of, parse_fields
+from passt.spec import parse_fields
 
 WORTH_SAYING = 1.1  # times as fast
 COST_SECONDS = 10  # of the clip that operations are counted for
@@ -54,6 +58,8 @@ def families() -> Mapping[str, Family]:
         "passt": Family(
             tuple(row.card for row in checkpoints.table().values()), PasstEmbedder, checkpoints.get, _cost_of_passt
         ),
+        "panns": _cnns(cnn14.CARDS, cnn14.Cnn14Embedder),
+        "efficientat": _cnns(mobilenet.CARDS, mobilenet.MobileNetEmbedder),
         "crepe": Family(crepe.CARDS, crepe.CrepeEmbedder),
         "logmel": Family(logmel.CARDS, logmel.LogMelEmbedder),
     }
@@ -150,10 +156,17 @@ def build_alone(
 
 def faster_choices(embedder: Embedder) -> str:
     """One line on what the device's faster precisions would gain; "" where there is nothing to gain."""
-    if not isinstance(embedder, PasstEmbedder) or embedder.precision != "fp32":
+    if getattr(embedder, "precision", "") != "fp32" or not hasattr(embedder, "gains"):
         return ""
     gains = [f"{name} {gain:.1f} times as fast" for name, gain in embedder.gains().items() if gain > WORTH_SAYING]
     return f"embeddings in fp32, the originals' numbers; here --precision {' or '.join(gains)}" if gains else ""
+
+
+def _cnns(cards: tuple[Card, ...], embedder: type[CnnEmbedder]) -> Family:
+    def published(name: str) -> CnnCheckpoint:
+        return cnn_checkpoints.table()[name]
+
+    return Family(cards, embedder, published, lambda name: Cost(*embedder.cost(published(name), COST_SECONDS)))
 
 
 def _cost_of_passt(name: str) -> Cost:

@@ -29,3 +29,23 @@ def filled_state(shapes: dict[str, tuple[int, ...]]) -> dict[str, torch.Tensor]:
             values += 1
         state[name] = torch.from_numpy(values)
     return state
+
+
+def filled_cnn_state(shapes: dict[str, tuple[int, ...]]) -> dict[str, torch.Tensor]:
+    """The same for CNNs: variance 2 / fan-in; norms around the identity; what a front end fixes has to be put there."""
+    state = {}
+    for name, shape in shapes.items():
+        if name.endswith("num_batches_tracked"):
+            state[name] = torch.zeros(shape, dtype=torch.long)
+            continue
+        values = np.random.Generator(np.random.Philox(key=zlib.crc32(name.encode()))).standard_normal(
+            shape, dtype=np.float32
+        )
+        if name.endswith("running_var"):
+            values = 1 + 0.02 * np.abs(values)
+        elif len(shape) > 1:
+            values = values * np.float32(np.sqrt(2 / np.prod(shape[1:])))
+        else:
+            values = 0.02 * values + (1 if name.endswith("weight") else 0)
+        state[name] = torch.from_numpy(values.astype(np.float32))
+    return state

@@ -1,0 +1,113 @@
+"""The table of published CNNs, and where a CNN's tensors come from: the published file, any other file, or a seed.
+
+The rows of checkpoints.csv are facts of the packages panns_inference 0.1.1 (Kong et al. 2020) and EfficientAT
+(Schmid et al. 2023, github.com/fschmid56/EfficientAT).
+"""
+
+import csv
+import functools
+import math
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from passt.download import recorded
+from passt.published import check, published_file, refuse_others, tensors
+
+SAMPLE_RATE = 32000  # Hz, of all of them
+
+
+@dataclass(frozen=True)
+class CnnCheckpoint:
+    """One published set of weights.
+
+    Attributes:
+        hop: STFT hop in samples at 32 kHz: the time resolution.
+        width: channels of the network, as a multiple of its family's standard.
+        md5, sha256: of the published file, where they are known.
+    """
+
+    name: str
+    alias: str
+    family: str
+    url: str
+    hop: int
+    width: float
+    audioset_mAP: float
+    trained_on: str
+    md5: str
+    sha256: str
+
+    @property
+    def file(self) -> str:
+        """The name that the file is published with."""
+        return unquote(urlsplit(self.url).path.rsplit("/", 1)[-1])
+
+
+@functools.cache
+def table() -> Mapping[str, CnnCheckpoint]:
+    """Every published CNN by its name, in the order of the table."""
+    with Path(__file__).with_name("checkpoints.csv").open(newline="") as file:
+        rows = [_from_row(row) for row in csv.DictReader(file)]
+    return {row.name: row for row in rows}
+
+
+def of_family(family: str) -> tuple[CnnCheckpoint, ...]:
+    """The rows of one family."""
+    return tuple(row for row in table().values() if row.family == family)
+
+
+def state_of(
+    row: CnnCheckpoint, weights: str, file: str | Path | None, shapes: Mapping[str, tuple[int, ...]]
+) -> dict[str, Tensor]:
+    """The tensors that the weights part of a spec, or a file, stands for, checked name by name and shape by shape.
+
+    Args:
+        weights: `published` or `untrained-SEED`. file: a weight file in their place.
+        shapes: of the state dict that the published file has.
+
+    Raises:
+        FileNotFoundError: a file that is absent and can't be had; says from where to get it and where to put it.
+        ValueError: for a file that does not fit, or is another checkpoint's.
+    """
+    if file is None and weights.startswith("untrained-"):
+        return untrained(shapes, int(weights.removeprefix("untrained-")))
+    path = published_file(row) if file is None else Path(file)
+    state = tensors(path)
+    refuse_others(path, row, table().values(), _described, recorded(path) if file is None else None)
+    check(state, shapes, row.name, str(path))
+    return {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
+
+
+def untrained(shapes: Mapping[str, tuple[int, ...]], seed: int) -> dict[str, Tensor]:
+    """Weights as before training: normal with variance 2 / fan-in (He et al. 2015); biases 0, norms the identity.
+
+    Every tensor has a random stream of its own, from the seed and its name.
+    """
+    state = {}
+    for name, shape in shapes.items():
+        if name.endswith("num_batches_tracked"):
+            state[name] = torch.zeros(shape, dtype=torch.long)
+        elif len(shape) < 2:
+            ones = name.endswith(("running_var", "weight"))
+            state[name] = torch.ones(shape) if ones else torch.zeros(shape)
+        else:
+            stream = np.random.Generator(np.random.Philox(key=[seed, zlib.crc32(name.encode())]))
+            values = torch.from_numpy(stream.standard_normal(shape, dtype=np.float32))
+            state[name] = values * math.sqrt(2 / math.prod(shape[1:]))
+    return state
+
+
+def _from_row(row: Mapping[str, str]) -> CnnCheckpoint:
+    numbers = {"hop": int(row["hop"]), "width": float(row["width"]), "audioset_mAP": float(row["audioset_mAP"])}
+    return CnnCheckpoint(**{**row, **numbers})
+
+
+def _described(row: CnnCheckpoint) -> str:
+    return f"{row.name}'s file {row.file} (hop {row.hop}, width {row.width:g})"

@@ -1,0 +1,210 @@
+"""CnnEmbedder: a convolutional network over log-mel spectrograms, its levels as means over time and frequency."""
+
+import copy
+import functools
+import itertools
+import time
+from abc import abstractmethod
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch.utils.flop_counter import FlopCounterMode
+
+from ablations.baselines.checkpoints import SAMPLE_RATE, CnnCheckpoint, state_of, table
+from passt.batches import Budget, Rows, forward_in_batches
+from passt.identity import fingerprint_of
+from passt.precision import PRECISIONS, Precision, arithmetic, available, precision_for
+from passt.published import file_tag
+from passt.spec import EmbeddingSpec
+from passt.windowed import WindowedEmbedder
+from passt.windows import centred
+
+FORMAT = 1  # part of the fingerprint; raised when the numbers change
+STATISTICS = {"melmean": lambda mel: mel.mean(-1), "melstd": lambda mel: mel.std(-1, correction=0)}
+"""Levels of the spectrogram itself, (rows, bands, frames) -> (rows, bands)."""
+FRAMES_IN_CACHE = 1024
+TRIAL_ROWS, TRIAL_FRAMES, TRIAL_REPEATS = 4, 200, 3
+
+
+class CnnNet(nn.Module):
+    """A network whose levels come from one pass; parameter names are those of the published weights.
+
+    Attributes:
+        bands: of the spectrogram. names: its levels, from the input to the output.
+        unfolded: modules whose norms stay as they are: where maps are small they cost nothing, and folding rounds.
+        frames_in_cache: how many frames' maps of the early blocks may be in memory at once; None: all.
+    """
+
+    bands: int
+    names: tuple[str, ...]
+    unfolded: tuple[str, ...] = ()
+    frames_in_cache: int | None = None
+
+    @abstractmethod
+    def forward(self, mel: Tensor, levels: Collection[str]) -> dict[str, Tensor]:
+        """(rows, bands, frames) -> {level: (rows, dim)}; ends at the deepest level that is asked for."""
+
+
+class Spectrograms:
+    """Windows of a clip, (rows, samples), as spectrograms that are made when they are asked for."""
+
+    def __init__(self, mel: nn.Module, windows: Tensor) -> None:
+        self.mel, self.windows, self.samples = mel, windows, windows.shape[-1]
+
+    def __len__(self) -> int:
+        return len(self.windows)
+
+    def __getitem__(self, rows: slice) -> Tensor:
+        return self.mel(self.windows[rows])
+
+
+class CnnEmbedder(WindowedEmbedder):
+    """What the CNN families share: weights, precision, batches; each gives its network and its front end.
+
+    Args:
+        spec: which checkpoint and weights. weights: a file in place of the spec's weights.
+        precision: "fp32", the original's numbers; "tf32" or "bf16" where the device has them. In bf16 the weights and
+            the inputs of convolutions are rounded; front end, means over time and frequency, and classifier are not.
+
+    Attributes:
+        net: the network as it was loaded; what computes has its norms folded into the convolutions.
+
+    Raises:
+        ValueError, FileNotFoundError: for weights that do not fit or are not there, an unknown precision.
+    """
+
+    sample_rate = SAMPLE_RATE
+    statistics: tuple[str, ...] = ()
+    """Which of `STATISTICS` are levels."""
+    bytes_per_frame: int
+    """Of memory in a forward pass, at most."""
+    frames_at_once: Mapping[str, int]
+    """By type of device, at most."""
+
+    def __init__(
+        self, spec: EmbeddingSpec, *, device: str = "cpu", weights: str | Path | None = None, precision: str = "fp32"
+    ) -> None:
+        self.device = torch.device(device)
+        self.precision, self._precision = precision, precision_for(precision, self.device)
+        self.checkpoint = table()[spec.checkpoint]
+        self.name = f"{spec.checkpoint}@{spec.weights if weights is None else file_tag(weights)}"
+        self.net = self.network(self.checkpoint)
+        state = state_of(self.checkpoint, spec.weights, weights, self.published_shapes(self.net))
+        self.net.load_state_dict({name: state[name] for name in self.net.state_dict()}, strict=True, assign=True)
+        self.net.eval().requires_grad_(False).to(self.device)
+        self.mel = self.front_end(self.checkpoint).to(self.device)
+        self.dims = self.dims_of(self.checkpoint)
+        self._ready = ready(self.net, self._precision)
+        most = self.frames_at_once[self.device.type]
+        self._budget = Budget.of_memory(self.device, most, self.bytes_per_frame)
+
+    @staticmethod
+    @abstractmethod
+    def network(checkpoint: CnnCheckpoint) -> CnnNet:
+        """The checkpoint's network without any values."""
+
+    @staticmethod
+    @abstractmethod
+    def front_end(checkpoint: CnnCheckpoint) -> nn.Module:
+        """(..., samples) -> (..., bands, frames)."""
+
+    @staticmethod
+    def published_shapes(net: CnnNet) -> dict[str, tuple[int, ...]]:
+        """Name and shape of every tensor of the published file."""
+        return {name: tuple(tensor.shape) for name, tensor in net.state_dict().items()}
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """16 hex digits for architecture, front end, tensors and precision."""
+        settings = {"cnn": self.checkpoint.family, "hop": self.checkpoint.hop, "width": self.checkpoint.width}
+        settings |= {"precision": self.precision, "format": FORMAT}
+        return fingerprint_of(settings, self.net.state_dict())
+
+    @classmethod
+    @functools.cache
+    def dims_of(cls, checkpoint: CnnCheckpoint) -> Mapping[str, int]:
+        """Level -> width, from the network itself on shapes alone."""
+        with torch.device("meta"):
+            net = cls.network(checkpoint).eval()
+            found = net(torch.empty(1, net.bands, TRIAL_FRAMES), net.names)
+        return dict.fromkeys(cls.statistics, net.bands) | {name: found[name].shape[-1] for name in net.names}
+
+    @classmethod
+    def cost(cls, checkpoint: CnnCheckpoint, seconds: int) -> tuple[int, int]:
+        """Parameters of the network, and its multiply-adds for one clip; the front end is not counted."""
+        with torch.device("meta"):
+            net = cls.network(checkpoint).eval()
+            mel = torch.empty(1, net.bands, seconds * SAMPLE_RATE // checkpoint.hop + 1)
+        with torch.no_grad(), FlopCounterMode(display=False) as counter:
+            net(mel, net.names)
+        return sum(parameter.numel() for parameter in net.parameters()), counter.get_total_flops() // 2
+
+    def whole(self, clip: Tensor) -> Rows:
+        return Spectrograms(self.mel, clip[None])
+
+    def centred(self, clip: Tensor, window: int, hop: int) -> Rows:
+        return Spectrograms(self.mel, centred(clip, window, hop))
+
+    @torch.no_grad()
+    def levels(self, views: Sequence[Rows], levels: Sequence[str]) -> dict[str, list[Tensor]]:
+        """Every level of every window, in batches of equal length."""
+
+        def frames(view: Rows) -> int:
+            return view.samples // self.checkpoint.hop + 1
+
+        forward = functools.partial(self._forward, levels=levels)
+        with arithmetic("highest"):  # the front end is exact in every precision
+            return forward_in_batches(
+                views, forward, group_of=lambda view: view.samples, cost_of=frames, budget=self._budget
+            )
+
+    def gains(self) -> Mapping[str, float]:
+        """How many times as fast the other precisions of the device are, by name, from a short trial."""
+        stream = torch.Generator().manual_seed(0)
+        mel = torch.randn(TRIAL_ROWS, self.net.bands, TRIAL_FRAMES, generator=stream).to(self.device)
+        seconds = {name: self._seconds(mel, PRECISIONS[name]) for name in available(self.device)}
+        return {name: seconds[self.precision] / value for name, value in seconds.items() if name != self.precision}
+
+    def _forward(self, mels: list[Tensor], levels: Sequence[str]) -> dict[str, Tensor]:
+        """The spectrograms of windows of equal length, each (rows, bands, frames), to {level: (all rows, dim)}."""
+        mel = torch.cat(mels)
+        found = {level: STATISTICS[level](mel) for level in levels if level in STATISTICS}
+        if deeper := [level for level in levels if level not in found]:
+            with arithmetic(self._precision.matmul):
+                found |= self._ready(mel, deeper)
+        return found
+
+    @torch.no_grad()
+    def _seconds(self, mel: Tensor, precision: Precision) -> float:
+        """Of one pass, the best of a few."""
+        net, found = ready(self.net, precision), []
+        with arithmetic(precision.matmul):
+            for _ in range(1 + TRIAL_REPEATS):
+                start = time.perf_counter()
+                net(mel, [next(reversed(self.dims))])
+                if mel.is_cuda:
+                    torch.cuda.synchronize(mel.device)
+                found.append(time.perf_counter() - start)
+        return min(found[1:])
+
+
+def ready(net: CnnNet, precision: Precision) -> CnnNet:
+    """A copy for inference: norms folded into the convolutions they follow, and convolutions in the precision."""
+    twin = copy.deepcopy(net)
+    for place, parent in list(twin.named_modules()):
+        children = list(parent.named_children())
+        for (name, conv), (norm_name, norm) in itertools.pairwise(children):
+            folds = isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d) and place not in net.unfolded
+            if folds:
+                setattr(parent, name, fuse_conv_bn_eval(conv.double(), norm.double()).float())
+                setattr(parent, norm_name, nn.Identity())
+    for module in twin.modules():
+        if isinstance(module, nn.Conv2d):
+            module.to(precision.dtype)
+            if precision.dtype != torch.float32:
+                module.to(memory_format=torch.channels_last)
+    twin.frames_in_cache = FRAMES_IN_CACHE if next(net.parameters()).device.type == "cpu" else None
+    return twin
