@@ -1,12 +1,29 @@
 """Published scores beside measured ones: which are shown, how they are marked, and what has to be said of them."""
 
+from collections.abc import Iterable
+from pathlib import Path
+
 import pandas as pd
 
-from results.reference import is_published, notes_on, set_of
+from results.reference import is_published, labels, notes_on, published, set_of
+from results.rows import read_reference, read_rows
 
 PUBLISHED_MARK = "‡"
 READ_OFF_MARK = "≈"
 USUAL_PROTOCOL = "hear2021"
+
+
+def with_published(folder: str | Path, names: Iterable[str] = ()) -> pd.DataFrame:
+    """The rows of a run, followed by the published ones that its study asks for and those of more `names`.
+
+    Raises:
+        FileNotFoundError: where the study has not been run. ValueError: for a name that is not known.
+    """
+    added = [rows for rows in (read_reference(folder), published(names)) if rows is not None and len(rows)]
+    measured = read_rows(folder)
+    if not added:
+        return measured
+    return pd.concat([measured, pd.concat(added).drop_duplicates(["spec", "task"])], ignore_index=True)
 
 
 def shown(rows: pd.DataFrame) -> pd.DataFrame:
@@ -19,9 +36,7 @@ def shown(rows: pd.DataFrame) -> pd.DataFrame:
     measured, published = primary[~is_published(primary)], _fitting(primary)
     if published.empty:
         return measured
-    sets = set_of(published)
-    names = published["model"] + ("" if sets.nunique() == 1 else " (" + sets + ")") + PUBLISHED_MARK
-    published = published.assign(model=names)
+    published = published.assign(model=labels(published) + PUBLISHED_MARK)
     return published if measured.empty else pd.concat([measured, published], ignore_index=True)
 
 

@@ -74,7 +74,7 @@ def _panel(panel, found: pd.DataFrame, models: list[str], palette: dict) -> None
         panel.annotate(value, (end, place), (4, 0), textcoords="offset points", va="center", fontsize=7.5)
     panel.set_title(found["task"].iloc[0], fontsize=9)
     panel.set_xlabel(" / ".join(found["metric"].unique()))
-    panel.margins(x=0.18)
+    panel.margins(x=0.18 if found["tolerance"].isna().all() else 0.24)
     panel.locator_params(axis="x", nbins=4)
     panel.set_xlim(left=min(0, panel.get_xlim()[0]) if (found["mean"] < 0).any() else 0)
     panel.tick_params(axis="y", length=0)
