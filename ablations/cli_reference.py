@@ -19,7 +19,8 @@ from results.rows import write_reference
 def reference(names: tuple[str, ...], csv_path: Path | None) -> None:
     """List the sets of published scores, or show those of NAME.
 
-    NAME is a set (fig5), or a set and a pattern of its models ("leaderboard:*passt*", in any case).
+    NAME is a set (fig5), or a set and a pattern of its models, in any case ("leaderboard:*passt*"). A pattern that no
+    whole name fits is tried from each of its words on (leaderboard:panns).
     """
     if not names:
         if csv_path:

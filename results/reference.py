@@ -21,7 +21,8 @@ def published(names: Iterable[str]) -> pd.DataFrame:
     Scores that were not reported have no row; a published zero has one.
 
     Args:
-        names: each a set (``fig5``) or ``set:model``, the model a pattern in any case (``leaderboard:*passt*``).
+        names: each a set (``fig5``) or ``set:model``, the model a pattern in any case (``leaderboard:*passt*``); one
+            that no whole name fits is tried from each of its words on (``leaderboard:panns`` is CVSSP PANNS).
 
     Raises:
         ValueError: for a set that is not known or a pattern of no model; names the choices.
@@ -136,7 +137,9 @@ def _named(name: str) -> pd.DataFrame:
     rows = SETS[key.lower()]()
     if ":" not in name:
         return rows
-    found = rows[[fnmatchcase(model.lower(), pattern.lower()) for model in rows["model"]]]
+    whole = [fnmatchcase(model.lower(), pattern.lower()) for model in rows["model"]]
+    words = [fnmatchcase(model.lower(), f"* {pattern.lower()}") for model in rows["model"]]
+    found = rows[whole if any(whole) else words]
     if found.empty:
         models = ", ".join(rows["model"].unique())
         raise ValueError(f"reference {name!r} is of no model; expected a pattern of {models}")

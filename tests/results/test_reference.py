@@ -103,6 +103,9 @@ def test_names_are_sets_or_patterns_in_any_case():
     assert set(published(["leaderboard:*PASST*"])["model"]) == {
         f"CP-JKU PaSST {variant}" for variant in ("base", "2lvl", "2lvl+mel")
     }
+    assert set(published(["leaderboard:PANNs*"])["model"]) == {"CVSSP PANNS"}
+    assert set(published(["leaderboard:wav2vec2"])["model"]) == {"wav2vec2"}, "a whole name is no other's last word"
+    assert set(published(["leaderboard:hubert"])["model"]) == {"GURA Hubert", "GURA Fuse Hubert"}
     both = published(["Fig5", "leaderboard:crepe", "fig5:openl3"])
     assert len(both) == 12 + 19
     assert set(reference.set_of(both)) == {"fig5", "leaderboard"}
