@@ -32,61 +32,61 @@ def shown(rows: pd.DataFrame) -> pd.DataFrame:
     Where nothing was measured, every published one. Published models carry the mark and, where rows are of several
     sets, their set's name.
     """
-    primary = rows[rows["primary"].astype(bool)]
-    measured, published = primary[~is_published(primary)], _fitting(primary)
-    if published.empty:
+    measured, offered = _split(rows)
+    fitting = _fitting(measured, offered)
+    if fitting.empty:
         return measured
-    published = published.assign(model=labels(published) + PUBLISHED_MARK)
-    return published if measured.empty else pd.concat([measured, published], ignore_index=True)
+    fitting = fitting.assign(model=labels(fitting) + PUBLISHED_MARK)
+    return fitting if measured.empty else pd.concat([measured, fitting], ignore_index=True)
 
 
 def notes(rows: pd.DataFrame) -> list[str]:
     """On the published scores among rows: the mark, sources, how exact they are, what was left out, and traps."""
-    primary = rows[rows["primary"].astype(bool)]
-    published = _fitting(primary)
+    measured, offered = _split(rows)
+    fitting = _fitting(measured, offered)
     found = []
-    if not published.empty:
-        found.append(f"{PUBLISHED_MARK} published, not measured here{_sources(published)}")
-        tolerances = sorted(published["tolerance"].dropna().unique())
-        if tolerances:
-            largest = f"{tolerances[-1]:g}"
+    if not fitting.empty:
+        found.append(f"{PUBLISHED_MARK} published, not measured here: {_sources(fitting)}.")
+        if fitting["tolerance"].notna().any():
+            largest = f"{fitting['tolerance'].max():g}"
             found.append(f"{READ_OFF_MARK} read off a figure: within {largest} of the value that was drawn.")
-        protocols = set(primary.loc[~is_published(primary), "protocol"].dropna())
-        if protocols - {USUAL_PROTOCOL}:
+        if set(measured["protocol"].dropna()) - {USUAL_PROTOCOL}:
             found.append(f"{PUBLISHED_MARK} Published scores are of protocol {USUAL_PROTOCOL}: others do not compare.")
-    return [*found, *_left_out(primary, published), *(f"{PUBLISHED_MARK} {note}" for note in notes_on(published))]
+    if not measured.empty:
+        found += [f"{PUBLISHED_MARK} {note}" for note in _left_out(measured, offered)]
+    return found + [f"{PUBLISHED_MARK} {note}" for note in notes_on(fitting)]
 
 
-def _fitting(primary: pd.DataFrame) -> pd.DataFrame:
+def _split(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows of primary metrics: measured, and published."""
+    primary = rows[rows["primary"].astype(bool)]
+    is_reference = is_published(primary)
+    return primary[~is_reference], primary[is_reference]
+
+
+def _fitting(measured: pd.DataFrame, offered: pd.DataFrame) -> pd.DataFrame:
     """Published rows of tasks and metrics that were measured."""
-    is_reference = is_published(primary)
-    measured, published = primary[~is_reference], primary[is_reference]
     if measured.empty:
-        return published
-    wanted, offered = (pd.MultiIndex.from_frame(each[["task", "metric"]]) for each in (measured, published))
-    return published[offered.isin(wanted)]
+        return offered
+    wanted, given = (pd.MultiIndex.from_frame(each[["task", "metric"]]) for each in (measured, offered))
+    return offered[given.isin(wanted)]
 
 
-def _sources(published: pd.DataFrame) -> str:
-    sources = dict(zip(set_of(published), published["source"], strict=True))
+def _sources(fitting: pd.DataFrame) -> str:
+    sources = dict(zip(set_of(fitting), fitting["source"], strict=True))
     if len(sources) == 1:
-        return f": {next(iter(sources.values()))}."
-    return ": " + "; ".join(f"{name}: {source}" for name, source in sources.items()) + "."
+        return next(iter(sources.values()))
+    return "; ".join(f"{name}: {source}" for name, source in sources.items())
 
 
-def _left_out(primary: pd.DataFrame, fitting: pd.DataFrame) -> list[str]:
-    """Sets that have nothing to show, and tasks of which another metric was measured."""
-    is_reference = is_published(primary)
-    measured, published = primary[~is_reference], primary[is_reference]
+def _left_out(measured: pd.DataFrame, offered: pd.DataFrame) -> list[str]:
+    """Tasks of which another metric was measured, and sets that have nothing on the measured tasks."""
     found = []
     for task, group in measured.groupby("task", sort=False):
-        other = published.loc[(published["task"] == task) & ~published["metric"].isin(group["metric"]), "metric"]
+        other = offered.loc[(offered["task"] == task) & ~offered["metric"].isin(group["metric"]), "metric"]
         if not other.empty:
-            ours = " and ".join(group["metric"].unique())
-            theirs = " and ".join(other.unique())
-            found.append(f"{PUBLISHED_MARK} Published scores of {task} are left out: {theirs}, measured is {ours}.")
-    common = published["task"].isin(measured["task"])
-    nothing = [name for name in set_of(published).unique() if name not in set(set_of(published[common]))]
-    if nothing and not measured.empty:
-        found.append(f"{PUBLISHED_MARK} No published score of these tasks: {', '.join(nothing)}.")
-    return found
+            ours, theirs = (" and ".join(metrics.unique()) for metrics in (group["metric"], other))
+            found.append(f"Published scores of {task} are left out: {theirs}, measured is {ours}.")
+    useful = set(set_of(offered[offered["task"].isin(measured["task"])]))
+    nothing = [name for name in set_of(offered).unique() if name not in useful]
+    return [*found, f"No published score of these tasks: {', '.join(nothing)}."] if nothing else found
