@@ -9,16 +9,22 @@ from ablations.cli_benchmark import benchmark
 from ablations.cli_embed import embed
 from ablations.cli_kit import crosscheck, export, probe
 from ablations.cli_models import download, models
+from ablations.cli_reference import reference
 from ablations.errors import one_line_errors
 from ablations.progress import bars, terminal
 from ablations.run import run_study
 from ablations.study import Study
 from downstream.store import default_root
 from results import figures, tables
+from results.beside import with_published
 from results.rows import read_rows
 
 RUNS = click.option(
     "--runs", type=click.Path(path_type=Path), default="runs", show_default=True, help="Folder of runs."
+)
+
+REFERENCE = click.option(
+    "--reference", "references", multiple=True, metavar="NAME", help="Published scores beside; see ablate reference."
 )
 
 
@@ -86,23 +92,25 @@ def run(
 @main.command()
 @click.argument("study")
 @RUNS
+@REFERENCE
 @one_line_errors
-def table(study: str, runs: Path) -> None:
+def table(study: str, runs: Path, references: tuple[str, ...]) -> None:
     """Print the table of a STUDY that was run, and write it to table.md and table.csv."""
-    click.echo(_write_table(_folder(study, runs)))
+    click.echo(_write_table(_folder(study, runs), references))
 
 
 @main.command()
 @click.argument("study")
 @RUNS
+@REFERENCE
 @one_line_errors
-def figure(study: str, runs: Path) -> None:
+def figure(study: str, runs: Path, references: tuple[str, ...]) -> None:
     """Draw the figure of a STUDY that was run, as figure.png and figure.pdf."""
     folder = _folder(study, runs)
-    click.echo(_write_figure(folder, folder.name))
+    click.echo(_write_figure(folder, folder.name, references))
 
 
-for command in (models, download, embed, benchmark, export, probe, crosscheck):
+for command in (models, download, embed, benchmark, export, probe, crosscheck, reference):
     main.add_command(command)
 
 
@@ -110,16 +118,16 @@ def _folder(study: str, runs: Path) -> Path:
     return runs / (Study.load(study).name if study.endswith((".yaml", ".yml")) else study)
 
 
-def _write_table(folder: Path) -> str:
-    rows = read_rows(folder)
+def _write_table(folder: Path, references: tuple[str, ...] = ()) -> str:
+    rows = with_published(folder, references)
     text = tables.to_markdown(rows)
     (folder / "table.md").write_text(text + "\n", encoding="utf-8")
     tables.table(rows).to_csv(folder / "table.csv")
     return text
 
 
-def _write_figure(folder: Path, title: str) -> Path:
-    drawn = figures.bars(read_rows(folder), title)
+def _write_figure(folder: Path, title: str, references: tuple[str, ...] = ()) -> Path:
+    drawn = figures.bars(with_published(folder, references), title)
     drawn.savefig(folder / "figure.pdf")
     drawn.savefig(folder / "figure.png", dpi=200)
     return folder / "figure.png"

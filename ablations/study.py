@@ -18,6 +18,7 @@ from downstream.protocol import Protocol
 from passt import EmbeddingSpec
 from passt.precision import PRECISIONS
 from passt.spec import field_names
+from results.reference import published
 
 LIST_FIELDS = ("levels", "windows_ms")
 FOLDER = Path(__file__).parent
@@ -44,6 +45,7 @@ class Study:
         tasks: keys of the HEAR tasks, packaged tasks, folders or globs.
         seeds: each is a run of all probes of its own.
         precision: fp32, tf32 or bf16, of the PaSST models.
+        reference: published scores to show beside, by names that `results.reference.published` knows.
         folder: where its file is; task folders and weight files are relative to it.
     """
 
@@ -53,6 +55,7 @@ class Study:
     seeds: tuple[int, ...] = (0,)
     protocol: str = "hear2021"
     precision: str = "fp32"
+    reference: tuple[str, ...] = ()
     folder: Path = Path()
 
     @classmethod
@@ -86,13 +89,14 @@ class Study:
         for key in ("name", "models", "tasks", "seeds"):
             if not found.get(key, key == "seeds"):
                 raise ValueError(f"a study needs {key!r}")
-        for key, kind in (("models", dict), ("tasks", str), ("seeds", int)):
+        for key, kind in (("models", dict), ("tasks", str), ("seeds", int), ("reference", str)):
             if key in found and not (isinstance(found[key], list) and all(isinstance(v, kind) for v in found[key])):
                 raise ValueError(f"{key} must be a list of {kind.__name__}, got {found[key]!r}")
         if not isinstance(found["name"], str) or not re.fullmatch(r"\w[\w.-]*", found["name"]):
             raise ValueError(f"name must be of letters, digits, '_', '-' and '.', got {found['name']!r}")
         if found.get("precision", "fp32") not in PRECISIONS:
             raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {found['precision']!r}")
+        published(found.get("reference", ()))
         variants = _labelled([model for entry in found["models"] for model in _variants(entry, base)])
         return cls(
             found["name"],
@@ -101,6 +105,7 @@ class Study:
             tuple(found.get("seeds", (0,))),
             str(Protocol.parse(found.get("protocol", "hear2021"))),
             found.get("precision", "fp32"),
+            tuple(found.get("reference", ())),
             base,
         )
 

@@ -8,6 +8,7 @@ from ablations.job import Job
 from ablations.outcome import Failure
 from ablations.study import Model, Study
 from results import rows as result_rows
+from results.reference import published
 
 
 class StudyRows:
@@ -16,6 +17,7 @@ class StudyRows:
     def __init__(self, study: Study, folder: Path) -> None:
         self.study, self.file = study, folder / "rows.csv"
         self._rows: dict[tuple[str, Path, int], list[dict[str, Any]]] = {}
+        self._published = published(study.reference)
         self._earlier = result_rows.read_rows(folder).to_dict("records") if self.file.is_file() else []
 
     def add(self, file: Path, job: Job, variants: Iterable[Model]) -> None:
@@ -43,4 +45,5 @@ class StudyRows:
             wanted = not final or any(failure.concerns(row) for failure in failures)
             if known and wanted and (row["spec"], row["task"], row["seed"]) not in new:
                 rows.append(row)
+        result_rows.write_reference(self._published, self.file.with_name(result_rows.REFERENCE_NAME))
         result_rows.write_rows(rows, self.file)

@@ -1,13 +1,20 @@
 """Figures: each a function from rows to a matplotlib Figure."""
 
+import textwrap
+
 import matplotlib as mpl
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from results.tables import UNTRAINED_MARK, UNTRAINED_NOTE, is_untrained, scores
+from results import beside
+from results.tables import UNTRAINED_MARK, UNTRAINED_NOTE, is_untrained, scores, text
 
-HEIGHT_PER_MODEL, HEIGHT_OF_FRAME = 0.36, 1.15  # inches
+HEIGHT_PER_MODEL, HEIGHT_OF_FRAME, HEIGHT_PER_LINE = 0.36, 1.15, 0.125  # inches
+MANY_MODELS, HEIGHT_PER_MODEL_OF_MANY = 16, 0.24
+NAMES_WIDTH, PANEL_WIDTH = 2.7, 2.5  # inches
+LETTERS_PER_INCH = 17  # of the notes' type
+PUBLISHED_COLOR = "0.8"
 STYLE = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "hatch.linewidth": 0.6}
 
 
@@ -16,51 +23,69 @@ def bars(rows: pd.DataFrame, title: str | None = None) -> Figure:
 
     A score that is NaN has no bar, but says so.
 
-    Families have colors; bars of untrained weights are hatched and marked, and a note says so.
+    Families have colors; bars of untrained weights are hatched and marked, and a note says so. Published models come
+    last, gray, dotted and marked, without error bars but where a value was read off a figure: its tolerance.
     """
     if rows.empty:
         raise ValueError("no rows to draw")
     found = scores(rows)
     models, tasks = list(found["model"].unique()), list(found["task"].unique())
-    family = dict(zip(rows["model"], rows["family"], strict=True))
-    families = list(dict.fromkeys(family.values()))
+    families = list(found.loc[~found["published"], "family"].unique())
     palette = dict(zip(families, sns.color_palette("colorblind", len(families)), strict=True))
+    width = NAMES_WIDTH + PANEL_WIDTH * len(tasks)
+    notes = _notes(rows, round(LETTERS_PER_INCH * width))
+    each = HEIGHT_PER_MODEL if len(models) <= MANY_MODELS else HEIGHT_PER_MODEL_OF_MANY
+    height = HEIGHT_OF_FRAME + each * len(models) + HEIGHT_PER_LINE * max(0, len(notes) - 1)
     with mpl.rc_context(STYLE):
-        height = HEIGHT_OF_FRAME + HEIGHT_PER_MODEL * len(models)
-        figure = Figure(figsize=(2.7 + 2.5 * len(tasks), height), layout="constrained")
+        figure = Figure(figsize=(width, height), layout="constrained")
         panels = figure.subplots(1, len(tasks), sharey=True, squeeze=False)[0]
         for panel, task in zip(panels, tasks, strict=True):
-            _panel(panel, found[found["task"] == task], models, family, palette)
+            _panel(panel, found[found["task"] == task], models, palette)
         panels[0].set_yticks(range(len(models)), models)
-        panels[0].invert_yaxis()
+        panels[0].set_ylim(len(models) - 0.4, -0.6)
         if title:
             figure.suptitle(title, fontsize=10)
-        if is_untrained(rows["weights"]).any():
-            figure.supxlabel(UNTRAINED_NOTE, fontsize=7.5, x=0.01, ha="left")
+        if notes:
+            figure.supxlabel("\n".join(notes), fontsize=7.5, x=0.01, ha="left")
     return figure
 
 
-def _panel(panel, found: pd.DataFrame, models: list[str], family: dict, palette: dict) -> None:
+def _notes(rows: pd.DataFrame, letters: int) -> list[str]:
+    """Lines below the figure."""
+    found = [UNTRAINED_NOTE] if is_untrained(rows["weights"]).any() else []
+    return [line for note in [*found, *beside.notes(rows)] for line in textwrap.wrap(note, letters)]
+
+
+def _panel(panel, found: pd.DataFrame, models: list[str], palette: dict) -> None:
     for row in found.itertuples():
-        name = row.model.removesuffix(UNTRAINED_MARK)
-        untrained = row.model.endswith(UNTRAINED_MARK)
         place = models.index(row.model)
+        spread = row.tolerance if row.published else row.std
         panel.barh(
             place,
             row.mean,
-            xerr=None if pd.isna(row.std) else row.std,
+            xerr=None if pd.isna(spread) else spread,
             height=0.68,
-            color=palette[family[name]],
-            alpha=0.55 if untrained else 1.0,
-            hatch="////" if untrained else None,
             edgecolor="white",
             error_kw={"elinewidth": 1, "capsize": 2},
+            **_look(row, palette),
         )
-        end = 0.0 if pd.isna(row.mean) else row.mean + (0.0 if pd.isna(row.std) else row.std)
-        panel.annotate(f"{row.mean:.3f}", (end, place), (4, 0), textcoords="offset points", va="center", fontsize=7.5)
+        end = 0.0 if pd.isna(row.mean) else row.mean + (0.0 if pd.isna(spread) else spread)
+        value = text(row.mean, float("nan"), row.tolerance)
+        panel.annotate(value, (end, place), (4, 0), textcoords="offset points", va="center", fontsize=7.5)
     panel.set_title(found["task"].iloc[0], fontsize=9)
     panel.set_xlabel(" / ".join(found["metric"].unique()))
-    panel.margins(x=0.18)
+    panel.margins(x=0.18 if found["tolerance"].isna().all() else 0.24)
     panel.locator_params(axis="x", nbins=4)
     panel.set_xlim(left=min(0, panel.get_xlim()[0]) if (found["mean"] < 0).any() else 0)
     panel.tick_params(axis="y", length=0)
+
+
+def _look(row, palette: dict) -> dict:
+    if row.published:
+        return {"color": PUBLISHED_COLOR, "hatch": "...."}
+    untrained = row.model.endswith(UNTRAINED_MARK)
+    return {
+        "color": palette[row.family],
+        "alpha": 0.55 if untrained else 1.0,
+        "hatch": "////" if untrained else None,
+    }

@@ -1,7 +1,8 @@
 """Rows: one score each, tidy; and the folder of a study's run that holds them.
 
 ``runs/<study>/jobs/<job>.json`` is one job with all its folds (beside it ``<job>.npz``, its test predictions), complete
-or absent; ``runs/<study>/rows.csv`` is made from them and from the study's specs.
+or absent; ``runs/<study>/rows.csv`` is made from them and from the study's specs: measured rows only.
+Published rows that the study asks for are ``runs/<study>/reference.csv``.
 """
 
 import csv
@@ -19,7 +20,8 @@ COLUMNS = (
     *("validation_score", "hidden_layers", "lr", "init", "epoch", "seed", "protocol", "precision", "device"),
     *("embedder_fp", "task_fp", "job", "versions", "seconds", "source", "tolerance", "reason"),
 )
-"""`reason` says of a score that is missing (NaN) why it is not defined."""
+"""`reason` says of a score that is missing (NaN) why it is not defined. `source` says where a published score is from;
+of measured ones it is empty."""
 NUMBERS = ("score", "validation_score", "hidden_layers", "lr", "epoch", "seed", "seconds", "tolerance")
 RESULT_COLUMNS = (
     "model",
@@ -35,6 +37,7 @@ RESULT_COLUMNS = (
 )
 """What has to be equal after a run was killed and started again."""
 
+REFERENCE_NAME = "reference.csv"
 TASKS_FILE = Path(__file__).parent / "reference" / "tasks.csv"
 
 
@@ -76,6 +79,24 @@ def read_rows(folder: str | Path) -> pd.DataFrame:
     path = Path(folder) / "rows.csv"
     if not path.is_file():
         raise FileNotFoundError(f"no rows at {path}; make them with: ablate run {Path(folder).name}")
+    return _parse(path)
+
+
+def write_reference(rows: pd.DataFrame, path: Path) -> None:
+    """Published rows as a file, such as `reference.csv` beside `rows.csv`; absent where there are none."""
+    if rows.empty:
+        path.unlink(missing_ok=True)
+    else:
+        write_rows(rows.astype(object).where(rows.notna(), None).to_dict("records"), path)
+
+
+def read_reference(folder: str | Path) -> pd.DataFrame | None:
+    """The published rows beside a run's own; None where it has none."""
+    path = Path(folder) / REFERENCE_NAME
+    return _parse(path) if path.is_file() else None
+
+
+def _parse(path: Path) -> pd.DataFrame:
     texts = [name for name in COLUMNS if name not in (*NUMBERS, "primary")]
     found = pd.read_csv(
         path, dtype=dict.fromkeys(texts, str), keep_default_na=False, na_values={name: ["", "nan"] for name in NUMBERS}
