@@ -10,7 +10,8 @@ from typing import Any
 
 import torch
 
-from ablations.baselines import crepe, logmel
+from ablations.baselines import crepe, logmel, melproj
+from ablations.baselines.cost import SECONDS, Cost
 from downstream.embedder import Embedder
 from downstream.progress import Advance, Track, silent
 from passt import EmbeddingSpec, PasstEmbedder, checkpoints, complexity, named
@@ -20,15 +21,6 @@ from passt.spec import fields_of, parse_fields
 from passt.weights import Published, file_tag, published_file
 
 WORTH_SAYING = 1.1  # times as fast
-COST_SECONDS = 10  # of the clip that operations are counted for
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What a network costs: numbers that training sets, multiply-adds for the scene embedding of a clip of 10 s."""
-
-    parameters: int
-    macs: int
 
 
 @dataclass(frozen=True)
@@ -54,8 +46,9 @@ def families() -> Mapping[str, Family]:
         "passt": Family(
             tuple(row.card for row in checkpoints.table().values()), PasstEmbedder, checkpoints.get, _cost_of_passt
         ),
-        "crepe": Family(crepe.CARDS, crepe.CrepeEmbedder),
-        "logmel": Family(logmel.CARDS, logmel.LogMelEmbedder),
+        "crepe": Family(crepe.CARDS, crepe.CrepeEmbedder, cost=crepe.cost),
+        "logmel": Family(logmel.CARDS, logmel.LogMelEmbedder, cost=logmel.cost),
+        "melproj": Family(melproj.CARDS, melproj.MelProjectionEmbedder, cost=melproj.cost),
     }
 
 
@@ -158,7 +151,7 @@ def faster_choices(embedder: Embedder) -> str:
 
 def _cost_of_passt(name: str) -> Cost:
     checkpoint = checkpoints.get(name)
-    return Cost(complexity.parameters(checkpoint), complexity.macs(checkpoint, COST_SECONDS))
+    return Cost(complexity.parameters(checkpoint), complexity.macs(checkpoint, SECONDS))
 
 
 def _in_megabytes(track: Track) -> Track:
