@@ -11,9 +11,10 @@ from typing import Any
 import torch
 
 from ablations.baselines import checkpoints as cnn_checkpoints
-from ablations.baselines import cnn14, crepe, logmel, mobilenet
+from ablations.baselines import cnn14, crepe, logmel, melproj, mobilenet
 from ablations.baselines.checkpoints import CnnCheckpoint
 from ablations.baselines.cnn import CnnEmbedder
+from ablations.baselines.cost import SECONDS, Cost
 from ablations.baselines.named import fields_of
 from downstream.embedder import Embedder
 from downstream.progress import Advance, Track, silent
@@ -24,15 +25,6 @@ from passt.published import Published, file_tag, published_file
 from passt.spec import parse_fields
 
 WORTH_SAYING = 1.1  # times as fast
-COST_SECONDS = 10  # of the clip that operations are counted for
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What a network costs: numbers that training sets, multiply-adds for the scene embedding of a clip of 10 s."""
-
-    parameters: int
-    macs: int
 
 
 @dataclass(frozen=True)
@@ -60,8 +52,9 @@ def families() -> Mapping[str, Family]:
         ),
         "panns": _cnns(cnn14.CARDS, cnn14.Cnn14Embedder),
         "efficientat": _cnns(mobilenet.CARDS, mobilenet.MobileNetEmbedder),
-        "crepe": Family(crepe.CARDS, crepe.CrepeEmbedder),
-        "logmel": Family(logmel.CARDS, logmel.LogMelEmbedder),
+        "crepe": Family(crepe.CARDS, crepe.CrepeEmbedder, cost=crepe.cost),
+        "logmel": Family(logmel.CARDS, logmel.LogMelEmbedder, cost=logmel.cost),
+        "melproj": Family(melproj.CARDS, melproj.MelProjectionEmbedder, cost=melproj.cost),
     }
 
 
@@ -166,12 +159,12 @@ def _cnns(cards: tuple[Card, ...], embedder: type[CnnEmbedder]) -> Family:
     def published(name: str) -> CnnCheckpoint:
         return cnn_checkpoints.table()[name]
 
-    return Family(cards, embedder, published, lambda name: Cost(*embedder.cost(published(name), COST_SECONDS)))
+    return Family(cards, embedder, published, lambda name: embedder.cost(published(name)))
 
 
 def _cost_of_passt(name: str) -> Cost:
     checkpoint = checkpoints.get(name)
-    return Cost(complexity.parameters(checkpoint), complexity.macs(checkpoint, COST_SECONDS))
+    return Cost(complexity.parameters(checkpoint), complexity.macs(checkpoint, SECONDS))
 
 
 def _in_megabytes(track: Track) -> Track:

@@ -1,7 +1,7 @@
 """Times panns_inference on this machine; run by `ablate benchmark models` with an interpreter that has it, on its own.
 
-The network keeps its random initialization. The package fetches a list of labels when it is imported; it gets a made one
-instead. Reads a JSON request from the command line, prints a JSON answer: {"scene": seconds, "version": ...}.
+The network keeps its random initialization. The package fetches a list of labels when it is imported; it gets a made
+one instead. Reads a JSON request from the command line, prints a JSON answer: {"scene": seconds, "version": ...}.
 """
 
 import contextlib

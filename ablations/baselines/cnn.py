@@ -11,9 +11,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
-from torch.utils.flop_counter import FlopCounterMode
 
 from ablations.baselines.checkpoints import SAMPLE_RATE, CnnCheckpoint, state_of, table
+from ablations.baselines.cost import SECONDS, Cost, counted
 from passt.batches import Budget, Rows, forward_in_batches
 from passt.identity import fingerprint_of
 from passt.precision import PRECISIONS, Precision, arithmetic, available, precision_for
@@ -133,14 +133,13 @@ class CnnEmbedder(WindowedEmbedder):
         return dict.fromkeys(cls.statistics, net.bands) | {name: found[name].shape[-1] for name in net.names}
 
     @classmethod
-    def cost(cls, checkpoint: CnnCheckpoint, seconds: int) -> tuple[int, int]:
-        """Parameters of the network, and its multiply-adds for one clip; the front end is not counted."""
+    @functools.cache
+    def cost(cls, checkpoint: CnnCheckpoint) -> Cost:
+        """Of the network, with all its levels; the front end is not counted."""
         with torch.device("meta"):
             net = cls.network(checkpoint).eval()
-            mel = torch.empty(1, net.bands, seconds * SAMPLE_RATE // checkpoint.hop + 1)
-        with torch.no_grad(), FlopCounterMode(display=False) as counter:
-            net(mel, net.names)
-        return sum(parameter.numel() for parameter in net.parameters()), counter.get_total_flops() // 2
+        frames = SECONDS * SAMPLE_RATE // checkpoint.hop + 1
+        return counted(lambda: net, (1, net.bands, frames), net.names)
 
     def whole(self, clip: Tensor) -> Rows:
         return Spectrograms(self.mel, clip[None])

@@ -1,0 +1,82 @@
+"""A random projection of the log-mel spectrum: many values without any training, a floor under every wide embedding.
+
+The idea is HEAR's naive baseline (Turian et al. 2022; package hearbaseline 2021.1.1): 4096 values, each a weighted sum
+of a frame's log-mel bands, the weights uniform on [0, 1) over the square root of the number of bands; no nonlinearity;
+for scenes the mean over frames. There it is 256 bands of frames of 93 ms; here PaSST's log-mel spectrogram, 128 bands
+every 10 ms, and the mean over the frames of a window. What is projected is that mean: the projection is linear.
+"""
+
+import math
+import zlib
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ablations.baselines.cost import Cost
+from ablations.baselines.logmel import HOP, ROWS_PER_BATCH
+from passt.batches import Budget, forward_in_batches
+from passt.card import Card
+from passt.checkpoints import MEL_BANDS, SAMPLE_RATE
+from passt.identity import fingerprint_of
+from passt.mel import FFT, MelSpectrogram
+from passt.precision import arithmetic
+from passt.spec import EmbeddingSpec
+from passt.windowed import WindowedEmbedder
+
+WIDTH = 4096
+LEVEL = "projection"
+FORMAT = 1  # part of the fingerprint; raised when the numbers change
+
+CARDS = (
+    Card(
+        name="melproj",
+        family="melproj",
+        sample_rate=SAMPLE_RATE,
+        levels=(LEVEL,),
+        default_levels=(LEVEL,),
+        default_windows_ms=(160,),
+        min_window_ms=20,
+        default_weights="untrained-0",
+        weights=("untrained",),
+    ),
+)
+
+
+class MelProjectionEmbedder(WindowedEmbedder):
+    """4096 weighted sums of the 128 log-mel bands, each the mean over a window, or over a whole clip for scenes."""
+
+    sample_rate = SAMPLE_RATE
+    min_samples = FFT // 2 + 2  # the STFT reflects half its length at the edges
+
+    def __init__(self, spec: EmbeddingSpec, *, device: str = "cpu", weights: None = None) -> None:
+        self.name = f"{spec.checkpoint}@{spec.weights}"
+        self.device = torch.device(device)
+        self.mel = MelSpectrogram(HOP).to(self.device)
+        self.matrix = projection(int(spec.weights.removeprefix("untrained-"))).to(self.device)
+        self._budget = Budget(ROWS_PER_BATCH)
+        self.dims = {LEVEL: WIDTH}
+        tensors = {"bands": self.mel.bands, "projection": self.matrix}
+        self.fingerprint = fingerprint_of({"melproj": HOP, "format": FORMAT}, tensors)
+
+    @torch.no_grad()
+    def levels(self, views: Sequence[Tensor], levels: Sequence[str]) -> dict[str, list[Tensor]]:
+        """The projection of every window."""
+        return forward_in_batches(views, self._forward, group_of=lambda view: view.shape[-1], budget=self._budget)
+
+    def _forward(self, windows: list[Tensor]) -> dict[str, Tensor]:
+        bands = self.mel(torch.cat(windows)).mean(dim=-1)
+        with arithmetic("highest"):
+            return {LEVEL: bands @ self.matrix}
+
+
+def projection(seed: int) -> Tensor:
+    """The random matrix of a seed: (128, 4096), uniform on [0, 1) over the square root of 128."""
+    stream = np.random.Generator(np.random.Philox(key=[seed, zlib.crc32(LEVEL.encode())]))
+    return torch.from_numpy(stream.random((MEL_BANDS, WIDTH), dtype=np.float32)) / math.sqrt(MEL_BANDS)
+
+
+def cost(name: str) -> Cost:
+    """No number is trained; one projection a scene (the front end is not counted)."""
+    return Cost(parameters=0, macs=MEL_BANDS * WIDTH)
