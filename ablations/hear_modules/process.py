@@ -86,7 +86,7 @@ class Process:
         """An answer and its arrays; whatever disturbs the exchange ends the process, which is out of step then."""
         with self._lock:
             if not self.close.alive:
-                raise ValueError(f"hear:{self.name}: its process has ended")
+                raise ValueError(self._last_words())
             try:
                 stdin, stdout = self._process.stdin, self._process.stdout
                 stdin.write(json.dumps(request).encode() + b"\n" + (b"" if data is None else data.tobytes()))
@@ -105,7 +105,9 @@ class Process:
         return answer, arrays
 
     def _last_words(self) -> str:
-        """How the process ended, and the last line of its log."""
+        """How the process ended, and the last line of its log, unless it was closed."""
+        if not self.close.alive:
+            return f"hear:{self.name}: its process has ended"
         try:
             status = self._process.wait(SECONDS_TO_END)
         except subprocess.TimeoutExpired:
@@ -133,12 +135,12 @@ def _line(stream: BinaryIO) -> bytes:
 
 def _end(process: subprocess.Popen, log: BinaryIO) -> None:
     """Tell a process to end, and kill it where it doesn't."""
-    for pipe in (process.stdin, process.stdout):
-        with contextlib.suppress(BrokenPipeError):  # it had ended, with something unread
-            pipe.close()
+    with contextlib.suppress(BrokenPipeError):  # it had ended, with something unread
+        process.stdin.close()
     try:
         process.wait(SECONDS_TO_END)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+    process.stdout.close()
     log.close()
