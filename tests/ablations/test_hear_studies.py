@@ -59,10 +59,8 @@ def test_a_module_that_fails_does_not_stop_the_others(tmp_path, module, scene_ta
     result = invoke("run", file, "--runs", tmp_path / "runs", "--store", tmp_path / "store", "--device", "cpu")
     assert result.exit_code == 1
     (line,) = [line for line in result.stderr.splitlines() if line.startswith("Failed: ")]
-    assert (
-        line
-        == "Failed: fake_hear: hear:fake_hear: get_timestamp_embeddings returned embeddings of float16, expected float32"
-    )
+    reason = "get_timestamp_embeddings returned embeddings of float16, expected float32"
+    assert line == f"Failed: fake_hear: hear:fake_hear: {reason}"
     assert set(read_rows(tmp_path / "runs/mine")["model"]) == {"crepe_tiny"}
 
 
