@@ -11,7 +11,9 @@ from ablations.progress import bars, terminal
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--spec", default="base", show_default=True, help="A spec or the name of one: 2level-mel@untrained-0.")
+@click.option(
+    "--spec", default="base", show_default=True, help="A spec or the name of one: 2level-mel@untrained-0, hear:MODULE."
+)
 @click.option("--weights", type=click.Path(path_type=Path), help="A weight file, for a spec that names no weights.")
 @click.option(
     "--out",

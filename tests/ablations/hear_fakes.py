@@ -1,11 +1,5 @@
 """HEAR modules made for tests: small, quick, and wrong in every way there is."""
 
-import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
-
-import pytest
-
 TORCH = """
 import os, sys
 import torch
@@ -121,19 +115,3 @@ def get_scene_embeddings(audio, model):
         time.sleep(60)
     return tf.convert_to_tensor(np.stack([audio.values.mean(1), audio.values.max(1)], 1))
 """
-
-
-@pytest.fixture
-def module(tmp_path, monkeypatch) -> Iterator[Callable[[str, str], str]]:
-    """Writes a module into the current folder, from where it is found."""
-    monkeypatch.chdir(tmp_path)
-    known = set(sys.modules)
-
-    def write(source: str, name: str = "fake_hear") -> str:
-        Path(f"{name}.py").write_text(source)
-        return name
-
-    yield write
-    for name in set(sys.modules) - known:
-        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(tmp_path)):
-            del sys.modules[name]

@@ -2,10 +2,7 @@
 
 import ast
 import re
-import subprocess
 import sys
-import threading
-import time
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +10,11 @@ import pytest
 import torch
 
 from ablations import models
-from ablations.hear_modules import api, process, worker
+from ablations.hear_modules import api, worker
 from downstream.embedder import OWN_HOP, released
 from passt import EmbeddingSpec, PasstEmbedder
 from passt.weights import file_tag
-from tests.ablations.hear_fakes import OF_TENSORFLOW, TENSORFLOW, TORCH, module  # noqa: F401
+from tests.ablations.hear_fakes import TENSORFLOW, TORCH
 from tests.reference_values import clip
 
 HERE, THERE = None, Path(sys.executable)
@@ -33,14 +30,8 @@ def clips(*seconds: float) -> list[torch.Tensor]:
     return [clip(length, seed, 16000) for seed, length in enumerate(seconds)]
 
 
-@pytest.fixture
-def of_tensorflow(module):  # noqa: F811
-    module(TENSORFLOW, "tensorflow")
-    return "hear:" + module(OF_TENSORFLOW)
-
-
-def test_it_is_the_same_model_in_either_process(module, capfd):  # noqa: F811
-    name = f"hear:{module(TORCH)}?scale=2"
+def test_it_is_the_same_model_in_either_process(hear_module, capfd):
+    name = f"hear:{hear_module(TORCH)}?scale=2"
     sounds = clips(1.0, 0.5, 1.0, 0.25)
     found = {}
     for python in (HERE, THERE):
@@ -60,8 +51,8 @@ def test_it_is_the_same_model_in_either_process(module, capfd):  # noqa: F811
     assert torch.allclose(scenes[1, 3], 2 * steps[1][0][TAP][:, 1].max() / 2)
 
 
-def test_clips_of_equal_length_go_together(module, monkeypatch):  # noqa: F811
-    embedder = build("hear:" + module(TORCH))
+def test_clips_of_equal_length_go_together(hear_module, monkeypatch):
+    embedder = build("hear:" + hear_module(TORCH))
     shapes = []
     scene = embedder._module.scene
     monkeypatch.setattr(embedder._module, "scene", lambda audio: shapes.append(audio.shape) or scene(audio))
@@ -73,8 +64,8 @@ def test_clips_of_equal_length_go_together(module, monkeypatch):  # noqa: F811
     assert torch.allclose(found, alone, atol=1e-6)
 
 
-def test_the_fingerprint_is_of_module_options_weights_and_numbers(module, tmp_path):  # noqa: F811
-    name = "hear:" + module(TORCH)
+def test_the_fingerprint_is_of_module_options_weights_and_numbers(hear_module, tmp_path):
+    name = "hear:" + hear_module(TORCH)
     (tmp_path / "two.pt").write_text("2")
     (tmp_path / "three.pt").write_text("3")
     by_file = build(name, weights=tmp_path / "two.pt")
@@ -87,7 +78,7 @@ def test_the_fingerprint_is_of_module_options_weights_and_numbers(module, tmp_pa
         by_file.fingerprint,
         build(name, weights=tmp_path / "three.pt").fingerprint,
     ]
-    module(TORCH.replace("scale=1.0", "scale=1.5"), "another")
+    hear_module(TORCH.replace("scale=1.0", "scale=1.5"), "another")
     Path("another.py").rename("fake_hear.py")  # the same name, other numbers
     del sys.modules["fake_hear"]
     fingerprints.append(build(name).fingerprint)
@@ -124,33 +115,33 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_what_breaks_the_api_is_named(module, fault):  # noqa: F811
+def test_what_breaks_the_api_is_named(hear_module, fault):
     with pytest.raises(ValueError, match=re.escape(FAULTS[fault])) as error:
-        build(f"hear:{module(TORCH)}?fault={fault.replace(' ', '%20')}")
+        build(f"hear:{hear_module(TORCH)}?fault={fault.replace(' ', '%20')}")
     assert str(error.value).startswith("hear:fake_hear: ")
     assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("missing", api.FUNCTIONS)
-def test_a_missing_function_is_named(module, missing):  # noqa: F811
-    name = module(
+def test_a_missing_function_is_named(hear_module, missing):
+    name = hear_module(
         TENSORFLOW.replace("Module", "x") + "\n".join(f"def {f}(): pass" for f in api.FUNCTIONS if f != missing)
     )
     with pytest.raises(ValueError, match=f"hear:{name}: has no function {missing}; the HEAR API asks for load_model,"):
         build(f"hear:{name}")
 
 
-def test_arrays_and_single_timestamps_will_do(module):  # noqa: F811
-    embedder = build(f"hear:{module(TORCH)}?fault=arrays")
+def test_arrays_and_single_timestamps_will_do(hear_module):
+    embedder = build(f"hear:{hear_module(TORCH)}?fault=arrays")
     assert torch.equal(embedder.scene(clips(1), [TAP])[TAP], build("hear:fake_hear").scene(clips(1), [TAP])[TAP])
-    once = module(TORCH.replace("= 640,", "= audio.shape[1] + 1,"), "fake_hear_once")
+    once = hear_module(TORCH.replace("= 640,", "= audio.shape[1] + 1,"), "fake_hear_once")
     embedder = build(f"hear:{once}")
     assert embedder.own_hop_ms is None
     assert embedder.timestamps(clips(1), [TAP], OWN_HOP)[0][1].tolist() == [0.0]
 
 
-def test_what_is_not_there_is_named(module):  # noqa: F811
-    name = module(TORCH)
+def test_what_is_not_there_is_named(hear_module):
+    name = hear_module(TORCH)
     for python in (HERE, THERE):
         with pytest.raises(ValueError, match="hear:no_such.thing: can't be imported: ModuleNotFoundError: No module n"):
             build("hear:no_such.thing", python)
@@ -167,81 +158,6 @@ def test_what_is_not_there_is_named(module):  # noqa: F811
         models.build_alone(models.resolve("logmel"), "cpu", None, "fp32", python=THERE)
 
 
-def test_a_model_of_tensorflow(of_tensorflow):
-    sounds = clips(1.0, 0.5)
-    with released(build(of_tensorflow, THERE)) as embedder:
-        assert embedder.own_hop_ms == 100.0
-        scenes = embedder.scene(sounds, [TAP])[TAP]
-        steps = embedder.timestamps(sounds, [TAP], OWN_HOP)
-    assert torch.allclose(scenes, torch.stack([torch.stack([sound.mean(), sound.max()]) for sound in sounds]))
-    assert [times.tolist() for _, times in steps] == [[50.0 + 100 * i for i in range(n)] for n in (10, 5)]
-
-
-@pytest.mark.parametrize(
-    ("fault", "message"),
-    [
-        ("dies", f"hear:fake_hear: its process ({THERE}) ended with status 3: out of luck"),
-        ("killed", f"hear:fake_hear: its process ({THERE}) was ended by SIGKILL: this is no answer"),
-    ],
-)
-def test_a_process_that_dies_is_named(module, fault, message):  # noqa: F811
-    module(
-        "import sys, types\nsys.modules['torch'] = types.ModuleType('torch')\n"
-        "sys.modules['torch'].nn = types.SimpleNamespace(Module=object, Parameter=None)\n" + TORCH
-    )
-    with pytest.raises(ValueError, match=re.escape(message)):
-        build(f"hear:fake_hear?fault={fault}", THERE)
-
-
-@pytest.mark.parametrize("python", ["/bin/true", "/bin/cat", "text"])
-def test_what_is_no_interpreter_is_named(of_tensorflow, tmp_path, python):
-    if python == "text":
-        python = tmp_path / "text"
-        python.write_bytes(b"\0")
-        python.chmod(0o755)
-    with pytest.raises(ValueError, match=re.escape(str(python))) as error:
-        build(of_tensorflow, Path(python))
-    assert "\n" not in str(error.value)
-
-
-def test_a_process_ends_with_what_holds_it(of_tensorflow, monkeypatch):
-    embedder = build(of_tensorflow, THERE)
-    child = embedder._module._process
-    del embedder
-    assert child.returncode == 0
-    embedder = build(of_tensorflow, THERE)
-    embedder.close()
-    embedder.close()
-    assert embedder._module._process.returncode == 0
-    with pytest.raises(ValueError, match="hear:fake_hear: its process has ended"):
-        embedder.scene(clips(1), [TAP])
-    alone = subprocess.Popen([THERE, process.WORKER], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    assert alone.stdout.readline() == worker.GREETING
-    alone.communicate(timeout=10)  # as where its parent was killed: its stdin ends
-    assert alone.returncode == 0
-
-
-def test_a_process_that_hangs_is_killed(of_tensorflow, monkeypatch):
-    monkeypatch.setattr(process, "SECONDS_TO_END", 0.2)
-    embedder = build(of_tensorflow, THERE)
-    caught = []
-
-    def ask():
-        try:
-            embedder.scene([torch.zeros(1)], [TAP])  # takes a minute
-        except ValueError as error:
-            caught.append(str(error))
-
-    thread = threading.Thread(target=ask)
-    thread.start()
-    time.sleep(0.2)
-    start = time.perf_counter()
-    embedder.close()
-    thread.join(10)
-    assert time.perf_counter() - start < 5
-    assert caught == ["hear:fake_hear: its process has ended"]
-
-
 def test_old_interpreters_can_run_the_worker():
     for file in (api.__file__, worker.__file__):
         tree = ast.parse(Path(file).read_text(), feature_version=(3, 7))
@@ -253,7 +169,9 @@ def test_old_interpreters_can_run_the_worker():
 def test_the_sketch_tells_models_apart_and_not_devices():
     values = np.random.default_rng(0).normal(size=(2, 41, 1295)).astype(np.float32)
     noise = 1 + 1e-5 * np.random.default_rng(1).normal(size=values.shape)
-    assert api.sketch(values) == api.sketch((values * noise).astype(np.float32))
+    elsewhere = (values * noise).astype(np.float32)
+    assert (values.round(3) != elsewhere.round(3)).any()  # what rounding alone would make of it
+    assert api.sketch(values) == api.sketch(elsewhere)
     assert api.sketch(values) != api.sketch(values * np.float32(1.02))
 
 

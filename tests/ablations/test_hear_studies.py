@@ -20,7 +20,7 @@ from passt import EmbeddingSpec, PasstEmbedder, checkpoints
 from passt.weights import untrained
 from results.rows import RESULT_COLUMNS, read_rows
 from results.tables import to_markdown
-from tests.ablations.hear_fakes import OF_TENSORFLOW, TENSORFLOW, TORCH, module  # noqa: F401
+from tests.ablations.hear_fakes import TORCH
 from tests.conftest import tone, write_clip
 from tests.reference_values import clip
 
@@ -29,9 +29,9 @@ def invoke(*arguments):
     return CliRunner().invoke(cli.main, [str(argument) for argument in arguments])
 
 
-def test_a_study_gives_equal_rows_in_either_process(tmp_path, module, scene_task, event_task):  # noqa: F811
+def test_a_study_gives_equal_rows_in_either_process(tmp_path, hear_module, scene_task, event_task):
     tasks = [str(scene_task()), str(event_task())]
-    entry = {"hear": module(TORCH), "options": {"scale": 2}, "weights": "untrained-0"}
+    entry = {"hear": hear_module(TORCH), "options": {"scale": 2}, "weights": "untrained-0"}
     found = []
     for place, python in (("here", {}), ("there", {"python": sys.executable})):
         file = tmp_path / f"{place}.yaml"
@@ -52,9 +52,9 @@ def test_a_study_gives_equal_rows_in_either_process(tmp_path, module, scene_task
         assert index["timestamps"][:3].tolist() == [0.0, 40.0, 80.0]
 
 
-def test_a_module_that_fails_does_not_stop_the_others(tmp_path, module, scene_task):  # noqa: F811
+def test_a_module_that_fails_does_not_stop_the_others(tmp_path, hear_module, scene_task):
     file = tmp_path / "mine.yaml"
-    entries = [{"hear": module(TORCH), "options": {"fault": "float16"}}, {"checkpoint": "crepe_tiny"}]
+    entries = [{"hear": hear_module(TORCH), "options": {"fault": "float16"}}, {"checkpoint": "crepe_tiny"}]
     file.write_text(yaml.safe_dump({"name": "mine", "models": entries, "tasks": [str(scene_task())]}))
     result = invoke("run", file, "--runs", tmp_path / "runs", "--store", tmp_path / "store", "--device", "cpu")
     assert result.exit_code == 1
@@ -64,9 +64,8 @@ def test_a_module_that_fails_does_not_stop_the_others(tmp_path, module, scene_ta
     assert set(read_rows(tmp_path / "runs/mine")["model"]) == {"crepe_tiny"}
 
 
-def test_the_commands_take_an_interpreter(tmp_path, module, scene_task):  # noqa: F811
-    module(TENSORFLOW, "tensorflow")
-    spec = f"hear:{module(OF_TENSORFLOW)}"
+def test_the_commands_take_an_interpreter(tmp_path, of_tensorflow, scene_task):
+    spec = of_tensorflow
     write_clip(tmp_path / "a.wav", tone(440, 0.5))
     options = ("--python", sys.executable, "--device", "cpu")
     result = invoke("embed", tmp_path / "a.wav", "--spec", spec, "--out", tmp_path / "out", *options)
