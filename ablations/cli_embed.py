@@ -11,7 +11,9 @@ from ablations.progress import bars, terminal
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--spec", default="base", show_default=True, help="A spec or the name of one: 2level-mel@untrained-0.")
+@click.option(
+    "--spec", default="base", show_default=True, help="A spec or the name of one: 2level-mel@untrained-0, hear:MODULE."
+)
 @click.option("--weights", type=click.Path(path_type=Path), help="A weight file, for a spec that names no weights.")
 @click.option(
     "--out",
@@ -24,6 +26,7 @@ from ablations.progress import bars, terminal
 @click.option("--timestamps", is_flag=True, help="Timestamp embeddings only  [default: both]")
 @click.option("--device", help="cpu or cuda  [default: cuda where there is one]")
 @click.option("--precision", default="fp32", show_default=True, help="The network's numbers.")
+@click.option("--python", help="The interpreter that has a HEAR module (hear:...)  [default: this one]")
 @one_line_errors
 def embed(
     files: tuple[Path, ...],
@@ -34,16 +37,16 @@ def embed(
     timestamps: bool,
     device: str | None,
     precision: str,
+    python: str | None,
 ) -> None:
     """Write the embeddings of audio FILES (what libsndfile reads, at any rate; folders are searched) to a .npz each.
 
     What is there already is not computed again. The exit status is 1 where a file failed; the others are written.
     """
     kinds = {"scene": scene or not timestamps, "timestamps": timestamps or not scene}
+    options = {"weights": weights, "device": device, "precision": precision, "python": python}
     with bars(terminal()) as track:
-        found = embed_files(
-            files, spec, weights=weights, out=out, **kinds, device=device, precision=precision, track=track
-        )
+        found = embed_files(files, spec, out=out, **kinds, **options, track=track)
     failed = found[found["error"] != ""]
     click.echo(f"{len(found) - len(failed)} of {len(found)} files embedded in {out} by {spec}")
     for error in failed["error"]:

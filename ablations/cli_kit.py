@@ -34,6 +34,7 @@ STORE = click.option("--store", type=PATH, help="Folder of embeddings  [default:
 @STORE
 @DEVICE
 @click.option("--precision", default="fp32", show_default=True, help="The network's numbers.")
+@click.option("--python", help="The interpreter that has a HEAR module (hear:...)  [default: this one]")
 @one_line_errors
 def export(
     spec: str,
@@ -44,9 +45,11 @@ def export(
     store: Path | None,
     device: str | None,
     precision: str,
+    python: str | None,
 ) -> None:
     """Write the embedding of TASK (a packaged task, HEAR key or folder) by SPEC as a folder of hear-eval-kit."""
-    options = {"weights": weights, "store": store, "tasks_folder": tasks, "device": device, "precision": precision}
+    places = {"store": store, "tasks_folder": tasks}
+    options = {"weights": weights, "device": device, "precision": precision, "python": python, **places}
     with bars(terminal()) as track:
         written = export_task(spec, task, out, **options, track=track)
     for folder in written:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pandas as pd
 
@@ -13,7 +14,7 @@ from ablations import models
 from ablations.machine import choose_device
 from ablations.outputs import COLUMNS, Work, failed
 from ablations.sources import Source, find_sources
-from downstream.embedder import Tap
+from downstream.embedder import Tap, released
 from downstream.extract import plan_batches, read_ahead
 from downstream.progress import Track, silent
 from passt import EmbeddingSpec
@@ -31,6 +32,7 @@ def embed_files(
     timestamps: bool = True,
     device: str | None = None,
     precision: str = "fp32",
+    python: str | Path | None = None,
     track: Track = silent,
 ) -> pd.DataFrame:
     """Write the embeddings of audio files; a file that can't be read does not stop the others.
@@ -41,6 +43,7 @@ def embed_files(
         weights: a weight file, for a spec that names no weights.
         out: a folder for <file name>.npz; or, for one file, a path that ends in .npz (`ablations.sources`).
         device: as torch names it; None is CUDA where there is one.
+        python: the interpreter that has a HEAR module, in place of this one.
 
     Returns:
         A row a file: file, output, seconds, steps (0 without timestamps), dim (of timestamp embeddings, else of the
@@ -62,8 +65,14 @@ def embed_files(
             rows[source] = failed(source, error)
     if not lengths:  # nothing to load a model for
         return pd.DataFrame([rows[source] for source in sources], columns=COLUMNS)
-    embedder = models.build_alone(resolved, device, file, precision, track)
-    work = Work(embedder, resolved, precision, scene_taps, timestamp_taps)
+    with released(models.build_alone(resolved, device, file, precision, track, python)) as embedder:
+        _work_off(Work(embedder, resolved, precision, scene_taps, timestamp_taps), lengths, rows, track)
+    return pd.DataFrame([rows[source] for source in sources], columns=COLUMNS)
+
+
+def _work_off(work: Work, lengths: dict[Source, float], rows: dict[Source, dict[str, Any]], track: Track) -> None:
+    """Embed the sources of `lengths` (in seconds) whose outputs are not there; a row for each goes to `rows`."""
+    total = len(lengths) + len(rows)
     for source in list(lengths):
         try:
             row = work.finished(source)
@@ -73,16 +82,15 @@ def embed_files(
             rows[source] = row
             del lengths[source]
     if rows:
-        logger.info("%d of %d files are done, or can't be embedded", len(rows), len(sources))
-    if lengths and (text := models.faster_choices(embedder)):
+        logger.info("%d of %d files are done, or can't be embedded", len(rows), total)
+    if lengths and (text := models.faster_choices(work.embedder)):
         logger.info(text)
     batches = plan_batches(SimpleNamespace(files=tuple(lengths), seconds=lengths.get), None, work.seconds_at_once)
-    with track(embedder.name, len(sources)) as advance, closing(read_ahead(work.load, batches)) as coming:
+    with track(work.embedder.name, total) as advance, closing(read_ahead(work.load, batches)) as coming:
         advance(len(rows))
         for batch, loaded in coming:
             rows |= work.write(batch, loaded)
             advance(len(batch))
-    return pd.DataFrame([rows[source] for source in sources], columns=COLUMNS)
 
 
 def _taps(spec: EmbeddingSpec, scene: bool, timestamps: bool) -> tuple[tuple[Tap, ...], tuple[Tap, ...]]:

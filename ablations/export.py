@@ -8,7 +8,7 @@ from ablations import models, tasks
 from ablations.machine import choose_device
 from downstream import splits
 from downstream.audio import SplitAudio
-from downstream.embedder import Embedder, Tap
+from downstream.embedder import Embedder, Tap, released
 from downstream.extract import extract
 from downstream.kit_export import refuse_existing, write_folder
 from downstream.progress import Track, silent
@@ -30,12 +30,14 @@ def export(
     tasks_folder: str | Path | None = None,
     device: str | None = None,
     precision: str = "fp32",
+    python: str | Path | None = None,
     track: Track = silent,
 ) -> list[Path]:
     """Write a spec's embedding of a task to `out`/<task folder's name>, extracting into the store what is missing.
 
     Args:
         spec: its text or the name of one, of any family of models. weights: a file, for a spec that names no weights.
+        python: the interpreter that has a HEAR module, in place of this one.
         task: a packaged task, a HEAR key below `tasks_folder`, a folder or a glob of folders.
 
     Returns:
@@ -55,10 +57,10 @@ def export(
     for one, target in zip(found, targets, strict=True):
         refuse_existing(target)
         _taps(resolved, one)
-    embedder = models.build_alone(resolved, choose_device(device), file, precision, track)
-    for one, target in zip(found, targets, strict=True):
-        logger.info("%s on %s to %s", resolved, one.name, target)
-        write_folder(one, extracted(embedder, resolved, one, store, track), target, track)
+    with released(models.build_alone(resolved, choose_device(device), file, precision, track, python)) as embedder:
+        for one, target in zip(found, targets, strict=True):
+            logger.info("%s on %s to %s", resolved, one.name, target)
+            write_folder(one, extracted(embedder, resolved, one, store, track), target, track)
     return targets
 
 

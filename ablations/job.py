@@ -11,7 +11,7 @@ import torch
 
 from ablations.tasks import NamedTask
 from downstream.audio import SplitAudio
-from downstream.embedder import Embedder, Tap
+from downstream.embedder import OWN_HOP, Embedder, Tap
 from downstream.evaluate import FoldResult
 from downstream.files import fingerprint
 from downstream.task import Task
@@ -56,6 +56,7 @@ def record(job: Job, folds: Sequence[FoldResult], device: str, seconds: float) -
         "embedder_fp": job.embedder.fingerprint,
         "taps": job.taps,
         "hop_ms": job.hop_ms,
+        "own_hop_ms": job.embedder.own_hop_ms if job.hop_ms == OWN_HOP else None,
         "task_folder": job.named.task.name,
         "task_fp": job.task_fp,
         "split_mode": job.named.task.split_mode,
@@ -63,7 +64,7 @@ def record(job: Job, folds: Sequence[FoldResult], device: str, seconds: float) -
         "seed": job.seed,
         "precision": getattr(job.embedder, "precision", "fp32"),
         "device": torch.cuda.get_device_name(device) if device.startswith("cuda") else "cpu",
-        "versions": versions(),
+        "versions": {**getattr(job.embedder, "versions", {}), **versions()},
         "seconds": round(seconds, 3),
         "folds": [_fold_record(fold) for fold in folds],
     }

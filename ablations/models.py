@@ -16,6 +16,9 @@ from ablations.baselines.checkpoints import CnnCheckpoint
 from ablations.baselines.cnn import CnnEmbedder
 from ablations.baselines.cost import SECONDS, Cost
 from ablations.baselines.named import fields_of
+from ablations.hear_modules import address
+from ablations.hear_modules.embedder import HearEmbedder
+from ablations.hear_modules.process import interpreter
 from downstream.embedder import Embedder
 from downstream.progress import Advance, Track, silent
 from passt import EmbeddingSpec, PasstEmbedder, checkpoints, complexity, named
@@ -55,18 +58,19 @@ def families() -> Mapping[str, Family]:
         "crepe": Family(crepe.CARDS, crepe.CrepeEmbedder, cost=crepe.cost),
         "logmel": Family(logmel.CARDS, logmel.LogMelEmbedder, cost=logmel.cost),
         "melproj": Family(melproj.CARDS, melproj.MelProjectionEmbedder, cost=melproj.cost),
+        "hear": Family((), HearEmbedder),  # its cards are made of what is asked for
     }
 
 
 def card(name: str) -> Card:
-    """The card of a checkpoint, by name or alias; ValueError names the known ones."""
+    """The card of a checkpoint, by name or alias, or of a HEAR module; ValueError names the known ones."""
+    if name.startswith(address.PREFIX):
+        return address.card(name)
     cards = [card for family in families().values() for card in family.cards]
     for candidate in cards:
         if name in (candidate.name, *candidate.aliases):
             return candidate
-    raise ValueError(
-        f"unknown checkpoint {name!r}{choices(str(name), [*(card.name for card in cards), *named.table()])}"
-    )
+    raise ValueError(f"unknown checkpoint {name!r}{choices(name, [*(card.name for card in cards), *named.table()])}")
 
 
 def resolve(fields: Mapping[str, Any] | str) -> EmbeddingSpec:
@@ -117,6 +121,7 @@ def build(
     *,
     device: str,
     weights: Path | None = None,
+    python: Path | None = None,
     precision: str = "fp32",
     compiled: bool = False,
     track: Track = silent,
@@ -124,7 +129,8 @@ def build(
     """The embedder of a spec's checkpoint and weights; its levels and windows are asked for as taps.
 
     Published weights that are not here are fetched, which `track` is told of in MB. Models whose card has no precisions
-    compute in fp32, which their rows say; torch.compile is PaSST's.
+    compute in fp32, which their rows say; torch.compile is PaSST's, an
+    interpreter of its own (`python`) HEAR modules'.
     """
     found = card(spec.checkpoint)
     family = families()[found.family]
@@ -133,18 +139,35 @@ def build(
         precision_for(precision, torch.device(device))  # before anything is fetched
     if found.family == "passt":
         options["compiled"] = compiled
+    if found.family == "hear":
+        options["python"] = python
     if family.published and weights is None and spec.weights == "published":
         published_file(family.published(spec.checkpoint), track=_in_megabytes(track))
     return family.build(spec, device=device, weights=weights, **options)
 
 
 def build_alone(
-    spec: EmbeddingSpec, device: str, weights: Path | None, precision: str, track: Track = silent
+    spec: EmbeddingSpec,
+    device: str,
+    weights: Path | None,
+    precision: str,
+    track: Track = silent,
+    python: str | Path | None = None,
 ) -> Embedder:
     """`build` for one model, whose precision is asked for by name: ValueError where it would be ignored."""
     if precision != "fp32" and not card(spec.checkpoint).precisions:
         raise ValueError(f"{spec.checkpoint}: precision must be fp32, got {precision!r}")
-    return build(spec, device=device, weights=weights, precision=precision, track=track)
+    python = interpreter_for(spec, python)
+    return build(spec, device=device, weights=weights, python=python, precision=precision, track=track)
+
+
+def interpreter_for(spec: EmbeddingSpec, python: str | Path | None, base: Path = Path()) -> Path | None:
+    """The interpreter that `python` names (relative to `base`): ValueError for a model that is no HEAR module."""
+    if python is None:
+        return None
+    if card(spec.checkpoint).family != "hear":
+        raise ValueError(f"{spec.checkpoint}: python is for HEAR modules (hear:...), got {python}")
+    return interpreter(python, base)
 
 
 def faster_choices(embedder: Embedder) -> str:

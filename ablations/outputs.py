@@ -20,7 +20,7 @@ from torch import Tensor
 
 from ablations.sources import Source
 from downstream.audio import RESAMPLER
-from downstream.embedder import Embedder, Tap
+from downstream.embedder import Embedder, Tap, distance_ms, widths
 from downstream.extract import seconds_at_once
 from downstream.files import write_atomically
 from passt import EmbeddingSpec
@@ -43,8 +43,9 @@ class Work:
     @property
     def seconds_at_once(self) -> float:
         """How much sound may go into a batch, for its embeddings to be bounded too."""
-        dims = {tap: self.embedder.dims[tap[0]] for tap in self.timestamp_taps}
-        return seconds_at_once(dims, self.spec.timestamp_hop_ms if dims else None)
+        hop_ms = self.spec.timestamp_hop_ms if self.timestamp_taps else None
+        dims = widths(self.embedder, self.timestamp_taps, hop_ms)
+        return seconds_at_once(dims, distance_ms(self.embedder, hop_ms))
 
     def identity(self) -> dict[str, Any]:
         """What decides the numbers, besides the sound."""
@@ -61,10 +62,11 @@ class Work:
     def layout(self) -> dict[str, Any]:
         """Which columns are which level."""
         found: dict[str, Any] = {}
-        for kind, taps in (("scene", self.scene_taps), ("timestamp", self.timestamp_taps)):
+        hop_ms = self.spec.timestamp_hop_ms
+        for kind, taps, hop in (("scene", self.scene_taps, None), ("timestamp", self.timestamp_taps, hop_ms)):
             if taps:
                 found[f"{kind}_levels"] = [f"{level}@{'own' if window is None else window}" for level, window in taps]
-                found[f"{kind}_offsets"] = np.cumsum([0, *(self.embedder.dims[level] for level, _ in taps)])
+                found[f"{kind}_offsets"] = np.cumsum([0, *widths(self.embedder, taps, hop).values()])
         return found
 
     def finished(self, source: Source) -> dict[str, Any] | None:
@@ -143,7 +145,10 @@ class Work:
             per_clip = self.embedder.timestamps(clips, self.timestamp_taps, self.spec.timestamp_hop_ms)
             for arrays, (values, times) in zip(found, per_clip, strict=True):
                 parts = [values[tap] for tap in self.timestamp_taps]
-                arrays |= {"timestamp_embeddings": torch.cat(parts, dim=-1).numpy(), "timestamps": times.numpy()}
+                arrays |= {
+                    "timestamp_embeddings": torch.cat(parts, dim=-1).numpy(),
+                    "timestamps": times.float().numpy(),
+                }
         return found
 
 

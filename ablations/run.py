@@ -23,7 +23,7 @@ from ablations.study_rows import StudyRows
 from ablations.tasks import NamedTask
 from downstream import splits
 from downstream.audio import SplitAudio
-from downstream.embedder import Embedder, Tap
+from downstream.embedder import Embedder, Tap, released
 from downstream.evaluate import Evaluation, FoldResult, evaluate_all
 from downstream.extract import NotFiniteError, extract
 from downstream.files import write_atomically, write_json
@@ -106,17 +106,18 @@ class _Run:
         """All variants of one checkpoint and its weights on all tasks; the embedder is loaded once."""
         first = variants[0]
         try:
-            embedder = self.build(first.spec, weights=first.weights_file)
+            embedder = self.build(first.spec, weights=first.weights_file, python=first.python)
         except Exception as error:
             self.fail(variants, "", error)
             return
-        for named in found:
-            try:
-                self.run_task(embedder, variants, named)
-            except Exception as error:
-                self.fail(variants, named.key, error)
-            self.rows.write(self.failures)
-            advance(len(variants) * len(self.study.seeds))
+        with released(embedder):
+            for named in found:
+                try:
+                    self.run_task(embedder, variants, named)
+                except Exception as error:
+                    self.fail(variants, named.key, error)
+                self.rows.write(self.failures)
+                advance(len(variants) * len(self.study.seeds))
 
     def run_task(self, embedder: Embedder, variants: Sequence[Model], named: NamedTask) -> None:
         task = named.task
@@ -236,5 +237,5 @@ class _Run:
         logger.error("%s", failure, exc_info=None if expected else error)
 
 
-def _weights_of(model: Model) -> tuple[str, str]:
-    return model.spec.checkpoint, model.spec.weights
+def _weights_of(model: Model) -> tuple[str, str, str]:
+    return model.spec.checkpoint, model.spec.weights, str(model.python or "")

@@ -1,19 +1,22 @@
 """A study: one ablation as data, read from YAML.
 
 A list of values crosses with the other lists of its model. `levels` and `windows_ms` are lists themselves, so that
-several of them are lists of lists: ``windows_ms: [[160], [640], [160, 640]]`` are three variants.
+several of them are lists of lists: ``windows_ms: [[160], [640], [160, 640]]`` are three variants. A
+HEAR module stands in a checkpoint's place: ``{hear: hearbaseline.vggish, options: {a: b}, python: vggish/bin/python}``,
+all but the first as needed.
 """
 
 import itertools
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from ablations import models
+from ablations.hear_modules.address import as_checkpoint, short_name
 from downstream.protocol import Protocol
 from passt import EmbeddingSpec
 from passt.precision import PRECISIONS
@@ -21,16 +24,23 @@ from passt.spec import field_names
 from results.reference import published
 
 LIST_FIELDS = ("levels", "windows_ms")
+HEAR_KEYS = ("hear", "options", "python")
 FOLDER = Path(__file__).parent
 
 
 @dataclass(frozen=True)
 class Model:
-    """One variant of a study; `label` is its name in tables, `weights_file` a file that its spec's weights name."""
+    """One variant of a study.
+
+    Attributes:
+        label: its name in tables. weights_file: the file that its spec's weights name.
+        python: the interpreter that has its HEAR module; None is this one.
+    """
 
     spec: EmbeddingSpec
     label: str
     weights_file: Path | None = None
+    python: Path | None = None
 
     @property
     def family(self) -> str:
@@ -112,7 +122,7 @@ class Study:
 
 def _variants(entry: Mapping[str, Any], base: Path) -> list[Model]:
     """Every combination of the values of one model entry."""
-    _check_keys(entry, [*field_names(), "label"], "a model")
+    _check_keys(entry, [*field_names(), *HEAR_KEYS, "label"], "a model")
     axes = {key: _values(key, value) for key, value in entry.items() if key != "label"}
     found = []
     for values in itertools.product(*axes.values()):
@@ -120,11 +130,13 @@ def _variants(entry: Mapping[str, Any], base: Path) -> list[Model]:
         file = None
         if "weights" in chosen:
             chosen["weights"], file = models.resolve_weights(str(chosen["weights"]), base)
-        found.append(Model(models.resolve(chosen), "", file))
+        python = chosen.pop("python", None)
+        spec = models.resolve(as_checkpoint(chosen))
+        found.append(Model(spec, "", file, models.interpreter_for(spec, python, base)))
     if "label" in entry:
         if len(found) > 1:
             raise ValueError(f"label {entry['label']!r} is for one variant, its model has {len(found)}")
-        found = [Model(found[0].spec, str(entry["label"]), found[0].weights_file)]
+        found = [replace(found[0], label=str(entry["label"]))]
     return found
 
 
@@ -156,10 +168,10 @@ def _labelled(variants: list[Model]) -> list[Model]:
     """Short names: the checkpoint, and what differs among the study's variants of it."""
     found = []
     for model in variants:
-        siblings = [_parts(other.spec) for other in variants if other.spec.checkpoint == model.spec.checkpoint]
+        name, _ = short_name(model.spec.checkpoint)
+        siblings = [_parts(other.spec) for other in variants if short_name(other.spec.checkpoint)[0] == name]
         differing = [part for part, *others in zip(_parts(model.spec), *siblings, strict=True) if len(set(others)) > 1]
-        label = model.label or " ".join(filter(None, [model.spec.checkpoint, *differing]))
-        found.append(Model(model.spec, label, model.weights_file))
+        found.append(replace(model, label=model.label or " ".join(filter(None, [name, *differing]))))
     for what, names in (("spec", [str(m.spec) for m in found]), ("label", [m.label for m in found])):
         twice = [name for name in names if names.count(name) > 1]
         if twice:
@@ -169,6 +181,7 @@ def _labelled(variants: list[Model]) -> list[Model]:
 
 def _parts(spec: EmbeddingSpec) -> tuple[str, ...]:
     return (
+        short_name(spec.checkpoint)[1],
         "+".join(spec.levels),
         "+".join(map(str, spec.windows_ms)) + " ms" if spec.windows_ms else "",
         f"scene {spec.scene_window_ms or 'max'}",

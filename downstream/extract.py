@@ -12,7 +12,7 @@ import numpy as np
 from torch import Tensor
 
 from downstream.audio import SplitAudio
-from downstream.embedder import Embedder, Tap
+from downstream.embedder import Embedder, Tap, distance_ms, widths
 from downstream.progress import Track, silent
 from downstream.store import Extraction, TapFolder
 
@@ -57,9 +57,10 @@ def extract(
             if set(begun.dims) & set(folder.missing(taps)):
                 _run(begun, embedder, audio, hop_ms, track)
         if missing := folder.missing(taps):
-            dims = {tap: embedder.dims[tap[0]] for tap in missing}
             known = folder.index()
-            batches = plan_batches(audio, known.files if known else None, seconds_at_once(dims, hop_ms))
+            dims = widths(embedder, missing, hop_ms)
+            seconds = seconds_at_once(dims, distance_ms(embedder, hop_ms))
+            batches = plan_batches(audio, known.files if known else None, seconds)
             _run(folder.begin(dims, batches), embedder, audio, hop_ms, track)
 
 
@@ -149,7 +150,7 @@ def _run(extraction: Extraction, embedder: Embedder, audio: SplitAudio, hop_ms: 
         extraction.finish()
 
 
-def seconds_at_once(dims: Mapping[Tap, int], hop_ms: int | None) -> float:
+def seconds_at_once(dims: Mapping[Tap, int], hop_ms: float | None) -> float:
     """How much sound may go into a batch, for its embeddings to be bounded too."""
     if hop_ms is None:
         return BATCH_SECONDS

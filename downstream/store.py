@@ -1,6 +1,7 @@
 """The tap store: embeddings on disk, complete or absent, shared by every spec that needs them.
 
-Layout: ``<root>/<embedder fingerprint>/<audio fingerprint>/<split>/{scene|t50}/<level>@<window|own>.npy``, ordinary
+Layout: ``<root>/<embedder fingerprint>/<audio fingerprint>/<split>/{scene|t50|town}/<level>@<window|own>.npy``,
+ordinary
 .npy files of float32 (rows, dim) to be memory-mapped, beside ``index.npz`` (files, offsets, timestamps in ms).
 
 An extraction in progress lives in the folder ``.partial-<taps>`` there: its plan (the batches of files), the data
@@ -22,7 +23,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from downstream.embedder import Tap
+from downstream.embedder import OWN_HOP, Tap
 from downstream.files import fingerprint, write_atomically, write_json
 
 HEADER_BYTES = 128  # of a .npy file: numpy leaves room in it for the first axis to grow
@@ -116,7 +117,8 @@ class TapFolder:
 
 def tap_folder(root: Path, embedder: str, audio: str, split: str, hop_ms: int | None) -> TapFolder:
     """The folder of an embedder's and an audio fingerprint; `hop_ms` is None for scene embeddings."""
-    return TapFolder(root / embedder / audio / split / ("scene" if hop_ms is None else f"t{hop_ms}"))
+    kind = {None: "scene", OWN_HOP: "town"}.get(hop_ms, f"t{hop_ms}")
+    return TapFolder(root / embedder / audio / split / kind)
 
 
 class Extraction:

@@ -14,7 +14,7 @@ class Card:
 
     Attributes:
         name: canonical name; `aliases` are replaced by it.
-        sample_rate: what the model listens to, in Hz.
+        sample_rate: what the model listens to, in Hz; 0 where only the loaded model says it.
         levels: every level it offers; `default_levels` and `default_windows_ms` are taken where a spec is silent.
         min_window_ms, max_window_ms: bounds of a window; a maximum of None is no bound, a minimum of None means
             that the model takes no windows (its receptive field is its own).

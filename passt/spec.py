@@ -37,7 +37,8 @@ class EmbeddingSpec:
     """A point on the three axes: time resolution (the checkpoint's), embedding level, receptive field.
 
     Attributes:
-        checkpoint: published weights by name; fixes STFT hop, stride and depth, and so the time resolution.
+        checkpoint: published weights by name; fixes STFT hop, stride and depth, and so the time resolution. Or a
+            module of the HEAR common API: ``hear:module?option=value``, percent-encoded.
         levels: embedding levels, concatenated in this order; the level ``mel`` comes last.
         windows_ms: receptive fields of timestamp embeddings in ms, concatenated in this order; () for models
             whose receptive field is their own.

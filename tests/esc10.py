@@ -1,6 +1,6 @@
 """ESC-10 (K. J. Piczak, 2015) as a HEAR task folder, from its archive: 400 clips, 10 classes, 5 folds.
 
-    python -m tests.esc10 ARCHIVE.zip TASKS      makes TASKS/esc10-v1
+python -m tests.esc10 ARCHIVE.zip TASKS      makes TASKS/esc10-v1
 """
 
 import json

@@ -1,0 +1,103 @@
+"""HEAR modules in a process of their own: how it begins, and all the ways in which it ends."""
+
+import re
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from ablations import models
+from ablations.hear_modules import process, worker
+from downstream.embedder import OWN_HOP, released
+from tests.ablations.hear_fakes import TORCH
+from tests.reference_values import clip
+
+THERE = Path(sys.executable)
+TAP = ("embedding", None)
+
+
+def build(text: str, python: Path):
+    return models.build(models.resolve(text), device="cpu", python=python)
+
+
+def clips(*seconds: float) -> list[torch.Tensor]:
+    return [clip(length, seed, 16000) for seed, length in enumerate(seconds)]
+
+
+def test_a_model_of_tensorflow(of_tensorflow):
+    sounds = clips(1.0, 0.5)
+    with released(build(of_tensorflow, THERE)) as embedder:
+        assert embedder.own_hop_ms == 100.0
+        scenes = embedder.scene(sounds, [TAP])[TAP]
+        steps = embedder.timestamps(sounds, [TAP], OWN_HOP)
+    assert torch.allclose(scenes, torch.stack([torch.stack([sound.mean(), sound.max()]) for sound in sounds]))
+    assert [times.tolist() for _, times in steps] == [[50.0 + 100 * i for i in range(n)] for n in (10, 5)]
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        ("dies", f"hear:fake_hear: its process ({THERE}) ended with status 3: out of luck"),
+        ("killed", f"hear:fake_hear: its process ({THERE}) was ended by SIGKILL: this is no answer"),
+    ],
+)
+def test_a_process_that_dies_is_named(hear_module, fault, message):
+    hear_module(
+        "import sys, types\nsys.modules['torch'] = types.ModuleType('torch')\n"
+        "sys.modules['torch'].nn = types.SimpleNamespace(Module=object, Parameter=None)\n" + TORCH
+    )
+    with pytest.raises(ValueError, match=re.escape(message)):
+        build(f"hear:fake_hear?fault={fault}", THERE)
+
+
+@pytest.mark.parametrize("python", ["/bin/true", "/bin/cat", "text"])
+def test_what_is_no_interpreter_is_named(of_tensorflow, tmp_path, python):
+    if python == "text":
+        python = tmp_path / "text"
+        python.write_bytes(b"\0")
+        python.chmod(0o755)
+    with pytest.raises(ValueError, match=re.escape(str(python))) as error:
+        build(of_tensorflow, Path(python))
+    assert "\n" not in str(error.value)
+
+
+def test_a_process_ends_with_what_holds_it(of_tensorflow, monkeypatch):
+    embedder = build(of_tensorflow, THERE)
+    child = embedder._module._process
+    del embedder
+    assert child.returncode == 0
+    embedder = build(of_tensorflow, THERE)
+    embedder.close()
+    embedder.close()
+    assert embedder._module._process.returncode == 0
+    with pytest.raises(ValueError, match="hear:fake_hear: its process has ended"):
+        embedder.scene(clips(1), [TAP])
+    alone = subprocess.Popen([THERE, process.WORKER], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert alone.stdout.readline() == worker.GREETING
+    alone.communicate(timeout=10)  # as where its parent was killed: its stdin ends
+    assert alone.returncode == 0
+
+
+def test_a_process_that_hangs_is_killed(of_tensorflow, monkeypatch):
+    monkeypatch.setattr(process, "SECONDS_TO_END", 0.2)
+    embedder = build(of_tensorflow, THERE)
+    caught = []
+
+    def ask():
+        try:
+            embedder.scene([torch.zeros(1)], [TAP])  # takes a minute
+        except ValueError as error:
+            caught.append(str(error))
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    time.sleep(0.2)
+    start = time.perf_counter()
+    embedder.close()
+    thread.join(10)
+    assert time.perf_counter() - start < 5
+    assert caught == ["hear:fake_hear: its process has ended"]
