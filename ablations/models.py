@@ -129,8 +129,7 @@ def build(
     """The embedder of a spec's checkpoint and weights; its levels and windows are asked for as taps.
 
     Published weights that are not here are fetched, which `track` is told of in MB. Models whose card has no precisions
-    compute in fp32, which their rows say; torch.compile is PaSST's, an
-    interpreter of its own (`python`) HEAR modules'.
+    compute in fp32, which their rows say; torch.compile is PaSST's, an interpreter of its own (`python`) HEAR modules'.
     """
     found = card(spec.checkpoint)
     family = families()[found.family]

@@ -52,9 +52,9 @@ class Study:
     """What to compare on what.
 
     Attributes:
-        tasks: keys of the HEAR tasks, packaged tasks, folders or globs.
+        tasks: keys of the HEAR tasks, packaged tasks, folders or globs (of this folder or the tasks folder).
         seeds: each is a run of all probes of its own.
-        precision: fp32, tf32 or bf16, of the PaSST models.
+        precision: fp32, tf32 or bf16, of the models that have several; the others are fp32.
         reference: published scores to show beside, by names that `results.reference.published` knows.
         folder: where its file is; task folders and weight files are relative to it.
     """

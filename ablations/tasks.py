@@ -26,7 +26,9 @@ def default_folder() -> Path:
 
 
 def folders(name: str, tasks_folder: Path, store: Path, base: Path) -> list[Path]:
-    """The task folders that a name in a study stands for; a folder or a glob is relative to `base`.
+    """The task folders that a name in a study stands for.
+
+    A folder or a glob is relative to `base`, the study's folder, or where nothing is there to `tasks_folder`.
 
     Raises:
         FileNotFoundError: where there is none; says what was looked for.
@@ -42,16 +44,16 @@ def folders(name: str, tasks_folder: Path, store: Path, base: Path) -> list[Path
                 f"task {name} is absent: no folder {absent[0]} (--tasks or ${TASKS_VARIABLE} names another place)"
             )
         return wanted
-    path = (base / Path(name).expanduser()).absolute()
-    if path.is_dir():
-        return [path]
-    found = sorted(folder for folder in Path(path.anchor).glob(str(path.relative_to(path.anchor))) if folder.is_dir())
-    if not found:
-        raise FileNotFoundError(
-            f"task {name!r} is absent: no folder {path}; expected a folder, a glob, a packaged task "
-            f"({', '.join(MAKERS)}) or a HEAR key ({', '.join(table.index)})"
-        )
-    return found
+    places = [(place / Path(name).expanduser()).absolute() for place in (base, tasks_folder)]
+    for path in places:
+        pattern = str(path.relative_to(path.anchor))
+        found = [path] if path.is_dir() else sorted(f for f in Path(path.anchor).glob(pattern) if f.is_dir())
+        if found:
+            return found
+    raise FileNotFoundError(
+        f"task {name!r} is absent: no folder {' or '.join(dict.fromkeys(map(str, places)))}; expected a folder, a glob, "
+        f"a packaged task ({', '.join(MAKERS)}) or a HEAR key ({', '.join(table.index)})"
+    )
 
 
 def read(folder: Path, others: Iterable[NamedTask]) -> NamedTask:

@@ -45,4 +45,4 @@ def make(archive: Path, tasks: Path) -> Path:
 
 
 if __name__ == "__main__":
-    print(make(Path(sys.argv[1]), Path(sys.argv[2])))
+    make(Path(sys.argv[1]), Path(sys.argv[2]))
