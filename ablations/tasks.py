@@ -51,8 +51,8 @@ def folders(name: str, tasks_folder: Path, store: Path, base: Path) -> list[Path
         if found:
             return found
     raise FileNotFoundError(
-        f"task {name!r} is absent: no folder {' or '.join(dict.fromkeys(map(str, places)))}; expected a folder, a glob, "
-        f"a packaged task ({', '.join(MAKERS)}) or a HEAR key ({', '.join(table.index)})"
+        f"task {name!r} is absent: no folder {' or '.join(dict.fromkeys(map(str, places)))}; expected a folder, a "
+        f"glob, a packaged task ({', '.join(MAKERS)}) or a HEAR key ({', '.join(table.index)})"
     )
 
 

@@ -7,7 +7,7 @@ from results.beside import READ_OFF_MARK, USUAL_PROTOCOL
 from results.reference import is_published
 
 UNTRAINED_MARK = "†"
-UNTRAINED_NOTE = f"{UNTRAINED_MARK} untrained weights (random, from a seed): shows the pipeline, not the model."
+UNTRAINED_NOTE = f"{UNTRAINED_MARK} untrained weights (random, from a seed): a floor, not what the model can do."
 
 
 def is_untrained(weights: pd.Series) -> pd.Series:
