@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from ablations.baselines import packed
 from ablations.baselines.checkpoints import SAMPLE_RATE, CnnCheckpoint, state_of, table
 from ablations.baselines.cost import SECONDS, Cost, counted
 from passt.batches import Budget, Rows, forward_in_batches
@@ -34,13 +35,16 @@ class CnnNet(nn.Module):
 
     Attributes:
         bands: of the spectrogram. names: its levels, from the input to the output.
-        unfolded: modules whose norms stay as they are: where maps are small they cost nothing, and folding rounds.
+        step_by_step: whether fp32 is computed as the original does, norm by norm: where its numbers leave no room for
+            another rounding.
+        dtype: that convolutions take.
         frames_in_cache: how many frames' maps of the early blocks may be in memory at once; None: all.
     """
 
     bands: int
     names: tuple[str, ...]
-    unfolded: tuple[str, ...] = ()
+    step_by_step: bool = False
+    dtype: torch.dtype = torch.float32
     frames_in_cache: int | None = None
 
     @abstractmethod
@@ -191,19 +195,32 @@ class CnnEmbedder(WindowedEmbedder):
 
 
 def ready(net: CnnNet, precision: Precision) -> CnnNet:
-    """A copy for inference: norms folded into the convolutions they follow, and convolutions in the precision."""
+    """A form of the network for inference in a precision, on the network's device.
+
+    Norms are folded into the convolutions they follow; on a CPU these are packed for oneDNN, where that can be used.
+    """
+    on_cpu = next(net.parameters()).device.type == "cpu"
+    as_loaded = net.step_by_step and precision.name == "fp32"
+    twin = copy.copy(net) if as_loaded else _folded(net)
+    twin.dtype = precision.dtype
+    twin.frames_in_cache = FRAMES_IN_CACHE if on_cpu else None
+    if as_loaded:
+        return twin
+    for conv in [module for module in twin.modules() if isinstance(module, nn.Conv2d)]:
+        conv.to(precision.dtype)
+        if precision.dtype != torch.float32:
+            conv.to(memory_format=torch.channels_last)
+    if on_cpu and packed.works(precision.dtype):
+        packed.pack(twin, torch.zeros(1, net.bands, TRIAL_FRAMES), net.names)
+    return twin
+
+
+def _folded(net: CnnNet) -> CnnNet:
+    """A copy in which convolutions do what the norms behind them did; folded in float64."""
     twin = copy.deepcopy(net)
-    for place, parent in list(twin.named_modules()):
-        children = list(parent.named_children())
-        for (name, conv), (norm_name, norm) in itertools.pairwise(children):
-            folds = isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d) and place not in net.unfolded
-            if folds:
+    for parent in list(twin.modules()):
+        for (name, conv), (norm_name, norm) in itertools.pairwise(list(parent.named_children())):
+            if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
                 setattr(parent, name, fuse_conv_bn_eval(conv.double(), norm.double()).float())
                 setattr(parent, norm_name, nn.Identity())
-    for module in twin.modules():
-        if isinstance(module, nn.Conv2d):
-            module.to(precision.dtype)
-            if precision.dtype != torch.float32:
-                module.to(memory_format=torch.channels_last)
-    twin.frames_in_cache = FRAMES_IN_CACHE if next(net.parameters()).device.type == "cpu" else None
     return twin

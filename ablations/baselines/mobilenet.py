@@ -149,7 +149,7 @@ class MobileNet(CnnNet):
     def forward(self, mel: Tensor, levels: Collection[str]) -> dict[str, Tensor]:
         stem, *blocks, last = self.features
         found: dict[str, Tensor] = {}
-        x = stem(mel[:, None].to(stem[0].weight.dtype))
+        x = stem(mel[:, None].to(self.dtype))
         if "block0" in levels:
             found["block0"] = x.float().mean((2, 3))
         for number, block in enumerate(blocks[: self._deepest(levels)], start=1):
