@@ -214,6 +214,14 @@ def test_files_that_do_not_fit_are_refused(tmp_path):
         models.build(*models.resolve_with_file("mn10_as", mine)[:1], device="cpu", weights=mine)
 
 
+def test_weights_that_only_a_file_gives_are_never_the_published_ones(monkeypatch, tmp_path):
+    monkeypatch.setenv("PASST_WEIGHTS", str(tmp_path))
+    torch.save(untrained(mobilenet.MobileNetEmbedder.published_shapes(mobilenet.MobileNet(0.1)), 0), tmp_path / "w.pt")
+    (tmp_path / "w.pt").rename(tmp_path / table()["mn01_as"].file)
+    with pytest.raises(ValueError, match="mn01_as: weights 'sha256-0123456789ab' have no file; expected published, "):
+        built("mn01_as@sha256-0123456789ab")
+
+
 def test_published_weights_that_are_not_here_say_what_to_put_where(monkeypatch, tmp_path):
     monkeypatch.setenv("PASST_WEIGHTS", str(tmp_path))
     with pytest.raises(FileNotFoundError, match=f"cnn14: no published weights at {tmp_path}: .*zenodo.org.*Cnn14_mAP"):
