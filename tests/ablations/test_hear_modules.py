@@ -172,7 +172,11 @@ def test_the_sketch_tells_models_apart_and_not_devices():
     elsewhere = (values * noise).astype(np.float32)
     assert (values.round(3) != elsewhere.round(3)).any()  # what rounding alone would make of it
     assert api.sketch(values) == api.sketch(elsewhere)
-    assert api.sketch(values) != api.sketch(values * np.float32(1.02))
+    for other in (values * np.float32(1.02), -values, abs(values), values[..., ::-1], np.roll(values, 1, -1)):
+        assert api.sketch(values) != api.sketch(other)
+    few = values[:, :1, :3]
+    assert api.sketch(few) == api.sketch(few * np.float32(1 + 1e-6)) != api.sketch(-few)
+    assert api.sketch(np.zeros((2, 3), np.float32)) == api.sketch(-np.zeros((2, 3), np.float32))
 
 
 def test_passt_hear_is_passt():
