@@ -65,6 +65,22 @@ def test_what_a_module_forked_does_not_outlast_it(of_tensorflow):
     assert time.perf_counter() - start < 10
 
 
+def test_one_clip_that_kills_it_does_not_stop_the_others(of_tensorflow):
+    module = Path("fake_hear.py")
+    module.write_text(module.read_text().replace("time.sleep(60)", "__import__('os')._exit(1)"))
+    sound = clips(1.0)
+    with released(build(of_tensorflow, THERE)) as embedder:
+        wanted = embedder.scene(sound, [TAP])[TAP]
+        with pytest.raises(ValueError, match="ended with status 1"):
+            embedder.scene([torch.zeros(1)], [TAP])
+        assert torch.equal(embedder.scene(sound, [TAP])[TAP], wanted)
+        with pytest.raises(ValueError, match="ended with status 1"):
+            embedder.scene([torch.zeros(1)], [TAP])
+        module.write_text(module.read_text().replace("audio.values.max(1)", "2 * audio.values.max(1)"))
+        with pytest.raises(ValueError, match="hear:fake_hear: is another model after its process was started again"):
+            embedder.scene(sound, [TAP])
+
+
 @pytest.mark.parametrize("python", ["/bin/true", "/bin/cat", "text"])
 def test_what_is_no_interpreter_is_named(of_tensorflow, tmp_path, python):
     if python == "text":
