@@ -26,8 +26,10 @@ def interpreter(python: str | Path, base: Path = Path()) -> Path:
     """The Python that `python` names: a path with a slash, relative to `base`, or a name that $PATH has.
 
     Raises:
-        FileNotFoundError: where there is nothing that can be run.
+        ValueError, FileNotFoundError: for what is no text, or where there is nothing that can be run.
     """
+    if not isinstance(python, str | Path):
+        raise ValueError(f"python must be the path or the name of an interpreter, got {python!r}")
     if "/" in str(python):
         found = (base / Path(python).expanduser()).absolute()  # not resolved: a link into its environment
     else:
