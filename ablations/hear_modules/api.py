@@ -23,6 +23,7 @@ SIZES = ("sample_rate", "scene_embedding_size", "timestamp_embedding_size")
 TIMES = ("float32", "float64", "int32", "int64")  # float16 has no whole numbers above 2048
 TRIAL_SECONDS = 2
 REGULAR_MS = 1.0  # what steps may differ from their mean, hear-validator's words
+MANY = 8  # so many timestamps reach beyond that part of a clip
 SKETCH_PARTS = 8
 
 
@@ -127,6 +128,9 @@ class Module:
         if 0 < last <= 2 * TRIAL_SECONDS:
             hint = f"the last one is {last:g} for a clip of {TRIAL_SECONDS} s"
             self._fault(f"{function} returned timestamps that look like seconds, the API asks for milliseconds: {hint}")
+        if last < length / MANY and len(times) > MANY:  # indices of frames, for one
+            hint = f"the last of {len(times)} is {last:g} for a clip of {length:g} ms"
+            self._fault(f"{function} returned timestamps that are no milliseconds: {hint}")
         hop = float(steps.mean()) if len(steps) else None
         slack = hop or REGULAR_MS  # a last window may be centred behind the end, by padding
         if times[0] < -slack or last > length + slack:

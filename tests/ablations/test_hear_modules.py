@@ -107,6 +107,7 @@ FAULTS = {
     "backwards": "returned timestamps that do not increase",
     "irregular": "returned irregular timestamps, expected steps of 40.06 ms, got 40 to 43 ms",
     "seconds": "timestamps that look like seconds, the API asks for milliseconds: the last one is 2 for a clip of 2 s",
+    "frames": "timestamps that are no milliseconds: the last of 51 is 50 for a clip of 2000 ms",
     "samples": "returned timestamps outside of a clip, expected 0 to 2000 ms, got 0 to 32000",
     "none": "get_timestamp_embeddings returned no timestamp for 2x32000 samples, expected at least one",
     "scene": "get_scene_embeddings returned embeddings of shape (2, 1, 4), expected (2, 4): (clips, scene_embedding_",
