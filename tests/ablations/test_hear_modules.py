@@ -51,6 +51,16 @@ def test_it_is_the_same_model_in_either_process(hear_module, capfd):
     assert torch.allclose(scenes[1, 3], 2 * steps[1][0][TAP][:, 1].max() / 2)
 
 
+def test_what_a_module_sets_is_its_own(hear_module):
+    sets = "import torch\ntorch.set_default_dtype(torch.float64)\ntorch.set_grad_enabled(False)\n"
+    asks = TORCH.replace("print(", "assert torch.get_default_dtype() is torch.float64; print(")
+    embedder = build("hear:" + hear_module(sets + asks))
+    assert torch.is_grad_enabled()
+    assert torch.get_default_dtype() is torch.float32
+    assert embedder.scene(clips(1), [TAP])[TAP].dtype is torch.float32
+    assert torch.get_default_dtype() is torch.float32
+
+
 def test_clips_of_equal_length_go_together(hear_module, monkeypatch):
     embedder = build("hear:" + hear_module(TORCH))
     shapes = []
