@@ -54,7 +54,7 @@ def in_full(row) -> str:
     """All that is known of a model, from its row (of the table's `itertuples`): what and how much, a line each."""
     lines = {
         "family": row.family,
-        "sample rate": f"{row.sample_rate} Hz",
+        "sample rate": f"{row.sample_rate} Hz" if row.sample_rate else "its own",
         "levels": textwrap.fill(" ".join(row.levels), IN_FULL - LABEL - 2).replace("\n", "\n" + " " * (LABEL + 2)),
         "windows": _window(row, "its own", "{} to {} ms", "from {} ms"),
         "default": row.spec,

@@ -8,6 +8,7 @@ import json
 import subprocess
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,14 @@ import torch
 from torch import Tensor
 
 from ablations import models
+from ablations.baselines.cnn import STATISTICS
 from ablations.baselines.mobilenet import MobileNetEmbedder
+from ablations.hear_modules.process import interpreter
 from ablations.job import versions
 from ablations.machine import best, in_use, machine, peak, product_rates, reset_peak
-from downstream.embedder import Embedder, Tap
+from downstream.embedder import OWN_HOP, Embedder, Tap, released
 from downstream.progress import Track, silent
+from passt import EmbeddingSpec
 from passt.precision import arithmetic, available
 
 NAMES = ("passt_s_swa_p16_128_ap476", "cnn14", "mn04_as", "mn10_as", "mn40_as", "crepe_tiny", "crepe_full", "logmel")
@@ -33,11 +37,11 @@ COLUMNS = {
     "precision": "",
     "parameters": "of the network",
     "gmacs_10s": "10^9 multiply-adds of the network for a scene embedding of 10 s",
-    "scene_seconds": f"of the clips of {SCENE_S} s, the model's default levels, the best of {REPEATS}",
+    "scene_seconds": f"of the clips of {SCENE_S} s, the spec's levels, the best of {REPEATS}",
     "clips_per_s": "clips a second",
     "gflops": "10^9 operations (two a multiply-add) a second",
     "share": "gflops over the machine's own product rate at this precision",
-    "timestamp_seconds": f"of one clip of {TIMESTAMP_S} s every {HOP_MS} ms, the model's default windows",
+    "timestamp_seconds": f"of one clip of {TIMESTAMP_S} s every {HOP_MS} ms or at its own steps, the spec's windows",
     "peak_mb": "memory at its highest during the scenes, beyond what the embedder holds",
     "beside": "what the original is",
     "times_original": "the original's seconds (fp32) for the scenes over these",
@@ -56,21 +60,21 @@ def speeds(
         A record to be written as JSON; its `rows` have the columns of `COLUMNS`.
 
     Raises:
-        ValueError: for a model that is none, or an interpreter without panns_inference.
+        ValueError, FileNotFoundError: for a model that is none, an interpreter that is none or without panns_inference.
     """
     specs = [_untrained(name) for name in names]
     clips = CLIPS[torch.device(device).type]
-    theirs = _panns(panns, device, clips) if panns else None
+    theirs = _panns(interpreter(panns), device, clips) if panns else None
     every = available(torch.device(device))
     plan = [(spec, p) for spec in specs for p in (every if models.card(spec.checkpoint).precisions else ("fp32",))]
     products = {name: product_rates(device, name)[1] for name in every}
     rows = []
     with track("benchmark", len(plan)) as advance:
         for spec, precision in plan:
-            embedder = models.build(spec, device=device, precision=precision)
-            row = {"model": spec.checkpoint, "precision": precision}
-            row |= _measured(embedder, spec, clips, products[precision])
-            row |= _beside(embedder, row["scene_seconds"], theirs, clips)
+            with released(models.build(spec, device=device, precision=precision)) as embedder:
+                row = {"model": spec.checkpoint, "precision": precision}
+                row |= _measured(embedder, spec, torch.device(device), clips, products[precision])
+                row |= _beside(embedder, spec, row["scene_seconds"], theirs, clips)
             rows.append(row)
             advance(1)
     return {
@@ -98,22 +102,25 @@ def sounds(clips: int, seconds: int, rate: int) -> list[Tensor]:
     return list(0.1 * torch.randn(clips, seconds * rate, generator=torch.Generator().manual_seed(0)))
 
 
-def _untrained(name: str):
-    """The spec of a name, with untrained weights where the model can have them."""
+def _untrained(name: str) -> EmbeddingSpec:
+    """The spec of a name, with untrained weights where the model can have them; a HEAR module's are its own."""
     spec = models.resolve(name)
-    kinds = models.card(spec.checkpoint).weights
-    return models.resolve(f"{name}@untrained-0") if "untrained" in kinds and spec.weights == "published" else spec
+    card = models.card(spec.checkpoint)
+    can = "untrained" in card.weights and card.family != "hear"
+    return replace(spec, weights="untrained-0") if can and spec.weights == "published" else spec
 
 
-def _measured(embedder: Embedder, spec: Any, clips: int, product: float) -> dict[str, Any]:
-    device = embedder.device
+def _measured(
+    embedder: Embedder, spec: EmbeddingSpec, device: torch.device, clips: int, product: float
+) -> dict[str, Any]:
+    hop_ms = HOP_MS if spec.timestamp_hop_ms != OWN_HOP else OWN_HOP
     scenes, clip = sounds(clips, SCENE_S, embedder.sample_rate), sounds(1, TIMESTAMP_S, embedder.sample_rate)
     held = in_use(device)
     reset_peak(device)
     seconds = best(lambda: embedder.scene(scenes, spec.scene_taps()), REPEATS, device=str(device))
     beyond = peak(device) - held
     taps: list[Tap] = spec.timestamp_taps()
-    steps = best(lambda: embedder.timestamps(clip, taps, HOP_MS), REPEATS, device=str(device))
+    steps = best(lambda: embedder.timestamps(clip, taps, hop_ms), REPEATS, device=str(device))
     found = {"scene_seconds": seconds, "clips_per_s": clips / seconds, "timestamp_seconds": steps}
     family = models.families()[models.card(spec.checkpoint).family]
     if family.cost:
@@ -124,33 +131,36 @@ def _measured(embedder: Embedder, spec: Any, clips: int, product: float) -> dict
     return found | {"peak_mb": beyond / 1e6}
 
 
-def _beside(embedder: Embedder, seconds: float, theirs: dict[str, Any] | None, clips: int) -> dict[str, Any]:
+def _beside(
+    embedder: Embedder, spec: EmbeddingSpec, seconds: float, theirs: dict[str, Any] | None, clips: int
+) -> dict[str, Any]:
     """The original's seconds over ours, where there is one to compare with."""
     if theirs and embedder.name.startswith("cnn14@"):
         return {"beside": f"panns_inference {theirs['version']}", "times_original": theirs["scene"] / seconds}
     if isinstance(embedder, MobileNetEmbedder):
-        plain = best(plain_loop(embedder, clips), REPEATS, device=str(embedder.device))
+        plain = best(plain_loop(embedder, spec.levels, clips), REPEATS, device=str(embedder.device))
         return {"beside": "one clip at a time", "times_original": plain / seconds}
     return {}
 
 
-def plain_loop(embedder: MobileNetEmbedder, clips: int) -> Callable[[], None]:
+def plain_loop(embedder: MobileNetEmbedder, levels: Sequence[str], clips: int) -> Callable[[], None]:
     """The network as it was loaded, in fp32, on one clip after the other; the same levels."""
     scenes = sounds(clips, SCENE_S, embedder.sample_rate)
-    levels = [level for level in ("block5", "block11", "block13", "block15") if level in embedder.dims]
+    deeper = [level for level in levels if level not in STATISTICS]
     exact: AbstractContextManager = arithmetic("highest") if embedder.device.type == "cuda" else nullcontext()
 
     def run() -> None:
         with torch.no_grad(), exact:
             for clip in scenes:
                 mel = embedder.mel(clip[None].to(embedder.device))
-                found = embedder.net(mel, levels)
-                torch.cat([mel.mean(-1), *found.values()], dim=1).cpu()
+                found = {level: STATISTICS[level](mel) for level in levels if level in STATISTICS}
+                found |= embedder.net(mel, deeper) if deeper else {}
+                torch.cat([found[level] for level in levels], dim=1).cpu()
 
     return run
 
 
-def _panns(interpreter: str, device: str, clips: int) -> dict[str, Any]:
+def _panns(python: Path, device: str, clips: int) -> dict[str, Any]:
     request = {
         "threads": torch.get_num_threads(),
         "device": device,
@@ -158,10 +168,10 @@ def _panns(interpreter: str, device: str, clips: int) -> dict[str, Any]:
         "samples": SCENE_S * 32000,
         "repeats": REPEATS,
     }
-    done = subprocess.run([interpreter, str(PEER), json.dumps(request)], capture_output=True, text=True, check=False)
-    if done.returncode:
-        lines = done.stderr.strip().splitlines()
-        raise ValueError(
-            f"{interpreter}: panns_inference can't be timed with it: {lines[-1] if lines else 'no reason'}"
-        )
-    return json.loads(done.stdout)
+    command = [str(python), str(PEER), json.dumps(request)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    try:
+        return json.loads(done.stdout)
+    except ValueError:
+        reason = (done.stderr.strip().splitlines() or [f"it ended with status {done.returncode} and no answer"])[-1]
+        raise ValueError(f"{python}: panns_inference can't be timed with it: {reason}") from None

@@ -16,6 +16,7 @@ from ablations.baselines.checkpoints import CnnCheckpoint
 from ablations.baselines.cnn import CnnEmbedder
 from ablations.baselines.cost import SECONDS, Cost
 from ablations.baselines.named import fields_of
+from ablations.baselines.named import table as named_cnns
 from ablations.hear_modules import address
 from ablations.hear_modules.embedder import HearEmbedder
 from ablations.hear_modules.process import interpreter
@@ -70,7 +71,8 @@ def card(name: str) -> Card:
     for candidate in cards:
         if name in (candidate.name, *candidate.aliases):
             return candidate
-    raise ValueError(f"unknown checkpoint {name!r}{choices(name, [*(card.name for card in cards), *named.table()])}")
+    known = choices(name, [*(card.name for card in cards), *named.table()], named_cnns())
+    raise ValueError(f"unknown checkpoint {name!r}{known}, a configuration of EfficientAT_HEAR, hear:MODULE")
 
 
 def resolve(fields: Mapping[str, Any] | str) -> EmbeddingSpec:

@@ -91,9 +91,13 @@ class Card:
             raise ValueError(f"{self.name}: {name} must be {allowed}, got {window_ms} ms")
 
 
-def choices(got: str, known: Iterable[str]) -> str:
-    """The tail of an error message about an unknown name: the nearest known one where there is one, and all of them."""
+def choices(got: str, known: Iterable[str], also: Iterable[str] = ()) -> str:
+    """The tail of an error message about an unknown name: the nearest known one where there is one, and all of them.
+
+    Args:
+        also: names that are known, and too many to be listed.
+    """
     known = list(known)
-    near = difflib.get_close_matches(got, known, n=1)
+    near = difflib.get_close_matches(got, [*known, *also], n=1)
     hint = f" (did you mean {near[0]!r}?)" if near else ""
     return f"{hint}; expected one of {', '.join(known)}"

@@ -74,10 +74,12 @@ def state_of(
 
     Raises:
         FileNotFoundError: a file that is absent and can't be had; says from where to get it and where to put it.
-        ValueError: for a file that does not fit, or is another checkpoint's.
+        ValueError: for a file that does not fit, or is another checkpoint's; for weights that only a file can give.
     """
     if file is None and weights.startswith("untrained-"):
         return untrained(shapes, int(weights.removeprefix("untrained-")))
+    if file is None and weights != "published":
+        raise ValueError(f"{row.name}: weights {weights!r} have no file; expected published, untrained-SEED or a file")
     path = published_file(row) if file is None else Path(file)
     state = tensors(path)
     refuse_others(path, row, table().values(), _described, recorded(path) if file is None else None)

@@ -26,7 +26,7 @@ from passt.windows import centred
 FORMAT = 1  # part of the fingerprint; raised when the numbers change
 STATISTICS = {"melmean": lambda mel: mel.mean(-1), "melstd": lambda mel: mel.std(-1, correction=0)}
 """Levels of the spectrogram itself, (rows, bands, frames) -> (rows, bands)."""
-FRAMES_IN_CACHE = 1024
+FRAMES_IN_CACHE = {"cpu": 1024, "cuda": 32768}  # on CUDA it is the memory that this bounds
 TRIAL_ROWS, TRIAL_FRAMES, TRIAL_REPEATS = 4, 200, 3
 
 
@@ -199,18 +199,18 @@ def ready(net: CnnNet, precision: Precision) -> CnnNet:
 
     Norms are folded into the convolutions they follow; on a CPU these are packed for oneDNN, where that can be used.
     """
-    on_cpu = next(net.parameters()).device.type == "cpu"
+    device = next(net.parameters()).device.type
     as_loaded = net.step_by_step and precision.name == "fp32"
     twin = copy.copy(net) if as_loaded else _folded(net)
     twin.dtype = precision.dtype
-    twin.frames_in_cache = FRAMES_IN_CACHE if on_cpu else None
+    twin.frames_in_cache = FRAMES_IN_CACHE.get(device)
     if as_loaded:
         return twin
     for conv in [module for module in twin.modules() if isinstance(module, nn.Conv2d)]:
         conv.to(precision.dtype)
         if precision.dtype != torch.float32:
             conv.to(memory_format=torch.channels_last)
-    if on_cpu and packed.works(precision.dtype):
+    if device == "cpu" and packed.works(precision.dtype):
         packed.pack(twin, torch.zeros(1, net.bands, TRIAL_FRAMES), net.names)
     return twin
 

@@ -23,6 +23,7 @@ FMIN, FMAX = 50.0, 14000.0  # Hz
 CHANNELS = (64, 128, 256, 512, 1024, 2048)
 CLASSES = 527
 EARLY = 3  # blocks whose maps are large
+REACH = 16  # frames: no fewer than these blocks see on either side (14), a multiple of their poolings
 POOLINGS = 5  # halvings of time: the fewest frames are 2 ** 5
 FIXED = {
     "spectrogram_extractor.stft.conv_real.weight": (FFT // 2 + 1, 1, FFT),
@@ -121,7 +122,10 @@ class Cnn14(CnnNet):
         parts = [self._early(rows, levels) for rows in mel.split(some)]
         found = {level: torch.cat([part[level] for _, part in parts]) for level in parts[0][1]}
         x = torch.cat([x for x, _ in parts]) if len(parts) > 1 else parts[0][0]
-        x = self._blocks(x, range(EARLY + 1, self._deepest(levels) + 1), levels, found)
+        for number in range(EARLY + 1, self._deepest(levels) + 1):
+            x = self._block(x, number)
+            if f"block{number}" in levels:
+                found[f"block{number}"] = x.float().mean((2, 3))
         if "embedding" in levels or "logits" in levels:
             over_frequency = x.float().mean(3)
             embedding = F.relu(self.fc1(over_frequency.amax(2) + over_frequency.mean(2)))
@@ -130,6 +134,7 @@ class Cnn14(CnnNet):
         return found
 
     def _early(self, mel: Tensor, levels: Collection[str]) -> tuple[Tensor, dict[str, Tensor]]:
+<<<<<<< HEAD
         """The first blocks, whose maps are the largest."""
         found: dict[str, Tensor] = {}
         x = self.bn0(mel[:, :, None]).permute(0, 2, 3, 1)  # (rows, 1, frames, bands)
@@ -143,6 +148,32 @@ class Cnn14(CnnNet):
             if f"block{number}" in levels:
                 found[f"block{number}"] = x.float().mean((2, 3))
         return x
+=======
+        """The first blocks, whose maps are the largest: of long rows in parts of time, each with what it sees beyond.
+
+        A part's poolings begin where the whole's do, and what its cut edges reach is not kept.
+        """
+        frames, numbers = mel.shape[-1], range(1, min(EARLY, self._deepest(levels)) + 1)
+        part = frames if self.frames_in_cache is None else max(REACH, self.frames_in_cache // REACH * REACH)
+        maps: list[Tensor] = []
+        sums: dict[str, Tensor] = {}
+        for start in range(0, frames, part):
+            first, stop = max(0, start - REACH), start + part
+            x = self.bn0(mel[:, :, None, first : stop + REACH]).permute(0, 2, 3, 1)  # (rows, 1, frames, bands)
+            for number in numbers:
+                x = self._block(x, number)
+                own = x[:, :, (start - first) >> number : (stop - first) >> number]
+                if (name := f"block{number}") in levels:
+                    size = (frames >> number) * own.shape[3]
+                    sums[name] = sums.get(name, 0) + own.float().sum((2, 3)) / size
+            maps.append(own)
+        return torch.cat(maps, 2) if len(maps) > 1 else maps[0], sums
+
+    def _block(self, x: Tensor, number: int) -> Tensor:
+        block = self.get_submodule(f"conv_block{number}")
+        x = block(x.to(block.conv1.weight.dtype))
+        return F.avg_pool2d(x, 2) if number <= POOLINGS else x
+>>>>>>> review
 
     def _deepest(self, levels: Collection[str]) -> int:
         if "embedding" in levels or "logits" in levels:
@@ -151,7 +182,7 @@ class Cnn14(CnnNet):
 
 
 class Cnn14Embedder(CnnEmbedder):
-    """CNN14 as an embedder; a scene embedding is of the whole clip in one pass, however long."""
+    """CNN14 as an embedder; a scene embedding is of the whole clip, however long."""
 
     statistics = ("melmean", "melstd")
     bytes_per_frame = 100_000

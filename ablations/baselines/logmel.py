@@ -18,7 +18,7 @@ from passt.spec import EmbeddingSpec
 from passt.windowed import WindowedEmbedder
 
 HOP = 320  # samples, 10 ms
-ROWS_PER_BATCH = 256
+SAMPLES_AT_ONCE = {"cpu": 40 * SAMPLE_RATE, "cuda": 1000 * SAMPLE_RATE}  # of windows, by type of device
 FORMAT = 1  # part of the fingerprint; raised when the numbers change
 LEVELS = ("mean", "std")
 
@@ -47,7 +47,7 @@ class LogMelEmbedder(WindowedEmbedder):
         self.name = f"{spec.checkpoint}@{spec.weights}"
         self.device = torch.device(device)
         self.mel = MelSpectrogram(HOP).to(self.device)
-        self._budget = Budget(ROWS_PER_BATCH)
+        self._budget = Budget(SAMPLES_AT_ONCE[self.device.type])
         self.dims = dict.fromkeys(LEVELS, MEL_BANDS)
         self.fingerprint = fingerprint_of({"logmel": HOP, "format": FORMAT}, {"bands": self.mel.bands})
 
@@ -59,7 +59,12 @@ class LogMelEmbedder(WindowedEmbedder):
             mels = self.mel(torch.cat(windows))
             return {level: mels.mean(-1) if level == "mean" else mels.std(-1, correction=0) for level in levels}
 
-        return forward_in_batches(views, forward, group_of=lambda view: view.shape[-1], budget=self._budget)
+        return forward_in_batches(views, forward, group_of=samples, cost_of=samples, budget=self._budget)
+
+
+def samples(view: Tensor) -> int:
+    """Of each window of a clip."""
+    return view.shape[-1]
 
 
 def cost(name: str) -> Cost:

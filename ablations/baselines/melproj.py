@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ablations.baselines.cost import Cost
-from ablations.baselines.logmel import HOP, ROWS_PER_BATCH
+from ablations.baselines.logmel import HOP, SAMPLES_AT_ONCE, samples
 from passt.batches import Budget, forward_in_batches
 from passt.card import Card
 from passt.checkpoints import MEL_BANDS, SAMPLE_RATE
@@ -55,7 +55,7 @@ class MelProjectionEmbedder(WindowedEmbedder):
         self.device = torch.device(device)
         self.mel = MelSpectrogram(HOP).to(self.device)
         self.matrix = projection(int(spec.weights.removeprefix("untrained-"))).to(self.device)
-        self._budget = Budget(ROWS_PER_BATCH)
+        self._budget = Budget(SAMPLES_AT_ONCE[self.device.type])
         self.dims = {LEVEL: WIDTH}
         tensors = {"bands": self.mel.bands, "projection": self.matrix}
         self.fingerprint = fingerprint_of({"melproj": HOP, "format": FORMAT}, tensors)
@@ -63,7 +63,7 @@ class MelProjectionEmbedder(WindowedEmbedder):
     @torch.no_grad()
     def levels(self, views: Sequence[Tensor], levels: Sequence[str]) -> dict[str, list[Tensor]]:
         """The projection of every window."""
-        return forward_in_batches(views, self._forward, group_of=lambda view: view.shape[-1], budget=self._budget)
+        return forward_in_batches(views, self._forward, group_of=samples, cost_of=samples, budget=self._budget)
 
     def _forward(self, windows: list[Tensor]) -> dict[str, Tensor]:
         bands = self.mel(torch.cat(windows)).mean(dim=-1)

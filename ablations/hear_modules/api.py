@@ -23,6 +23,7 @@ SIZES = ("sample_rate", "scene_embedding_size", "timestamp_embedding_size")
 TIMES = ("float32", "float64", "int32", "int64")  # float16 has no whole numbers above 2048
 TRIAL_SECONDS = 2
 REGULAR_MS = 1.0  # what steps may differ from their mean, hear-validator's words
+MANY = 8  # so many timestamps reach beyond that part of a clip
 SKETCH_PARTS = 8
 
 
@@ -127,6 +128,9 @@ class Module:
         if 0 < last <= 2 * TRIAL_SECONDS:
             hint = f"the last one is {last:g} for a clip of {TRIAL_SECONDS} s"
             self._fault(f"{function} returned timestamps that look like seconds, the API asks for milliseconds: {hint}")
+        if last < length / MANY and len(times) > MANY:  # indices of frames, for one
+            hint = f"the last of {len(times)} is {last:g} for a clip of {length:g} ms"
+            self._fault(f"{function} returned timestamps that are no milliseconds: {hint}")
         hop = float(steps.mean()) if len(steps) else None
         slack = hop or REGULAR_MS  # a last window may be centred behind the end, by padding
         if times[0] < -slack or last > length + slack:
@@ -158,21 +162,31 @@ class Module:
 def fixed_clips(sample_rate):
     """Two clips of 2 s at any rate, always the same: a sweep and a decaying tone, each with a little of everything."""
     t = np.arange(TRIAL_SECONDS * sample_rate) / sample_rate
-    place = np.arange(len(t), dtype=np.int64)
-    ramp = place * 2654435761 % 2**32 / 2.0**31 - 1  # spread evenly over [-1, 1], and over all frequencies
+    ramp = scattered(len(t))  # over all frequencies
     sweep = 0.4 * np.sin(2 * np.pi * (200 * t + 300 * t**2))
     decaying = 0.5 * np.exp(-3 * (t % 1)) * np.sin(2 * np.pi * 880 * t)
     return np.stack([sweep + 0.05 * ramp, decaying + 0.02 * ramp]).astype(np.float32)
 
 
+def scattered(count):
+    """Numbers that are spread evenly over [-1, 1], always the same."""
+    return np.arange(count, dtype=np.int64) * 2654435761 % 2**32 / 2.0**31 - 1
+
+
 def sketch(values):
     """What is left of embeddings to tell models apart: root mean squares of a few parts, to three digits.
 
-    Rounding each value would not do: of many thousands some always lie where rounding turns, and another device or
-    number of threads would look like another model.
+    Each a second time with fixed numbers of its size added: signs and places of values make no difference to the
+    first. Rounding each value would not do: of many thousands some always lie where rounding turns, and another device
+    or number of threads would look like another model.
     """
-    parts = np.array_split(values.astype(np.float64).ravel(), SKETCH_PARTS)
-    return ["%.2e" % np.sqrt(np.mean(part**2)) if len(part) else "" for part in parts]  # noqa: UP031
+    found = []
+    for part in np.array_split(values.astype(np.float64).ravel(), SKETCH_PARTS):
+        if len(part):
+            size = np.sqrt(np.mean(part**2))
+            beside = np.sqrt(np.mean((part + size * scattered(len(part) + 1)[1:]) ** 2))  # the first is -1: too even
+            found += ["%.2e" % size, "%.2e" % beside]  # noqa: UP031
+    return found
 
 
 def framework_of(model):

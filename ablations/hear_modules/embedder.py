@@ -5,7 +5,7 @@ import importlib
 import io
 import logging
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,14 @@ from passt.card import choices
 from passt.spec import OWN_HOP, EmbeddingSpec
 
 SECONDS_AT_ONCE = 30.0  # of sound in one call: what a module's memory bears is not known
-FORMAT = 1  # part of the fingerprint; raised when the numbers change
+FORMAT = 2  # part of the fingerprint; raised when the numbers change
+
+SETTINGS: Mapping[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
+    "dtype": (torch.get_default_dtype, torch.set_default_dtype),
+    "gradients": (torch.is_grad_enabled, torch.set_grad_enabled),
+    "threads": (torch.get_num_threads, torch.set_num_threads),
+}
+"""Of torch and of this process, which a module may change for itself, and not for other models and the probes."""
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +62,8 @@ class HearEmbedder:
             raise ValueError(f"{spec.checkpoint}: weights {spec.weights} need the file that has this hash")
         self.name = f"{spec.checkpoint}@{spec.weights}"
         request = (wanted.module, dict(wanted.options), str(weights.absolute()) if weights else None, device)
-        self._module = Process(python, *request) if python else _loaded_here(*request)
+        self._settings: dict[str, Any] = {}
+        self._module = Process(python, *request) if python else _loaded_here(*request, self._settings)
         about = self._module.about
         self.sample_rate: int = about["sample_rate"]
         self.dims: Mapping[str, int] = dict.fromkeys(address.LEVELS, about["scene_embedding_size"])
@@ -71,7 +79,7 @@ class HearEmbedder:
         self._check(taps)
         found = torch.empty(len(clips), self.dims["embedding"])
         for places, audio in _batches(clips, self.sample_rate):
-            with _prints_logged(self.name):
+            with _at_work(self.name, self._settings):
                 values = self._module.scene(audio)
             found[places] = torch.from_numpy(values)
         return dict.fromkeys(taps, found)
@@ -85,7 +93,7 @@ class HearEmbedder:
             raise ValueError(f"{self.name}: its timestamps are its own (town), got a hop of {hop_ms} ms")
         found: dict[int, tuple[dict[Tap, Tensor], Tensor]] = {}
         for places, audio in _batches(clips, self.sample_rate):
-            with _prints_logged(self.name):
+            with _at_work(self.name, self._settings):
                 values, times = map(torch.from_numpy, self._module.timestamps(audio))
             found |= {place: (dict.fromkeys(taps, rows), times) for place, rows in zip(places, values, strict=True)}
         return [found[place] for place in range(len(clips))]
@@ -113,25 +121,41 @@ def _batches(clips: Sequence[Tensor], sample_rate: int) -> Iterator[tuple[list[i
             yield chosen, torch.stack([clips[place] for place in chosen]).float().cpu().numpy()
 
 
-def _loaded_here(name: str, options: Mapping[str, Any], weights: str | None, device: str) -> Module:
+def _loaded_here(
+    name: str, options: Mapping[str, Any], weights: str | None, device: str, settings: dict[str, Any]
+) -> Module:
     """The module in this process, found as by `python -m`."""
     folder = str(Path.cwd())
     importlib.invalidate_caches()
     sys.path.insert(0, folder)
     try:
-        with _prints_logged(name):
+        with _at_work(name, settings):
             return Module(name, options, weights, device)
     finally:
         sys.path.remove(folder)
 
 
 @contextlib.contextmanager
-def _prints_logged(name: str) -> Iterator[None]:
-    """What a module prints goes to the log, and not to the output of a command."""
-    printed = io.StringIO()
+def _at_work(name: str, settings: dict[str, Any]) -> Iterator[None]:
+    """What a module prints goes to the log, and not to the output of a command; torch's settings are its own meanwhile.
+
+    Args:
+        settings: as it left them last, empty at first.
+    """
+    printed, ours = io.StringIO(), {key: get() for key, (get, _) in SETTINGS.items()}
     try:
         with contextlib.redirect_stdout(printed):
+            _set(settings)
             yield
     finally:
+        settings.update({key: get() for key, (get, _) in SETTINGS.items()})
+        _set(ours)
         if printed.getvalue():
             logger.debug("%s printed: %s", name, printed.getvalue())
+
+
+def _set(settings: Mapping[str, Any]) -> None:
+    for key, value in settings.items():
+        get, put = SETTINGS[key]
+        if get() != value:
+            put(value)

@@ -10,6 +10,7 @@ requests, on stdout go answers, each a line of JSON and the raw bytes of the arr
 and {"error": a line} where that fails. It starts with `GREETING` and ends with its stdin.
 """
 
+import functools
 import importlib.util
 import json
 import os
@@ -51,11 +52,16 @@ def main():
 
 
 def own_pipes():
-    """stdin and stdout for requests and answers alone: the module's prints go to stderr, and it has nothing to read."""
+    """stdin and stdout for requests and answers alone: the module's prints go to stderr, and it has nothing to read.
+
+    Processes that the module forks don't have them: where this one dies, the pipes are to end.
+    """
     requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    nothing = os.open(os.devnull, os.O_RDONLY)
+    nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
     os.dup2(2, 1)
+    for pipe in (requests, answers):
+        os.register_at_fork(after_in_child=functools.partial(os.dup2, nothing, pipe.fileno(), False))
     return requests, answers
 
 

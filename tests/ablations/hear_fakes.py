@@ -61,6 +61,8 @@ def get_timestamp_embeddings(audio, model):
         times[:, -1] += 3
     if fault == "seconds":
         times = times / 1000
+    if fault == "frames":
+        times = times / 40
     if fault == "samples":
         times = times * 16
     if fault == "none":

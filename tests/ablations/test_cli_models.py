@@ -225,3 +225,9 @@ def test_nothing_to_fetch_is_a_usage_error(args):
     found = run(download, *args)
     assert found.exit_code == 2
     assert "name the models to fetch, or --all" in found.output
+
+
+def test_a_hear_module_says_nothing_of_what_only_it_knows():
+    found = CliRunner().invoke(models, ["hear:passt.hear?spec=base"])
+    assert found.exit_code == 0, found.output
+    assert ["sample", "rate", "its", "own"] in [line.split() for line in found.output.splitlines()]

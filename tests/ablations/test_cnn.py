@@ -175,6 +175,22 @@ def test_cnn14_takes_the_whole_clip_in_batches_of_any_size():
         assert torch.allclose(found[tap], again[tap], rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("frames", [1024, 1040, 1063, 2049])
+def test_the_large_maps_of_cnn14_are_of_parts_of_a_long_clip(frames):
+    net = built("cnn14@untrained-0")._ready
+    mel = 10 * torch.randn(1, cnn14.BANDS, frames, generator=torch.Generator().manual_seed(0)) - 40
+    names = ("block1", "block2", "block3", "block4")
+    seen = []
+    net.conv_block1.register_forward_hook(lambda module, inputs, output: seen.append(inputs[0].shape[2]))
+    found = net(mel, names)
+    assert max(seen) <= net.frames_in_cache + 2 * cnn14.REACH
+    net.frames_in_cache = None
+    wanted = net(mel, names)
+    assert seen[-1] == frames
+    for name in names:
+        assert (found[name] - wanted[name]).abs().max() <= 2e-6 * wanted[name].abs().max(), name
+
+
 def test_windows_that_are_too_short_are_refused():
     assert str(models.resolve("cnn14@w320")) == "cnn14@embedding@w320@smax@t50@published"
     with pytest.raises(ValueError, match="cnn14: windows_ms must be at least 320 ms, got 160 ms"):
@@ -212,6 +228,14 @@ def test_files_that_do_not_fit_are_refused(tmp_path):
     torch.save(state, mine)
     with pytest.raises(ValueError, match="not mn10_as: 28 tensors missing"):
         models.build(*models.resolve_with_file("mn10_as", mine)[:1], device="cpu", weights=mine)
+
+
+def test_weights_that_only_a_file_gives_are_never_the_published_ones(monkeypatch, tmp_path):
+    monkeypatch.setenv("PASST_WEIGHTS", str(tmp_path))
+    torch.save(untrained(mobilenet.MobileNetEmbedder.published_shapes(mobilenet.MobileNet(0.1)), 0), tmp_path / "w.pt")
+    (tmp_path / "w.pt").rename(tmp_path / table()["mn01_as"].file)
+    with pytest.raises(ValueError, match="mn01_as: weights 'sha256-0123456789ab' have no file; expected published, "):
+        built("mn01_as@sha256-0123456789ab")
 
 
 def test_published_weights_that_are_not_here_say_what_to_put_where(monkeypatch, tmp_path):

@@ -63,6 +63,15 @@ def test_seeds_are_models_of_their_own_and_always_named():
         models.resolve("melproj@published")
 
 
+@pytest.mark.parametrize("text", ["logmel@mean@w20000", "melproj@w20000"])
+def test_long_windows_share_no_more_memory_than_short_ones(text):
+    embedder, passed = built(text), []
+    embedder.mel.register_forward_hook(lambda module, inputs, output: passed.append(inputs[0].numel()))
+    ((values, _),) = embedder.timestamps([clip(0.2, 1)], models.resolve(text).timestamp_taps(), 50)
+    assert passed == [2 * 20 * 32000, 2 * 20 * 32000, 20 * 32000]
+    assert all(len(rows) == 5 for rows in values.values())
+
+
 @pytest.mark.parametrize("samples", [1, 100])
 def test_very_short_clips(samples):
     embedder = built("melproj")

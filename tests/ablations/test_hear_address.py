@@ -118,6 +118,7 @@ def test_interpreters_are_relative_to_the_study(tmp_path):
         ({"checkpoint": "logmel", "options": {"a": 1}}, "options are for HEAR modules"),
         ({"checkpoint": "logmel", "python": sys.executable}, "logmel: python is for HEAR modules (hear:...), got"),
         ({"hear": "a", "python": "env/bin/python"}, "python: no interpreter at /base/env/bin/python"),
+        ({"hear": "a", "python": 3}, "python must be the path or the name of an interpreter, got 3"),
         ({"hear": "a", "python": "python-of-nobody"}, "python: no interpreter at python-of-nobody"),
     ],
 )

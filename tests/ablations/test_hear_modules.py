@@ -51,6 +51,16 @@ def test_it_is_the_same_model_in_either_process(hear_module, capfd):
     assert torch.allclose(scenes[1, 3], 2 * steps[1][0][TAP][:, 1].max() / 2)
 
 
+def test_what_a_module_sets_is_its_own(hear_module):
+    sets = "import torch\ntorch.set_default_dtype(torch.float64)\ntorch.set_grad_enabled(False)\n"
+    asks = TORCH.replace("print(", "assert torch.get_default_dtype() is torch.float64; print(")
+    embedder = build("hear:" + hear_module(sets + asks))
+    assert torch.is_grad_enabled()
+    assert torch.get_default_dtype() is torch.float32
+    assert embedder.scene(clips(1), [TAP])[TAP].dtype is torch.float32
+    assert torch.get_default_dtype() is torch.float32
+
+
 def test_clips_of_equal_length_go_together(hear_module, monkeypatch):
     embedder = build("hear:" + hear_module(TORCH))
     shapes = []
@@ -107,6 +117,7 @@ FAULTS = {
     "backwards": "returned timestamps that do not increase",
     "irregular": "returned irregular timestamps, expected steps of 40.06 ms, got 40 to 43 ms",
     "seconds": "timestamps that look like seconds, the API asks for milliseconds: the last one is 2 for a clip of 2 s",
+    "frames": "timestamps that are no milliseconds: the last of 51 is 50 for a clip of 2000 ms",
     "samples": "returned timestamps outside of a clip, expected 0 to 2000 ms, got 0 to 32000",
     "none": "get_timestamp_embeddings returned no timestamp for 2x32000 samples, expected at least one",
     "scene": "get_scene_embeddings returned embeddings of shape (2, 1, 4), expected (2, 4): (clips, scene_embedding_",
@@ -172,7 +183,11 @@ def test_the_sketch_tells_models_apart_and_not_devices():
     elsewhere = (values * noise).astype(np.float32)
     assert (values.round(3) != elsewhere.round(3)).any()  # what rounding alone would make of it
     assert api.sketch(values) == api.sketch(elsewhere)
-    assert api.sketch(values) != api.sketch(values * np.float32(1.02))
+    for other in (values * np.float32(1.02), -values, abs(values), values[..., ::-1], np.roll(values, 1, -1)):
+        assert api.sketch(values) != api.sketch(other)
+    few = values[:, :1, :3]
+    assert api.sketch(few) == api.sketch(few * np.float32(1 + 1e-6)) != api.sketch(-few)
+    assert api.sketch(np.zeros((2, 3), np.float32)) == api.sketch(-np.zeros((2, 3), np.float32))
 
 
 def test_passt_hear_is_passt():

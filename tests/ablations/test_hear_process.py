@@ -54,6 +54,33 @@ def test_a_process_that_dies_is_named(hear_module, fault, message):
         build(f"hear:fake_hear?fault={fault}", THERE)
 
 
+def test_what_a_module_forked_does_not_outlast_it(of_tensorflow):
+    module = Path("fake_hear.py")
+    forks = "import os, time\nif not os.fork():\n    time.sleep(20)\n    os._exit(0)\n"
+    module.write_text(forks + module.read_text().replace("time.sleep(60)", "os.kill(os.getpid(), 9)"))
+    embedder = build(of_tensorflow, THERE)
+    start = time.perf_counter()
+    with pytest.raises(ValueError, match="was ended by SIGKILL"):
+        embedder.scene([torch.zeros(1)], [TAP])
+    assert time.perf_counter() - start < 10
+
+
+def test_one_clip_that_kills_it_does_not_stop_the_others(of_tensorflow):
+    module = Path("fake_hear.py")
+    module.write_text(module.read_text().replace("time.sleep(60)", "__import__('os')._exit(1)"))
+    sound = clips(1.0)
+    with released(build(of_tensorflow, THERE)) as embedder:
+        wanted = embedder.scene(sound, [TAP])[TAP]
+        with pytest.raises(ValueError, match="ended with status 1"):
+            embedder.scene([torch.zeros(1)], [TAP])
+        assert torch.equal(embedder.scene(sound, [TAP])[TAP], wanted)
+        with pytest.raises(ValueError, match="ended with status 1"):
+            embedder.scene([torch.zeros(1)], [TAP])
+        module.write_text(module.read_text().replace("audio.values.max(1)", "2 * audio.values.max(1)"))
+        with pytest.raises(ValueError, match="hear:fake_hear: is another model after its process was started again"):
+            embedder.scene(sound, [TAP])
+
+
 @pytest.mark.parametrize("python", ["/bin/true", "/bin/cat", "text"])
 def test_what_is_no_interpreter_is_named(of_tensorflow, tmp_path, python):
     if python == "text":

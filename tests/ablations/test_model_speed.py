@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from ablations import model_speed, models
 from ablations.cli_benchmark import benchmark
 from ablations.panns_peer import CLASSES
+from tests.ablations.hear_fakes import TORCH
 
 
 @pytest.fixture
@@ -48,9 +49,9 @@ def test_the_plain_loop_gives_the_same_levels(monkeypatch):
     monkeypatch.setattr(model_speed, "sounds", lambda *_: [clip])
     joined = []
     monkeypatch.setattr(model_speed.torch, "cat", lambda tensors, dim: joined.extend(tensors) or tensors[0])
-    model_speed.plain_loop(embedder, 1)()
+    names = ("clf1", "melmean", "se5", "block2")
+    model_speed.plain_loop(embedder, names, 1)()
     monkeypatch.undo()
-    names = ("melmean", "block5", "block11", "block13", "block15")
     wanted = embedder.scene([clip], [(name, None) for name in names])
     for value, name in zip(joined, names, strict=True):
         assert torch.allclose(value, wanted[name, None], atol=1e-5)
@@ -59,6 +60,19 @@ def test_the_plain_loop_gives_the_same_levels(monkeypatch):
 def test_an_interpreter_without_panns_inference_is_named(short):
     with pytest.raises(ValueError, match="panns_inference can't be timed with it: .*No module named 'panns_inference'"):
         model_speed.speeds("cpu", ["logmel"], panns=sys.executable)
+
+
+def test_what_is_no_interpreter_is_named(short):
+    with pytest.raises(ValueError, match="/bin/true: panns_inference can't be timed with it: it ended with status 0"):
+        model_speed.speeds("cpu", ["logmel"], panns="/bin/true")
+    with pytest.raises(FileNotFoundError, match="python: no interpreter at /no/python"):
+        model_speed.speeds("cpu", ["logmel"], panns="/no/python")
+
+
+def test_specs_and_hear_modules_are_measured_as_named(short, hear_module):
+    found = model_speed.speeds("cpu", ["hear:" + hear_module(TORCH), "mn01_as@melmean@published"])
+    assert [row["model"] for row in found["rows"][:2]] == ["hear:fake_hear", "mn01_as"]
+    assert all(row["timestamp_seconds"] > 0 for row in found["rows"])
 
 
 def test_panns_inference_is_timed_beside_cnn14(short, monkeypatch):

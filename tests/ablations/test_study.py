@@ -75,6 +75,7 @@ def test_a_weight_file_is_named_by_its_hash(tmp_path):
             "unknown key 'window' in a model (did you mean 'windows_ms'?)",
         ),
         ({"models": [{"checkpoint": "paast"}]}, "unknown checkpoint 'paast'"),
+        ({"models": [{"checkpoint": "mn10_all_b_mel_avg"}]}, "did you mean 'mn10_all_b_mel_avgs'"),
         ({"models": [{"levels": [["mean"]]}]}, "a model needs a checkpoint"),
         (
             {"models": [{"checkpoint": "logmel", "levels": [["max"]]}]},
