@@ -134,21 +134,6 @@ class Cnn14(CnnNet):
         return found
 
     def _early(self, mel: Tensor, levels: Collection[str]) -> tuple[Tensor, dict[str, Tensor]]:
-<<<<<<< HEAD
-        """The first blocks, whose maps are the largest."""
-        found: dict[str, Tensor] = {}
-        x = self.bn0(mel[:, :, None]).permute(0, 2, 3, 1)  # (rows, 1, frames, bands)
-        return self._blocks(x, range(1, min(EARLY, self._deepest(levels)) + 1), levels, found), found
-
-    def _blocks(self, x: Tensor, numbers: range, levels: Collection[str], found: dict[str, Tensor]) -> Tensor:
-        for number in numbers:
-            x = self.get_submodule(f"conv_block{number}")(x.to(self.dtype))
-            if number <= POOLINGS:
-                x = F.avg_pool2d(x, 2)
-            if f"block{number}" in levels:
-                found[f"block{number}"] = x.float().mean((2, 3))
-        return x
-=======
         """The first blocks, whose maps are the largest: of long rows in parts of time, each with what it sees beyond.
 
         A part's poolings begin where the whole's do, and what its cut edges reach is not kept.
@@ -170,10 +155,8 @@ class Cnn14(CnnNet):
         return torch.cat(maps, 2) if len(maps) > 1 else maps[0], sums
 
     def _block(self, x: Tensor, number: int) -> Tensor:
-        block = self.get_submodule(f"conv_block{number}")
-        x = block(x.to(block.conv1.weight.dtype))
+        x = self.get_submodule(f"conv_block{number}")(x.to(self.dtype))
         return F.avg_pool2d(x, 2) if number <= POOLINGS else x
->>>>>>> review
 
     def _deepest(self, levels: Collection[str]) -> int:
         if "embedding" in levels or "logits" in levels:
