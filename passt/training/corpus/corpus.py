@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from passt.training.corpus.kinds import KINDS, LABELS
-from passt.training.corpus.plan import Plan, plan
+from passt.training.corpus.plan import Plan, alone, plan
 from passt.training.corpus.rendering import dry
 from passt.training.corpus.rooms import recorded, reverberated
 
@@ -109,6 +109,21 @@ def render(corpus: Corpus, number: int) -> tuple[Tensor, tuple[str, ...]]:
     """One clip to listen to, (samples,) on the CPU, and its labels."""
     audio, targets = corpus.batch(number, 1)
     return audio[0].cpu(), tuple(name for name, has in zip(corpus.labels, targets[0].tolist(), strict=True) if has)
+
+
+def render_kind(corpus: Corpus, label: str, number: int) -> tuple[Tensor, tuple[str, ...]]:
+    """One clip with nothing but an event of a kind, by the kind's last label: no room, no noise, no other sound.
+
+    Raises:
+        ValueError: for a label that no kind has as its last; names those that there are.
+    """
+    names = [kind.labels[-1] for kind in KINDS]
+    if label not in names:
+        raise ValueError(f"corpus: unknown kind {label!r}; there are {', '.join(names)}")
+    planned = alone(names.index(label), corpus.seed, range(number, number + 1), corpus.seconds)
+    with torch.no_grad():
+        audio = dry(planned, corpus.samples, corpus.sample_rate, corpus.device)[0].cpu()
+    return audio / audio.abs().max().clamp(min=1.0), tuple(name for name in LABELS if name in planned.labels[0])
 
 
 def statistics(corpus: Corpus, clips: int = 2000) -> dict[str, float]:

@@ -73,7 +73,7 @@ def hum(d: Draws) -> Modal:
 
 
 def wail(low: float, high: float):
-    """A tone that rises and falls between two and four times a base of 400 to 700 Hz, `low` to `high` times a second."""
+    """A tone that rises to about twice its lowest frequency and falls again, `low` to `high` times a second."""
 
     def make(d: Draws) -> Oscillator:
         turn = d.log("rate", low, high) * d.time + d.uniform("phase")
@@ -180,9 +180,9 @@ KINDS = (
         buzzer=Kind((), buzzer, (0.2, 2.0), Pattern((0.4, 1.2), (2, 4), chance=0.3)),
         zap=Kind((), zap, (0.08, 0.4), _AGAIN),
     ),
-    Kind(("sweep", "sweep: up", "sweep: fast"), glide(True), (0.1, 0.5), _AGAIN),
-    Kind(("sweep", "sweep: down", "sweep: fast"), glide(False), (0.1, 0.5), _AGAIN),
-    Kind(("sweep", "sweep: up", "sweep: slow"), glide(True), (1.5, 6.0)),
-    Kind(("sweep", "sweep: down", "sweep: slow"), glide(False), (1.5, 6.0)),
+    Kind(("sweep", "sweep: up", "sweep: fast", "sweep: fast up"), glide(True), (0.1, 0.5), _AGAIN),
+    Kind(("sweep", "sweep: down", "sweep: fast", "sweep: fast down"), glide(False), (0.1, 0.5), _AGAIN),
+    Kind(("sweep", "sweep: up", "sweep: slow", "sweep: slow up"), glide(True), (1.5, 6.0)),
+    Kind(("sweep", "sweep: down", "sweep: slow", "sweep: slow down"), glide(False), (1.5, 6.0)),
     Kind(("sweep", "sweep: wobble"), wobble, (1.0, 5.0)),
 )

@@ -14,6 +14,7 @@ LONGEST = 10.24  # s of one sound
 LEVELS = {False: (-14.0, 0.0), True: (-20.0, -6.0)}  # dB of events, and of textures
 STILL = 0.8  # s from which on a sound may fade or tremble
 DYNAMICS = {"tremolo": 0.12, "fade in": 0.24, "fade out": 0.36}  # cumulative shares of sustained events
+_COUNTS = tuple(accumulate(EVENTS))
 _WEIGHTS = tuple(accumulate(kind.weight for kind in KINDS))
 
 
@@ -39,29 +40,43 @@ class Plan:
 
 def plan(seed: int, numbers: range, seconds: float) -> Plan:
     """The clips of these numbers; each is what it is in any other plan."""
-    keys = tuple(key(seed, number) for number in numbers)
+    keys = [key(seed, number) for number in numbers]
+    clips = []
+    for own in keys:
+        count = _drawn(uniform(own, "events"), _COUNTS) + 1
+        events = [key(own, number) for number in range(count)]
+        clips.append([(_drawn(uniform(event, "kind"), _WEIGHTS), event) for event in events])
+    planned = _planned(keys, clips, seconds)
+    labels = []
+    for own, events, names in zip(keys, clips, planned.labels, strict=True):
+        room, _ = room_of(own)
+        heard = room and not all(KINDS[which].texture for which, _ in events)
+        labels.append(names | {f"room: {room}"} if heard else names)
+    return replace(planned, labels=tuple(labels))
+
+
+def alone(which: int, seed: int, numbers: range, seconds: float) -> Plan:
+    """Clips with one event each, of one kind: KINDS[which]; without labels of rooms."""
+    keys = [key(seed, number) for number in numbers]
+    return _planned(keys, [[(which, key(own, 0))] for own in keys], seconds)
+
+
+def _planned(keys: list[int], clips: list[list[tuple[int, int]]], seconds: float) -> Plan:
+    """Clips whose events (kind, key) are given."""
     items: list[Item] = []
     placements: list[Placement] = []
-    labels: list[set[str]] = []
-    clips: list[int] = []  # of each item
-    for clip, own in enumerate(keys):
-        labels.append(set())
-        events = [key(own, number) for number in range(_drawn(uniform(own, "events"), tuple(accumulate(EVENTS))) + 1)]
-        textures = []
-        for event in events:
-            which = _drawn(uniform(event, "kind"), _WEIGHTS)
+    labels: list[set[str]] = [set() for _ in keys]
+    homes: list[int] = []  # the clip of each item
+    for clip, events in enumerate(clips):
+        for which, event in events:
             sounds, places, names = _event(which, event, seconds)
             placements += [replace(place, item=place.item + len(items), clip=clip) for place in places]
             items += sounds
-            clips += [clip] * len(sounds)
+            homes += [clip] * len(sounds)
             labels[clip] |= names
-            textures.append(KINDS[which].texture)
-        room, _ = room_of(own)
-        if room and not all(textures):
-            labels[clip].add(f"room: {room}")
-    for clip, names in zip(clips, extra_labels(items), strict=True):
+    for clip, names in zip(homes, extra_labels(items), strict=True):
         labels[clip].update(names)
-    return Plan(keys, tuple(items), tuple(placements), tuple(map(frozenset, labels)))
+    return Plan(tuple(keys), tuple(items), tuple(placements), tuple(map(frozenset, labels)))
 
 
 def room_of(clip: int) -> tuple[str, float]:

@@ -15,6 +15,7 @@ from torch import Tensor
 MASK = (1 << 64) - 1
 GOLDEN = 0x9E3779B97F4A7C15
 OFFSETS = 1 << 20  # places in a table of noise where a stretch can start
+LONGEST = 1 << 19  # samples of a stretch for which tables are made at once; more where more is asked for
 
 
 def key(*parts: int) -> int:
@@ -56,21 +57,21 @@ def _mixed(x):
     return x ^ (x >> np.uint64(31))
 
 
+def stretches(offsets: Tensor, length: int, table: int) -> Tensor:
+    """Independent standard normal numbers of one table: offsets (n,), int64, below OFFSETS -> (n, length)."""
+    source = _tables(max(LONGEST, 1 << (length - 1).bit_length()), offsets.device)[table]
+    return source.unfold(0, length, 1)[offsets]
+
+
 @functools.lru_cache(maxsize=4)
-def tables(length: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Two tables of standard normal numbers, in which stretches of `length` samples can start at OFFSETS places.
+def _tables(length: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Tables of standard normal numbers, in which stretches of `length` samples can start at OFFSETS places.
 
     A longer table starts as a shorter one does, so that a stretch does not depend on `length`.
     """
     streams = (np.random.Generator(np.random.Philox(key=[0, number])) for number in (1, 2))
     first, second = (torch.from_numpy(s.standard_normal(OFFSETS + length, dtype=np.float32)) for s in streams)
     return first.to(device), second.to(device)
-
-
-def stretches(offsets: Tensor, length: int, table: int) -> Tensor:
-    """Independent standard normal numbers of one table: offsets (n,), int64 -> (n, length)."""
-    source = tables(length, offsets.device)[table]
-    return source.unfold(0, length, 1)[offsets]
 
 
 def noise(offsets: Tensor, length: int) -> Tensor:

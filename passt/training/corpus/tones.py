@@ -52,6 +52,16 @@ def organ(d: Draws) -> Modal:
     return _steady(d, drawn + torch.eye(8)[:1])
 
 
+def additive(d: Draws) -> Modal:
+    """Sixteen harmonics of any strengths, that last or die away one sooner than another."""
+    amplitude = (
+        d.many("gains", 16).square() * PARTIALS[:, :16] ** -d.uniform("slope", 0.0, 1.5) + 0.5 * torch.eye(16)[:1]
+    )
+    falls = torch.from_numpy(d.has("falls", 0.6))[:, None]
+    decay = falls * d.log("decay", 0.5, 6.0) * d.many("decays", 16, 0.5, 2.0)
+    return Modal(d.pitch * PARTIALS[:, :16], amplitude, decay, _envelope(d))
+
+
 def brass(d: Draws) -> Oscillator:
     envelope = held(d.time, d.seconds, torch.minimum(d.uniform("attack", 0.03, 0.12), d.seconds / 3), 0.05)
     frequency = d.pitch * d.vibrato()
@@ -134,6 +144,7 @@ KINDS = (
         bright=_tone(bright, sustained=True),
         hollow=_tone(hollow, sustained=True),
         organ=_tone(organ, sustained=True),
+        additive=_tone(additive, 33, 96, weight=2.0),
         brass=_tone(brass, 40, 79, extra=vibrato_labels),
         electric_piano=_tone(electric_piano),
         metallic=Kind((), metallic, (0.3, 2.5), Pattern((0.2, 0.8), (2, 6), chance=0.3)),
