@@ -10,7 +10,7 @@ from passt.training.corpus.randomness import key, uniform, whole
 from passt.training.corpus.tones import PITCH_CLASSES
 
 EVENTS = (0.18, 0.27, 0.25, 0.18, 0.12)  # shares of clips with one event, two, ... five
-LONGEST = 10.24  # s of one sound
+LONGEST = 10.2  # s of one sound
 LEVELS = {False: (-14.0, 0.0), True: (-20.0, -6.0)}  # dB of events, and of textures
 STILL = 0.8  # s from which on a sound may fade or tremble
 DYNAMICS = {"tremolo": 0.12, "fade in": 0.24, "fade out": 0.36}  # cumulative shares of sustained events
@@ -126,11 +126,12 @@ def _starts(pattern: Pattern | None, event: int, seconds: float, clip_seconds: f
         count = fewest + whole(event, "count", most - fewest + 1)
         room = (clip_seconds - seconds) / interval - pattern.beat[-1] - pattern.jitter
         count = max(1, min(count, int(room) + 1)) if room >= 0 else 1
-        times = [
-            interval * (i + beat + pattern.jitter * uniform(key(event, i), "jitter"))
-            for i in range(count)
-            for beat in (pattern.beat if count > 1 else (0.0,))
-        ]
+        if count > 1:
+            times = [
+                interval * (i + beat + pattern.jitter * uniform(key(event, i), "jitter"))
+                for i in range(count)
+                for beat in pattern.beat
+            ]
     onset = uniform(event, "onset") * max(0.0, clip_seconds - seconds - times[-1])
     return interval, [onset + time for time in sorted(times)]
 

@@ -14,7 +14,7 @@ from passt.training.corpus.plan import Plan
 from passt.training.corpus.randomness import OFFSETS, whole
 from passt.training.corpus.sounds import Sound, expanded, form, joined, part
 
-LENGTHS = tuple(1024 * n for n in (1, 2, 4, 8, 16, 32, 64, 128, 192, 320))  # samples that sounds are rendered with
+LENGTHS = tuple(1024 * n for n in (1, 2, 4, 8, 16, 32, 64, 128, 192, 320, 480))  # samples that sounds are rendered with
 AT_ONCE = {"cpu": 1 << 20, "cuda": 1 << 26}  # samples rendered together: what stays in a cache, what keeps a GPU busy
 QUIET = 0.1  # root mean square of a sound at 0 dB, where it is loudest
 END = 0.008  # s in which a sound that has not died away ends

@@ -11,7 +11,7 @@ from passt.training.corpus.randomness import OFFSETS, noise, uniform, whole
 
 LONGEST = 1.6  # s of an impulse response
 AT_ONCE = {"cpu": 2, "cuda": 64}  # clips whose convolutions are computed together
-PEAK = (-24.0, -0.2)  # dB of a clip's largest sample
+PEAK = (-18.0, -0.2)  # dB of a clip's largest sample
 FLOOR = (-80.0, -32.0)  # dB of a clip's noise against its root mean square
 
 

@@ -166,6 +166,6 @@ KINDS = (
         Pattern((0.5, 1.2), (2, 4), chance=0.2),
         notes=(40, 72),
         extra=chord_labels,
-        weight=7.0,
+        weight=8.0,
     ),
 )
