@@ -86,10 +86,10 @@ class Corpus:
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """16 hex digits of all that decides clips and labels."""
+        """16 hex digits of all that decides clips and labels: settings, format, and what happens in the first clips."""
         settings = {
+            "events": [sorted(names) for names in self.plan(0, 64).labels],
             "format": FORMAT,
-            "kinds": len(KINDS),
             "labels": LABELS,
             "rate": self.sample_rate,
             "seconds": self.seconds,

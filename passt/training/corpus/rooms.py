@@ -1,4 +1,4 @@
-"""Where a clip is heard: reverberation, the microphone's slope and noise, its level."""
+"""Where a clip is heard: reverberation, the microphone with what it adds, its level."""
 
 from collections.abc import Sequence
 
@@ -12,6 +12,7 @@ from passt.training.corpus.randomness import OFFSETS, noise, uniform, whole
 LONGEST = 1.6  # s of an impulse response
 AT_ONCE = {"cpu": 2, "cuda": 64}  # clips whose convolutions are computed together
 PEAK = (-18.0, -0.2)  # dB of a clip's largest sample
+REFLECTION = 40  # samples by which the nearest surface delays the sound, at most; it colors the spectrum
 FLOOR = (-80.0, -32.0)  # dB of a clip's noise against its root mean square
 
 
@@ -53,12 +54,15 @@ def reverberated(audio: Tensor, clips: Sequence[int], rate: int) -> Tensor:
 
 
 def recorded(audio: Tensor, clips: Sequence[int]) -> Tensor:
-    """The clips (n, samples) with a microphone's slope, its noise and a level within [-1, 1], in place."""
+    """The clips (n, samples) by a microphone near a surface: its slope, noise and level within [-1, 1]; in place."""
 
     def column(name: str, low: float, high: float) -> Tensor:
         return torch.tensor([low + (high - low) * uniform(clip, name) for clip in clips], device=audio.device)[:, None]
 
     audio[:, 1:] += column("slope", -0.5, 0.5) * audio[:, :-1].clone()
+    for row, clip in zip(audio, clips, strict=True):
+        delay = 2 + whole(clip, "delay", REFLECTION)
+        row[delay:] += row[:-delay] * (uniform(clip, "reflection") - 0.5)
     offsets = torch.tensor([[whole(c, f"floor {t}", OFFSETS) for t in (0, 1)] for c in clips], device=audio.device)
     loudness = audio.square().mean(-1, keepdim=True).sqrt()
     audio += noise(offsets, audio.shape[-1]) * (loudness * 10 ** (column("floor", *FLOOR) / 20))

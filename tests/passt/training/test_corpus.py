@@ -5,7 +5,7 @@ import torch
 
 from passt.training.corpus import Corpus, render, render_kind, statistics
 from passt.training.corpus.kinds import KINDS, LABELS
-from passt.training.corpus.plan import plan
+from passt.training.corpus.plan import alone, plan
 
 SECONDS = 2.0
 
@@ -93,6 +93,20 @@ def test_events_end_within_the_clip(seconds):
     for place in planned.placements:
         assert place.start >= 0
         assert place.start + planned.items[place.item].seconds <= seconds + 1e-9
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_sounds_start_and_end_when_planned(corpus, number):
+    which = [kind.labels[-1] for kind in KINDS].index("tone: sine")
+    planned = alone(which, 0, range(number, number + 1), SECONDS)
+    audio, _ = render_kind(corpus, "tone: sine", number)
+    first, last = planned.placements[0], planned.placements[-1]
+    start = int(first.start * corpus.sample_rate)
+    end = int((last.start + planned.items[last.item].seconds) * corpus.sample_rate)
+    assert audio[:start].abs().max() == 0
+    assert audio[start : start + 640].abs().max() > 1e-4
+    assert audio[end - 640 : end].abs().max() > 1e-5
+    assert audio[end + 640 :].abs().sum() == 0
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.labels[-1])
