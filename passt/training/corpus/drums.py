@@ -7,7 +7,7 @@ from passt.training.corpus.control import hit
 from passt.training.corpus.draws import Draws
 from passt.training.corpus.kind import Kind, Pattern, family
 from passt.training.corpus.sounds import Filtered, Modal, Oscillator
-from passt.training.corpus.struck import _struck
+from passt.training.corpus.struck import struck_body
 
 SKIN = torch.tensor([[1.0, 2.0, 3.0, 4.0, 5.0, 1.59, 2.14, 2.3]])  # a loaded skin's harmonics, a bare one's modes
 BEAT = Pattern((0.12, 0.8), (3, 16), chance=0.65, jitter=0.02)
@@ -31,12 +31,12 @@ def hand_drum(d: Draws) -> Modal:
     rings = torch.from_numpy(d.has("rings", 0.5))[:, None]
     gains = d.many("gains", 8, 0.1, 1.0) * torch.where(rings, torch.tensor([1.0] * 5 + [0.0] * 3), 1.0)
     decay = d.log("decay", 6.0, 25.0) * (0.7 + 0.3 * SKIN)
-    return _struck(d, d.log("frequency", 120, 400) * SKIN, gains, decay)
+    return struck_body(d, d.log("frequency", 120, 400) * SKIN, gains, decay)
 
 
 def rim(d: Draws) -> Modal:
     frequency = d.log("frequency", 400, 900) * 2.0 ** d.many("spread", 8, 0.0, 2.0)
-    return _struck(d, frequency, d.many("gains", 8, 0.2, 1.0), d.log("decay", 60.0, 150.0))
+    return struck_body(d, frequency, d.many("gains", 8, 0.2, 1.0), d.log("decay", 60.0, 150.0))
 
 
 def snare(d: Draws) -> Filtered:
@@ -50,7 +50,8 @@ def snare(d: Draws) -> Filtered:
     )
 
 
-def _noise(d: Draws, envelope: Tensor, low: float, high: float, width: float, tilt: float = 0.0) -> Filtered:
+def burst(d: Draws, envelope: Tensor, low: float, high: float, width: float, tilt: float = 0.0) -> Filtered:
+    """Noise around a center between low and high, in Hz; the width is a share of it."""
     center = d.log("center", low, high)
     return Filtered(
         envelope=envelope,
@@ -63,29 +64,29 @@ def _noise(d: Draws, envelope: Tensor, low: float, high: float, width: float, ti
 
 
 def closed_hat(d: Draws) -> Filtered:
-    return _noise(d, hit(d.time, 0.002, d.log("fall", 0.012, 0.04)), 7500, 11000, 0.7, 3.0)
+    return burst(d, hit(d.time, 0.002, d.log("fall", 0.012, 0.04)), 7500, 11000, 0.7, 3.0)
 
 
 def open_hat(d: Draws) -> Filtered:
-    return _noise(d, hit(d.time, 0.002, d.log("fall", 0.12, 0.35)), 7500, 11000, 0.7, 3.0)
+    return burst(d, hit(d.time, 0.002, d.log("fall", 0.12, 0.35)), 7500, 11000, 0.7, 3.0)
 
 
 def cymbal(d: Draws) -> Filtered:
-    return _noise(d, hit(d.time, d.log("attack", 0.002, 0.03), d.log("fall", 0.4, 1.2)), 4500, 9000, 1.6)
+    return burst(d, hit(d.time, d.log("attack", 0.002, 0.03), d.log("fall", 0.4, 1.2)), 4500, 9000, 1.6)
 
 
 def clap(d: Draws) -> Filtered:
     """Three short bursts about 10 ms apart, and a tail."""
     gap = d.uniform("gap", 0.007, 0.014)
     envelope = 0.5 * hit((d.time - 2 * gap).clamp(min=0), 0.002, d.log("tail", 0.03, 0.12))
-    for burst in range(3):
-        envelope = envelope + hit((d.time - burst * gap).clamp(min=0), 0.002, 0.004)
-    return _noise(d, envelope, 900, 1900, 1.0)
+    for number in range(3):
+        envelope = envelope + hit((d.time - number * gap).clamp(min=0), 0.002, 0.004)
+    return burst(d, envelope, 900, 1900, 1.0)
 
 
 def shaker(d: Draws) -> Filtered:
     rise = d.uniform("rise", 0.015, 0.04)
-    return _noise(d, torch.exp(-((d.time - 2 * rise) / rise).square()), 4500, 8500, 0.8)
+    return burst(d, torch.exp(-((d.time - 2 * rise) / rise).square()), 4500, 8500, 0.8)
 
 
 KINDS = family(

@@ -4,10 +4,10 @@ import torch
 
 from passt.training.corpus.control import hit
 from passt.training.corpus.draws import Draws
-from passt.training.corpus.drums import _noise
+from passt.training.corpus.drums import burst
 from passt.training.corpus.kind import Kind, Pattern, family
 from passt.training.corpus.sounds import Filtered, Modal, Oscillator
-from passt.training.corpus.struck import _struck
+from passt.training.corpus.struck import struck_body
 
 
 def click(d: Draws) -> Filtered:
@@ -18,7 +18,7 @@ def click(d: Draws) -> Filtered:
 
 def tick(d: Draws) -> Modal:
     frequency = d.log("frequency", 1500, 3500, own=True) * 2.0 ** d.many("spread", 8, 0.0, 1.6)
-    return _struck(d, frequency, d.many("gains", 8, 0.1, 1.0), d.log("decay", 120.0, 350.0))
+    return struck_body(d, frequency, d.many("gains", 8, 0.1, 1.0), d.log("decay", 120.0, 350.0))
 
 
 def thump(d: Draws) -> Oscillator:
@@ -26,16 +26,16 @@ def thump(d: Draws) -> Oscillator:
 
 
 def typing(d: Draws) -> Filtered:
-    return _noise(d, hit(d.time, 0.002, d.log("fall", 0.004, 0.015, own=True)), 1500, 4500, 1.2)
+    return burst(d, hit(d.time, 0.002, d.log("fall", 0.004, 0.015, own=True)), 1500, 4500, 1.2)
 
 
 def step(d: Draws) -> Filtered:
-    return _noise(d, hit(d.time, 0.008, d.log("fall", 0.02, 0.06)), 180, 600, 1.0, -1.0)
+    return burst(d, hit(d.time, 0.008, d.log("fall", 0.02, 0.06)), 180, 600, 1.0, -1.0)
 
 
 def hoof(d: Draws) -> Modal:
     frequency = d.log("frequency", 500, 1100, own=True) * 2.0 ** d.many("spread", 8, 0.0, 1.2)
-    return _struck(d, frequency, d.many("gains", 8, 0.2, 1.0), d.log("decay", 50.0, 110.0))
+    return struck_body(d, frequency, d.many("gains", 8, 0.2, 1.0), d.log("decay", 50.0, 110.0))
 
 
 def hands(d: Draws) -> Filtered:
@@ -63,7 +63,7 @@ def scrape(d: Draws) -> Filtered:
     """A stroke of something rough: noise in fast teeth."""
     teeth = 0.3 + torch.cos(torch.pi * d.log("teeth", 25, 90) * d.time).square()
     rise = torch.sin((d.time / d.seconds).clamp(0, 1) * torch.pi)
-    return _noise(d, teeth * rise, 1800, 5500, 0.8)
+    return burst(d, teeth * rise, 1800, 5500, 0.8)
 
 
 KINDS = family(

@@ -20,14 +20,15 @@ BELL = torch.tensor([[0.5, 1, 1.2, 1.5, 2, 2.51, 2.66, 3.01, 4.17, 5.43]])
 GLASS = torch.tensor([[1, 2.32, 4.25, 6.63, 9.38]])
 
 
-def _struck(d: Draws, frequency: Tensor, amplitude: Tensor, decay: Tensor, attack: Tensor | float = 0.002) -> Modal:
+def struck_body(d: Draws, frequency: Tensor, amplitude: Tensor, decay: Tensor, attack: Tensor | float = 0.002) -> Modal:
+    """Partials (n or 1, partials) that are set going at once, or within `attack` s."""
     frequency, amplitude, decay = torch.broadcast_tensors(frequency, amplitude, decay)
     return Modal(frequency, amplitude, decay, held(d.time, d.seconds, attack, 0.02))
 
 
 def _string(d: Draws, amplitude: Tensor, decay: Tensor, stiffness: Tensor) -> Modal:
     frequency = d.pitch * PARTIALS * (1 + stiffness * PARTIALS.square()).sqrt()
-    return _struck(d, frequency, amplitude, decay * (d.pitch / 220).sqrt())
+    return struck_body(d, frequency, amplitude, decay * (d.pitch / 220).sqrt())
 
 
 def plucked(d: Draws) -> Modal:
@@ -50,38 +51,40 @@ def muted(d: Draws) -> Modal:
 
 def metal_bar(d: Draws) -> Modal:
     amplitude = d.log("hardness", 0.2, 0.7) ** torch.arange(6)
-    return _struck(d, d.pitch * FREE_BAR, amplitude, d.log("decay", 0.6, 3.0) * FREE_BAR.sqrt())
+    return struck_body(d, d.pitch * FREE_BAR, amplitude, d.log("decay", 0.6, 3.0) * FREE_BAR.sqrt())
 
 
 def wood_bar(d: Draws) -> Modal:
     amplitude = d.log("hardness", 0.15, 0.5) ** torch.arange(4)
-    return _struck(d, d.pitch * TUNED_BAR, amplitude, d.log("decay", 6.0, 20.0) * TUNED_BAR.sqrt())
+    return struck_body(d, d.pitch * TUNED_BAR, amplitude, d.log("decay", 6.0, 20.0) * TUNED_BAR.sqrt())
 
 
 def bell(d: Draws) -> Modal:
     frequency = d.log("frequency", 150, 1500) * BELL * d.many("tuning", 10, 0.99, 1.01)
-    return _struck(d, frequency, d.many("gains", 10, 0.2, 1.0), d.log("decay", 0.4, 2.0) * BELL.sqrt())
+    return struck_body(d, frequency, d.many("gains", 10, 0.2, 1.0), d.log("decay", 0.4, 2.0) * BELL.sqrt())
 
 
 def glass(d: Draws) -> Modal:
     frequency = d.log("frequency", 700, 3000, own=True) * GLASS
-    return _struck(d, frequency, d.many("gains", 5, 0.2, 1.0), d.log("decay", 3.0, 12.0) * GLASS.sqrt())
+    return struck_body(d, frequency, d.many("gains", 5, 0.2, 1.0), d.log("decay", 3.0, 12.0) * GLASS.sqrt())
 
 
 def gong(d: Draws) -> Modal:
     frequency = d.log("frequency", 60, 150) * 2.0 ** d.many("spread", 32, 0.0, 5.0)
     decay = d.log("decay", 0.4, 1.2) * (frequency / 300).sqrt().clamp(min=0.5)
-    return _struck(d, frequency, d.many("gains", 32, 0.1, 1.0), decay, d.uniform("bloom", 0.005, 0.08))
+    return struck_body(d, frequency, d.many("gains", 32, 0.1, 1.0), decay, d.uniform("bloom", 0.005, 0.08))
 
 
 def knock(d: Draws) -> Modal:
     frequency = d.log("frequency", 120, 400) * 2.0 ** d.many("spread", 8, 0.0, 2.5)
-    return _struck(d, frequency, d.many("gains", 8, 0.2, 1.0), d.log("decay", 30.0, 90.0) * (frequency / 400).sqrt())
+    return struck_body(
+        d, frequency, d.many("gains", 8, 0.2, 1.0), d.log("decay", 30.0, 90.0) * (frequency / 400).sqrt()
+    )
 
 
 def jingle(d: Draws) -> Modal:
     frequency = d.log("frequency", 2500, 5000) * 2.0 ** d.many("spread", 8, 0.0, 1.5, own=True)
-    return _struck(d, frequency, d.many("gains", 8, 0.1, 1.0, own=True), d.log("decay", 10.0, 35.0))
+    return struck_body(d, frequency, d.many("gains", 8, 0.1, 1.0, own=True), d.log("decay", 10.0, 35.0))
 
 
 _AGAIN = Pattern((0.3, 1.5), (2, 5), chance=0.4)

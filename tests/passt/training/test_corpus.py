@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from passt.training.corpus import Corpus, render, render_kind, statistics
+from passt.training.corpus.corpus import FORMAT
 from passt.training.corpus.kinds import KINDS, LABELS
 from passt.training.corpus.plan import alone, plan
 
@@ -153,3 +154,12 @@ def test_a_gpu_makes_the_same_clips():
     assert torch.equal(targets, same.cpu())
     assert (audio - on_gpu.cpu()).abs().max() < 1e-3
     assert torch.equal(on_gpu, there.batch(0, 24)[0])
+
+
+def test_a_change_of_clips_is_a_change_of_format():
+    """Models name the corpus they were trained on: where this fails, count FORMAT up and record the new values."""
+    corpus = Corpus(seconds=SECONDS)
+    levels = corpus.batch(0, 8)[0].square().mean(-1).sqrt()
+    recorded = torch.tensor([0.0913, 0.0286, 0.0795, 0.0233, 0.0285, 0.1177, 0.0137, 0.1059])
+    assert (levels / recorded - 1).abs().max() < 0.01
+    assert (FORMAT, corpus.fingerprint) == (1, "1741fdbef44f1de3")
