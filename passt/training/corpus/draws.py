@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from passt.training.corpus import control
+from passt.training.corpus.control import frame_times, times
 from passt.training.corpus.randomness import uniforms
 
 
@@ -36,12 +36,12 @@ class Draws:
     @functools.cached_property
     def time(self) -> Tensor:
         """(1, points) of contours, in s."""
-        return control.times(self.length, self.rate)
+        return times(self.length, self.rate)
 
     @functools.cached_property
     def frames(self) -> Tensor:
         """(1, frames) of filters, in s."""
-        return control.frame_times(self.length, self.rate)
+        return frame_times(self.length, self.rate)
 
     @property
     def pitch(self) -> Tensor:

@@ -1,19 +1,26 @@
 """The table of all sounds, and the labels that come of it."""
 
-from passt.training.corpus import animals, drums, impulses, machines, noises, struck, tones, voices
+from passt.training.corpus.animals import KINDS as ANIMALS
+from passt.training.corpus.drums import KINDS as DRUMS
 from passt.training.corpus.formants import CONSONANTS, SPEAKERS, VOWELS
+from passt.training.corpus.impulses import KINDS as IMPULSES
 from passt.training.corpus.kind import Kind
+from passt.training.corpus.machines import KINDS as MACHINES
+from passt.training.corpus.noises import KINDS as NOISES
+from passt.training.corpus.struck import KINDS as STRUCK
 from passt.training.corpus.tones import CHORDS, PITCH_CLASSES
+from passt.training.corpus.tones import KINDS as TONES
+from passt.training.corpus.voices import KINDS as VOICES
 
 KINDS: tuple[Kind, ...] = (
-    *tones.KINDS,
-    *struck.KINDS,
-    *drums.KINDS,
-    *noises.KINDS,
-    *machines.KINDS,
-    *impulses.KINDS,
-    *voices.KINDS,
-    *animals.KINDS,
+    *TONES,
+    *STRUCK,
+    *DRUMS,
+    *NOISES,
+    *MACHINES,
+    *IMPULSES,
+    *VOICES,
+    *ANIMALS,
 )
 
 REGISTERS = {"bass": 48, "low": 60, "middle": 72, "high": 84, "top": 200}
