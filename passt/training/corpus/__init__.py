@@ -1,0 +1,5 @@
+"""A made-up corpus to train on: labeled sounds by synthesis alone, each a function of a seed and its number."""
+
+from passt.training.corpus.corpus import Corpus, render, render_kind, statistics
+
+__all__ = ["Corpus", "render", "render_kind", "statistics"]

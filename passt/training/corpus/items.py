@@ -1,0 +1,60 @@
+"""Sounds to be rendered: as values one by one, as draws many of a kind at a time."""
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from passt.training.corpus.draws import Draws
+from passt.training.corpus.kinds import KINDS
+
+
+@dataclass(frozen=True)
+class Item:
+    """A sound to be rendered once; times in s."""
+
+    kind: int
+    event: int
+    key: int
+    midi: float
+    seconds: float
+    position: float
+    dynamics: str | None
+
+
+def grouped(items: Sequence[Item], by: Callable[[Item], Hashable]) -> dict[Hashable, list[int]]:
+    """Indices of items by what `by` says of each, in the order of the first of each group."""
+    groups = defaultdict(list)
+    for index, item in enumerate(items):
+        groups[by(item)].append(index)
+    return groups
+
+
+def draws_of(items: Sequence[Item], length: int, rate: int) -> Draws:
+    """What items of one kind are made from; `length` samples each."""
+
+    def column(values: list[float]) -> torch.Tensor:
+        return torch.tensor(values, dtype=torch.float32)[:, None]
+
+    return Draws(
+        event=np.array([item.event for item in items], dtype=np.uint64),
+        item=np.array([item.key for item in items], dtype=np.uint64),
+        midi=column([item.midi for item in items]),
+        seconds=column([item.seconds for item in items]),
+        position=column([item.position for item in items]),
+        length=length,
+        rate=rate,
+    )
+
+
+def extra_labels(items: Sequence[Item]) -> list[tuple[str, ...]]:
+    """The labels of each item that depend on its drawn parameters: vowels, chords, speakers."""
+    found: list[tuple[str, ...]] = [()] * len(items)
+    for kind, indices in grouped(items, lambda item: item.kind).items():
+        if KINDS[kind].extra is not None:
+            names = KINDS[kind].extra(draws_of([items[i] for i in indices], 0, 1))
+            for index, labels in zip(indices, names, strict=True):
+                found[index] = labels
+    return found
