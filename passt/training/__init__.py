@@ -1,0 +1,1 @@
+"""Training PaSST, and small networks of its kind."""
