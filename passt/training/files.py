@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from passt.training.random import seed_of
 from passt.training.sampling import balanced_weights, epoch_order
+from passt.training.streams import seed_of
 
 Read = Callable[[str], np.ndarray]
 """A file's name to its sound, (samples,) float32 mono at the source's rate; ValueError or OSError where it can't."""
@@ -123,7 +123,7 @@ class FileSource(Files):
                 weights = balanced_weights(self.targets) if self.balanced else None
                 length = self.epoch or len(self.files)
                 self._orders[epoch] = epoch_order(len(self.files), length, self.seed, epoch, weights)
-                for old in sorted(self._orders.keys() - {0})[:-KEPT_EPOCHS]:
+                for old in [known for known in self._orders if known not in (0, epoch)][:-KEPT_EPOCHS]:
                     del self._orders[old]
             return self._orders[epoch]
 

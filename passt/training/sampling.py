@@ -6,7 +6,7 @@ drawn without replacement, each as likely as the sum of 1000 / (100 + count) ove
 
 import numpy as np
 
-from passt.training.random import seed_of
+from passt.training.streams import seed_of
 
 OFFSET, SCALE = 100.0, 1000.0
 

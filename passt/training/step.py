@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from passt.mel import MelSpectrogram
 from passt.training.distill import Teacher, loss_of, soft_labels
-from passt.training.random import seed_of, stream
 from passt.training.recipe import Recipe
+from passt.training.streams import seed_of, stream
 from passt.training.student import Student
 
 
