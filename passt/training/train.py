@@ -22,6 +22,7 @@ from passt.training.average import with_another
 from passt.training.distill import Teacher
 from passt.training.evaluate import clips_of, evaluate
 from passt.training.group import Group, processes
+from passt.training.products import use_fastest
 from passt.training.recipe import Recipe
 from passt.training.run_folder import claim
 from passt.training.source import Source
@@ -116,6 +117,7 @@ class _Training:
         self.recipe, self.student, self.folder = recipe, student, folder
         self.group, self.teacher, self.workers = group, teacher, workers
         student.net.to(group.device).train()
+        use_fastest(student.net, PRECISIONS[recipe.precision], group.device)
         trained = [parameter for parameter in student.net.parameters() if parameter.requires_grad]
         self.optimizer = torch.optim.AdamW(trained, lr=recipe.lr, weight_decay=recipe.weight_decay, fused=True)
         self.front_end = MelSpectrogram(student.hop).to(group.device)
