@@ -1,4 +1,4 @@
-"""Recipe: everything that decides a training's weights, but for the clips and the device.
+"""Recipe: everything that decides a training's weights, but for where its clips are and the device.
 
 The defaults of augmentations and weight decay are those of PaSST's training code (github.com/kkoutini/PaSST).
 """
@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from passt.architecture import Architecture
+from passt.architecture import SAMPLE_RATE, Architecture
 from passt.patchout import Patchout
 from passt.precision import PRECISIONS
 from passt.training.augment import Augmentations
@@ -48,6 +48,29 @@ class Distillation:
 
 
 @dataclass(frozen=True)
+class Clips:
+    """How clips are taken from a list of files; published: balanced epochs of 100000 clips of 10 s.
+
+    Attributes:
+        seconds: of a clip. balanced: whether rare labels are drawn more often. epoch: clips of one; 0 is all there are.
+    """
+
+    seconds: float = 10.0
+    balanced: bool = False
+    epoch: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0.1 <= self.seconds <= 60:
+            raise ValueError(f"clips seconds must be 0.1 to 60, got {self.seconds}")
+        if self.epoch < 0:
+            raise ValueError(f"clips epoch must be 0 or more, got {self.epoch}")
+
+    @property
+    def samples(self) -> int:
+        return round(self.seconds * SAMPLE_RATE)
+
+
+@dataclass(frozen=True)
 class Recipe:
     """A training.
 
@@ -70,6 +93,7 @@ class Recipe:
     architecture: Architecture = field(default_factory=Architecture)
     micro_batch: int = 0
     weight_decay: float = 1e-4
+    clips: Clips = field(default_factory=Clips)
     schedule: Schedule = field(default_factory=Schedule)
     patchout: Patchout = field(default_factory=Patchout)
     augmentations: Augmentations = field(default_factory=Augmentations)

@@ -1,6 +1,7 @@
 """What a training goes on from after a kill: one file, complete or absent, and the final weights."""
 
 import dataclasses
+import json
 import os
 import uuid
 from collections.abc import Callable, Mapping
@@ -57,13 +58,16 @@ class State:
             ) from error
 
 
-def write_weights(path: Path, state: Mapping[str, Tensor], notes: Mapping[str, str], dtype=torch.float32) -> None:
-    """A safetensors file of the tensors, floating-point ones as `dtype`; `notes` are its metadata."""
+def write_weights(path: Path, state: Mapping[str, Tensor], notes: Mapping[str, Any], dtype=torch.float32) -> None:
+    """A safetensors file of the tensors, floating-point ones as `dtype`; `notes` are its metadata `training`, in JSON.
+
+    One entry, for safetensors writes several in any order, and the same weights are to be the same file.
+    """
     tensors = {
         name: tensor.detach().cpu().to(dtype if tensor.is_floating_point() else tensor.dtype).contiguous()
         for name, tensor in state.items()
     }
-    write_whole(path, lambda part: safetensors.torch.save_file(tensors, part, dict(notes)))
+    write_whole(path, lambda part: safetensors.torch.save_file(tensors, part, {"training": json.dumps(notes)}))
 
 
 def write_whole(path: Path, write: Callable[[Path], Any]) -> None:

@@ -2,7 +2,6 @@
 
 import contextlib
 import itertools
-import json
 import logging
 import math
 import time
@@ -166,7 +165,7 @@ class _Training:
         state, path = self.state, self.folder / WEIGHTS_FILE
         if self.group.first:
             state.save(self.folder)
-            notes = {"recipe": json.dumps(self.recipe.to_dict()), "labels": json.dumps(labels), "mAP": str(state.mAP)}
+            notes = {"recipe": self.recipe.to_dict(), "labels": labels, "mAP": state.mAP}
             write_weights(path, self._final(), notes)
         return Result(path, state.mAP, state.loss, state.step, state.seconds)
 

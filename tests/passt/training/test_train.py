@@ -2,10 +2,12 @@
 
 import csv
 import dataclasses
+import json
 import math
 import random
 
 import pytest
+import safetensors
 import safetensors.torch
 import torch
 from torch import nn
@@ -13,6 +15,8 @@ from torch import nn
 from passt import PasstEmbedder, checkpoints
 from passt.precision import available
 from passt.training import train as module
+from passt.training.recipe import Recipe
+from passt.training.state import write_weights
 from passt.training.student import Student
 from passt.training.train import train
 from tests.passt.training.children import killed_at, together
@@ -228,3 +232,23 @@ def test_what_does_not_fit_is_said_in_one_line(tmp_path, changes, message):
     with pytest.raises((ValueError, FileNotFoundError), match=message) as error:
         run(tmp_path, **changes)
     assert "\n" not in str(error.value)
+
+
+def test_the_weights_file_says_how_it_was_made_and_is_the_same_file_again(undisturbed, tmp_path):
+    folder, result = undisturbed
+    run(tmp_path, evaluation=Tones(), **EVERY_PART)
+    assert (tmp_path / "weights.safetensors").read_bytes() == (folder / "weights.safetensors").read_bytes()
+    with safetensors.safe_open(result.weights, "pt") as file:
+        notes = json.loads(file.metadata()["training"])
+    assert Recipe.from_dict(notes["recipe"]) == recipe(**{**EVERY_PART})
+    assert (notes["labels"], notes["mAP"]) == (list(LABELS), result.mAP)
+
+
+def test_weights_of_half_precision_are_half_as_large(tmp_path):
+    state = {"weight": torch.randn(64, 64), "count": torch.tensor(3)}
+    write_weights(tmp_path / "half.safetensors", state, {}, torch.float16)
+    found = safetensors.torch.load_file(tmp_path / "half.safetensors")
+    assert found["weight"].dtype == torch.float16
+    assert torch.allclose(found["weight"].float(), state["weight"], rtol=1e-3)
+    assert torch.equal(found["count"], state["count"])
+    assert list(tmp_path.iterdir()) == [tmp_path / "half.safetensors"]
