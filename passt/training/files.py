@@ -1,5 +1,6 @@
 """Clips of audio files, as a source for training and as a list for evaluation."""
 
+import csv
 import logging
 import threading
 from collections.abc import Callable, Sequence
@@ -24,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class Unreadable:
-    """Files that could not be read and why, counted, and written to `path` (a CSV file) where there is one."""
+    """Files that could not be read and why, counted, and named once in `path` (a CSV file) where there is one."""
 
     path: Path | None = None
     reasons: dict[str, str] = field(default_factory=dict)
@@ -40,11 +41,16 @@ class Unreadable:
             self.reasons[file] = reason
             logger.warning("left out, %d so far: %s", len(self.reasons), reason)
             if self.path is not None:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-                new = not self.path.is_file()
-                with self.path.open("a", encoding="utf-8") as out:
-                    quoted = ",".join('"' + text.replace('"', '""') + '"' for text in (file, reason))
-                    out.write(("file,reason\n" if new else "") + quoted + "\n")
+                self._write(file, reason)
+
+    def _write(self, file: str, reason: str) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("a+", newline="", encoding="utf-8") as out:
+            out.seek(0)
+            known = {row[0] for row in csv.reader(out) if row}
+            rows = [] if known else [("file", "reason")]
+            if file not in known:
+                csv.writer(out, lineterminator="\n").writerows([*rows, (file, reason)])
 
 
 @dataclass(frozen=True)

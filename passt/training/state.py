@@ -23,7 +23,7 @@ class State:
     Attributes:
         net, optimizer: their state dicts. average: mean of `averaged` states of the network.
         seconds: that it took so far. mAP: of the last evaluation, after step `evaluated` (-1: none was).
-        loss: the last one logged.
+        loss: the last one logged, after step `row_step` and `row_seconds`. losses: of each step since, of one process.
     """
 
     step: int = 0
@@ -35,6 +35,9 @@ class State:
     evaluated: int = -1
     mAP: float = float("nan")
     loss: float = float("nan")
+    row_step: int = 0
+    row_seconds: float = 0.0
+    losses: list[Tensor] = field(default_factory=list)
 
     def save(self, folder: Path) -> None:
         values = {name.name: getattr(self, name.name) for name in dataclasses.fields(self)}

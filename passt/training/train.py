@@ -120,7 +120,8 @@ class _Training:
         trained = [parameter for parameter in student.net.parameters() if parameter.requires_grad]
         self.optimizer = torch.optim.AdamW(trained, lr=recipe.lr, weight_decay=recipe.weight_decay, fused=True)
         self.front_end = MelSpectrogram(student.hop).to(group.device)
-        self.state, self.saved = State(), time.perf_counter()
+        self.state = State()
+        self.counted = self.saved = time.perf_counter()
 
     def go_on(self, state: State | None) -> None:
         """Take up a state that was saved."""
@@ -131,6 +132,7 @@ class _Training:
         self.student.net.load_state_dict(state.net)
         self.optimizer.load_state_dict(state.optimizer)
         state.average = {name: tensor.to(self.group.device) for name, tensor in state.average.items()}
+        state.losses = [loss.to(self.group.device) for loss in state.losses]
         self.state = state
         logger.info("%s: going on after step %d", self.folder, state.step)
 
@@ -147,16 +149,13 @@ class _Training:
         ):
             advance(state.step)
             net = group.wrapped(self.student.net)
-            losses, start, since = [], time.perf_counter(), state.step
             while state.step < recipe.steps:
-                losses.append(self._step(net, itertools.islice(batches, len(parts)), parts))
+                state.losses.append(self._step(net, itertools.islice(batches, len(parts)), parts))
                 advance(1)
-                if self._is_row():
-                    loss = torch.stack(losses).mean().item()
-                    seconds = time.perf_counter() - start
-                    state.seconds += seconds
-                    self._row(loss, (state.step - since) * recipe.batch / seconds, evaluation)
-                    losses, start, since = [], time.perf_counter(), state.step
+                if self._evaluates() or state.step % recipe.log_every == 0:
+                    self._row(evaluation)
+                elif group.size == 1 and self._is_due() and torch.stack(state.losses).isfinite().all():
+                    self._save()
         if state.evaluated != state.step:  # a state of a shorter training
             self._evaluate(evaluation)
 
@@ -200,30 +199,42 @@ class _Training:
         every, step = self.recipe.evaluate_every, self.state.step
         return step == self.recipe.steps or (every > 0 and step % every == 0)
 
-    def _is_row(self) -> bool:
-        return self._evaluates() or self.state.step % self.recipe.log_every == 0
+    def _is_due(self) -> bool:
+        return time.perf_counter() - self.saved > SAVE_SECONDS
+
+    def _count(self) -> None:
+        """Add the time that went by to the training's."""
+        now = time.perf_counter()
+        self.state.seconds += now - self.counted
+        self.counted = now
+
+    def _save(self) -> None:
+        self._count()
+        self.state.net, self.state.optimizer = self.student.net.state_dict(), self.optimizer.state_dict()
+        self.state.save(self.folder)
+        self.saved = time.perf_counter()
 
     def _evaluate(self, evaluation: Source) -> None:
-        state, start = self.state, time.perf_counter()
+        state = self.state
         found = evaluate(self.student, self._final(), self.recipe, evaluation, self.front_end, self.group, self.workers)
         state.mAP, state.evaluated = found, state.step
-        state.seconds += time.perf_counter() - start
+        self._count()
         logger.info("step %d: loss %.4f, mAP %.4f", state.step, state.loss, state.mAP)
 
-    def _row(self, loss: float, clips_per_s: float, evaluation: Source) -> None:
+    def _row(self, evaluation: Source) -> None:
         """A row of the log, the evaluation where it is time for one, and the state where it is time for that."""
-        state, found = self.state, self.group.gathered(loss)
-        state.loss = sum(found) / len(found)
+        state, clips = self.state, (self.state.step - self.state.row_step) * self.recipe.batch
+        found = self.group.gathered(torch.stack(state.losses).mean().item())
+        self._count()
+        clips_per_s = clips / (state.seconds - state.row_seconds)
+        state.loss, state.losses = sum(found) / len(found), []
         if not math.isfinite(state.loss):
             raise ValueError(f"{self.folder}: the loss is {state.loss} at step {state.step}; a smaller lr may help")
         if now := self._evaluates():
             self._evaluate(evaluation)
-        if not self.group.first:
-            return
-        score = state.mAP if now else ""
-        row = log.LogRow(state.step, state.loss, self._lr(state.step - 1), score, clips_per_s, state.seconds)
-        log.append(self.folder, row)
-        if now or time.perf_counter() - self.saved > SAVE_SECONDS:
-            state.net, state.optimizer = self.student.net.state_dict(), self.optimizer.state_dict()
-            state.save(self.folder)
-            self.saved = time.perf_counter()
+        state.row_step, state.row_seconds = state.step, state.seconds
+        if self.group.first:
+            score, lr = state.mAP if now else "", self._lr(state.step - 1)
+            log.append(self.folder, log.LogRow(state.step, state.loss, lr, score, clips_per_s, state.seconds))
+            if now or self._is_due():
+                self._save()

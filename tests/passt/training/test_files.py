@@ -76,6 +76,8 @@ def test_what_can_not_be_read_is_counted_and_named_once(tmp_path, caplog):
     assert rows == unreadable.reasons
     assert rows == {name: f'{name}: not audio, it says "no"' for name in ("3.wav", "7.wav")}
     assert caplog.text.count("left out") == 2
+    source(unreadable=Unreadable(tmp_path / "unreadable.csv")).batch(0, 10)  # as after a kill
+    assert len((tmp_path / "unreadable.csv").read_text().splitlines()) == 3
 
 
 def test_nothing_but_unreadable_files_ends_in_one_line():

@@ -57,8 +57,8 @@ def assert_close(found, wanted):
 
 
 def test_ten_clips_are_learned_by_heart(tmp_path):
-    options = {"batch": 10, "micro_batch": 0, "lr": 3e-3, "augmentations": PLAIN, "patchout": {}, "log_every": 50}
-    found = run(tmp_path, steps=200, evaluation_clips=10, evaluation=Tones(), **options)
+    options = {"batch": 10, "micro_batch": 0, "lr": 1e-2, "augmentations": PLAIN, "patchout": {}, "log_every": 10}
+    found = run(tmp_path, steps=80, evaluation_clips=10, evaluation=Tones(), schedule={"warmup": 10}, **options)
     assert found.loss < 0.02
     assert found.mAP == 1.0
     losses = [float(row["loss"]) for row in rows_of(tmp_path)]
@@ -89,6 +89,18 @@ def test_a_killed_training_ends_with_the_same_weights(undisturbed, tmp_path):
     assert rows[0] == rows[1]
     assert [row[0] for row in rows[0]] == [str(step) for step in range(1, 13)]
     assert [row[0] for row in rows[0] if row[3]] == ["5", "10", "12"]
+
+
+def test_a_training_killed_between_two_rows_of_its_log_goes_on_with_its_loss(tmp_path):
+    changes = {**EVERY_PART, "log_every": 4, "evaluate_every": 0}
+    run(tmp_path / "one", evaluation=Tones(), **changes)
+    killed_at(7, tmp_path / "two", **changes)
+    assert torch.load(tmp_path / "two" / "state.pt")["step"] == 6
+    run(tmp_path / "two", evaluation=Tones(), **changes)
+    assert_equal(weights_of(tmp_path / "two"), weights_of(tmp_path / "one"))
+    found, wanted = ([(row["step"], row["loss"]) for row in rows_of(tmp_path / name)] for name in ("two", "one"))
+    assert found == wanted
+    assert [step for step, _ in found] == ["4", "8", "12"]
 
 
 def test_a_training_that_ended_is_not_done_again_and_a_longer_one_goes_on(undisturbed, tmp_path, monkeypatch):
