@@ -39,7 +39,8 @@ class MelSpectrogram(nn.Module):
         audio = audio[..., 1:] - PRE_EMPHASIS * audio[..., :-1]
         flat = audio.reshape(-1, audio.shape[-1])
         spectrum = torch.stft(flat, FFT, self.hop, STFT_WINDOW, self.window, return_complex=True)
-        power = torch.view_as_real(spectrum).square().sum(-1)
+        squares = torch.view_as_real(spectrum).square()
+        power = (squares[..., 0] + squares[..., 1]).contiguous()  # a sum over the last axis takes twice as long
         mel = torch.log(torch.matmul(self.bands if bands is None else bands, power) + 1e-5)
         return scaled(mel).reshape(*audio.shape[:-1], MEL_BANDS, -1)
 
