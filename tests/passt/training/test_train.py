@@ -12,12 +12,13 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from passt import PasstEmbedder, checkpoints
+from passt import PasstEmbedder, checkpoints, weights
+from passt.initial import untrained
 from passt.precision import available
 from passt.training import train as module
 from passt.training.recipe import Recipe
 from passt.training.state import write_weights
-from passt.training.student import Student
+from passt.training.student import Student, passt_student
 from passt.training.train import train
 from tests.passt.training.children import killed_at, together
 from tests.passt.training.toy import LABELS, PLAIN, Tones, recipe
@@ -264,3 +265,29 @@ def test_weights_of_half_precision_are_half_as_large(tmp_path):
     assert torch.allclose(found["weight"].float(), state["weight"], rtol=1e-3)
     assert torch.equal(found["count"], state["count"])
     assert list(tmp_path.iterdir()) == [tmp_path / "half.safetensors"]
+
+
+def test_a_training_starts_from_untrained_weights_of_its_seed_or_from_imagenet(monkeypatch):
+    one = passt_student(recipe(seed=3), len(LABELS))
+    assert_equal(one.net.state_dict(), untrained(one.architecture, 3))
+    asked = []
+
+    def imagenet_start(architecture, *, seed):
+        asked.append((architecture, seed))
+        return untrained(architecture, 9)
+
+    monkeypatch.setattr(weights, "imagenet_start", imagenet_start)
+    other = passt_student(recipe(seed=3, start="imagenet"), len(LABELS))
+    assert_equal(other.net.state_dict(), untrained(one.architecture, 9))
+    assert asked == [(one.architecture, 3)]
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_on_cuda(cuda, tmp_path, precision):
+    changes = {**EVERY_PART, "precision": precision}
+    run(tmp_path / "cpu", evaluation=Tones(), **changes)
+    for steps in (5, 12):
+        train(recipe(**{**changes, "steps": steps}), Tones(), Tones(), tmp_path / "cuda", cuda)
+    for found, wanted in zip(rows_of(tmp_path / "cuda"), rows_of(tmp_path / "cpu"), strict=True):
+        assert float(found["loss"]) == pytest.approx(float(wanted["loss"]), abs=0.01)
