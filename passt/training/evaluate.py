@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from passt.mel import MelSpectrogram
+from passt.precision import PRECISIONS, arithmetic
 from passt.training.ahead import read_ahead
 from passt.training.group import Group
 from passt.training.recipe import Recipe
@@ -46,9 +47,11 @@ def evaluate(
         taken = clips - index * size
         if not len(audio):  # files that can't be read
             continue
-        mel = front_end(audio[:taken].to(group.device))
-        with torch.autocast(group.device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
-            logits = torch.func.functional_call(_Asked(student), _prefixed(state), (mel,))
+        computing = torch.autocast(group.device.type, torch.bfloat16, enabled=recipe.precision == "bf16")
+        with arithmetic(PRECISIONS[recipe.precision].matmul):
+            mel = front_end(audio[:taken].to(group.device))
+            with computing:
+                logits = torch.func.functional_call(_Asked(student), _prefixed(state), (mel,))
         scores.append(logits.float().cpu().numpy())
         targets.append(labels[:taken].cpu().numpy())
     student.net.train()

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from passt.mel import MelSpectrogram
+from passt.precision import PRECISIONS, arithmetic
 from passt.training.distill import Teacher, loss_of, soft_labels
 from passt.training.recipe import Recipe
 from passt.training.streams import seed_of, stream
@@ -31,9 +32,9 @@ def backward(
     """
     device = front_end.window.device
     audio, labels = (part.to(device, non_blocking=True) for part in clips)
-    mel, labels, taught = _prepared(recipe, front_end, audio, labels, place, teacher)
     kept, first = student.choice(recipe.patchout, audio.shape[1], stream(recipe.seed, "patchout", *place))
-    with _dropout_of(device, recipe.seed, place):
+    with arithmetic(PRECISIONS[recipe.precision].matmul), _dropout_of(device, recipe.seed, place):
+        mel, labels, taught = _prepared(recipe, front_end, audio, labels, place, teacher)
         with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
             logits = student.ask(net, mel, kept, first)
         loss = loss_of(logits.float(), labels, taught, recipe.distillation)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from passt.architecture import SAMPLE_RATE
 from passt.mel import MelSpectrogram
-from passt.precision import PRECISIONS, arithmetic, precision_for
+from passt.precision import PRECISIONS, precision_for
 from passt.training import log
 from passt.training.ahead import read_ahead
 from passt.training.average import with_another
@@ -79,7 +79,7 @@ def train(
     if student is None:
         student = passt_student(recipe, len(source.labels))
     _check(recipe, source, evaluation, student, teacher)
-    with processes(device) as group, arithmetic(PRECISIONS[recipe.precision].matmul):
+    with processes(device) as group:
         precision_for(recipe.precision, group.device)
         if recipe.parts % group.size:
             raise ValueError(

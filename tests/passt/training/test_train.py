@@ -14,7 +14,7 @@ from torch import nn
 
 from passt import PasstEmbedder, checkpoints, weights
 from passt.initial import untrained
-from passt.precision import available
+from passt.precision import arithmetic, available
 from passt.training import train as module
 from passt.training.recipe import Recipe
 from passt.training.state import write_weights
@@ -291,3 +291,12 @@ def test_on_cuda(cuda, tmp_path, precision):
         train(recipe(**{**changes, "steps": steps}), Tones(), Tones(), tmp_path / "cuda", cuda)
     for found, wanted in zip(rows_of(tmp_path / "cuda"), rows_of(tmp_path / "cpu"), strict=True):
         assert float(found["loss"]) == pytest.approx(float(wanted["loss"]), abs=0.01)
+
+
+def test_clips_may_be_made_by_a_network_in_another_thread(tmp_path):
+    class Made(Tones):
+        def batch(self, index, size):
+            with arithmetic("highest"):
+                return super().batch(index, size)
+
+    assert run(tmp_path, source=Made(), evaluation=Made(), workers=2).steps == 6
