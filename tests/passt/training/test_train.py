@@ -1,60 +1,29 @@
-"""Trainings of tiny networks: they learn, go on after a kill, and divide their batches."""
+"""Tiny networks learn, from labels and teachers, in parts of a batch and in several processes."""
 
-import csv
-import dataclasses
-import json
 import math
-import random
 
 import pytest
-import safetensors
-import safetensors.torch
 import torch
 from torch import nn
 
-from passt import PasstEmbedder, checkpoints, weights
+from passt import weights
 from passt.initial import untrained
 from passt.precision import arithmetic, available
-from passt.training import train as module
-from passt.training.recipe import Recipe
-from passt.training.state import write_weights
 from passt.training.student import Student, passt_student
 from passt.training.train import train
-from tests.passt.training.children import killed_at, together
-from tests.passt.training.toy import LABELS, PLAIN, Tones, recipe
-
-EVALUATION = Tones(distinct=6)
-EVERY_PART = {"averaging": {"start": 4, "every": 3}, "steps": 12, "evaluation_clips": 6, "evaluate_every": 5}
-ROUNDING = 2e-6  # of weights of about 0.02 to 1, after a few steps of lr 1e-3
-
-
-def run(folder, source=None, evaluation=EVALUATION, **changes):
-    options = {name: changes.pop(name) for name in ("student", "teacher", "workers") if name in changes}
-    return train(recipe(**{"evaluation_clips": 6, **changes}), source or Tones(), evaluation, folder, **options)
-
-
-def weights_of(folder) -> dict[str, torch.Tensor]:
-    return safetensors.torch.load_file(folder / "weights.safetensors")
-
-
-def rows_of(folder) -> list[dict[str, str]]:
-    with (folder / "log.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def assert_equal(found, wanted):
-    assert found.keys() == wanted.keys()
-    for name in wanted:
-        assert torch.equal(found[name], wanted[name]), name
-
-
-def assert_close(found, wanted):
-    assert found.keys() == wanted.keys()
-    for name in wanted:
-        kept = torch.ones_like(wanted[name])
-        if name.endswith("qkv.bias"):  # the keys' has no gradient but rounding, which Adam makes as large as any
-            kept[32:64] = 0
-        assert torch.allclose(found[name] * kept, wanted[name] * kept, rtol=0, atol=ROUNDING), name
+from tests.passt.training.children import together
+from tests.passt.training.toy import (
+    EVERY_PART,
+    LABELS,
+    PLAIN,
+    Tones,
+    assert_close,
+    assert_equal,
+    recipe,
+    rows_of,
+    run,
+    weights_of,
+)
 
 
 def test_ten_clips_are_learned_by_heart(tmp_path):
@@ -64,72 +33,6 @@ def test_ten_clips_are_learned_by_heart(tmp_path):
     assert found.mAP == 1.0
     losses = [float(row["loss"]) for row in rows_of(tmp_path)]
     assert losses[0] > 5 * losses[-1]
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("undisturbed")
-    result = run(folder, source=Tones(), evaluation=Tones(), **EVERY_PART)
-    return folder, result
-
-
-def test_a_killed_training_ends_with_the_same_weights(undisturbed, tmp_path):
-    wanted, result = undisturbed
-    random_steps = random.Random(5)
-    first = random_steps.randint(2, 6)
-    killed_at(first, tmp_path, **EVERY_PART)
-    assert not (tmp_path / "weights.safetensors").exists()
-    assert len(rows_of(tmp_path)) == first - 1
-    killed_at(random_steps.randint(2, 5), tmp_path, **EVERY_PART)
-    (tmp_path / "log.csv").open("a").write("99,0.1")  # what a kill leaves of a row
-    found = run(tmp_path, evaluation=Tones(), **EVERY_PART)
-    assert_equal(weights_of(tmp_path), weights_of(wanted))
-    assert (found.mAP, found.loss) == (result.mAP, result.loss)
-    columns = ("step", "loss", "lr", "mAP")
-    rows = [[[row[name] for name in columns] for row in rows_of(folder)] for folder in (tmp_path, wanted)]
-    assert rows[0] == rows[1]
-    assert [row[0] for row in rows[0]] == [str(step) for step in range(1, 13)]
-    assert [row[0] for row in rows[0] if row[3]] == ["5", "10", "12"]
-
-
-def test_a_training_killed_between_two_rows_of_its_log_goes_on_with_its_loss(tmp_path):
-    changes = {**EVERY_PART, "log_every": 4, "evaluate_every": 0}
-    run(tmp_path / "one", evaluation=Tones(), **changes)
-    killed_at(7, tmp_path / "two", **changes)
-    assert torch.load(tmp_path / "two" / "state.pt")["step"] == 6
-    run(tmp_path / "two", evaluation=Tones(), **changes)
-    assert_equal(weights_of(tmp_path / "two"), weights_of(tmp_path / "one"))
-    found, wanted = ([(row["step"], row["loss"]) for row in rows_of(tmp_path / name)] for name in ("two", "one"))
-    assert found == wanted
-    assert [step for step, _ in found] == ["4", "8", "12"]
-
-
-def test_a_training_that_ended_is_not_done_again_and_a_longer_one_goes_on(undisturbed, tmp_path, monkeypatch):
-    wanted, result = undisturbed
-    run(tmp_path, evaluation=Tones(), **{**EVERY_PART, "steps": 7})
-    with pytest.raises(ValueError, match="trained 7 steps already, the recipe has 5"):
-        run(tmp_path, evaluation=Tones(), **{**EVERY_PART, "steps": 5})
-    assert run(tmp_path, evaluation=Tones(), **EVERY_PART).mAP == result.mAP
-    assert_equal(weights_of(tmp_path), weights_of(wanted))
-    monkeypatch.setattr(module, "backward", None)
-    assert run(tmp_path, evaluation=Tones(), **EVERY_PART).loss == result.loss
-
-
-def test_the_weights_do_not_depend_on_threads_or_on_the_log(undisturbed, tmp_path):
-    wanted, _ = undisturbed
-    run(tmp_path, evaluation=Tones(), **{**EVERY_PART, "log_every": 5, "evaluate_every": 0}, workers=0)
-    assert_equal(weights_of(tmp_path), weights_of(wanted))
-
-
-def test_averaged_weights_are_the_mean_of_those_of_their_steps(undisturbed, tmp_path):
-    wanted, _ = undisturbed
-    states = []
-    for steps in (4, 7, 10):
-        run(tmp_path / str(steps), evaluation=Tones(), **{**EVERY_PART, "steps": steps, "averaging": {}})
-        states.append(weights_of(tmp_path / str(steps)))
-    mean = {name: torch.stack([state[name] for state in states]).mean(dim=0) for name in states[0]}
-    assert_close(weights_of(wanted), mean)
-    assert not torch.allclose(states[0]["norm.weight"], states[-1]["norm.weight"], atol=ROUNDING)
 
 
 def test_accumulation_is_one_large_batch(tmp_path):
@@ -152,21 +55,6 @@ def test_two_processes_are_one_with_the_same_batches(tmp_path):
     for found, wanted in zip(rows_of(tmp_path / "two"), rows_of(tmp_path / "one"), strict=True):
         assert float(found["loss"]) == pytest.approx(float(wanted["loss"]), abs=1e-5)
         assert found["mAP"] == wanted["mAP"]
-
-
-def test_the_weights_are_read_by_an_embedder(undisturbed, monkeypatch):
-    folder, _ = undisturbed
-    shape = {"width": 32, "heads": 2, "depth": 2, "n_frames": 50, "n_classes": len(LABELS)}
-    row = dataclasses.replace(checkpoints.get("passt_s_swa_p16_128_ap476"), name="toy", **shape)
-    monkeypatch.setattr(checkpoints, "table", lambda: {"toy": row})
-    embedder = PasstEmbedder(row.card.spec(), weights=folder / "weights.safetensors", device="cpu")
-    assert embedder.dims["features"] == 32
-    audio, _ = Tones().batch(0, 2)
-    found = embedder.scene_embedding(audio)
-    assert found.shape == (2, 32 + len(LABELS))
-    with torch.no_grad():
-        wanted = embedder.net(embedder.mel(audio), ("logits",))["logits"]
-    assert torch.allclose(found[:, : len(LABELS)], wanted, atol=1e-5)
 
 
 def test_a_teacher_is_learned_from(tmp_path):
@@ -219,15 +107,6 @@ def test_bf16_trains_weights_in_float32(tmp_path):
     assert {tensor.dtype for tensor in weights_of(tmp_path).values()} == {torch.float32}
 
 
-def test_a_folder_is_one_trainings(undisturbed):
-    folder, _ = undisturbed
-    with pytest.raises(ValueError, match="is another training's, whose lr is 0.001, not 0.002"):
-        run(folder, evaluation=Tones(), **{**EVERY_PART, "lr": 0.002})
-    other = Tones(labels=("a", "b", "c", "d"))
-    with pytest.raises(ValueError, match="another training's, which has other labels"):
-        run(folder, source=other, evaluation=other, **EVERY_PART)
-
-
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -245,26 +124,6 @@ def test_what_does_not_fit_is_said_in_one_line(tmp_path, changes, message):
     with pytest.raises((ValueError, FileNotFoundError), match=message) as error:
         run(tmp_path, **changes)
     assert "\n" not in str(error.value)
-
-
-def test_the_weights_file_says_how_it_was_made_and_is_the_same_file_again(undisturbed, tmp_path):
-    folder, result = undisturbed
-    run(tmp_path, evaluation=Tones(), **EVERY_PART)
-    assert (tmp_path / "weights.safetensors").read_bytes() == (folder / "weights.safetensors").read_bytes()
-    with safetensors.safe_open(result.weights, "pt") as file:
-        notes = json.loads(file.metadata()["training"])
-    assert Recipe.from_dict(notes["recipe"]) == recipe(**{**EVERY_PART})
-    assert (notes["labels"], notes["mAP"]) == (list(LABELS), result.mAP)
-
-
-def test_weights_of_half_precision_are_half_as_large(tmp_path):
-    state = {"weight": torch.randn(64, 64), "count": torch.tensor(3)}
-    write_weights(tmp_path / "half.safetensors", state, {}, torch.float16)
-    found = safetensors.torch.load_file(tmp_path / "half.safetensors")
-    assert found["weight"].dtype == torch.float16
-    assert torch.allclose(found["weight"].float(), state["weight"], rtol=1e-3)
-    assert torch.equal(found["count"], state["count"])
-    assert list(tmp_path.iterdir()) == [tmp_path / "half.safetensors"]
 
 
 def test_a_training_starts_from_untrained_weights_of_its_seed_or_from_imagenet(monkeypatch):
