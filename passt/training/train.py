@@ -82,7 +82,9 @@ def train(
     with processes(device) as group:
         precision_for(recipe.precision, group.device)
         if recipe.parts % group.size:
-            raise ValueError(f"recipe: {recipe.parts} micro-batches a step must be shared by {group.size} processes")
+            raise ValueError(
+                f"recipe: a step's micro-batches must be a multiple of the {group.size} processes, got {recipe.parts}"
+            )
         if group.first:
             claim(folder, recipe, source.labels)
         group.gathered(None)  # no process looks before the folder is there
