@@ -10,6 +10,7 @@ from ablations.cli_embed import embed
 from ablations.cli_kit import crosscheck, export, probe
 from ablations.cli_models import download, models
 from ablations.cli_reference import reference
+from ablations.cli_train import train
 from ablations.errors import one_line_errors
 from ablations.progress import bars, terminal
 from ablations.run import run_study
@@ -110,7 +111,7 @@ def figure(study: str, runs: Path, references: tuple[str, ...]) -> None:
     click.echo(_write_figure(folder, folder.name, references))
 
 
-for command in (models, download, embed, benchmark, export, probe, crosscheck, reference):
+for command in (models, download, embed, benchmark, export, probe, crosscheck, reference, train):
     main.add_command(command)
 
 

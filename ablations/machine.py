@@ -13,8 +13,8 @@ from typing import Any
 import torch
 
 from passt import onednn
+from passt.architecture import Architecture
 from passt.embedder import TOKENS_AT_ONCE, TOKENS_ELSEWHERE
-from passt.model import MLP_WIDTH, WIDTH
 from passt.precision import PRECISIONS, arithmetic
 
 STATUS = Path("/proc/self/status")
@@ -47,9 +47,10 @@ def product_rates(device: str, precision: str = "fp32") -> tuple[float, float]:
     """
     tokens = TOKENS_AT_ONCE.get(torch.device(device).type, TOKENS_ELSEWHERE)
     dtype = PRECISIONS[precision].dtype
+    width, hidden = Architecture().width, Architecture().mlp_width
     plain, fastest = [], []
     with torch.no_grad(), arithmetic(PRECISIONS[precision].matmul):
-        for inputs, outputs in ((WIDTH, 3 * WIDTH), (WIDTH, WIDTH), (WIDTH, MLP_WIDTH), (MLP_WIDTH, WIDTH)):
+        for inputs, outputs in ((width, 3 * width), (width, width), (width, hidden), (hidden, width)):
             linear = torch.nn.Linear(inputs, outputs, device=device, dtype=dtype)
             x = torch.randn(tokens, inputs, device=device, dtype=dtype)
             forms = [linear]

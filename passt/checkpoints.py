@@ -12,24 +12,20 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from passt import named
+from passt.architecture import MEL_BANDS, PATCH, SAMPLE_RATE, Architecture
 from passt.card import Card, choices
 from passt.spec import EmbeddingSpec
 
-SAMPLE_RATE = 32000  # Hz, of every PaSST
-MEL_BANDS = 128
-PATCH = 16  # mel bands and frames that a patch covers
+__all__ = ["MEL_BANDS", "PATCH", "SAMPLE_RATE", "Architecture", "Checkpoint", "get", "table"]
+
 SCENE_HOP_MS = {10: 2500, 20: 5000, 30: 10000}  # by maximum in s: distance of windows over a longer clip (hear21passt)
 
 
-@dataclass(frozen=True)
-class Checkpoint:
-    """One published set of weights, with the front end and the patch stride it was trained for.
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint(Architecture):
+    """One published set of weights: an architecture, and what its weights are.
 
     Attributes:
-        hop: STFT hop in samples; with `tstride` it fixes the time resolution.
-        fstride, tstride: patch stride in mel bands and in frames.
-        n_frames: nominal frames of the longest clip, from which the time encoding has its length.
-        n_classes: outputs of the head; 0 is no head, and so no level `logits`.
         max_window_s: the longest excerpt that goes through the network at once, in s.
         audioset_mAP: as published; None for weights of other data.
         layout: whose names and shapes the published file has: `passt`, or `deit`, which is converted on reading.
@@ -39,12 +35,6 @@ class Checkpoint:
     name: str
     alias: str
     url: str
-    hop: int
-    fstride: int
-    tstride: int
-    n_frames: int
-    n_classes: int
-    depth: int
     max_window_s: int
     audioset_mAP: float | None
     trained_on: str
@@ -61,16 +51,6 @@ class Checkpoint:
     def file(self) -> str:
         """The name that the file is published with."""
         return unquote(urlsplit(self.url).path.rsplit("/", 1)[-1])
-
-    @property
-    def grid(self) -> tuple[int, int]:
-        """Lengths of the frequency and the time encoding, in patches."""
-        return (MEL_BANDS - PATCH) // self.fstride + 1, self.n_frames // self.tstride
-
-    @property
-    def min_samples(self) -> int:
-        """The shortest excerpt that holds one patch."""
-        return (PATCH - 1) * self.hop + 1
 
     @property
     def scene_hop_ms(self) -> int:
@@ -91,15 +71,6 @@ class Checkpoint:
             precisions=True,
             aliases=(self.alias,) if self.alias else (),
         )
-
-    def columns(self, samples: int) -> int:
-        """Patches along time in an excerpt of that many samples (pre-emphasis takes one of them)."""
-        frames = (samples - 1) // self.hop + 1
-        return (frames - PATCH) // self.tstride + 1
-
-    def tokens(self, samples: int) -> int:
-        """Tokens of an excerpt: its patches, cls and dist."""
-        return self.grid[0] * self.columns(samples) + 2
 
 
 @functools.cache

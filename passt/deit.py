@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from torch import Tensor
 from torch.nn import functional as F
 
-from passt.checkpoints import Checkpoint
+from passt.architecture import Architecture
 from passt.initial import shapes, untrained
 from passt.model import SPECIAL
 
@@ -25,29 +25,29 @@ def recognizes(state: Mapping[str, Tensor]) -> bool:
     return POSITIONS in state
 
 
-def start(checkpoint: Checkpoint, state: Mapping[str, Tensor], *, seed: int = 0) -> dict[str, Tensor]:
-    """The state dict that a PaSST of the checkpoint's architecture starts with.
+def start(architecture: Architecture, state: Mapping[str, Tensor], *, seed: int = 0) -> dict[str, Tensor]:
+    """The state dict that a PaSST of the architecture starts with.
 
     The filters for red, green and blue are summed. The position grid (24 x 24 patches) is interpolated to the
-    checkpoint's (frequency, time), and its mean over the other axis is each encoding. ImageNet's heads are dropped, the
-    checkpoint's are drawn from `seed` as `untrained` weights are.
+    architecture's (frequency, time), and its mean over the other axis is each encoding. ImageNet's heads are dropped,
+    new ones are drawn from `seed` as `untrained` weights are.
 
     Args:
         state: DeiT's tensors by their published names.
 
     Raises:
-        ValueError: the tensors are not a DeiT-B/384 distilled's, or the checkpoint has neither 12 nor 7 blocks.
+        ValueError: the tensors are not a DeiT-B/384 distilled's, or the architecture has neither 12 nor 7 blocks.
     """
     if not recognizes(state):
-        raise ValueError(f"{checkpoint.name}: a start from DeiT needs its {POSITIONS}, got {len(state)} other tensors")
-    if checkpoint.depth not in BLOCKS:
-        raise ValueError(f"{checkpoint.name}: a start from DeiT has 12 or 7 blocks, got {checkpoint.depth}")
+        raise ValueError(f"{architecture}: a start from DeiT needs its {POSITIONS}, got {len(state)} other tensors")
+    if architecture.depth not in BLOCKS:
+        raise ValueError(f"{architecture}: a start from DeiT has 12 or 7 blocks, got {architecture.depth}")
     kept = {name: tensor.float() for name, tensor in state.items() if not name.startswith((*HEADS, POSITIONS))}
-    found = _with_blocks(kept, BLOCKS[checkpoint.depth])
+    found = _with_blocks(kept, BLOCKS[architecture.depth])
     found["patch_embed.proj.weight"] = found["patch_embed.proj.weight"].sum(dim=1, keepdim=True)
-    found |= encodings(state[POSITIONS].float(), checkpoint.grid)
-    found |= untrained(checkpoint, seed, prefix="head")
-    _check(found, checkpoint)
+    found |= encodings(state[POSITIONS].float(), architecture.grid)
+    found |= untrained(architecture, seed, prefix="head")
+    _check(found, architecture)
     return found
 
 
@@ -81,12 +81,12 @@ def _with_blocks(state: Mapping[str, Tensor], chosen: tuple[int, ...]) -> dict[s
     return found
 
 
-def _check(found: Mapping[str, Tensor], checkpoint: Checkpoint) -> None:
-    wanted = shapes(checkpoint)
+def _check(found: Mapping[str, Tensor], architecture: Architecture) -> None:
+    wanted = shapes(architecture)
     for name in sorted(wanted.keys() | found.keys()):
         got = tuple(found[name].shape) if name in found else "none"
         if got != wanted.get(name):
             raise ValueError(
                 f"not a DeiT-B/384 distilled: {name} becomes {got}, "
-                f"{checkpoint.name} needs {wanted.get(name, 'no such tensor')}"
+                f"{architecture} needs {wanted.get(name, 'no such tensor')}"
             )

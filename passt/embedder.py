@@ -16,7 +16,7 @@ from passt.checkpoints import MEL_BANDS, PATCH, SAMPLE_RATE, Checkpoint
 from passt.identity import fingerprint_of, hash_of
 from passt.initial import network_on_meta
 from passt.mel import MelSpectrogram
-from passt.model import WIDTH, Passt
+from passt.model import Passt
 from passt.precision import arithmetic, precision_for
 from passt.spec import EmbeddingSpec
 from passt.windowed import WindowedEmbedder
@@ -70,7 +70,7 @@ class PasstEmbedder(WindowedEmbedder):
         self.net = _network(checkpoint, state)
         self.mel = MelSpectrogram(checkpoint.hop)
         special = {"mel": MEL_BANDS * MEL_FRAMES, "melmean": MEL_BANDS, "logits": checkpoint.n_classes}
-        self.dims = {level: special.get(level, WIDTH) for level in checkpoint.levels}
+        self.dims = {level: special.get(level, checkpoint.width) for level in checkpoint.levels}
         self.min_samples = checkpoint.min_samples
         self.max_window_ms = checkpoint.max_window_s * 1000
         self.max_scene_hop_ms = checkpoint.scene_hop_ms
@@ -105,7 +105,10 @@ class PasstEmbedder(WindowedEmbedder):
         """16 hex digits for architecture, front end, tensors and precision."""
         row = dataclasses.asdict(self.checkpoint)
         trained_for = ("hop", "fstride", "tstride", "n_frames", "depth", "max_window_s")
-        settings = {"passt": {name: row[name] for name in trained_for}, "precision": self.precision, "format": FORMAT}
+        shape = {name: row[name] for name in trained_for}
+        if self.checkpoint.width // self.checkpoint.heads != 64:  # of all published ones; no tensor's shape tells it
+            shape["heads"] = row["heads"]
+        settings = {"passt": shape, "precision": self.precision, "format": FORMAT}
         return fingerprint_of(settings, self.net.state_dict())
 
     def whole(self, clip: Tensor) -> frames.Excerpts:

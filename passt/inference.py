@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from passt import onednn
-from passt.model import WIDTH, Block, Linear, Passt
+from passt.model import Block, Linear, Passt
 from passt.precision import PRECISIONS, Precision, arithmetic, available
 
 TRIAL_TOKENS, TRIAL_REPEATS = 1024, 3
@@ -36,7 +36,7 @@ def ready(net: Passt, precision: Precision, device: torch.device, compiled: bool
 
 def gains(net: Passt, precision: Precision, device: torch.device) -> Mapping[str, float]:
     """How many times as fast as `precision` the device's other ones are, by name: from one block on 1024 tokens."""
-    x = torch.randn(1, TRIAL_TOKENS, WIDTH, generator=torch.Generator().manual_seed(0)).to(device)
+    x = torch.randn(1, TRIAL_TOKENS, net.architecture.width, generator=torch.Generator().manual_seed(0)).to(device)
     seconds = {}
     for name in available(device):
         choice = PRECISIONS[name]

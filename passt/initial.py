@@ -1,4 +1,4 @@
-"""The tensors of a checkpoint's network: their names and shapes, and their values before training."""
+"""The tensors of a network: their names and shapes, and their values before training."""
 
 import warnings
 import zlib
@@ -7,32 +7,32 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from passt.checkpoints import Checkpoint
+from passt.architecture import Architecture
 from passt.model import Passt
 
 INITIAL_STD = 0.02  # of truncated normal weights, as timm's vision transformers start
 
 
-def shapes(checkpoint: Checkpoint) -> dict[str, tuple[int, ...]]:
-    """Name and shape of every tensor of the checkpoint's state dict."""
-    return {name: tuple(tensor.shape) for name, tensor in network_on_meta(checkpoint).state_dict().items()}
+def shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
+    """Name and shape of every tensor of the architecture's state dict."""
+    return {name: tuple(tensor.shape) for name, tensor in network_on_meta(architecture).state_dict().items()}
 
 
-def network_on_meta(checkpoint: Checkpoint) -> Passt:
-    """The checkpoint's network without any values: names and shapes alone."""
+def network_on_meta(architecture: Architecture) -> Passt:
+    """The network without any values: names and shapes alone."""
     with torch.device("meta"), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Initializing zero-element tensors")  # a head of no classes
-        return Passt(checkpoint)
+        return Passt(architecture)
 
 
-def untrained(checkpoint: Checkpoint, seed: int, *, prefix: str = "") -> dict[str, Tensor]:
+def untrained(architecture: Architecture, seed: int, *, prefix: str = "") -> dict[str, Tensor]:
     """Weights as before training: normal with standard deviation 0.02, cut at two of them; biases 0, norms 1.
 
     Every tensor has a random stream of its own, from the seed and its name; with `prefix`, only the tensors whose names
     start with it.
     """
     state = {}
-    for name, shape in shapes(checkpoint).items():
+    for name, shape in shapes(architecture).items():
         if not name.startswith(prefix):
             continue
         if len(shape) == 1:

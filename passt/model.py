@@ -11,10 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from passt.checkpoints import PATCH, Checkpoint
+from passt.architecture import PATCH, Architecture
 from passt.patchout import apply
 
-WIDTH, HEADS, MLP_WIDTH = 768, 12, 3072
 SPECIAL = 2  # tokens in front of the patches: cls and dist
 
 
@@ -22,10 +21,13 @@ class Linear(nn.Linear):
     """A linear layer, and what follows it: GELU, or the sum with the residual stream.
 
     It computes in the type of its weights (which may be shorter than the stream's) and leaves the stream's type alone.
+    `product` is of inputs, weights and biases.
     """
 
+    product: Callable[[Tensor, Tensor, Tensor], Tensor] = staticmethod(F.linear)
+
     def forward(self, x: Tensor, *, gelu: bool = False, plus: Tensor | None = None) -> Tensor:
-        y = F.linear(x.to(self.weight.dtype), self.weight, self.bias)
+        y = self.product(x.to(self.weight.dtype), self.weight, self.bias)
         y = F.gelu(y) if gelu else y
         return y if plus is None else plus + y
 
@@ -33,24 +35,25 @@ class Linear(nn.Linear):
 class Attention(nn.Module):
     """Multi-head self-attention; `attend` is of queries, keys and values, each (batch, heads, tokens, width)."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int, heads: int) -> None:
         super().__init__()
-        self.qkv = Linear(WIDTH, 3 * WIDTH)
-        self.proj = Linear(WIDTH, WIDTH)
+        self.heads = heads
+        self.qkv = Linear(width, 3 * width)
+        self.proj = Linear(width, width)
         self.attend: Callable[[Tensor, Tensor, Tensor], Tensor] = F.scaled_dot_product_attention
 
     def forward(self, qkv: Tensor, plus: Tensor) -> Tensor:
         """What leading tokens read from all: qkv (batch, tokens, 3 * width), plus (batch, read, width) -> as plus."""
-        q, k, v = (part.unflatten(-1, (HEADS, -1)).transpose(1, 2) for part in qkv.chunk(3, dim=-1))
+        q, k, v = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in qkv.chunk(3, dim=-1))
         read = self.attend(q[:, :, : plus.shape[1]], k, v)
         return self.proj(read.transpose(1, 2).flatten(2), plus=plus)
 
 
 class Mlp(nn.Module):
-    def __init__(self) -> None:
+    def __init__(self, width: int, hidden: int) -> None:
         super().__init__()
-        self.fc1 = Linear(WIDTH, MLP_WIDTH)
-        self.fc2 = Linear(MLP_WIDTH, WIDTH)
+        self.fc1 = Linear(width, hidden)
+        self.fc2 = Linear(hidden, width)
 
     def forward(self, x: Tensor, plus: Tensor) -> Tensor:
         return self.fc2(self.fc1(x, gelu=True), plus=plus)
@@ -59,12 +62,13 @@ class Mlp(nn.Module):
 class Block(nn.Module):
     """A pre-norm transformer block, (batch, tokens, width) -> the same shape."""
 
-    def __init__(self) -> None:
+    def __init__(self, architecture: Architecture) -> None:
         super().__init__()
-        self.norm1 = nn.LayerNorm(WIDTH, eps=1e-6)
-        self.attn = Attention()
-        self.norm2 = nn.LayerNorm(WIDTH, eps=1e-6)
-        self.mlp = Mlp()
+        width = architecture.width
+        self.norm1 = nn.LayerNorm(width, eps=1e-6)
+        self.attn = Attention(width, architecture.heads)
+        self.norm2 = nn.LayerNorm(width, eps=1e-6)
+        self.mlp = Mlp(width, architecture.mlp_width)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.behind(x, self.attn.qkv(self.norm1(x)))
@@ -81,59 +85,67 @@ class Block(nn.Module):
 
 
 class PatchEmbedding(nn.Module):
-    def __init__(self, fstride: int, tstride: int) -> None:
+    def __init__(self, architecture: Architecture) -> None:
         super().__init__()
-        self.proj = nn.Conv2d(1, WIDTH, PATCH, stride=(fstride, tstride))
+        stride = (architecture.fstride, architecture.tstride)
+        self.proj = nn.Conv2d(1, architecture.width, PATCH, stride=stride)
 
     def forward(self, mel: Tensor) -> Tensor:
         return self.proj(mel)
 
 
 class Passt(nn.Module):
-    """The network of one checkpoint; weights are whatever torch starts with until a state dict is loaded.
+    """The network of one architecture; weights are whatever torch starts with until a state dict is loaded.
 
     Shape:
         mel (batch, 128, frames) -> {level: (batch, dim)}; frames that fill no patch are ignored.
     """
 
-    def __init__(self, checkpoint: Checkpoint) -> None:
+    def __init__(self, architecture: Architecture) -> None:
         super().__init__()
-        frequency, time = checkpoint.grid
-        self.cls_token = nn.Parameter(torch.zeros(1, 1, WIDTH))
-        self.dist_token = nn.Parameter(torch.zeros(1, 1, WIDTH))
-        self.new_pos_embed = nn.Parameter(torch.zeros(1, SPECIAL, WIDTH))
-        self.freq_new_pos_embed = nn.Parameter(torch.zeros(1, WIDTH, frequency, 1))
-        self.time_new_pos_embed = nn.Parameter(torch.zeros(1, WIDTH, 1, time))
-        self.patch_embed = PatchEmbedding(checkpoint.fstride, checkpoint.tstride)
-        self.blocks = nn.ModuleList(Block() for _ in range(checkpoint.depth))
-        self.norm = nn.LayerNorm(WIDTH, eps=1e-6)
-        self.head = nn.Sequential(nn.LayerNorm(WIDTH), nn.Linear(WIDTH, checkpoint.n_classes))
-        self.head_dist = nn.Linear(WIDTH, checkpoint.n_classes)  # published, unused in inference
+        self.architecture = architecture.architecture
+        width, classes = architecture.width, architecture.n_classes
+        frequency, time = architecture.grid
+        self.cls_token = nn.Parameter(torch.zeros(1, 1, width))
+        self.dist_token = nn.Parameter(torch.zeros(1, 1, width))
+        self.new_pos_embed = nn.Parameter(torch.zeros(1, SPECIAL, width))
+        self.freq_new_pos_embed = nn.Parameter(torch.zeros(1, width, frequency, 1))
+        self.time_new_pos_embed = nn.Parameter(torch.zeros(1, width, 1, time))
+        self.patch_embed = PatchEmbedding(architecture)
+        self.blocks = nn.ModuleList(Block(architecture) for _ in range(architecture.depth))
+        self.norm = nn.LayerNorm(width, eps=1e-6)
+        self.head = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, classes))
+        self.head_dist = nn.Linear(width, classes)  # published, unused in inference
 
-    def tokens(self, mel: Tensor, kept: Tensor | None = None) -> Tensor:
+    def tokens(self, mel: Tensor, kept: Tensor | None = None, first: int = 0) -> Tensor:
         """(batch, 128, frames) -> (batch, 2 + patches, width): cls, dist, patches frequency by frequency.
 
         Args:
             kept: the patches that stay, in their order, see `passt.patchout`; None: all.
+            first: of the time encoding's entries the one that the first column has.
         """
         patches = self.patch_embed(mel[:, None])
-        patches = patches + self.time_new_pos_embed[..., : patches.shape[-1]] + self.freq_new_pos_embed
+        patches = patches + self.time_new_pos_embed[..., first : first + patches.shape[-1]] + self.freq_new_pos_embed
         special = torch.cat([self.cls_token, self.dist_token], dim=1) + self.new_pos_embed
         patches = patches.flatten(2).transpose(1, 2)
         patches = patches if kept is None else apply(patches, kept)
         return torch.cat([special.expand(len(mel), -1, -1), patches], dim=1)
 
     def forward(
-        self, mel: Tensor, levels: Collection[str] = ("features", "logits"), kept: Tensor | None = None
+        self,
+        mel: Tensor,
+        levels: Collection[str] = ("features", "logits"),
+        kept: Tensor | None = None,
+        first: int = 0,
     ) -> dict[str, Tensor]:
         """Every wanted level from one pass, which ends at the deepest block that is needed.
 
         Levels: ``blockN`` is the mean of cls and dist after block N, ``blockN.patches`` the mean of the patch tokens
         there, ``features`` the mean of cls and dist after the final norm, ``logits`` the head's output.
-        A level's value does not depend on which others are asked for.
+        `kept` and `first` are of training, see `tokens`. A level's value does not depend on which others are asked for.
         """
         found: dict[str, Tensor] = {}
-        x = self.tokens(mel, kept)
+        x = self.tokens(mel, kept, first)
         for number in range(1, self._deepest(levels) + 1):
             block, level = self.blocks[number - 1], f"block{number}"
             if number < len(self.blocks):

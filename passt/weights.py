@@ -11,6 +11,7 @@ from pathlib import Path
 from torch import Tensor
 
 from passt import checkpoints, deit
+from passt.architecture import Architecture
 from passt.checkpoints import Checkpoint
 from passt.download import recorded
 from passt.initial import shapes, untrained
@@ -44,10 +45,10 @@ def load(checkpoint: Checkpoint, weights: str) -> dict[str, Tensor]:
     )
 
 
-def imagenet_start(checkpoint: Checkpoint, *, seed: int = 0, track: Track = silent) -> dict[str, Tensor]:
+def imagenet_start(architecture: Architecture, *, seed: int = 0, track: Track = silent) -> dict[str, Tensor]:
     """What training a PaSST of that architecture starts with: DeiT's published weights, with heads from `seed`."""
     published = checkpoints.get(IMAGENET_START)
-    return deit.start(checkpoint, tensors(published_file(published, track=track)), seed=seed)
+    return deit.start(architecture, tensors(published_file(published, track=track)), seed=seed)
 
 
 def read(path: str | Path, checkpoint: Checkpoint, *, sha256: str | None = None) -> dict[str, Tensor]:

@@ -5,9 +5,10 @@ import math
 import pytest
 
 from passt import checkpoints, complexity, weights
-from passt.model import MLP_WIDTH, WIDTH
+from passt.architecture import Architecture
 
 TABLE = checkpoints.table()
+WIDTH, MLP_WIDTH = Architecture().width, Architecture().mlp_width
 PATCH_NUMBERS = 16 * 16
 
 

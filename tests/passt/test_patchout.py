@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from passt import checkpoints, patchout, weights
-from passt.model import SPECIAL, WIDTH, Passt
+from passt.model import SPECIAL, Passt
 from passt.patchout import PAPER, Patchout
 
 GRID = (12, 99)  # of 10 s at hop 10 ms
@@ -98,7 +98,7 @@ def test_the_patches_kept_have_the_values_and_encodings_they_had():
     grid = tuple(pixels.shape[2:])
     kept = Patchout(rows=3, columns=1, patches=4).keep(grid, generator())
     found = patchout.apply(tokens[:, SPECIAL:], kept)
-    assert found.shape == (2, 9 * 4 - 4, WIDTH)
+    assert found.shape == (2, 9 * 4 - 4, checkpoint.width)
     for place, index in enumerate(kept.tolist()):
         f, t = divmod(index, grid[1])
         encoded = pixels[..., f, t] + net.freq_new_pos_embed[..., f, 0] + net.time_new_pos_embed[..., 0, t]

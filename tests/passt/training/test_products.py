@@ -1,0 +1,82 @@
+"""Products for training on a CPU against torch's own, forward and backward."""
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from passt import onednn
+from passt.precision import PRECISIONS, available
+from passt.training import products
+from passt.training.streams import stream
+from passt.training.student import passt_student
+from tests.passt.training.toy import recipe
+
+CPU = torch.device("cpu")
+EXACT = 2e-5  # of values of about 1
+ROUNDED = 0.05  # bf16 has 8 bits
+pytestmark = pytest.mark.skipif(not onednn.works(), reason="oneDNN can't be used on this machine")
+needs_bf16 = pytest.mark.skipif("bf16" not in available(CPU), reason="no bf16 on this processor")
+
+
+def normal(*shape: int, name: str) -> torch.Tensor:
+    return torch.randn(*shape, generator=stream(name)).requires_grad_()
+
+
+def gradients(found: torch.Tensor, *of: torch.Tensor) -> list[torch.Tensor]:
+    return list(torch.autograd.grad(found, of, torch.randn(found.shape, generator=stream("gradient")).to(found)))
+
+
+@pytest.mark.parametrize("shape", [(3, 7, 24), (5, 24)])
+def test_linear_layers(shape):
+    x, weight, bias = normal(*shape, name="x"), normal(40, 24, name="weight"), normal(40, name="bias")
+    wanted, found = F.linear(x, weight, bias), products.linear(x, weight, bias)
+    assert torch.allclose(found, wanted, atol=EXACT)
+    for one, other in zip(gradients(found, x, weight, bias), gradients(wanted, x, weight, bias), strict=True):
+        assert torch.allclose(one, other, atol=EXACT)
+
+
+@pytest.mark.parametrize("reads", [2, 19])
+@pytest.mark.parametrize("dtype", [torch.float32, pytest.param(torch.bfloat16, marks=needs_bf16)])
+def test_attention(reads, dtype):
+    q, k, v = (normal(2, 3, n, 8, name=name) for n, name in ((reads, "q"), (19, "k"), (19, "v")))
+    wanted = F.scaled_dot_product_attention(q, k, v)
+    found = products.attention(q.to(dtype), k.to(dtype), v.to(dtype))
+    tolerance = EXACT if dtype == torch.float32 else ROUNDED
+    assert found.dtype == dtype
+    assert torch.allclose(found.float(), wanted, atol=tolerance)
+    for one, other in zip(gradients(found, q, k, v), gradients(wanted, q, k, v), strict=True):
+        assert torch.allclose(one, other, atol=tolerance)
+
+
+def test_scores_that_take_much_memory_are_left_to_torch(monkeypatch):
+    monkeypatch.setattr(products, "SCORES_BYTES", 4 * 2 * 3 * 19 * 19 - 1)
+    monkeypatch.setattr(products, "_Attention", None)
+    q, k, v = (normal(2, 3, 19, 8, name=name) for name in "qkv")
+    assert torch.equal(products.attention(q, k, v), F.scaled_dot_product_attention(q, k, v))
+
+
+@pytest.mark.parametrize("precision", ["fp32", pytest.param("bf16", marks=needs_bf16)])
+def test_a_networks_gradients_are_the_same_with_them(precision):
+    found = []
+    mel = torch.randn(2, 128, 50, generator=stream("mel"))
+    for fastest in (False, True):
+        student = passt_student(recipe(architecture={"width": 64, "heads": 2, "depth": 2}), 4)
+        if fastest:
+            products.use_fastest(student.net, PRECISIONS[precision], CPU)
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+            logits = student.ask(student.net, mel, None, 0)
+        logits.float().square().sum().backward()
+        found.append({name: p.grad for name, p in student.net.named_parameters() if p.grad is not None})
+    plain, fast = found
+    assert plain.keys() == fast.keys()
+    for name, gradient in plain.items():
+        difference = (fast[name] - gradient).norm() / max(gradient.norm(), plain["blocks.0.attn.qkv.bias"].norm())
+        assert difference < (1e-4 if precision == "fp32" else ROUNDED), name
+
+
+def test_other_networks_and_devices_are_left_alone():
+    student = passt_student(recipe(), 4)
+    products.use_fastest(student.net, PRECISIONS["fp32"], torch.device("meta"))
+    assert student.net.blocks[0].attn.attend is F.scaled_dot_product_attention
+    assert student.net.blocks[0].mlp.fc1.product is F.linear
+    products.use_fastest(torch.nn.Sequential(torch.nn.Linear(3, 3)), PRECISIONS["fp32"], CPU)
