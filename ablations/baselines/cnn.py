@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from ablations.baselines import packed
 from ablations.baselines.checkpoints import SAMPLE_RATE, CnnCheckpoint, state_of, table
 from ablations.baselines.cost import SECONDS, Cost, counted
 from passt.batches import Budget, Rows, forward_in_batches
@@ -197,21 +196,15 @@ class CnnEmbedder(WindowedEmbedder):
 def ready(net: CnnNet, precision: Precision) -> CnnNet:
     """A form of the network for inference in a precision, on the network's device.
 
-    Norms are folded into the convolutions they follow; on a CPU these are packed for oneDNN, where that can be used.
+    Norms are folded into the convolutions they follow, whose images are channels-last: on a CPU nothing is then
+    reordered between them. (Weights packed for oneDNN are faster for the shape they were packed for alone.)
     """
-    device = next(net.parameters()).device.type
     as_loaded = net.step_by_step and precision.name == "fp32"
     twin = copy.copy(net) if as_loaded else _folded(net)
     twin.dtype = precision.dtype
-    twin.frames_in_cache = FRAMES_IN_CACHE.get(device)
-    if as_loaded:
-        return twin
-    for conv in [module for module in twin.modules() if isinstance(module, nn.Conv2d)]:
-        conv.to(precision.dtype)
-        if precision.dtype != torch.float32:
-            conv.to(memory_format=torch.channels_last)
-    if device == "cpu" and packed.works(precision.dtype):
-        packed.pack(twin, torch.zeros(1, net.bands, TRIAL_FRAMES), net.names)
+    twin.frames_in_cache = FRAMES_IN_CACHE.get(next(net.parameters()).device.type)
+    for conv in [module for module in twin.modules() if isinstance(module, nn.Conv2d) and not as_loaded]:
+        conv.to(precision.dtype).to(memory_format=torch.channels_last)
     return twin
 
 
