@@ -83,7 +83,7 @@ class CnnEmbedder(WindowedEmbedder):
     statistics: tuple[str, ...] = ()
     """Which of `STATISTICS` are levels."""
     bytes_per_frame: int
-    """Of memory in a forward pass, at most."""
+    """Of memory in a forward pass at width 1, at most."""
     frames_at_once: Mapping[str, int]
     """By type of device, at most."""
 
@@ -101,8 +101,8 @@ class CnnEmbedder(WindowedEmbedder):
         self.mel = self.front_end(self.checkpoint).to(self.device)
         self.dims = self.dims_of(self.checkpoint)
         self._ready = ready(self.net, self._precision)
-        most = self.frames_at_once[self.device.type]
-        self._budget = Budget.of_memory(self.device, most, self.bytes_per_frame)
+        most, each = self.frames_at_once[self.device.type], int(self.bytes_per_frame * max(1, self.checkpoint.width))
+        self._budget = Budget.of_memory(self.device, most, each)
 
     @staticmethod
     @abstractmethod
