@@ -17,7 +17,7 @@ import soxr
 import torch
 from torch import Tensor
 
-from downstream.files import fingerprint, write_atomically, write_json
+from downstream.files import fingerprint, load_arrays, write_atomically, write_json
 from downstream.task import Task
 
 RESAMPLER = "soxr-HQ"
@@ -104,7 +104,7 @@ class SplitAudio:
             return torch.from_numpy(read_clip(path, self.source_rate))
         cached = self.cache / "audio" / f"{self.hashes[file][:32]}-{self.sample_rate}-{RESAMPLER}.npy"
         if cached.is_file():
-            return torch.from_numpy(np.load(cached))
+            return torch.from_numpy(load_arrays(cached))
         clip = soxr.resample(read_clip(path, self.source_rate), self.source_rate, self.sample_rate, quality="HQ")
         clip = np.ascontiguousarray(clip if len(clip) else np.zeros(1), dtype=np.float32)
         write_atomically(cached, lambda out: np.save(out, clip))

@@ -24,7 +24,7 @@ from typing import BinaryIO
 import numpy as np
 
 from downstream.embedder import OWN_HOP, Tap
-from downstream.files import fingerprint, write_atomically, write_json
+from downstream.files import fingerprint, load_arrays, write_atomically, write_json
 
 HEADER_BYTES = 128  # of a .npy file: numpy leaves room in it for the first axis to grow
 
@@ -73,13 +73,13 @@ class TapFolder:
 
     def read(self, tap: Tap) -> np.ndarray:
         """(rows, dim) float32, memory-mapped."""
-        return np.load(self.file(tap), mmap_mode="r")
+        return load_arrays(self.file(tap), mmap_mode="r")
 
     def index(self) -> Index | None:
         """Whose rows are where; None as long as no tap is here."""
         if not (self.path / "index.npz").is_file():
             return None
-        with np.load(self.path / "index.npz", allow_pickle=False) as found:
+        with load_arrays(self.path / "index.npz", allow_pickle=False) as found:
             return Index(tuple(found["files"].tolist()), found["offsets"], found["timestamps"])
 
     @contextlib.contextmanager
