@@ -3,7 +3,8 @@
 PaSST's log-mel spectrogram (128 bands, 10 ms), its mean and its standard deviation over the frames of a window.
 """
 
-from collections.abc import Sequence
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -37,19 +38,26 @@ CARDS = (
 )
 
 
-class LogMelEmbedder(WindowedEmbedder):
-    """Mean and standard deviation of 128 log-mel bands over a window, or over a whole clip for scenes."""
+class MelEmbedder(WindowedEmbedder):
+    """What the front end alone gives; what is made of a window's spectrogram is a floor's own."""
 
     sample_rate = SAMPLE_RATE
     min_samples = FFT // 2 + 2  # the STFT reflects half its length at the edges
 
-    def __init__(self, spec: EmbeddingSpec, *, device: str = "cpu", weights: None = None) -> None:
+    def __init__(
+        self, spec: EmbeddingSpec, device: str, dims: Mapping[str, int], tensors: Mapping[str, Tensor]
+    ) -> None:
         self.name = f"{spec.checkpoint}@{spec.weights}"
         self.device = torch.device(device)
         self.mel = MelSpectrogram(HOP).to(self.device)
         self._budget = Budget(SAMPLES_AT_ONCE[self.device.type])
-        self.dims = dict.fromkeys(LEVELS, MEL_BANDS)
-        self.fingerprint = fingerprint_of({"logmel": HOP, "format": FORMAT}, {"bands": self.mel.bands})
+        self.dims = dict(dims)
+        settings = {spec.checkpoint: HOP, "format": FORMAT}
+        self.fingerprint = fingerprint_of(settings, {"bands": self.mel.bands, **tensors})
+
+    @abstractmethod
+    def level(self, name: str, mels: Tensor) -> Tensor:
+        """A level of spectrograms: (rows, 128, frames) -> (rows, dim)."""
 
     @torch.no_grad()
     def levels(self, views: Sequence[Tensor], levels: Sequence[str]) -> dict[str, list[Tensor]]:
@@ -57,9 +65,19 @@ class LogMelEmbedder(WindowedEmbedder):
 
         def forward(windows: list[Tensor]) -> dict[str, Tensor]:
             mels = self.mel(torch.cat(windows))
-            return {level: mels.mean(-1) if level == "mean" else mels.std(-1, correction=0) for level in levels}
+            return {level: self.level(level, mels) for level in levels}
 
         return forward_in_batches(views, forward, group_of=samples, cost_of=samples, budget=self._budget)
+
+
+class LogMelEmbedder(MelEmbedder):
+    """Mean and standard deviation of 128 log-mel bands over a window, or over a whole clip for scenes."""
+
+    def __init__(self, spec: EmbeddingSpec, *, device: str = "cpu", weights: None = None) -> None:
+        super().__init__(spec, device, dict.fromkeys(LEVELS, MEL_BANDS), {})
+
+    def level(self, name: str, mels: Tensor) -> Tensor:
+        return mels.mean(-1) if name == "mean" else mels.std(-1, correction=0)
 
 
 def samples(view: Tensor) -> int:

@@ -8,26 +8,20 @@ every 10 ms, and the mean over the frames of a window. What is projected is that
 
 import math
 import zlib
-from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ablations.baselines.cost import Cost
-from ablations.baselines.logmel import HOP, SAMPLES_AT_ONCE, samples
-from passt.batches import Budget, forward_in_batches
+from ablations.baselines.logmel import MelEmbedder
 from passt.card import Card
 from passt.checkpoints import MEL_BANDS, SAMPLE_RATE
-from passt.identity import fingerprint_of
-from passt.mel import FFT, MelSpectrogram
 from passt.precision import arithmetic
 from passt.spec import EmbeddingSpec
-from passt.windowed import WindowedEmbedder
 
 WIDTH = 4096
 LEVEL = "projection"
-FORMAT = 1  # part of the fingerprint; raised when the numbers change
 
 CARDS = (
     Card(
@@ -44,31 +38,16 @@ CARDS = (
 )
 
 
-class MelProjectionEmbedder(WindowedEmbedder):
+class MelProjectionEmbedder(MelEmbedder):
     """4096 weighted sums of the 128 log-mel bands, each the mean over a window, or over a whole clip for scenes."""
 
-    sample_rate = SAMPLE_RATE
-    min_samples = FFT // 2 + 2  # the STFT reflects half its length at the edges
-
     def __init__(self, spec: EmbeddingSpec, *, device: str = "cpu", weights: None = None) -> None:
-        self.name = f"{spec.checkpoint}@{spec.weights}"
-        self.device = torch.device(device)
-        self.mel = MelSpectrogram(HOP).to(self.device)
-        self.matrix = projection(int(spec.weights.removeprefix("untrained-"))).to(self.device)
-        self._budget = Budget(SAMPLES_AT_ONCE[self.device.type])
-        self.dims = {LEVEL: WIDTH}
-        tensors = {"bands": self.mel.bands, "projection": self.matrix}
-        self.fingerprint = fingerprint_of({"melproj": HOP, "format": FORMAT}, tensors)
+        self.matrix = projection(int(spec.weights.removeprefix("untrained-"))).to(device)
+        super().__init__(spec, device, {LEVEL: WIDTH}, {"projection": self.matrix})
 
-    @torch.no_grad()
-    def levels(self, views: Sequence[Tensor], levels: Sequence[str]) -> dict[str, list[Tensor]]:
-        """The projection of every window."""
-        return forward_in_batches(views, self._forward, group_of=samples, cost_of=samples, budget=self._budget)
-
-    def _forward(self, windows: list[Tensor]) -> dict[str, Tensor]:
-        bands = self.mel(torch.cat(windows)).mean(dim=-1)
+    def level(self, name: str, mels: Tensor) -> Tensor:
         with arithmetic("highest"):
-            return {LEVEL: bands @ self.matrix}
+            return mels.mean(dim=-1) @ self.matrix
 
 
 def projection(seed: int) -> Tensor:

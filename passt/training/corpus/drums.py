@@ -6,7 +6,7 @@ from torch import Tensor
 from passt.training.corpus.control import hit
 from passt.training.corpus.draws import Draws
 from passt.training.corpus.kind import Kind, Pattern, family
-from passt.training.corpus.sounds import Filtered, Modal, Oscillator
+from passt.training.corpus.sounds import Filtered, Modal, Oscillator, resonance
 from passt.training.corpus.struck import struck_body
 
 SKIN = torch.tensor([[1.0, 2.0, 3.0, 4.0, 5.0, 1.59, 2.14, 2.3]])  # a loaded skin's harmonics, a bare one's modes
@@ -52,15 +52,7 @@ def snare(d: Draws) -> Filtered:
 
 def burst(d: Draws, envelope: Tensor, low: float, high: float, width: float, tilt: float = 0.0) -> Filtered:
     """Noise around a center between low and high, in Hz; the width is a share of it."""
-    center = d.log("center", low, high)
-    return Filtered(
-        envelope=envelope,
-        tilt=torch.full((1, 1), tilt),
-        noise=torch.ones(1, 1),
-        center=center[..., None],
-        width=(center * width)[..., None],
-        gain=torch.ones(1, 1, 1),
-    )
+    return resonance(d.log("center", low, high), envelope, width, tilt)
 
 
 def closed_hat(d: Draws) -> Filtered:

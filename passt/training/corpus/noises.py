@@ -6,7 +6,7 @@ from torch import Tensor
 from passt.training.corpus.control import arc, held, hit
 from passt.training.corpus.draws import Draws
 from passt.training.corpus.kind import Kind, Pattern, family
-from passt.training.corpus.sounds import Filtered, Oscillator
+from passt.training.corpus.sounds import Filtered, Oscillator, resonance
 
 
 def _steady(d: Draws) -> Tensor:
@@ -54,35 +54,22 @@ def static(d: Draws) -> Filtered:
     return Filtered(envelope=_steady(d) * gate, tilt=d.uniform("tilt", -1, 1), noise=torch.ones(1, 1))
 
 
-def _moving(d: Draws, center: Tensor, envelope: Tensor, width: float, tilt: float = 0.0, **others) -> Filtered:
-    """Noise whose one resonance follows `center` (n, frames) in Hz."""
-    return Filtered(
-        envelope=envelope,
-        tilt=torch.full((1, 1), tilt),
-        noise=torch.ones(1, 1),
-        center=center[..., None],
-        width=(center * width)[..., None],
-        gain=torch.ones(1, 1, 1),
-        **others,
-    )
-
-
 def whoosh(d: Draws) -> Filtered:
     center = d.log("low", 200, 600) * d.log("reach", 3, 8) ** arc(d.frames, d.seconds)
-    return _moving(d, center, arc(d.time, d.seconds).square(), 0.5)
+    return resonance(center, arc(d.time, d.seconds).square(), 0.5)
 
 
 def wind(d: Draws) -> Filtered:
     path = d.wander("gusts", d.frames, 0.5)
     level = (1 + d.wander("gusts", d.time, 0.5)).square() + 0.1
-    return _moving(d, d.log("center", 250, 800) * 2.0 ** (0.8 * path), level * _steady(d), 0.35, -2.0)
+    return resonance(d.log("center", 250, 800) * 2.0 ** (0.8 * path), level * _steady(d), 0.35, -2.0)
 
 
 def waves(d: Draws) -> Filtered:
     period = d.log("period", 2.5, 7.0)
     phase = d.uniform("phase")
     level = [(0.5 - 0.5 * torch.cos(2 * torch.pi * (t / period + phase))).square() for t in (d.time, d.frames)]
-    return _moving(d, 500 + d.uniform("reach", 500, 2000) * level[1], (0.08 + level[0]) * _steady(d), 2.0, -2.0)
+    return resonance(500 + d.uniform("reach", 500, 2000) * level[1], (0.08 + level[0]) * _steady(d), 2.0, -2.0)
 
 
 def rain(d: Draws) -> Filtered:
@@ -93,7 +80,7 @@ def fire(d: Draws) -> Filtered:
     """Crackles of the middle frequencies in bursts."""
     level = (0.3 + d.wander("bursts", d.time, 2.0).clamp(min=0)) * _steady(d)
     center = d.log("center", 900, 2500).expand(-1, 1)
-    return _moving(d, center, level, 1.2, -1.0, density=d.log("density", 5e-4, 3e-3))
+    return resonance(center, level, 1.2, -1.0, density=d.log("density", 5e-4, 3e-3))
 
 
 def thunder(d: Draws) -> Filtered:

@@ -100,3 +100,16 @@ def part(sound: Sound, rows: slice, device: torch.device) -> Sound:
     """Some rows of it, on a device."""
     values = {field.name: getattr(sound, field.name) for field in fields(sound)}
     return type(sound)(**{name: v if v is None else v[rows].to(device) for name, v in values.items()})
+
+
+def resonance(center: Tensor, envelope: Tensor, width: float, tilt: float = 0.0, **others) -> Filtered:
+    """Noise with one resonance at `center` (n, frames or 1), in Hz; the width is a share of it."""
+    return Filtered(
+        envelope=envelope,
+        tilt=torch.full((1, 1), tilt),
+        noise=torch.ones(1, 1),
+        center=center[..., None],
+        width=(center * width)[..., None],
+        gain=torch.ones(1, 1, 1),
+        **others,
+    )
