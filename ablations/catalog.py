@@ -28,7 +28,7 @@ def models_table(names: Sequence[str] = ()) -> pd.DataFrame:
     receptive field is its own; hop in samples and `hop_ms`, stride (frequency x time), `token_ms` (the time from one
     token to the next), `tokens_10s` and `gmacs_10s` (of a clip of 10 s), parameters, audioset_mAP, trained_on; spec (of
     its defaults), weights (the kinds it can have, a tuple), precisions (whether others than fp32); cached (whether the
-    published file is on this machine), `cached_bytes`, file (its place) and url.
+    file of published or demonstration weights is here), `cached_bytes`, file (its place) and url.
 
     Args:
         names: models, their aliases, or named specs, which stand for their checkpoint.
@@ -87,7 +87,7 @@ def _row(card: Card) -> dict:
         "spec": str(card.spec()),
         "weights": card.weights,
         "precisions": card.precisions,
-        **(_of_the_file(card) if publishes(card) else {}),
+        **(_of_the_file(card, family) if {"published", "demo"} & set(card.weights) and family.published else {}),
         **(_tokens(card.name) if card.family == "passt" else {}),
     }
 
@@ -101,9 +101,9 @@ def _tokens(name: str) -> dict:
     }
 
 
-def _of_the_file(card: Card) -> dict:
-    row = published(card.name)
-    path = place(row)
+def _of_the_file(card: Card, family: models.Family) -> dict:
+    row = family.published(card.name)
+    path = getattr(row, "shipped", None) or place(row)
     cached = path.is_file()
     return {
         **{name: getattr(row, name, None) for name in TRAINING},
@@ -111,5 +111,5 @@ def _of_the_file(card: Card) -> dict:
         "cached": cached,
         "cached_bytes": path.stat().st_size if cached else None,
         "file": str(path),
-        "url": row.url,
+        "url": row.url or None,
     }

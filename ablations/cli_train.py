@@ -1,23 +1,26 @@
-"""The command `ablate train`: a network's training on a list of labelled files."""
+"""The command `ablate train`: a network's training on lists of labelled files, or on the made-up corpus."""
 
+import contextlib
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
 from ablations.errors import one_line_errors
 from ablations.progress import bars, terminal
-from ablations.train import UNREADABLE_FILE, load_recipe, train_on_files
+from ablations.train import CARD_FILE, UNREADABLE_FILE, load_recipe, train_on_corpus, train_on_files
 from ablations.training_clips import SEPARATOR
 from downstream.progress import silent
+from passt.training.recipe import Recipe
 
 LIST = click.Path(path_type=Path)
 
 
 @click.command()
 @click.argument("recipe")
-@click.option("--data", type=LIST, required=True, help="A CSV of training files: columns file and labels.")
-@click.option("--eval", "evaluation", type=LIST, required=True, help="A CSV of evaluation files.")
+@click.option("--data", type=LIST, help="A CSV of training files: columns file and labels.")
+@click.option("--eval", "evaluation", type=LIST, help="A CSV of evaluation files.")
 @click.option("--out", type=LIST, required=True, help="Folder of the training: weights, log, what it goes on from.")
 @click.option("--audio", type=LIST, multiple=True, help="A folder or tar file  [default: the lists' folders]")
 @click.option("--labels", type=LIST, help="A CSV with a column label or mid  [default: the training files' labels]")
@@ -28,8 +31,8 @@ LIST = click.Path(path_type=Path)
 @one_line_errors
 def train(
     recipe: str,
-    data: Path,
-    evaluation: Path,
+    data: Path | None,
+    evaluation: Path | None,
     out: Path,
     audio: tuple[Path, ...],
     labels: Path | None,
@@ -40,17 +43,32 @@ def train(
 ) -> None:
     """Train by RECIPE (a packaged name or a YAML file); one that was stopped goes on where it was.
 
+    Recipes of the made-up corpus need no files: ablate train passt_demo --out FOLDER.
     On several GPUs: torchrun --nproc-per-node 2 --no-python ablate train ...
     """
     found = load_recipe(recipe, steps)
+    files = {"--data": data, "--eval": evaluation, "--audio": audio or None, "--labels": labels}
+    _check_files(found, files)
     first = os.environ.get("RANK", "0") == "0"
-    options = {"audio": audio, "labels": labels, "separator": separator, "device": device, "workers": workers}
+    common = {"device": device, "workers": workers}
+    with bars(terminal()) if first else contextlib.nullcontext(silent) as track:
+        if found.clips.source == "corpus":
+            result, unreadable = train_on_corpus(found, out, **common, track=track), 0
+        else:
+            lists = {"audio": audio, "labels": labels, "separator": separator}
+            result, unreadable = train_on_files(found, data, evaluation, out, **lists, **common, track=track)
     if not first:
-        train_on_files(found, data, evaluation, out, **options, track=silent)
         return
-    with bars(terminal()) as track:
-        result, unreadable = train_on_files(found, data, evaluation, out, **options, track=track)
     if unreadable:
         click.echo(f"{unreadable} files could not be read: {out / UNREADABLE_FILE}", err=True)
     click.echo(f"{result.steps} steps in {result.seconds:.0f} s, loss {result.loss:.4f}, mAP {result.mAP:.4f}")
-    click.echo(f"Weights: {result.weights}")
+    click.echo(f"Weights: {result.weights}, their card: {out / CARD_FILE}")
+
+
+def _check_files(recipe: Recipe, given: Mapping[str, object]) -> None:
+    """Raise ValueError where lists of files are absent, or there for a recipe that takes none."""
+    if recipe.clips.source == "corpus":
+        if unused := [option for option, value in given.items() if value is not None]:
+            raise ValueError(f"recipe {recipe.name}: is of the made-up corpus and takes no {unused[0]}")
+    elif absent := [option for option in ("--data", "--eval") if given[option] is None]:
+        raise ValueError(f"recipe {recipe.name}: is of lists of files and needs {' and '.join(absent)}")

@@ -1,7 +1,8 @@
-"""Training by a recipe on lists of files: what `ablate train` does."""
+"""Training by a recipe, on lists of files or on the made-up corpus: what `ablate train` does."""
 
 import functools
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,13 +10,17 @@ from pathlib import Path
 import yaml
 
 from ablations.machine import choose_device
+from ablations.training_card import CARD_FILE, write_card
 from ablations.training_clips import SEPARATOR, Labelled, Places, vocabulary
+from ablations.training_sources import corpus_clips
+from ablations.training_students import student_of
 from downstream.files import fingerprint, write_json
 from downstream.progress import Track, silent
 from passt.architecture import SAMPLE_RATE
 from passt.card import choices
 from passt.training.files import FileList, FileSource, Unreadable
 from passt.training.recipe import Recipe
+from passt.training.source import Source
 from passt.training.train import Result, train
 
 RECIPES = Path(__file__).with_name("recipes")
@@ -77,19 +82,49 @@ def train_on_files(
     chosen = {"seed": recipe.seed, "balanced": recipe.clips.balanced, "epoch": recipe.clips.epoch}
     source = FileSource(lists[0].files, lists[0].targets(known), *common, **chosen)
     clips = FileList(lists[1].files, lists[1].targets(known), *common)
-    _same_data(out / DATA_FILE, {"training": lists[0], "evaluation": lists[1]})
-    result = train(recipe, source, clips, out, choose_device(device), track, workers=workers)
+    found = {"training": fingerprint([lists[0].files, lists[0].labels])}
+    found["evaluation"] = fingerprint([lists[1].files, lists[1].labels])
+    result = _trained(recipe, source, clips, found, out, choose_device(device), workers, track)
     return result, len(unreadable.reasons)
 
 
-def _same_data(path: Path, lists: dict[str, Labelled]) -> None:
-    """Remember what is trained on; ValueError where a training in that folder had other lists."""
-    found = {
-        name: {"clips": len(one.files), "fingerprint": fingerprint([one.files, one.labels])}
-        for name, one in lists.items()
-    }
-    there = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else found
-    for name, one in lists.items():
-        if there[name] != found[name]:
-            raise ValueError(f"{path.parent}: was trained with another {name} list than {one.path}")
-    write_json(path, found)
+def train_on_corpus(
+    recipe: Recipe, out: Path, *, device: str | None = None, workers: int = 2, track: Track = silent
+) -> Result:
+    """Train on the made-up corpus, evaluate on clips of it that are not trained on.
+
+    Raises:
+        FileNotFoundError, ValueError: in one line, what is absent or does not fit.
+    """
+    device = choose_device(device)
+    source, evaluation = corpus_clips(recipe, device, track)
+    found = {"training": source.fingerprint, "evaluation": evaluation.fingerprint}
+    return _trained(recipe, source, evaluation, found, out, device, workers, track)
+
+
+def _trained(
+    recipe: Recipe,
+    source: Source,
+    evaluation: Source,
+    data: dict[str, str],
+    out: Path,
+    device: str,
+    workers: int,
+    track: Track,
+) -> Result:
+    """Train the recipe's network, and write the card of what came out."""
+    student = student_of(recipe, len(source.labels))
+    _same_data(out / DATA_FILE, data)
+    result = train(recipe, source, evaluation, out, device, track, student=student, workers=workers)
+    if os.environ.get("RANK", "0") == "0":
+        write_card(out / CARD_FILE, recipe, result, data, student, device, len(source.labels))
+    return result
+
+
+def _same_data(path: Path, data: dict[str, str]) -> None:
+    """Remember what is trained on; ValueError where a training in that folder had other clips."""
+    there = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else data
+    for name in data:
+        if there[name] != data[name]:
+            raise ValueError(f"{path.parent}: was trained with other {name} clips, of fingerprint {there[name]}")
+    write_json(path, data)

@@ -1,6 +1,7 @@
-"""The table of published PaSST checkpoints, and of the ImageNet model they started from, with what each requires.
+"""The table of PaSST checkpoints, and of the ImageNet model they started from, with what each requires.
 
-The rows of checkpoints.csv are facts of the packages hear21passt 0.0.26 and PaSST (github.com/kkoutini/PaSST).
+The rows of checkpoints.csv are facts of the packages hear21passt 0.0.26 and PaSST (github.com/kkoutini/PaSST); those
+without an address are demonstration checkpoints, whose weights are in this package.
 """
 
 import csv
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from passt import named
+from passt import demo, named
 from passt.architecture import MEL_BANDS, PATCH, SAMPLE_RATE, Architecture
 from passt.card import Card, choices
 from passt.spec import EmbeddingSpec
@@ -23,7 +24,7 @@ SCENE_HOP_MS = {10: 2500, 20: 5000, 30: 10000}  # by maximum in s: distance of w
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint(Architecture):
-    """One published set of weights: an architecture, and what its weights are.
+    """One set of weights: an architecture, and what its weights are.
 
     Attributes:
         max_window_s: the longest excerpt that goes through the network at once, in s.
@@ -49,8 +50,13 @@ class Checkpoint(Architecture):
 
     @property
     def file(self) -> str:
-        """The name that the file is published with."""
-        return unquote(urlsplit(self.url).path.rsplit("/", 1)[-1])
+        """The name that the file is published with, or has in this package."""
+        return unquote(urlsplit(self.url).path.rsplit("/", 1)[-1]) or f"{self.name}.safetensors"
+
+    @property
+    def shipped(self) -> Path | None:
+        """The file of a demonstration checkpoint, which is part of this package."""
+        return None if self.url else demo.FOLDER / self.file
 
     @property
     def scene_hop_ms(self) -> int:
@@ -69,6 +75,7 @@ class Checkpoint(Architecture):
             min_window_ms=math.ceil(self.min_samples * 1000 / SAMPLE_RATE),
             max_window_ms=self.max_window_s * 1000,
             precisions=True,
+            **(demo.WEIGHTS if self.shipped else {}),
             aliases=(self.alias,) if self.alias else (),
         )
 
@@ -97,7 +104,8 @@ def get(name: str) -> Checkpoint:
 
 def _from_row(row: Mapping[str, str]) -> Checkpoint:
     numbers = {
-        name: int(row[name]) for name in ("fstride", "tstride", "n_frames", "n_classes", "depth", "max_window_s")
+        name: int(row[name])
+        for name in ("fstride", "tstride", "n_frames", "n_classes", "depth", "width", "heads", "max_window_s")
     }
     score = float(row["audioset_mAP"]) if row["audioset_mAP"] else None
     texts = {name: row[name] for name in ("name", "alias", "url", "trained_on", "layout", "sha256")}

@@ -1,4 +1,4 @@
-"""Where a checkpoint's tensors come from: the published file, any other file, or a seed.
+"""Where a checkpoint's tensors come from: the published file, the package's, any other file, or a seed.
 
 Nothing falls back silently: published weights that are absent are fetched, and where that is not possible the error
 says which file to put where. Untrained weights have to be asked for by name, which then stands in the spec and in every
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from passt import checkpoints, deit
+from passt import checkpoints, deit, demo
 from passt.architecture import Architecture
 from passt.checkpoints import Checkpoint
 from passt.download import recorded
@@ -29,20 +29,21 @@ def load(checkpoint: Checkpoint, weights: str) -> dict[str, Tensor]:
     """The state dict that the weights part of a spec stands for.
 
     Args:
-        weights: `published`, or `untrained-SEED`.
+        weights: `published`, `demo`, or `untrained-SEED`.
 
     Raises:
-        FileNotFoundError: the published file cannot be had; says from where to get it and where to put it.
+        FileNotFoundError: the file cannot be had; says from where to get it and where to put it.
         ValueError: for weights that only a file can give, or a file that does not fit the checkpoint.
     """
     if weights.startswith("untrained-"):
         return untrained(checkpoint, int(weights.removeprefix("untrained-")))
-    if weights == "published":
+    if weights == "demo" and checkpoint.shipped:
+        return read(demo.there(checkpoint.shipped), checkpoint)
+    if weights == "published" and not checkpoint.shipped:
         path = published_file(checkpoint)
         return read(path, checkpoint, sha256=recorded(path))
-    raise ValueError(
-        f"{checkpoint.name}: weights {weights!r} have no file; expected published, untrained-SEED or a file"
-    )
+    kind = "demo" if checkpoint.shipped else "published"
+    raise ValueError(f"{checkpoint.name}: weights {weights!r} have no file; expected {kind}, untrained-SEED or a file")
 
 
 def imagenet_start(architecture: Architecture, *, seed: int = 0, track: Track = silent) -> dict[str, Tensor]:

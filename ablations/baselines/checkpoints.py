@@ -1,7 +1,7 @@
-"""The table of published CNNs, and where a CNN's tensors come from: the published file, any other file, or a seed.
+"""The table of CNNs, and where a CNN's tensors come from: the published file, any other file, or a seed.
 
 The rows of checkpoints.csv are facts of the packages panns_inference 0.1.1 (Kong et al. 2020) and EfficientAT
-(Schmid et al. 2023, github.com/fschmid56/EfficientAT).
+(Schmid et al. 2023, github.com/fschmid56/EfficientAT); the one without an address is a demonstration checkpoint.
 """
 
 import csv
@@ -17,15 +17,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from passt import demo
 from passt.download import recorded
 from passt.published import check, published_file, refuse_others, tensors
 
+DEMO_FOLDER = Path(__file__).with_name("demo_weights")
 SAMPLE_RATE = 32000  # Hz, of all of them
 
 
 @dataclass(frozen=True)
 class CnnCheckpoint:
-    """One published set of weights.
+    """One set of weights.
 
     Attributes:
         hop: STFT hop in samples at 32 kHz: the time resolution.
@@ -39,15 +41,21 @@ class CnnCheckpoint:
     url: str
     hop: int
     width: float
-    audioset_mAP: float
+    n_classes: int
+    audioset_mAP: float | None
     trained_on: str
     md5: str
     sha256: str
 
     @property
     def file(self) -> str:
-        """The name that the file is published with."""
-        return unquote(urlsplit(self.url).path.rsplit("/", 1)[-1])
+        """The name that the file is published with, or has in this package."""
+        return unquote(urlsplit(self.url).path.rsplit("/", 1)[-1]) or f"{self.name}.safetensors"
+
+    @property
+    def shipped(self) -> Path | None:
+        """The file of a demonstration checkpoint, which is part of this package."""
+        return None if self.url else DEMO_FOLDER / self.file
 
 
 @functools.cache
@@ -69,7 +77,7 @@ def state_of(
     """The tensors that the weights part of a spec, or a file, stands for, checked name by name and shape by shape.
 
     Args:
-        weights: `published` or `untrained-SEED`. file: a weight file in their place.
+        weights: `published`, `demo` or `untrained-SEED`. file: a weight file in their place.
         shapes: of the state dict that the published file has.
 
     Raises:
@@ -78,9 +86,10 @@ def state_of(
     """
     if file is None and weights.startswith("untrained-"):
         return untrained(shapes, int(weights.removeprefix("untrained-")))
-    if file is None and weights != "published":
-        raise ValueError(f"{row.name}: weights {weights!r} have no file; expected published, untrained-SEED or a file")
-    path = published_file(row) if file is None else Path(file)
+    kind = "demo" if row.shipped else "published"
+    if file is None and weights != kind:
+        raise ValueError(f"{row.name}: weights {weights!r} have no file; expected {kind}, untrained-SEED or a file")
+    path = Path(file) if file else demo.there(row.shipped) if row.shipped else published_file(row)
     state = tensors(path)
     refuse_others(path, row, table().values(), _described, recorded(path) if file is None else None)
     check(state, shapes, row.name, str(path))
@@ -107,8 +116,9 @@ def untrained(shapes: Mapping[str, tuple[int, ...]], seed: int) -> dict[str, Ten
 
 
 def _from_row(row: Mapping[str, str]) -> CnnCheckpoint:
-    numbers = {"hop": int(row["hop"]), "width": float(row["width"]), "audioset_mAP": float(row["audioset_mAP"])}
-    return CnnCheckpoint(**{**row, **numbers})
+    score = float(row["audioset_mAP"]) if row["audioset_mAP"] else None
+    numbers = {"hop": int(row["hop"]), "width": float(row["width"]), "n_classes": int(row["n_classes"])}
+    return CnnCheckpoint(**{**row, **numbers, "audioset_mAP": score})
 
 
 def _described(row: CnnCheckpoint) -> str:

@@ -12,15 +12,16 @@ from torch import Tensor, nn
 
 from ablations.baselines.checkpoints import SAMPLE_RATE, CnnCheckpoint, of_family
 from ablations.baselines.cnn import CnnEmbedder, CnnNet
-from passt import frames
+from passt import demo, frames
 from passt.card import Card
 from passt.checkpoints import MEL_BANDS
 from passt.mel import FFT, MelSpectrogram
 
-CLASSES = 527
 MAX_WINDOW_MS, SCENE_HOP_MS = 10_000, 2500  # of scene embeddings, as EfficientAT_HEAR
 STEM, LAST, CLASSIFIER = 16, 6, 1280  # channels of the first convolution; of the last one over its inputs; hidden units
+HOP = 320  # samples at 32 kHz, of the standard network
 SQUEEZE = 4
+DROPOUT = 0.2  # of the hidden units, in training
 
 
 class Row(NamedTuple):
@@ -129,7 +130,7 @@ class MobileNet(CnnNet):
     bands = MEL_BANDS
     names = LEVELS
 
-    def __init__(self, width: float) -> None:
+    def __init__(self, width: float, classes: int) -> None:
         super().__init__()
         channels = [divisible(STEM * width), *(divisible(row.outputs * width) for row in LAYOUT)]
         blocks = [InvertedResidual(inputs, row, width) for inputs, row in zip(channels, LAYOUT, strict=False)]
@@ -142,8 +143,8 @@ class MobileNet(CnnNet):
             nn.Flatten(),
             nn.Linear(LAST * channels[-1], hidden),
             nn.Hardswish(),
-            nn.Dropout(),
-            nn.Linear(hidden, CLASSES),
+            nn.Dropout(DROPOUT),
+            nn.Linear(hidden, classes),
         )
 
     def forward(self, mel: Tensor, levels: Collection[str]) -> dict[str, Tensor]:
@@ -160,8 +161,9 @@ class MobileNet(CnnNet):
                 found[f"block{number}"] = x.float().mean((2, 3))
         if not found.keys() >= set(levels):
             pooled = last(x).float().mean((2, 3))
-            hidden = self.classifier[3](self.classifier[2](pooled))
-            deepest = {"clf1": pooled, "clf2": hidden, "logits": self.classifier[5](hidden)}
+            _, _, to_hidden, activation, dropout, to_logits = self.classifier
+            hidden = activation(to_hidden(pooled))
+            deepest = {"clf1": pooled, "clf2": hidden, "logits": to_logits(dropout(hidden))}
             found |= {name: value for name, value in deepest.items() if name in levels}
         return found
 
@@ -182,7 +184,7 @@ class MobileNetEmbedder(CnnEmbedder):
 
     @staticmethod
     def network(checkpoint: CnnCheckpoint) -> MobileNet:
-        return MobileNet(checkpoint.width)
+        return MobileNet(checkpoint.width, checkpoint.n_classes)
 
     @staticmethod
     def front_end(checkpoint: CnnCheckpoint) -> MelSpectrogram:
@@ -206,6 +208,7 @@ CARDS = tuple(
         min_window_ms=-(-MobileNetEmbedder.min_samples * 1000 // SAMPLE_RATE),
         max_window_ms=MAX_WINDOW_MS,
         precisions=True,
+        **(demo.WEIGHTS if row.shipped else {}),
     )
     for row in of_family("efficientat")
 )

@@ -16,6 +16,8 @@ from passt.training.schedule import Schedule
 from passt.training.values import from_mapping
 
 STARTS = ("untrained", "imagenet")
+SOURCES = ("files", "corpus")
+PASST = "passt"
 
 
 @dataclass(frozen=True)
@@ -49,17 +51,27 @@ class Distillation:
 
 @dataclass(frozen=True)
 class Clips:
-    """How clips are taken from a list of files; published: balanced epochs of 100000 clips of 10 s.
+    """What clips are taken, and how from a list of files; published: balanced epochs of 100000 clips of 10 s.
 
     Attributes:
         seconds: of a clip. balanced: whether rare labels are drawn more often. epoch: clips of one; 0 is all there are.
+        source: `files`, or `corpus`: the made-up sounds of `passt.training.corpus`, of the recipe's seed.
+        tagger: a model whose class probabilities for a clip are further labels of it (of the corpus only); "": none.
     """
 
     seconds: float = 10.0
     balanced: bool = False
     epoch: int = 0
+    source: str = SOURCES[0]
+    tagger: str = ""
 
     def __post_init__(self) -> None:
+        if self.source not in SOURCES:
+            raise ValueError(f"clips source must be one of {', '.join(SOURCES)}, got {self.source!r}")
+        if self.source == "corpus" and (self.balanced or self.epoch):
+            raise ValueError("clips balanced and epoch are for files, the corpus has no end")
+        if self.source == "files" and self.tagger:
+            raise ValueError(f"clips tagger is for the corpus, got {self.tagger!r} and files")
         if not 0.1 <= self.seconds <= 60:
             raise ValueError(f"clips seconds must be 0.1 to 60, got {self.seconds}")
         if self.epoch < 0:
@@ -75,6 +87,7 @@ class Recipe:
     """A training.
 
     Attributes:
+        network: `passt`, of that architecture, or the name of another one that its caller knows.
         architecture: PaSST's; its n_classes may be left to the clips' labels.
         steps: of the optimizer. batch: clips of each.
         micro_batch: clips that go through the network at once, a divisor of `batch`; 0 is all. Each has a choice of
@@ -84,12 +97,14 @@ class Recipe:
         precision: fp32, tf32 or bf16 (automatic mixed precision).
         evaluate_every: steps; 0 is at the end only. evaluation_clips: 0 is all of a list.
         log_every: steps; the state that a killed training goes on from is saved at such a step.
+        half: whether the final weights, and those that are evaluated, are rounded to float16, as the file is.
     """
 
     name: str
     steps: int
     batch: int
     lr: float
+    network: str = PASST
     architecture: Architecture = field(default_factory=Architecture)
     micro_batch: int = 0
     weight_decay: float = 1e-4
@@ -105,6 +120,7 @@ class Recipe:
     evaluate_every: int = 0
     evaluation_clips: int = 0
     log_every: int = 50
+    half: bool = False
 
     def __post_init__(self) -> None:
         for name, least in _LEAST.items():

@@ -22,7 +22,7 @@ from passt.training.distill import Teacher
 from passt.training.evaluate import clips_of, evaluate
 from passt.training.group import Group, processes
 from passt.training.products import use_fastest
-from passt.training.recipe import Recipe
+from passt.training.recipe import PASST, Recipe
 from passt.training.run_folder import claim
 from passt.training.source import Source
 from passt.training.state import WEIGHTS_FILE, State, write_weights
@@ -77,6 +77,8 @@ def train(
     """
     folder = Path(folder)
     if student is None:
+        if recipe.network != PASST:
+            raise ValueError(f"recipe: network {recipe.network!r} must be given as a student")
         student = passt_student(recipe, len(source.labels))
     _check(recipe, source, evaluation, student, teacher)
     with processes(device) as group:
@@ -165,7 +167,7 @@ class _Training:
         if self.group.first:
             state.save(self.folder)
             notes = {"recipe": self.recipe.to_dict(), "labels": labels, "mAP": state.mAP}
-            write_weights(path, self._final(), notes)
+            write_weights(path, self._final(), notes, torch.float16 if self.recipe.half else torch.float32)
         return Result(path, state.mAP, state.loss, state.step, state.seconds)
 
     def _step(self, net: nn.Module, batches: Iterator[tuple[Tensor, Tensor]], parts: Iterable[int]) -> Tensor:
@@ -192,8 +194,11 @@ class _Training:
         return self.recipe.lr * self.recipe.schedule.factor(step)
 
     def _final(self) -> dict[str, Tensor]:
-        """What is evaluated and saved in the end: the average, where there is one."""
-        return self.state.average if self.state.averaged else self.student.net.state_dict()
+        """What is evaluated and saved in the end: the average, where there is one, rounded as the file is."""
+        final = self.state.average if self.state.averaged else self.student.net.state_dict()
+        if not self.recipe.half:
+            return final
+        return {name: value.half().float() if value.is_floating_point() else value for name, value in final.items()}
 
     def _evaluates(self) -> bool:
         every, step = self.recipe.evaluate_every, self.state.step

@@ -158,4 +158,4 @@ def test_a_folder_keeps_its_lists(clips):
         out.write("7.wav,low\n")
     result = train(clips, "run", "--audio", clips / "audio")
     assert result.exit_code == 1
-    assert "was trained with another evaluation list" in result.output
+    assert "was trained with other evaluation clips" in result.output

@@ -5,19 +5,24 @@ import math
 import pytest
 
 from passt import checkpoints, complexity, weights
-from passt.architecture import Architecture
 
 TABLE = checkpoints.table()
-WIDTH, MLP_WIDTH = Architecture().width, Architecture().mlp_width
 PATCH_NUMBERS = 16 * 16
 
 
-def test_every_published_file_has_a_name_of_its_own():
+def test_every_file_has_a_name_of_its_own():
     files = [row.file for row in TABLE.values()]
-    assert len(set(files)) == len(files) == 14
+    assert len(set(files)) == len(files) == 16
     for row in TABLE.values():
-        assert row.url.startswith("https://")
-        assert row.file.endswith((".pt", ".pth"))
+        assert row.url.startswith("https://") == (row.shipped is None)
+        assert row.file.endswith((".pt", ".pth") if row.url else ".safetensors")
+
+
+def test_demonstration_weights_are_of_demonstration_checkpoints_alone():
+    for row in TABLE.values():
+        assert ("demo" in row.card.weights) == (row.card.default_weights == "demo") == (row.shipped is not None)
+        assert ("published" in row.card.weights) == (row.shipped is None)
+    assert [name for name, row in TABLE.items() if row.shipped] == ["passt_demo", "passt_demo_hop160"]
 
 
 def test_no_head_is_no_logits():
@@ -36,13 +41,14 @@ def test_parameters_are_those_of_the_state_dict(row):
 
 @pytest.mark.parametrize("row", TABLE.values(), ids=TABLE)
 def test_macs_are_those_of_the_formula(row):
+    width, hidden = row.width, row.mlp_width
     for seconds in (1.0, 10.0):
         patches = row.tokens(int(seconds * 32000)) - 2
         tokens = patches + 2
-        block = tokens * (4 * WIDTH * WIDTH + 2 * WIDTH * MLP_WIDTH) + 2 * tokens * tokens * WIDTH
+        block = tokens * (4 * width * width + 2 * width * hidden) + 2 * tokens * tokens * width
         # behind the last block only cls and dist are read: queries, keys and values of all tokens, the rest of two
-        last = 3 * tokens * WIDTH * WIDTH + 2 * (WIDTH * WIDTH + 2 * WIDTH * MLP_WIDTH) + 2 * 2 * tokens * WIDTH
-        whole = patches * PATCH_NUMBERS * WIDTH + (row.depth - 1) * block + last + WIDTH * row.n_classes
+        last = 3 * tokens * width * width + 2 * (width * width + 2 * width * hidden) + 2 * 2 * tokens * width
+        whole = patches * PATCH_NUMBERS * width + (row.depth - 1) * block + last + width * row.n_classes
         assert complexity.macs(row, seconds) == whole
 
 

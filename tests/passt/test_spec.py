@@ -82,7 +82,7 @@ def test_taps():
 
 def test_the_table_of_checkpoints():
     table = checkpoints.table()
-    assert len(table) == 14
+    assert len(table) == 16
     assert checkpoints.get("stfthop160") is table["passt_s_swa_f128_stfthop160_p16_s10_ap473"]
     grids = {row.hop: row.grid for row in table.values() if row.tstride == 10 and row.max_window_s == 10}
     assert grids == {320: (12, 99), 160: (12, 200), 100: (12, 320)}

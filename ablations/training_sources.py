@@ -1,0 +1,71 @@
+"""The made-up corpus as training clips, with what a published model says of them as further labels."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ablations import models
+from downstream.embedder import Embedder
+from downstream.progress import Track, silent
+from passt.training.corpus import Corpus
+from passt.training.recipe import Recipe
+
+EVALUATION_SEED = 1 << 62  # added to the recipe's: no clip of the one is a clip of the other
+LOGITS = ("logits", None)
+
+
+@dataclass(frozen=True)
+class Tagged:
+    """Clips with a tagger's class probabilities for each as further labels, in 0 to 1.
+
+    Attributes:
+        tagger: an embedder with a level `logits`; None labels all with 0, for an evaluation: mean average precision
+            is then over the clips' own labels.
+        classes: names of the tagger's outputs.
+    """
+
+    clips: Corpus
+    tagger: Embedder | None
+    classes: tuple[str, ...]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return (*self.clips.labels, *self.classes)
+
+    @property
+    def sample_rate(self) -> int:
+        return self.clips.sample_rate
+
+    @property
+    def samples(self) -> int:
+        return self.clips.samples
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the clips, and of the tagger where there is one."""
+        tagger = [] if self.tagger is None else [self.tagger.fingerprint]
+        return "+".join([self.clips.fingerprint, *tagger])
+
+    def batch(self, index: int, size: int) -> tuple[Tensor, Tensor]:
+        audio, own = self.clips.batch(index, size)
+        if self.tagger is None:
+            said = own.new_zeros(size, len(self.classes))
+        else:
+            said = self.tagger.scene(list(audio), [LOGITS])[LOGITS].sigmoid().to(own)
+        return audio, torch.cat([own, said], dim=1)
+
+
+def corpus_clips(recipe: Recipe, device: str, track: Track = silent) -> tuple[Corpus | Tagged, Corpus | Tagged]:
+    """The clips of a recipe of the corpus: for training, and others for evaluation.
+
+    Raises:
+        ValueError, FileNotFoundError: the tagger is no model with logits, its weights are absent.
+    """
+    clips = [Corpus(recipe.clips.seconds, recipe.seed + offset, device) for offset in (0, EVALUATION_SEED)]
+    if not recipe.clips.tagger:
+        return clips[0], clips[1]
+    spec = models.resolve({"checkpoint": recipe.clips.tagger, "levels": ("logits",)})
+    tagger = models.build(spec, device=device, track=track)
+    classes = tuple(f"{spec.checkpoint}: {number}" for number in range(tagger.dims["logits"]))
+    return Tagged(clips[0], tagger, classes), Tagged(clips[1], None, classes)

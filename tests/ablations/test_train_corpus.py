@@ -1,0 +1,117 @@
+"""`ablate train` on the made-up corpus: a PaSST and a MobileNet, half precision, a tagger's labels, the card."""
+
+import json
+
+import pytest
+import safetensors.torch
+import torch
+import yaml
+from click.testing import CliRunner
+
+from ablations import cli, training_sources
+from ablations.baselines.mobilenet import MobileNet
+from ablations.train import load_recipe
+from ablations.training_sources import Tagged, corpus_clips
+from ablations.training_students import student_of
+from passt.download import sha256_of
+from passt.training.corpus import Corpus
+from passt.training.recipe import Recipe
+
+RECIPE = {
+    "name": "small",
+    "steps": 3,
+    "batch": 4,
+    "lr": 1e-3,
+    "architecture": {"width": 32, "heads": 2, "depth": 2, "n_frames": 120},
+    "clips": {"source": "corpus", "seconds": 1},
+    "patchout": {"rows": 4, "columns": 2},
+    "evaluation_clips": 6,
+    "log_every": 1,
+    "half": True,
+}
+
+
+def train(folder, *options, **changes):
+    path = folder / "recipe.yaml"
+    path.write_text(yaml.safe_dump(RECIPE | changes))
+    arguments = ["train", path, "--out", folder / "run", "--device", "cpu", "--workers", 0, *options]
+    return CliRunner().invoke(cli.main, [str(argument) for argument in arguments])
+
+
+def test_a_recipe_of_the_corpus_needs_no_files_and_writes_half_weights_with_their_card(tmp_path):
+    found = train(tmp_path)
+    assert found.exit_code == 0, found.output
+    weights = tmp_path / "run" / "weights.safetensors"
+    tensors = safetensors.torch.load_file(weights)
+    assert {tensor.dtype for tensor in tensors.values()} == {torch.float16}
+    card = json.loads((tmp_path / "run" / "card.json").read_text())
+    assert card["recipe"] == load_recipe(str(tmp_path / "recipe.yaml")).to_dict()
+    assert (card["steps"], card["clips"], card["labels"]) == (3, 12, len(Corpus.labels))
+    assert card["sha256"] == sha256_of(weights)
+    assert card["bytes"] == weights.stat().st_size
+    assert card["parameters"] == sum(tensor.numel() for tensor in tensors.values())
+    assert card["data"]["training"] == Corpus(1.0, 0).fingerprint != card["data"]["evaluation"]
+    assert 0 < card["mAP"] < 1
+    assert train(tmp_path).output == found.output  # complete already
+
+
+def test_a_convolutional_network_is_trained_by_the_same_command(tmp_path):
+    found = train(tmp_path, network="mn01", patchout={}, precision="bf16")
+    assert found.exit_code == 0, found.output
+    tensors = safetensors.torch.load_file(tmp_path / "run" / "weights.safetensors")
+    net = MobileNet(0.1, len(Corpus.labels))
+    net.load_state_dict(tensors, strict=True)
+    assert int(tensors["features.0.1.num_batches_tracked"]) == 3
+    fresh = student_of(Recipe.from_dict(RECIPE | {"network": "mn01", "patchout": {}}), len(Corpus.labels)).net
+    moved = [name for name, value in fresh.state_dict().items() if not torch.equal(value.half(), tensors[name].half())]
+    assert {"features.0.0.weight", "classifier.5.bias", "features.0.1.running_mean"} <= set(moved)
+
+
+class Tagger:
+    """Says of a clip how loud it is, in two classes."""
+
+    dims, fingerprint = {"logits": 2}, "0123456789abcdef"  # noqa: RUF012
+
+    def scene(self, clips, taps):
+        levels = torch.stack([clip.abs().mean().log() for clip in clips])
+        return {taps[0]: torch.stack([levels, -levels], dim=1)}
+
+
+def test_what_a_tagger_says_are_further_labels_of_training_clips_alone(monkeypatch):
+    monkeypatch.setattr(training_sources.models, "build", lambda *args, **options: Tagger())
+    clips = {**RECIPE["clips"], "tagger": "mn04_as"}
+    training, evaluation = corpus_clips(Recipe.from_dict(RECIPE | {"clips": clips}), "cpu")
+    assert training.labels == evaluation.labels == (*Corpus.labels, "mn04_as: 0", "mn04_as: 1")
+    audio, labels = training.batch(2, 3)
+    plain, own = Corpus(1.0, 0).batch(2, 3)
+    assert torch.equal(audio, plain)
+    assert torch.equal(labels[:, :-2], own)
+    level = plain.abs().mean(1)
+    torch.testing.assert_close(labels[:, -2], level / (1 + level))
+    other, said = evaluation.batch(2, 3)
+    assert not torch.equal(other, plain)
+    assert not said[:, -2:].any()
+    assert training.fingerprint == f"{Corpus(1.0, 0).fingerprint}+0123456789abcdef" != evaluation.fingerprint
+    assert isinstance(training, Tagged)
+
+
+@pytest.mark.parametrize(
+    ("options", "changes", "message"),
+    [
+        (("--data", "x.csv"), {}, "recipe small: is of the made-up corpus and takes no --data"),
+        ((), {"clips": {"seconds": 1}}, "recipe small: is of lists of files and needs --data and --eval"),
+        ((), {"clips": {"source": "web"}}, "clips source must be one of files, corpus, got 'web'"),
+        ((), {"clips": {"tagger": "mn04_as"}}, "clips tagger is for the corpus, got 'mn04_as' and files"),
+        ((), {"clips": {"source": "corpus", "epoch": 5}}, "clips balanced and epoch are for files"),
+        ((), {"clips": {"source": "corpus", "tagger": "mn99"}}, "unknown checkpoint 'mn99'"),
+        ((), {"clips": {"source": "corpus", "tagger": "logmel"}}, "logmel: unknown level 'logits'"),
+        ((), {"network": "resnet"}, "recipe: network must be passt or mnNN (mn10, a MobileNet of width 1.0), got"),
+        ((), {"network": "mn10"}, "patchout is for networks of patches"),
+        ((), {"network": "mn10", "start": "imagenet"}, "recipe: start must be untrained for mn10, got 'imagenet'"),
+    ],
+)
+def test_what_does_not_fit_is_one_line(tmp_path, options, changes, message):
+    found = train(tmp_path, *options, **changes)
+    assert found.exit_code == 1
+    assert message in found.output
+    assert len(found.output.strip().splitlines()) == 1
