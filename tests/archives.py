@@ -1,9 +1,7 @@
-"""Archives of labelled clips as HEAR task folders with folds of their own.
+"""Archives of labelled clips as HEAR task folders with folds of their own: python -m tests.archives NAME ARCHIVE.zip TASKS
 
-python -m tests.archives esc10 ARCHIVE.zip TASKS      makes TASKS/esc10-v1: ESC-10 (K. J. Piczak, 2015), 400 clips of 5 s, 10
-                                                      classes, 5 folds, the first digit of a clip's name
-python -m tests.archives fsdd ARCHIVE.zip TASKS       makes TASKS/fsdd-v1: Free Spoken Digit Dataset, 3000 clips, 10 classes,
-                                                      6 folds, a speaker each
+esc10 makes TASKS/esc10-v1: ESC-10 (K. J. Piczak, 2015), 400 clips of 5 s, 10 classes; folds are the first digit of a name.
+fsdd makes TASKS/fsdd-v1: Free Spoken Digit Dataset, 3000 clips, 10 classes; a fold is a speaker.
 """
 
 import json
