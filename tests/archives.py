@@ -1,7 +1,9 @@
-"""Archives of labelled clips as HEAR task folders with folds of their own: python -m tests.archives NAME ARCHIVE.zip TASKS
+"""Archives of labelled clips as HEAR task folders with folds of their own.
 
-esc10 makes TASKS/esc10-v1: ESC-10 (K. J. Piczak, 2015), 400 clips of 5 s, 10 classes; folds are the first digit of a name.
-fsdd makes TASKS/fsdd-v1: Free Spoken Digit Dataset, 3000 clips, 10 classes; a fold is a speaker.
+python -m tests.archives NAME ARCHIVE.zip TASKS makes, by NAME,
+
+esc10: TASKS/esc10-v1, of ESC-10 (K. J. Piczak, 2015), 400 clips of 5 s, 10 classes; folds are the first digit of a name;
+fsdd: TASKS/fsdd-v1, of the Free Spoken Digit Dataset, 3000 clips, 10 classes; a fold is a speaker.
 """
 
 import json
