@@ -2,7 +2,7 @@
 
 python -m tests.archives NAME ARCHIVE.zip TASKS makes, by NAME,
 
-esc10: TASKS/esc10-v1, of ESC-10 (K. J. Piczak, 2015), 400 clips of 5 s, 10 classes; folds are the first digit of a name;
+esc10: TASKS/esc10-v1, of ESC-10 (K. J. Piczak, 2015), 400 clips of 5 s, 10 classes, folds by the first digit of a name;
 fsdd: TASKS/fsdd-v1, of the Free Spoken Digit Dataset, 3000 clips, 10 classes; a fold is a speaker.
 """
 
