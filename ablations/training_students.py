@@ -7,7 +7,7 @@ import torch
 from ablations.baselines.checkpoints import untrained
 from ablations.baselines.mobilenet import HOP, MobileNet
 from passt.training.recipe import PASST, Recipe
-from passt.training.student import Student, passt_student
+from passt.training.student import Student, passt_student, say
 
 MOBILE_NET = re.compile(r"mn(\d\d)")
 
@@ -33,5 +33,6 @@ def student_of(recipe: Recipe, labels: int) -> Student:
         net = MobileNet(int(named[1]) / 10, labels)
     shapes = {name: tuple(tensor.shape) for name, tensor in net.state_dict().items()}
     net.load_state_dict(untrained(shapes, recipe.seed), assign=True)
+    say(net.classifier[-1], recipe.prior)
     net.requires_grad_(True).to(memory_format=torch.channels_last)
     return Student(net, HOP, lambda net, mel, kept, first: net(mel, ("logits",))["logits"])

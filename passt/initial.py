@@ -1,5 +1,6 @@
 """The tensors of a network: their names and shapes, and their values before training."""
 
+import math
 import warnings
 import zlib
 
@@ -11,6 +12,7 @@ from passt.architecture import Architecture
 from passt.model import Passt
 
 INITIAL_STD = 0.02  # of truncated normal weights, as timm's vision transformers start
+PUBLISHED_WIDTH = Architecture().width
 
 
 def shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
@@ -28,6 +30,9 @@ def network_on_meta(architecture: Architecture) -> Passt:
 def untrained(architecture: Architecture, seed: int, *, prefix: str = "") -> dict[str, Tensor]:
     """Weights as before training: normal with standard deviation 0.02, cut at two of them; biases 0, norms 1.
 
+    Layers of networks narrower than the published ones have 1 / sqrt(inputs) (LeCun et al. 1998, section 4.6): with
+    0.02 their outputs would be so small that training stands still for long.
+
     Every tensor has a random stream of its own, from the seed and its name; with `prefix`, only the tensors whose names
     start with it.
     """
@@ -40,8 +45,13 @@ def untrained(architecture: Architecture, seed: int, *, prefix: str = "") -> dic
             state[name] = torch.ones(shape) if is_norm else torch.zeros(shape)
         else:
             stream = np.random.Generator(np.random.Philox(key=[seed, zlib.crc32(name.encode())]))
-            state[name] = torch.from_numpy(_truncated_normal(stream, shape)) * INITIAL_STD
+            state[name] = torch.from_numpy(_truncated_normal(stream, shape)) * _std(name, shape, architecture.width)
     return state
+
+
+def _std(name: str, shape: tuple[int, ...], width: int) -> float:
+    is_layer = name.endswith("weight") and not name.startswith("head")
+    return 1 / math.sqrt(math.prod(shape[1:])) if is_layer and width < PUBLISHED_WIDTH else INITIAL_STD
 
 
 def _truncated_normal(stream: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:

@@ -93,6 +93,8 @@ class Recipe:
         micro_batch: clips that go through the network at once, a divisor of `batch`; 0 is all. Each has a choice of
             patches and of mel bands, and mixes among its own clips.
         lr: of AdamW, times the schedule's factor.
+        prior: the share of labels that are true, which the outputs say at the start (Lin et al. 2017, "Focal loss",
+            section 3.3); 0.5 leaves their biases at 0.
         start: `untrained` (weights of `seed`) or `imagenet` (DeiT's, heads of `seed`).
         precision: fp32, tf32 or bf16 (automatic mixed precision).
         evaluate_every: steps; 0 is at the end only. evaluation_clips: 0 is all of a list.
@@ -115,6 +117,7 @@ class Recipe:
     distillation: Distillation = field(default_factory=Distillation)
     averaging: Averaging = field(default_factory=Averaging)
     seed: int = 0
+    prior: float = 0.5
     start: str = "untrained"
     precision: str = "fp32"
     evaluate_every: int = 0
@@ -128,6 +131,8 @@ class Recipe:
                 raise ValueError(f"{name} must be {least} or more, got {getattr(self, name)}")
         if not (math.isfinite(self.lr) and self.lr > 0):
             raise ValueError(f"lr must be above 0, got {self.lr}")
+        if not 0 < self.prior < 1:
+            raise ValueError(f"prior must be above 0 and below 1, got {self.prior}")
         if self.batch % self.parts_of:
             raise ValueError(f"micro_batch must be a divisor of the batch of {self.batch}, got {self.micro_batch}")
         if self.start not in STARTS:

@@ -1,5 +1,6 @@
 """Student: the network that is trained, and how it is asked; the trainer knows no more of it."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -83,4 +84,11 @@ def passt_student(recipe: Recipe, labels: int) -> Student:
         state = untrained(architecture, recipe.seed)
     net.load_state_dict({name: tensor.clone() for name, tensor in state.items()}, assign=True)
     net.requires_grad_(True).head_dist.requires_grad_(False)  # no loss reads it
+    say(net.head[-1], recipe.prior)
     return Student(net, architecture.hop, _as_passt, architecture)
+
+
+@torch.no_grad()
+def say(outputs: nn.Linear, prior: float) -> None:
+    """Let a layer of logits, whose biases are 0, say of every label that it is there with that probability."""
+    outputs.bias += math.log(prior / (1 - prior))

@@ -70,7 +70,7 @@ def test_a_convolutional_network_is_trained_by_the_same_command(tmp_path):
 class Tagger:
     """Says of a clip how loud it is, in two classes."""
 
-    dims, fingerprint = {"logits": 2}, "0123456789abcdef"  # noqa: RUF012
+    dims, fingerprint = {"logits": 2}, "0123456789abcdef"
 
     def scene(self, clips, taps):
         levels = torch.stack([clip.abs().mean().log() for clip in clips])
