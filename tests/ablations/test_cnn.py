@@ -213,7 +213,7 @@ def test_untrained_weights_are_of_the_seed():
 
 
 def test_files_that_do_not_fit_are_refused(tmp_path):
-    shapes = mobilenet.MobileNetEmbedder.published_shapes(mobilenet.MobileNet(0.1))
+    shapes = mobilenet.MobileNetEmbedder.published_shapes(mobilenet.MobileNet(0.1, 527))
     state = filled_cnn_state(shapes)
     other = tmp_path / "mn10_as_hop_5_mAP_475.pt"
     torch.save(state, other)
@@ -232,7 +232,7 @@ def test_files_that_do_not_fit_are_refused(tmp_path):
 
 def test_weights_that_only_a_file_gives_are_never_the_published_ones(monkeypatch, tmp_path):
     monkeypatch.setenv("PASST_WEIGHTS", str(tmp_path))
-    torch.save(untrained(mobilenet.MobileNetEmbedder.published_shapes(mobilenet.MobileNet(0.1)), 0), tmp_path / "w.pt")
+    torch.save(untrained(mobilenet.MobileNetEmbedder.published_shapes(mobilenet.MobileNet(0.1, 527)), 0), tmp_path / "w.pt")
     (tmp_path / "w.pt").rename(tmp_path / table()["mn01_as"].file)
     with pytest.raises(ValueError, match="mn01_as: weights 'sha256-0123456789ab' have no file; expected published, "):
         built("mn01_as@sha256-0123456789ab")
