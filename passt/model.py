@@ -20,14 +20,13 @@ SPECIAL = 2  # tokens in front of the patches: cls and dist
 class Linear(nn.Linear):
     """A linear layer, and what follows it: GELU, or the sum with the residual stream.
 
-    It computes in the type of its weights (which may be shorter than the stream's) and leaves the stream's type alone.
-    `product` is of inputs, weights and biases.
+    `product` is of inputs, weights and biases. It may give a shorter type than the stream has, which keeps its own.
     """
 
     product: Callable[[Tensor, Tensor, Tensor], Tensor] = staticmethod(F.linear)
 
     def forward(self, x: Tensor, *, gelu: bool = False, plus: Tensor | None = None) -> Tensor:
-        y = self.product(x.to(self.weight.dtype), self.weight, self.bias)
+        y = self.product(x, self.weight, self.bias)
         y = F.gelu(y) if gelu else y
         return y if plus is None else plus + y
 

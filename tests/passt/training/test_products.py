@@ -26,13 +26,33 @@ def gradients(found: torch.Tensor, *of: torch.Tensor) -> list[torch.Tensor]:
     return list(torch.autograd.grad(found, of, torch.randn(found.shape, generator=stream("gradient")).to(found)))
 
 
+def near(one: torch.Tensor, other: torch.Tensor, dtype: torch.dtype) -> bool:
+    if dtype == torch.float32:
+        return torch.allclose(one, other, atol=EXACT)
+    return ((one.float() - other).norm() / other.norm()).item() < 2**-7
+
+
 @pytest.mark.parametrize("shape", [(3, 7, 24), (5, 24)])
-def test_linear_layers(shape):
+@pytest.mark.parametrize("dtype", [torch.float32, pytest.param(torch.bfloat16, marks=needs_bf16)])
+def test_linear_layers(shape, dtype):
     x, weight, bias = normal(*shape, name="x"), normal(40, 24, name="weight"), normal(40, name="bias")
-    wanted, found = F.linear(x, weight, bias), products.linear(x, weight, bias)
-    assert torch.allclose(found, wanted, atol=EXACT)
+    wanted, found = F.linear(x, weight, bias), products.linear(x, weight, bias, dtype)
+    assert found.dtype == dtype
+    assert near(found, wanted, dtype)
     for one, other in zip(gradients(found, x, weight, bias), gradients(wanted, x, weight, bias), strict=True):
-        assert torch.allclose(one, other, atol=EXACT)
+        assert one.dtype == torch.float32
+        assert near(one, other, dtype)
+
+
+@needs_bf16
+def test_in_bf16_linear_layers_are_those_of_autocast():
+    x, weight, bias = normal(9, 24, name="x"), normal(40, 24, name="weight"), normal(40, name="bias")
+    with torch.autocast("cpu", torch.bfloat16):
+        wanted = F.linear(x, weight, bias)
+    found = products.linear(x, weight, bias, torch.bfloat16)
+    pairs = [(found, wanted), *zip(gradients(found, x, weight), gradients(wanted, x, weight), strict=True)]
+    for one, other in pairs:
+        assert torch.allclose(one, other, rtol=2**-7, atol=1e-3)  # one step of bf16
 
 
 @pytest.mark.parametrize("reads", [2, 19])
@@ -72,6 +92,17 @@ def test_a_networks_gradients_are_the_same_with_them(precision):
     for name, gradient in plain.items():
         difference = (fast[name] - gradient).norm() / max(gradient.norm(), plain["blocks.0.attn.qkv.bias"].norm())
         assert difference < (1e-4 if precision == "fp32" else ROUNDED), name
+
+
+@needs_bf16
+def test_in_training_no_layer_makes_its_inputs_longer():
+    """Weights are float32 under autocast: what is bf16 already must not go through float32."""
+    student, seen = passt_student(recipe(), 4), []
+    for block in student.net.blocks:
+        block.mlp.fc2.product = lambda x, *others: seen.append(x.dtype) or F.linear(x, *others)
+    with torch.autocast("cpu", torch.bfloat16):
+        student.ask(student.net, torch.randn(1, 128, 50, generator=stream("mel")), None, 0)
+    assert seen == [torch.bfloat16] * len(student.net.blocks)
 
 
 def test_other_networks_and_devices_are_left_alone():
