@@ -8,13 +8,11 @@ import functools
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from passt import onednn
 from passt.model import Attention, Linear
 from passt.precision import Precision
-
-SCORES_BYTES = 2**28  # of one block's attention at most; above it torch's own, which keeps none for the backward pass
+from passt.training.attention import attention
 
 
 def use_fastest(net: nn.Module, precision: Precision, device: torch.device) -> None:
@@ -36,27 +34,11 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor, dtype: torch.dtype = torch.f
     return _Linear.apply(x, weight, bias, dtype)
 
 
-def attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """softmax(q k' / sqrt(width)) v, each (batch, heads, tokens, width); queries may be fewer than keys."""
-    batch, heads, reads, width = q.shape
-    if batch * heads * reads * k.shape[2] * q.element_size() > SCORES_BYTES:
-        return F.scaled_dot_product_attention(q, k, v)
-    found = _Attention.apply(*(part.flatten(0, 1) for part in (q * width**-0.5, k, v)))
-    return found.view(batch, heads, reads, width)
-
-
 def _times(a: Tensor, b: Tensor) -> Tensor:
     """a b', (n, m) and (k, m) -> (n, k)."""
     if a.dtype != torch.float32:
         return torch.mm(a, b.T)
     return torch.ops.mkldnn._linear_pointwise(a.contiguous(), b.contiguous(), None, "none", [], "")
-
-
-def _each(a: Tensor, b: Tensor) -> Tensor:
-    """a b' of each head, (heads, n, m) and (heads, k, m) -> (heads, n, k)."""
-    if a.dtype != torch.float32:
-        return torch.bmm(a, b.transpose(1, 2))
-    return torch.stack([_times(one, other) for one, other in zip(a, b, strict=True)])
 
 
 class _Linear(torch.autograd.Function):
@@ -77,23 +59,3 @@ class _Linear(torch.autograd.Function):
             flat.sum(dim=0) if ctx.needs_input_grad[2] else None,
         )
         return *(None if one is None else one.to(dtype) for one, dtype in zip(found, ctx.dtypes, strict=True)), None
-
-
-class _Attention(torch.autograd.Function):
-    """Of queries that are scaled already; the scores after the softmax are kept for the backward pass."""
-
-    @staticmethod
-    def forward(ctx, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        with torch.autocast("cpu", enabled=False):
-            shares = _each(q, k)
-            torch.softmax(shares, dim=-1, out=shares)
-            ctx.save_for_backward(q, k, v, shares)
-            return _each(shares, v.transpose(1, 2))
-
-    @staticmethod
-    def backward(ctx, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        q, k, v, shares = ctx.saved_tensors
-        for_v = _each(shares.transpose(1, 2), gradient.transpose(1, 2))
-        for_shares = _each(gradient, v)
-        scores = torch.ops.aten._softmax_backward_data(for_shares, shares, -1, shares.dtype)
-        return _each(scores, k.transpose(1, 2)), _each(scores.transpose(1, 2), q.transpose(1, 2)), for_v

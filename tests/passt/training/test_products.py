@@ -55,26 +55,6 @@ def test_in_bf16_linear_layers_are_those_of_autocast():
         assert torch.allclose(one, other, rtol=2**-7, atol=1e-3)  # one step of bf16
 
 
-@pytest.mark.parametrize("reads", [2, 19])
-@pytest.mark.parametrize("dtype", [torch.float32, pytest.param(torch.bfloat16, marks=needs_bf16)])
-def test_attention(reads, dtype):
-    q, k, v = (normal(2, 3, n, 8, name=name) for n, name in ((reads, "q"), (19, "k"), (19, "v")))
-    wanted = F.scaled_dot_product_attention(q, k, v)
-    found = products.attention(q.to(dtype), k.to(dtype), v.to(dtype))
-    tolerance = EXACT if dtype == torch.float32 else ROUNDED
-    assert found.dtype == dtype
-    assert torch.allclose(found.float(), wanted, atol=tolerance)
-    for one, other in zip(gradients(found, q, k, v), gradients(wanted, q, k, v), strict=True):
-        assert torch.allclose(one, other, atol=tolerance)
-
-
-def test_scores_that_take_much_memory_are_left_to_torch(monkeypatch):
-    monkeypatch.setattr(products, "SCORES_BYTES", 4 * 2 * 3 * 19 * 19 - 1)
-    monkeypatch.setattr(products, "_Attention", None)
-    q, k, v = (normal(2, 3, 19, 8, name=name) for name in "qkv")
-    assert torch.equal(products.attention(q, k, v), F.scaled_dot_product_attention(q, k, v))
-
-
 @pytest.mark.parametrize("precision", ["fp32", pytest.param("bf16", marks=needs_bf16)])
 def test_a_networks_gradients_are_the_same_with_them(precision):
     found = []
