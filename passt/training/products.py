@@ -35,10 +35,10 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor, dtype: torch.dtype = torch.f
 
 
 def _times(a: Tensor, b: Tensor) -> Tensor:
-    """a b', (n, m) and (k, m) -> (n, k)."""
+    """a b', (n, m) and (k, m) -> (n, k); b may be contiguous or the transpose of what is."""
     if a.dtype != torch.float32:
         return torch.mm(a, b.T)
-    return torch.ops.mkldnn._linear_pointwise(a.contiguous(), b.contiguous(), None, "none", [], "")
+    return torch.ops.mkldnn._linear_pointwise(a.contiguous(), b, None, "none", [], "")
 
 
 class _Linear(torch.autograd.Function):
