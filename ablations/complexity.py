@@ -12,10 +12,12 @@ import torch
 
 from ablations.machine import choose_device
 from ablations.speed import CLIP_S, Meter, steps
+from ablations.step_memory import step_memory
 from downstream.progress import Track, silent
-from passt import checkpoints, patchout
+from passt import checkpoints
 from passt.checkpoints import SAMPLE_RATE, Checkpoint
 from passt.model import SPECIAL
+from passt.patchout import PAPER, Patchout
 from results.rows import TASKS_FILE
 
 PUBLISHED_FILE = TASKS_FILE.with_name("koutini2022_table2_complexity.csv")
@@ -28,17 +30,23 @@ QUANTITIES = {
     "train_speed_10s_samples_per_s": "training",
     "train_speed_patchout": "training with patchout",
     "patchout_speedup": "speed-up by patchout",
+    "train_memory_mb": "memory (MB)",
+    "train_memory_patchout_mb": "memory with patchout (MB)",
     "inference_samples_per_s": "inference",
 }
-"""What is compared: the published file's column -> the heading here."""
+"""What is compared: the published file's column, where it has one -> the heading here."""
 
 NOTES = (
     "Measured here (published: Koutini et al. 2022, Table 2, whose machine is another). Speeds are clips of 10 s a "
     "second, from sound in memory, with untrained weights.",
     "Tokens count the patches, cls and dist in every row. Table 2 counts these two in its first row only: its 2388, "
     "3828, 594 and 1014 are patches.",
-    "Training is the mel spectrogram, the forward pass, binary cross-entropy on the logits against random targets, "
-    "the backward pass through all parameters and zeroing the gradients; there is no optimizer step.",
+    "Training is a micro-batch of this project's trainer (passt.training.step) without augmentations: the mel "
+    "spectrogram, Patchout's draw, the forward pass, binary cross-entropy on the logits against random targets and "
+    "the backward pass through all parameters that the loss reads; then the gradients are dropped. There is no "
+    "optimizer step.",
+    "Memory is what the first step takes at its highest beyond the network and its clips: activations and gradients. "
+    "On a CPU it is the anonymous memory of a process of its own, on CUDA what torch gives out. Table 2 has none.",
 )
 
 
@@ -57,7 +65,7 @@ def complexity(
     precision: str = "fp32",
     track: Track = silent,
 ) -> pd.DataFrame:
-    """Sequence lengths and speeds of each time resolution, without and with patchout.
+    """Sequence lengths, speeds and memory of each time resolution, without and with patchout.
 
     Args:
         batch: clips a step, halved where memory does not suffice; default 1 on a CPU, 64 on CUDA.
@@ -68,8 +76,8 @@ def complexity(
         precision: fp32, or bf16 (automatic mixed precision).
 
     Returns:
-        One row a hop and quantity of Table 2: hop_ms, quantity, value, published, ratio (value / published), batch,
-        steps.
+        One row a hop and quantity: hop_ms, quantity, value, published (NaN where Table 2 has none), ratio (value /
+        published), batch, steps.
 
     Raises:
         ValueError: for an argument out of its range; names the choices.
@@ -85,14 +93,15 @@ def complexity(
     meter = Meter(device, batch or BATCH[kind], repeats or REPEATS[kind], seconds_limit)
     cards = {hop: checkpoints.get(CHECKPOINTS[hop]) for hop in hops_ms}
     rows = []
-    with track("Table 2", (1 + meter.repeats) * sum(sum(_costs(card).values()) for card in cards.values())) as advance:
+    with track("Table 2", sum(_work(card, meter.repeats) for card in cards.values())) as advance:
         for hop, checkpoint in cards.items():
             found = _measured(checkpoint, meter, precision, advance)
             rows += [{"hop_ms": hop, "quantity": name, **found[name]} for name in QUANTITIES]
     table = pd.DataFrame(rows)
     printed = published().melt(var_name="quantity", value_name="published", ignore_index=False)
     printed = printed.rename_axis("hop_ms").reset_index()
-    table = table.merge(printed, on=["hop_ms", "quantity"]).assign(ratio=lambda t: t["value"] / t["published"])
+    table = table.merge(printed, on=["hop_ms", "quantity"], how="left")
+    table["ratio"] = table["value"] / table["published"]
     order = ["hop_ms", "quantity", "value", "published", "ratio", "batch", "steps"]
     return table[order].astype({"batch": "Int64", "steps": "Int64"})
 
@@ -100,7 +109,7 @@ def complexity(
 def lengths(checkpoint: Checkpoint) -> tuple[int, int]:
     """Tokens of a clip of 10 s without and with patchout: patches, cls and dist."""
     grid = checkpoint.grid[0], checkpoint.columns(CLIP_S * SAMPLE_RATE)
-    return grid[0] * grid[1] + SPECIAL, patchout.PAPER[checkpoint.hop].tokens(grid) + SPECIAL
+    return grid[0] * grid[1] + SPECIAL, PAPER[checkpoint.hop].tokens(grid) + SPECIAL
 
 
 def to_markdown(table: pd.DataFrame) -> str:
@@ -122,6 +131,11 @@ def _measured(
         for name, make in steps(checkpoint, meter.device, precision).items()
     }
     gain = found["train_speed_patchout"]["value"] / found["train_speed_10s_samples_per_s"]["value"]
+    for name, (speed, choice) in _memories(checkpoint).items():
+        batch = found[speed]["batch"]
+        value = step_memory(checkpoint, meter.device, precision, batch, choice) / 1e6
+        found[name] = {"value": value, "batch": batch, "steps": 1}
+        advance(costs[speed])
     every, left = lengths(checkpoint)
     return found | {
         "seq_len": {"value": every},
@@ -140,8 +154,24 @@ def _costs(checkpoint: Checkpoint) -> dict[str, float]:
     }
 
 
+def _memories(checkpoint: Checkpoint) -> dict[str, tuple[str, Patchout]]:
+    """Each memory's quantity -> the speed's quantity whose batch it is of, and what is left out."""
+    return {
+        "train_memory_mb": ("train_speed_10s_samples_per_s", Patchout()),
+        "train_memory_patchout_mb": ("train_speed_patchout", PAPER[checkpoint.hop]),
+    }
+
+
+def _work(checkpoint: Checkpoint, repeats: int) -> float:
+    """What all measurements of a checkpoint cost, see `_costs`."""
+    costs = _costs(checkpoint)
+    return (1 + repeats) * sum(costs.values()) + sum(costs[speed] for speed, _ in _memories(checkpoint).values())
+
+
 def _text(row: Any) -> str:
     if row.quantity == "patchout_speedup":
         return f"{row.value:.2f} ({row.published:g}, ratio {row.ratio:.2f})"
+    if pd.isna(row.published):
+        return f"{row.value:.0f}"
     digits = ".0f" if row.quantity.startswith("seq_len") else ".3g"
     return f"{row.value:{digits}} ({row.published:g})"

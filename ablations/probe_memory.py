@@ -56,7 +56,7 @@ def _row(name: str, items: int, dim: int, labels: int, kind: str, device: str) -
         ]
         give_back()  # else a pack that takes what is kept from before seems to take nothing
         before, start = anonymous(), time.perf_counter()
-        with _peak() as seen:
+        with peak_anonymous() as seen:
             fits = fit_all(fittings, device)
         seconds = (time.perf_counter() - start) / sum(fit.epochs for fit in fits)
     values = (name, items, dim, labels, 4e-6 * items * dim, PROBES, 1e3 * seconds, (max(seen) - before) / 1e6)
@@ -79,7 +79,7 @@ def _made(path: Path, items: int, dim: int, labels: int) -> ProbeData:
 
 
 @contextlib.contextmanager
-def _peak(every_s: float = 0.02) -> Iterator[list[int]]:
+def peak_anonymous(every_s: float = 0.02) -> Iterator[list[int]]:
     """The process's anonymous memory, seen again and again meanwhile."""
     seen, over = [anonymous()], threading.Event()
 

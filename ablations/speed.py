@@ -2,27 +2,42 @@
 
 import contextlib
 import functools
+import itertools
 import logging
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from passt import EmbeddingSpec, PasstEmbedder, weights
+from passt import EmbeddingSpec, PasstEmbedder
 from passt.checkpoints import SAMPLE_RATE, Checkpoint
-from passt.initial import network_on_meta
 from passt.mel import MelSpectrogram
-from passt.model import Passt
 from passt.patchout import PAPER, Patchout
+from passt.precision import PRECISIONS
+from passt.training.augment import Augmentations
+from passt.training.products import use_fastest
+from passt.training.recipe import Recipe
+from passt.training.step import backward
+from passt.training.student import Student, passt_student
 
 logger = logging.getLogger(__name__)
 
 CLIP_S = 10
+NONE = Augmentations(
+    mixup_alpha=0,
+    mixup_rate=0,
+    mel_mixup_alpha=0,
+    frequency_mask=0,
+    time_mask=0,
+    fmin_jitter=0,
+    fmax_jitter=0,
+    gain_db=0,
+    roll_samples=0,
+)
 
 
 @dataclass(frozen=True)
@@ -71,59 +86,64 @@ class Meter:
         return seconds[1:] or seconds
 
 
-def training_net(checkpoint: Checkpoint) -> Passt:
-    """The untrained network, all its parameters to be trained."""
-    net = network_on_meta(checkpoint)
-    net.load_state_dict(weights.untrained(checkpoint, 0), assign=True)
-    return net.train().requires_grad_(True)
+def recipe_of(checkpoint: Checkpoint, choice: Patchout, precision: str) -> Recipe:
+    """The trainer's recipe of a step without augmentations."""
+    return Recipe(
+        checkpoint.name,
+        steps=1,
+        batch=1,
+        lr=1.0,
+        architecture=checkpoint.architecture,
+        patchout=choice,
+        augmentations=NONE,
+        precision=precision,
+    )
 
 
-def training_step(
-    net: Passt, checkpoint: Checkpoint, clips: Tensor, choice: Patchout | None, precision: str
-) -> Callable[[], Tensor]:
+def trained(recipe: Recipe, device: str) -> Student:
+    """The untrained network as the trainer has it, with its products."""
+    student = passt_student(recipe, recipe.architecture.n_classes)
+    student.net.to(device).train()
+    use_fastest(student.net, PRECISIONS[recipe.precision], torch.device(device))
+    return student
+
+
+def training_step(student: Student, recipe: Recipe, clips: Tensor) -> Callable[[], Tensor]:
     """A function that does one step (see `complexity.NOTES`) on clips (batch, samples) and returns its loss."""
     stream = torch.Generator().manual_seed(0)
-    targets = torch.randint(2, (len(clips), net.head[-1].out_features), generator=stream).float().to(clips.device)
-    front_end = MelSpectrogram(checkpoint.hop).to(clips.device)
-    grid = checkpoint.grid[0], checkpoint.columns(clips.shape[1])
+    targets = torch.randint(2, (len(clips), recipe.architecture.n_classes), generator=stream).float()
+    targets = targets.to(clips.device)
+    front_end = MelSpectrogram(student.hop).to(clips.device)
+    numbers = itertools.count()
 
     def step() -> Tensor:
-        with torch.no_grad():
-            mel = front_end(clips)
-        kept = None if choice is None else choice.keep(grid, stream)
-        with _mixed(clips.device, precision):
-            found = net(mel, ("logits",), kept)["logits"]
-        loss = F.binary_cross_entropy_with_logits(found.float(), targets)
-        loss.backward()
-        net.zero_grad()
-        return loss.detach()
+        loss = backward(student, student.net, recipe, front_end, (clips, targets), (next(numbers), 0), 1.0)
+        student.net.zero_grad()
+        return loss
 
     return step
 
 
 def steps(checkpoint: Checkpoint, device: str, precision: str) -> dict[str, Callable[[int], Callable[[], Any]]]:
     """What is timed: its name as in the published file -> function of the batch (clips) that makes a step."""
-    net = training_net(checkpoint).to(device)
+    plain = recipe_of(checkpoint, Patchout(), precision)
+    student = trained(plain, device)
     spec = EmbeddingSpec(checkpoint.name, weights="untrained-0")
     embedder = PasstEmbedder(spec, device=device, precision=precision)
 
     def inference(clips: Tensor) -> None:
         embedder.scene(list(clips), [("logits", None)])
 
-    def training(batch: int, choice: Patchout | None) -> Callable[[], Any]:
-        return training_step(net, checkpoint, _sound(batch).to(device), choice, precision)
+    def training(batch: int, choice: Patchout) -> Callable[[], Any]:
+        return training_step(student, replace(plain, patchout=choice), sound(batch).to(device))
 
     return {
-        "train_speed_10s_samples_per_s": lambda batch: training(batch, None),
+        "train_speed_10s_samples_per_s": lambda batch: training(batch, Patchout()),
         "train_speed_patchout": lambda batch: training(batch, PAPER[checkpoint.hop]),
-        "inference_samples_per_s": lambda batch: functools.partial(inference, _sound(batch)),
+        "inference_samples_per_s": lambda batch: functools.partial(inference, sound(batch)),
     }
 
 
-def _sound(batch: int) -> Tensor:
+def sound(batch: int) -> Tensor:
     """Noise, (batch, samples) of 10 s."""
     return 0.1 * torch.randn(batch, CLIP_S * SAMPLE_RATE, generator=torch.Generator().manual_seed(0))
-
-
-def _mixed(device: torch.device, precision: str) -> torch.autocast:
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from passt import onednn
 from passt.model import Block, Linear, Passt
@@ -63,7 +64,14 @@ def _ready_block(block: Block, precision: Precision, packed: bool) -> Block:
 
 
 def _rounded(linear: Linear, dtype: torch.dtype) -> Linear:
-    return copy.deepcopy(linear).to(dtype)
+    twin = copy.deepcopy(linear).to(dtype)
+    twin.product = _in_its_type
+    return twin
+
+
+def _in_its_type(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """A product in the weights' type, which may be shorter than the residual stream's."""
+    return F.linear(x.to(weight.dtype), weight, bias)
 
 
 def _compile(net: Passt) -> None:

@@ -11,6 +11,7 @@ from passt.architecture import MEL_BANDS, SAMPLE_RATE
 FFT = 1024  # samples
 STFT_WINDOW = 800  # samples, 25 ms
 PRE_EMPHASIS = 0.97
+AT_ONCE = 2**17  # samples on a CPU, whose spectra stay in its cache; fresh memory costs more than the transform
 FMIN, FMAX = 0.0, 15000.0  # Hz
 
 
@@ -36,13 +37,20 @@ class MelSpectrogram(nn.Module):
 
     def forward(self, audio: Tensor, bands: Tensor | None = None) -> Tensor:
         """`bands` (128, 513) in place of the fixed ones."""
-        audio = audio[..., 1:] - PRE_EMPHASIS * audio[..., :-1]
+        bands = self.bands if bands is None else bands
         flat = audio.reshape(-1, audio.shape[-1])
-        spectrum = torch.stft(flat, FFT, self.hop, STFT_WINDOW, self.window, return_complex=True)
+        parts = flat.split(max(1, AT_ONCE // flat.shape[-1])) if flat.device.type == "cpu" else (flat,)
+        found = [self._scaled(part, bands) for part in parts]
+        mel = found[0] if len(found) == 1 else torch.cat(found)
+        return mel.reshape(*audio.shape[:-1], MEL_BANDS, -1)
+
+    def _scaled(self, audio: Tensor, bands: Tensor) -> Tensor:
+        """(clips, samples) -> (clips, 128, frames)."""
+        audio = audio[:, 1:] - PRE_EMPHASIS * audio[:, :-1]
+        spectrum = torch.stft(audio, FFT, self.hop, STFT_WINDOW, self.window, return_complex=True)
         squares = torch.view_as_real(spectrum).square()
         power = (squares[..., 0] + squares[..., 1]).contiguous()  # a sum over the last axis takes twice as long
-        mel = torch.log(torch.matmul(self.bands if bands is None else bands, power) + 1e-5)
-        return scaled(mel).reshape(*audio.shape[:-1], MEL_BANDS, -1)
+        return scaled(torch.log(torch.matmul(bands, power) + 1e-5))
 
 
 def scaled(log_mel: Tensor) -> Tensor:

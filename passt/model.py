@@ -20,14 +20,13 @@ SPECIAL = 2  # tokens in front of the patches: cls and dist
 class Linear(nn.Linear):
     """A linear layer, and what follows it: GELU, or the sum with the residual stream.
 
-    It computes in the type of its weights (which may be shorter than the stream's) and leaves the stream's type alone.
-    `product` is of inputs, weights and biases.
+    `product` is of inputs, weights and biases. It may give a shorter type than the stream has, which keeps its own.
     """
 
     product: Callable[[Tensor, Tensor, Tensor], Tensor] = staticmethod(F.linear)
 
     def forward(self, x: Tensor, *, gelu: bool = False, plus: Tensor | None = None) -> Tensor:
-        y = self.product(x.to(self.weight.dtype), self.weight, self.bias)
+        y = self.product(x, self.weight, self.bias)
         y = F.gelu(y) if gelu else y
         return y if plus is None else plus + y
 
@@ -85,6 +84,8 @@ class Block(nn.Module):
 
 
 class PatchEmbedding(nn.Module):
+    """Spectrograms (batch, 1, 128, frames) -> (batch, width, frequency, time)."""
+
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         stride = (architecture.fstride, architecture.tstride)
@@ -92,6 +93,13 @@ class PatchEmbedding(nn.Module):
 
     def forward(self, mel: Tensor) -> Tensor:
         return self.proj(mel)
+
+    def some(self, mel: Tensor, kept: Tensor) -> Tensor:
+        """The patches of these indices (kept,), frequency by frequency, and no others: (batch, kept, width)."""
+        rows, columns = self.proj.stride
+        patches = mel[:, 0].unfold(1, PATCH, rows).unfold(2, PATCH, columns)
+        pieces = patches[:, kept // patches.shape[2], kept % patches.shape[2]]
+        return F.linear(pieces.flatten(2), self.proj.weight.flatten(1), self.proj.bias)
 
 
 class Passt(nn.Module):
@@ -124,11 +132,16 @@ class Passt(nn.Module):
             kept: the patches that stay, in their order, see `passt.patchout`; None: all.
             first: of the time encoding's entries the one that the first column has.
         """
-        patches = self.patch_embed(mel[:, None])
-        patches = patches + self.time_new_pos_embed[..., first : first + patches.shape[-1]] + self.freq_new_pos_embed
+        frequency, columns = self.freq_new_pos_embed, (mel.shape[-1] - PATCH) // self.architecture.tstride + 1
+        time = self.time_new_pos_embed[..., first : first + columns]
+        if kept is None:
+            patches = self.patch_embed(mel[:, None]) + time + frequency
+            patches = patches.flatten(2).transpose(1, 2)
+        else:  # what is left out is not computed
+            kept = kept.to(mel.device)
+            encodings = (time + frequency).flatten(2).transpose(1, 2)
+            patches = self.patch_embed.some(mel[:, None], kept) + apply(encodings, kept)
         special = torch.cat([self.cls_token, self.dist_token], dim=1) + self.new_pos_embed
-        patches = patches.flatten(2).transpose(1, 2)
-        patches = patches if kept is None else apply(patches, kept)
         return torch.cat([special.expand(len(mel), -1, -1), patches], dim=1)
 
     def forward(

@@ -53,13 +53,13 @@ def attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     if exact:
         k, v = k.contiguous(), v.contiguous()
     found = torch.empty_like(q)
-    for some, few in _tiles(batch * heads, reads, tokens, heads_at_once=1 if exact else batch * heads):
+    for some, few in tiles(batch * heads, reads, tokens, heads_at_once=1 if exact else batch * heads):
         scores = _product(q[some, few], k[some])
         found[some, few] = _product(torch.softmax(scores, dim=-1, out=scores), v[some])
     return found.view(batch, heads, reads, width)
 
 
-def _tiles(heads: int, reads: int, tokens: int, heads_at_once: int) -> Iterator[tuple[slice, slice]]:
+def tiles(heads: int, reads: int, tokens: int, heads_at_once: int) -> Iterator[tuple[slice, slice]]:
     """Slices of heads and of queries whose scores fill a tile."""
     rows = -(-reads // -(-reads * tokens // TILE))
     group = min(heads_at_once, max(1, TILE // (rows * tokens)))
@@ -96,5 +96,7 @@ def _error(dtype: torch.dtype) -> float:
     linear.weight, linear.bias = nn.Parameter(weight / 8), nn.Parameter(bias)
     packed, wanted = PackedLinear(linear, dtype), linear(x)
     pairs = [(packed(x), wanted), (packed(x, gelu=True), F.gelu(wanted)), (packed(x, plus=plus), plus + wanted)]
+    strided = torch.ops.mkldnn._linear_pointwise(x, weight.T.contiguous().T, None, "none", [], "")
+    pairs.append((strided, x @ weight.T))
     pairs.append((_product(x[None].to(dtype), linear.weight[None].to(dtype))[0], wanted - bias))
     return max((found.float() - value).abs().max().item() for found, value in pairs)

@@ -5,19 +5,26 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from ablations import complexity, speed
+from ablations import complexity, speed, step_memory
 from ablations.cli_complexity import complexity as command
-from ablations.speed import Meter, training_net, training_step
-from passt import checkpoints
+from ablations.speed import Meter, recipe_of, trained, training_step
+from passt import checkpoints, onednn, weights
+from passt import complexity as complexity_of
+from passt.initial import network_on_meta
+from passt.mel import MelSpectrogram
 from passt.patchout import Patchout
+from passt.training.attention import attention
 from tests.reference_values import clip
 
 LIGHT = checkpoints.get("passt_l_kd_p16_128_ap47")  # 7 blocks, the smallest
 
 
+PART = Patchout(rows=4, columns=1)
+
+
 @pytest.fixture(scope="module")
-def net():
-    return training_net(LIGHT)
+def student():
+    return trained(recipe_of(LIGHT, Patchout(), "fp32"), "cpu")
 
 
 @pytest.fixture
@@ -30,7 +37,11 @@ def instant(monkeypatch):
         names = ("train_speed_10s_samples_per_s", "train_speed_patchout", "inference_samples_per_s")
         return dict.fromkeys(names, lambda batch: lambda: None)
 
+    def memory(checkpoint, device, precision, batch, choice):
+        return 2e6 if choice == Patchout() else 1e6
+
     monkeypatch.setattr(complexity, "steps", steps)
+    monkeypatch.setattr(complexity, "step_memory", memory)
     return made
 
 
@@ -51,41 +62,71 @@ def test_the_published_file_is_consistent():
         assert checkpoints.get(name).hop * 1000 // 32000 == hop_ms
 
 
-def test_the_trained_network_is_the_embedders_network(net):
+def test_the_trained_network_is_the_embedders_network(student):
     mel = torch.randn(1, 128, 56, generator=torch.Generator().manual_seed(0))
+    plain = network_on_meta(LIGHT)
+    plain.load_state_dict(weights.untrained(LIGHT, 0), assign=True)
     with torch.no_grad():
-        wanted = net(mel, ("logits",))["logits"]
-        assert torch.equal(net(mel, ("logits",))["logits"], wanted)
-        assert torch.allclose(net(mel, ("logits",), torch.arange(12 * 5))["logits"], wanted, atol=1e-6)
-        assert not torch.allclose(net(mel, ("logits",), torch.arange(12 * 5 - 1))["logits"], wanted, atol=1e-6)
+        wanted = plain(mel, ("logits",))["logits"]
+        found = [student.ask(student.net, mel, kept, 0) for kept in (None, torch.arange(12 * 5), torch.arange(12 * 4))]
+    assert torch.allclose(found[0], wanted, atol=1e-5)
+    assert torch.allclose(found[1], wanted, atol=1e-5)
+    assert not torch.allclose(found[2], wanted, atol=1e-5)
+
+
+@pytest.mark.skipif(not onednn.works(), reason="oneDNN can't be used on this machine")
+def test_the_networks_products_are_the_trainers(student):
+    assert all(block.attn.attend is attention for block in student.net.blocks)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_a_step_reaches_every_parameter_and_leaves_no_gradient(net, precision):
-    reached = set()
-    hooks = [
-        parameter.register_hook(lambda gradient, name=name: reached.add(name))
-        for name, parameter in net.named_parameters()
-    ]
+def test_a_step_reaches_every_parameter_and_leaves_no_gradient(precision):
+    recipe = recipe_of(LIGHT, PART, precision)
+    student, reached = trained(recipe, "cpu"), set()
+    net = student.net
+    for name, parameter in net.named_parameters():
+        if parameter.requires_grad:
+            parameter.register_hook(lambda gradient, name=name: reached.add(name))
     before = net.cls_token.detach().clone()
-    step = training_step(net, LIGHT, torch.stack([clip(0.5, 1), clip(0.5, 2)]), Patchout(rows=4, columns=1), precision)
+    step = training_step(student, recipe, torch.stack([clip(0.5, 1), clip(0.5, 2)]))
     assert 0.6 < float(step()) < 0.8  # of untrained logits near 0: ln 2
-    for hook in hooks:
-        hook.remove()
     unused = {"head_dist.weight", "head_dist.bias"}
     assert reached == {name for name, _ in net.named_parameters()} - unused
     assert all(parameter.grad is None for parameter in net.parameters())
     assert torch.equal(net.cls_token, before)
 
 
-def test_a_step_with_patchout_is_of_the_patches_left(net):
+def test_a_step_with_patchout_is_of_the_patches_left(student):
     seen = []
-    hook = net.blocks[0].register_forward_pre_hook(lambda block, inputs: seen.append(inputs[0].shape[1]))
-    sound = clip(0.5, 1)[None]
-    training_step(net, LIGHT, sound, None, "fp32")()
-    training_step(net, LIGHT, sound, Patchout(rows=4, columns=1), "fp32")()
+    hook = student.net.blocks[0].register_forward_pre_hook(lambda block, inputs: seen.append(inputs[0].shape[1]))
+    for choice in (Patchout(), PART):
+        training_step(student, recipe_of(LIGHT, choice, "fp32"), clip(0.5, 1)[None])()
     hook.remove()
     assert seen == [2 + 12 * 4, 2 + 8 * 3]
+
+
+def test_a_step_sees_the_sound_as_it_is(student):
+    sound, seen = torch.stack([clip(0.5, 1), clip(0.5, 2)]), []
+    hook = student.net.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    training_step(student, recipe_of(LIGHT, PART, "fp32"), sound)()
+    hook.remove()
+    assert torch.equal(seen[0], MelSpectrogram(LIGHT.hop)(sound))
+
+
+def test_memory_is_measured_in_a_fresh_process():
+    gradients = 4 * complexity_of.parameters(LIGHT)
+    found = step_memory.step_memory(LIGHT, "cpu", "fp32", 1, Patchout(rows=11, columns=90))
+    assert 0.9 * gradients < found < 2 * gradients  # of nine patches
+
+
+def test_memory_of_a_step_is_its_activations_and_gradients(monkeypatch):
+    monkeypatch.setattr(step_memory, "sound", lambda batch: speed.sound(batch)[:, :64000])
+    every = step_memory._measured(LIGHT, "cpu", "fp32", 2, Patchout())
+    left = step_memory._measured(LIGHT, "cpu", "fp32", 2, Patchout(rows=8, columns=15))
+    gradients = 4 * complexity_of.parameters(LIGHT)
+    assert 0.9 * gradients < left < every - 50e6
+    # of 230 and 18 tokens in each block: two norms, qkv, attention's output, the MLP's hidden layer before and after
+    assert every - left > 0.8 * 2 * (230 - 18) * 7 * 4 * (2 + 3 + 1 + 4 + 4) * 768
 
 
 class Clock:
@@ -151,8 +192,11 @@ def test_the_table(instant):
     assert instant == [(100, "cpu", "fp32"), (320, "cpu", "fp32")]
     assert list(table["hop_ms"].unique()) == [3, 10]
     assert list(table["quantity"]) == 2 * list(complexity.QUANTITIES)
-    assert (table["ratio"] == table["value"] / table["published"]).all()
-    assert table["published"].tolist()[:6] == [3828, 1014, 3, 29.7, 9.9, 8.5]
+    memory = table["quantity"].str.contains("memory")
+    assert (table["ratio"] == table["value"] / table["published"])[~memory].all()
+    assert table["published"][memory].isna().all()
+    assert table["value"][memory].tolist() == 2 * [2.0, 1.0]
+    assert table["published"][~memory].tolist()[:6] == [3828, 1014, 3, 29.7, 9.9, 8.5]
     gain = table.set_index(["hop_ms", "quantity"])["value"][10]
     assert gain["patchout_speedup"] == gain["train_speed_patchout"] / gain["train_speed_10s_samples_per_s"]
     text = complexity.to_markdown(table)

@@ -74,7 +74,7 @@ def test_the_kit_needs_a_folder():
 
 
 def test_memory_that_is_taken_meanwhile_is_seen():
-    with probe_memory._peak(every_s=0.001) as seen:
+    with probe_memory.peak_anonymous(every_s=0.001) as seen:
         # new pages: malloc has some left at times
         block = mmap.mmap(-1, 1 << 26, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         block.write(b"x" * (1 << 26))

@@ -43,7 +43,7 @@ def test_tiled_attention_is_attention(dtype, tolerance, reads, tokens):
 def test_tiles_cover_every_score_once():
     for heads, reads, tokens, at_once in ((24, 1190, 1190, 24), (12, 2, 3830, 1), (5, 3000, 3000, 5)):
         seen = torch.zeros(heads, reads, dtype=torch.int)
-        for some, few in onednn._tiles(heads, reads, tokens, at_once):
+        for some, few in onednn.tiles(heads, reads, tokens, at_once):
             seen[some, few] += 1
             assert seen[some, few].numel() * tokens <= max(onednn.TILE, tokens) * 1.01
         assert (seen == 1).all()

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from passt import checkpoints, patchout, weights
+from passt.architecture import Architecture
 from passt.model import SPECIAL, Passt
 from passt.patchout import PAPER, Patchout
 
@@ -85,6 +86,28 @@ def test_no_patchout_keeps_everything_and_draws_nothing():
     assert torch.equal(stream.get_state(), generator().get_state())
     patches = torch.randn(2, 12 * 99, 3)
     assert torch.equal(patchout.apply(patches, kept), patches)
+
+
+def test_what_is_left_out_is_not_computed_and_changes_no_gradient(monkeypatch):
+    net = Passt(Architecture(n_classes=3, width=32, heads=2, depth=1, n_frames=60))
+    for number, parameter in enumerate(net.parameters()):
+        torch.nn.init.normal_(parameter, std=0.1, generator=torch.Generator().manual_seed(number))
+    mel = torch.randn(2, 128, 16 + 10 * 3, generator=generator())
+    kept = Patchout(rows=3, columns=1, patches=4).keep((12, 4), generator())
+    special = list(range(SPECIAL))
+
+    def gradients(tokens):
+        parameters = [net.patch_embed.proj.weight, net.patch_embed.proj.bias, net.time_new_pos_embed]
+        parameters += [net.freq_new_pos_embed, net.cls_token]
+        return torch.autograd.grad(tokens.square().sum(), parameters)
+
+    every = net.tokens(mel, first=2)
+    wanted = every[:, special + (kept + SPECIAL).tolist()]
+    monkeypatch.setattr(net.patch_embed, "forward", None)
+    found = net.tokens(mel, kept, first=2)
+    assert torch.allclose(found, wanted, atol=1e-6)
+    for one, other in zip(gradients(found), gradients(wanted), strict=True):
+        assert torch.allclose(one, other, atol=1e-4 * other.abs().max().item())
 
 
 def test_the_patches_kept_have_the_values_and_encodings_they_had():
