@@ -25,30 +25,30 @@ class Tagged:
         classes: names of the tagger's outputs.
     """
 
-    clips: Corpus
+    corpus: Corpus
     tagger: Embedder | None
     classes: tuple[str, ...]
 
     @property
     def labels(self) -> tuple[str, ...]:
-        return (*self.clips.labels, *self.classes)
+        return (*self.corpus.labels, *self.classes)
 
     @property
     def sample_rate(self) -> int:
-        return self.clips.sample_rate
+        return self.corpus.sample_rate
 
     @property
     def samples(self) -> int:
-        return self.clips.samples
+        return self.corpus.samples
 
     @property
     def fingerprint(self) -> str:
         """Of the clips, and of the tagger where there is one."""
         tagger = [] if self.tagger is None else [self.tagger.fingerprint]
-        return "+".join([self.clips.fingerprint, *tagger])
+        return "+".join([self.corpus.fingerprint, *tagger])
 
     def batch(self, index: int, size: int) -> tuple[Tensor, Tensor]:
-        audio, own = self.clips.batch(index, size)
+        audio, own = self.corpus.batch(index, size)
         if self.tagger is None:
             said = own.new_zeros(size, len(self.classes))
         else:

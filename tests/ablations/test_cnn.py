@@ -232,7 +232,8 @@ def test_files_that_do_not_fit_are_refused(tmp_path):
 
 def test_weights_that_only_a_file_gives_are_never_the_published_ones(monkeypatch, tmp_path):
     monkeypatch.setenv("PASST_WEIGHTS", str(tmp_path))
-    torch.save(untrained(mobilenet.MobileNetEmbedder.published_shapes(mobilenet.MobileNet(0.1, 527)), 0), tmp_path / "w.pt")
+    shapes = mobilenet.MobileNetEmbedder.published_shapes(mobilenet.MobileNet(0.1, 527))
+    torch.save(untrained(shapes, 0), tmp_path / "w.pt")
     (tmp_path / "w.pt").rename(tmp_path / table()["mn01_as"].file)
     with pytest.raises(ValueError, match="mn01_as: weights 'sha256-0123456789ab' have no file; expected published, "):
         built("mn01_as@sha256-0123456789ab")

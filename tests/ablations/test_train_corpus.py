@@ -95,6 +95,15 @@ def test_what_a_tagger_says_are_further_labels_of_training_clips_alone(monkeypat
     assert isinstance(training, Tagged)
 
 
+def test_training_with_a_tagger_is_scored_on_the_own_labels(tmp_path, monkeypatch):
+    monkeypatch.setattr(training_sources.models, "build", lambda *args, **options: Tagger())
+    found = train(tmp_path, clips={**RECIPE["clips"], "tagger": "mn04_as"})
+    assert found.exit_code == 0, found.output
+    card = json.loads((tmp_path / "run" / "card.json").read_text())
+    assert card["labels"] == len(Corpus.labels) + 2
+    assert 0 < card["mAP"] < 1
+
+
 @pytest.mark.parametrize(
     ("options", "changes", "message"),
     [
