@@ -1,5 +1,6 @@
 # make quickstart   clone to first table       make test   the test suite       make lint   the linters
 # make kit   hear-eval-kit itself, in an environment of its own, for `ablate crosscheck`
+# make demos   the demonstration checkpoints, trained anew (hours; goes on where it was)
 # Each makes the virtual environment first where it is missing or older than setup.cfg or constraints.txt.
 PYTHON ?= python3
 VENV := .venv
@@ -12,7 +13,7 @@ KIT_PIP := $(KIT)/bin/python -m pip --disable-pip-version-check install --quiet 
 KIT_NEEDS := numpy pandas scikit-learn scipy setuptools lightning-utilities torchmetrics sed_eval dcase_util intervaltree \
   more-itertools soundfile torchinfo tqdm click python-slugify nvidia-ml-py pyyaml fsspec safetensors
 
-.PHONY: quickstart test lint format kit clean
+.PHONY: quickstart test lint format kit demos clean
 .DELETE_ON_ERROR:
 
 quickstart: $(READY)
@@ -30,6 +31,13 @@ format: $(READY)
 	$(VENV)/bin/ruff format .
 
 kit: $(KIT_READY)
+
+demos: $(READY)
+	@for demo in passt/passt_demo passt/passt_demo_hop160 ablations/baselines/cnn_demo; do \
+	  name=$$(basename $$demo); place=$$(dirname $$demo)/demo_weights/$$name; mkdir -p $$(dirname $$place); \
+	  $(VENV)/bin/ablate train $$name --out runs/$$name && \
+	  cp runs/$$name/weights.safetensors $$place.safetensors && cp runs/$$name/card.json $$place.json || exit 1; \
+	done
 
 clean:
 	rm -rf $(VENV) $(KIT) *.egg-info build dist
