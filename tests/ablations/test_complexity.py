@@ -5,11 +5,10 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from ablations import complexity, speed, step_memory
+from ablations import complexity, speed
 from ablations.cli_complexity import complexity as command
 from ablations.speed import Meter, recipe_of, trained, training_step
 from passt import checkpoints, onednn, weights
-from passt import complexity as complexity_of
 from passt.initial import network_on_meta
 from passt.mel import MelSpectrogram
 from passt.patchout import Patchout
@@ -111,22 +110,6 @@ def test_a_step_sees_the_sound_as_it_is(student):
     training_step(student, recipe_of(LIGHT, PART, "fp32"), sound)()
     hook.remove()
     assert torch.equal(seen[0], MelSpectrogram(LIGHT.hop)(sound))
-
-
-def test_memory_is_measured_in_a_fresh_process():
-    gradients = 4 * complexity_of.parameters(LIGHT)
-    found = step_memory.step_memory(LIGHT, "cpu", "fp32", 1, Patchout(rows=11, columns=90))
-    assert 0.9 * gradients < found < 2 * gradients  # of nine patches
-
-
-def test_memory_of_a_step_is_its_activations_and_gradients(monkeypatch):
-    monkeypatch.setattr(step_memory, "sound", lambda batch: speed.sound(batch)[:, :64000])
-    every = step_memory._measured(LIGHT, "cpu", "fp32", 2, Patchout())
-    left = step_memory._measured(LIGHT, "cpu", "fp32", 2, Patchout(rows=8, columns=15))
-    gradients = 4 * complexity_of.parameters(LIGHT)
-    assert 0.9 * gradients < left < every - 50e6
-    # of 230 and 18 tokens in each block: two norms, qkv, attention's output, the MLP's hidden layer before and after
-    assert every - left > 0.8 * 2 * (230 - 18) * 7 * 4 * (2 + 3 + 1 + 4 + 4) * 768
 
 
 class Clock:

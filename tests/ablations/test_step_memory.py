@@ -1,0 +1,21 @@
+from ablations import speed, step_memory
+from passt import checkpoints, complexity
+from passt.patchout import Patchout
+
+LIGHT = checkpoints.get("passt_l_kd_p16_128_ap47")  # 7 blocks, the smallest
+
+
+def test_memory_is_measured_in_a_fresh_process():
+    gradients = 4 * complexity.parameters(LIGHT)
+    found = step_memory.step_memory(LIGHT, "cpu", "fp32", 1, Patchout(rows=11, columns=90))
+    assert 0.9 * gradients < found < 2 * gradients  # of nine patches
+
+
+def test_memory_of_a_step_is_its_activations_and_gradients(monkeypatch):
+    monkeypatch.setattr(step_memory, "sound", lambda batch: speed.sound(batch)[:, :64000])
+    every = step_memory._measured(LIGHT, "cpu", "fp32", 2, Patchout())
+    left = step_memory._measured(LIGHT, "cpu", "fp32", 2, Patchout(rows=8, columns=15))
+    gradients = 4 * complexity.parameters(LIGHT)
+    assert 0.9 * gradients < left < every - 50e6
+    # of 230 and 18 tokens in each block: two norms, qkv, attention's output, the MLP's hidden layer before and after
+    assert every - left > 0.8 * 2 * (230 - 18) * 7 * 4 * (2 + 3 + 1 + 4 + 4) * 768
