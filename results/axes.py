@@ -23,7 +23,7 @@ def with_axes(found: pd.DataFrame, models: pd.DataFrame | None = None) -> pd.Dat
     checkpoint, levels, windows, scene, timestamps and weights are texts. `level` is the level without how it is pooled,
     `pool` that ("" or patches, mean, ...). `window` is the receptive field in ms: of timestamps on tasks with
     timestamps, else the scene window, the model's longest where the spec sets none. `hop` is the STFT hop in ms. NaN
-    stands for what has several values (windows of 160+640 ms), or is not known.
+    stands for what has several values (features+mel, windows of 160+640 ms), or is not known.
 
     Args:
         found: has the columns spec and metric. models: a model per row, with name, hop_ms and max_window_ms, such as
@@ -42,7 +42,7 @@ def with_axes(found: pd.DataFrame, models: pd.DataFrame | None = None) -> pd.Dat
     window = pd.to_numeric(parts["windows"].str[1:], errors="coerce").where(timed, scene)
     return found.assign(
         **{name: parts[name] for name in parts},
-        level=pooled["level"].fillna(parts["levels"]),
+        level=pooled["level"],
         pool=pooled["pool"].fillna(""),
         window=window.astype(float),
         hop=of_checkpoint["hop"].astype(float),
@@ -74,4 +74,4 @@ def _told(name: str, value: str) -> str:
         return f"every {value[1:]} ms"
     if name == "pool":
         return f"level.{value}" if value else "level"
-    return "" if value == "published" else value
+    return "" if value in ("published", "none") else value

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from results.figures.frame import scores_of, task_name
 from results.figures.style import PAGE, SMALL, legend_above, notes_on, palette, sheet
 from results.reference import is_published
+from results.tables import is_untrained
 
 ROW = 0.15  # inches
 MARKERS = "osD^vP*X"
@@ -65,7 +66,9 @@ def agreement(rows: pd.DataFrame, title: str | None = None, models: pd.DataFrame
 def _compared(rows: pd.DataFrame, both: pd.DataFrame) -> pd.DataFrame:
     """Published rows that are compared with something, and what was measured."""
     names = set(both["model"])
-    return rows[~is_published(rows) | rows["model"].isin(names)]
+    return rows[
+        (~is_published(rows) & ~is_untrained(rows["weights"])) | (is_published(rows) & rows["model"].isin(names))
+    ]
 
 
 def _scatter(axes: Axes, found: pd.DataFrame, color, marker: str):

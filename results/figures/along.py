@@ -16,7 +16,7 @@ from results.reference import is_published
 from results.tables import UNTRAINED_MARK
 
 PANELS = 3  # side by side at most
-LINES = 6  # in a column's width at most
+LINES, TICKS = 6, 18  # in a column's width at most
 CLOSEST = 0.13  # of an axis, from one number to the next
 MARKERS = "osD^vP*X"
 
@@ -45,7 +45,7 @@ def along(
         raise ValueError(f"no measured model has a place on the axis {axis!r} ({AXES[axis]})")
     names, tasks = list(found["series"].unique()), list(found["task"].unique())
     columns = min(PANELS, len(tasks))
-    width = COLUMN if columns == 1 and len(names) <= LINES else PAGE
+    width = COLUMN if columns == 1 and len(names) <= LINES and len(found[axis].unique()) <= TICKS else PAGE
     height = (2.4 if axis == "level" else 2.0) * -(-len(tasks) // columns)
     labels = names if names != [""] else []
     with sheet(width, height, _notes(rows, found, axis), labels, title) as figure:
@@ -85,7 +85,7 @@ def _places(values: pd.Series) -> dict:
     """Where each value of an axis is: numbers at themselves, levels one after the other in the order of the rows."""
     if pd.api.types.is_numeric_dtype(values):
         return {value: value for value in sorted(values.dropna().unique())}
-    return {value: place for place, value in enumerate(values.unique())}
+    return {value: place for place, value in enumerate(values.dropna().unique())}
 
 
 def _ticks(axes: Axes, axis: str, places: dict) -> None:

@@ -14,11 +14,10 @@ from matplotlib.cbook import boxplot_stats
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from results.figures.frame import category_of, scores_of
+from results.figures.frame import scores_of
 from results.figures.style import COLUMN, PAGE, legend_above, look, notes_on, palette, sheet
-from results.reference import challenge_best
+from results.normalize import CATEGORIES, normalized
 
-CATEGORIES = ("speech", "music", "general")
 BOX = ("whisker_hi", "q3", "median", "q1", "whisker_lo")
 GROUP = 0.86  # of the distance of two categories
 NORMALIZED = "score / best of the 2021 challenge"
@@ -45,13 +44,12 @@ def box_statistics(found: pd.DataFrame, whole: bool = False) -> pd.DataFrame:
     Raises:
         ValueError: where there are none.
     """
-    best = challenge_best()
-    found = found.assign(
-        normalized=found["mean"] / found["task"].map(best), category="all" if whole else found["task"].map(category_of)
-    )
+    found = normalized(found)
+    found = found.assign(category="all") if whole else found
+    reasons = sorted(set(found["not_normalized"]) - {""})
     found = found.dropna(subset="normalized")
     if found.empty:
-        raise ValueError(f"no scores of HEAR tasks to normalize; expected tasks such as {', '.join(best.index[:3])}")
+        raise ValueError(f"no score of a HEAR task that can be normalized: {'; '.join(reasons)}")
     boxes = []
     for (model, category), group in found.groupby(["model", "category"], sort=False):
         (box,) = boxplot_stats(group["normalized"].to_numpy())

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from results.axes import with_axes
 from results.figures.frame import scores_of
 from results.figures.style import COLUMN, PAGE, SMALL, lighter, notes_on, palette, sheet
-from results.reference import challenge_best
+from results.normalize import normalized
 
 COSTS = {"gmacs_10s": "multiply-adds for 10 s of audio (GMACs)", "parameters": "parameters"}
 PLACES = (
@@ -33,9 +33,9 @@ def cost_table(rows: pd.DataFrame, models: pd.DataFrame, cost: str = "gmacs_10s"
     cheaper and better, or one of the two and equal in the other.
     """
     found = scores_of(rows).query("not published")
-    best = found["task"].map(challenge_best())
-    normalized = bool(best.notna().all())
-    found = with_axes(found.assign(share=found["mean"] / best if normalized else found["mean"]))
+    found = with_axes(normalized(found))
+    every = bool(found["not_normalized"].isin(["", "no score"]).all())
+    found["share"] = found["normalized"] if every else found["mean"]
     means = found.groupby("model", sort=False).agg(
         family=("family", "first"),
         untrained=("untrained", "first"),
@@ -47,7 +47,7 @@ def cost_table(rows: pd.DataFrame, models: pd.DataFrame, cost: str = "gmacs_10s"
     whole = means[means["tasks"] == found["task"].nunique()].dropna(subset=["score", "cost"])
     whole = whole[whole["cost"] > 0].drop(columns="checkpoint").reset_index()
     whole["front"] = [on_front(row.cost, row.score, whole) for row in whole.itertuples()]
-    whole.attrs["normalized"] = normalized
+    whole.attrs["normalized"] = every
     return whole
 
 

@@ -8,14 +8,16 @@ from matplotlib.figure import Figure
 from results.axes import with_axes
 from results.figures.frame import scores_of, task_name
 from results.figures.style import PAGE, SMALL, notes_on, sheet
+from results.normalize import LOWER_IS_BETTER
 from results.tables import text
 
 ROW, COLUMN = 0.19, 0.5  # inches
-SHARE = "score / best in its column"
+SHARE = "share of the best in its column"
 
 
 def heatmap(rows: pd.DataFrame, title: str | None = None, models: pd.DataFrame | None = None) -> Figure:
-    """Scores of every model (down) on every task (across), each column colored by its share of the column's best.
+    """Scores of every model (down) on every task (across), each column colored by its share of the column's best
+    (of which it is the other way around where lower is better).
 
     Models that differ in their level alone are called by it. A cell without a score is empty, with a dash, of one that
     is not defined with nan. The best of a column is bold. `models` is not needed here.
@@ -31,6 +33,8 @@ def heatmap(rows: pd.DataFrame, title: str | None = None, models: pd.DataFrame |
         )
         for name in ("mean", "tolerance")
     )
+    lower = set(found.loc[found["metric"].isin(LOWER_IS_BETTER), "task"])
+    share = pd.DataFrame({t: value[t].min() / value[t] if t in lower else value[t] / value[t].max() for t in value})
     known = pd.MultiIndex.from_frame(found[["model", "task"]])
     width = min(PAGE, 0.065 * max(map(len, labels.values())) + COLUMN * len(tasks) + 0.9)
     longest = max(len(task_name(task)) for task in tasks)
@@ -45,8 +49,8 @@ def heatmap(rows: pd.DataFrame, title: str | None = None, models: pd.DataFrame |
         )
         narrow = (width - 1.5) / len(tasks) < 0.36
         sns.heatmap(
-            value / value.max(),
-            vmin=min(0.5, float((value / value.max()).min(axis=None))),
+            share,
+            vmin=min(0.5, float(share.min(axis=None))),
             vmax=1,
             cmap="cividis",
             annot=np.char.replace(cells, "0.", ".") if narrow else cells,
@@ -56,12 +60,12 @@ def heatmap(rows: pd.DataFrame, title: str | None = None, models: pd.DataFrame |
             cbar_kws={"label": SHARE, "pad": 0.02, "aspect": 30},
             ax=axes,
         )
-        _cells_without_color(axes, value, cells)
+        _cells_without_color(axes, share, cells)
         axes.set_yticklabels(labels.values(), rotation=0)
         axes.set_xticklabels(map(task_name, tasks), rotation=45, ha="right", rotation_mode="anchor")
         axes.set(xlabel="", ylabel="")
         axes.tick_params(length=0)
-        _embolden(axes, value)
+        _embolden(axes, share)
     return figure
 
 
@@ -75,16 +79,16 @@ def _labels(found: pd.DataFrame) -> dict[str, str]:
     )
 
 
-def _cells_without_color(axes, value: pd.DataFrame, cells: np.ndarray) -> None:
-    """Seaborn writes nothing where a value is missing."""
-    for (row, column), missing in np.ndenumerate(value.isna().to_numpy()):
+def _cells_without_color(axes, share: pd.DataFrame, cells: np.ndarray) -> None:
+    """Seaborn writes nothing where there is no color."""
+    for (row, column), missing in np.ndenumerate(share.isna().to_numpy()):
         if missing:
             axes.text(column + 0.5, row + 0.5, cells[row, column], ha="center", va="center", fontsize=SMALL)
 
 
-def _embolden(axes, value: pd.DataFrame) -> None:
+def _embolden(axes, share: pd.DataFrame) -> None:
     best = {
-        (value.columns.get_loc(task) + 0.5, value[task].argmax() + 0.5) for task in value if value[task].notna().any()
+        (share.columns.get_loc(task) + 0.5, share[task].argmax() + 0.5) for task in share if share[task].notna().any()
     }
     for label in axes.texts:
         if label.get_position() in best:
