@@ -5,6 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from results.beside import READ_OFF_MARK
 from results.figures.frame import category_of, scores_of, task_name
 from results.figures.style import COLUMN, PAGE, SMALL, legend_above, look, notes_on, palette, sheet
 from results.tables import text
@@ -43,7 +44,9 @@ def grouped_bars(rows: pd.DataFrame, title: str | None = None, models: pd.DataFr
         _axis(axes, found, tasks, few)
         models_of = found.drop_duplicates("model")
         handles = [Patch(**look(row, colors, alone), edgecolor="white", linewidth=0) for row in models_of.itertuples()]
-        legend_above(figure, handles, labels, title)
+        read_off = models_of["tolerance"].notna() & (not few)  # where no value is written that could be marked
+        marks = read_off.map({True: READ_OFF_MARK, False: ""})
+        legend_above(figure, handles, list(marks + models_of["model"]), title)
     return figure
 
 
