@@ -1,5 +1,7 @@
 """Grouped bars: tasks side by side, each with a bar a model, as in Figures 4, 5 and 10 of Koutini et al. 2022."""
 
+import itertools
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -20,8 +22,8 @@ def grouped_bars(rows: pd.DataFrame, title: str | None = None, models: pd.DataFr
     """The primary metric of every model on every task, grouped by task; HEAR's tasks by category where there are many.
 
     Error bars are standard deviations over folds, of values that were read off a figure the tolerance. Untrained
-    weights are hatched, published scores beside measured ones lighter and dotted; a missing score has no bar, and says
-    so. `models` is not needed here.
+    weights are hatched, published scores beside measured ones lighter and dotted. Instead of a bar stands "nan" for a
+    score that is not defined, "–" where there is none. `models` is not needed here.
 
     Raises:
         ValueError: where there are no rows.
@@ -38,6 +40,9 @@ def grouped_bars(rows: pd.DataFrame, title: str | None = None, models: pd.DataFr
         axes = figure.subplots()
         slot = GROUP / len(labels)
         inches = (width - 0.5) / len(tasks) * slot
+        absent = set(itertools.product(tasks, labels)) - set(zip(found["task"], found["model"], strict=True))
+        for task, label in absent:
+            _instead(axes, tasks.index(task) + (labels.index(label) - (len(labels) - 1) / 2) * slot, "–")
         for row in found.itertuples():
             place = tasks.index(row.task) + (labels.index(row.model) - (len(labels) - 1) / 2) * slot
             _bar(axes, row, place, slot, look(row, colors, alone), few and inches >= VALUE_INCHES)
@@ -54,7 +59,7 @@ def _bar(axes: Axes, row, place: float, slot: float, filled: dict, with_value: b
     spread = row.tolerance if row.published else row.std
     mean, spread = row.mean, 0.0 if pd.isna(spread) else spread
     if pd.isna(mean):
-        axes.annotate("nan", (place, 0), (0, 2), textcoords="offset points", ha="center", rotation=90, fontsize=SMALL)
+        _instead(axes, place, "nan")
         return
     whisker = {"ecolor": "0.25", "error_kw": {"elinewidth": 0.7}, "capsize": 1.2} if spread else {}
     axes.bar(place, mean, slot, yerr=spread or None, edgecolor="white", linewidth=0.4, **whisker, **filled)
@@ -70,6 +75,11 @@ def _bar(axes: Axes, row, place: float, slot: float, filled: dict, with_value: b
             rotation=90,
             fontsize=SMALL,
         )
+
+
+def _instead(axes: Axes, place: float, mark: str) -> None:
+    """What stands where there is no bar."""
+    axes.annotate(mark, (place, 0), (0, 2), textcoords="offset points", ha="center", rotation=90, fontsize=SMALL)
 
 
 def _axis(axes: Axes, found: pd.DataFrame, tasks: list[str], few: bool) -> None:

@@ -76,6 +76,15 @@ def test_grouped_bars():
     assert round(second) == 1
 
 
+def test_what_was_not_measured_is_visibly_missing():
+    figure = figures.grouped_bars(
+        made(("a", spec(), EVENTS, (0.5,)), ("a", spec(), SCENES, (0.5,)), ("b", spec(), EVENTS, (0.5,)))
+    )
+    (mark,) = [text for text in figure.axes[0].texts if text.get_text() == "–"]
+    assert round(mark.xy[0]) == 1
+    assert mark.xy[0] > 1, "the second model's place"
+
+
 def test_many_tasks_are_grouped_by_category():
     tasks = ["esc50", "crema_d", "beijing_opera", "gunshot", "libricount"]
     figure = figures.grouped_bars(made(*(("a", spec(), (task, "top1_acc"), (0.5,)) for task in tasks)))
