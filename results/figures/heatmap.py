@@ -1,5 +1,7 @@
 """A heat map of embedding levels (or any models) x tasks."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import seaborn as sns
@@ -53,7 +55,7 @@ def heatmap(rows: pd.DataFrame, title: str | None = None, models: pd.DataFrame |
             vmin=min(0.5, float(share.min(axis=None))),
             vmax=1,
             cmap="cividis",
-            annot=np.char.replace(cells, "0.", ".") if narrow else cells,
+            annot=np.vectorize(_without_zero)(cells) if narrow else cells,
             fmt="",
             annot_kws={"fontsize": SMALL},
             linewidths=0.5,
@@ -67,6 +69,10 @@ def heatmap(rows: pd.DataFrame, title: str | None = None, models: pd.DataFrame |
         axes.tick_params(length=0)
         _embolden(axes, share)
     return figure
+
+
+def _without_zero(cell: str) -> str:
+    return re.sub(r"\b0\.", ".", cell)
 
 
 def _labels(found: pd.DataFrame) -> dict[str, str]:

@@ -198,6 +198,12 @@ def test_the_heat_map_of_levels():
     }
 
 
+def test_many_tasks_have_values_without_the_zero_in_front():
+    tasks = [("a", spec(), (f"task{i}", "top1_acc"), (score,)) for i, score in enumerate([0.5, 10.25] + [1.0] * 18)]
+    written = {text.get_text() for text in figures.heatmap(made(*tasks)).axes[0].texts}
+    assert written == {".500", "10.250", "1.000"}
+
+
 def test_the_best_of_an_error_rate_is_the_lowest():
     task = ("mine", "segment_1s_er")
     figure = figures.heatmap(made(("a", spec(), task, (0.5,)), ("b", spec(levels="logits"), task, (1.0,))))
