@@ -1,4 +1,4 @@
-"""The command line: ablate run, table, figure, and the commands of the files cli_*.py."""
+"""The command line: ablate run, table, and the commands of the files cli_*.py."""
 
 import time
 from pathlib import Path
@@ -7,8 +7,10 @@ import click
 
 from ablations.cli_benchmark import benchmark
 from ablations.cli_embed import embed
+from ablations.cli_figure import figure, write_figure
 from ablations.cli_kit import crosscheck, export, probe
 from ablations.cli_models import download, models
+from ablations.cli_options import REFERENCE, RUNS, folder_of
 from ablations.cli_reference import reference
 from ablations.cli_train import train
 from ablations.errors import one_line_errors
@@ -16,17 +18,9 @@ from ablations.progress import bars, terminal
 from ablations.run import run_study
 from ablations.study import Study
 from downstream.store import default_root
-from results import figures, tables
+from results import tables
 from results.beside import with_published
 from results.rows import read_rows
-
-RUNS = click.option(
-    "--runs", type=click.Path(path_type=Path), default="runs", show_default=True, help="Folder of runs."
-)
-
-REFERENCE = click.option(
-    "--reference", "references", multiple=True, metavar="NAME", help="Published scores beside; see ablate reference."
-)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -80,7 +74,7 @@ def run(
     rows = read_rows(outcome.folder)
     if len(rows):
         click.echo(_write_table(outcome.folder))
-        click.echo(f"\nFigure: {_write_figure(outcome.folder, declared.name)}")
+        click.echo(f"\nFigure: {write_figure(outcome.folder, declared)}")
         click.echo(f"Rows:   {outcome.folder / 'rows.csv'}   ({time.perf_counter() - start:.0f} s)")
     for text in outcome.not_applicable:
         click.echo(f"Not applicable: {text}", err=True)
@@ -97,26 +91,11 @@ def run(
 @one_line_errors
 def table(study: str, runs: Path, references: tuple[str, ...]) -> None:
     """Print the table of a STUDY that was run, and write it to table.md and table.csv."""
-    click.echo(_write_table(_folder(study, runs), references))
+    click.echo(_write_table(folder_of(study, runs), references))
 
 
-@main.command()
-@click.argument("study")
-@RUNS
-@REFERENCE
-@one_line_errors
-def figure(study: str, runs: Path, references: tuple[str, ...]) -> None:
-    """Draw the figure of a STUDY that was run, as figure.png and figure.pdf."""
-    folder = _folder(study, runs)
-    click.echo(_write_figure(folder, folder.name, references))
-
-
-for command in (models, download, embed, benchmark, export, probe, crosscheck, reference, train):
+for command in (figure, models, download, embed, benchmark, export, probe, crosscheck, reference, train):
     main.add_command(command)
-
-
-def _folder(study: str, runs: Path) -> Path:
-    return runs / (Study.load(study).name if study.endswith((".yaml", ".yml")) else study)
 
 
 def _write_table(folder: Path, references: tuple[str, ...] = ()) -> str:
@@ -125,10 +104,3 @@ def _write_table(folder: Path, references: tuple[str, ...] = ()) -> str:
     (folder / "table.md").write_text(text + "\n", encoding="utf-8")
     tables.table(rows).to_csv(folder / "table.csv")
     return text
-
-
-def _write_figure(folder: Path, title: str, references: tuple[str, ...] = ()) -> Path:
-    drawn = figures.bars(with_published(folder, references), title)
-    drawn.savefig(folder / "figure.pdf")
-    drawn.savefig(folder / "figure.png", dpi=200)
-    return folder / "figure.png"

@@ -21,11 +21,13 @@ from downstream.protocol import Protocol
 from passt import EmbeddingSpec
 from passt.precision import PRECISIONS
 from passt.spec import field_names
+from results.figures import FIGURES
 from results.reference import published
 
 LIST_FIELDS = ("levels", "windows_ms")
 HEAR_KEYS = ("hear", "options", "python")
-FOLDER = Path(__file__).parent
+FOLDERS = tuple(Path(__file__).parent / name for name in ("studies", "paper"))
+"""Where packaged studies are."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ class Study:
         seeds: each is a run of all probes of its own.
         precision: fp32, tf32 or bf16, of the models that have several; the others are fp32.
         reference: published scores to show beside, by names that `results.reference.published` knows.
+        figure: what draws it, by a name of `results.figures.FIGURES`.
         folder: where its file is; task folders and weight files are relative to it.
     """
 
@@ -66,6 +69,7 @@ class Study:
     protocol: str = "hear2021"
     precision: str = "fp32"
     reference: tuple[str, ...] = ()
+    figure: str = "bars"
     folder: Path = Path()
 
     @classmethod
@@ -77,7 +81,7 @@ class Study:
         """
         path = Path(name)
         if path.suffix not in (".yaml", ".yml"):
-            packaged = {file.stem: file for file in sorted(FOLDER.rglob("*.yaml"))}
+            packaged = {file.stem: file for folder in FOLDERS for file in sorted(folder.glob("*.yaml"))}
             if str(name) not in packaged:
                 raise FileNotFoundError(f"no study {str(name)!r}; expected a YAML file or one of {', '.join(packaged)}")
             path = packaged[str(name)]
@@ -106,6 +110,8 @@ class Study:
             raise ValueError(f"name must be of letters, digits, '_', '-' and '.', got {found['name']!r}")
         if found.get("precision", "fp32") not in PRECISIONS:
             raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {found['precision']!r}")
+        if found.get("figure", "bars") not in FIGURES:
+            raise ValueError(f"figure must be one of {', '.join(FIGURES)}, got {found['figure']!r}")
         published(found.get("reference", ()))
         variants = _labelled([model for entry in found["models"] for model in _variants(entry, base)])
         return cls(
@@ -116,6 +122,7 @@ class Study:
             str(Protocol.parse(found.get("protocol", "hear2021"))),
             found.get("precision", "fp32"),
             tuple(found.get("reference", ())),
+            found.get("figure", "bars"),
             base,
         )
 

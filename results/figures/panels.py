@@ -1,4 +1,4 @@
-"""Figures: each a function from rows to a matplotlib Figure."""
+"""Bars: one panel a task, one bar a model, for any number of models."""
 
 import textwrap
 
@@ -18,31 +18,32 @@ PUBLISHED_COLOR = "0.8"
 STYLE = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "hatch.linewidth": 0.6}
 
 
-def bars(rows: pd.DataFrame, title: str | None = None) -> Figure:
+def bars(rows: pd.DataFrame, title: str | None = None, models: pd.DataFrame | None = None) -> Figure:
     """The primary metric of every model, one panel a task; error bars are the standard deviation over folds.
 
     A score that is NaN has no bar, but says so.
 
     Families have colors; bars of untrained weights are hatched and marked, and a note says so. Published models come
     last, gray, dotted and marked, without error bars but where a value was read off a figure: its tolerance.
+    `models` is not needed here.
     """
     if rows.empty:
         raise ValueError("no rows to draw")
     found = scores(rows)
-    models, tasks = list(found["model"].unique()), list(found["task"].unique())
+    names, tasks = list(found["model"].unique()), list(found["task"].unique())
     families = list(found.loc[~found["published"], "family"].unique())
     palette = dict(zip(families, sns.color_palette("colorblind", len(families)), strict=True))
     width = NAMES_WIDTH + PANEL_WIDTH * len(tasks)
     notes = _notes(rows, round(LETTERS_PER_INCH * width))
-    each = HEIGHT_PER_MODEL if len(models) <= MANY_MODELS else HEIGHT_PER_MODEL_OF_MANY
-    height = HEIGHT_OF_FRAME + each * len(models) + HEIGHT_PER_LINE * max(0, len(notes) - 1)
+    each = HEIGHT_PER_MODEL if len(names) <= MANY_MODELS else HEIGHT_PER_MODEL_OF_MANY
+    height = HEIGHT_OF_FRAME + each * len(names) + HEIGHT_PER_LINE * max(0, len(notes) - 1)
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(width, height), layout="constrained")
         panels = figure.subplots(1, len(tasks), sharey=True, squeeze=False)[0]
         for panel, task in zip(panels, tasks, strict=True):
-            _panel(panel, found[found["task"] == task], models, palette)
-        panels[0].set_yticks(range(len(models)), models)
-        panels[0].set_ylim(len(models) - 0.4, -0.6)
+            _panel(panel, found[found["task"] == task], names, palette)
+        panels[0].set_yticks(range(len(names)), names)
+        panels[0].set_ylim(len(names) - 0.4, -0.6)
         if title:
             figure.suptitle(title, fontsize=10)
         if notes:
@@ -56,9 +57,9 @@ def _notes(rows: pd.DataFrame, letters: int) -> list[str]:
     return [line for note in [*found, *beside.notes(rows)] for line in textwrap.wrap(note, letters)]
 
 
-def _panel(panel, found: pd.DataFrame, models: list[str], palette: dict) -> None:
+def _panel(panel, found: pd.DataFrame, names: list[str], palette: dict) -> None:
     for row in found.itertuples():
-        place = models.index(row.model)
+        place = names.index(row.model)
         spread = row.tolerance if row.published else row.std
         panel.barh(
             place,

@@ -1,0 +1,121 @@
+"""Measured scores against published ones of the same models on the same tasks."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from results.figures.frame import scores_of, task_name
+from results.figures.style import PAGE, SMALL, legend_above, notes_on, palette, sheet
+from results.reference import is_published
+from results.tables import is_untrained
+
+ROW = 0.15  # inches
+MARKERS = "osD^vP*X"
+
+
+def pairs(rows: pd.DataFrame) -> pd.DataFrame:
+    """Measured scores beside published ones: model, task, metric, measured, std, published, difference, tolerance, set.
+
+    What a measured model is called decides which published one it is compared with; one model can have several.
+    Untrained weights are compared with nothing. The tolerance is that of the published value, 0 where it is exact;
+    `std` is over the folds that were measured.
+    """
+    found = scores_of(rows)
+    measured = found[~found["published"] & ~found["untrained"]].dropna(subset="mean")
+    published = found[found["published"]].assign(set=found["spec"].str.split(":", n=1).str[0])
+    both = measured.merge(published, on=["name", "task", "metric"], suffixes=("", "_published"))
+    both = both.assign(
+        measured=both["mean"],
+        published=both["mean_published"],
+        difference=both["mean"] - both["mean_published"],
+        tolerance=both["tolerance_published"].fillna(0.0),
+    )
+    columns = ["model", "task", "metric", "measured", "std", "published", "difference", "tolerance", "set"]
+    return both[columns].reset_index(drop=True)
+
+
+def agreement(rows: pd.DataFrame, title: str | None = None, models: pd.DataFrame | None = None) -> Figure:
+    """Measured against published scores: the identity line, and each difference with what it can be read to.
+
+    Left, measured over published, error bars standard deviations over folds. Right, measured minus published, the gray
+    bar being the published value's tolerance. `models` is not needed here.
+
+    Raises:
+        ValueError: where no measured model has a published one of its name on a task and metric.
+    """
+    both, found = pairs(rows), scores_of(rows)
+    if both.empty:
+        names = ", ".join(sorted(found.query("published")["name"].unique())[:5]) or "none"
+        raise ValueError(f"no measured model is called like a published one on the same task; published are {names}")
+    colors = palette(both["model"])
+    markers = {name: MARKERS[number % len(MARKERS)] for number, name in enumerate(colors)}
+    notes = [
+        f"Gray: tolerance of values read off a figure. Largest difference {_largest(both)}.",
+        *notes_on(_compared(rows, both)),
+    ]
+    with sheet(PAGE, max(2.5, 0.6 + ROW * len(both)), notes, list(colors), title) as figure:
+        left, right = figure.subplots(1, 2, width_ratios=(1, 0.85))
+        handles = [_scatter(left, both[both["model"] == name], colors[name], markers[name]) for name in colors]
+        _identity(left, both)
+        _differences(right, both, colors, markers)
+        legend_above(figure, handles, list(colors), title)
+    return figure
+
+
+def _compared(rows: pd.DataFrame, both: pd.DataFrame) -> pd.DataFrame:
+    """Published rows that are compared with something, and what was measured."""
+    names = set(both["model"])
+    return rows[
+        (~is_published(rows) & ~is_untrained(rows["weights"])) | (is_published(rows) & rows["model"].isin(names))
+    ]
+
+
+def _scatter(axes: Axes, found: pd.DataFrame, color, marker: str):
+    return axes.errorbar(
+        found["published"],
+        found["measured"],
+        yerr=found["std"].fillna(0),
+        xerr=found["tolerance"],
+        fmt=marker,
+        markersize=4,
+        elinewidth=0.7,
+        color=color,
+        markeredgecolor="white",
+        markeredgewidth=0.4,
+    )
+
+
+def _identity(axes: Axes, both: pd.DataFrame) -> None:
+    values = both[["measured", "published"]].to_numpy()
+    margin = 0.06 * max(float(np.ptp(values)), 0.1)
+    ends = [float(values.min()) - margin, float(values.max()) + margin]
+    axes.plot(ends, ends, color="0.4", linewidth=0.8, zorder=0.5)
+    axes.set(xlim=ends, ylim=ends, aspect="equal", anchor="N", xlabel="published", ylabel="measured")
+    axes.locator_params(nbins=5)
+    axes.grid()
+
+
+def _differences(axes: Axes, both: pd.DataFrame, colors: dict, markers: dict) -> None:
+    """Measured minus published, a row each, by task."""
+    both = both.sort_values("task", key=lambda tasks: tasks.map(list(both["task"].unique()).index), kind="stable")
+    rows = range(len(both))
+    axes.barh(rows, 2 * both["tolerance"], left=-both["tolerance"], height=1, color="0.85", linewidth=0)
+    axes.axvline(0, color="0.4", linewidth=0.8)
+    for place, row in zip(rows, both.itertuples(), strict=True):
+        spread = None if pd.isna(row.std) else row.std
+        style = {"color": colors[row.model], "markersize": 4, "elinewidth": 0.7}
+        axes.errorbar(row.difference, place, xerr=spread, fmt=markers[row.model], **style)
+    tasks = both["task"].ne(both["task"].shift()).to_numpy()
+    axes.set_yticks(rows, [task_name(task) if first else "" for task, first in zip(both["task"], tasks, strict=True)])
+    axes.set_ylim(len(both) - 0.5, -0.5)
+    for place in np.flatnonzero(tasks)[1:]:
+        axes.axhline(place - 0.5, color="0.88", linewidth=0.6)
+    axes.tick_params(axis="y", length=0, labelsize=7 if len(both) < 30 else SMALL)
+    axes.set_xlabel("measured − published")
+    axes.locator_params(axis="x", nbins=5)
+
+
+def _largest(both: pd.DataFrame) -> str:
+    row = both.loc[both["difference"].abs().idxmax()]
+    return f"{row.difference:+.3f} ({row.model} on {row.task})"
