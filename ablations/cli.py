@@ -9,6 +9,7 @@ from ablations.cli_benchmark import benchmark
 from ablations.cli_embed import embed
 from ablations.cli_kit import crosscheck, export, probe
 from ablations.cli_models import download, models
+from ablations.cli_prepare import prepare
 from ablations.cli_reference import reference
 from ablations.cli_train import train
 from ablations.errors import one_line_errors
@@ -111,7 +112,7 @@ def figure(study: str, runs: Path, references: tuple[str, ...]) -> None:
     click.echo(_write_figure(folder, folder.name, references))
 
 
-for command in (models, download, embed, benchmark, export, probe, crosscheck, reference, train):
+for command in (models, download, embed, benchmark, export, probe, crosscheck, reference, train, prepare):
     main.add_command(command)
 
 
