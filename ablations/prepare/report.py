@@ -14,6 +14,7 @@ from ablations.prepare.clips import Clip
 from ablations.prepare.listing import Entry
 from downstream.files import write_atomically, write_json
 
+SPREAD = "spread: the difference of its largest and smallest share of a split's files, in percentage points"
 SHOWN = 20  # labels and findings of a kind that are printed; the files beside the task have all
 
 
@@ -38,7 +39,7 @@ class Report:
         parts = [f"# {self.facts['task']}", "\n".join(f"- {name}: {value}" for name, value in self.facts.items())]
         parts += ["## Splits", self.splits.to_markdown(index=False, floatfmt=".4g")]
         rows = self.balance if shown is None else self.balance.head(shown)
-        parts += ["## Files of each label", rows.to_markdown(index=False)]
+        parts += ["## Files of each label", SPREAD, rows.to_markdown(index=False, disable_numparse=[0])]
         parts += _more(len(self.balance) - len(rows), "labels")
         parts += ["## Findings"] + ([] if self.findings else ["None."])
         for kind, texts in self.by_kind().items():
@@ -101,7 +102,7 @@ def balance_table(
 ) -> pd.DataFrame:
     """A row a label, with its files in each split and how unevenly they are spread.
 
-    `spread` is the largest difference of its shares of the splits' files, in percentage points.
+    `spread` is the difference of its largest and smallest share of a split's files, in percentage points.
     """
     table = pd.DataFrame(counts, columns=list(splits))
     table.insert(0, "label", list(labels))

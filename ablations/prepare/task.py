@@ -220,6 +220,8 @@ def _facts(
         shown["splits"] += f", valid {drawn} from train"
     if listing.fold_names:
         shown["folds"] = ", ".join(f"{fold} = {given}" for fold, given in listing.fold_names.items())
-    together = "files of one group or one sound" if listing.grouped else "files of one sound (the list has no groups)"
-    shown["kept together"] = together if "drawn" in shown["splits"] else f"looked for: {together}"
+    together = (
+        "files of one group, files of one sound" if listing.grouped else "files of one sound (there are no groups)"
+    )
+    shown["not to straddle splits"] = together
     return {"task": name, **shown}
