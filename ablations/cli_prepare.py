@@ -11,6 +11,7 @@ from ablations.prepare.listing import UNITS, read_listing
 from ablations.prepare.report import SHOWN
 from ablations.prepare.task import Options, examine, make_task
 from ablations.progress import bars, terminal
+from downstream.files import write_atomically
 from downstream.kit_export import refuse_existing
 
 PATH = click.Path(path_type=Path)
@@ -57,7 +58,7 @@ def prepare(
 
     Columns: file; label, or labels with commas between them; for event tasks start, end and label, a row an event. Then
     split (train, valid, test), or fold, or neither: folds are drawn. A group or recording never straddles them.
-    The report lies beside the task, as .report.md and .report.json.
+    The report is report.md and report.json in the task folder; beside LIST, under its name, where no task is made.
     """
     if not only_check:
         refuse_existing(out)
@@ -68,7 +69,9 @@ def prepare(
     with bars(console) as track:
         examined = examine(read, out.name, chosen, track)
     click.echo(examined.report.text(SHOWN))
-    examined.report.write(out.parent)
+    if only_check or examined.stopped_by:
+        for name, content in examined.report.files().items():
+            write_atomically(listing.with_suffix(f".{name}"), lambda file, content=content: file.write(content))
     if only_check:
         return
     with bars(console) as track:

@@ -66,9 +66,9 @@ def clip_findings(listing: Listing, clips: Sequence[Clip], seconds: float | None
     """
     found = []
     for entry, clip in zip(listing.entries, clips, strict=True):
-        place = listing.place(entry)
+        place = entry.place
         if clip.error:
-            found.append(Finding("unreadable", f"{place}: {clip.error} ({clip.path.parent})", (entry.file,)))
+            found.append(Finding("unreadable", f"{place}: {_why(clip)}", (entry.file,)))
             continue
         clipped = clip.clipped >= CLIPPED_SHARE
         shown = {
@@ -96,23 +96,23 @@ def twins(entries: Sequence[Entry], clips: Mapping[str, Clip]) -> list[list[Entr
     return [found for digest, found in by_sound.items() if digest and len(found) > 1]
 
 
-def sound_findings(listing: Listing, sets: Sequence[Sequence[Entry]]) -> list[Finding]:
+def sound_findings(sets: Sequence[Sequence[Entry]]) -> list[Finding]:
     """Duplicates, of which all but the first can be left out, and those that are labelled differently."""
     found = []
     for first, *others in sets:
         same = ", ".join(f"{other.file} (line {other.line})" for other in others)
-        found.append(Finding("duplicates", f"{listing.place(first)}: sounds as {same}", tuple(o.file for o in others)))
+        found.append(Finding("duplicates", f"{first.place}: sounds as {same}", tuple(o.file for o in others)))
         for other in others:
             if (set(other.labels), sorted(map(str, other.events))) != (
                 set(first.labels),
                 sorted(map(str, first.events)),
             ):
                 text = f"{_labels(first)}, but {other.file} (line {other.line}) with the same sound: {_labels(other)}"
-                found.append(Finding("conflicts", f"{listing.place(first)}: {text}"))
+                found.append(Finding("conflicts", f"{first.place}: {text}"))
     return found
 
 
-def leak_findings(listing: Listing, entries: Sequence[Entry], sets: Sequence[Sequence[Entry]]) -> list[Finding]:
+def leak_findings(entries: Sequence[Entry], sets: Sequence[Sequence[Entry]]) -> list[Finding]:
     """Sounds and groups that are in several splits."""
     groups = defaultdict(list)
     for entry in entries:
@@ -125,7 +125,7 @@ def leak_findings(listing: Listing, entries: Sequence[Entry], sets: Sequence[Seq
         if len(firsts) > 1:
             first, other = sorted(firsts.values(), key=lambda entry: entry.line)[:2]
             text = f"{what} is in {first.split} and, by {other.file} (line {other.line}), in {other.split}"
-            found.append(Finding("leaks", f"{listing.place(first)}: {text}"))
+            found.append(Finding("leaks", f"{first.place}: {text}"))
     return found
 
 
@@ -144,6 +144,10 @@ def label_findings(labels: Sequence[str], splits: Sequence[str], counts: np.ndar
             absent = ", ".join(split for split in splits if split not in there)
             found.append(Finding("absent_labels", f"label {label!r} is not in {absent}"))
     return found
+
+
+def _why(clip: Clip) -> str:
+    return clip.error if clip.path.is_file() else f"{clip.error} in {clip.path.parent}"
 
 
 def _labels(entry: Entry) -> str:

@@ -42,6 +42,7 @@ def write_task(
     labels: Sequence[str],
     items: Sequence[Item],
     rates: Sequence[int],
+    texts: Mapping[str, bytes],
     workers: int | None,
     track: Track,
 ) -> None:
@@ -50,6 +51,7 @@ def write_task(
     Args:
         metadata: to which `sample_duration` is added: the clips' length in s where all have the same, else None.
         rates: in Hz; a folder each.
+        texts: further files, name -> content.
 
     Raises:
         FileExistsError, BlockingIOError, ValueError: name the place, or the clip.
@@ -63,7 +65,8 @@ def write_task(
         lengths = in_parallel(lambda pair: _write_clip(folder, *pair), pairs, workers, track, f"writing {target.name}")
         for split in metadata["splits"]:
             write_json(folder / f"{split}.json", {item.name: item.value for item in items if item.split == split})
-        write_atomically(folder / "labelvocabulary.csv", lambda file: file.write(_vocabulary(labels)))
+        for name, content in {"labelvocabulary.csv": _vocabulary(labels), **texts}.items():
+            write_atomically(folder / name, lambda file, content=content: file.write(content))
         different = {(rate, length) for (_, rate), length in zip(pairs, lengths, strict=True)}
         duration = lengths[0] / rates[0] if len(different) == len(rates) else None
         write_json(folder / "task_metadata.json", {**metadata, "sample_duration": duration})

@@ -32,6 +32,11 @@ class Entry:
     split: str | None = None
     group: str | None = None
 
+    @property
+    def place(self) -> str:
+        """Where it is in its list, for findings."""
+        return f"line {self.line}: {self.file}"
+
 
 @dataclass(frozen=True)
 class Listing:
@@ -51,8 +56,8 @@ class Listing:
     fold_names: Mapping[str, str] = field(default_factory=dict)
 
     def place(self, entry: Entry) -> str:
-        """Where an entry is, for messages."""
-        return f"{self.path}: line {entry.line}: {entry.file}"
+        """Where an entry is, for errors."""
+        return f"{self.path}: {entry.place}"
 
 
 def read_listing(
@@ -168,7 +173,7 @@ def _event(path: Path, line: int, row: Mapping[str, str], ms_per_unit: float) ->
 
 
 def _check_labels(path: Path, entry: Entry, exactly_one: bool) -> Entry:
-    place = f"{path}: line {entry.line}: {entry.file}"
+    place = f"{path}: {entry.place}"
     if exactly_one and len(entry.labels) != 1:
         raise ValueError(f"{place}: must have exactly one label, got {len(entry.labels)}")
     if len(set(entry.labels)) < len(entry.labels):

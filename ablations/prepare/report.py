@@ -4,7 +4,6 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,10 +11,9 @@ import pandas as pd
 from ablations.prepare.checks import KINDS, Finding
 from ablations.prepare.clips import Clip
 from ablations.prepare.listing import Entry
-from downstream.files import write_atomically, write_json
 
 SPREAD = "spread: the difference of its largest and smallest share of a split's files, in percentage points"
-SHOWN = 20  # labels and findings of a kind that are printed; the files beside the task have all
+SHOWN = 20  # labels and findings of a kind that are printed; report.md has all
 
 
 @dataclass(frozen=True)
@@ -53,17 +51,15 @@ class Report:
         order = [kind for kind in KINDS if any(finding.kind == kind for finding in self.findings)]
         return {kind: [finding.text for finding in self.findings if finding.kind == kind] for kind in order}
 
-    def write(self, folder: Path) -> None:
-        """Write <task>.report.md and <task>.report.json."""
-        name = self.facts["task"]
-        write_atomically(folder / f"{name}.report.md", lambda file: file.write(self.text().encode()))
+    def files(self) -> dict[str, bytes]:
+        """report.md and report.json: name -> content."""
         value = {
             "facts": dict(self.facts),
             "splits": json.loads(self.splits.to_json(orient="records")),
             "labels": json.loads(self.balance.to_json(orient="records")),
             "findings": [asdict(finding) for finding in self.findings],
         }
-        write_json(folder / f"{name}.report.json", value)
+        return {"report.md": self.text().encode(), "report.json": (json.dumps(value, indent=1) + "\n").encode()}
 
 
 def _more(count: int, what: str) -> list[str]:

@@ -63,6 +63,7 @@ class Options:
 class Examined:
     """A list, looked through: `stopped_by` are the findings that are in the way of making the task."""
 
+    source: Path
     report: Report
     stopped_by: tuple[Finding, ...]
     metadata: Mapping[str, Any]
@@ -88,18 +89,18 @@ def examine(listing: Listing, name: str, options: Options, track: Track = silent
     clips = {entry.file: clip for entry, clip in zip(listing.entries, decoded, strict=True)}
     left_out = {file for finding in found if finding.kind in options.drop for file in finding.files}
     entries = [entry for entry in listing.entries if not clips[entry.file].error and entry.file not in left_out]
-    found += checks.sound_findings(listing, checks.twins(entries, clips))
+    found += checks.sound_findings(checks.twins(entries, clips))
     if "duplicates" in options.drop:
         left_out |= {file for finding in found if finding.kind == "duplicates" for file in finding.files}
         entries = [entry for entry in entries if entry.file not in left_out]
     if not entries:
-        raise ValueError(f"{listing.path}: no file is left of {len(listing.entries)}; the first: {found[0].text}")
+        raise ValueError(f"{listing.path}: {found[0].text}; no file is left of {len(listing.entries)}")
 
     labels = vocabulary_of(listing, [label for entry in entries for label in entry.labels], options.labels)
     groups = _groups(entries, clips)
     entries, splits = _with_splits(listing, entries, groups, options)
     counts = label_counts(labels, splits, entries)
-    found += checks.leak_findings(listing, entries, checks.twins(entries, clips))
+    found += checks.leak_findings(entries, checks.twins(entries, clips))
     found += [*checks.label_findings(labels, splits, counts), *kit_findings(labels)]
 
     rates = options.rates or (max(clips[entry.file].rate for entry in entries),)
@@ -110,7 +111,7 @@ def examine(listing: Listing, name: str, options: Options, track: Track = silent
     metadata = metadata_of(name, listing, splits, names, options.grid)
     borne = {*options.allow, *options.drop}
     stops = tuple(finding for finding in found if KINDS[finding.kind].stops and finding.kind not in borne)
-    return Examined(report, stops, metadata, labels, _items(listing, entries, clips, rates), rates)
+    return Examined(listing.path, report, stops, metadata, labels, _items(listing, entries, clips, rates), rates)
 
 
 def make_task(examined: Examined, target: Path, workers: int | None = None, track: Track = silent) -> None:
@@ -125,8 +126,9 @@ def make_task(examined: Examined, target: Path, workers: int | None = None, trac
         ways = [f"--drop {kind} leaves them out" for kind in counts if kind in DROPPABLE]
         ways += [f"--allow {kind} goes on" for kind in counts if kind in ALLOWABLE]
         shown = ", ".join(f"{count} {kind}" for kind, count in counts.items())
-        raise ValueError(f"{first.text}. Nothing was made, for {shown}: {'; '.join(ways)}")
-    write_task(target, examined.metadata, examined.labels, examined.items, examined.rates, workers, track)
+        raise ValueError(f"{examined.source}: {first.text}. Nothing was made, for {shown}: {'; '.join(ways)}")
+    texts = examined.report.files()
+    write_task(target, examined.metadata, examined.labels, examined.items, examined.rates, texts, workers, track)
 
 
 def _groups(entries: Sequence[Entry], clips: Mapping[str, Clip]) -> np.ndarray:

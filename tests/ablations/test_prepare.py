@@ -36,13 +36,11 @@ def test_folds_are_drawn_by_recordings_and_files_copied_as_they_are(tmp_path, li
 
 def test_the_same_list_and_seed_make_the_same_bytes(tmp_path, listed):
     path = listed(rates=(16000, 8000))
-    for name, seed in (("a-v1", 0), ("b-v1", 0), ("c-v1", 1)):
-        assert invoke("prepare", path, "--out", tmp_path / name, "--folds", 3, "--seed", seed).exit_code == 0
-    first, second, other = (contents(tmp_path / name) for name in ("a-v1", "b-v1", "c-v1"))
-    metadata = (first.pop("task_metadata.json"), second.pop("task_metadata.json"))
+    for place, seed in (("a", 0), ("b", 0), ("c", 1)):
+        assert invoke("prepare", path, "--out", tmp_path / place / "t-v1", "--folds", 3, "--seed", seed).exit_code == 0
+    first, second, other = (contents(tmp_path / place) for place in "abc")
     assert first == second
     assert first.keys() != other.keys()
-    assert metadata[1] == metadata[0].replace(b'"a"', b'"b"')
 
 
 def test_rates_formats_and_channels_are_made_one(tmp_path, listed):

@@ -64,7 +64,7 @@ def test_broken_and_odd_clips_are_found(tmp_path, listed):
     last = done.output.splitlines()[-1]
     assert "list.csv: line 2: clips/0.wav: not readable as audio (4 bytes)" in last
     assert "for 3 unreadable: --drop unreadable leaves them out" in last
-    lines = [finding["text"].split(": ")[1] for finding in report(tmp_path)["findings"]]
+    lines = [finding["text"].split(": ")[0] for finding in report(tmp_path)["findings"]]
     found = [finding["kind"] for finding in report(tmp_path)["findings"]]
     assert list(zip(found, lines, strict=True))[:6] == [
         ("unreadable", "line 2"),

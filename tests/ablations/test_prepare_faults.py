@@ -20,7 +20,7 @@ from tests.conftest import run_environment
         (["--metric", "accuracy"], "unknown metric 'accuracy', expected one of top1_acc"),
         (["--group", "speaker"], "must have the columns file, speaker; speaker is absent"),
         (["--rate", 0], "rate must be at least 1 Hz, got 0"),
-        (["--audio", "nowhere"], "clips/0.wav: no such file (nowhere/clips)"),
+        (["--audio", "nowhere"], "clips/0.wav: no such file in nowhere/clips"),
     ],
 )
 def test_errors_are_one_line(tmp_path, listed, options, message):
@@ -33,7 +33,7 @@ def test_nothing_is_overwritten_and_a_check_makes_nothing(tmp_path, listed):
     path = listed()
     assert invoke("prepare", path, "--out", tmp_path / "tones-v1", "--folds", 3, "--check").exit_code == 0
     assert not (tmp_path / "tones-v1").exists()
-    assert (tmp_path / "tones-v1.report.md").is_file()
+    assert "kind: scene, multiclass" in (tmp_path / "list.report.md").read_text()
     (tmp_path / "tones-v1").mkdir()
     done = invoke("prepare", path, "--out", tmp_path / "tones-v1")
     assert "tones-v1 is there already" in done.output.splitlines()[-1]
