@@ -8,6 +8,7 @@ from ablations.lists import SEPARATOR, read_lines, split_labels
 from downstream.task import TRAIN_VALID_TEST, Event
 
 UNITS = {"s": 1000.0, "ms": 1.0}  # ms in one, of the columns start and end
+EVENT_COLUMNS = ("start", "end", "label")
 GROUP_COLUMNS = ("group", "recording")
 Row = tuple[int, Mapping[str, str]]
 
@@ -88,24 +89,21 @@ def read_listing(
     group = group or _one_column(path, columns, GROUP_COLUMNS)
     if label is None:
         raise ValueError(f"{path}: must have a column label or labels, got {', '.join(columns)}")
-    if "start" in columns or "end" in columns:
-        if absent := {"start", "end", "label"} - set(columns):
-            raise ValueError(
-                f"{path}: an event task must have the columns start, end and label; {min(absent)} is absent"
-            )
+    absent = sorted({*EVENT_COLUMNS} - set(columns))
+    if absent and {"start", "end"} & set(columns):
+        raise ValueError(f"{path}: an event task must have the columns start, end and label; {absent[0]} is absent")
+    if not absent:
         kind, entries = ("event", "multilabel"), _event_entries(path, rows, split, group, UNITS[unit])
     else:
         single = label == "label" or multiclass
         parse = _scene_entries(path, rows, label, split, group, None if label == "label" else separator)
         entries = [_check_labels(path, entry, single) for entry in parse]
         kind = ("scene", "multiclass" if single else "multilabel")
-    if split == "split":
-        entries, mode, names = _check_splits(path, entries), "trainvaltest", {}
-    elif split == "fold":
-        (entries, names), mode = _named_folds(path, entries), "presplit_kfold"
-    else:
-        mode, names = "new_split_kfold", {}
-    return Listing(path, *kind, mode, tuple(entries), group is not None, names)
+    if split == "fold":
+        entries, names = _named_folds(path, entries)
+        return Listing(path, *kind, "presplit_kfold", tuple(entries), group is not None, names)
+    mode = "new_split_kfold" if split is None else "trainvaltest"
+    return Listing(path, *kind, mode, tuple(_check_splits(path, entries) if split else entries), group is not None)
 
 
 def _one_column(path: Path, columns: Sequence[str], names: Sequence[str]) -> str | None:
@@ -156,7 +154,7 @@ def _entry(path: Path, line: int, row: Mapping[str, str], split: str | None, gro
 
 
 def _event(path: Path, line: int, row: Mapping[str, str], ms_per_unit: float) -> Event | None:
-    texts = [row[name].strip() for name in ("start", "end", "label")]
+    texts = [row[name].strip() for name in EVENT_COLUMNS]
     if not any(texts):
         return None
     try:

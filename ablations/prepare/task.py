@@ -109,9 +109,8 @@ def examine(listing: Listing, name: str, options: Options, track: Track = silent
     facts = _facts(name, listing, entries, clips, options, rates, len(left_out))
     report = Report(facts, table, balance_table(labels, splits, counts, table["files"]), tuple(found))
     metadata = metadata_of(name, listing, splits, names, options.grid)
-    borne = {*options.allow, *options.drop}
-    stops = tuple(finding for finding in found if KINDS[finding.kind].stops and finding.kind not in borne)
-    return Examined(listing.path, report, stops, metadata, labels, _items(listing, entries, clips, rates), rates)
+    items = _items(listing, entries, clips, rates)
+    return Examined(listing.path, report, _stopping(found, options), metadata, labels, items, rates)
 
 
 def make_task(examined: Examined, target: Path, workers: int | None = None, track: Track = silent) -> None:
@@ -129,6 +128,11 @@ def make_task(examined: Examined, target: Path, workers: int | None = None, trac
         raise ValueError(f"{examined.source}: {first.text}. Nothing was made, for {shown}: {'; '.join(ways)}")
     texts = examined.report.files()
     write_task(target, examined.metadata, examined.labels, examined.items, examined.rates, texts, workers, track)
+
+
+def _stopping(found: Sequence[Finding], options: Options) -> tuple[Finding, ...]:
+    borne = {*options.allow, *options.drop}
+    return tuple(finding for finding in found if KINDS[finding.kind].stops and finding.kind not in borne)
 
 
 def _groups(entries: Sequence[Entry], clips: Mapping[str, Clip]) -> np.ndarray:
