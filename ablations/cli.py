@@ -11,6 +11,7 @@ from ablations.cli_figure import figure, write_figure
 from ablations.cli_kit import crosscheck, export, probe
 from ablations.cli_models import download, models
 from ablations.cli_options import REFERENCE, RUNS, folder_of
+from ablations.cli_prepare import prepare
 from ablations.cli_reference import reference
 from ablations.cli_train import train
 from ablations.errors import one_line_errors
@@ -94,7 +95,7 @@ def table(study: str, runs: Path, references: tuple[str, ...]) -> None:
     click.echo(_write_table(folder_of(study, runs), references))
 
 
-for command in (figure, models, download, embed, benchmark, export, probe, crosscheck, reference, train):
+for command in (figure, models, download, embed, benchmark, export, probe, crosscheck, reference, train, prepare):
     main.add_command(command)
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 
 from ablations.errors import one_line_errors
+from ablations.lists import SEPARATOR
 from ablations.progress import bars, terminal
 from ablations.train import CARD_FILE, UNREADABLE_FILE, load_recipe, train_on_corpus, train_on_files
-from ablations.training_clips import SEPARATOR
 from downstream.progress import silent
 from passt.training.recipe import Recipe
 

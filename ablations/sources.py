@@ -7,13 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import soundfile
-import soxr
 import torch
 from torch import Tensor
 
-from downstream.audio import read_clip
+from downstream.audio import read_clip, read_header, resample
 
 SUFFIXES = {f".{name.lower()}" for name in soundfile.available_formats()} - {".raw"} | {
     ".aif",
@@ -43,7 +41,7 @@ class Source:
         """
         if self.path.is_dir():
             raise ValueError(f"{self.path}: a folder without audio files")
-        return _info(self.path).duration
+        return read_header(self.path).duration
 
     def digest(self) -> str:
         """SHA-256 of its bytes, in hex."""
@@ -56,13 +54,10 @@ class Source:
         Raises:
             ValueError: names the file: unreadable, empty, cut short, not finite.
         """
-        rate = _info(self.path).samplerate
+        rate = read_header(self.path).samplerate
         clip = read_clip(self.path, rate)
         seconds = len(clip) / rate
-        if rate != sample_rate:
-            clip = soxr.resample(clip, rate, sample_rate, quality="HQ")
-            clip = np.ascontiguousarray(clip if len(clip) else np.zeros(1), dtype=np.float32)
-        return torch.from_numpy(clip), seconds
+        return torch.from_numpy(resample(clip, rate, sample_rate)), seconds
 
 
 def find_sources(files: Iterable[str | Path], out: Path, suffix: str = ".npz") -> list[Source]:
@@ -108,13 +103,3 @@ def _distinct(paths: Sequence[Path], names: Sequence[Path]) -> list[Path]:
         longer = [Path(*parts[-len(name.parts) - 1 :]) for parts, name in zip(whole, found, strict=True)]
         found = [more if name in twice else name for name, more in zip(found, longer, strict=True)]
     return found
-
-
-def _info(path: Path):
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file")
-    try:
-        return soundfile.info(path)
-    except (soundfile.LibsndfileError, OSError, TypeError) as error:
-        reason = str(error).split(": ")[-1].strip()
-        raise ValueError(f"{path}: not readable as audio ({path.stat().st_size} bytes): {reason}") from None

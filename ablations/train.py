@@ -9,9 +9,10 @@ from pathlib import Path
 
 import yaml
 
+from ablations.lists import SEPARATOR
 from ablations.machine import choose_device
 from ablations.training_card import CARD_FILE, write_card
-from ablations.training_clips import SEPARATOR, Labelled, Places, vocabulary
+from ablations.training_clips import Labelled, Places, vocabulary
 from ablations.training_sources import corpus_clips
 from ablations.training_students import student_of
 from downstream.files import fingerprint, write_json

@@ -1,6 +1,5 @@
 """Lists of labelled files as training clips: a CSV of files and labels, audio in folders or tar shards."""
 
-import csv
 import io
 import tarfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,8 +10,7 @@ import numpy as np
 import soundfile
 import soxr
 
-SEPARATOR = ","
-VOCABULARY_COLUMNS = ("label", "mid")  # HEAR's labelvocabulary.csv, AudioSet's class_labels_indices.csv
+from ablations.lists import SEPARATOR, read_list, read_vocabulary, split_labels
 
 
 @dataclass(frozen=True)
@@ -30,10 +28,10 @@ class Labelled:
         Raises:
             FileNotFoundError, ValueError: name the file and what it lacks.
         """
-        rows = _rows(path, ("file", "labels"))
+        rows = read_list(path, ("file", "labels"))
         if not rows:
             raise ValueError(f"{path}: must name at least one file, got none")
-        labels = (tuple(filter(None, map(str.strip, row["labels"].split(separator)))) for row in rows)
+        labels = (split_labels(row["labels"], separator) for row in rows)
         return cls(path, tuple(row["file"] for row in rows), tuple(labels))
 
     def targets(self, vocabulary: Sequence[str]) -> np.ndarray:
@@ -58,19 +56,10 @@ def vocabulary(path: Path | None, training: Labelled) -> tuple[str, ...]:
     Raises:
         FileNotFoundError, ValueError: name the file and what it lacks.
     """
-    if path is None:
-        found = tuple(sorted({label for labels in training.labels for label in labels}))
-    else:
-        rows = _rows(path, ())
-        column = next((name for name in VOCABULARY_COLUMNS if rows and name in rows[0]), None)
-        if column is None:
-            raise ValueError(f"{path}: must have a column {' or '.join(VOCABULARY_COLUMNS)}")
-        found = tuple(row[column] for row in rows)
-    if not found:
-        raise ValueError(f"{path or training.path}: must have at least one label, got none")
-    if len(set(found)) < len(found):
-        raise ValueError(f"{path}: label {next(label for label in found if found.count(label) > 1)!r} is there twice")
-    return found
+    found = tuple(sorted({label for labels in training.labels for label in labels}))
+    if path is None and not found:
+        raise ValueError(f"{training.path}: must have at least one label, got none")
+    return found if path is None else read_vocabulary(path)
 
 
 @dataclass(frozen=True)
@@ -128,17 +117,3 @@ class Places:
         with path.open("rb") as shard:
             shard.seek(offset)
             return shard.read(size)
-
-
-def _rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
-    if not path.is_file():
-        raise FileNotFoundError(f"no list at {path}")
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file, skipinitialspace=True)
-        if absent := [name for name in columns if name not in (reader.fieldnames or ())]:
-            raise ValueError(f"{path}: must have the columns {', '.join(columns)}; {absent[0]} is absent")
-        rows = list(reader)
-    for number, row in enumerate(rows, start=2):
-        if None in row or None in row.values():
-            raise ValueError(f"{path}: line {number} must have {len(reader.fieldnames or ())} values")
-    return rows

@@ -91,7 +91,7 @@ class SplitAudio:
 
     def seconds(self, file: str) -> float:
         """Length of a clip, from its header."""
-        return _open(self.folder / file, lambda path: soundfile.info(path).duration)
+        return _open(self.folder / file, soundfile.info).duration
 
     def load(self, file: str) -> Tensor:
         """A clip: (samples,) float32 at `sample_rate`, mono.
@@ -105,10 +105,26 @@ class SplitAudio:
         cached = self.cache / "audio" / f"{self.hashes[file][:32]}-{self.sample_rate}-{RESAMPLER}.npy"
         if cached.is_file():
             return torch.from_numpy(load_arrays(cached))
-        clip = soxr.resample(read_clip(path, self.source_rate), self.source_rate, self.sample_rate, quality="HQ")
-        clip = np.ascontiguousarray(clip if len(clip) else np.zeros(1), dtype=np.float32)
+        clip = resample(read_clip(path, self.source_rate), self.source_rate, self.sample_rate)
         write_atomically(cached, lambda out: np.save(out, clip))
         return torch.from_numpy(clip)
+
+
+def resample(clip: np.ndarray, rate: int, wanted: int) -> np.ndarray:
+    """(samples,) at `rate` -> (samples,) float32 at `wanted`, both in Hz; at least one sample."""
+    clip = clip if rate == wanted else soxr.resample(clip, rate, wanted, quality="HQ")
+    return np.ascontiguousarray(clip if len(clip) else np.zeros(1), dtype=np.float32)
+
+
+def read_header(path: Path):
+    """soundfile's description of an audio file: samplerate, channels, frames, duration.
+
+    Raises:
+        FileNotFoundError, ValueError: name what is absent or no audio.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file")
+    return _open(path, soundfile.info)
 
 
 def read_clip(path: Path, sample_rate: int) -> np.ndarray:

@@ -1,0 +1,154 @@
+"""What can be wrong with a list and its clips: findings, each of a kind that stops the task or is reported."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ablations.prepare.clips import Clip
+from ablations.prepare.listing import Entry, Listing
+
+SILENT_PEAK = 1e-4  # -80 dB of full scale, 3 steps of 16-bit PCM
+SHORTEST_MS = 50.0  # one step of timestamp embeddings
+CLIPPED_SHARE = 1e-3
+LENGTH_TOLERANCE_S = 1e-3
+LATE_MS = 100.0  # by which annotations may outlast a clip; they are cut
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of finding.
+
+    Attributes:
+        stops: no task is made unless this is allowed.
+        of_files: the files found can be left out instead.
+    """
+
+    what: str
+    stops: bool = False
+    of_files: bool = False
+
+
+KINDS: Mapping[str, Kind] = {
+    "unreadable": Kind("files that are absent or no audio", stops=True, of_files=True),
+    "leaks": Kind("one sound or one group in several splits", stops=True),
+    "late_events": Kind("events that end after their clip, which are cut", stops=True),
+    "lengths": Kind("clips of another length than asked for", stops=True, of_files=True),
+    "duplicates": Kind("one sound under several names", of_files=True),
+    "conflicts": Kind("one sound with different labels"),
+    "silent": Kind(f"clips without a sample above {SILENT_PEAK:g}", of_files=True),
+    "short": Kind(f"clips of less than {SHORTEST_MS:g} ms", of_files=True),
+    "clipped": Kind(f"clips with {CLIPPED_SHARE:.1%} of their samples at full scale", of_files=True),
+    "one_split": Kind("labels of one split alone, which are never both trained and tested"),
+    "absent_labels": Kind("labels that a split lacks"),
+    "kit_labels": Kind("labels that hear-eval-kit, which reads them by pandas, takes for others"),
+}
+ALLOWABLE = tuple(name for name, kind in KINDS.items() if kind.stops and name != "unreadable")
+DROPPABLE = tuple(name for name, kind in KINDS.items() if kind.of_files)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something found: `files` are those to leave out, where the kind allows it; `text` is one line."""
+
+    kind: str
+    text: str
+    files: tuple[str, ...] = ()
+
+
+def clip_findings(listing: Listing, clips: Sequence[Clip], seconds: float | None) -> list[Finding]:
+    """What a clip shows by itself.
+
+    Args:
+        clips: of the listing's entries, in their order.
+        seconds: the length that every clip should have; None for any.
+    """
+    found = []
+    for entry, clip in zip(listing.entries, clips, strict=True):
+        place = entry.place
+        if clip.error:
+            found.append(Finding("unreadable", f"{place}: {_why(clip)}", (entry.file,)))
+            continue
+        clipped = clip.clipped >= CLIPPED_SHARE
+        shown = {
+            "silent": (clip.peak < SILENT_PEAK, f"largest sample {clip.peak:.2g}"),
+            "short": (1000 * clip.seconds < SHORTEST_MS, f"{1000 * clip.seconds:.4g} ms"),
+            "clipped": (clipped, f"{clip.clipped:.2%} of the samples at full scale"),
+            "lengths": (
+                seconds is not None and abs(clip.seconds - seconds) > LENGTH_TOLERANCE_S,
+                f"{clip.seconds:.4g} s, expected {seconds} s",
+            ),
+        }
+        found += [Finding(kind, f"{place}: {text}", (entry.file,)) for kind, (there, text) in shown.items() if there]
+        last = max(entry.events, key=lambda event: event.end, default=None)
+        if last is not None and last.end > 1000 * clip.seconds + LATE_MS:
+            text = f"{last.label} ends at {last.end:g} ms, but the clip at {1000 * clip.seconds:.6g} ms"
+            found.append(Finding("late_events", f"{place}: {text}"))
+    return found
+
+
+def twins(entries: Sequence[Entry], clips: Mapping[str, Clip]) -> list[list[Entry]]:
+    """Entries whose clips have the same sound, in sets of two and more; zeros alone are nobody's twin."""
+    by_sound = defaultdict(list)
+    for entry in entries:
+        by_sound[clips[entry.file].digest].append(entry)
+    return [found for digest, found in by_sound.items() if digest and len(found) > 1]
+
+
+def sound_findings(sets: Sequence[Sequence[Entry]]) -> list[Finding]:
+    """Duplicates, of which all but the first can be left out, and those that are labelled differently."""
+    found = []
+    for first, *others in sets:
+        same = ", ".join(f"{other.file} (line {other.line})" for other in others)
+        found.append(Finding("duplicates", f"{first.place}: sounds as {same}", tuple(o.file for o in others)))
+        for other in others:
+            if (set(other.labels), sorted(map(str, other.events))) != (
+                set(first.labels),
+                sorted(map(str, first.events)),
+            ):
+                text = f"{_labels(first)}, but {other.file} (line {other.line}) with the same sound: {_labels(other)}"
+                found.append(Finding("conflicts", f"{first.place}: {text}"))
+    return found
+
+
+def leak_findings(entries: Sequence[Entry], sets: Sequence[Sequence[Entry]]) -> list[Finding]:
+    """Sounds and groups that are in several splits."""
+    groups = defaultdict(list)
+    for entry in entries:
+        if entry.group is not None:
+            groups[entry.group].append(entry)
+    named = [(f"group {name!r}", members) for name, members in groups.items()]
+    found = []
+    for what, members in [*(("the same sound", members) for members in sets), *named]:
+        firsts = {entry.split: entry for entry in reversed(members)}
+        if len(firsts) > 1:
+            first, other = sorted(firsts.values(), key=lambda entry: entry.line)[:2]
+            text = f"{what} is in {first.split} and, by {other.file} (line {other.line}), in {other.split}"
+            found.append(Finding("leaks", f"{first.place}: {text}"))
+    return found
+
+
+def label_findings(labels: Sequence[str], splits: Sequence[str], counts: np.ndarray) -> list[Finding]:
+    """Labels that not all splits have.
+
+    Args:
+        counts: (labels, splits) files with that label.
+    """
+    found = []
+    for label, row in zip(labels, counts, strict=True):
+        there = [split for split, count in zip(splits, row, strict=True) if count]
+        if len(there) == 1:
+            found.append(Finding("one_split", f"label {label!r} is in {there[0]} alone"))
+        elif len(there) < len(splits):
+            absent = ", ".join(split for split in splits if split not in there)
+            found.append(Finding("absent_labels", f"label {label!r} is not in {absent}"))
+    return found
+
+
+def _why(clip: Clip) -> str:
+    return clip.error if clip.path.is_file() else f"{clip.error} in {clip.path.parent}"
+
+
+def _labels(entry: Entry) -> str:
+    return ", ".join(entry.labels) or "no label"

@@ -1,0 +1,54 @@
+"""Folds drawn so that a group (a recording, a speaker) lies in one of them whole, and labels are spread evenly."""
+
+from collections import Counter
+from collections.abc import Hashable, Sequence
+
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from sklearn.model_selection import StratifiedGroupKFold
+
+
+def joined_groups(keys: Sequence[Sequence[Hashable]]) -> np.ndarray:
+    """(items,) group numbers: items that share a key are of one group, and so are those of chains of such items."""
+    places = {key: i for i, key in enumerate(dict.fromkeys(key for row in keys for key in row))}
+    items = np.repeat(np.arange(len(keys)), [len(row) for row in keys])
+    columns = np.array([len(keys) + places[key] for row in keys for key in row], dtype=np.int64)
+    size = len(keys) + len(places)
+    edges = coo_array((np.ones(len(items)), (items, columns)), shape=(size, size))
+    return connected_components(edges, directed=False)[1][: len(keys)]
+
+
+def strata(labels: Sequence[Sequence[str]], fewest: int) -> list[str]:
+    """For each item the rarest of its labels, which is what folds are balanced by.
+
+    Labels of fewer than `fewest` items can't be in every fold and count as the commonest.
+    """
+    counts = Counter(label for row in labels for label in row)
+    rarest = [min(row, key=lambda label: (counts[label], label), default="") for row in labels]
+    sizes = Counter(rarest)
+    commonest = min(sizes, key=lambda label: (-sizes[label], label))
+    return [label if sizes[label] >= fewest else commonest for label in rarest]
+
+
+def draw_folds(labels: Sequence[Sequence[str]], groups: np.ndarray, folds: int, seed: int) -> np.ndarray:
+    """(items,) fold numbers; the same for the same items in the same order.
+
+    Args:
+        labels: of each item.
+        groups: (items,) numbers, as of `joined_groups`.
+
+    Raises:
+        ValueError: for fewer groups than folds.
+    """
+    count = len(np.unique(groups))
+    if count < folds:
+        raise ValueError(f"{folds} folds can't be drawn of {count} groups (files that belong together)")
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    found = np.zeros(len(groups), dtype=np.int64)
+    classes = strata(labels, folds)
+    for number, (_, test) in enumerate(splitter.split(np.zeros((len(groups), 1)), classes, groups)):
+        found[test] = number
+    if len(np.unique(found)) < folds:
+        raise ValueError(f"{folds} folds can't be drawn of these {count} groups: one of them stays empty; draw fewer")
+    return found
