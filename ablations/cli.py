@@ -6,9 +6,10 @@ from pathlib import Path
 import click
 
 from ablations.cli_benchmark import benchmark
+from ablations.cli_download import download
 from ablations.cli_embed import embed
 from ablations.cli_kit import crosscheck, export, probe
-from ablations.cli_models import download, models
+from ablations.cli_models import models
 from ablations.cli_reference import reference
 from ablations.cli_train import train
 from ablations.errors import one_line_errors

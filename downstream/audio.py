@@ -50,10 +50,8 @@ class SplitAudio:
         Raises:
             FileNotFoundError: no rate folder, or a listed file is absent; names it.
         """
-        rates = sorted(int(f.name) for f in task.folder.iterdir() if f.is_dir() and f.name.isdecimal())
-        if not rates:
-            raise FileNotFoundError(f"{task.folder}: no audio; expected a folder named by its rate, such as 48000/")
-        source_rate = next((rate for rate in rates if rate >= sample_rate), rates[-1])
+        there = rates(task.folder)
+        source_rate = next((rate for rate in there if rate >= sample_rate), there[-1])
         folder = task.folder / str(source_rate) / split
         present = {file.name for file in folder.iterdir()} if folder.is_dir() else set()
         files = tuple(task.items[split])
@@ -105,10 +103,27 @@ class SplitAudio:
         cached = self.cache / "audio" / f"{self.hashes[file][:32]}-{self.sample_rate}-{RESAMPLER}.npy"
         if cached.is_file():
             return torch.from_numpy(load_arrays(cached))
-        clip = soxr.resample(read_clip(path, self.source_rate), self.source_rate, self.sample_rate, quality="HQ")
-        clip = np.ascontiguousarray(clip if len(clip) else np.zeros(1), dtype=np.float32)
+        clip = resample(read_clip(path, self.source_rate), self.source_rate, self.sample_rate)
         write_atomically(cached, lambda out: np.save(out, clip))
         return torch.from_numpy(clip)
+
+
+def rates(folder: Path) -> list[int]:
+    """The rates in Hz, ascending, that a task folder has audio at.
+
+    Raises:
+        FileNotFoundError: it has none.
+    """
+    found = sorted(int(f.name) for f in folder.iterdir() if f.is_dir() and f.name.isdecimal())
+    if not found:
+        raise FileNotFoundError(f"{folder}: no audio; expected a folder named by its rate, such as 48000/")
+    return found
+
+
+def resample(clip: np.ndarray, source_rate: int, rate: int) -> np.ndarray:
+    """(samples,) float32 at `rate`, at least one sample, by `RESAMPLER`; rates in Hz."""
+    clip = soxr.resample(clip, source_rate, rate, quality="HQ")
+    return np.ascontiguousarray(clip if len(clip) else np.zeros(1), dtype=np.float32)
 
 
 def read_clip(path: Path, sample_rate: int) -> np.ndarray:
