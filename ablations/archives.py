@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from downstream.archive import complete, unpack, wrong_start
+from downstream.archive import complete, staging, unpack, wrong_start
 from downstream.rates import add_rate
 from downstream.task import Task
 from passt.download import fetch, locked, offline, other_md5
@@ -120,19 +120,25 @@ def task_folder(
         OSError: it can't be had, or there is no room; one line that says which file to put where.
     """
     folder = tasks / archive.folder
+    if folder.is_dir():
+        shutil.rmtree(staging(folder), ignore_errors=True)  # of a process that was killed behind the renaming
     if folder.is_dir() and all((folder / str(rate)).is_dir() for rate in rates):
-        return _complete(folder, rates)  # in a folder that is read-only, too
+        return _ready(archive, tasks, rates, delete)  # in a folder that is read-only, too
     tasks.mkdir(parents=True, exist_ok=True)
     with locked(tasks / f".{archive.folder}"):
         if not folder.is_dir():
-            path = _archive_file(archive, tasks, mirror, track)
-            unpack(path, folder, track=track)
-            if delete:
-                path.unlink()
+            unpack(_archive_file(archive, tasks, mirror, track), folder, track=track)
         task = _complete(folder)
         for rate in rates:
             add_rate(task, rate, workers=workers, track=track)
-    return _complete(folder, rates)
+    return _ready(archive, tasks, rates, delete)
+
+
+def _ready(archive: Archive, tasks: Path, rates: Sequence[int], delete: bool) -> Task:
+    task = _complete(tasks / archive.folder, rates)
+    if delete:
+        (tasks / archive.file).unlink(missing_ok=True)
+    return task
 
 
 def _archive_file(archive: Archive, tasks: Path, mirror: str | None, track: Track) -> Path:

@@ -64,8 +64,8 @@ def contents(archive: Path, task: str, *, track: Track = silent) -> Contents:
                 advance(raw.tell() - done)
                 done = raw.tell()
             _drain(stream)
-    if not files:
-        raise ValueError(f"{archive}: holds no files, expected {task}/")
+        if not files:
+            raise ValueError(f"holds no files, expected those of the task {task}/")
     return Contents(files, size)
 
 
@@ -79,7 +79,7 @@ def unpack(archive: Path, folder: Path, *, track: Track = silent) -> Task:
         OSError: the disk is too small.
     """
     found = contents(archive, folder.name, track=track)
-    beside = folder.with_name(f".{folder.name}.unpacking")
+    beside = staging(folder)
     shutil.rmtree(beside, ignore_errors=True)
     free = shutil.disk_usage(folder.parent).free
     text = f"{archive.name}: {found.files} files, {found.size / 1e6:.1f} MB unpacked"
@@ -98,6 +98,11 @@ def unpack(archive: Path, folder: Path, *, track: Track = silent) -> Task:
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return Task.from_dir(folder)
+
+
+def staging(folder: Path) -> Path:
+    """Where a task folder is made, beside its place."""
+    return folder.with_name(f".{folder.name}.unpacking")
 
 
 def complete(folder: Path, also: Iterable[int] = ()) -> Task:

@@ -64,6 +64,8 @@ def fetch(
         reason = " ".join(str(error).split())
         remedy = f"put the file of that address at {path}" + (f", {instead}" if instead else "")
         raise OSError(f"{url} could not be fetched: {reason}; {remedy}") from error
+    with contextlib.suppress(OSError):  # of a process that was killed behind the renaming
+        forget(_part(path))
     if size is not None and path.stat().st_size != size:
         raise ValueError(f"{path}: has {path.stat().st_size} bytes, expected {size}; delete it to fetch it again")
     verify(path, sha256=sha256)
@@ -139,7 +141,7 @@ def _fetch(
     if offline():
         raise OSError(f"${OFFLINE_VARIABLE} is set")
     logger.info("Fetching %s to %s", url, path)
-    part = path.with_name(f"{path.name}.part")
+    part = _part(path)
     transfer(url, part, size=size, track=track, timeout=timeout)
     if wrong := other_md5(part, stated_md5(part)) or accept(part):
         forget(part)
@@ -162,6 +164,10 @@ def _fetch(
 def _check(found: str, wanted: str | None, what: str, remedy: str) -> None:
     if wanted and not found.startswith(wanted.lower()):
         raise ValueError(f"{what}: its sha256 is {found[:12]}, expected {wanted[:12]}; {remedy}")
+
+
+def _part(path: Path) -> Path:
+    return path.with_name(f"{path.name}.part")
 
 
 def _record(path: Path) -> Path:
