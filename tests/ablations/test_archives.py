@@ -191,11 +191,11 @@ def test_a_cut_connection_is_gone_on_with(server, source, tasks, esc50):
 def test_what_is_needed_is_said_before(server, tasks, esc50, monkeypatch):
     size = len(server.bodies[FILE])
     text = need([esc50], tasks, server.mirror)
-    assert text.startswith(f"To fetch: {size / 1e6:.1f} MB in 1 archives; unpacked folders come on top; ")
+    assert text.startswith(f"To fetch: {size / 1e6:.1f} MB in 1 archive; unpacked folders come on top; ")
     assert text.endswith(f"are free in {tasks}")
     assert not tasks.exists()
     both = need([esc50, *archives.archives("gunshot")], tasks, server.mirror)
-    assert "in 1 archives, and 1 of unknown size;" in both
+    assert "in 1 archive, and 1 of unknown size;" in both
     monkeypatch.setattr(archives.shutil, "disk_usage", lambda folder: type("Usage", (), {"free": size - 1}))
     with pytest.raises(OSError, match=r"no space: To fetch"):
         need([esc50], tasks, server.mirror)
@@ -207,6 +207,13 @@ def test_what_is_needed_is_said_before(server, tasks, esc50, monkeypatch):
         assert need([esc50], tasks, f"http://127.0.0.1:{free.getsockname()[1]}") is None
     with pytest.raises(ValueError, match="must be http or https, got 'file:///tmp'"):
         need([esc50], tasks, "file:///tmp")
+
+
+def test_what_is_being_unpacked_is_no_task_of_a_glob(source, tasks):
+    shutil.copytree(source, tasks / FOLDER)
+    (tasks / f".{FOLDER}.unpacking" / FOLDER).mkdir(parents=True)
+    (tasks / FILE).write_bytes(b"")
+    assert folders("*", tasks, tasks, tasks) == [tasks / FOLDER]
 
 
 def test_two_at_once_make_one_transfer(server, source, tasks, esc50):
