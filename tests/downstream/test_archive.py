@@ -181,7 +181,7 @@ def test_no_damage_ever_gets_further_than_an_error(task, put, tmp_path):
     headers = [start for start in range(0, len(tar), 512) if tar[start + 257 : start + 262] == b"ustar"]
     places = st.tuples(st.sampled_from(headers), st.integers(0, 511), st.integers(0, 255))
 
-    @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(st.lists(places, max_size=4), st.booleans())
     def check(changes, mended):
         damaged = bytearray(tar)
