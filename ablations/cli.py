@@ -6,10 +6,11 @@ from pathlib import Path
 import click
 
 from ablations.cli_benchmark import benchmark
+from ablations.cli_download import download
 from ablations.cli_embed import embed
 from ablations.cli_figure import figure, write_figure
 from ablations.cli_kit import crosscheck, export, probe
-from ablations.cli_models import download, models
+from ablations.cli_models import models
 from ablations.cli_options import REFERENCE, RUNS, folder_of
 from ablations.cli_prepare import prepare
 from ablations.cli_reference import reference

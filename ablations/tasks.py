@@ -41,19 +41,24 @@ def folders(name: str, tasks_folder: Path, store: Path, base: Path) -> list[Path
         absent = [folder for folder in wanted if not folder.is_dir()]
         if absent:
             raise FileNotFoundError(
-                f"task {name} is absent: no folder {absent[0]} (--tasks or ${TASKS_VARIABLE} names another place)"
+                f"task {name} is absent: no folder {absent[0]} (--tasks or ${TASKS_VARIABLE} names another place; "
+                f"`ablate download {name}` fetches it)"
             )
         return wanted
     places = [(place / Path(name).expanduser()).absolute() for place in (base, tasks_folder)]
     for path in places:
         pattern = str(path.relative_to(path.anchor))
-        found = [path] if path.is_dir() else sorted(f for f in Path(path.anchor).glob(pattern) if f.is_dir())
+        found = [path] if path.is_dir() else sorted(filter(_is_task, Path(path.anchor).glob(pattern)))
         if found:
             return found
     raise FileNotFoundError(
         f"task {name!r} is absent: no folder {' or '.join(dict.fromkeys(map(str, places)))}; expected a folder, a "
         f"glob, a packaged task ({', '.join(MAKERS)}) or a HEAR key ({', '.join(table.index)})"
     )
+
+
+def _is_task(path: Path) -> bool:
+    return path.is_dir() and not path.name.startswith(".")  # hidden: a task that is being unpacked
 
 
 def read(folder: Path, others: Iterable[NamedTask]) -> NamedTask:

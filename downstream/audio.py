@@ -50,10 +50,8 @@ class SplitAudio:
         Raises:
             FileNotFoundError: no rate folder, or a listed file is absent; names it.
         """
-        rates = sorted(int(f.name) for f in task.folder.iterdir() if f.is_dir() and f.name.isdecimal())
-        if not rates:
-            raise FileNotFoundError(f"{task.folder}: no audio; expected a folder named by its rate, such as 48000/")
-        source_rate = next((rate for rate in rates if rate >= sample_rate), rates[-1])
+        there = rates(task.folder)
+        source_rate = next((rate for rate in there if rate >= sample_rate), there[-1])
         folder = task.folder / str(source_rate) / split
         present = {file.name for file in folder.iterdir()} if folder.is_dir() else set()
         files = tuple(task.items[split])
@@ -110,8 +108,20 @@ class SplitAudio:
         return torch.from_numpy(clip)
 
 
+def rates(folder: Path) -> list[int]:
+    """The rates in Hz, ascending, that a task folder has audio at.
+
+    Raises:
+        FileNotFoundError: it has none.
+    """
+    found = sorted(int(f.name) for f in folder.iterdir() if f.is_dir() and f.name.isdecimal())
+    if not found:
+        raise FileNotFoundError(f"{folder}: no audio; expected a folder named by its rate, such as 48000/")
+    return found
+
+
 def resample(clip: np.ndarray, rate: int, wanted: int) -> np.ndarray:
-    """(samples,) at `rate` -> (samples,) float32 at `wanted`, both in Hz; at least one sample."""
+    """(samples,) at `rate` -> (samples,) float32 at `wanted`, both in Hz; at least one sample, by `RESAMPLER`."""
     clip = clip if rate == wanted else soxr.resample(clip, rate, wanted, quality="HQ")
     return np.ascontiguousarray(clip if len(clip) else np.zeros(1), dtype=np.float32)
 

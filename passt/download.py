@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from passt.transfer import TIMEOUT_S, Track, forget, silent, transfer
+from passt.transfer import TIMEOUT_S, Track, forget, silent, stated_md5, transfer
 
 OFFLINE_VARIABLE = "PASST_OFFLINE"
 
@@ -31,6 +31,7 @@ def fetch(
     accept: Callable[[Path], str | None] = lambda path: None,
     track: Track = silent,
     timeout: float = TIMEOUT_S,
+    instead: str = "",
 ) -> Path:
     """The file of `url` at `path`: fetched where it is absent, verified where it is there.
 
@@ -43,6 +44,7 @@ def fetch(
         accept: looks at what came before it gets its name; says what is wrong with it, or None.
         track: told the bytes that came, see `passt.transfer`.
         timeout: of every wait for the server, in s.
+        instead: what else can be done where it can't be had; the end of the error's line.
 
     Raises:
         ValueError: for an address that is not http(s), or a file that is not the expected or recorded one.
@@ -54,16 +56,16 @@ def fetch(
     try:
         if not path.is_file():
             path.parent.mkdir(parents=True, exist_ok=True)
-            with _locked(path):
+            with locked(path):
                 if not path.is_file():
                     _fetch(url, path, sha256, size, accept, track, timeout)
                     return path
     except OSError as error:
         reason = " ".join(str(error).split())
-        raise OSError(
-            f"{url} could not be fetched: {reason}; put the file of that address at {path}, "
-            "or ask for weights untrained-SEED, which need no file"
-        ) from error
+        remedy = f"put the file of that address at {path}" + (f", {instead}" if instead else "")
+        raise OSError(f"{url} could not be fetched: {reason}; {remedy}") from error
+    with contextlib.suppress(OSError):  # of a process that was killed behind the renaming
+        forget(_part(path))
     if size is not None and path.stat().st_size != size:
         raise ValueError(f"{path}: has {path.stat().st_size} bytes, expected {size}; delete it to fetch it again")
     verify(path, sha256=sha256)
@@ -113,6 +115,15 @@ def sha256_of(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def other_md5(path: Path, wanted: str | None) -> str | None:
+    """Why a file is none of that MD5, where one is known; SHA-256 is what is recorded here, MD5 what others publish."""
+    if not wanted:
+        return None
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "md5").hexdigest()
+    return None if found == wanted else f"its MD5 is {found}, expected {wanted}"
+
+
 def offline() -> bool:
     """Whether the user has forbidden the network: $PASST_OFFLINE is set, to anything but 0."""
     return os.environ.get(OFFLINE_VARIABLE, "0") not in ("", "0")
@@ -130,9 +141,9 @@ def _fetch(
     if offline():
         raise OSError(f"${OFFLINE_VARIABLE} is set")
     logger.info("Fetching %s to %s", url, path)
-    part = path.with_name(f"{path.name}.part")
+    part = _part(path)
     transfer(url, part, size=size, track=track, timeout=timeout)
-    if wrong := accept(part):
+    if wrong := other_md5(part, stated_md5(part)) or accept(part):
         forget(part)
         raise OSError(f"{wrong}; nothing was kept")
     found = sha256_of(part)
@@ -155,6 +166,10 @@ def _check(found: str, wanted: str | None, what: str, remedy: str) -> None:
         raise ValueError(f"{what}: its sha256 is {found[:12]}, expected {wanted[:12]}; {remedy}")
 
 
+def _part(path: Path) -> Path:
+    return path.with_name(f"{path.name}.part")
+
+
 def _record(path: Path) -> Path:
     return path.with_name(f"{path.name}.sha256")
 
@@ -170,12 +185,12 @@ def _write_record(path: Path, sha256: str) -> None:
 
 
 @contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold the file's lock; it ends with the process, however that ends."""
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock `<path>.lock`; it ends with the process, however that ends."""
     with path.with_name(f"{path.name}.lock").open("wb") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            logger.info("%s: waiting for another process that fetches it", path)
+            logger.info("%s: waiting for another process that fetches or makes it", path)
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -1,6 +1,5 @@
 """Published files of weights, of any model: where they are kept, fetched and read, and how they are told apart."""
 
-import hashlib
 import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -11,12 +10,13 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from passt.download import fetch, recorded, sha256_of, verify
+from passt.download import fetch, other_md5, recorded, sha256_of, verify
 from passt.transfer import Track, silent
 
 logger = logging.getLogger(__name__)
 
 FOLDER_VARIABLE = "PASST_WEIGHTS"
+UNTRAINED = "or ask for weights untrained-SEED, which need no file"
 Row = TypeVar("Row", bound="Published")
 TORCH_STARTS = (b"PK\x03\x04", b"\x80")  # a zip archive; a pickle, as torch saved before 1.6
 
@@ -59,10 +59,10 @@ def published_file(row: Published, *, track: Track = silent) -> Path:
     path = place(row)
 
     def wrong(came: Path) -> str | None:
-        return _looks_like_weights(came) or _other_md5(came, getattr(row, "md5", ""))
+        return _looks_like_weights(came) or other_md5(came, getattr(row, "md5", ""))
 
     try:
-        return fetch(row.url, path, sha256=row.sha256 or None, accept=wrong, track=track)
+        return fetch(row.url, path, sha256=row.sha256 or None, accept=wrong, track=track, instead=UNTRAINED)
     except OSError as error:
         raise FileNotFoundError(f"{row.name}: no published weights at {path.parent}: {error}") from error
 
@@ -72,15 +72,6 @@ def _looks_like_weights(path: Path) -> str | None:
     with path.open("rb") as file:
         start = file.read(16)
     return None if start.startswith(TORCH_STARTS) else f"it begins with {start!r}, as no file of weights does"
-
-
-def _other_md5(path: Path, wanted: str) -> str | None:
-    """Why a file is none that was published with that MD5, where it was published with one."""
-    if not wanted:
-        return None
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "md5").hexdigest()
-    return None if found == wanted else f"its MD5 is {found}, expected {wanted}"
 
 
 def tensors(path: str | Path) -> dict[str, Tensor]:

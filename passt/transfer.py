@@ -93,6 +93,27 @@ def transfer(url: str, part: Path, *, size: int | None, track: Track, timeout: f
             time.sleep(BACKOFF_S * 2**failures)
 
 
+def size_of(url: str, *, timeout: float = TIMEOUT_S) -> int | None:
+    """How many bytes the server says that a file has; None where it doesn't say.
+
+    Raises:
+        OSError: there is no such file, or no server.
+    """
+    try:
+        with _open(url, {}, timeout, method="HEAD") as response:
+            return _remote(url, response)[0].size
+    except (Interrupted, Unreachable) as error:
+        raise OSError(str(error)) from error
+
+
+def stated_md5(part: Path) -> str | None:
+    """The MD5 that the server stated of the remote file of `part`, as Invenio (Zenodo) does in the entity tag."""
+    if not _meta(part).is_file():
+        return None
+    found = re.fullmatch(r'"md5:([0-9a-f]{32})"', json.loads(_meta(part).read_text(encoding="utf-8"))["etag"] or "")
+    return found[1] if found else None
+
+
 def _receive(url: str, part: Path, size: int | None, timeout: float, show: Callable[[int, int | None], None]) -> None:
     """One request, for what `part` lacks."""
     known, offset = _known(part, url), _length(part)
@@ -136,13 +157,15 @@ def _write(response: http.client.HTTPResponse, part: Path, position: int, show: 
             show(position)
 
 
-def _open(url: str, headers: Mapping[str, str], timeout: float, part: Path) -> http.client.HTTPResponse:
-    request = urllib.request.Request(url, headers={"Accept-Encoding": "identity", **headers})
+def _open(
+    url: str, headers: Mapping[str, str], timeout: float, part: Path | None = None, method: str = "GET"
+) -> http.client.HTTPResponse:
+    request = urllib.request.Request(url, headers={"Accept-Encoding": "identity", **headers}, method=method)
     try:
         return urllib.request.build_opener(_SameScheme).open(request, timeout=timeout)
     except urllib.error.HTTPError as error:
         error.close()
-        if error.code == RANGE_REFUSED:
+        if error.code == RANGE_REFUSED and part:
             forget(part)
         text = f"HTTP {error.code} {error.reason}"
         raise (Interrupted(text) if error.code in RETRIED else OSError(text)) from error

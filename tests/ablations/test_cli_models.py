@@ -9,7 +9,8 @@ from click.testing import CliRunner
 from ablations.baselines import checkpoints as cnns
 from ablations.catalog import models_table
 from ablations.catalog_text import compressed, to_text
-from ablations.cli_models import download, models
+from ablations.cli_download import download
+from ablations.cli_models import models
 from ablations.models import Family, families
 from passt import checkpoints, weights
 from passt.card import Card

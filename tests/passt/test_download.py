@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import http.server
 import logging
 import os
 import re
@@ -11,7 +10,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -20,8 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from passt import download, transfer
+from tests.server import BODY, Server
 
-BODY = bytes(range(256)) * 4  # 1 kB
 SHA256 = hashlib.sha256(BODY).hexdigest()
 # a process that fetches needs no torch, whose import takes seconds
 WORKER = """
@@ -31,65 +29,6 @@ package.__path__ = [sys.argv[1]]
 from passt.download import fetch
 fetch(sys.argv[2], sys.argv[3])
 """
-
-
-class Server:
-    """One file over HTTP.
-
-    Attributes:
-        cuts: after how many bytes of the body to end each of the next connections.
-        ranges, if_range: whether these headers are honored. failing: statuses of the next answers.
-        length: what Content-Length adds to the truth; None is not to say it. location: where to redirect to.
-        slow: seconds to wait after each 64 kB. asked: the Range header of every request; statuses: every answer's.
-    """
-
-    def __init__(self):
-        self.body, self.etag, self.modified = BODY, '"one"', None
-        self.cuts, self.ranges, self.if_range, self.length, self.slow = [], True, True, 0, 0.0
-        self.failing, self.location = [], None
-        self.asked, self.statuses = [], []
-        server = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                server.answer(self)
-
-            def log_message(self, *args):
-                pass
-
-        self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.http.server_port}/folder/weights.pt?download=1"
-        threading.Thread(target=lambda: self.http.serve_forever(poll_interval=0.01), daemon=True).start()
-
-    def answer(self, request):
-        asked = request.headers.get("Range")
-        self.asked.append(asked)
-        status = 302 if self.location else self.failing.pop(0) if self.failing else 200
-        start = int(re.fullmatch(r"bytes=(\d+)-", asked)[1]) if asked else 0
-        same = not self.if_range or request.headers.get("If-Range") in (self.etag, self.modified)
-        if status == 200 and asked and self.ranges and same:
-            status = 206 if start < len(self.body) else 416
-        self.statuses.append(status)
-        request.send_response(status)
-        headers = {"ETag": self.etag, "Last-Modified": self.modified, "Location": self.location}
-        part = self.body[start:] if status == 206 else self.body if status == 200 else b""
-        headers["Content-Range"] = f"bytes {start}-{len(self.body) - 1}/{len(self.body)}" if status == 206 else None
-        headers["Content-Length"] = None if self.length is None else str(len(part) + self.length)
-        for name, value in headers.items():
-            if value is not None:
-                request.send_header(name, value)
-        request.end_headers()
-        self.send(request, part[: self.cuts.pop(0)] if self.cuts else part)
-
-    def send(self, request, part):
-        with contextlib.suppress(ConnectionError):
-            for i in range(0, len(part), 1 << 16):
-                request.wfile.write(part[i : i + (1 << 16)])
-                time.sleep(self.slow)
-
-    def close(self):
-        self.http.shutdown()
-        self.http.server_close()
 
 
 @pytest.fixture(autouse=True)
@@ -291,7 +230,6 @@ def assert_says_what_to_do(error, url, path):
     message = str(error.value)
     assert message.startswith(url)
     assert f"put the file of that address at {path}" in message
-    assert "untrained-SEED" in message
     assert "\n" not in message
 
 

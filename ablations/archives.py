@@ -1,0 +1,159 @@
+"""The public archives of the HEAR tasks: which there are, and a task folder from one of them.
+
+Record 6332517 of DOI 10.5281/zenodo.5885750: all tasks at 48 kHz (https://hearbenchmark.com/hear-tasks.html).
+"""
+
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+from downstream.archive import complete, staging, unpack, wrong_start
+from downstream.rates import add_rate
+from downstream.task import Task
+from passt.download import fetch, locked, offline, other_md5
+from passt.transfer import Track, Unreachable, silent, size_of
+from results.rows import task_table
+
+RECORD = "https://zenodo.org/records/6332517"
+MD5 = {  # as embeddings-benchmark/mteb, scripts/data/beehive/create_data.py, checks them
+    "hear2021-beehive_states_fold0-v2-full-48000.tar.gz": "f9e045f9b2ddf5643edc1143304c80aa",
+    "hear2021-beehive_states_fold1-v2-full-48000.tar.gz": "8bced7ce8336bf23fd61c61f04aee109",
+}
+
+
+@dataclass(frozen=True)
+class Archive:
+    """The public archive of a task folder.
+
+    Attributes:
+        key: of the HEAR task. folder: the task folder's name. file: the archive's.
+        seen: whether that name was seen in public, or follows the others' pattern.
+    """
+
+    key: str
+    folder: str
+    file: str
+    seen: bool
+
+    def url(self, mirror: str | None = None) -> str:
+        """Its address, in the public record or below another one; ValueError where that is not http(s)."""
+        if mirror:
+            if urlsplit(mirror).scheme not in ("http", "https"):
+                raise ValueError(f"the address of archives must be http or https, got {mirror!r}")
+            return f"{mirror.rstrip('/')}/{quote(self.file)}"
+        return f"{RECORD}/files/{quote(self.file)}?download=1"
+
+
+def archives(key: str) -> tuple[Archive, ...]:
+    """The archives of a HEAR task, one for each of its folders.
+
+    Raises:
+        ValueError: names the tasks.
+    """
+    table = task_table()
+    if key not in table.index:
+        raise ValueError(f"unknown HEAR task {key!r}, expected one of {', '.join(table.index)}")
+    row = table.loc[key]
+    pairs = zip(row["hear_folders"].split(), row["archive_48k"].split(), strict=True)
+    return tuple(Archive(key, folder, file, row["archive_name_seen"] == "yes") for folder, file in pairs)
+
+
+def need(wanted: Iterable[Archive], tasks: Path, mirror: str | None = None) -> str | None:
+    """What is to be fetched, and the room there is, in a line; None where nothing is, or nothing can be asked.
+
+    Raises:
+        OSError: there is no room for it.
+    """
+    lacking = [a for a in wanted if not (tasks / a.folder).is_dir() and not (tasks / a.file).is_file()]
+    sizes = {} if offline() else _sizes(lacking, mirror)
+    if not sizes:
+        return None
+    parts = (tasks / f"{archive.file}.part" for archive in lacking)
+    there = sum(part.stat().st_size for part in parts if part.is_file())
+    place = next(folder for folder in (tasks, *tasks.absolute().parents) if folder.is_dir())
+    free = shutil.disk_usage(place).free
+    text = f"To fetch: {sum(sizes.values()) / 1e6:.1f} MB in {len(sizes)} archive{'s' * (len(sizes) > 1)}"
+    text += f", {there / 1e6:.1f} MB of them there" * bool(there)
+    text += f", and {len(lacking) - len(sizes)} of unknown size" * (len(sizes) < len(lacking))
+    text += f"; unpacked folders come on top; {free / 1e6:.1f} MB are free in {tasks}"
+    if sum(sizes.values()) - there > free:
+        raise OSError(f"no space: {text}")
+    return text
+
+
+def _sizes(wanted: Iterable[Archive], mirror: str | None) -> dict[Archive, int]:
+    """The bytes of the archives whose server says them."""
+    found = {}
+    for archive in wanted:
+        try:
+            size = size_of(archive.url(mirror))
+        except OSError as error:  # fetching says it, with what to do
+            if isinstance(error.__cause__, Unreachable):
+                break
+            continue
+        if size is not None:
+            found[archive] = size
+    return found
+
+
+def task_folder(
+    archive: Archive,
+    tasks: Path,
+    *,
+    rates: Sequence[int] = (),
+    mirror: str | None = None,
+    delete: bool = False,
+    workers: int | None = None,
+    track: Track = silent,
+) -> Task:
+    """The complete task folder in `tasks`: from its archive there, which is fetched where it is absent.
+
+    What was stopped is gone on with. A second process waits for the first.
+
+    Args:
+        rates: in Hz, to be there besides. delete: the archive, once it is unpacked. workers: threads that resample.
+
+    Raises:
+        ValueError: the archive or the folder is not what it should be; nothing of it is taken.
+        OSError: it can't be had, or there is no room; one line that says which file to put where.
+    """
+    folder = tasks / archive.folder
+    if folder.is_dir():
+        shutil.rmtree(staging(folder), ignore_errors=True)  # of a process that was killed behind the renaming
+    if folder.is_dir() and all((folder / str(rate)).is_dir() for rate in rates):
+        return _ready(archive, tasks, rates, delete)  # in a folder that is read-only, too
+    tasks.mkdir(parents=True, exist_ok=True)
+    with locked(tasks / f".{archive.folder}"):
+        if not folder.is_dir():
+            unpack(_archive_file(archive, tasks, mirror, track), folder, track=track)
+        task = _complete(folder)
+        for rate in rates:
+            add_rate(task, rate, workers=workers, track=track)
+    return _ready(archive, tasks, rates, delete)
+
+
+def _ready(archive: Archive, tasks: Path, rates: Sequence[int], delete: bool) -> Task:
+    task = _complete(tasks / archive.folder, rates)
+    if delete:
+        (tasks / archive.file).unlink(missing_ok=True)
+    return task
+
+
+def _archive_file(archive: Archive, tasks: Path, mirror: str | None, track: Track) -> Path:
+    def wrong(came: Path) -> str | None:
+        return wrong_start(came) or other_md5(came, MD5.get(archive.file))
+
+    try:
+        return fetch(archive.url(mirror), tasks / archive.file, accept=wrong, track=track)
+    except OSError as error:
+        guess = f"; that this is its name is a guess by the others' pattern, {RECORD} lists what there is"
+        raise FileNotFoundError(f"task {archive.key}: {error}{'' if archive.seen else guess}") from error
+
+
+def _complete(folder: Path, rates: Iterable[int] = ()) -> Task:
+    try:
+        return complete(folder, rates)
+    except (ValueError, FileNotFoundError) as error:
+        raise ValueError(f"{error}; {folder} was there: move it away to have the task fetched") from error
