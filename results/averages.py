@@ -51,9 +51,8 @@ def notes(found: pd.DataFrame) -> list[str]:
         f"{found['model'].nunique()} models of this table, clamped to [-1, 1], mean over tasks.",
     ]
     left_out = values[~values["not_normalized"].isin(["", "no score"])].drop_duplicates("task")
-    if not left_out.empty:
-        why = ", ".join(left_out["task"] + " (" + left_out["not_normalized"] + ")")
-        said.append(f"Not normalized: {why}.")
+    for why, group in left_out.groupby("not_normalized", sort=False):
+        said.append(f"Not normalized: {', '.join(group['task'])} ({why}).")
     return said
 
 
