@@ -37,12 +37,7 @@ def scores(rows: pd.DataFrame, interval: float | None = None) -> pd.DataFrame:
     """
     if interval is not None and not 0 < interval < 1:
         raise ValueError(f"interval must be a confidence between 0 and 1, such as 0.95, got {interval!r}")
-    primary = beside.shown(rows)
-    untrained = is_untrained(primary["weights"])
-    primary = primary.assign(
-        model=primary["model"].where(~untrained, primary["model"] + UNTRAINED_MARK), published=is_published(primary)
-    ).drop_duplicates([*CELL, "job"])
-    _check_unique(primary)
+    primary = cells(rows)
     grouped = primary.groupby(KEYS, sort=False)
     kept = {name: (name, "first") for name in ("family", "protocol", "tolerance", "published")}
     found = grouped.agg(mean=("score", "mean"), count=("score", "size"), defined=("score", "count"), **kept)
@@ -53,6 +48,21 @@ def scores(rows: pd.DataFrame, interval: float | None = None) -> pd.DataFrame:
     found = found.drop(columns="defined").reset_index()
     order = [*KEYS, "mean", "std", "count", "std_folds", "std_seeds", "folds", "seeds", *kept]
     return found[order] if interval is None else _with_interval(found[order], interval)
+
+
+def cells(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows that `scores` is of, each a model, task, fold and seed: of primary metrics, names marked, none twice.
+
+    Raises:
+        ValueError: for a model with several scores of one fold and seed.
+    """
+    primary = beside.shown(rows)
+    untrained = is_untrained(primary["weights"])
+    primary = primary.assign(
+        model=primary["model"].where(~untrained, primary["model"] + UNTRAINED_MARK), published=is_published(primary)
+    ).drop_duplicates([*CELL, "job"])
+    _check_unique(primary)
+    return primary
 
 
 def _spread(primary: pd.DataFrame, over: list[str], name: str) -> pd.DataFrame:
