@@ -1,1 +1,5 @@
-"""Rows in; tables and figures out. Published reference numbers live here too. No torch."""
+"""Rows in; tables, statistics and figures out. Published reference numbers live here too. No torch."""
+
+from results.runs import load
+
+__all__ = ["load"]

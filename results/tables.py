@@ -1,57 +1,105 @@
-"""The comparison table: models x tasks, the primary metric, mean and standard deviation over folds and seeds."""
+"""The comparison table: models x tasks, the primary metric, mean and spread over folds and seeds.
+
+Every function takes rows and the options of `compose`. `results.scores` has the numbers, `results.formats` how a table
+is written.
+"""
+
+from collections.abc import Callable
 
 import pandas as pd
 
-from results import beside
-from results.beside import READ_OFF_MARK, USUAL_PROTOCOL
+from results import averages, beside, emphasis, formats
+from results.beside import PUBLISHED_MARK, READ_OFF_MARK, USUAL_PROTOCOL
+from results.formats import Table
+from results.normalize import CATEGORIES, LOWER_IS_BETTER
 from results.reference import is_published
+from results.rows import task_table
+from results.scores import UNTRAINED_MARK, UNTRAINED_NOTE, is_untrained, scores
 
-UNTRAINED_MARK = "†"
-UNTRAINED_NOTE = f"{UNTRAINED_MARK} untrained weights (random, from a seed): a floor, not what the model can do."
+MISSING = "–"
+OTHER = "other"
+"""The category of tasks that are not HEAR's."""
+EMPHASIS_NOTE = "Bold is best, underlined second, of what compares: of one protocol, to three digits."
+SPREAD_NOTE = "± is the standard deviation over folds of means over seeds; over seeds where there is one fold."
+EMPTY_CELLS = ["model", "column", "category", "text", "place"]
 
 
-def is_untrained(weights: pd.Series) -> pd.Series:
-    """Whether the weights column says so."""
-    return weights.astype(str).str.startswith("untrained")
+def compose(
+    rows: pd.DataFrame,
+    *,
+    means: bool = False,
+    by_category: bool = False,
+    costs: pd.DataFrame | None = None,
+    interval: float | None = None,
+    transposed: bool = False,
+) -> Table:
+    """The table of rows: texts, which of them are best and second of their task, and notes.
 
+    HEAR's tasks come in HEAR's order, others behind them; a task's column names its metric. "–" stands where nothing
+    was measured, "nan" where a score is not defined, "≈" before what was read off a figure.
 
-def scores(rows: pd.DataFrame) -> pd.DataFrame:
-    """Per model and task: mean, std (ddof 1, NaN for one value) and count of the primary metric, with its name.
+    Args:
+        means: with the means of scores normalized by both schemes of `results.normalize`.
+        by_category: tasks grouped by category, with a header of two levels.
+        costs: more columns for the models that its index names (without marks), such as parameters; numbers or texts.
+        interval: a confidence (0.95), whose interval stands in place of the standard deviation: see `scores`.
+        transposed: models are columns, tasks are rows.
 
-    A fold without a score (NaN: nothing was predicted) makes the mean NaN; hear-eval-kit's leaves it out. Models and
-    tasks keep the order of the rows; models with untrained weights carry the mark. Published models come last, marked,
-    on the tasks and metrics that were measured; `tolerance` is theirs (NaN: exact), `published` says which these are.
+    Raises:
+        ValueError: for no rows, costs of none of the models, and as `scores`.
     """
-    primary = beside.shown(rows)
-    untrained = is_untrained(primary["weights"])
-    primary = primary.assign(
-        model=primary["model"].where(~untrained, primary["model"] + UNTRAINED_MARK), published=is_published(primary)
-    )
-    grouped = primary.groupby(["model", "task", "metric"], sort=False)
-    exact = {"mean": lambda s: s.mean(skipna=False), "std": lambda s: s.std(skipna=False), "count": "size"}
-    kept = {name: (name, "first") for name in ("family", "tolerance", "published")}
-    return grouped.agg(**{name: ("score", how) for name, how in exact.items()}, **kept).reset_index()
+    if rows.empty:
+        raise ValueError("no rows to make a table of")
+    found = scores(rows, interval)
+    models = found["model"].unique()
+    found = _ordered(found, by_category)
+    cells = [_task_cells(found, interval is not None)]
+    if means:
+        cells.append(averages.cells(found))
+    if costs is not None:
+        cells.append(_cost_cells(costs, models))
+    long = pd.concat(cells, ignore_index=True)
+    keys = ["category", "column"] if by_category else ["column"]
+    columns = long[keys].drop_duplicates()
+    columns = pd.MultiIndex.from_frame(columns, names=[None, None]) if by_category else pd.Index(columns["column"])
+    index = pd.Index(models, name="model")
+    texts, marks = (_wide(long, keys, name, index, columns) for name in ("text", "place"))
+    texts, marks = texts.fillna(MISSING), marks.fillna(0).astype(int)
+    turned = (texts.T, marks.T) if transposed else (texts, marks)
+    return Table(*turned, tuple(_notes(rows, found, marks, means, interval)))
 
 
-def table(rows: pd.DataFrame) -> pd.DataFrame:
-    """Models x tasks, as text: mean with the standard deviation over folds, "–" where nothing was measured.
-
-    A task's column names its primary metric. "≈" stands before what was read off a figure.
-    """
-    found = scores(rows)
-    models, columns = found["model"].unique(), (found["task"] + " (" + found["metric"] + ")").unique()
-    found["column"] = found["task"] + " (" + found["metric"] + ")"
-    values = zip(found["mean"], found["std"], found["tolerance"], strict=True)
-    found["text"] = [text(mean, std, tolerance) for mean, std, tolerance in values]
-    wide = found.pivot_table(index="model", columns="column", values="text", aggfunc="first", sort=False)
-    return wide.reindex(index=models, columns=columns).fillna("–").rename_axis(index="model", columns=None)
+def table(rows: pd.DataFrame, **options) -> pd.DataFrame:
+    """Models x tasks, as text: mean with its spread; options are those of `compose`."""
+    return compose(rows, **options).texts
 
 
-def to_markdown(rows: pd.DataFrame) -> str:
+def to_markdown(rows: pd.DataFrame, **options) -> str:
     """The table in markdown, with notes on what its numbers are where that is not plain."""
-    found = table(rows)
-    lines = found.to_markdown(disable_numparse=True, colalign=("left", *["right"] * found.shape[1]))
-    return "\n".join([lines, *(f"\n{note}" for note in notes(rows))])
+    return formats.to_markdown(compose(rows, **options))
+
+
+def to_latex(rows: pd.DataFrame, **options) -> str:
+    """The table in LaTeX, with booktabs' rules."""
+    return formats.to_latex(compose(rows, **options))
+
+
+def to_html(rows: pd.DataFrame, **options) -> str:
+    """The table in HTML."""
+    return formats.to_html(compose(rows, **options))
+
+
+def to_csv(rows: pd.DataFrame, **options) -> str:
+    """The table's texts as CSV; the numbers are `scores(rows).to_csv()`."""
+    return formats.to_csv(compose(rows, **options))
+
+
+FORMATS: dict[str, Callable[..., str]] = {
+    "markdown": to_markdown,
+    "latex": to_latex,
+    "html": to_html,
+    "csv": to_csv,
+}
 
 
 def notes(rows: pd.DataFrame) -> list[str]:
@@ -78,3 +126,68 @@ def text(mean: float, std: float, tolerance: float = float("nan")) -> str:
         return "nan"
     mark = "" if pd.isna(tolerance) else READ_OFF_MARK
     return f"{mark}{mean:.3f}" if pd.isna(std) else f"{mark}{mean:.3f} ± {std:.3f}"
+
+
+def _ordered(found: pd.DataFrame, by_category: bool) -> pd.DataFrame:
+    """Scores with the category of their task: tasks in HEAR's order, then the others; models keep theirs."""
+    table = task_table()
+    tasks = {task: i for i, task in enumerate(dict.fromkeys([*table.index, *found["task"]]))}
+    found = found.assign(category=found["task"].map(table["category"]).fillna(OTHER))
+    place = found["task"].map(tasks)
+    if by_category:
+        place += len(tasks) * found["category"].map({name: i for i, name in enumerate((*CATEGORIES, OTHER))})
+    return found.loc[place.sort_values(kind="stable").index].reset_index(drop=True)
+
+
+def _task_cells(found: pd.DataFrame, with_interval: bool) -> pd.DataFrame:
+    if with_interval:
+        each = zip(found["mean"], found["tolerance"], found["low"], found["high"], strict=True)
+        texts = [
+            text(mean, float("nan"), tolerance) + ("" if pd.isna(low) else f" [{low:.3f}, {high:.3f}]")
+            for mean, tolerance, low, high in each
+        ]
+    else:
+        texts = list(map(text, found["mean"], found["std"], found["tolerance"]))
+    sign = 1 - 2 * found["metric"].isin(LOWER_IS_BETTER)
+    cells = found.assign(column=found["task"] + " (" + found["metric"] + ")", text=texts, value=found["mean"] * sign)
+    return cells.assign(place=emphasis.of_columns(cells, "value", "column"))[EMPTY_CELLS]
+
+
+def _cost_cells(costs: pd.DataFrame, models: list[str]) -> pd.DataFrame:
+    bare = {model: model.removesuffix(PUBLISHED_MARK).removesuffix(UNTRAINED_MARK) for model in models}
+    known = {model: name for model, name in bare.items() if name in costs.index}
+    if not known:
+        raise ValueError(
+            f"costs are of {', '.join(map(str, costs.index[:5]))}; expected some of {', '.join(bare.values())}"
+        )
+    found = [
+        {"model": model, "column": str(column), "category": "cost", "text": _cost(costs.loc[name, column]), "place": 0}
+        for column in costs
+        for model, name in known.items()
+    ]
+    return pd.DataFrame(found, columns=EMPTY_CELLS)
+
+
+def _cost(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    if pd.isna(value):
+        return MISSING
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.4g}"
+
+
+def _wide(long: pd.DataFrame, keys: list[str], name: str, index: pd.Index, columns: pd.Index) -> pd.DataFrame:
+    found = long.pivot_table(index="model", columns=keys, values=name, aggfunc="first", sort=False)
+    return found.reindex(index=index, columns=columns)
+
+
+def _notes(rows: pd.DataFrame, found: pd.DataFrame, marks: pd.DataFrame, means: bool, interval: float | None) -> list:
+    added = notes(rows)
+    if (marks > 0).any(axis=None):
+        added.append(EMPHASIS_NOTE)
+    if interval is not None:
+        what = "folds (over seeds where there is one fold); folds share training data, so it is rather too narrow"
+        added.append(f"Intervals: {interval:.0%} confidence, Student's t over {what}.")
+    elif found["seeds"].max() > 1:
+        added.append(SPREAD_NOTE)
+    return added + (averages.notes(found) if means else [])

@@ -1,0 +1,68 @@
+"""The columns of a table that are means over tasks: of normalized scores by category, of standardized ones over all."""
+
+import pandas as pd
+
+from results import emphasis
+from results.beside import READ_OFF_MARK
+from results.normalize import CATEGORIES, normalized, standardized
+from results.reference import challenge_best
+from results.rows import task_table
+
+
+def cells(found: pd.DataFrame) -> pd.DataFrame:
+    """Columns model, column, category ("mean"), text, place: one row a model and mean.
+
+    A mean over a part of the table's tasks says of how many, as "0.712 [6/7]", and is not compared with the others.
+
+    Args:
+        found: what `results.scores.scores` gives.
+    """
+    long = _long(found)
+    means = long.groupby(["column", "model"], sort=False, observed=True).agg(
+        mean=("value", "mean"),
+        tolerance=("slack", "mean"),
+        count=("value", "count"),
+        scored=("value", "size"),
+        protocol=("protocol", "first"),
+    )
+    whole = long.dropna(subset="value").groupby("column")["task"].nunique()
+    means = means[means["count"] > 0].reset_index()
+    means["whole"] = means["column"].map(whole)
+    partial = means["count"] < means["whole"]
+    read_off = means["tolerance"].notna()
+    shown = means["mean"].map("{:.3f}".format).where(~read_off, READ_OFF_MARK + means["mean"].map("{:.3f}".format))
+    of = " [" + means["count"].astype(str) + "/" + means["whole"].astype(str) + "]"
+    means["text"] = shown.where(~partial, shown + of)
+    scale_free = means["column"].str.endswith("(standardized)")
+    means["mean"] = means["mean"].mask(partial | (scale_free & read_off))
+    means["place"] = emphasis.of_columns(means, "mean", "column")
+    return means.assign(category="mean")[["model", "column", "category", "text", "place"]]
+
+
+def notes(found: pd.DataFrame) -> list[str]:
+    """What the means are of."""
+    values = normalized(found)
+    used = values.dropna(subset="normalized").groupby("category")["task"].nunique()
+    numbers = task_table()["category"].value_counts()
+    of = ", ".join(f"{name} {used.get(name, 0)} of {numbers[name]}" for name in CATEGORIES)
+    said = [
+        f"normalized: over the best score of the HEAR 2021 challenge on each task, mean over tasks ({of}).",
+        "standardized: each task to mean 0 and variance 1 over the "
+        f"{found['model'].nunique()} models of this table, clamped to [-1, 1], mean over tasks.",
+    ]
+    left_out = values[~values["not_normalized"].isin(["", "no score"])].drop_duplicates("task")
+    for why, group in left_out.groupby("not_normalized", sort=False):
+        said.append(f"Not normalized: {', '.join(group['task'])} ({why}).")
+    return said
+
+
+def _long(found: pd.DataFrame) -> pd.DataFrame:
+    """One row a model, task and mean that it goes into: value, and slack, the tolerance on the mean's scale."""
+    found = standardized(normalized(found))
+    slack = found["tolerance"] / found["task"].map(challenge_best())
+    kept = found[["model", "task", "protocol"]]
+    shares = kept.assign(value=found["normalized"], slack=slack)
+    parts = [shares[found["category"] == name].assign(column=f"{name} (normalized)") for name in CATEGORIES]
+    parts.append(shares.assign(column="all (normalized)"))
+    parts.append(kept.assign(value=found["standardized"], slack=found["tolerance"], column="all (standardized)"))
+    return pd.concat(parts, ignore_index=True)

@@ -1,0 +1,82 @@
+"""Test predictions of a run, clip by clip, for statistics over clips; a job's file is made beside its JSON."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """The test split of one fold.
+
+    Attributes:
+        files: (clips,) names. prediction, target: (items, labels), probabilities and 0 or 1; of scene tasks an item is
+            a clip, of event tasks a time step. offsets: (clips + 1,), a clip's items. timestamps: (items,) in ms, of
+            scene tasks empty.
+    """
+
+    fold: str
+    files: np.ndarray = field(repr=False)
+    prediction: np.ndarray = field(repr=False)
+    target: np.ndarray = field(repr=False)
+    offsets: np.ndarray = field(repr=False)
+    timestamps: np.ndarray = field(repr=False)
+
+
+def read_predictions(folder: str | Path, job: str) -> list[Predictions]:
+    """The predictions of a job of the run in `folder`, one a fold; `job` is the rows' column of that name.
+
+    Raises:
+        FileNotFoundError: where the run has no such file.
+    """
+    path = Path(folder) / "jobs" / f"{job}.npz"
+    if not path.is_file():
+        raise FileNotFoundError(f"no predictions at {path}; expected a job of the run in {folder}")
+    names = ("files", "prediction", "target", "offsets", "timestamps")
+    with np.load(path, allow_pickle=False) as arrays:
+        folds = [name.removesuffix(".target") for name in arrays.files if name.endswith(".target")]
+        return [Predictions(fold, **{name: arrays[f"{fold}.{name}"] for name in names}) for fold in folds]
+
+
+def correct(found: Predictions) -> np.ndarray:
+    """(clips,) bool: whether the most probable label of a clip is its label (what top1_acc is the mean of).
+
+    Raises:
+        ValueError: for an event task, and for clips that have not exactly one label.
+    """
+    if len(found.timestamps):
+        raise ValueError(
+            f"fold {found.fold} is of an event task; expected a scene task, whose clips are right or wrong"
+        )
+    if (found.target.sum(1) != 1).any():
+        raise ValueError(f"fold {found.fold} has clips without exactly one label; expected a multiclass task")
+    return found.prediction.argmax(1) == found.target.argmax(1)
+
+
+def aligned(a: Sequence[Predictions], b: Sequence[Predictions]) -> list[tuple[Predictions, Predictions]]:
+    """The folds of two scene tasks' predictions in pairs, the second's clips in the order of the first's.
+
+    Raises:
+        ValueError: for other folds, clips or targets, and for event tasks: the pairs would not be of the same clips.
+    """
+    others = {found.fold: found for found in b}
+    if sorted(others) != sorted(found.fold for found in a):
+        names = (", ".join(found.fold for found in each) for each in (a, b))
+        raise ValueError("folds are {} and {}; expected the same task's".format(*names))
+    return [(first, _in_order_of(first, others[first.fold])) for first in a]
+
+
+def _in_order_of(first: Predictions, second: Predictions) -> Predictions:
+    if len(first.timestamps) or len(second.timestamps):
+        raise ValueError(f"fold {first.fold} is of an event task; expected scene tasks")
+    orders = [np.argsort(found.files, kind="stable") for found in (first, second)]
+    if not np.array_equal(first.files[orders[0]], second.files[orders[1]]):
+        raise ValueError(f"fold {first.fold} has other clips in the second; expected the same")
+    order = np.empty(len(first.files), int)
+    order[orders[0]] = orders[1]
+    if not np.array_equal(first.target, second.target[order]):
+        raise ValueError(f"fold {first.fold} has other targets in the second; expected the same task's")
+    arrays = {name: getattr(second, name)[order] for name in ("files", "prediction", "target")}
+    return Predictions(second.fold, **arrays, offsets=second.offsets, timestamps=second.timestamps)
