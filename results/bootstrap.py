@@ -85,16 +85,11 @@ def paired_bootstrap(
     sizes = [[len(fold[0]) for fold in each] for each in (first, second)]
     if sizes[0] != sizes[1]:
         raise ValueError(f"clips of the folds are {sizes[0]} and {sizes[1]}; expected the same clips")
-    forth, back = (_joint(*each) for each in ((first, second), (second, first)))
-    turned = [rows.tobytes() for rows, _ in forth] > [rows.tobytes() for rows, _ in back]
-    left, right = (second, first) if turned else (first, second)
-    orders = [order for _, order in (back if turned else forth)]
-    pairs = [tuple(array[order] for array in (*x, *y)) for x, y, order in zip(left, right, orders, strict=True)]
+    pairs, turned = _paired(first, second)
     if metric is None:
-        folds, difference = [(x - y,) for x, y in (map(np.float64, pair) for pair in pairs)], None
+        folds, difference = [(np.float64(x) - y,) for x, y in pairs], None
     else:
-        folds, width = pairs, len(left[0])
-        difference = lambda *arrays: metric(*arrays[:width]) - metric(*arrays[width:])  # noqa: E731
+        folds, difference = pairs, _difference_of(metric, len(first[0]))
     found, draws = _resampled(*_statistic(folds, difference), confidence, resamples, method, seed)
     far = np.abs(draws - found.estimate) >= abs(found.estimate) - 1e-12
     sign, ends = (-1, (found.high, found.low)) if turned else (1, (found.low, found.high))
@@ -151,6 +146,20 @@ def _joint(first: Sequence, second: Sequence) -> list[tuple[np.ndarray, np.ndarr
         order = _order(rows)
         found.append((rows[order], order))
     return found
+
+
+def _paired(first: Sequence, second: Sequence) -> tuple[list[tuple[np.ndarray, ...]], bool]:
+    """Per fold the arrays of both, clips ordered, and whether the second is first: (b, a) gives what (a, b) does."""
+    forth, back = _joint(first, second), _joint(second, first)
+    turned = [rows.tobytes() for rows, _ in forth] > [rows.tobytes() for rows, _ in back]
+    left, right, orders = (second, first, back) if turned else (first, second, forth)
+    each = zip(left, right, orders, strict=True)
+    return [tuple(array[order] for array in (*x, *y)) for x, y, (_, order) in each], turned
+
+
+def _difference_of(metric: Metric, width: int) -> Metric:
+    """The metric of the first `width` arrays less that of the others."""
+    return lambda *arrays: metric(*arrays[:width]) - metric(*arrays[width:])
 
 
 def _statistic(folds: Sequence, metric: Metric | None) -> tuple[list[np.ndarray], Callable, bool]:

@@ -4,7 +4,7 @@ Every function takes rows and the options of `compose`. `results.scores` has the
 is written.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pandas as pd
 
@@ -21,7 +21,7 @@ OTHER = "other"
 """The category of tasks that are not HEAR's."""
 EMPHASIS_NOTE = "Bold is best, underlined second, of what compares: of one protocol, to three digits."
 SPREAD_NOTE = "± is the standard deviation over folds of means over seeds; over seeds where there is one fold."
-EMPTY_CELLS = ["model", "column", "category", "text", "place"]
+CELL_COLUMNS = ["model", "column", "category", "text", "place"]
 
 
 def compose(
@@ -58,13 +58,7 @@ def compose(
         cells.append(averages.cells(found))
     if costs is not None:
         cells.append(_cost_cells(costs, models))
-    long = pd.concat(cells, ignore_index=True)
-    keys = ["category", "column"] if by_category else ["column"]
-    columns = long[keys].drop_duplicates()
-    columns = pd.MultiIndex.from_frame(columns, names=[None, None]) if by_category else pd.Index(columns["column"])
-    index = pd.Index(models, name="model")
-    texts, marks = (_wide(long, keys, name, index, columns) for name in ("text", "place"))
-    texts, marks = texts.fillna(MISSING), marks.fillna(0).astype(int)
+    texts, marks = _assembled(pd.concat(cells, ignore_index=True), models, by_category)
     turned = (texts.T, marks.T) if transposed else (texts, marks)
     return Table(*turned, tuple(_notes(rows, found, marks, means, interval)))
 
@@ -150,10 +144,10 @@ def _task_cells(found: pd.DataFrame, with_interval: bool) -> pd.DataFrame:
         texts = list(map(text, found["mean"], found["std"], found["tolerance"]))
     sign = 1 - 2 * found["metric"].isin(LOWER_IS_BETTER)
     cells = found.assign(column=found["task"] + " (" + found["metric"] + ")", text=texts, value=found["mean"] * sign)
-    return cells.assign(place=emphasis.of_columns(cells, "value", "column"))[EMPTY_CELLS]
+    return cells.assign(place=emphasis.of_columns(cells, "value", "column"))[CELL_COLUMNS]
 
 
-def _cost_cells(costs: pd.DataFrame, models: list[str]) -> pd.DataFrame:
+def _cost_cells(costs: pd.DataFrame, models: Sequence[str]) -> pd.DataFrame:
     bare = {model: model.removesuffix(PUBLISHED_MARK).removesuffix(UNTRAINED_MARK) for model in models}
     known = {model: name for model, name in bare.items() if name in costs.index}
     if not known:
@@ -165,7 +159,7 @@ def _cost_cells(costs: pd.DataFrame, models: list[str]) -> pd.DataFrame:
         for column in costs
         for model, name in known.items()
     ]
-    return pd.DataFrame(found, columns=EMPTY_CELLS)
+    return pd.DataFrame(found, columns=CELL_COLUMNS)
 
 
 def _cost(value: object) -> str:
@@ -176,9 +170,20 @@ def _cost(value: object) -> str:
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.4g}"
 
 
-def _wide(long: pd.DataFrame, keys: list[str], name: str, index: pd.Index, columns: pd.Index) -> pd.DataFrame:
-    found = long.pivot_table(index="model", columns=keys, values=name, aggfunc="first", sort=False)
-    return found.reindex(index=index, columns=columns)
+def _assembled(long: pd.DataFrame, models: Sequence[str], by_category: bool) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Texts and places as models x columns, in the order of the cells."""
+    keys = ["category", "column"] if by_category else ["column"]
+    heads = long[keys].drop_duplicates()
+    columns = (
+        pd.MultiIndex.from_frame(heads, names=[None, None]) if by_category else pd.Index(heads["column"].to_list())
+    )
+    texts, marks = (
+        long.pivot_table(index="model", columns=keys, values=name, aggfunc="first", sort=False).reindex(
+            index=pd.Index(models, name="model"), columns=columns
+        )
+        for name in ("text", "place")
+    )
+    return texts.fillna(MISSING), marks.fillna(0).astype(int)
 
 
 def _notes(rows: pd.DataFrame, found: pd.DataFrame, marks: pd.DataFrame, means: bool, interval: float | None) -> list:

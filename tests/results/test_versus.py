@@ -1,0 +1,92 @@
+"""Two variants of a run, task by task."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from results import rows
+from results.versus import versus
+from tests.results.test_tables import crossed
+
+CLIPS = 40
+
+
+def write_job(folder, job: str, share: float, seed: int, event: bool = False) -> float:
+    """Predictions of which a share is right; the accuracy."""
+    rng = np.random.default_rng(seed)
+    label = rng.integers(0, 4, CLIPS)
+    right = rng.random(CLIPS) < share
+    said = np.where(right, label, (label + 1) % 4)
+    order = rng.permutation(CLIPS)
+    arrays = {
+        "files": np.array([f"{i:03d}" for i in range(CLIPS)])[order],
+        "prediction": np.eye(4, dtype=np.float32)[said][order],
+        "target": np.eye(4, dtype=np.uint8)[np.arange(CLIPS) % 4 if event else label][order],
+        "offsets": np.arange(CLIPS + 1),
+        "timestamps": np.arange(CLIPS) * 50.0 if event else np.array([]),
+    }
+    np.savez(folder / "jobs" / f"{job}.npz", **{f"fold00.{name}": values for name, values in arrays.items()})
+    return float(right.mean())
+
+
+@pytest.fixture
+def run(tmp_path):
+    (tmp_path / "jobs").mkdir()
+    found = crossed(models=("good", "bad"), tasks=("esc50", "fsd50k", "dcase2016_task2"), folds=1, seeds=1)
+    found["job"] = found["model"] + found["task"]
+    shares = {"good": 0.95, "bad": 0.4}
+    for row in found.itertuples():
+        found.loc[row.Index, "score"] = write_job(
+            tmp_path, row.job, shares[row.model], seed=5, event=row.task == "dcase2016_task2"
+        )
+    rows.write_rows(found.astype(object).where(found.notna(), None).to_dict("records"), tmp_path / "rows.csv")
+    return tmp_path
+
+
+def accuracy(prediction, target) -> float:
+    return float((prediction.argmax(1) == target.argmax(1)).mean())
+
+
+def test_a_difference_is_found_where_there_is_one(run):
+    found = versus(run, "good", "bad").set_index("task")
+    scores = rows.read_rows(run).set_index(["task", "model"])["score"]["esc50"]
+    esc50 = found.loc["esc50"]
+    assert esc50["difference"] == pytest.approx(scores["good"] - scores["bad"])
+    assert 0 < esc50["low"] < esc50["difference"] < esc50["high"]
+    assert esc50["p"] == esc50["p_holm"] < 0.01
+    assert esc50["p_mcnemar"] < 0.01
+    assert found["reason"].tolist() == [
+        "",
+        "no function for mAP; expected it in `metrics`",
+        "an event task: its score is of all clips together, not of each",
+    ]
+    assert found.loc[["fsd50k", "dcase2016_task2"], ["difference", "p", "p_holm", "p_mcnemar"]].isna().all(axis=None)
+
+
+def test_a_callers_metric_and_correction_over_tasks(run):
+    found = versus(run, "good", "bad", {"mAP": accuracy}, resamples=200).set_index("task")
+    assert found.loc["fsd50k", "difference"] == pytest.approx(found.loc["esc50", "difference"])
+    assert found.loc["esc50", "p_holm"] == pytest.approx(2 * found.loc["esc50", "p"])
+
+
+def test_a_model_against_itself_finds_nothing(run):
+    found = versus(run, "bad", "bad", {"mAP": accuracy}, resamples=50)
+    compared = found[found["reason"] == ""]
+    assert (compared[["difference", "low", "high"]] == 0).all(axis=None)
+    assert (compared[["p", "p_holm"]] == 1).all(axis=None)
+    assert compared["p_mcnemar"].tolist()[0] == 1
+
+
+def test_exchanging_the_models_turns_the_signs(run):
+    forth, back = (versus(run, *models).iloc[0] for models in (("good", "bad"), ("bad", "good")))
+    assert pd.Series(back[["difference", "low", "high"]]).tolist() == [
+        -forth["difference"],
+        -forth["high"],
+        -forth["low"],
+    ]
+    assert back["p"] == forth["p"]
+
+
+def test_a_model_that_is_not_there(run):
+    with pytest.raises(ValueError, match="unknown model 'x' in .*; expected one of good, bad"):
+        versus(run, "x", "bad")
