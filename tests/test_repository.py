@@ -4,6 +4,7 @@ import configparser
 import json
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -80,8 +81,13 @@ def test_the_readme_shows_what_exists():
         assert f"\n{target}:" in (ROOT / "Makefile").read_text()
 
 
-def test_the_readmes_python_runs_as_shown():
-    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
+def test_the_readmes_python_runs_as_shown(monkeypatch, tmp_path, capsys):
+    results, code = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
+    (tmp_path / "runs").mkdir()
+    shutil.copytree(ROOT / "results" / "quickstart", tmp_path / "runs" / "quickstart")
+    monkeypatch.chdir(tmp_path)
+    exec(results, {})
+    assert "\\toprule" in capsys.readouterr().out
     names: dict = {}
     exec(code, names)
     assert names["scenes"].shape == (4, 1536)
