@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-import soxr
 
 from ablations.lists import SEPARATOR, read_list, read_vocabulary, split_labels
+from downstream.audio import resample
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class Places:
         if not len(samples) or not np.isfinite(samples).all():
             raise ValueError(f"{name}: {'0' if not len(samples) else 'NaN or infinite'} samples")
         mono = samples.mean(axis=1)
-        return mono if rate == sample_rate else soxr.resample(mono, rate, sample_rate, quality="HQ")
+        return resample(mono, rate, sample_rate)
 
     def _bytes(self, name: str) -> bytes:
         for folder in self.folders:

@@ -11,6 +11,7 @@ import soundfile
 import torch
 from hypothesis import settings
 
+from passt import transfer
 from tests.reference_values import SHARED
 
 settings.register_profile("repository", deadline=None, derandomize=True)  # shared machines are slow at times
@@ -127,3 +128,11 @@ def event_task(tmp_path) -> Callable[..., Path]:
 def run_environment(tmp_path: Path) -> dict[str, str]:
     """The environment of a command that a test starts."""
     return {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache"), "OMP_NUM_THREADS": "1", "PASST_OFFLINE": "1"}
+
+
+@pytest.fixture
+def soon_and_directly(monkeypatch):
+    """Servers on this machine are asked without a proxy, and asked again at once."""
+    monkeypatch.setattr(transfer, "BACKOFF_S", 0.001)
+    monkeypatch.setenv("no_proxy", "*")
+    monkeypatch.delenv("PASST_OFFLINE", raising=False)

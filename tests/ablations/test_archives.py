@@ -14,7 +14,6 @@ import pytest
 from ablations import archives
 from ablations.archives import Archive, need, task_folder
 from ablations.tasks import folders
-from passt import transfer
 from results.rows import task_table
 from tests.server import Server
 from tests.task_archives import content, packed
@@ -25,11 +24,7 @@ TOUCHES = ("open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.utime",
 """Audit events of what a process does to files."""
 
 
-@pytest.fixture(autouse=True)
-def _soon_and_directly(monkeypatch):
-    monkeypatch.setattr(transfer, "BACKOFF_S", 0.001)
-    monkeypatch.setenv("no_proxy", "*")
-    monkeypatch.delenv("PASST_OFFLINE", raising=False)
+pytestmark = pytest.mark.usefixtures("soon_and_directly")
 
 
 @pytest.fixture

@@ -31,11 +31,7 @@ fetch(sys.argv[2], sys.argv[3])
 """
 
 
-@pytest.fixture(autouse=True)
-def _soon_and_directly(monkeypatch):
-    monkeypatch.setattr(transfer, "BACKOFF_S", 0.001)
-    monkeypatch.setenv("no_proxy", "*")
-    monkeypatch.delenv("PASST_OFFLINE", raising=False)
+pytestmark = pytest.mark.usefixtures("soon_and_directly")
 
 
 @pytest.fixture
