@@ -7,7 +7,7 @@ import pandas as pd
 from tabulate import tabulate
 
 from ablations.cli_options import RUNS, folder_of
-from ablations.compared import Compared, compared
+from ablations.compared import Compared, compared, ranking_line
 from ablations.errors import one_line_errors
 from results import edges
 from results.bootstrap import RESAMPLES
@@ -86,9 +86,7 @@ def clips_text(clips: pd.DataFrame, confidence: float) -> str:
 def ranking_text(ranking: Ranking) -> str:
     """Friedman's test and mean ranks for a terminal."""
     lines = [
-        f"All {len(ranking.ranks)} models over {len(ranking.tasks)} tasks, Friedman: chi-square "
-        f"{ranking.statistic:.3g}, p {ranking.p:.3g}. Mean ranks more than {ranking.distance:.2f} apart differ (Nemenyi, level "
-        f"{ranking.alpha:g}):",
+        ranking_line(ranking),
         _table(ranking.ranks.rename("mean rank").rename_axis("model").reset_index()),
     ]
     if ranking.left_out:
@@ -98,7 +96,8 @@ def ranking_text(ranking: Ranking) -> str:
 
 def variance_text(found: pd.DataFrame) -> str:
     """`results.variance.variance` for a terminal."""
-    columns = ["model", "task", "mean", "folds", "seeds", *(name for name in VARIANCES if name in found)]
+    known = [name for name in VARIANCES if name in found and found[name].notna().any()]
+    columns = ["model", "task", "mean", "folds", "seeds", *known]
     return _table(found[columns].rename(columns=lambda name: name.replace("_variance", " variance")))
 
 

@@ -68,6 +68,14 @@ def clip_metrics() -> Mapping[str, Metric]:
     return {name: number(name) for name, metric in METRICS.items() if not metric.of_events}
 
 
+def ranking_line(ranking: ranks.Ranking) -> str:
+    """Friedman's test in a sentence."""
+    of = f"Friedman of {len(ranking.ranks)} models over {len(ranking.tasks)} tasks"
+    test = f"chi-square {ranking.statistic:.3g}, p {ranking.p:.3g}"
+    apart = f"mean ranks more than {ranking.distance:.2f} apart differ (Nemenyi, level {ranking.alpha:g})"
+    return f"{of}: {test}; {apart}."
+
+
 def _on_clips(
     folder: str | Path, a: str, b: str, metrics: Mapping[str, Metric], options: dict, notes: list[str]
 ) -> pd.DataFrame | None:

@@ -2,6 +2,7 @@
 
 import html
 import logging
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 BESIDE = "Published beside measured"
 WRITERS: dict[str, Callable[[Table], str]] = {
-    "terminal": lambda table: formats.to_text(table, styled=True),
+    "terminal": lambda table: formats.to_text(table, styled=sys.stdout.isatty()),
     "markdown": formats.to_markdown,
     "latex": formats.to_latex,
     "csv": formats.to_csv,

@@ -60,7 +60,7 @@ def folders(name: str, tasks_folder: Path, store: Path, base: Path) -> list[Path
             return found
     looked = " or ".join(dict.fromkeys(map(str, places)))
     raise AbsentTaskError(
-        f"task {name!r} is absent: no folder {looked} (`ablate prepare` makes one of your own files); expected a folder, "
+        f"task {name!r} is absent: no folder {looked} (`ablate prepare` makes one of your files); expected a folder, "
         f"a glob, a packaged task ({', '.join(MAKERS)}) or a HEAR key ({', '.join(table.index)})"
     )
 

@@ -50,11 +50,9 @@ def summary(found: pd.DataFrame) -> str:
     """How many of `pairs` are within, in a line."""
     row = found.loc[found["difference"].abs().idxmax()]
     spread = int(found["within_spread"].fillna(False).sum())
-    return (
-        f"{int(found['within'].sum())} of {len(found)} within the tolerance of the published value, {spread} within "
-        f"that and the standard deviation measured here; largest difference {row['difference']:+.3f} ({row['model']} on "
-        f"{row['task']})."
-    )
+    within = f"{int(found['within'].sum())} of {len(found)} within the tolerance of the published value"
+    largest = f"largest difference {row['difference']:+.3f} ({row['model']} on {row['task']})"
+    return f"{within}, {spread} within that and the standard deviation measured; {largest}."
 
 
 def table(rows: pd.DataFrame) -> Table | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import jinja2
 import pandas as pd
 
-from ablations.compared import Compared, compared
+from ablations.compared import Compared, compared, ranking_line
 from ablations.report import drawn, facts
 from ablations.report.drawn import Drawn
 from ablations.report.sheets import Sheet, of_frame, of_table
@@ -14,7 +14,6 @@ from ablations.shown import costs_of
 from downstream.files import write_atomically
 from results import agreement, edges, figures, tables
 from results.beside import with_published
-from results.formats import Table
 from results.records import RunRecord, read_record
 from results.rows import task_table
 
@@ -106,20 +105,15 @@ def part(folder: Path, anchor: str = "run") -> Part:
 def _scores(rows: pd.DataFrame) -> Section:
     costs = costs_of(rows)
     normal = bool(rows["task"].isin(task_table().index).any())
-    options = {"costs": costs if costs.notna().any(axis=None) else None, "means": normal}
-    table = tables.compose(rows, **options)
-    return Section("Scores", (of_table(Table(table.texts, table.places, table.notes)),))
+    table = tables.compose(rows, costs=costs if costs.notna().any(axis=None) else None, means=normal)
+    return Section("Scores", (of_table(table),))
 
 
 def _statistics(rows: pd.DataFrame, said: Compared) -> Section:
     sheets = []
     if said.ranking is not None:
         ranks = said.ranking.ranks.rename("mean rank").rename_axis("model").reset_index()
-        note = (
-            f"Friedman over {len(said.ranking.tasks)} tasks: chi-square {said.ranking.statistic:.3g}, "
-            f"p {said.ranking.p:.3g}; mean ranks more than {said.ranking.distance:.2f} apart differ (Nemenyi, level {said.ranking.alpha:g})."
-        )
-        sheets.append(of_frame(ranks, [note]))
+        sheets.append(of_frame(ranks, [ranking_line(said.ranking)]))
     if said.tasks is not None and 0 < len(said.tasks) <= PAIRS and said.tasks["tasks"].max() > 1:
         note = (
             "Wilcoxon's signed-rank test over tasks; difference: the median of a less b; p_holm: corrected over pairs."
