@@ -17,6 +17,8 @@ from results.reference import is_published
 from results.rows import COLUMNS, NUMBERS, task_table
 
 NAME = "study.json"
+LONGEST = 140
+"""Letters of a reason in a note; `study.json` has all of them."""
 
 
 @dataclass(frozen=True)
@@ -156,7 +158,7 @@ def missing_notes(rows: pd.DataFrame) -> list[str]:
         several = rows.loc[~is_published(rows), "model"].nunique()
         for models, tasks in of_tasks.groupby(of_tasks, sort=False):
             who = "every model" if len(models) == several > 1 else _listed(models)
-            lines.append(f"– not measured: {who} on {_listed(tasks.index)}: {str(reason).removesuffix('.')}.")
+            lines.append(f"– not measured: {who} on {_listed(tasks.index)}: {_short(str(reason).removesuffix('.'))}.")
     return lines
 
 
@@ -165,6 +167,10 @@ def _missing(record: RunRecord, model: RecordedModel, task: str, metric: str, wh
     about = {"study": record.study, "model": model.label, "family": model.family, "spec": model.spec}
     run = {"weights": model.weights, "protocol": record.protocol, "precision": record.precision}
     return row | about | run | {"task": task, "metric": metric, "primary": True, "reason": why}
+
+
+def _short(reason: str) -> str:
+    return reason if len(reason) <= LONGEST else f"{reason[: LONGEST - 4]} ..."
 
 
 def _listed(names: Iterable[str]) -> str:

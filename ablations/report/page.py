@@ -14,6 +14,7 @@ from ablations.shown import costs_of
 from downstream.files import write_atomically
 from results import agreement, edges, figures, tables
 from results.beside import with_published
+from results.formats import Table
 from results.records import RunRecord, read_record
 from results.rows import task_table
 
@@ -95,7 +96,11 @@ def part(folder: Path, anchor: str = "run") -> Part:
         sections = [
             _scores(rows),
             Section("Figures", figures=tuple(drawings)),
-            *([Section("Published beside measured", (of_table(beside),))] if beside else []),
+            *(
+                [Section("Published beside measured", (of_table("Difference: measured less published", beside),))]
+                if beside
+                else []
+            ),
             _statistics(rows, said),
             _made_with(rows, record),
         ]
@@ -106,28 +111,44 @@ def _scores(rows: pd.DataFrame) -> Section:
     costs = costs_of(rows)
     normal = bool(rows["task"].isin(task_table().index).any())
     table = tables.compose(rows, costs=costs if costs.notna().any(axis=None) else None, means=normal)
-    return Section("Scores", (of_table(table),))
+    return Section("Scores", (of_table("Models x tasks", table),))
+
+
+def _beside(found: Table) -> Section:
+    return Section("Published beside measured", (of_table("Difference: measured less published", found),))
 
 
 def _statistics(rows: pd.DataFrame, said: Compared) -> Section:
     sheets = []
     if said.ranking is not None:
         ranks = said.ranking.ranks.rename("mean rank").rename_axis("model").reset_index()
-        sheets.append(of_frame(ranks, [ranking_line(said.ranking)]))
+        sheets.append(of_frame("Mean ranks over tasks", ranks, [ranking_line(said.ranking)]))
     if said.tasks is not None and 0 < len(said.tasks) <= PAIRS and said.tasks["tasks"].max() > 1:
         note = (
             "Wilcoxon's signed-rank test over tasks; difference: the median of a less b; p_holm: corrected over pairs."
         )
-        sheets.append(of_frame(said.tasks, [note]))
-    note = "Variance of scores: over folds, over seeds, what is left of both, over the grid's points; – is not known."
-    sheets.append(of_frame(said.variance.drop(columns="metric"), [note]))
+        sheets.append(of_frame("Pairs of models", said.tasks, [note]))
+    if len(varied := _varied(said.variance)):
+        note = "Over folds, over seeds, what is left of both, over the points of the grid; – is not known."
+        sheets.append(of_frame("Variance of scores", varied, [note]))
     notes = [*edges.edge_warnings(rows), *(f"{text[0].upper()}{text[1:]}." for text in said.notes)]
     return Section("Statistics", tuple(sheets), notes=tuple(notes))
 
 
+def _varied(found: pd.DataFrame) -> pd.DataFrame:
+    """Lines and columns of `results.variance.variance` that say something."""
+    names = [name for name in found if name.endswith("_variance")]
+    known = found.drop(columns="metric").dropna(subset=names, how="all")
+    return known.drop(columns=[name for name in names if known[name].isna().all()])
+
+
 def _made_with(rows: pd.DataFrame, record: RunRecord | None) -> Section:
-    found = (facts.setup(rows, record), facts.models(rows, record), facts.tasks(rows, record))
-    return Section("Made with", tuple(map(of_frame, found)))
+    found = {
+        "Set-up": facts.setup(rows, record),
+        "Models": facts.models(rows, record),
+        "Tasks": facts.tasks(rows, record),
+    }
+    return Section("Made with", tuple(of_frame(caption, each) for caption, each in found.items()))
 
 
 def _failed(record: RunRecord | None) -> Section:
@@ -140,7 +161,7 @@ def _failed(record: RunRecord | None) -> Section:
     notes = [] if record.finished else ["The run has not come to its end."]
     if found.empty:
         return Section(title, notes=(*notes, *([] if notes else ["Nothing failed."])))
-    return Section(title, (of_frame(found),), notes=tuple(notes))
+    return Section(title, (of_frame("Failures", found),), notes=tuple(notes))
 
 
 def _state(rows: pd.DataFrame, record: RunRecord | None) -> str:

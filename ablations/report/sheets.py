@@ -21,16 +21,17 @@ class Cell:
 
 @dataclass(frozen=True)
 class Sheet:
-    """A table: heads, rows of cells (the first is the row's name), and lines below."""
+    """A table: a caption, heads, rows of cells (the first is the row's name), and lines below."""
 
-    heads: tuple[str, ...]
+    caption: str
+    heads: tuple[Cell, ...]
     rows: tuple[tuple[Cell, ...], ...]
     notes: tuple[str, ...] = ()
 
 
-def of_table(table: Table) -> Sheet:
+def of_table(caption: str, table: Table) -> Sheet:
     """A table of scores as `results.tables.compose` makes it."""
-    heads = (str(table.texts.index.name or ""), *map(str, table.texts.columns))
+    heads = (Cell(str(table.texts.index.name or "")), *(Cell(str(name), "number") for name in table.texts.columns))
     rows = tuple(
         (
             Cell(str(name)),
@@ -38,17 +39,18 @@ def of_table(table: Table) -> Sheet:
         )
         for name, *each in zip(table.texts.index, table.texts.to_numpy(), table.places.to_numpy(), strict=True)
     )
-    return Sheet(heads, rows, table.notes)
+    return Sheet(caption, heads, rows, table.notes)
 
 
-def of_frame(found: pd.DataFrame, notes: Sequence[str] = ()) -> Sheet:
+def of_frame(caption: str, found: pd.DataFrame, notes: Sequence[str] = ()) -> Sheet:
     """Any frame without its index: numbers to three significant digits, what is missing as a dash."""
     numeric = [pd.api.types.is_numeric_dtype(found[name]) for name in found]
     rows = tuple(
         tuple(Cell(_text(value), "number" if number else "") for value, number in zip(row, numeric, strict=True))
         for row in found.astype(object).to_numpy().tolist()
     )
-    return Sheet(tuple(map(str, found.columns)), rows, tuple(notes))
+    heads = tuple(Cell(str(name), "number" if number else "") for name, number in zip(found, numeric, strict=True))
+    return Sheet(caption, heads, rows, tuple(notes))
 
 
 def _text(value: object) -> str:
