@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from ablations.errors import NewFile, one_line_errors
-from ablations.report import write_page
+from ablations.report.page import write_page
 
 
 @click.command()

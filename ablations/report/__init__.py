@@ -1,5 +1,1 @@
-"""A run, or several, as one HTML page: tables, figures, statistics, and what was run with what."""
-
-from ablations.report.page import page, write_page
-
-__all__ = ["page", "write_page"]
+"""A run, or several, as one HTML page: tables, figures, statistics, and what was run with what (`page.py`)."""

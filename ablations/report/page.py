@@ -96,11 +96,7 @@ def part(folder: Path, anchor: str = "run") -> Part:
         sections = [
             _scores(rows),
             Section("Figures", figures=tuple(drawings)),
-            *(
-                [Section("Published beside measured", (of_table("Difference: measured less published", beside),))]
-                if beside
-                else []
-            ),
+            *([_beside(beside)] if beside else []),
             _statistics(rows, said),
             _made_with(rows, record),
         ]

@@ -1,5 +1,6 @@
 """Tables of a page: texts with how each cell is set."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,8 @@ from results.emphasis import BEST, SECOND
 from results.formats import Table
 
 CLASSES = {BEST: "best", SECOND: "second"}
+_NUMBER = re.compile(r"[≈+-]?\d|nan|–|exact")
+"""How the texts of a column of numbers begin."""
 
 
 @dataclass(frozen=True)
@@ -31,15 +34,18 @@ class Sheet:
 
 def of_table(caption: str, table: Table) -> Sheet:
     """A table of scores as `results.tables.compose` makes it."""
-    heads = (Cell(str(table.texts.index.name or "")), *(Cell(str(name), "number") for name in table.texts.columns))
-    rows = tuple(
-        (
-            Cell(str(name)),
-            *(Cell(text, f"number {CLASSES.get(place, '')}".strip()) for text, place in zip(*each, strict=True)),
-        )
-        for name, *each in zip(table.texts.index, table.texts.to_numpy(), table.places.to_numpy(), strict=True)
-    )
-    return Sheet(caption, heads, rows, table.notes)
+    numeric = [all(map(_NUMBER.match, table.texts.iloc[:, place])) for place in range(table.texts.shape[1])]
+    heads = [Cell(str(name), "number" if number else "") for name, number in zip(table.texts, numeric, strict=True)]
+    each = zip(table.texts.index, table.texts.to_numpy(), table.places.to_numpy(), strict=True)
+    rows = [
+        (Cell(str(name)), *(_cell(*cell) for cell in zip(texts, places, numeric, strict=True)))
+        for name, texts, places in each
+    ]
+    return Sheet(caption, (Cell(str(table.texts.index.name or "")), *heads), tuple(rows), table.notes)
+
+
+def _cell(text: str, place: int, number: bool) -> Cell:
+    return Cell(text, f"number {CLASSES.get(place, '')}".strip() if number else "")
 
 
 def of_frame(caption: str, found: pd.DataFrame, notes: Sequence[str] = ()) -> Sheet:

@@ -11,7 +11,9 @@ from click.testing import CliRunner
 
 from ablations import cli
 from ablations.report import facts
+from ablations.report.sheets import of_table
 from results import rows
+from results.formats import Table
 from results.records import RecordedFailure, RecordedModel, RunRecord, write_record
 from results.reference import published
 from tests.results.test_beside import measured
@@ -147,6 +149,13 @@ def test_scores_say_what_is_best_missing_untrained_and_published(page):
     assert "– not measured: every model on crema_d: the task is absent." in notes
     assert "of 3 within the tolerance of the published value" in notes
     assert "The best learning rate is the highest that hear2021 tries" in notes
+
+
+def test_numbers_sort_as_numbers_and_texts_as_texts():
+    texts = pd.DataFrame({"set": ["fig10", "ced"], "score": ["≈0.5", "–"], "difference": ["+0.1", "-0.2"]}, ["a", "b"])
+    sheet = of_table("x", Table(texts, texts.map(lambda _: 0)))
+    assert [head.kind for head in sheet.heads] == ["", "", "number", "number"]
+    assert [cell.kind for cell in sheet.rows[0]] == ["", "", "number", "number"]
 
 
 def test_what_failed_and_what_it_was_made_with_is_there(page):
