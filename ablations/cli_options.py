@@ -15,5 +15,7 @@ REFERENCE = click.option(
 
 
 def folder_of(study: str, runs: Path) -> Path:
-    """The folder of a study's run, by its name or its file."""
+    """The folder of a study's run, by its name or its file; a folder with rows is itself."""
+    if (Path(study) / "rows.csv").is_file():
+        return Path(study)
     return runs / (Study.load(study).name if study.endswith((".yaml", ".yml")) else study)

@@ -5,20 +5,29 @@ from pathlib import Path
 from typing import Any
 
 from ablations.study import Model
+from results.records import RecordedFailure
+from results.rows import task_key
 
 
 @dataclass(frozen=True)
 class Failure:
-    """What could not be run: some models (none named: all) on a task (none named: all)."""
+    """What could not be run: some models (none named: all) on a task (none named: all).
+
+    `absent`: the task is not there, and the reason says how to get it.
+    """
 
     models: tuple[Model, ...]
     task: str
     reason: str
+    absent: bool = False
 
     def __str__(self) -> str:
-        names = " and ".join(model.label for model in self.models)
-        what = " on ".join(name for name in (names, self.task) if name)
-        return self.reason if self.reason.startswith(f"{what}:") else f"{what}: {self.reason}"
+        return str(RecordedFailure(tuple(model.label for model in self.models), self.task, self.reason, self.absent))
+
+    def recorded(self) -> RecordedFailure:
+        """As it is kept in the run's folder; the task is called as rows call it."""
+        task = self.task if self.absent or not self.task else task_key(Path(self.task).name)
+        return RecordedFailure(tuple(model.label for model in self.models), task, self.reason, self.absent)
 
     def concerns(self, row: dict[str, Any]) -> bool:
         """Whether a row of an earlier run is of what failed now."""

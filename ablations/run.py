@@ -66,10 +66,11 @@ def run_study(
     build = functools.partial(models.build, device=device, precision=precision, compiled=compiled, track=track)
     run = _Run(study, Path(runs) / study.name, store, device, build, track)
     found = run.find_tasks(tasks_folder or tasks.default_folder())
+    run.rows.expect(found)
     with track(f"study {study.name}", len(study.models) * len(found) * len(study.seeds)) as advance:
         for _, group in itertools.groupby(sorted(study.models, key=_weights_of), key=_weights_of):
             run.run_models(list(group), found, advance)
-    run.rows.write(run.failures, final=True)
+    run.rows.write(run.failures, run.not_applicable, final=True)
     return Outcome(run.folder, tuple(run.failures), tuple(run.not_applicable))
 
 
@@ -100,10 +101,14 @@ class _Run:
                     found.setdefault(folder.resolve(), tasks.read(folder, found.values()))
                 except Exception as error:
                     self.fail((), folder.name, error)
+        if absent := [failure.task for failure in self.failures if failure.absent]:
+            logger.warning("absent, and missing from the results: %s", ", ".join(absent))
         return list(found.values())
 
     def run_models(self, variants: Sequence[Model], found: Sequence[NamedTask], advance: Advance) -> None:
         """All variants of one checkpoint and its weights on all tasks; the embedder is loaded once."""
+        if not found:
+            return  # no weights are fetched for nothing
         first = variants[0]
         try:
             embedder = self.build(first.spec, weights=first.weights_file, python=first.python)
@@ -116,7 +121,7 @@ class _Run:
                     self.run_task(embedder, variants, named)
                 except Exception as error:
                     self.fail(variants, named.key, error)
-                self.rows.write(self.failures)
+                self.rows.write(self.failures, self.not_applicable)
                 advance(len(variants) * len(self.study.seeds))
 
     def run_task(self, embedder: Embedder, variants: Sequence[Model], named: NamedTask) -> None:
@@ -230,11 +235,12 @@ class _Run:
     def fail(self, variants: Sequence[Model], task: str, error: Exception) -> None:
         reason = " ".join(str(error).split()) or type(error).__name__
         expected = isinstance(error, ValueError | OSError)
-        failure = Failure(
-            tuple(dict.fromkeys(variants)), task, reason if expected else f"{type(error).__name__}: {reason}"
-        )
+        reason = reason if expected else f"{type(error).__name__}: {reason}"
+        absent = isinstance(error, tasks.AbsentTaskError)
+        failure = Failure(tuple(dict.fromkeys(variants)), task, reason, absent)
         self.failures.append(failure)
-        logger.error("%s", failure, exc_info=None if expected else error)
+        if not absent:
+            logger.error("%s", failure, exc_info=None if expected else error)
 
 
 def _weights_of(model: Model) -> tuple[str, str, str]:

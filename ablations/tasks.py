@@ -10,6 +10,12 @@ from downstream.task import Task
 from results.rows import task_key, task_table
 
 TASKS_VARIABLE = "HEAR_TASKS"
+FETCHES = "fetches it"
+TRIES = "tries to fetch it: its archive's name was not seen in public, it follows the others' pattern"
+
+
+class AbsentTaskError(FileNotFoundError):
+    """A task of a study that is not there; says what was looked for and how to get it."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +37,7 @@ def folders(name: str, tasks_folder: Path, store: Path, base: Path) -> list[Path
     A folder or a glob is relative to `base`, the study's folder, or where nothing is there to `tasks_folder`.
 
     Raises:
-        FileNotFoundError: where there is none; says what was looked for.
+        AbsentTaskError: where there is none; says what was looked for, and how to get it.
     """
     if name in MAKERS:
         return [demo_task(name, store)]
@@ -40,9 +46,10 @@ def folders(name: str, tasks_folder: Path, store: Path, base: Path) -> list[Path
         wanted = [tasks_folder / folder for folder in table.loc[name, "hear_folders"].split()]
         absent = [folder for folder in wanted if not folder.is_dir()]
         if absent:
-            raise FileNotFoundError(
+            how = FETCHES if table.loc[name, "archive_name_seen"] == "yes" else TRIES
+            raise AbsentTaskError(
                 f"task {name} is absent: no folder {absent[0]} (--tasks or ${TASKS_VARIABLE} names another place; "
-                f"`ablate download {name}` fetches it)"
+                f"`ablate download {name}` {how})"
             )
         return wanted
     places = [(place / Path(name).expanduser()).absolute() for place in (base, tasks_folder)]
@@ -51,9 +58,10 @@ def folders(name: str, tasks_folder: Path, store: Path, base: Path) -> list[Path
         found = [path] if path.is_dir() else sorted(filter(_is_task, Path(path.anchor).glob(pattern)))
         if found:
             return found
-    raise FileNotFoundError(
-        f"task {name!r} is absent: no folder {' or '.join(dict.fromkeys(map(str, places)))}; expected a folder, a "
-        f"glob, a packaged task ({', '.join(MAKERS)}) or a HEAR key ({', '.join(table.index)})"
+    looked = " or ".join(dict.fromkeys(map(str, places)))
+    raise AbsentTaskError(
+        f"task {name!r} is absent: no folder {looked} (`ablate prepare` makes one of your files); expected a folder, "
+        f"a glob, a packaged task ({', '.join(MAKERS)}) or a HEAR key ({', '.join(table.index)})"
     )
 
 

@@ -1,5 +1,7 @@
 """The columns of a table that are means over tasks: of normalized scores by category, of standardized ones over all."""
 
+from collections.abc import Collection
+
 import pandas as pd
 
 from results import emphasis
@@ -8,16 +10,24 @@ from results.normalize import CATEGORIES, normalized, standardized
 from results.reference import challenge_best
 from results.rows import task_table
 
+SCHEMES = ("paper", "leaderboard")
+"""By which scores are normalized: over the challenge's best, in standard deviations."""
 
-def cells(found: pd.DataFrame) -> pd.DataFrame:
+
+def cells(found: pd.DataFrame, schemes: Collection[str] = SCHEMES) -> pd.DataFrame:
     """Columns model, column, category ("mean"), text, place: one row a model and mean.
 
     A mean over a part of the table's tasks says of how many, as "0.712 [6/7]", and is not compared with the others.
 
     Args:
         found: what `results.scores.scores` gives.
+
+    Raises:
+        ValueError: for a scheme that is not of `SCHEMES`.
     """
-    long = _long(found)
+    if unknown := [name for name in schemes if name not in SCHEMES]:
+        raise ValueError(f"unknown scheme {unknown[0]!r} of means; expected some of {', '.join(SCHEMES)}")
+    long = _long(found, schemes)
     means = long.groupby(["column", "model"], sort=False, observed=True).agg(
         mean=("value", "mean"),
         tolerance=("slack", "mean"),
@@ -39,30 +49,38 @@ def cells(found: pd.DataFrame) -> pd.DataFrame:
     return means.assign(category="mean")[["model", "column", "category", "text", "place"]]
 
 
-def notes(found: pd.DataFrame) -> list[str]:
+def notes(found: pd.DataFrame, schemes: Collection[str] = SCHEMES) -> list[str]:
     """What the means are of."""
     values = normalized(found)
     used = values.dropna(subset="normalized").groupby("category")["task"].nunique()
     numbers = task_table()["category"].value_counts()
     of = ", ".join(f"{name} {used.get(name, 0)} of {numbers[name]}" for name in CATEGORIES)
+    standard = (
+        "standardized: each task to mean 0 and variance 1 over the "
+        f"{found['model'].nunique()} models of this table, clamped to [-1, 1], mean over tasks."
+    )
+    if "paper" not in schemes:
+        return [standard]
     said = [
         f"normalized: over the best score of the HEAR 2021 challenge on each task, mean over tasks ({of}).",
-        "standardized: each task to mean 0 and variance 1 over the "
-        f"{found['model'].nunique()} models of this table, clamped to [-1, 1], mean over tasks.",
+        *([standard] if "leaderboard" in schemes else []),
     ]
-    left_out = values[~values["not_normalized"].isin(["", "no score"])].drop_duplicates("task")
+    left_out = values[~values["not_normalized"].isin(["", "no score"]) & values["mean"].notna()].drop_duplicates("task")
     for why, group in left_out.groupby("not_normalized", sort=False):
         said.append(f"Not normalized: {', '.join(group['task'])} ({why}).")
     return said
 
 
-def _long(found: pd.DataFrame) -> pd.DataFrame:
+def _long(found: pd.DataFrame, schemes: Collection[str]) -> pd.DataFrame:
     """One row a model, task and mean that it goes into: value, and slack, the tolerance on the mean's scale."""
     found = standardized(normalized(found))
     slack = found["tolerance"] / found["task"].map(challenge_best())
     kept = found[["model", "task", "protocol"]]
     shares = kept.assign(value=found["normalized"], slack=slack)
-    parts = [shares[found["category"] == name].assign(column=f"{name} (normalized)") for name in CATEGORIES]
-    parts.append(shares.assign(column="all (normalized)"))
-    parts.append(kept.assign(value=found["standardized"], slack=found["tolerance"], column="all (standardized)"))
+    parts = []
+    if "paper" in schemes:
+        parts += [shares[found["category"] == name].assign(column=f"{name} (normalized)") for name in CATEGORIES]
+        parts.append(shares.assign(column="all (normalized)"))
+    if "leaderboard" in schemes:
+        parts.append(kept.assign(value=found["standardized"], slack=found["tolerance"], column="all (standardized)"))
     return pd.concat(parts, ignore_index=True)

@@ -29,7 +29,7 @@ def with_axes(found: pd.DataFrame, models: pd.DataFrame | None = None) -> pd.Dat
         found: has the columns spec and metric. models: a model per row, with name, hop_ms and max_window_ms, such as
             `ablations.catalog.models_table` makes; what is not there is not known.
     """
-    parts = found["spec"].str.split("@", expand=True).reindex(columns=range(6)).fillna("")
+    parts = found["spec"].str.split("@", expand=True).reindex(columns=range(6), fill_value="").fillna("")
     parts.columns = ["checkpoint", "levels", "windows", "scene", "timestamps", "weights"]
     known = models.set_index("name") if models is not None else pd.DataFrame(columns=["hop_ms", "max_window_ms"])
     pooled = parts["levels"].str.extract(r"^(?P<level>[^.+]+)(?:\.(?P<pool>[^.+]+))?$")

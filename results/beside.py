@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from results.records import missing_notes, of_absent_tasks, read_record, with_missing
 from results.reference import is_published, labels, notes_on, published, set_of
 from results.rows import read_reference, read_rows
 
@@ -16,11 +17,13 @@ USUAL_PROTOCOL = "hear2021"
 def with_published(folder: str | Path, names: Iterable[str] = ()) -> pd.DataFrame:
     """The rows of a run, followed by the published ones that its study asks for and those of more `names`.
 
+    Cells of the study that were not measured have a row without a score: see `results.records.with_missing`.
+
     Raises:
         FileNotFoundError: where the study has not been run. ValueError: for a name that is not known.
     """
     added = [rows for rows in (read_reference(folder), published(names)) if rows is not None and len(rows)]
-    measured = read_rows(folder)
+    measured = with_missing(read_rows(folder), read_record(folder))
     if not added:
         return measured
     return pd.concat([measured, pd.concat(added).drop_duplicates(["spec", "task"])], ignore_index=True)
@@ -41,10 +44,10 @@ def shown(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def notes(rows: pd.DataFrame) -> list[str]:
-    """On the published scores among rows: the mark, sources, how exact they are, what was left out, and traps."""
+    """On cells that were not measured; on published scores: the mark, sources, exactness, what was left out, traps."""
     measured, offered = _split(rows)
     fitting = _fitting(measured, offered)
-    found = []
+    found = missing_notes(rows)
     if not fitting.empty:
         found.append(f"{PUBLISHED_MARK} published, not measured here: {_sources(fitting)}.")
         if fitting["tolerance"].notna().any():
@@ -58,8 +61,8 @@ def notes(rows: pd.DataFrame) -> list[str]:
 
 
 def _split(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The rows of primary metrics: measured, and published."""
-    primary = rows[rows["primary"].astype(bool)]
+    """The rows of primary metrics: measured, without tasks on which nothing was, and published."""
+    primary = rows[rows["primary"].astype(bool) & ~of_absent_tasks(rows)]
     is_reference = is_published(primary)
     return primary[~is_reference], primary[is_reference]
 

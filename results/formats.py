@@ -1,12 +1,15 @@
-"""A table of texts as markdown, LaTeX (booktabs), HTML and CSV."""
+"""A table of texts for a terminal, as markdown, LaTeX (booktabs), HTML and CSV."""
 
 import html
 import itertools
 from dataclasses import dataclass
 
 import pandas as pd
+from tabulate import tabulate
 
 from results.emphasis import BEST, SECOND
+
+EMPHASIS_NOTE = "Bold is best, underlined second, of what compares: of one protocol, to three digits."
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,27 @@ class Table:
     texts: pd.DataFrame
     places: pd.DataFrame
     notes: tuple[str, ...] = ()
+
+
+BOLD, UNDERLINED, PLAIN = "\033[1m", "\033[4m", "\033[0m"
+
+
+def to_text(table: Table, styled: bool = False, turn: bool = True) -> str:
+    """Aligned columns and notes for a terminal; with `turn` whichever are fewer, rows or columns, are the columns.
+
+    With `styled` the best is bold and the second underlined, by escape sequences; without, nothing is emphasized.
+    """
+    found = _marked(table, f"{BOLD}{{}}{PLAIN}", f"{UNDERLINED}{{}}{PLAIN}") if styled else table.texts.copy()
+    found.columns, found.index = (_joined(axis) for axis in (found.columns, found.index))
+    if turn and found.shape[0] < found.shape[1]:
+        found = found.T.rename_axis(index=None)
+    else:
+        found.columns = [str(column).replace(" (", "\n(") for column in found]
+    body = [[key, *row] for key, row in zip(found.index, found.to_numpy(), strict=True)]
+    align = ["left", *["right"] * found.shape[1]]
+    heads = [found.index.name or "", *found.columns]
+    lines = tabulate(body, headers=heads, disable_numparse=True, colalign=align)
+    return "\n\n".join([lines, *(note for note in table.notes if styled or note != EMPHASIS_NOTE)])
 
 
 def to_markdown(table: Table) -> str:
@@ -53,17 +77,17 @@ def to_csv(table: Table) -> str:
 
 def to_latex(table: Table) -> str:
     """A tabular with booktabs' rules (`\\usepackage{booktabs}`), notes as paragraphs behind it."""
-    found = _marked(Table(table.texts.map(_tex), table.places), r"\textbf{{{}}}", r"\underline{{{}}}")
+    found = _marked(Table(table.texts.map(to_tex), table.places), r"\textbf{{{}}}", r"\underline{{{}}}")
     names = found.index.nlevels
     lines = [rf"\begin{{tabular}}{{{'l' * names}{'r' * found.shape[1]}}}", r"\toprule"]
     if found.columns.nlevels == 2:
         lines += _spanning(found.columns.get_level_values(0), names)
-    heads = [_tex(str(head)) for head in found.columns.get_level_values(-1)]
-    lines += [_line([*[_tex(str(name or "")) for name in found.index.names], *heads]), r"\midrule"]
+    heads = [to_tex(str(head)) for head in found.columns.get_level_values(-1)]
+    lines += [_line([*[to_tex(str(name or "")) for name in found.index.names], *heads]), r"\midrule"]
     for key, row in zip(found.index, found.to_numpy(), strict=True):
-        lines.append(_line([*map(_tex, key if isinstance(key, tuple) else (str(key),)), *row]))
+        lines.append(_line([*map(to_tex, key if isinstance(key, tuple) else (str(key),)), *row]))
     lines += [r"\bottomrule", r"\end{tabular}"]
-    return "\n".join([*lines, *(f"\n{_tex(note)}" for note in table.notes)])
+    return "\n".join([*lines, *(f"\n{to_tex(note)}" for note in table.notes)])
 
 
 def _spanning(categories: pd.Index, names: int) -> list[str]:
@@ -71,7 +95,7 @@ def _spanning(categories: pd.Index, names: int) -> list[str]:
     cells, rules, start = [], [], names + 1
     for category, group in itertools.groupby(categories):
         width = len(list(group))
-        cells.append(rf"\multicolumn{{{width}}}{{c}}{{{_tex(category)}}}")
+        cells.append(rf"\multicolumn{{{width}}}{{c}}{{{to_tex(category)}}}")
         if category:
             rules.append(rf"\cmidrule(lr){{{start}-{start + width - 1}}}")
         start += width
@@ -104,5 +128,6 @@ _TEX = str.maketrans(
 )
 
 
-def _tex(text: str) -> str:
+def to_tex(text: str) -> str:
+    """A text with LaTeX's special characters written out."""
     return str(text).translate(_TEX)

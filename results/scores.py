@@ -4,6 +4,7 @@ import pandas as pd
 from scipy import stats
 
 from results import beside
+from results.records import is_missing, of_absent_tasks
 from results.reference import is_published
 
 UNTRAINED_MARK = "†"
@@ -27,6 +28,7 @@ def scores(rows: pd.DataFrame, interval: float | None = None) -> pd.DataFrame:
     with that confidence. Folds share training data, so that such an interval is too narrow (Nadeau & Bengio 2003,
     s. 3); one over seeds knows of training's randomness alone; `results.bootstrap` has those over test clips.
 
+    A cell that was not measured (`results.records.with_missing`) has a count of 0 and is NaN.
     A fold without a score (NaN) makes all of these NaN; hear-eval-kit's mean leaves it out. A score that several
     studies share counts once. Models and tasks keep the order of the rows; models with untrained weights carry the
     mark. Published models come last, marked, on the tasks and metrics that were measured.
@@ -38,9 +40,9 @@ def scores(rows: pd.DataFrame, interval: float | None = None) -> pd.DataFrame:
     if interval is not None and not 0 < interval < 1:
         raise ValueError(f"interval must be a confidence between 0 and 1, such as 0.95, got {interval!r}")
     primary = cells(rows)
-    grouped = primary.groupby(KEYS, sort=False)
+    grouped = primary.assign(made=~is_missing(primary)).groupby(KEYS, sort=False)
     kept = {name: (name, "first") for name in ("family", "protocol", "tolerance", "published")}
-    found = grouped.agg(mean=("score", "mean"), count=("score", "size"), defined=("score", "count"), **kept)
+    found = grouped.agg(mean=("score", "mean"), count=("made", "sum"), defined=("score", "count"), **kept)
     found = found.join(_spread(primary, ["task_fp", "fold"], "folds")).join(_spread(primary, ["seed"], "seeds"))
     found["std"] = found["std_folds"].where(found["folds"] > 1, found["std_seeds"])
     values = ["mean", "std", "std_folds", "std_seeds"]
@@ -48,6 +50,33 @@ def scores(rows: pd.DataFrame, interval: float | None = None) -> pd.DataFrame:
     found = found.drop(columns="defined").reset_index()
     order = [*KEYS, "mean", "std", "count", "std_folds", "std_seeds", "folds", "seeds", *kept]
     return found[order] if interval is None else _with_interval(found[order], interval)
+
+
+def scores_of(rows: pd.DataFrame) -> pd.DataFrame:
+    """`scores`, with three columns more: what figures and comparisons need to know of each model.
+
+    name: the model without marks, the same for a published model and a measured one that is called like it; spec, the
+    text of its spec (of published ones set:model); untrained, whether its weights are.
+
+    Raises:
+        ValueError: where there are no rows.
+    """
+    if rows.empty:
+        raise ValueError("no rows to draw")
+    shown = beside.shown(rows)
+    untrained, published = is_untrained(shown["weights"]), is_published(shown)
+    bare = shown["spec"].str.split(":", n=1).str[-1].where(published, shown["model"])
+    label = shown["model"].where(~untrained, shown["model"] + UNTRAINED_MARK)
+    about = pd.DataFrame({"model": label, "name": bare, "spec": shown["spec"], "untrained": untrained})
+    return scores(rows).merge(about.drop_duplicates("model"), on="model", how="left", validate="many_to_one")
+
+
+def absent_scores(rows: pd.DataFrame) -> pd.DataFrame:
+    """Lines as `scores` has them, without a score, of the study's tasks on which nothing was measured."""
+    found = rows[of_absent_tasks(rows)]
+    mark = is_untrained(found["weights"]).map({True: UNTRAINED_MARK, False: ""})
+    found = found[["task", "metric", "family", "protocol"]].assign(model=found["model"] + mark)
+    return found.assign(mean=float("nan"), std=float("nan"), tolerance=float("nan"), count=0, published=False)
 
 
 def cells(rows: pd.DataFrame) -> pd.DataFrame:

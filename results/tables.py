@@ -4,33 +4,40 @@ Every function takes rows and the options of `compose`. `results.scores` has the
 is written.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import pandas as pd
 
 from results import averages, beside, emphasis, formats
 from results.beside import PUBLISHED_MARK, READ_OFF_MARK, USUAL_PROTOCOL
-from results.formats import Table
+from results.formats import EMPHASIS_NOTE, Table
 from results.normalize import CATEGORIES, LOWER_IS_BETTER
+from results.records import is_missing
 from results.reference import is_published
 from results.rows import task_table
-from results.scores import UNTRAINED_MARK, UNTRAINED_NOTE, is_untrained, scores
+from results.scores import UNTRAINED_MARK, UNTRAINED_NOTE, absent_scores, is_untrained, scores
 
 MISSING = "–"
 OTHER = "other"
 """The category of tasks that are not HEAR's."""
-EMPHASIS_NOTE = "Bold is best, underlined second, of what compares: of one protocol, to three digits."
-SPREAD_NOTE = "± is the standard deviation over folds of means over seeds; over seeds where there is one fold."
+SPREADS = {"folds": "std", "seeds": "std_seeds", "none": ""}
+"""Columns of `scores` that can stand behind a mean."""
+SPREAD_NOTES = {
+    "folds": "± is the standard deviation over folds of means over seeds; over seeds where there is one fold.",
+    "seeds": "± is the standard deviation over seeds of means over folds.",
+    "none": "",
+}
 CELL_COLUMNS = ["model", "column", "category", "text", "place"]
 
 
 def compose(
     rows: pd.DataFrame,
     *,
-    means: bool = False,
+    means: bool | Collection[str] = False,
     by_category: bool = False,
     costs: pd.DataFrame | None = None,
     interval: float | None = None,
+    spread: str = "folds",
     transposed: bool = False,
 ) -> Table:
     """The table of rows: texts, which of them are best and second of their task, and notes.
@@ -39,28 +46,36 @@ def compose(
     was measured, "nan" where a score is not defined, "≈" before what was read off a figure.
 
     Args:
-        means: with the means of scores normalized by both schemes of `results.normalize`.
+        means: with the means of scores normalized by both schemes of `results.normalize`, or by those named: "paper",
+            "leaderboard".
         by_category: tasks grouped by category, with a header of two levels.
         costs: more columns for the models that its index names (without marks), such as parameters; numbers or texts.
         interval: a confidence (0.95), whose interval stands in place of the standard deviation: see `scores`.
+        spread: of what the standard deviation is, of `SPREADS`: "folds" (over seeds where there is one fold), "seeds",
+            "none".
         transposed: models are columns, tasks are rows.
 
     Raises:
-        ValueError: for no rows, costs of none of the models, and as `scores`.
+        ValueError: for no rows, costs of none of the models, a spread or a scheme that is not known, and as `scores`.
     """
     if rows.empty:
         raise ValueError("no rows to make a table of")
+    if spread not in SPREADS:
+        raise ValueError(f"spread must be one of {', '.join(SPREADS)}, got {spread!r}")
     found = scores(rows, interval)
+    found["std"] = found[SPREADS[spread]] if SPREADS[spread] else float("nan")
+    if len(absent := absent_scores(rows)):
+        found = pd.concat([absent, found], ignore_index=True)
     models = found["model"].unique()
     found = _ordered(found, by_category)
     cells = [_task_cells(found, interval is not None)]
     if means:
-        cells.append(averages.cells(found))
+        cells.append(averages.cells(found, averages.SCHEMES if means is True else means))
     if costs is not None:
         cells.append(_cost_cells(costs, models))
     texts, marks = _assembled(pd.concat(cells, ignore_index=True), models, by_category)
     turned = (texts.T, marks.T) if transposed else (texts, marks)
-    return Table(*turned, tuple(_notes(rows, found, marks, means, interval)))
+    return Table(*turned, tuple(_notes(rows, found, marks, means, interval, spread)))
 
 
 def table(rows: pd.DataFrame, **options) -> pd.DataFrame:
@@ -83,12 +98,18 @@ def to_html(rows: pd.DataFrame, **options) -> str:
     return formats.to_html(compose(rows, **options))
 
 
+def to_text(rows: pd.DataFrame, **options) -> str:
+    """The table for a terminal, without emphasis: see `results.formats.to_text`."""
+    return formats.to_text(compose(rows, **options))
+
+
 def to_csv(rows: pd.DataFrame, **options) -> str:
     """The table's texts as CSV; the numbers are `scores(rows).to_csv()`."""
     return formats.to_csv(compose(rows, **options))
 
 
 FORMATS: dict[str, Callable[..., str]] = {
+    "terminal": to_text,
     "markdown": to_markdown,
     "latex": to_latex,
     "html": to_html,
@@ -108,16 +129,16 @@ def notes(rows: pd.DataFrame) -> list[str]:
         over = f", over {seeds} seeds" if seeds > 1 else ""
         found.append(f"Protocol {' and '.join(protocols)}{over}.")
     missing = measured[measured["primary"].astype(bool) & measured["score"].isna()]
-    missing = missing[missing["reason"].fillna("") != ""]
+    missing = missing[(missing["reason"].fillna("") != "") & ~is_missing(missing)]
     for (model, task, reason), group in missing.groupby(["model", "task", "reason"], sort=False):
         found.append(f"nan: {model} on {task}, {', '.join(map(str, group['fold'].unique()))}: {reason}.")
     return found + beside.notes(rows)
 
 
-def text(mean: float, std: float, tolerance: float = float("nan")) -> str:
-    """A cell: the mean to three digits, its spread, and whether it was read off a figure."""
+def text(mean: float, std: float, tolerance: float = float("nan"), count: int = 1) -> str:
+    """A cell: the mean to three digits, its spread, whether it was read off a figure; a dash for a count of 0."""
     if pd.isna(mean):
-        return "nan"
+        return "nan" if count else MISSING
     mark = "" if pd.isna(tolerance) else READ_OFF_MARK
     return f"{mark}{mean:.3f}" if pd.isna(std) else f"{mark}{mean:.3f} ± {std:.3f}"
 
@@ -135,15 +156,16 @@ def _ordered(found: pd.DataFrame, by_category: bool) -> pd.DataFrame:
 
 def _task_cells(found: pd.DataFrame, with_interval: bool) -> pd.DataFrame:
     if with_interval:
-        each = zip(found["mean"], found["tolerance"], found["low"], found["high"], strict=True)
+        each = zip(found["mean"], found["tolerance"], found["count"], found["low"], found["high"], strict=True)
         texts = [
-            text(mean, float("nan"), tolerance) + ("" if pd.isna(low) else f" [{low:.3f}, {high:.3f}]")
-            for mean, tolerance, low, high in each
+            text(mean, float("nan"), tolerance, count) + ("" if pd.isna(low) else f" [{low:.3f}, {high:.3f}]")
+            for mean, tolerance, count, low, high in each
         ]
     else:
-        texts = list(map(text, found["mean"], found["std"], found["tolerance"]))
+        texts = list(map(text, found["mean"], found["std"], found["tolerance"], found["count"]))
     sign = 1 - 2 * found["metric"].isin(LOWER_IS_BETTER)
-    cells = found.assign(column=found["task"] + " (" + found["metric"] + ")", text=texts, value=found["mean"] * sign)
+    named = found["task"] + (" (" + found["metric"] + ")").where(found["metric"] != "", "")
+    cells = found.assign(column=named, text=texts, value=found["mean"] * sign)
     return cells.assign(place=emphasis.of_columns(cells, "value", "column"))[CELL_COLUMNS]
 
 
@@ -186,13 +208,20 @@ def _assembled(long: pd.DataFrame, models: Sequence[str], by_category: bool) -> 
     return texts.fillna(MISSING), marks.fillna(0).astype(int)
 
 
-def _notes(rows: pd.DataFrame, found: pd.DataFrame, marks: pd.DataFrame, means: bool, interval: float | None) -> list:
+def _notes(
+    rows: pd.DataFrame,
+    found: pd.DataFrame,
+    marks: pd.DataFrame,
+    means: bool | Collection[str],
+    interval: float | None,
+    spread: str,
+) -> list[str]:
     added = notes(rows)
     if (marks > 0).any(axis=None):
         added.append(EMPHASIS_NOTE)
     if interval is not None:
         what = "folds (over seeds where there is one fold); folds share training data, so it is rather too narrow"
         added.append(f"Intervals: {interval:.0%} confidence, Student's t over {what}.")
-    elif found["seeds"].max() > 1:
-        added.append(SPREAD_NOTE)
-    return added + (averages.notes(found) if means else [])
+    elif found["seeds"].max() > 1 and SPREAD_NOTES[spread]:
+        added.append(SPREAD_NOTES[spread])
+    return added + (averages.notes(found, averages.SCHEMES if means is True else means) if means else [])

@@ -5,6 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from results.agreement import pairs, summary
 from results.figures.frame import scores_of, task_name
 from results.figures.style import PAGE, SMALL, legend_above, notes_on, palette, sheet
 from results.reference import is_published
@@ -12,27 +13,6 @@ from results.tables import is_untrained
 
 ROW = 0.15  # inches
 MARKERS = "osD^vP*X"
-
-
-def pairs(rows: pd.DataFrame) -> pd.DataFrame:
-    """Measured scores beside published ones: model, task, metric, measured, std, published, difference, tolerance, set.
-
-    What a measured model is called decides which published one it is compared with; one model can have several.
-    Untrained weights are compared with nothing. The tolerance is that of the published value, 0 where it is exact;
-    `std` is over the folds that were measured.
-    """
-    found = scores_of(rows)
-    measured = found[~found["published"] & ~found["untrained"]].dropna(subset="mean")
-    published = found[found["published"]].assign(set=found["spec"].str.split(":", n=1).str[0])
-    both = measured.merge(published, on=["name", "task", "metric"], suffixes=("", "_published"))
-    both = both.assign(
-        measured=both["mean"],
-        published=both["mean_published"],
-        difference=both["mean"] - both["mean_published"],
-        tolerance=both["tolerance_published"].fillna(0.0),
-    )
-    columns = ["model", "task", "metric", "measured", "std", "published", "difference", "tolerance", "set"]
-    return both[columns].reset_index(drop=True)
 
 
 def agreement(rows: pd.DataFrame, title: str | None = None, models: pd.DataFrame | None = None) -> Figure:
@@ -51,7 +31,7 @@ def agreement(rows: pd.DataFrame, title: str | None = None, models: pd.DataFrame
     colors = palette(both["model"])
     markers = {name: MARKERS[number % len(MARKERS)] for number, name in enumerate(colors)}
     notes = [
-        f"Gray: tolerance of values read off a figure. Largest difference {_largest(both)}.",
+        f"Gray: tolerance of values read off a figure. {summary(both)}",
         *notes_on(_compared(rows, both)),
     ]
     with sheet(PAGE, max(2.5, 0.6 + ROW * len(both)), notes, list(colors), title) as figure:
@@ -114,8 +94,3 @@ def _differences(axes: Axes, both: pd.DataFrame, colors: dict, markers: dict) ->
     axes.tick_params(axis="y", length=0, labelsize=7 if len(both) < 30 else SMALL)
     axes.set_xlabel("measured − published")
     axes.locator_params(axis="x", nbins=5)
-
-
-def _largest(both: pd.DataFrame) -> str:
-    row = both.loc[both["difference"].abs().idxmax()]
-    return f"{row.difference:+.3f} ({row.model} on {row.task})"

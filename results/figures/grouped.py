@@ -59,7 +59,7 @@ def _bar(axes: Axes, row, place: float, slot: float, filled: dict, with_value: b
     spread = row.tolerance if row.published else row.std
     mean, spread = row.mean, 0.0 if pd.isna(spread) else spread
     if pd.isna(mean):
-        _instead(axes, place, "nan")
+        _instead(axes, place, text(mean, float("nan"), count=row.count))
         return
     whisker = {"ecolor": "0.25", "error_kw": {"elinewidth": 0.7}, "capsize": 1.2} if spread else {}
     axes.bar(place, mean, slot, yerr=spread or None, edgecolor="white", linewidth=0.4, **whisker, **filled)

@@ -37,7 +37,7 @@ def heatmap(rows: pd.DataFrame, title: str | None = None, models: pd.DataFrame |
     )
     lower = set(found.loc[found["metric"].isin(LOWER_IS_BETTER), "task"])
     share = pd.DataFrame({t: value[t].min() / value[t] if t in lower else value[t] / value[t].max() for t in value})
-    known = pd.MultiIndex.from_frame(found[["model", "task"]])
+    known = pd.MultiIndex.from_frame(found.loc[found["count"] > 0, ["model", "task"]])
     width = min(PAGE, 0.065 * max(map(len, labels.values())) + COLUMN * len(tasks) + 0.9)
     longest = max(len(task_name(task)) for task in tasks)
     height = ROW * len(labels) + 0.055 * longest + 0.35

@@ -71,7 +71,7 @@ def _panel(panel, found: pd.DataFrame, names: list[str], palette: dict) -> None:
             **_look(row, palette),
         )
         end = 0.0 if pd.isna(row.mean) else row.mean + (0.0 if pd.isna(spread) else spread)
-        value = text(row.mean, float("nan"), row.tolerance)
+        value = text(row.mean, float("nan"), row.tolerance, row.count)
         panel.annotate(value, (end, place), (4, 0), textcoords="offset points", va="center", fontsize=7.5)
     panel.set_title(found["task"].iloc[0], fontsize=9)
     panel.set_xlabel(" / ".join(found["metric"].unique()))

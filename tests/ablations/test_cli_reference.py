@@ -34,14 +34,24 @@ def test_a_study_with_published_scores(tmp_path, study):
     store = ["--store", tmp_path / "store", "--device", "cpu"]
     ran = invoke("run", study(reference=["leaderboard:OpenL3", "fig10"]), *places, *store)
     assert ran.exit_code == 0, ran.output
-    assert "| OpenL3 (leaderboard)‡ " in ran.output
+    assert "OpenL3 (leaderboard)‡ " in ran.output
     assert "≈0.959" in ran.output
     folder = tmp_path / "runs" / "mine"
     assert read_rows(folder)["model"].unique().tolist() == ["logmel"]
     assert pd.read_csv(folder / "table.csv")["model"].tolist() == [
         *("logmel", "OpenL3 (leaderboard)‡", "PaSST M+H hop=10 (fig10)‡", "PaSST L+M 2RF hop=5 (fig10)‡")
     ]
-    shown = invoke("table", "mine", *places, "--reference", "ced:*base", "--reference", "leaderboard:openl3")
+    shown = invoke(
+        "table",
+        "mine",
+        *places,
+        "--reference",
+        "ced:*base",
+        "--reference",
+        "leaderboard:openl3",
+        "--format",
+        "markdown",
+    )
     assert shown.exit_code == 0, shown.output
     assert [line.split("|")[1].strip() for line in shown.output.splitlines()[2:7]] == [
         *("logmel", "OpenL3 (leaderboard)‡", "PaSST M+H hop=10 (fig10)‡", "PaSST L+M 2RF hop=5 (fig10)‡"),

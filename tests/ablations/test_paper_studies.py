@@ -8,8 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from ablations import cli
-from ablations.cli_figure import known_models, write_figure
 from ablations.models import card
+from ablations.shown import known_models, write_figure
 from ablations.study import FOLDERS, Study
 from passt import EmbeddingSpec
 from passt.checkpoints import get

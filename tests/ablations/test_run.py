@@ -19,6 +19,7 @@ from ablations import run as run_module
 from ablations.run import run_study
 from ablations.study import Study
 from passt.precision import available
+from results.records import read_record
 from results.rows import RESULT_COLUMNS, read_rows
 from tests.conftest import metadata, run_environment, write_clip
 
@@ -190,13 +191,25 @@ def test_one_bad_job_does_not_stop_the_others(tmp_path, scene_task, event_task):
     result = invoke("run", study, "--runs", tmp_path / "runs", "--store", tmp_path / "store")
     assert result.exit_code == 1
     failed = [line for line in result.stderr.splitlines() if line.startswith("Failed: ")]
-    assert len(failed) == 4, result.stderr
+    assert len(failed) == 3, result.stderr
     assert sum("valid2.wav: not readable as audio" in line for line in failed) == 2
-    assert sum("task 'no_such_task' is absent: no folder" in line for line in failed) == 1
+    absent = [
+        line for line in result.stderr.splitlines() if line.startswith("Task 'no_such_task' is absent: no folder")
+    ]
+    assert len(absent) == 1
+    assert "`ablate prepare` makes one" in absent[0]
     assert sum("no published weights at" in line for line in failed) == 1
     rows = read_rows(tmp_path / "runs/mine")
     assert set(rows["task"]) == {"beeps"}
     assert rows["model"].nunique() == 3
+    record = read_record(tmp_path / "runs/mine")
+    assert record.finished
+    assert record.tasks == ("broken", "beeps", "no_such_task")
+    assert [failure.absent for failure in record.failures].count(True) == 1
+    assert {failure.task for failure in record.failures} == {"broken", "no_such_task", ""}
+    missing = [line for line in result.stdout.splitlines() if line.startswith("– not measured")]
+    assert any("valid2.wav: not readable as audio" in line for line in missing)
+    assert "every model on no_such_task: the task is absent." in "".join(missing)
 
 
 @pytest.mark.parametrize(
@@ -278,7 +291,10 @@ def test_tables_and_figures_from_rows(tmp_path, scene_task):
     shown = invoke("table", study, *runs)
     assert "crepe_tiny" in shown.output
     assert shown.output.strip() in ran.output
-    assert (tmp_path / "runs/mine/table.md").read_text() == shown.output
+    (warned,) = [line for line in shown.output.splitlines() if line.startswith("The best learning rate")][:1] or [""]
+    marked = invoke("table", study, *runs, "--format", "markdown")
+    assert (tmp_path / "runs/mine/table.md").read_text() == marked.output
+    assert warned in marked.output
     drawn = invoke("figure", study, *runs)
     assert Path(drawn.output.strip()).is_file()
 

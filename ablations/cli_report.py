@@ -1,0 +1,21 @@
+"""The command `ablate report`: a run, or several, as one HTML page."""
+
+from pathlib import Path
+
+import click
+
+from ablations.errors import NewFile, one_line_errors
+from ablations.report.page import write_page
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@click.option("--out", type=NewFile(), help="The file to write  [default: DIR/report.html]")
+@one_line_errors
+def report(folder: Path, out: Path | None) -> None:
+    """Write a page of a run: tables that sort, figures, statistics, what was run with what, and what failed.
+
+    DIR is the folder of a run (runs/NAME), or a folder of several (runs). The page is one HTML file that needs no
+    network.
+    """
+    click.echo(write_page(folder, out or folder / "report.html"))

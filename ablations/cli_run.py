@@ -1,0 +1,104 @@
+"""The command `ablate run`: a study, or all of the paper's."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from tabulate import tabulate
+
+from ablations.cli_options import RUNS
+from ablations.errors import one_line_errors
+from ablations.progress import bars, terminal
+from ablations.run_many import PAPER, Ended, run_studies, studies_of, summary
+from ablations.shown import render, write_figure, write_table
+from downstream.store import default_root
+from results.beside import with_published
+from results.rows import read_rows
+
+
+@click.command()
+@click.argument("study")
+@RUNS
+@click.option(
+    "--tasks", type=click.Path(path_type=Path), help="Folder of HEAR task folders  [default: $HEAR_TASKS or tasks]"
+)
+@click.option(
+    "--store",
+    type=click.Path(path_type=Path),
+    help="Folder of embeddings  [default: $ABLATE_STORE or the user's cache]",
+)
+@click.option("--device", help="cpu or cuda  [default: cuda where there is one]")
+@click.option("--precision", help="fp32 (the originals' numbers), tf32 or bf16  [default: the study's]")
+@click.option("--compile", "compiled", is_flag=True, help="Use torch.compile; where it fails, say why and go on.")
+@one_line_errors
+def run(
+    study: str,
+    runs: Path,
+    tasks: Path | None,
+    store: Path | None,
+    device: str | None,
+    precision: str | None,
+    compiled: bool,
+) -> None:
+    """Run what is missing of STUDY, then print its table and draw its figure.
+
+    STUDY is a packaged name, a YAML file, or "paper": every study of the paper, one after the other, and a summary.
+
+    A run that was stopped goes on where it was. Tasks that are absent are named at the end, with how to get each. The
+    exit status is 1 where one was absent or a job failed.
+    """
+    studies = studies_of(study)
+    console = terminal()
+    options = {"runs": runs, "store": store or default_root(), "tasks_folder": tasks, "device": device}
+    options |= {"precision": precision, "compiled": compiled}
+    found: list[Ended] = []
+    with bars(console) as track:
+        start = time.perf_counter()
+        for ended in run_studies(studies, **options, track=track):
+            if len(studies) > 1:
+                click.echo(f"\n{ended.study.name} ({len(found) + 1} of {len(studies)})\n")
+            if ended.outcome:
+                _show(ended, time.perf_counter() - start)
+            found.append(ended)
+            start = time.perf_counter()
+    if study == PAPER:
+        click.echo(f"\n{summary_text(found)}")
+    if _failures(found):
+        raise SystemExit(1)
+
+
+def summary_text(found: Sequence[Ended]) -> str:
+    """`summary` for a terminal."""
+    shown = summary(found).astype(object)
+    text = tabulate(shown.where(shown.notna(), "–"), headers="keys", showindex=False)
+    return f"{text}\n\nmeasured, of cells: models x tasks; absent: tasks."
+
+
+def _show(ended: Ended, seconds: float) -> None:
+    """The table, and where everything was written."""
+    folder = ended.outcome.folder
+    if len(read_rows(folder)):
+        rows = with_published(folder)
+        write_table(folder, rows)
+        click.echo(render(rows, "terminal"))
+        click.echo(f"\nFigure: {write_figure(folder, ended.study)}")
+        click.echo(f"Rows:   {folder / 'rows.csv'}   ({seconds:.0f} s)")
+    else:
+        click.echo(f"{ended.study.name}: nothing was measured, so there is no table and no figure")
+
+
+def _failures(found: Sequence[Ended]) -> bool:
+    """Says what is absent and what failed, each once, in a line; whether there was anything."""
+    outcomes = [ended.outcome for ended in found if ended.outcome]
+    failures = [failure for outcome in outcomes for failure in outcome.failures]
+    absent = dict.fromkeys(failure.reason for failure in failures if failure.absent)
+    errors = [f"{ended.study.name}: {ended.error}" for ended in found if ended.error]
+    failed = dict.fromkeys([*errors, *(str(failure) for failure in failures if not failure.absent)])
+    for text in dict.fromkeys(text for outcome in outcomes for text in outcome.not_applicable):
+        click.echo(f"Not applicable: {text}", err=True)
+    for text in failed:
+        click.echo(f"Failed: {text}", err=True)
+    for text in absent:
+        click.echo(f"{text[0].upper()}{text[1:]}", err=True)
+    return bool(absent or failed)

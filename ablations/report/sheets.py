@@ -1,0 +1,67 @@
+"""Tables of a page: texts with how each cell is set."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from results.emphasis import BEST, SECOND
+from results.formats import Table
+
+CLASSES = {BEST: "best", SECOND: "second"}
+_NUMBER = re.compile(r"[≈+-]?\d|nan|–|exact")
+"""How the texts of a column of numbers begin."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A text; `kind` is its class in the page: best, second, number, or nothing."""
+
+    text: str
+    kind: str = ""
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A table: a caption, heads, rows of cells (the first is the row's name), and lines below."""
+
+    caption: str
+    heads: tuple[Cell, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    notes: tuple[str, ...] = ()
+
+
+def of_table(caption: str, table: Table) -> Sheet:
+    """A table of scores as `results.tables.compose` makes it."""
+    numeric = [all(map(_NUMBER.match, table.texts.iloc[:, place])) for place in range(table.texts.shape[1])]
+    heads = [Cell(str(name), "number" if number else "") for name, number in zip(table.texts, numeric, strict=True)]
+    each = zip(table.texts.index, table.texts.to_numpy(), table.places.to_numpy(), strict=True)
+    rows = [
+        (Cell(str(name)), *(_cell(*cell) for cell in zip(texts, places, numeric, strict=True)))
+        for name, texts, places in each
+    ]
+    return Sheet(caption, (Cell(str(table.texts.index.name or "")), *heads), tuple(rows), table.notes)
+
+
+def _cell(text: str, place: int, number: bool) -> Cell:
+    return Cell(text, f"number {CLASSES.get(place, '')}".strip() if number else "")
+
+
+def of_frame(caption: str, found: pd.DataFrame, notes: Sequence[str] = ()) -> Sheet:
+    """Any frame without its index: numbers to three significant digits, what is missing as a dash."""
+    numeric = [pd.api.types.is_numeric_dtype(found[name]) for name in found]
+    rows = tuple(
+        tuple(Cell(_text(value), "number" if number else "") for value, number in zip(row, numeric, strict=True))
+        for row in found.astype(object).to_numpy().tolist()
+    )
+    heads = tuple(Cell(str(name), "number" if number else "") for name, number in zip(found, numeric, strict=True))
+    return Sheet(caption, heads, rows, tuple(notes))
+
+
+def _text(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    if value is None or pd.isna(value):
+        return "–"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
