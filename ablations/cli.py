@@ -8,6 +8,7 @@ import click
 from ablations.cli_benchmark import benchmark
 from ablations.cli_download import download
 from ablations.cli_embed import embed
+from ablations.cli_engine import engine_options
 from ablations.cli_figure import figure, write_figure
 from ablations.cli_kit import crosscheck, export, probe
 from ablations.cli_models import models
@@ -15,10 +16,12 @@ from ablations.cli_options import REFERENCE, RUNS, folder_of
 from ablations.cli_prepare import prepare
 from ablations.cli_reference import reference
 from ablations.cli_train import train
+from ablations.cluster.workers import RayWorkers
 from ablations.errors import one_line_errors
 from ablations.progress import bars, terminal
 from ablations.run import run_study
 from ablations.study import Study
+from ablations.work import Shard
 from downstream.store import default_root
 from results import tables
 from results.beside import with_published
@@ -46,6 +49,7 @@ def main() -> None:
 @click.option("--precision", help="fp32 (the originals' numbers), tf32 or bf16  [default: the study's]")
 @click.option("--compile", "compiled", is_flag=True, help="Use torch.compile; where it fails, say why and go on.")
 @one_line_errors
+@engine_options
 def run(
     study: str,
     runs: Path,
@@ -54,6 +58,8 @@ def run(
     device: str | None,
     precision: str | None,
     compiled: bool,
+    shard: Shard | None,
+    workers: RayWorkers | None,
 ) -> None:
     """Run what is missing of STUDY (a packaged name or a YAML file), then print its table and draw its figure.
 
@@ -71,6 +77,8 @@ def run(
             device=device,
             precision=precision,
             compiled=compiled,
+            shard=shard,
+            workers=workers,
             track=track,
         )
     rows = read_rows(outcome.folder)
