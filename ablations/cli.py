@@ -13,6 +13,7 @@ from ablations.cli_figure import figure, write_figure
 from ablations.cli_kit import crosscheck, export, probe
 from ablations.cli_models import models
 from ablations.cli_options import REFERENCE, RUNS, folder_of
+from ablations.cli_plan import plan
 from ablations.cli_prepare import prepare
 from ablations.cli_reference import reference
 from ablations.cli_train import train
@@ -104,7 +105,7 @@ def table(study: str, runs: Path, references: tuple[str, ...]) -> None:
     click.echo(_write_table(folder_of(study, runs), references))
 
 
-for command in (figure, models, download, embed, benchmark, export, probe, crosscheck, reference, train, prepare):
+for command in (figure, models, download, embed, benchmark, export, probe, crosscheck, reference, train, prepare, plan):
     main.add_command(command)
 
 

@@ -29,16 +29,18 @@ def run_on_ray(units: Sequence[Unit], settings: Settings, workers: RayWorkers) -
         ValueError: for a cluster that does not answer or has no room.
     """
     if units:
-        with session(workers, settings.device) as share:
-            yield from _Driver(units, settings, share).results()
+        with session(workers, settings.device) as (ray, share):
+            yield from Driver(ray, units, settings, share).results()
 
 
-class _Driver:
-    """The state of a run: what waits, and which worker does what."""
+class Driver:
+    """The state of a run: what waits, and which worker does what.
 
-    def __init__(self, units: Sequence[Unit], settings: Settings, share: Share) -> None:
-        import ray
+    Args:
+        ray: the module, whose session has begun.
+    """
 
+    def __init__(self, ray: Any, units: Sequence[Unit], settings: Settings, share: Share) -> None:
         self.ray, self.settings, self.share = ray, settings, share
         self.waiting = list(units)
         self.tries: Counter[Hashable] = Counter()

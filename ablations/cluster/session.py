@@ -1,8 +1,10 @@
 """A session of Ray: on this machine alone, over its loopback, or on a cluster that is there; and what workers get."""
 
 import contextlib
+import logging
 import math
 import os
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +19,10 @@ ENVIRONMENT = {
     "RAY_DEDUP_LOGS": "0",
 }
 PASSED_ON = ("PASST_WEIGHTS", "PASST_OFFLINE", "ABLATE_STORE", "HEAR_TASKS", "XDG_CACHE_HOME")
+NODES_WAIT_S = 60
 STORE_BYTES = 100_000_000  # of Ray's object store: what crosses it is small
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -30,8 +35,8 @@ class Share:
 
 
 @contextlib.contextmanager
-def session(workers: RayWorkers, device: str) -> Iterator[Share]:
-    """Ray's session, ended behind it where it was begun here, and the share of each worker.
+def session(workers: RayWorkers, device: str) -> Iterator[tuple[Any, Share]]:
+    """Ray with a session, ended behind it where it was begun here, and the share of each worker.
 
     Raises:
         ValueError: for a cluster that does not answer, or that has no room for the workers.
@@ -43,8 +48,7 @@ def session(workers: RayWorkers, device: str) -> Iterator[Share]:
     if begun:
         _begin(ray, workers)
     try:
-        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-        yield share(workers, device, nodes)
+        yield ray, _share_of(ray, workers, device)
     finally:
         if begun:
             ray.shutdown()
@@ -61,6 +65,21 @@ def _begin(ray: Any, workers: RayWorkers) -> None:
         ray.init(address=workers.address, **quiet)
     except (ConnectionError, RuntimeError) as error:
         raise ValueError(f"no Ray cluster answers at {workers.address}: {' '.join(str(error).split())}") from None
+
+
+def _share_of(ray: Any, workers: RayWorkers, device: str) -> Share:
+    """`share` of the session's nodes; those of a cluster may still be coming."""
+    for attempt in range(NODES_WAIT_S + 1):
+        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        try:
+            return share(workers, device, nodes)
+        except ValueError:
+            if workers.address is None:
+                break
+        if attempt == 0:
+            logger.info("waiting for the cluster's nodes, for %d s at most", NODES_WAIT_S)
+        time.sleep(1)
+    return share(workers, device, nodes)
 
 
 def share(workers: RayWorkers, device: str, nodes: list[Mapping[str, float]]) -> Share:
