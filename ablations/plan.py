@@ -148,8 +148,9 @@ def to_text(plan: pd.DataFrame, store: Path) -> str:
             f"About {duration(spent)} here: extraction {duration(total['extraction_s'])}, probes "
             f"{duration(total['probes_s'])}; {known['memory_mb'].max() / 1e3:.1f} GB of memory"
         )
-    problems = plan[plan["problem"].notna()].fillna("")
-    lines += [f"Problem: {row.model} {row.task}: {row.problem}".replace(":  ", ": ") for row in problems.itertuples()]
+    for row in plan[plan["problem"].notna()].itertuples():
+        named = " ".join(name for name in (row.model, row.task) if isinstance(name, str) and name)
+        lines.append(f"Problem: {named}: {row.problem}" if named else f"Problem: {row.problem}")
     return "\n".join([text, "", *lines])
 
 

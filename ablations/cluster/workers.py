@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ablations.machine import choose_device
 
-EXTRA = "pip install --constraint constraints.txt 'embedding-ablations[ray]'"
+EXTRA = "pip install --constraint constraints.txt --editable '.[ray]'"
 
 
 @dataclass(frozen=True)

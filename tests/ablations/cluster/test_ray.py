@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from ablations.cluster.session import ENVIRONMENT
 from ablations.cluster.workers import RayWorkers
 from ablations.run import run_study
 from tests.ablations.hear_fakes import TORCH
@@ -30,20 +29,6 @@ MODELS = [
     {"checkpoint": "crepe_tiny", "timestamp_hop_ms": 500},
     {"hear": "killed_once"},
 ]
-
-
-@pytest.fixture
-def two_nodes(monkeypatch):
-    """The address of a cluster of two nodes with a core each."""
-    for name, value in ENVIRONMENT.items():
-        monkeypatch.setenv(name, value)
-    from ray.cluster_utils import Cluster
-
-    size = {"num_cpus": 1, "object_store_memory": 80_000_000}
-    cluster = Cluster(initialize_head=True, head_node_args={**size, "include_dashboard": False})
-    cluster.add_node(**size)
-    yield cluster.address
-    cluster.shutdown()
 
 
 def test_two_nodes_give_the_files_of_one_process(tmp_path, hear_module, scene_task, event_task, two_nodes, caplog):
