@@ -64,7 +64,8 @@ def run(
 ) -> None:
     """Run what is missing of STUDY (a packaged name or a YAML file), then print its table and draw its figure.
 
-    A run that was stopped goes on where it was. The exit status is 1 where a job failed.
+    A run that was stopped goes on where it was. A part of a study (--shard) has no table and figure. The exit status is
+    1 where a job failed.
     """
     start = time.perf_counter()
     console = terminal()
@@ -83,9 +84,10 @@ def run(
             track=track,
         )
     rows = read_rows(outcome.folder)
-    if len(rows):
+    if len(rows) and not shard:
         click.echo(_write_table(outcome.folder))
         click.echo(f"\nFigure: {write_figure(outcome.folder, declared)}")
+    if len(rows):
         click.echo(f"Rows:   {outcome.folder / 'rows.csv'}   ({time.perf_counter() - start:.0f} s)")
     for text in outcome.not_applicable:
         click.echo(f"Not applicable: {text}", err=True)

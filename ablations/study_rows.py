@@ -36,6 +36,7 @@ class StudyRows:
         self._others = {key for unit in units for key in unit.keys} - own
         self._specs = {str(model.spec): place for place, model in enumerate(study.models)}
         self._tasks = {key: place for place, key in enumerate(dict.fromkeys(unit.named.key for unit in units))}
+        self._earlier()  # what is wrong with them is said before anything is done
 
     def add(self, job: Done) -> None:
         """The rows of a job, by its JSON, under every model that points at it."""
@@ -76,8 +77,14 @@ class StudyRows:
         """As they are written, but for the seed: numbers that are parsed and written again may change."""
         if not self.file.is_file():
             return []
-        with self.file.open(newline="") as file:
-            return [{**row, "seed": int(row["seed"])} for row in csv.DictReader(file)]
+        try:
+            with self.file.open(newline="", encoding="utf-8") as file:
+                found = [
+                    {name: row[name] for name in result_rows.COLUMNS if name in row} for row in csv.DictReader(file)
+                ]
+            return [row | {"spec": row["spec"], "task": row["task"], "seed": int(row["seed"])} for row in found]
+        except (KeyError, ValueError, TypeError):
+            raise ValueError(f"{self.file}: not the rows of a run; remove it, it is made anew from jobs/") from None
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:

@@ -46,6 +46,7 @@ class Driver:
         self.tries: Counter[Hashable] = Counter()
         self.working: dict[Any, tuple[Any, Unit]] = {}  # answer to come -> worker, unit
         self.loaded: dict[Any, Group] = {}
+        self.said: set[str] = set()
 
     def results(self) -> Iterator[tuple[Unit, UnitResult]]:
         for _ in range(min(self.share.count, len(self.waiting))):
@@ -55,14 +56,15 @@ class Driver:
             worker, unit = self.working.pop(ready)
             try:
                 answer: Answer = self.ray.get(ready)
-            except self.ray.exceptions.RayActorError as error:
+            except self.ray.exceptions.RayTaskError as error:
+                result = _failed(unit, error)
+            except self.ray.exceptions.RayError as error:  # the worker died, or its node, or had no memory
                 self.loaded.pop(worker)
+                self.ray.kill(worker)
                 result = self.again(unit, error)
                 worker = self.worker() if self.waiting else None
-            except Exception as error:
-                result = _failed(unit, error)
             else:
-                _say(answer)
+                self.say(answer)
                 result = answer.result
             if worker is not None:
                 self.give(worker)
@@ -101,6 +103,13 @@ class Driver:
             return None
         return _failed(unit, ValueError(f"its worker died {TRIES} times: {reason}"))
 
+    def say(self, answer: Answer) -> None:
+        """What was logged there; what every worker tells is said once."""
+        for name, level, text in answer.logged:
+            if level > logging.INFO or text not in self.said:
+                logging.getLogger(name).log(level, "%s", text)
+                self.said.add(text)
+
 
 def _choice(waiting: Sequence[Unit], own: Group | None, taken: set[Group]) -> int:
     """Which unit goes next: of the embedder that is loaded, of one that nobody has, of the one that most wait for."""
@@ -115,8 +124,3 @@ def _failed(unit: Unit, error: Exception) -> UnitResult:
     failure = failure_of(unit.models, unit.named.key, error)
     logger.error("%s", failure)
     return UnitResult(failures=(failure,))
-
-
-def _say(answer: Answer) -> None:
-    for name, level, text in answer.logged:
-        logging.getLogger(name).log(level, "%s", text)

@@ -134,6 +134,13 @@ def test_a_part_leaves_the_rows_of_others_and_drops_its_own_old_ones(tmp_path, s
     assert read_rows(outcome.folder).empty
 
 
+def test_rows_that_are_none_are_named(tmp_path):
+    units = units_of(study_of(["t"]), made_up(1))
+    (tmp_path / "rows.csv").write_text("spec,task,seed\na,b,none\n")
+    with pytest.raises(ValueError, match="rows.csv: not the rows of a run; remove it"):
+        StudyRows(study_of(["t"]), tmp_path, units, units)
+
+
 def test_the_command_line_runs_a_shard(tmp_path, scene_task):
     file = tmp_path / "mine.yaml"
     text = {"name": "mine", "models": MODELS[2:3], "tasks": [str(scene_task())], "protocol": "hear2021+grid1"}
@@ -143,3 +150,5 @@ def test_the_command_line_runs_a_shard(tmp_path, scene_task):
         result = CliRunner().invoke(cli.main, ["run", str(file), *places, "--shard", shard])
         assert result.exit_code == 0, result.stderr
         assert len(read_rows(tmp_path / "runs/mine")) == rows
+    assert "Rows:" in result.stdout
+    assert not (tmp_path / "runs/mine/table.md").exists()

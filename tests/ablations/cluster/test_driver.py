@@ -62,7 +62,7 @@ class FakeRay:
         self.log.append((asked.worker.name, key))
         if self.dying.get(key, 0):
             self.dying[key] -= 1
-            raise self.exceptions.RayActorError("killed\nmore")
+            raise self.exceptions.RayError("killed\nmore")
         return Answer(UnitResult(not_applicable=(str(key),)), ())
 
     def kill(self, worker):
@@ -109,6 +109,25 @@ def test_a_unit_that_always_kills_its_worker_fails_alone(tmp_path):
     ]
     assert [key for _, key in ray.log].count(units[-1].key) == TRIES
     assert len(found) == len(units)
+
+
+def test_what_a_worker_raises_is_a_failure_and_what_it_logs_is_said(tmp_path, caplog):
+    units = units_of(study_of(["t"]), made_up(1, 1))
+
+    class Raising(FakeRay):
+        def get(self, asked):
+            found = super().get(asked)
+            if asked.unit is units[0]:
+                raise self.exceptions.RayTaskError("it can't be pickled")
+            return Answer(found.result, (("downstream.audio", 30, "mixed down"), ("ablations.unit", 20, "a hint")))
+
+    with caplog.at_level("INFO"):
+        found = list(Driver(Raising(), units, settings(tmp_path), Share(1, 1, 0.0)).results())
+    (failure,) = [failure for _, result in found for failure in result.failures]
+    assert str(failure) == "crepe_tiny on t0: RayTaskError: it can't be pickled"
+    assert len(found) == len(units)
+    assert caplog.text.count("mixed down") == len(units) - 1
+    assert caplog.text.count("a hint") == 1
 
 
 def test_fewer_units_than_workers(tmp_path):
