@@ -1,8 +1,8 @@
 """How many Ray workers execute a study, where, and with what of the machines. Knows Ray by name only."""
 
-import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 from ablations.machine import choose_device
 
@@ -33,7 +33,7 @@ class RayWorkers:
             raise ValueError(f"workers must be at least 1, got {self.count}")
         if self.gpus_each is not None and (self.gpus_each < 0 or (self.gpus_each > 1 and self.gpus_each % 1)):
             raise ValueError(f"GPUs a worker must be a share of one or a whole number, got {self.gpus_each:g}")
-        if importlib.util.find_spec("ray") is None:
+        if find_spec("ray") is None:
             raise ValueError(f"workers need Ray, which is not installed; it is the extra 'ray': {EXTRA}")
 
     def device(self, wanted: str | None) -> str:

@@ -19,7 +19,7 @@ def test_engines_are_timed_side_by_side(monkeypatch, tmp_path):
     monkeypatch.setattr(engine_speed, "run_study", without_ray)
     monkeypatch.setattr(engine_speed, "MODELS", ({"checkpoint": "logmel"},))
     monkeypatch.setattr(engine_speed, "HOP_MS", 1000)
-    monkeypatch.setattr(workers.importlib.util, "find_spec", lambda name: name)
+    monkeypatch.setattr(workers, "find_spec", lambda name: name)
     options = {"seeds": 1, "tasks": ("digit_soundscapes",), "protocol": "hear2021+grid1"}
     found = engine_speed.engine_speed((1, 3), **options)
     assert asked == [None, None, 1, 3]

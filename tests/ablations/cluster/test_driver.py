@@ -41,7 +41,10 @@ class FakeRay:
     """Workers answer in the order in which they were asked; `dying` units kill theirs so many times."""
 
     class exceptions:
-        class RayActorError(Exception):
+        class RayError(Exception):
+            pass
+
+        class RayTaskError(RayError):
             pass
 
     def __init__(self, dying=None):
@@ -186,7 +189,7 @@ def test_workers_that_can_not_be(options, message):
 
 
 def test_without_ray_the_extra_is_named(monkeypatch):
-    monkeypatch.setattr(workers_module.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(workers_module, "find_spec", lambda name: None)
     result = CliRunner().invoke(cli.main, ["run", "quickstart", "--workers", "2"])
     assert result.exit_code == 1
     (line,) = result.stderr.strip().splitlines()
