@@ -9,6 +9,7 @@ from ablations.cli_embed import embed
 from ablations.cli_figure import figure
 from ablations.cli_kit import crosscheck, export, probe
 from ablations.cli_models import models
+from ablations.cli_plan import plan
 from ablations.cli_prepare import prepare
 from ablations.cli_reference import reference
 from ablations.cli_report import report
@@ -23,7 +24,11 @@ def main() -> None:
     """Compare embeddings of audio transformers: time resolution, embedding level, receptive field."""
 
 
-for command in (run, table, figure, compare, report, models, download, embed, benchmark, export, probe, crosscheck):
-    main.add_command(command)
-for command in (reference, train, prepare):
+COMMANDS = (
+    *(run, plan, table, figure, compare, report),
+    *(models, download, embed, prepare, train, reference),
+    *(benchmark, export, probe, crosscheck),
+)
+
+for command in COMMANDS:
     main.add_command(command)

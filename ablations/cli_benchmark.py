@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from ablations.benchmark import embeddings, to_markdown
+from ablations.cli_benchmark_engines import engines
 from ablations.cli_benchmark_events import events
 from ablations.cli_benchmark_models import models
 from ablations.cli_benchmark_probes import probes
@@ -37,5 +38,5 @@ def embed(device: str | None, peer: str | None, long: bool, out: Path | None) ->
         write_json(out, {"command": f"ablate benchmark embed{options}", **found})
 
 
-for command in (complexity, events, models, probes, tables):
+for command in (complexity, engines, events, models, probes, tables):
     benchmark.add_command(command)

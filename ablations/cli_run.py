@@ -7,11 +7,14 @@ from pathlib import Path
 import click
 from tabulate import tabulate
 
+from ablations.cli_engine import engine_options
 from ablations.cli_options import RUNS
+from ablations.cluster.workers import RayWorkers
 from ablations.errors import one_line_errors
 from ablations.progress import bars, terminal
 from ablations.run_many import PAPER, Ended, run_studies, studies_of, summary
 from ablations.shown import render, write_figure, write_table
+from ablations.work import Shard
 from downstream.store import default_root
 from results.beside import with_published
 from results.rows import read_rows
@@ -32,6 +35,7 @@ from results.rows import read_rows
 @click.option("--precision", help="fp32 (the originals' numbers), tf32 or bf16  [default: the study's]")
 @click.option("--compile", "compiled", is_flag=True, help="Use torch.compile; where it fails, say why and go on.")
 @one_line_errors
+@engine_options
 def run(
     study: str,
     runs: Path,
@@ -40,18 +44,20 @@ def run(
     device: str | None,
     precision: str | None,
     compiled: bool,
+    shard: Shard | None,
+    workers: RayWorkers | None,
 ) -> None:
     """Run what is missing of STUDY, then print its table and draw its figure.
 
     STUDY is a packaged name, a YAML file, or "paper": every study of the paper, one after the other, and a summary.
 
-    A run that was stopped goes on where it was. Tasks that are absent are named at the end, with how to get each. The
-    exit status is 1 where one was absent or a job failed.
+    A run that was stopped goes on where it was. A part of a study (--shard) has no table and figure. Tasks that are
+    absent are named at the end, with how to get each. The exit status is 1 where one was absent or a job failed.
     """
     studies = studies_of(study)
     console = terminal()
     options = {"runs": runs, "store": store or default_root(), "tasks_folder": tasks, "device": device}
-    options |= {"precision": precision, "compiled": compiled}
+    options |= {"precision": precision, "compiled": compiled, "shard": shard, "workers": workers}
     found: list[Ended] = []
     with bars(console) as track:
         start = time.perf_counter()
@@ -59,7 +65,7 @@ def run(
             if len(studies) > 1:
                 click.echo(f"\n{ended.study.name} ({len(found) + 1} of {len(studies)})\n")
             if ended.outcome:
-                _show(ended, time.perf_counter() - start)
+                _show(ended, time.perf_counter() - start, whole=shard is None)
             found.append(ended)
             start = time.perf_counter()
     if study == PAPER:
@@ -75,17 +81,18 @@ def summary_text(found: Sequence[Ended]) -> str:
     return f"{text}\n\nmeasured, of cells: models x tasks; absent: tasks."
 
 
-def _show(ended: Ended, seconds: float) -> None:
-    """The table, and where everything was written."""
+def _show(ended: Ended, seconds: float, *, whole: bool) -> None:
+    """The table, and where everything was written; of a part of a study only the latter."""
     folder = ended.outcome.folder
-    if len(read_rows(folder)):
+    if not len(read_rows(folder)):
+        click.echo(f"{ended.study.name}: nothing was measured, so there is no table and no figure")
+        return
+    if whole:
         rows = with_published(folder)
         write_table(folder, rows)
         click.echo(render(rows, "terminal"))
         click.echo(f"\nFigure: {write_figure(folder, ended.study)}")
-        click.echo(f"Rows:   {folder / 'rows.csv'}   ({seconds:.0f} s)")
-    else:
-        click.echo(f"{ended.study.name}: nothing was measured, so there is no table and no figure")
+    click.echo(f"Rows:   {folder / 'rows.csv'}   ({seconds:.0f} s)")
 
 
 def _failures(found: Sequence[Ended]) -> bool:

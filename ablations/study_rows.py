@@ -1,63 +1,78 @@
-"""The rows of a study's run while it is going on: those of an earlier run, and those that come up."""
+"""The rows of a study's run while it is going on: those of an earlier run, and those that come up.
 
-from collections.abc import Iterable, Sequence
+Several processes may run parts of one study in one folder: `rows.csv` and `study.json` are read again under a lock
+before they are written, so that the last one that writes has the rows of all.
+"""
+
+import contextlib
+import csv
+import fcntl
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ablations.job import Job
+from ablations.jobs import Done, job_file
 from ablations.outcome import Failure
-from ablations.study import Model, Study
-from ablations.tasks import NamedTask
+from ablations.study import Study
+from ablations.work import Unit
 from results import rows as result_rows
-from results.records import RecordedModel, RunRecord, write_record
+from results.records import RecordedFailure, RecordedModel, RunRecord, read_record, write_record
 from results.reference import published
+
+LOCK = ".rows.lock"
 
 
 class StudyRows:
-    """`rows.csv` of a study in its folder, and `study.json` beside it; rows that are there already are gone on with."""
+    """`rows.csv` of a study in its folder, and `study.json` beside it; what is there already is gone on with.
 
-    def __init__(self, study: Study, folder: Path) -> None:
-        self.study, self.file = study, folder / "rows.csv"
+    Args:
+        units: all of the study. chosen: those of this run; rows of the others are left as they are.
+    """
+
+    def __init__(self, study: Study, folder: Path, units: Sequence[Unit], chosen: Sequence[Unit]) -> None:
+        self.study, self.folder, self.file = study, folder, folder / "rows.csv"
         self._rows: dict[tuple[str, Path, int], list[dict[str, Any]]] = {}
-        self._tasks: tuple[str, ...] = ()
         self._published = published(study.reference)
-        self._earlier = result_rows.read_rows(folder).to_dict("records") if self.file.is_file() else []
+        own = {key for unit in chosen for key in unit.keys}
+        self._others = {key for unit in units for key in unit.keys} - own
+        self._specs = {str(model.spec): place for place, model in enumerate(study.models)}
+        self._tasks = {key: place for place, key in enumerate(dict.fromkeys(unit.named.key for unit in units))}
+        self._earlier()  # what is wrong with them is said before anything is done
 
-    def expect(self, found: Iterable[NamedTask]) -> None:
-        """The tasks that are there; absent ones are known by their failures."""
-        self._tasks = tuple(dict.fromkeys(named.key for named in found))
-
-    def add(self, file: Path, job: Job, variants: Iterable[Model]) -> None:
+    def add(self, job: Done) -> None:
         """The rows of a job, by its JSON, under every model that points at it."""
-        found = result_rows.read_job(file)
-        for model in variants:
+        found = result_rows.read_job(job_file(self.folder, job.key))
+        for model in job.models:
             identity = {
                 "study": self.study.name,
                 "model": model.label,
                 "family": model.family,
                 "spec": str(model.spec),
                 "weights": model.spec.weights,
-                "task": job.named.key,
+                "task": job.task,
             }
-            key = str(model.spec), job.named.task.folder, job.seed
-            self._rows[key] = result_rows.rows_of(found, identity)
+            self._rows[str(model.spec), job.task_folder, job.seed] = result_rows.rows_of(found, identity)
 
     def write(self, failures: Sequence[Failure], not_applicable: Sequence[str] = (), final: bool = False) -> None:
         """In the study's order. Rows of an earlier run stay until they come up again, or for what failed."""
-        order = {str(model.spec): place for place, model in enumerate(self.study.models)}
-        rows = [row for key in sorted(self._rows, key=lambda key: order[key[0]]) for row in self._rows[key]]
-        new = {(row["spec"], row["task"], row["seed"]) for row in rows}
-        for row in self._earlier:
-            known = row["spec"] in order and row["seed"] in self.study.seeds
-            wanted = not final or any(failure.concerns(row) for failure in failures)
-            if known and wanted and (row["spec"], row["task"], row["seed"]) not in new:
-                rows.append(row)
-        result_rows.write_reference(self._published, self.file.with_name(result_rows.REFERENCE_NAME))
-        result_rows.write_rows(rows, self.file)
-        write_record(self._record(failures, not_applicable, final), self.file.parent)
+        with self._locked():
+            rows = [row for key in sorted(self._rows, key=str) for row in self._rows[key]]
+            new = {(row["spec"], row["task"], row["seed"]) for row in rows}
+            for row in self._earlier():
+                known = row["spec"] in self._specs and row["seed"] in self.study.seeds
+                wanted = not final or (row["spec"], row["task"]) in self._others
+                wanted = wanted or any(failure.concerns(row) for failure in failures)
+                if known and wanted and (row["spec"], row["task"], row["seed"]) not in new:
+                    rows.append(row)
+            result_rows.write_reference(self._published, self.file.with_name(result_rows.REFERENCE_NAME))
+            result_rows.write_rows(sorted(rows, key=self._place), self.file)
+            there = {(row["spec"], row["task"]) for row in rows}
+            write_record(self._record(failures, not_applicable, final and self._others <= there), self.folder)
 
-    def _record(self, failures: Sequence[Failure], not_applicable: Sequence[str], final: bool) -> RunRecord:
-        study, recorded = self.study, [failure.recorded() for failure in failures]
+    def _record(self, failures: Sequence[Failure], not_applicable: Sequence[str], finished: bool) -> RunRecord:
+        study, earlier = self.study, self._earlier_record()
+        recorded = [*earlier.failures, *(failure.recorded() for failure in failures)]
         without_rows = [failure.task for failure in recorded if failure.task and not failure.models]
         return RunRecord(
             study.name,
@@ -68,7 +83,49 @@ class StudyRows:
             study.seeds,
             tuple(RecordedModel(m.label, m.family, str(m.spec), m.spec.weights) for m in study.models),
             tuple(dict.fromkeys([*self._tasks, *without_rows])),
-            tuple(recorded),
-            tuple(dict.fromkeys(not_applicable)),
-            final,
+            tuple(dict.fromkeys(recorded)),
+            tuple(dict.fromkeys([*earlier.not_applicable, *not_applicable])),
+            finished,
         )
+
+    def _earlier_record(self) -> RunRecord:
+        """What other parts of the study, which run in this folder too, have recorded of theirs."""
+        found = read_record(self.folder) if self._others else None
+        if found is None:
+            return RunRecord(self.study.name)
+        specs = {model.label: str(model.spec) for model in self.study.models}
+        others = {(label, task) for label, spec in specs.items() for other, task in self._others if other == spec}
+
+        def of_others(failure: RecordedFailure) -> bool:
+            return bool(failure.models) and all((label, failure.task) in others for label in failure.models)
+
+        cells = tuple(f"{label} on {task}:" for label, task in others)
+        said = tuple(text for text in found.not_applicable if text.startswith(cells))
+        return replace(found, failures=tuple(filter(of_others, found.failures)), not_applicable=said)
+
+    def _place(self, row: dict[str, Any]) -> tuple[int, int, int]:
+        return (
+            self._specs[row["spec"]],
+            self._tasks.get(row["task"], len(self._tasks)),
+            self.study.seeds.index(row["seed"]),
+        )
+
+    def _earlier(self) -> list[dict[str, Any]]:
+        """As they are written, but for the seed: numbers that are parsed and written again may change."""
+        if not self.file.is_file():
+            return []
+        try:
+            with self.file.open(newline="", encoding="utf-8") as file:
+                found = [
+                    {name: row[name] for name in result_rows.COLUMNS if name in row} for row in csv.DictReader(file)
+                ]
+            return [row | {"spec": row["spec"], "task": row["task"], "seed": int(row["seed"])} for row in found]
+        except (KeyError, ValueError, TypeError):
+            raise ValueError(f"{self.file}: not the rows of a run; remove it, it is made anew from jobs/") from None
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / LOCK).open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield

@@ -15,7 +15,7 @@ import yaml
 from click.testing import CliRunner
 
 from ablations import cli
-from ablations import run as run_module
+from ablations import unit as unit_module
 from ablations.run import run_study
 from ablations.study import Study
 from passt.precision import available
@@ -85,8 +85,8 @@ def test_nothing_is_done_twice(tmp_path, scene_task, monkeypatch):
     def never(*args, **kwargs):
         raise AssertionError("computed again")
 
-    monkeypatch.setattr("ablations.run.extract", never)
-    monkeypatch.setattr("ablations.run.evaluate_all", never)
+    monkeypatch.setattr("ablations.unit.extract", never)
+    monkeypatch.setattr("ablations.unit.evaluate_all", never)
     again = run(study, tmp_path)
     assert again.failures == ()
     pd.testing.assert_frame_equal(read_rows(first.folder), read_rows(again.folder))
@@ -105,15 +105,15 @@ def test_fits_of_a_job_that_is_done_are_cleared_up(tmp_path, scene_task):
 
 def test_a_job_that_another_run_made_meanwhile_has_its_rows(tmp_path, scene_task, monkeypatch):
     study = declare(tmp_path, [scene_task()], MODELS[1:], seeds=[0, 1])
-    evaluate_all = run_module.evaluate_all
+    evaluate_all = unit_module.evaluate_all
 
     def disturbed(evaluations, *rest):
-        monkeypatch.setattr(run_module, "evaluate_all", evaluate_all)
+        monkeypatch.setattr(unit_module, "evaluate_all", evaluate_all)
         run(study, tmp_path)  # the other run
         (tmp_path / "runs/mine/rows.csv").unlink()
         raise OSError("disturbed")
 
-    monkeypatch.setattr(run_module, "evaluate_all", disturbed)
+    monkeypatch.setattr(unit_module, "evaluate_all", disturbed)
     outcome = run(study, tmp_path)
     assert outcome.failures == ()
     assert set(read_rows(outcome.folder)["seed"]) == {0, 1}
@@ -321,8 +321,8 @@ KILLS = [
     ("downstream.store:Extraction.finish", 2),
     ("downstream.store:_header", 3),
     ("downstream.pack:_Pack._validate", 9),
-    ("ablations.run:write_json", 1),
-    ("ablations.run:write_json", 4),
+    ("ablations.unit:write_json", 1),
+    ("ablations.unit:write_json", 4),
     ("results.rows:write_rows", 2),
     ("shutil:rmtree", 2),
     ("os:fsync", 30),

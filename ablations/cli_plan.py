@@ -1,0 +1,49 @@
+"""The command `ablate plan`: what a run would do, and what it would cost."""
+
+from pathlib import Path
+
+import click
+
+from ablations.cli_options import RUNS
+from ablations.errors import NewFile, one_line_errors
+from ablations.plan import plan_study, to_text
+from ablations.progress import bars, terminal
+from ablations.study import Study
+from downstream.store import default_root
+
+PATH = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("study")
+@RUNS
+@click.option("--tasks", type=PATH, help="Folder of HEAR task folders  [default: $HEAR_TASKS or tasks]")
+@click.option("--store", type=PATH, help="Folder of embeddings  [default: $ABLATE_STORE or the user's cache]")
+@click.option("--device", help="cpu or cuda  [default: cuda where there is one]")
+@click.option("--precision", help="fp32, tf32 or bf16  [default: the study's]")
+@click.option("--no-measure", is_flag=True, help="Counts alone, no estimate of time and memory.")
+@click.option("--out", type=NewFile(), help="A CSV file to write.")
+@one_line_errors
+def plan(
+    study: str,
+    runs: Path,
+    tasks: Path | None,
+    store: Path | None,
+    device: str | None,
+    precision: str | None,
+    no_measure: bool,
+    out: Path | None,
+) -> None:
+    """Say what is missing of STUDY: jobs, forward passes, fits, time, disk and memory, by a quick measurement.
+
+    Embedders are loaded; weights that are not here are fetched. The exit status is 1 where something can't be run.
+    """
+    store = store or default_root()
+    places = {"runs": runs, "store": store, "tasks_folder": tasks, "device": device, "precision": precision}
+    with bars(terminal()) as track:
+        found = plan_study(Study.load(study), **places, measure=not no_measure, track=track)
+    click.echo(to_text(found, store))
+    if out:
+        found.to_csv(out, index=False)
+    if found["problem"].notna().any():
+        raise SystemExit(1)

@@ -1,0 +1,1 @@
+"""Running studies on Ray: local workers or a cluster."""

@@ -1,0 +1,126 @@
+"""Ray's engine: units go to whichever worker is free, preferably one that has their embedder loaded.
+
+A worker that dies loses its unit alone, which is done again by another; what had been extracted and fitted of it by
+then is in the store and in the run's folder.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Hashable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from ablations.cluster.session import Share, environment, session
+from ablations.cluster.worker import Answer, UnitWorker
+from ablations.cluster.workers import RayWorkers
+from ablations.engine import Results
+from ablations.unit import UnitResult
+from ablations.work import Group, Settings, Unit, failure_of
+
+TRIES = 3  # of a unit whose worker dies
+
+logger = logging.getLogger(__name__)
+
+
+def run_on_ray(units: Sequence[Unit], settings: Settings, workers: RayWorkers) -> Results:
+    """Every unit with its result, as they are ready.
+
+    Raises:
+        ValueError: for a cluster that does not answer or has no room.
+    """
+    if units:
+        with session(workers, settings.device) as (ray, share):
+            yield from Driver(ray, units, settings, share).results()
+
+
+class Driver:
+    """The state of a run: what waits, and which worker does what.
+
+    Args:
+        ray: the module, whose session has begun.
+    """
+
+    def __init__(self, ray: Any, units: Sequence[Unit], settings: Settings, share: Share) -> None:
+        self.ray, self.settings, self.share = ray, settings, share
+        self.waiting = list(units)
+        self.tries: Counter[Hashable] = Counter()
+        self.working: dict[Any, tuple[Any, Unit]] = {}  # answer to come -> worker, unit
+        self.loaded: dict[Any, Group] = {}
+        self.said: set[str] = set()
+
+    def results(self) -> Iterator[tuple[Unit, UnitResult]]:
+        for _ in range(min(self.share.count, len(self.waiting))):
+            self.give(self.worker())
+        while self.working:
+            (ready,), _ = self.ray.wait(list(self.working))
+            worker, unit = self.working.pop(ready)
+            try:
+                answer: Answer = self.ray.get(ready)
+            except self.ray.exceptions.RayTaskError as error:
+                result = _failed(unit, error)
+            except self.ray.exceptions.RayError as error:  # the worker died, or its node, or had no memory
+                self.loaded.pop(worker)
+                self.ray.kill(worker)
+                result = self.again(unit, error)
+                worker = self.worker() if self.waiting else None
+            else:
+                self.say(answer)
+                result = answer.result
+            if worker is not None:
+                self.give(worker)
+            if result:
+                yield unit, result
+
+    def worker(self) -> Any:
+        """A new worker, which has no embedder yet."""
+        options = {
+            "num_cpus": self.share.threads,
+            "num_gpus": self.share.gpus,
+            "runtime_env": {"env_vars": environment(self.share.threads)},
+            "scheduling_strategy": "SPREAD",
+            "max_restarts": 0,
+        }
+        folder = str(Path.cwd())
+        return self.ray.remote(UnitWorker).options(**options).remote(self.settings, folder, self.share.threads)
+
+    def give(self, worker: Any) -> None:
+        """The next unit; the worker ends where there is none."""
+        if not self.waiting:
+            self.loaded.pop(worker, None)
+            self.ray.kill(worker)
+            return
+        unit = self.waiting.pop(_choice(self.waiting, self.loaded.get(worker), set(self.loaded.values())))
+        self.loaded[worker] = unit.group
+        self.tries[unit.key] += 1
+        self.working[worker.run.remote(unit)] = (worker, unit)
+
+    def again(self, unit: Unit, error: Exception) -> UnitResult | None:
+        """A unit whose worker died waits again, unless it did so too often."""
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        if self.tries[unit.key] < TRIES:
+            logger.warning("%s: its worker died, it is done again: %s", unit, reason)
+            self.waiting.insert(0, unit)
+            return None
+        return _failed(unit, ValueError(f"its worker died {TRIES} times: {reason}"))
+
+    def say(self, answer: Answer) -> None:
+        """What was logged there; what every worker tells is said once."""
+        for name, level, text in answer.logged:
+            if level > logging.INFO or text not in self.said:
+                logging.getLogger(name).log(level, "%s", text)
+                self.said.add(text)
+
+
+def _choice(waiting: Sequence[Unit], own: Group | None, taken: set[Group]) -> int:
+    """Which unit goes next: of the embedder that is loaded, of one that nobody has, of the one that most wait for."""
+    groups = [unit.group for unit in waiting]
+    if own in groups:
+        return groups.index(own)
+    free = [place for place, group in enumerate(groups) if group not in taken]
+    return free[0] if free else groups.index(Counter(groups).most_common(1)[0][0])
+
+
+def _failed(unit: Unit, error: Exception) -> UnitResult:
+    failure = failure_of(unit.models, unit.named.key, error)
+    logger.error("%s", failure)
+    return UnitResult(failures=(failure,))

@@ -1,0 +1,103 @@
+"""The jobs of a unit, known as soon as its embedder is: what is done of them, and where their files are."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ablations.job import Job, fingerprints
+from ablations.study import Model
+from ablations.work import Unit
+from downstream.audio import SplitAudio
+from downstream.embedder import Embedder, Tap
+from downstream.finished import FinishedFits
+from downstream.store import TapFolder, tap_folder
+
+
+@dataclass(frozen=True)
+class Shared:
+    """A job, and the models of the study that point at it."""
+
+    job: Job
+    models: tuple[Model, ...]
+
+
+@dataclass(frozen=True)
+class UnitJobs:
+    """The jobs of a unit.
+
+    Attributes:
+        audio: per split, its sound at the embedder's rate.
+        shared: by distance of timestamps in ms (None for scenes), the jobs that differ only in taps and seed.
+        not_applicable: models that have nothing to give on this task, and why.
+    """
+
+    audio: Mapping[str, SplitAudio]
+    shared: Mapping[int | None, list[Shared]]
+    not_applicable: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Done:
+    """A job that has its files, as rows need it; crosses processes."""
+
+    key: str
+    models: tuple[Model, ...]
+    task: str
+    task_folder: Path
+    seed: int
+
+    @classmethod
+    def of(cls, shared: Shared) -> "Done":
+        job = shared.job
+        return cls(job.key, shared.models, job.named.key, job.named.task.folder, job.seed)
+
+
+def jobs_of(unit: Unit, embedder: Embedder, protocol: str, store: Path) -> UnitJobs:
+    """What a unit is made of; models that ask for the same share a job.
+
+    Raises:
+        FileNotFoundError: names a clip that is absent.
+    """
+    task = unit.named.task
+    audio = {split: SplitAudio.of(task, split, embedder.sample_rate, store) for split in task.splits}
+    prints = fingerprints(task, audio)
+    jobs: dict[str, tuple[Job, list[Model]]] = {}
+    not_applicable = []
+    for model in unit.models:
+        taps = model.spec.timestamp_taps() if task.is_event else model.spec.scene_taps()
+        if not taps:
+            not_applicable.append(f"{model.label} on {unit.named.key}: its only level mel is no scene level")
+            continue
+        hop_ms = model.spec.timestamp_hop_ms if task.is_event else None
+        for seed in unit.seeds:
+            job = Job(embedder, tuple(taps), hop_ms, unit.named, *prints, protocol, seed)
+            jobs.setdefault(job.key, (job, []))[1].append(model)
+    shared: dict[int | None, list[Shared]] = {}
+    for job, models in jobs.values():
+        shared.setdefault(job.hop_ms, []).append(Shared(job, tuple(models)))
+    return UnitJobs(audio, shared, tuple(not_applicable))
+
+
+def tap_folders(
+    store: Path, embedder: Embedder, audio: Mapping[str, SplitAudio], hop_ms: int | None
+) -> dict[str, TapFolder]:
+    """split -> where its taps are or will be."""
+    return {
+        split: tap_folder(store, embedder.fingerprint, clips.fingerprint, split, hop_ms)
+        for split, clips in audio.items()
+    }
+
+
+def taps_of(jobs: Iterable[Shared]) -> list[Tap]:
+    """Every tap that some of the jobs need, once."""
+    return list(dict.fromkeys(tap for shared in jobs for tap in shared.job.taps))
+
+
+def job_file(folder: Path, key: str) -> Path:
+    """A job's JSON in the folder of a run; the job is done where it exists."""
+    return folder / "jobs" / f"{key}.json"
+
+
+def fits_of(folder: Path, key: str) -> FinishedFits:
+    """The fits that have ended of a job that has not."""
+    return FinishedFits(job_file(folder, key).with_suffix(".fits"))

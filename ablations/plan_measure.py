@@ -1,0 +1,105 @@
+"""A quick measurement of this machine: seconds and memory of embedding a few clips, and of a few epochs of probes."""
+
+import functools
+import json
+import statistics
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ablations.machine import in_use, peak, reset_peak
+from ablations.plan_counts import Extracting, Probing
+from downstream.embedder import Embedder
+from downstream.fit import Fitting
+from downstream.pack import COPIES, CPU_BYTES, fit_all
+from downstream.probe import ProbeConfig
+from downstream.rows import ProbeData
+from downstream.selection import Selection
+
+SCENE_S, TIMESTAMP_S = 20.0, 4.0  # of sound that is embedded to measure
+WARM_UP_S = 1.0
+ITEMS = 1024  # at most, that a probe is measured on
+EPOCHS = 2
+EPOCHS_A_FIT = 120  # where no job of the run says how many; early stopping leaves 63 at least, of 500 at most
+PROBES = {"cpu": 1, "cuda": 8}  # measured together: on a CPU each is a program of its own
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Seconds that a second of sound takes, and the memory beyond what the embedder holds, in bytes."""
+
+    seconds: float
+    memory: int
+
+
+def embedding_rate(embedder: Embedder, work: Extracting, device: str) -> Rate:
+    """Of reading and embedding a few clips, of all lengths that there are, as a run does it."""
+    limit = SCENE_S if work.hop_ms is None else TIMESTAMP_S
+    files = sorted(work.files, key=work.audio.seconds)
+    clips, room, begin = [], limit, time.perf_counter()
+    for place in (0.5, 0.25, 0.75, 0.0, 1.0):
+        file = files[min(int(place * len(files)), len(files) - 1)]
+        if room > 0:
+            clips.append(work.audio.load(file)[: round(room * embedder.sample_rate)])
+            room -= len(clips[-1]) / embedder.sample_rate
+    reading = time.perf_counter() - begin
+    taps = list(work.taps)
+
+    def embed(some: list[torch.Tensor]) -> float:
+        start = time.perf_counter()
+        embedder.scene(some, taps) if work.hop_ms is None else embedder.timestamps(some, taps, work.hop_ms)
+        return time.perf_counter() - start
+
+    embed([clips[0][: round(WARM_UP_S * embedder.sample_rate)]])
+    before = in_use(torch.device(device))
+    reset_peak(torch.device(device))
+    seconds = reading + embed(clips)
+    return Rate(seconds / (limit - room), max(0, peak(torch.device(device)) - before))
+
+
+def probe_seconds(work: Probing, device: str, epochs: float) -> float:
+    """What the fits of a job will take, at so many epochs each."""
+    total = 0.0
+    for config in work.configs:
+        few = min(work.items, ITEMS)
+        shape = few, work.dim, work.labels, work.prediction_type
+        rate = _epoch_seconds(replace(config, lr=1e-3, init="xavier_uniform"), *shape, device)
+        total += rate * work.items / few * min(epochs, config.max_epochs)
+    return total
+
+
+def probe_memory(work: Probing) -> int:
+    """Bytes: the probes of a pack, and features that are kept prepared; both are bounded (`downstream.pack`)."""
+    hidden = max((config.hidden_dim for config in work.configs), default=0)
+    probe = 4 * COPIES * (work.dim * hidden + hidden * hidden + hidden * work.labels)
+    return min(CPU_BYTES, len(work.configs) * probe) + min(CPU_BYTES, 4 * work.dim * work.items)
+
+
+def epochs_seen(folder: Path) -> float:
+    """Epochs a fit: the median over the jobs of a run that are done, else `EPOCHS_A_FIT`."""
+    seen = []
+    for file in (folder / "jobs").glob("*.json"):
+        seen += [fold["epochs_trained"] / len(fold["tried"]) for fold in json.loads(file.read_text())["folds"]]
+    return statistics.median(seen) if seen else EPOCHS_A_FIT
+
+
+@functools.lru_cache(maxsize=256)
+def _epoch_seconds(config: ProbeConfig, items: int, dim: int, labels: int, kind: str, device: str) -> float:
+    """Of one epoch of one probe on noise, its share of the validations within."""
+    draw = np.random.default_rng(0)
+    y = np.eye(labels, dtype=np.float32)[draw.integers(labels, size=items)]
+    data = ProbeData(draw.standard_normal((items, dim), dtype=np.float32), y)
+    short = replace(config, max_epochs=EPOCHS, check_val_every_n_epoch=EPOCHS)
+    count = PROBES[torch.device(device).type]
+    valid = ProbeData(data.x[: max(1, items // 4)], y[: max(1, items // 4)])
+    fittings = [
+        Fitting(short, data, valid, kind, Selection(by_loss=True), lambda found: ({}, None), seed)
+        for seed in range(count)
+    ]
+    fit_all(fittings[:1], device)
+    start = time.perf_counter()
+    fit_all(fittings, device)
+    return (time.perf_counter() - start) / (count * EPOCHS)

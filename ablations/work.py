@@ -1,0 +1,145 @@
+"""What a study's run has to do, as values, before anything of it is done: units, and parts of them.
+
+A unit is one embedder group (the models of one checkpoint and its weights) on one task: all taps are extracted in one
+go, then their probes share packs. Engines execute units, in any order, in any process.
+"""
+
+import itertools
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ablations import tasks
+from ablations.outcome import Failure
+from ablations.study import Model, Study
+from ablations.tasks import NamedTask
+
+Group = tuple[str, str, str]
+"""Checkpoint, weights and interpreter: models that are equal in these share an embedder."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a study is run; the same for all its units.
+
+    Attributes:
+        folder: runs/<study>. store: the tap store's folder. device: "cpu" or "cuda".
+    """
+
+    study: Study
+    folder: Path
+    store: Path
+    device: str
+    precision: str = "fp32"
+    compiled: bool = False
+
+
+@dataclass(frozen=True)
+class Unit:
+    """The models of one embedder group on one task folder, with all seeds."""
+
+    models: tuple[Model, ...]
+    named: NamedTask
+    seeds: tuple[int, ...]
+
+    @property
+    def group(self) -> Group:
+        return group_of(self.models[0])
+
+    @property
+    def key(self) -> tuple[Group, Path]:
+        """What tells it from the study's other units."""
+        return self.group, self.named.task.folder
+
+    @property
+    def rows(self) -> int:
+        """How many (model, seed) it gives."""
+        return len(self.models) * len(self.seeds)
+
+    @property
+    def clips(self) -> int:
+        return sum(map(len, self.named.task.items.values()))
+
+    @property
+    def keys(self) -> set[tuple[str, str]]:
+        """(spec, task key) of its rows."""
+        return {(str(model.spec), self.named.key) for model in self.models}
+
+    def __str__(self) -> str:
+        return f"{self.group[0]} on {self.named.key}"
+
+
+def group_of(model: Model) -> Group:
+    return model.spec.checkpoint, model.spec.weights, str(model.python or "")
+
+
+def find_tasks(
+    study: Study, tasks_folder: Path, store: Path, failed: Callable[[Sequence[Model], str, Exception], None]
+) -> list[NamedTask]:
+    """The study's tasks; what is absent, broken or called like another one is told to `failed`."""
+    found: dict[Path, NamedTask] = {}
+    for name in study.tasks:
+        try:
+            folders = tasks.folders(name, tasks_folder, store, study.folder)
+        except Exception as error:
+            failed((), name, error)
+            continue
+        for folder in folders:
+            try:
+                found.setdefault(folder.resolve(), tasks.read(folder, found.values()))
+            except Exception as error:
+                failed((), folder.name, error)
+    return list(found.values())
+
+
+def units_of(study: Study, found: Sequence[NamedTask]) -> list[Unit]:
+    """Every unit, those of one embedder group one after the other."""
+    groups = itertools.groupby(sorted(study.models, key=group_of), key=group_of)
+    return [Unit(models, named, study.seeds) for models in [tuple(of) for _, of in groups] for named in found]
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Part `number` of `count` parts of a study's units, counted from 1."""
+
+    number: int
+    count: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Shard":
+        """From "2/8"; ValueError for what is none."""
+        match = re.fullmatch(r"(\d+)/(\d+)", text)
+        if not match or not 1 <= int(match[1]) <= int(match[2]):
+            raise ValueError(f"shard must be i/n with i from 1 to n, such as 1/4, got {text!r}")
+        return cls(int(match[1]), int(match[2]))
+
+    def of(self, units: Sequence[Unit]) -> list[Unit]:
+        """Its units, in their order: the heaviest go first, each to the part that has the least so far.
+
+        A part depends on the study and its tasks alone. Folders of one HEAR task stay together, for their rows do.
+        """
+        loads, chosen = [0] * self.count, set()
+        weights: dict[tuple[Group, str], int] = {}
+        for unit in units:
+            key = unit.group, unit.named.key
+            weights[key] = weights.get(key, 0) + unit.clips * unit.rows
+        for key, weight in sorted(weights.items(), key=lambda item: (-item[1], item[0])):
+            lightest = loads.index(min(loads))
+            loads[lightest] += weight
+            if lightest == self.number - 1:
+                chosen.add(key)
+        return [unit for unit in units if (unit.group, unit.named.key) in chosen]
+
+
+def grouped(units: Iterable[Unit]) -> list[list[Unit]]:
+    """Units that share an embedder together, in their order."""
+    return [list(of) for _, of in itertools.groupby(units, key=lambda unit: unit.group)]
+
+
+def failure_of(models: Sequence[Model], task: str, error: Exception) -> Failure:
+    """What an error means for a run: one line; an error that is no user's has its type."""
+    reason = " ".join(str(error).split()) or type(error).__name__
+    if not isinstance(error, ValueError | OSError):
+        reason = f"{type(error).__name__}: {reason}"
+    return Failure(tuple(dict.fromkeys(models)), task, reason, isinstance(error, tasks.AbsentTaskError))

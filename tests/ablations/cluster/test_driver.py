@@ -1,0 +1,196 @@
+"""Which unit goes to which worker, and what becomes of those whose worker dies; by a Ray that is none."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from click.testing import CliRunner
+
+from ablations import cli
+from ablations.cluster import workers as workers_module
+from ablations.cluster.engine import TRIES, Driver
+from ablations.cluster.session import Share, share
+from ablations.cluster.worker import Answer
+from ablations.cluster.workers import RayWorkers, threads_each
+from ablations.unit import UnitResult
+from ablations.work import Settings, Unit, units_of
+from tests.ablations.test_work import made_up, study_of
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """An answer to come."""
+
+    worker: "Handle"
+    unit: Unit
+
+
+@dataclass(frozen=True, eq=False)
+class Handle:
+    """A worker."""
+
+    name: str
+
+    @property
+    def run(self):
+        return SimpleNamespace(remote=lambda unit: Asked(self, unit))
+
+
+class FakeRay:
+    """Workers answer in the order in which they were asked; `dying` units kill theirs so many times."""
+
+    class exceptions:
+        class RayError(Exception):
+            pass
+
+        class RayTaskError(RayError):
+            pass
+
+    def __init__(self, dying=None):
+        self.dying, self.made, self.killed, self.log = dict(dying or {}), 0, [], []
+
+    def remote(self, _):
+        def make(*_):
+            self.made += 1
+            return Handle(f"w{self.made}")
+
+        return SimpleNamespace(options=lambda **_: SimpleNamespace(remote=make))
+
+    def wait(self, answers):
+        return answers[:1], answers[1:]
+
+    def get(self, asked):
+        key = asked.unit.key
+        self.log.append((asked.worker.name, key))
+        if self.dying.get(key, 0):
+            self.dying[key] -= 1
+            raise self.exceptions.RayError("killed\nmore")
+        return Answer(UnitResult(not_applicable=(str(key),)), ())
+
+    def kill(self, worker):
+        self.killed.append(worker.name)
+
+
+def settings(tmp_path: Path) -> Settings:
+    return Settings(study_of(["t"]), tmp_path, tmp_path, "cpu")
+
+
+def results(tmp_path, units, dying=None, count=2):
+    ray = FakeRay(dying)
+    return ray, list(Driver(ray, units, settings(tmp_path), Share(count, 1, 0.0)).results())
+
+
+def test_every_unit_once_and_embedders_stay_loaded(tmp_path):
+    units = units_of(study_of(["t"]), made_up(1, 1, 1, 1))
+    ray, found = results(tmp_path, units)
+    assert sorted(str(unit.key) for unit, _ in found) == sorted(str(unit.key) for unit in units)
+    assert (ray.made, sorted(ray.killed)) == (2, ["w1", "w2"])
+    loads = 0
+    for worker in ("w1", "w2"):
+        groups = [group for who, (group, _) in ray.log if who == worker]
+        loads += sum(1 for i, group in enumerate(groups) if i == 0 or group != groups[i - 1])
+    assert loads <= 4  # three embedders, of which one is shared in the end
+
+
+def test_a_unit_whose_worker_dies_is_done_again_and_nothing_else_is(tmp_path, caplog):
+    units = units_of(study_of(["t"]), made_up(1, 1))
+    ray, found = results(tmp_path, units, {units[1].key: 1})
+    assert len(found) == len(units)
+    assert not any(result.failures for _, result in found)
+    times = [key for _, key in ray.log]
+    assert {key: times.count(key) for key in times} == {unit.key: 2 if unit is units[1] else 1 for unit in units}
+    assert "its worker died, it is done again: killed" in caplog.text
+
+
+def test_a_unit_that_always_kills_its_worker_fails_alone(tmp_path):
+    units = units_of(study_of(["t"]), made_up(1, 1))
+    ray, found = results(tmp_path, units, {units[-1].key: 100}, count=1)
+    failures = [failure for _, result in found for failure in result.failures]
+    assert [str(failure) for failure in failures] == [
+        f"passt_l_kd_p16_128_ap47 on t0: its worker died {TRIES} times: killed"
+    ]
+    assert [key for _, key in ray.log].count(units[-1].key) == TRIES
+    assert len(found) == len(units)
+
+
+def test_what_a_worker_raises_is_a_failure_and_what_it_logs_is_said(tmp_path, caplog):
+    units = units_of(study_of(["t"]), made_up(1, 1))
+
+    class Raising(FakeRay):
+        def get(self, asked):
+            found = super().get(asked)
+            if asked.unit is units[0]:
+                raise self.exceptions.RayTaskError("it can't be pickled")
+            return Answer(found.result, (("downstream.audio", 30, "mixed down"), ("ablations.unit", 20, "a hint")))
+
+    with caplog.at_level("INFO"):
+        found = list(Driver(Raising(), units, settings(tmp_path), Share(1, 1, 0.0)).results())
+    (failure,) = [failure for _, result in found for failure in result.failures]
+    assert str(failure) == "crepe_tiny on t0: RayTaskError: it can't be pickled"
+    assert len(found) == len(units)
+    assert caplog.text.count("mixed down") == len(units) - 1
+    assert caplog.text.count("a hint") == 1
+
+
+def test_fewer_units_than_workers(tmp_path):
+    ray, found = results(tmp_path, units_of(study_of(["t"]), made_up(1))[:1], count=8)
+    assert (ray.made, len(found)) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("workers", "device", "nodes", "expected"),
+    [
+        (RayWorkers(2), "cpu", [{"CPU": 2}], Share(2, 1, 0)),
+        (RayWorkers(2), "cpu", [{"CPU": 9}], Share(2, 4, 0)),
+        (RayWorkers(3, "auto"), "cpu", [{"CPU": 8}, {"CPU": 4}], Share(3, 4, 0)),
+        (RayWorkers(None, "auto"), "cpu", [{"CPU": 8}, {"CPU": 4}, {}], Share(2, 4, 0)),
+        (RayWorkers(3), "cuda", [{"CPU": 8, "GPU": 2}], Share(3, 2, 0.5)),
+        (RayWorkers(None, "auto", 0.5), "cuda", [{"CPU": 8, "GPU": 2}] * 2, Share(8, 2, 0.5)),
+        (RayWorkers(None, "auto", 2), "cuda", [{"CPU": 8, "GPU": 3}], Share(1, 8, 2)),
+    ],
+)
+def test_what_each_worker_gets(workers, device, nodes, expected):
+    assert share(workers, device, nodes) == expected
+
+
+@pytest.mark.parametrize(
+    ("workers", "nodes"),
+    [
+        (RayWorkers(5, "auto"), [{"CPU": 4}]),
+        (RayWorkers(3, "auto", 1), [{"CPU": 4, "GPU": 2}]),
+        (RayWorkers(1, "auto", 1), [{"CPU": 4}]),
+    ],
+)
+def test_no_room(workers, nodes):
+    with pytest.raises(ValueError, match="workers must be from 1 to [024], for which there is room"):
+        share(workers, "cuda", nodes)
+
+
+def test_threads_fit_on_every_node():
+    assert threads_each([8, 4], 3) == 4
+    assert threads_each([8, 4], 2) == 4
+    assert threads_each([2], 5) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--workers", "0"), "Error: workers must be at least 1, got 0"),
+        (("--workers", "2", "--gpus-per-worker", "1.5"), "must be a share of one or a whole number, got 1.5"),
+        (("--workers", "2", "--gpus-per-worker", "1", "--device", "cpu"), "must be 0 on the device cpu, got 1"),
+        (("--gpus-per-worker", "0.5"), "--gpus-per-worker is of Ray workers"),
+    ],
+)
+def test_workers_that_can_not_be(options, message):
+    result = CliRunner().invoke(cli.main, ["run", "quickstart", *options])
+    assert result.exit_code in (1, 2)
+    assert message in result.stderr
+
+
+def test_without_ray_the_extra_is_named(monkeypatch):
+    monkeypatch.setattr(workers_module, "find_spec", lambda name: None)
+    result = CliRunner().invoke(cli.main, ["run", "quickstart", "--workers", "2"])
+    assert result.exit_code == 1
+    (line,) = result.stderr.strip().splitlines()
+    assert "Ray, which is not installed; it is the extra 'ray': pip install" in line
