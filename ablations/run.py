@@ -28,6 +28,7 @@ from downstream.evaluate import Evaluation, FoldResult, evaluate_all
 from downstream.extract import NotFiniteError, extract
 from downstream.files import write_atomically, write_json
 from downstream.finished import FinishedFits
+from downstream.locks import in_use
 from downstream.progress import Advance, Track, silent
 from downstream.splits import LabelledSplit
 from downstream.store import TapFolder, tap_folder
@@ -153,8 +154,14 @@ class _Run:
             split: tap_folder(self.store, embedder.fingerprint, clips.fingerprint, split, hop_ms)
             for split, clips in audio.items()
         }
+        with in_use(folder.path for folder in folders.values()):
+            extract_taps = functools.partial(self.extract_taps, embedder, audio, hop_ms, folders)
+            self.run_waiting(embedder.name, extract_taps, folders, waiting)
 
-        extract_taps = functools.partial(self.extract_taps, embedder, audio, hop_ms, folders)
+    def run_waiting(
+        self, name: str, extract_taps: Callable, folders: Mapping[str, TapFolder], waiting: Sequence[Shared]
+    ) -> None:
+        """The jobs that are still to be done, while nothing of their folders of the store is removed."""
         try:
             extract_taps(tap for job, _ in waiting for tap in job.taps)
         except NotFiniteError:
@@ -174,7 +181,7 @@ class _Run:
                 self.fail(variants, job.named.key, error)
         if ready:
             total = sum(evaluation.count for _, evaluation in ready)
-            with self.track(f"{embedder.name}: probes on {waiting[0][0].named.key}", total) as advance:
+            with self.track(f"{name}: probes on {waiting[0][0].named.key}", total) as advance:
                 self.evaluate(ready, advance)
 
     def extract_taps(
