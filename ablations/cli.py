@@ -14,6 +14,7 @@ from ablations.cli_models import models
 from ablations.cli_options import REFERENCE, RUNS, folder_of
 from ablations.cli_prepare import prepare
 from ablations.cli_reference import reference
+from ablations.cli_store import store
 from ablations.cli_train import train
 from ablations.errors import one_line_errors
 from ablations.progress import bars, terminal
@@ -96,7 +97,20 @@ def table(study: str, runs: Path, references: tuple[str, ...]) -> None:
     click.echo(_write_table(folder_of(study, runs), references))
 
 
-for command in (figure, models, download, embed, benchmark, export, probe, crosscheck, reference, train, prepare):
+for command in (
+    figure,
+    models,
+    download,
+    embed,
+    benchmark,
+    export,
+    probe,
+    crosscheck,
+    reference,
+    store,
+    train,
+    prepare,
+):
     main.add_command(command)
 
 

@@ -122,12 +122,12 @@ class Extraction:
             raise ValueError(f"{path / 'plan.json'}: not the plan of an extraction; {ADVICE}") from None
 
     def __enter__(self) -> "Extraction":
-        self._done = self._journal()
+        self._done = self.journal(cut=True)
         rows = sum(sum(lengths) for lengths, *_ in self._done)
-        open_taps = [tap for tap in self.dims if self._part(tap).is_file() or not self.folder.file(tap).is_file()]
+        open_taps = [tap for tap in self.dims if self.part(tap).is_file() or not self.folder.file(tap).is_file()]
         with contextlib.ExitStack() as files:
             self._data = {
-                tap: files.enter_context(self._open(self._part(tap), HEADER_BYTES, rows * self.dims[tap] * 4))
+                tap: files.enter_context(self._open(self.part(tap), HEADER_BYTES, rows * self.dims[tap] * 4))
                 for tap in open_taps
             }
             times = sum(count for _, count, *_ in self._done) * 8
@@ -188,7 +188,7 @@ class Extraction:
 
     def _put(self, tap: Tap, rows: int) -> None:
         """A tap into its place, with its header, and its sums before it."""
-        part, place, name = self._part(tap), self.folder.file(tap), name_of(tap)
+        part, place, name = self.part(tap), self.folder.file(tap), name_of(tap)
         with naming(part), part.open("r+b") as data:
             data.write(_header((rows, self.dims[tap])))
             data.flush()
@@ -198,7 +198,7 @@ class Extraction:
         of_batches(self.dims[tap], lengths, digests, self.about).write(place)
         part.replace(place)
 
-    def _part(self, tap: Tap) -> Path:
+    def part(self, tap: Tap) -> Path:
         return self.path / self.folder.file(tap).name
 
     def _open(self, path: Path, header: int, size: int) -> FileIO:
@@ -212,15 +212,15 @@ class Extraction:
         file.truncate(header + size)
         return file
 
-    def _journal(self) -> list[tuple]:
+    def journal(self, *, cut: bool = False) -> list[tuple]:
         """The finished batches: rows of each file, timestamps, sums (which earlier versions left out).
 
-        A last line that was cut off by a kill does not count, and is removed.
+        A last line that was cut off by a kill does not count; it is removed where `cut` says so.
         """
         path = self.path / "journal.jsonl"
         text = path.read_text() if path.is_file() else ""
         whole = text[: text.rfind("\n") + 1]
-        if whole != text:
+        if cut and whole != text:
             write_atomically(path, lambda file: file.write(whole.encode()))
         try:
             return [tuple(json.loads(line)) for line in whole.splitlines()]

@@ -72,7 +72,7 @@ def test_it_finishes_where_only_some_files_were_in_place(folder):
         append(extraction, 0)
         append(extraction, 1)
         extraction._data[A].close()
-        part = extraction._part(A)
+        part = extraction.part(A)
         part.write_bytes(b"")  # as after its rename
         part.unlink()
         np.save(folder.file(A), everything(A))
@@ -132,7 +132,7 @@ def test_rows_in_another_order_than_those_here_are_refused(folder):
 def test_lost_data_is_noticed(folder):
     with folder.begin(DIMS, BATCHES) as extraction:
         append(extraction, 0)
-        part = extraction._part(A)
+        part = extraction.part(A)
     part.write_bytes(part.read_bytes()[:130])
     (again,) = folder.unfinished()
     with pytest.raises(ValueError, match=r"features@160.npy: 130 bytes, expected at least 164; remove"), again:
