@@ -5,7 +5,9 @@ from pathlib import Path
 import click
 
 from ablations.benchmark import embeddings, to_markdown
+from ablations.cli_benchmark_big import big_command
 from ablations.cli_benchmark_events import events
+from ablations.cli_benchmark_faults import faults_command
 from ablations.cli_benchmark_models import models
 from ablations.cli_benchmark_probes import probes
 from ablations.cli_complexity import complexity
@@ -17,7 +19,7 @@ from downstream.files import write_json
 
 @click.group()
 def benchmark() -> None:
-    """Measure this machine: embeddings, models, probes, validations of events, the paper's table of complexity."""
+    """Measure this machine: embeddings, models, probes, events, complexity, big tasks; and kill runs."""
 
 
 @benchmark.command()
@@ -36,5 +38,5 @@ def embed(device: str | None, peer: str | None, long: bool, out: Path | None) ->
         write_json(out, {"command": f"ablate benchmark embed{options}", **found})
 
 
-for command in (complexity, events, models, probes):
+for command in (big_command, complexity, events, faults_command, models, probes):
     benchmark.add_command(command)

@@ -3,6 +3,7 @@
 import csv
 import json
 import zipfile
+import zlib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,7 +17,7 @@ from results.rows import COLUMNS, rows_of
 ADVICE = "`ablate store check --runs RUNS --fix` moves it away, and the next `ablate run` makes it anew"
 IDENTITY = ("study", "model", "family", "spec", "weights", "task", "source", "tolerance")
 """Columns that are not of the job."""
-UNREADABLE = (ValueError, KeyError, TypeError, OSError, EOFError, zipfile.BadZipFile)
+UNREADABLE = (ValueError, KeyError, TypeError, OSError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
 def run_faults(run: Path) -> Iterator[Fault]:

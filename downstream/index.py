@@ -1,6 +1,7 @@
 """Which rows of a tap are whose: `index.npz` of a folder of the store."""
 
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from downstream.files import load_arrays, write_atomically
 from downstream.sums import ADVICE
 
 NAME = "index.npz"
-UNREADABLE = (ValueError, KeyError, EOFError, zipfile.BadZipFile)
+UNREADABLE = (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True)
