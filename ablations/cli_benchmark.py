@@ -8,6 +8,7 @@ from ablations.benchmark import embeddings, to_markdown
 from ablations.cli_benchmark_big import big_command
 from ablations.cli_benchmark_events import events
 from ablations.cli_benchmark_faults import faults_command
+from ablations.cli_benchmark_hear import hear_command
 from ablations.cli_benchmark_models import models
 from ablations.cli_benchmark_probes import probes
 from ablations.cli_complexity import complexity
@@ -38,5 +39,5 @@ def embed(device: str | None, peer: str | None, long: bool, out: Path | None) ->
         write_json(out, {"command": f"ablate benchmark embed{options}", **found})
 
 
-for command in (big_command, complexity, events, faults_command, models, probes):
+for command in (big_command, complexity, events, faults_command, hear_command, models, probes):
     benchmark.add_command(command)

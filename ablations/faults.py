@@ -3,6 +3,7 @@
 A run is the command `ablate run`, in a process of its own, with whatever engine its options ask for.
 """
 
+import dataclasses
 import multiprocessing
 import os
 import random
@@ -11,7 +12,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,12 @@ import pandas as pd
 import torch
 import yaml
 
-from ablations import memory
+from ablations import big_tasks, memory
 from ablations.fault_phases import PHASES, phase_of
 from ablations.job import versions
 from ablations.machine import machine
 from ablations.store_check import check
 from downstream import extract
-from downstream.demo import MAKERS, demo_task
 from downstream.progress import Track, silent
 from results.rows import RESULT_COLUMNS, read_rows
 
@@ -39,7 +39,12 @@ STUDY = {
     ],
     "protocol": "hear2021+grid2",
 }
-"""Of all packaged tasks."""
+SIZES = (
+    dataclasses.replace(big_tasks.SIZES["scenes"], clips=48, labels=4),
+    dataclasses.replace(big_tasks.SIZES["events"], clips=10, seconds=4.0, labels=4),
+)
+"""Of its tasks, which are made up: small, for a run is made many times over."""
+MAX_EPOCHS = 60
 BATCH_CLIPS = 2  # of a small task, so that there are many moments
 COMPARED = (*RESULT_COLUMNS, "spec", "seed", "protocol", "job")
 LIMIT = 4  # times the kills asked for, of launches
@@ -112,12 +117,13 @@ def campaign(
             _finish(place)
             _compare(place, undisturbed, wanted)
     return {
-        "what": "ablate run on the packaged tasks, killed (SIGKILL) and started again until it ended",
+        "what": "ablate run on made-up tasks, killed (SIGKILL) and started again until it ended",
         "engine": " ".join(options) or "in-process",
         "device": machine("cpu"),
         "versions": versions(),
         "seed": seed,
         "study": STUDY,
+        "tasks": list(map(asdict, SIZES)),
         "seconds_undisturbed": seconds,
         "rows": len(wanted),
         "runs_killed": rounds,
@@ -147,7 +153,7 @@ def to_markdown(found: dict[str, Any]) -> str:
 
 def _declared(work: Path) -> Path:
     """The study's file; its tasks are made once."""
-    tasks = [str(demo_task(name, work / "tasks").absolute()) for name in MAKERS]
+    tasks = [str(big_tasks.make(size, work.absolute() / "tasks", max_epochs=MAX_EPOCHS)) for size in SIZES]
     path = work / "faults.yaml"
     path.write_text(yaml.safe_dump({**STUDY, "tasks": tasks}))
     return path

@@ -28,7 +28,7 @@ from downstream.evaluate import Evaluation, FoldResult, evaluate_all
 from downstream.extract import NotFiniteError, extract
 from downstream.files import write_atomically, write_json
 from downstream.finished import FinishedFits
-from downstream.locks import in_use
+from downstream.locks import LOCK, held, in_use
 from downstream.progress import Advance, Track, silent
 from downstream.splits import LabelledSplit
 from downstream.store import TapFolder, tap_folder
@@ -224,9 +224,11 @@ class _Run:
                     self.evaluate([alone], advance)
 
     def write_job(self, job: Job, folds: Sequence[FoldResult], seconds: float) -> None:
-        arrays = test_arrays(folds)
-        write_atomically(self.file(job).with_suffix(".npz"), lambda file: np.savez_compressed(file, **arrays))
-        write_json(self.file(job), record(job, folds, self.device, seconds))
+        arrays = self.file(job).with_suffix(".npz")
+        with held(self.folder / LOCK):
+            if not self.file(job).is_file():  # else another run has made it, with predictions that belong to it
+                write_atomically(arrays, lambda file: np.savez_compressed(file, **test_arrays(folds)))
+                write_json(self.file(job), record(job, folds, self.device, seconds))
 
     def file(self, job: Job) -> Path:
         return self.folder / "jobs" / f"{job.key}.json"
