@@ -21,26 +21,25 @@ REFITTED_LAYERS = 2
 TRAIN_SHARE = 0.7  # of the clips of a task that has no folds
 EVERY = 3  # epochs, of a validation
 ASSUMED_TFLOPS = {"fp32": 20.0, "bf16": 250.0}
-"""Of a data-centre GPU, where none was measured: about 30 % of float32 (67) and 25 % of bfloat16 (989) on the data sheet
-of an H100 or H200."""
+"""Of a data-centre GPU, where none was measured: about 30 % of float32 (67) and 25 % of bfloat16 (989) on the data
+sheet of an H100 or H200."""
 ASSUMED_PROBES_TFLOPS = 5.0
 
 
-NOTES = (
-    "Assumptions:",
-    "",
-    "- clips and their lengths are the benchmark's (`results/reference/task_sizes.csv`); every clip of a task is taken to "
-    "be as long as the table says",
-    "- scenes longer than the checkpoint's maximum go through the network in overlapping windows; event tasks have a "
-    "window a timestamp",
-    f"- {EPOCHS} epochs a fit (1644 in the 12 fits of ESC-10, `probes_cpu.json`; HEAR allows 500), 8 configurations on the "
-    f"first fold and one on each other; {TRAIN_SHARE:.0%} of the clips of a task without folds to train on; 10 labels",
-    "- a rate has in it all that was around the products when it was measured: spectrograms, copies, activations, "
-    "validations; not reading and resampling of clips, which goes on beside the network, nor the scores of events (26 ms "
-    "a validation of MAESTRO, `events_cpu.json`)",
-    "- rates that are assumed were measured nowhere: about 30 % of float32 and 25 % of bfloat16 on the data sheet of an "
-    "H100 or H200, and 5 TFLOP/s for probes, whose products are small",
-)
+NOTES = f"""Assumptions:
+
+- clips and their lengths are the benchmark's (`results/reference/task_sizes.csv`); every clip of a task is taken to be
+  as long as the table says
+- scenes longer than the checkpoint's maximum go through the network in overlapping windows; event tasks have a window
+  a timestamp
+- {EPOCHS} epochs a fit (1644 in the 12 fits of ESC-10, `probes_cpu.json`; HEAR allows 500), 8 configurations on the
+  first fold and one on each other; {TRAIN_SHARE:.0%} of the clips of a task without folds to train on; 10 labels
+- a rate has in it all that was around the products when it was measured: spectrograms, copies, activations,
+  validations; not reading and resampling of clips, which goes on beside the network, nor the scores of events (26 ms
+  a validation of MAESTRO, `events_cpu.json`)
+- rates that are assumed were measured nowhere: about 30 % of float32 and 25 % of bfloat16 on the data sheet of an
+  H100 or H200, and 5 TFLOP/s for probes, whose products are small
+"""
 
 
 @dataclass(frozen=True)
@@ -156,4 +155,4 @@ def to_markdown(spec: EmbeddingSpec, machines: list[Rates]) -> str:
         ends.append(f"- {rates.name}: {hours(found, rates).to_numpy().sum():.1f} h ({how} rates: {speeds})")
     title = "# What all of HEAR costs for one variant"
     made = f"Variant: `{spec}`. Made by `ablate benchmark hear`: operations counted task by task, over rates."
-    return "\n".join([title, "", made, "", *ends, "", shown.to_markdown(floatfmt=".3g"), "", *NOTES, ""])
+    return "\n".join([title, "", made, "", *ends, "", shown.to_markdown(floatfmt=".3g"), "", NOTES])
