@@ -39,12 +39,15 @@ STUDY = {
     ],
     "protocol": "hear2021+grid2",
 }
+THREE = {"train": 0.7, "valid": 0.15, "test": 0.15}
 SIZES = (
-    dataclasses.replace(big_tasks.SIZES["scenes"], clips=48, labels=4),
-    dataclasses.replace(big_tasks.SIZES["events"], clips=10, seconds=4.0, labels=4),
+    dataclasses.replace(big_tasks.SIZES["scenes"], clips=24, labels=4),
+    dataclasses.replace(
+        big_tasks.SIZES["events"], clips=7, seconds=3.0, labels=3, split_mode="trainvaltest", splits=THREE
+    ),
 )
 """Of its tasks, which are made up: small, for a run is made many times over."""
-MAX_EPOCHS = 60
+MAX_EPOCHS = 12
 BATCH_CLIPS = 2  # of a small task, so that there are many moments
 COMPARED = (*RESULT_COLUMNS, "spec", "seed", "protocol", "job")
 LIMIT = 4  # times the kills asked for, of launches
@@ -99,9 +102,9 @@ def campaign(
     study = _declared(work)
     undisturbed = Place(work / "undisturbed", study, tuple(options))
     start = time.perf_counter()
-    _finish(undisturbed)
+    finish(undisturbed)
     seconds = time.perf_counter() - start
-    wanted, draw = _rows(undisturbed), random.Random(seed)
+    wanted, draw = rows_of_run(undisturbed), random.Random(seed)
     moments: list[dict[str, Any]] = []
     rounds = launches = 0
     with track("kills", kills) as advance:
@@ -114,8 +117,8 @@ def campaign(
                     break
                 moments.append({"round": rounds - 1, "after_s": delay, **_left(place, len(undisturbed.jobs()))})
                 advance(1)
-            _finish(place)
-            _compare(place, undisturbed, wanted)
+            finish(place)
+            compare(place, undisturbed, wanted)
     return {
         "what": "ablate run on made-up tasks, killed (SIGKILL) and started again until it ended",
         "engine": " ".join(options) or "in-process",
@@ -196,7 +199,7 @@ def _killed(place: Place, delay: float) -> bool:
     return process.exitcode == MEANT
 
 
-def _finish(place: Place) -> None:
+def finish(place: Place) -> None:
     process = place.launch()
     process.join()
     _expect(process, (0,), place)
@@ -215,13 +218,13 @@ def _left(place: Place, jobs: int) -> dict[str, Any]:
     return {"phase": phase, "faults": check(place.store, full=True)["fault"].tolist() if place.store.is_dir() else []}
 
 
-def _rows(place: Place) -> pd.DataFrame:
+def rows_of_run(place: Place) -> pd.DataFrame:
     return read_rows(place.run)[list(COMPARED)]
 
 
-def _compare(place: Place, undisturbed: Place, wanted: pd.DataFrame) -> None:
+def compare(place: Place, undisturbed: Place, wanted: pd.DataFrame) -> None:
     """Raise ValueError unless rows and predictions are those of the undisturbed run."""
-    if not _rows(place).equals(wanted):
+    if not rows_of_run(place).equals(wanted):
         raise ValueError(f"{place.folder}: its rows are not those of the undisturbed run")
     faults = check(place.store, full=True, runs=place.run)["fault"]
     if len(faults):

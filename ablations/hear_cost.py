@@ -140,7 +140,7 @@ def to_markdown(spec: EmbeddingSpec, machines: list[Rates]) -> str:
     table = found.drop(columns=["events"])
     for rates in machines:
         taken = hours(found, rates)
-        table[f"{rates.name}: network, h"], table[f"{rates.name}: probes, h"] = taken["network"], taken["probes"]
+        table[f"{rates.name}, h"] = taken["network"] + taken["probes"]
     total = table.sum(numeric_only=True).rename("all 19")
     total[["fits"]] = table[["fits"]].sum()
     shown = pd.concat([table, total.to_frame().T.drop(columns="items")]).rename_axis("task")
@@ -148,11 +148,12 @@ def to_markdown(spec: EmbeddingSpec, machines: list[Rates]) -> str:
         shown[name] = [f"{value:,.0f}" if pd.notna(value) else "" for value in shown[name]]
     ends = []
     for rates in machines:
-        how = "measured" if rates.measured else "assumed"
-        speeds = (
-            f"{rates.scenes / 1e12:.2f} and {rates.timestamps / 1e12:.2f} TFLOP/s, probes {rates.probes / 1e12:.2f}"
-        )
-        ends.append(f"- {rates.name}: {hours(found, rates).to_numpy().sum():.1f} h ({how} rates: {speeds})")
+        network, probes = hours(found, rates).sum()
+        speeds = (rate / 1e12 for rate in (rates.scenes, rates.timestamps, rates.probes))
+        how = "{} rates: {:.2f} TFLOP/s of scenes, {:.2f} of timestamps, {:.2f} of probes"
+        kind = "measured" if rates.measured else "assumed"
+        taken = f"{network + probes:.1f} h, {network:.1f} h of them the network, {probes:.1f} h probes"
+        ends.append(f"- {rates.name}: {taken} ({how.format(kind, *speeds)})")
     title = "# What all of HEAR costs for one variant"
     made = f"Variant: `{spec}`. Made by `ablate benchmark hear`: operations counted task by task, over rates."
     return "\n".join([title, "", made, "", *ends, "", shown.to_markdown(floatfmt=".3g"), "", NOTES])
