@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,8 @@ SIZES = (
 MAX_EPOCHS = 12
 BATCH_CLIPS = 2  # of a small task, so that there are many moments
 COMPARED = (*RESULT_COLUMNS, "spec", "seed", "protocol", "job")
-LIMIT = 4  # times the kills asked for, of launches
+LIMIT = 2  # times the kills asked for, of runs
+KILLS_A_RUN = 3  # at most
 MEANT = -signal.SIGKILL
 
 
@@ -72,14 +73,10 @@ class Place:
 
     def launch(self) -> multiprocessing.Process:
         """`ablate run` in a process that has imported everything already."""
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["ablations.faults", "ablations.cli"])
         places = ["--runs", str(self.folder / "runs"), "--store", str(self.store), "--device", "cpu"]
         self.folder.mkdir(parents=True, exist_ok=True)
         arguments = ["run", str(self.study), *places, *self.options]
-        process = context.Process(target=_ablate, args=(arguments, self.folder / "log"))
-        process.start()
-        return process
+        return _started(_ablate, arguments, self.folder / "log")
 
     def jobs(self) -> list[Path]:
         return sorted((self.run / "jobs").glob("*.json"))
@@ -101,24 +98,23 @@ def campaign(
     """
     study = _declared(work)
     undisturbed = Place(work / "undisturbed", study, tuple(options))
+    _started(int).join()  # imports are no part of a run
     start = time.perf_counter()
     finish(undisturbed)
     seconds = time.perf_counter() - start
     wanted, draw = rows_of_run(undisturbed), random.Random(seed)
     moments: list[dict[str, Any]] = []
-    rounds = launches = 0
+    rounds = 0
     with track("kills", kills) as advance:
-        while not _enough(moments, kills, each) and launches < LIMIT * kills:
+        while not _enough(moments, kills, each) and rounds < LIMIT * kills:
             place = Place(work / f"round{rounds}", study, tuple(options))
-            rounds += 1
-            for delay in (draw.uniform(0, seconds) for _ in range(3)):
-                launches += 1
-                if not _killed(place, delay):
-                    break
-                moments.append({"round": rounds - 1, "after_s": delay, **_left(place, len(undisturbed.jobs()))})
+            delays = [draw.uniform(0, seconds) for _ in range(KILLS_A_RUN)]
+            for moment in _kills(place, delays, len(undisturbed.jobs())):
+                moments.append({"run": rounds, **moment})
                 advance(1)
             finish(place)
             compare(place, undisturbed, wanted)
+            rounds += 1
     return {
         "what": "ablate run on made-up tasks, killed (SIGKILL) and started again until it ended",
         "engine": " ".join(options) or "in-process",
@@ -133,6 +129,14 @@ def campaign(
         "runs_with_equal_rows_and_predictions": rounds,  # another one ends in an error
         **_counted(moments),
     }
+
+
+def _kills(place: Place, delays: Sequence[float], jobs: int) -> Iterator[dict[str, Any]]:
+    """Kill a run after each of these seconds; no more once it has ended by itself."""
+    for delay in delays:
+        if not _killed(place, delay):
+            return
+        yield {"after_s": delay, **_left(place, jobs)}
 
 
 def _counted(moments: list[dict[str, Any]]) -> dict[str, Any]:
@@ -165,6 +169,15 @@ def _declared(work: Path) -> Path:
 def _enough(moments: list[dict[str, Any]], kills: int, each: int) -> bool:
     counts = Counter(moment["phase"] for moment in moments)
     return len(moments) >= kills and all(counts[phase] >= each for phase in PHASES)
+
+
+def _started(function: Callable[..., Any], *arguments: Any) -> multiprocessing.Process:
+    """A call in a process of its own, forked from one that has imported everything."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["ablations.faults", "ablations.cli"])
+    process = context.Process(target=function, args=arguments)
+    process.start()
+    return process
 
 
 def _ablate(arguments: list[str], log: Path) -> None:

@@ -132,7 +132,7 @@ def _complete(folder: TapFolder, taps: list[Path]) -> Stored:
         try:
             dims[place] = read_header(path, rows).shape[1]
             about |= getattr(Sums.read(path), "about", {})
-        except ValueError:
+        except (ValueError, FileNotFoundError):  # the last: removed in between
             state = "faulty"
     used = folder.path / USED
     size = sum(path.stat().st_size for path in folder.path.iterdir() if path.is_file())
