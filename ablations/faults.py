@@ -4,34 +4,30 @@ A run is the command `ablate run`, in a process of its own, with whatever engine
 """
 
 import dataclasses
-import multiprocessing
-import os
+import logging
 import random
-import signal
-import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-import torch
 import yaml
 
-from ablations import big_tasks, memory
-from ablations.fault_phases import PHASES, phase_of
+from ablations import big_tasks
+from ablations.fault_phases import PHASES
+from ablations.fault_runs import NAME, Place, compare, finish, killed, rows_of_run, started
 from ablations.job import versions
 from ablations.machine import machine
 from ablations.store_check import check
-from downstream import extract
 from downstream.progress import Track, silent
-from results.rows import RESULT_COLUMNS, read_rows
+
+logger = logging.getLogger(__name__)
 
 STUDY = {
-    "name": "faults",
+    "name": NAME,
     "models": [
         {"checkpoint": "logmel", "timestamp_hop_ms": 100},
         {"checkpoint": "crepe_tiny", "timestamp_hop_ms": 100},
@@ -48,44 +44,16 @@ SIZES = (
 )
 """Of its tasks, which are made up: small, for a run is made many times over."""
 MAX_EPOCHS = 12
-BATCH_CLIPS = 2  # of a small task, so that there are many moments
-COMPARED = (*RESULT_COLUMNS, "spec", "seed", "protocol", "job")
 LIMIT = 2  # times the kills asked for, of runs
 KILLS_A_RUN = 3  # at most
-MEANT = -signal.SIGKILL
-
-
-@dataclass(frozen=True)
-class Place:
-    """One run's folders, below `folder`."""
-
-    folder: Path
-    study: Path
-    options: tuple[str, ...]
-
-    @property
-    def run(self) -> Path:
-        return self.folder / "runs" / STUDY["name"]
-
-    @property
-    def store(self) -> Path:
-        return self.folder / "store"
-
-    def launch(self) -> multiprocessing.Process:
-        """`ablate run` in a process that has imported everything already."""
-        places = ["--runs", str(self.folder / "runs"), "--store", str(self.store), "--device", "cpu"]
-        self.folder.mkdir(parents=True, exist_ok=True)
-        arguments = ["run", str(self.study), *places, *self.options]
-        return _started(_ablate, arguments, self.folder / "log")
-
-    def jobs(self) -> list[Path]:
-        return sorted((self.run / "jobs").glob("*.json"))
 
 
 def campaign(
     work: Path, *, kills: int = 30, seed: int = 0, options: Sequence[str] = (), each: int = 3, track: Track = silent
 ) -> dict[str, Any]:
-    """Kill runs until there were so many kills, and `each` in every phase; each of them is then brought to its end.
+    """Kill runs at random moments until there were so many kills; each run is then brought to its end.
+
+    From half of the kills on, where a phase was met less than `each` times, a run is killed when it is next in it.
 
     Args:
         work: an empty folder. options: of `ablate run`: which engine.
@@ -98,7 +66,7 @@ def campaign(
     """
     study = _declared(work)
     undisturbed = Place(work / "undisturbed", study, tuple(options))
-    _started(int).join()  # imports are no part of a run
+    started(int).join()  # imports are no part of a run
     start = time.perf_counter()
     finish(undisturbed)
     seconds = time.perf_counter() - start
@@ -106,11 +74,13 @@ def campaign(
     moments: list[dict[str, Any]] = []
     rounds = 0
     with track("kills", kills) as advance:
-        while not _enough(moments, kills, each) and rounds < LIMIT * kills:
+        while (len(moments) < kills or _lacking(moments, each)) and rounds < LIMIT * kills:
             place = Place(work / f"round{rounds}", study, tuple(options))
             delays = [draw.uniform(0, seconds) for _ in range(KILLS_A_RUN)]
-            for moment in _kills(place, delays, len(undisturbed.jobs())):
-                moments.append({"run": rounds, **moment})
+            aim = _lacking(moments, each) if len(moments) > kills // 2 else None
+            for moment in _kills(place, delays, aim, len(undisturbed.jobs())):
+                moments.append({"run": rounds, "aimed": aim is not None, **moment})
+                logger.info("run %d killed after %.1f s, in %s", rounds, moment["after_s"], moment["phase"])
                 advance(1)
             finish(place)
             compare(place, undisturbed, wanted)
@@ -131,12 +101,13 @@ def campaign(
     }
 
 
-def _kills(place: Place, delays: Sequence[float], jobs: int) -> Iterator[dict[str, Any]]:
-    """Kill a run after each of these seconds; no more once it has ended by itself."""
+def _kills(place: Place, delays: Sequence[float], aim: str | None, jobs: int) -> Iterator[dict[str, Any]]:
+    """Kill a run after each of these seconds, or when it is next in the phase `aim`; no more once it has ended."""
     for delay in delays:
-        if not _killed(place, delay):
+        start = time.perf_counter()
+        if not killed(place, delay, aim, jobs):
             return
-        yield {"after_s": delay, **_left(place, jobs)}
+        yield {"after_s": time.perf_counter() - start, **_left(place, jobs)}
 
 
 def _counted(moments: list[dict[str, Any]]) -> dict[str, Any]:
@@ -166,84 +137,16 @@ def _declared(work: Path) -> Path:
     return path
 
 
-def _enough(moments: list[dict[str, Any]], kills: int, each: int) -> bool:
+def _lacking(moments: list[dict[str, Any]], each: int) -> str | None:
+    """The phase that was met least, where that is less often than `each`."""
     counts = Counter(moment["phase"] for moment in moments)
-    return len(moments) >= kills and all(counts[phase] >= each for phase in PHASES)
-
-
-def _started(function: Callable[..., Any], *arguments: Any) -> multiprocessing.Process:
-    """A call in a process of its own, forked from one that has imported everything."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["ablations.faults", "ablations.cli"])
-    process = context.Process(target=function, args=arguments)
-    process.start()
-    return process
-
-
-def _ablate(arguments: list[str], log: Path) -> None:
-    """In the child: the command, with what it prints in a file."""
-    from ablations import cli
-
-    torch.set_num_threads(1)
-    extract.BATCH_CLIPS = BATCH_CLIPS
-    with log.open("ab", buffering=0) as file:
-        for stream in (1, 2):
-            os.dup2(file.fileno(), stream)
-    sys.argv = ["ablate", *arguments]
-    cli.main(arguments)
-
-
-def _killed(place: Place, delay: float) -> bool:
-    """Start it, and kill it after so many seconds, with what it started; False where it ended before."""
-    process = place.launch()
-    process.join(delay)
-    if process.exitcode is not None:
-        _expect(process, (0,), place)
-        return False
-    others = memory.tree(process.pid)[1:]
-    process.kill()
-    process.join()
-    for other in others:  # of other engines; most end by themselves
-        try:
-            os.kill(other, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
-    _expect(process, (MEANT, 0), place)
-    return process.exitcode == MEANT
-
-
-def finish(place: Place) -> None:
-    process = place.launch()
-    process.join()
-    _expect(process, (0,), place)
-
-
-def _expect(process: multiprocessing.Process, codes: tuple[int, ...], place: Place) -> None:
-    if process.exitcode not in codes:
-        lines = (place.folder / "log").read_text(errors="replace").strip().splitlines()
-        reason = lines[-1] if lines else "without a word"
-        raise ValueError(f"{place.folder}: ablate run ended with {process.exitcode}: {reason}")
+    least = min(PHASES, key=lambda phase: counts[phase])
+    return least if counts[least] < each else None
 
 
 def _left(place: Place, jobs: int) -> dict[str, Any]:
     """What a kill left: the phase, and faults of the store."""
-    phase = phase_of(place.folder, place.store, jobs - len(place.jobs()))
-    return {"phase": phase, "faults": check(place.store, full=True)["fault"].tolist() if place.store.is_dir() else []}
-
-
-def rows_of_run(place: Place) -> pd.DataFrame:
-    return read_rows(place.run)[list(COMPARED)]
-
-
-def compare(place: Place, undisturbed: Place, wanted: pd.DataFrame) -> None:
-    """Raise ValueError unless rows and predictions are those of the undisturbed run."""
-    if not rows_of_run(place).equals(wanted):
-        raise ValueError(f"{place.folder}: its rows are not those of the undisturbed run")
-    faults = check(place.store, full=True, runs=place.run)["fault"]
-    if len(faults):
-        raise ValueError(f"{place.folder}: {faults.iloc[0]}")
-    for job in undisturbed.jobs():
-        name = job.with_suffix(".npz").name
-        with np.load(job.with_suffix(".npz")) as one, np.load(place.run / "jobs" / name) as other:
-            if any(not np.array_equal(one[key], other[key], equal_nan=one[key].dtype.kind == "f") for key in one.files):
-                raise ValueError(f"{place.folder}: the predictions of {name} are not those of the undisturbed run")
+    return {
+        "phase": place.phase(jobs),
+        "faults": check(place.store, full=True)["fault"].tolist() if place.store.is_dir() else [],
+    }

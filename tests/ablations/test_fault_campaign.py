@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from ablations import faults
+from ablations import fault_runs, faults
 from ablations.fault_phases import phase_of
 from tests.downstream.stores import A, B, made, values
 
@@ -65,9 +65,9 @@ def test_killed_runs_end_with_the_rows_of_an_undisturbed_one(campaign):
 def test_other_results_are_noticed(campaign, tmp_path, name, old, new, message):
     work, _ = campaign
     shutil.copytree(work, tmp_path, dirs_exist_ok=True)
-    undisturbed, other = (faults.Place(tmp_path / n, work / "faults.yaml", ()) for n in ("undisturbed", "round0"))
-    wanted = faults.rows_of_run(undisturbed)
-    faults.compare(other, undisturbed, wanted)
+    undisturbed, other = (fault_runs.Place(tmp_path / n, work / "faults.yaml", ()) for n in ("undisturbed", "round0"))
+    wanted = fault_runs.rows_of_run(undisturbed)
+    fault_runs.compare(other, undisturbed, wanted)
     place = other.folder / name
     if name == "store":
         (place,) = place.rglob("test/scene/mean@own.npy")
@@ -83,11 +83,11 @@ def test_other_results_are_noticed(campaign, tmp_path, name, old, new, message):
     else:
         place.write_bytes(place.read_bytes().replace(old, new))
     with pytest.raises(ValueError, match=message):
-        faults.compare(other, undisturbed, wanted)
+        fault_runs.compare(other, undisturbed, wanted)
 
 
 def test_a_run_that_fails_by_itself_is_no_kill(tmp_path):
     study = tmp_path / "faults.yaml"
     study.write_text("name: faults\nmodels: [{checkpoint: no_such_model}]\ntasks: [x]\n")
     with pytest.raises(ValueError, match=r"ablate run ended with 1: Error: .*unknown checkpoint"):
-        faults.finish(faults.Place(tmp_path, study, ()))
+        fault_runs.finish(fault_runs.Place(tmp_path, study, ()))
