@@ -1,5 +1,6 @@
 """Runs of a fault campaign: started, killed, brought to their end, compared."""
 
+import importlib
 import multiprocessing
 import os
 import signal
@@ -20,6 +21,7 @@ from downstream import extract
 from results.rows import RESULT_COLUMNS, read_rows
 
 NAME = "faults"
+COMMAND = "ablations.cli"  # by its name, for it knows the campaign
 BATCH_CLIPS = 2  # of a small task, so that there are many moments
 COMPARED = (*RESULT_COLUMNS, "spec", "seed", "protocol", "job")
 MEANT = -signal.SIGKILL
@@ -63,7 +65,7 @@ class Place:
 def started(function: Callable[..., Any], *arguments: Any) -> multiprocessing.Process:
     """A call in a process of its own, forked from one that has imported everything."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__, "ablations.cli"])
+    context.set_forkserver_preload([__name__, COMMAND])
     process = context.Process(target=function, args=arguments)
     process.start()
     return process
@@ -71,15 +73,13 @@ def started(function: Callable[..., Any], *arguments: Any) -> multiprocessing.Pr
 
 def _ablate(arguments: list[str], log: Path) -> None:
     """In the child: the command, with what it prints in a file."""
-    from ablations import cli
-
     torch.set_num_threads(1)
     extract.BATCH_CLIPS = BATCH_CLIPS
     with log.open("ab", buffering=0) as file:
         for stream in (1, 2):
             os.dup2(file.fileno(), stream)
     sys.argv = ["ablate", *arguments]
-    cli.main(arguments)
+    importlib.import_module(COMMAND).main(arguments)
 
 
 def killed(place: Place, delay: float, aim: str | None, jobs: int) -> bool:
