@@ -5,8 +5,11 @@ from pathlib import Path
 import click
 
 from ablations.benchmark import embeddings, to_markdown
+from ablations.cli_benchmark_big import big_command
 from ablations.cli_benchmark_engines import engines
 from ablations.cli_benchmark_events import events
+from ablations.cli_benchmark_faults import faults_command
+from ablations.cli_benchmark_hear import hear_command
 from ablations.cli_benchmark_models import models
 from ablations.cli_benchmark_probes import probes
 from ablations.cli_benchmark_tables import tables
@@ -19,7 +22,7 @@ from downstream.files import write_json
 
 @click.group()
 def benchmark() -> None:
-    """Measure this machine: embeddings, models, probes, validations of events, tables, the paper's complexity."""
+    """Measure this machine: embeddings, models, probes, events, tables, engines, big tasks; and kill runs."""
 
 
 @benchmark.command()
@@ -38,5 +41,5 @@ def embed(device: str | None, peer: str | None, long: bool, out: Path | None) ->
         write_json(out, {"command": f"ablate benchmark embed{options}", **found})
 
 
-for command in (complexity, engines, events, models, probes, tables):
+for command in (big_command, complexity, engines, events, faults_command, hear_command, models, probes, tables):
     benchmark.add_command(command)

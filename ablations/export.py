@@ -11,6 +11,7 @@ from downstream.audio import SplitAudio
 from downstream.embedder import Embedder, Tap, released
 from downstream.extract import extract
 from downstream.kit_export import refuse_existing, write_folder
+from downstream.locks import in_use
 from downstream.progress import Track, silent
 from downstream.splits import LabelledSplit
 from downstream.store import default_root, tap_folder
@@ -69,12 +70,15 @@ def extracted(
 ) -> dict[str, LabelledSplit]:
     """Every split of a task with the embedding of a spec, by way of the store."""
     taps, hop_ms = _taps(spec, task), spec.timestamp_hop_ms if task.is_event else None
-    folders = {}
-    for split in task.splits:
-        audio = SplitAudio.of(task, split, embedder.sample_rate, store)
-        folders[split] = tap_folder(store, embedder.fingerprint, audio.fingerprint, split, hop_ms)
-        extract(embedder, audio, taps, hop_ms, folders[split], track)
-    return splits.from_store(task, folders, taps)
+    audio = {split: SplitAudio.of(task, split, embedder.sample_rate, store) for split in task.splits}
+    folders = {
+        split: tap_folder(store, embedder.fingerprint, clips.fingerprint, split, hop_ms)
+        for split, clips in audio.items()
+    }
+    with in_use(folder.path for folder in folders.values()):  # what is memory-mapped stays, even where it is removed
+        for split, clips in audio.items():
+            extract(embedder, clips, taps, hop_ms, folders[split], track)
+        return splits.from_store(task, folders, taps)
 
 
 def _taps(spec: EmbeddingSpec, task: Task) -> Sequence[Tap]:

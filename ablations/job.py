@@ -97,7 +97,7 @@ def test_arrays(folds: Sequence[FoldResult]) -> dict[str, np.ndarray]:
     arrays = {}
     for result in folds:
         name = result.fold.name
-        arrays[f"{name}.prediction"] = result.predictions.astype(np.float32)
+        arrays[f"{name}.prediction"] = result.predictions.astype(np.float32, copy=False)
         arrays[f"{name}.target"] = result.test.y.astype(np.uint8)
         arrays[f"{name}.files"] = np.array(result.test.files)
         arrays[f"{name}.offsets"] = result.test.offsets

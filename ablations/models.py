@@ -132,6 +132,9 @@ def build(
 
     Published weights that are not here are fetched, which `track` is told of in MB. Models whose card has no precisions
     compute in fp32, which their rows say; torch.compile is PaSST's, an interpreter of its own (`python`) HEAR modules'.
+
+    Raises:
+        ValueError: also for a file of weights that is not any more the one that the spec names.
     """
     found = card(spec.checkpoint)
     family = families()[found.family]
@@ -142,6 +145,8 @@ def build(
         options["compiled"] = compiled
     if found.family == "hear":
         options["python"] = python
+    if weights and spec.weights.startswith("sha256-") and (tag := file_tag(weights)) != spec.weights:
+        raise ValueError(f"{weights}: was changed: it is {tag}, expected {spec.weights} as when the study was read")
     if family.published and weights is None and spec.weights == "published":
         published_file(family.published(spec.checkpoint), track=_in_megabytes(track))
     return family.build(spec, device=device, weights=weights, **options)

@@ -4,10 +4,8 @@ Several processes may run parts of one study in one folder: `rows.csv` and `stud
 before they are written, so that the last one that writes has the rows of all.
 """
 
-import contextlib
 import csv
-import fcntl
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from ablations.jobs import Done, job_file
 from ablations.outcome import Failure
 from ablations.study import Study
 from ablations.work import Unit
+from downstream.locks import held
 from results import rows as result_rows
 from results.records import RecordedFailure, RecordedModel, RunRecord, read_record, write_record
 from results.reference import published
@@ -56,7 +55,7 @@ class StudyRows:
 
     def write(self, failures: Sequence[Failure], not_applicable: Sequence[str] = (), final: bool = False) -> None:
         """In the study's order. Rows of an earlier run stay until they come up again, or for what failed."""
-        with self._locked():
+        with held(self.folder / LOCK):
             rows = [row for key in sorted(self._rows, key=str) for row in self._rows[key]]
             new = {(row["spec"], row["task"], row["seed"]) for row in rows}
             for row in self._earlier():
@@ -122,10 +121,3 @@ class StudyRows:
             return [row | {"spec": row["spec"], "task": row["task"], "seed": int(row["seed"])} for row in found]
         except (KeyError, ValueError, TypeError):
             raise ValueError(f"{self.file}: not the rows of a run; remove it, it is made anew from jobs/") from None
-
-    @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / LOCK).open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield

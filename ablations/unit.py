@@ -19,6 +19,7 @@ from downstream.embedder import Embedder, Tap
 from downstream.evaluate import Evaluation, FoldResult, evaluate_all
 from downstream.extract import NotFiniteError, extract
 from downstream.files import write_atomically, write_json
+from downstream.locks import LOCK, held, in_use
 from downstream.progress import Advance, Track, silent
 from downstream.splits import LabelledSplit
 from downstream.store import TapFolder
@@ -85,6 +86,17 @@ class _Running:
         if not waiting:
             return
         folders = tap_folders(self.settings.store, self.embedder, audio, hop_ms)
+        with in_use(folder.path for folder in folders.values()):
+            self.run_waiting(audio, hop_ms, folders, waiting)
+
+    def run_waiting(
+        self,
+        audio: Mapping[str, SplitAudio],
+        hop_ms: int | None,
+        folders: Mapping[str, TapFolder],
+        waiting: Sequence[Shared],
+    ) -> None:
+        """The jobs that are still to be done, while nothing of their folders of the store is removed."""
         extract_taps = functools.partial(self.extract_taps, audio, hop_ms, folders)
         try:
             extract_taps(taps_of(waiting))
@@ -145,9 +157,11 @@ class _Running:
                     self.evaluate([alone], advance)
 
     def write_job(self, job: Job, folds: Sequence[FoldResult], seconds: float) -> None:
-        file, arrays = job_file(self.settings.folder, job.key), test_arrays(folds)
-        write_atomically(file.with_suffix(".npz"), lambda out: np.savez_compressed(out, **arrays))
-        write_json(file, record(job, folds, self.settings.device, seconds))
+        file = job_file(self.settings.folder, job.key)
+        with held(self.settings.folder / LOCK):
+            if not file.is_file():  # else another run has made it, with predictions that belong to it
+                write_atomically(file.with_suffix(".npz"), lambda out: np.savez_compressed(out, **test_arrays(folds)))
+                write_json(file, record(job, folds, self.settings.device, seconds))
 
     def is_done(self, shared: Shared) -> bool:
         return job_file(self.settings.folder, shared.job.key).is_file()

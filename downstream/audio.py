@@ -8,6 +8,7 @@ import functools
 import hashlib
 import json
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,7 +68,7 @@ class SplitAudio:
     def hashes(self) -> dict[str, str]:
         """file -> SHA-256 of its bytes; remembered with size and time of change, so that each is hashed once."""
         index = self.cache / "hashes" / f"{fingerprint(str(self.folder.resolve()))}.json"
-        known = json.loads(index.read_text()) if index.is_file() else {}
+        known = _known_hashes(index)
         found = {}
         for file in self.files:
             path = self.folder / file
@@ -78,7 +79,7 @@ class SplitAudio:
                     entry = [stat.st_size, stat.st_mtime_ns, hashlib.file_digest(content, "sha256").hexdigest()]
             found[file] = entry
         if found != known:
-            write_json(index, {**known, **found})
+            _keep(index, lambda: write_json(index, {**known, **found}))
         return {file: entry[2] for file, entry in found.items()}
 
     @property
@@ -101,10 +102,9 @@ class SplitAudio:
         if self.source_rate == self.sample_rate:
             return torch.from_numpy(read_clip(path, self.source_rate))
         cached = self.cache / "audio" / f"{self.hashes[file][:32]}-{self.sample_rate}-{RESAMPLER}.npy"
-        if cached.is_file():
-            return torch.from_numpy(load_arrays(cached))
-        clip = resample(read_clip(path, self.source_rate), self.source_rate, self.sample_rate)
-        write_atomically(cached, lambda out: np.save(out, clip))
+        if (clip := _resampled_before(cached)) is None:
+            clip = resample(read_clip(path, self.source_rate), self.source_rate, self.sample_rate)
+            _keep(cached, lambda: write_atomically(cached, lambda out: np.save(out, clip)))
         return torch.from_numpy(clip)
 
 
@@ -156,6 +156,35 @@ def read_clip(path: Path, sample_rate: int) -> np.ndarray:
     if samples.shape[1] > 1:
         _say_once(f"{path.parent}: clips of {samples.shape[1]} channels are mixed down to mono")
     return np.ascontiguousarray(samples.mean(axis=1))
+
+
+def _known_hashes(index: Path) -> dict[str, list]:
+    """What was remembered of a folder's clips; nothing where that can't be read."""
+    try:
+        return json.loads(index.read_text()) if index.is_file() else {}
+    except ValueError:
+        logger.warning("%s: not JSON: the clips are hashed again", index)
+        return {}
+
+
+def _resampled_before(cached: Path) -> np.ndarray | None:
+    """(samples,) float32; None where it is not there, or not whole."""
+    try:
+        found = load_arrays(cached)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, EOFError) as error:
+        logger.warning("%s: resampled again, it can't be read: %s", cached, " ".join(str(error).split()))
+        return None
+    return found
+
+
+def _keep(path: Path, write: Callable[[], None]) -> None:
+    """Write what only saves time; a store that is full or read-only is said once."""
+    try:
+        write()
+    except OSError as error:
+        _say_once(f"{path.parent}: nothing more is kept there: {error.strerror or error}")
 
 
 @functools.lru_cache(maxsize=1024)

@@ -126,7 +126,7 @@ class Evaluation:
             mean, std = self._statistics[fold.name]
             x, other_x, how = rows.Standardized(x, mean, std), rows.Standardized(other_x, mean, std), fold.name
         shuffle = self.seed if self.protocol.shuffled else None
-        y = np.concatenate([part.y for part in parts])
+        y = parts[0].y if len(parts) == 1 else rows.Stacked([part.y for part in parts])  # no copy a fold
         train = ProbeData(x, y, shuffle, key=(*map(id, parts), how, shuffle))
         return train, ProbeData(other_x, other.y, key=(id(other), how))
 

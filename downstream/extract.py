@@ -61,7 +61,8 @@ def extract(
             dims = widths(embedder, missing, hop_ms)
             seconds = seconds_at_once(dims, distance_ms(embedder, hop_ms))
             batches = plan_batches(audio, known.files if known else None, seconds)
-            _run(folder.begin(dims, batches), embedder, audio, hop_ms, track)
+            about = {"embedder": embedder.name, "clips": f"{audio.folder.parent.parent.name}/{audio.folder.name}"}
+            _run(folder.begin(dims, batches, about), embedder, audio, hop_ms, track)
 
 
 def plan_batches(

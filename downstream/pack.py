@@ -174,6 +174,8 @@ class _Pack:
                 items = batch.items if self.together else batch.items * len(self.live)
                 for part, logits, count in zip(parts, found, items, strict=True):
                     part.append(logits[:, :count].T)
+        if not self.together:
+            return [torch.cat(parts.pop(0)) for _ in self.live]  # parts go as they are joined
         whole = torch.cat([rows for part in parts for rows in part]).cpu()  # one copy for all
         return list(whole.split([sum(map(len, part)) for part in parts]))
 

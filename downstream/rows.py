@@ -26,13 +26,13 @@ class ProbeData:
 
     Attributes:
         x: (items, dim) float32.
-        y: (items, labels) float32, one-hot or multi-hot.
+        y: (items, labels) float32, one-hot or multi-hot; those to train on may be `Stacked`.
         shuffle: None for batches in the items' order in every epoch (hear-eval-kit), else the seed of the orders.
         key: equal for data that are the same; None for data that are the same as no other's.
     """
 
     x: Features
-    y: np.ndarray
+    y: "np.ndarray | Stacked"
     shuffle: int | None = None
     key: Hashable = None
 
@@ -66,12 +66,15 @@ class Rows:
 
 
 class Stacked:
-    """Parts one after the other, read when indexed."""
+    """Parts one after the other, features or targets, read when indexed."""
 
     def __init__(self, parts: Sequence[Features]) -> None:
         self.parts = parts
         self.starts = np.concatenate([[0], np.cumsum([part.shape[0] for part in parts])])
         self.shape = (int(self.starts[-1]), parts[0].shape[1])
+
+    def __len__(self) -> int:
+        return self.shape[0]
 
     def __getitem__(self, rows: Index) -> np.ndarray:
         numbers = np.arange(*rows.indices(self.shape[0])) if isinstance(rows, slice) else rows

@@ -63,11 +63,16 @@ def write_rows(rows: Iterable[Mapping[str, Any]], path: Path) -> None:
     """`rows.csv`, written beside its place and renamed into it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    with temporary.open("w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        writer.writeheader()
-        writer.writerows(rows)
-    temporary.replace(path)
+    try:
+        with temporary.open("w", newline="") as file:
+            writer = csv.DictWriter(file, COLUMNS)
+            writer.writeheader()
+            writer.writerows(rows)
+        temporary.replace(path)
+    except OSError as error:  # that of a full disk names no file
+        raise OSError(error.errno, error.strerror, error.filename or str(path)) from error
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def read_rows(folder: str | Path) -> pd.DataFrame:

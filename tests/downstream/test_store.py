@@ -10,6 +10,7 @@ A, B = ("features", 160), ("mel", None)
 DIMS = {A: 3, B: 2}
 BATCHES = [["x.wav", "y.wav"], ["z.wav"]]
 LENGTHS = [[2, 1], [4]]
+WHOLE = ["features@160.json", "features@160.npy", "index.npz", "mel@own.json", "mel@own.npy"]
 
 
 def values(batch: int) -> dict:
@@ -38,7 +39,7 @@ def test_a_finished_extraction_is_ordinary_npy(folder):
         append(extraction, 1)
         extraction.finish()
     assert folder.missing([A, B]) == []
-    assert sorted(path.name for path in folder.path.iterdir()) == ["features@160.npy", "index.npz", "mel@own.npy"]
+    assert sorted(path.name for path in folder.path.iterdir()) == WHOLE
     for tap in DIMS:
         assert np.array_equal(np.load(folder.file(tap)), everything(tap))
         assert isinstance(folder.read(tap), np.memmap)
@@ -71,7 +72,7 @@ def test_it_finishes_where_only_some_files_were_in_place(folder):
         append(extraction, 0)
         append(extraction, 1)
         extraction._data[A].close()
-        part = extraction._part(A)
+        part = extraction.part(A)
         part.write_bytes(b"")  # as after its rename
         part.unlink()
         np.save(folder.file(A), everything(A))
@@ -109,7 +110,7 @@ def test_what_a_kill_left_is_swept(folder):
     (extraction.path / "journal.jsonl").write_text("[[4], 4]\n")
     (folder.path / ".index.npz.0123.tmp").write_bytes(b"half")
     assert folder.unfinished() == []
-    assert sorted(path.name for path in folder.path.iterdir()) == ["features@160.npy", "index.npz", "mel@own.npy"]
+    assert sorted(path.name for path in folder.path.iterdir()) == WHOLE
 
 
 def test_rows_in_another_order_than_those_here_are_refused(folder):
@@ -131,7 +132,7 @@ def test_rows_in_another_order_than_those_here_are_refused(folder):
 def test_lost_data_is_noticed(folder):
     with folder.begin(DIMS, BATCHES) as extraction:
         append(extraction, 0)
-        part = extraction._part(A)
+        part = extraction.part(A)
     part.write_bytes(part.read_bytes()[:130])
     (again,) = folder.unfinished()
     with pytest.raises(ValueError, match=r"features@160.npy: 130 bytes, expected at least 164; remove"), again:

@@ -1,0 +1,90 @@
+"""The faults of a run's folder: job files that are not whole, and rows that are not those of the jobs."""
+
+import csv
+import json
+import zipfile
+import zlib
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from downstream.store_check import Fault
+from results.rows import COLUMNS, rows_of
+
+ADVICE = "`ablate store check --runs RUNS --fix` moves it away, and the next `ablate run` makes it anew"
+IDENTITY = ("study", "model", "family", "spec", "weights", "task", "source", "tolerance")
+"""Columns that are not of the job."""
+UNREADABLE = (ValueError, KeyError, TypeError, OSError, EOFError, zipfile.BadZipFile, zlib.error)
+
+
+def run_faults(run: Path) -> Iterator[Fault]:
+    """Of one run: its jobs, and rows.csv against them."""
+    jobs: dict[str, Mapping[str, Any]] = {}
+    for path in sorted((run / "jobs").glob("*.json")):
+        try:
+            job = json.loads(path.read_text())
+            _check_job(path, job)
+            jobs[job["job"]] = job
+        except UNREADABLE as error:
+            reason = " ".join(str(error).split()) or type(error).__name__
+            yield Fault(f"{path}: not a whole job: {reason}; {ADVICE}", (path, path.with_suffix(".npz")))
+    yield from _of_rows(run / "rows.csv", jobs)
+
+
+def _check_job(path: Path, job: Mapping[str, Any]) -> None:
+    """Raise where a job's JSON or its predictions are not whole."""
+    if job["job"] != path.stem:
+        raise ValueError(f"it is of the job {job['job']}")
+    rows_of(job, {})
+    arrays_file = path.with_suffix(".npz")
+    if not arrays_file.is_file():
+        raise ValueError(f"its predictions {arrays_file.name} are absent")
+    with np.load(arrays_file) as arrays:
+        for fold in job["folds"]:
+            shapes = {arrays[f"{fold['fold']}.{name}"].shape for name in ("prediction", "target")}
+            offsets = arrays[f"{fold['fold']}.offsets"]
+            if len(shapes) != 1 or next(iter(shapes))[0] != offsets[-1]:
+                raise ValueError(f"{arrays_file.name}: fold {fold['fold']}: predictions {shapes}, {offsets[-1]} items")
+            for name in ("files", "timestamps"):
+                arrays[f"{fold['fold']}.{name}"]
+
+
+def _of_rows(path: Path, jobs: Mapping[str, Mapping[str, Any]]) -> Iterator[Fault]:
+    if not path.is_file():
+        if jobs:
+            yield Fault(f"{path}: absent, with {len(jobs)} jobs beside it; the next `ablate run` writes it")
+        return
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    by_job = defaultdict(list)
+    for row in rows:
+        by_job[row.get("job"), row.get("spec"), row.get("task")].append(row)
+    for (name, spec, task), own in by_job.items():
+        where = f"{path}: rows of {spec} on {task}"
+        if name not in jobs:
+            yield Fault(f"{where}: no whole job {name} is there; the next `ablate run` makes it anew")
+            continue
+        wanted = [_as_text(row) for row in rows_of(jobs[name], {})]
+        difference = _difference(own, wanted)
+        if difference:
+            yield Fault(f"{where}: not those of its job file {name}: {difference}; {ADVICE}", (path,))
+            return
+
+
+def _difference(rows: list[dict[str, str]], wanted: list[dict[str, str]]) -> str:
+    """What differs first; "" where nothing does."""
+    if len(rows) != len(wanted):
+        return f"{len(rows)} rows, expected {len(wanted)}"
+    for row, other in zip(rows, wanted, strict=True):
+        for name in COLUMNS:
+            if name in row and name not in IDENTITY and row[name] != other[name]:
+                return f"fold {row['fold']}, {row['metric']}: {name} {row[name]!r}, expected {other[name]!r}"
+    return ""
+
+
+def _as_text(row: Mapping[str, Any]) -> dict[str, str]:
+    """As the csv module writes it."""
+    return {name: "" if value is None else str(value) for name, value in row.items()}

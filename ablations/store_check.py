@@ -1,0 +1,44 @@
+"""Whether a store and the rows of runs are what was written: `ablate store check`."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from ablations.run_check import run_faults
+from downstream.store import default_root
+from downstream.store_check import FAULTY, faults, move_away
+
+COLUMNS = ("fault", "moved_to")
+
+
+def check(
+    store: str | Path | None = None, *, full: bool = False, runs: str | Path | None = None, fix: bool = False
+) -> pd.DataFrame:
+    """A row a fault: `fault`, one line that names the file and says what to do, and `moved_to`, "" where it was not.
+
+    Args:
+        full: reads every file (sums, values that are not finite); else headers and lengths.
+        runs: a folder of runs, or one run, whose rows and jobs are checked too.
+        fix: moves faulty parts to the folder `faulty` of the store, or of the run, so that they are made anew.
+
+    Raises:
+        FileNotFoundError: there is no such store, or no such run.
+    """
+    root = Path(store) if store else default_root()
+    found = [(fault, root) for fault in faults(root, full=full)]
+    for run in _runs(Path(runs)) if runs else ():
+        found += [(fault, run) for fault in run_faults(run)]
+    rows = []
+    for fault, base in found:
+        moved = fix and move_away(fault, base, base / FAULTY)
+        rows.append((fault.text, str(base / FAULTY) if moved else ""))
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _runs(folder: Path) -> list[Path]:
+    if (folder / "jobs").is_dir():
+        return [folder]
+    found = sorted(path.parent for path in folder.glob("*/jobs") if path.is_dir())
+    if not found:
+        raise FileNotFoundError(f"{folder}: no run there; expected a folder with jobs/, or a folder of such")
+    return found

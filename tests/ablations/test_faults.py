@@ -1,0 +1,219 @@
+"""What can go wrong under a run: each fault is named in one line, nothing good is lost, and the next run ends well."""
+
+import json
+import os
+import subprocess
+import threading
+
+import numpy as np
+import pandas as pd
+import pytest
+import safetensors.torch
+
+from ablations.run import run_study
+from ablations.store_check import check
+from ablations.study import Study
+from downstream import extract as extraction
+from downstream.store import TapFolder
+from passt import checkpoints
+from passt.weights import untrained
+from results.rows import RESULT_COLUMNS, read_rows
+from tests.ablations.test_run import declare
+from tests.downstream.stores import flip
+
+
+@pytest.fixture(autouse=True)
+def _small_batches(monkeypatch):
+    monkeypatch.setattr(extraction, "BATCH_CLIPS", 2)
+
+
+@pytest.fixture
+def study(tmp_path, scene_task) -> Study:
+    return Study.load(declare(tmp_path, [scene_task()], [{"checkpoint": "logmel"}]))
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """A disk of its own, whose size can be set, and which can be made read-only."""
+
+    def mount(options: str) -> None:
+        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            pytest.skip(f"no disk of its own can be mounted: {done.stderr.strip()}")
+
+    place = tmp_path / "disk"
+    place.mkdir()
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount a disk of its own")
+    mount("size=64m")
+    try:
+        yield place, lambda options: mount(f"remount,{options}")
+    finally:
+        subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+def run(study, tmp_path, runs="runs", store="store"):
+    return run_study(study, runs=tmp_path / runs, store=tmp_path / store, device="cpu")
+
+
+def rows(outcome) -> pd.DataFrame:
+    return read_rows(outcome.folder)[list(RESULT_COLUMNS)]
+
+
+def undisturbed(study, tmp_path) -> pd.DataFrame:
+    return rows(run(study, tmp_path, "good/runs", "good/store"))
+
+
+def one_failure(outcome) -> str:
+    (failure,) = outcome.failures
+    assert len(str(failure).splitlines()) == 1
+    return str(failure)
+
+
+def jobs(outcome) -> list:
+    return sorted((outcome.folder / "jobs").glob("*.json"))
+
+
+def test_a_full_disk_under_the_store(tmp_path, study, disk):
+    place, _ = disk
+    filler = place / "filler"
+    filler.write_bytes(bytes(64 << 20)[: os.statvfs(place).f_bavail * 4096 - 24576])  # a few pages are left
+    assert f"No space left on device: '{place}" in one_failure(run(study, tmp_path, store="disk/store"))
+    filler.unlink()
+    assert check(place / "store", full=True).empty  # what was written before is whole
+    outcome = run(study, tmp_path, store="disk/store")
+    assert outcome.failures == ()
+    pd.testing.assert_frame_equal(rows(outcome), undisturbed(study, tmp_path))
+
+
+def test_a_full_disk_under_the_runs(tmp_path, study, disk):
+    place, _ = disk
+    filler = place / "filler"
+    filler.write_bytes(bytes(64 << 20)[: os.statvfs(place).f_bavail * 4096 - 12288])
+    with pytest.raises(OSError, match=f"No space left on device: '{place}") as error:
+        run(study, tmp_path, runs="disk/runs")
+    assert len(str(error.value).splitlines()) == 1
+    filler.unlink()
+    outcome = run(study, tmp_path, runs="disk/runs")
+    assert outcome.failures == ()
+    assert not list(place.rglob(".*.tmp"))
+    pd.testing.assert_frame_equal(rows(outcome), undisturbed(study, tmp_path))
+
+
+def test_a_read_only_store_is_used_and_named_where_it_lacks_something(tmp_path, study, disk):
+    place, remount = disk
+    wanted = rows(run(study, tmp_path, store="disk/store"))
+    remount("ro")
+    pd.testing.assert_frame_equal(rows(run(study, tmp_path, runs="again", store="disk/store")), wanted)
+    assert check(place / "store", full=True).empty
+    more = Study.load(declare(tmp_path, study.tasks, [{"checkpoint": "melproj"}]))
+    assert f"Read-only file system: '{place}" in one_failure(run(more, tmp_path, store="disk/store"))
+    remount("rw")
+
+
+def test_a_store_that_can_not_be_written(tmp_path, study):
+    (tmp_path / "store").write_text("in the way")
+    assert str(tmp_path / "store") in one_failure(run(study, tmp_path))
+    assert (tmp_path / "store").read_text() == "in the way"
+
+
+def test_a_file_of_the_store_that_changed_is_named_and_made_anew(tmp_path, study):
+    first = run(study, tmp_path)
+    wanted = rows(first)
+    (job,) = jobs(first)
+    job.unlink()  # its probes are to be trained again
+    taps = sorted((tmp_path / "store").rglob("mean@own.npy"))
+    before = {path: path.read_bytes() for path in taps}
+    flip(taps[0], 2000)
+    failure = one_failure(run(study, tmp_path))
+    assert str(taps[0]) in failure
+    assert "are not those that were written; `ablate store check --full --fix`" in failure
+    pd.testing.assert_frame_equal(rows(first), wanted)  # what was known stays
+    found = check(tmp_path / "store", full=True, fix=True)
+    assert found["moved_to"].tolist() == [str(tmp_path / "store/faulty")]
+    outcome = run(study, tmp_path)
+    assert outcome.failures == ()
+    pd.testing.assert_frame_equal(rows(outcome), wanted)
+    assert {path: path.read_bytes() for path in taps} == before
+
+
+def test_faults_of_a_run_are_found_moved_away_and_made_anew(tmp_path, study):
+    outcome = run(study, tmp_path)
+    wanted = rows(outcome)
+    (job,) = jobs(outcome)
+    arrays, table = job.with_suffix(".npz"), outcome.folder / "rows.csv"
+    good = {path: path.read_bytes() for path in (job, arrays, table)}
+    other = json.dumps({**json.loads(good[job]), "seed": 5}).encode()
+    for path, broken, message in (
+        (arrays, None, f"{job}: not a whole job: its predictions {arrays.name} are absent"),
+        (arrays, good[arrays][:-30], f"{job}: not a whole job: File is not a zip file"),
+        (job, good[job][:-30], f"{job}: not a whole job: "),
+        (job, other, "seed '0', expected '5'"),
+        (table, good[table].replace(b"xavier_", b"Xavier_"), "init 'Xavier_"),
+        (table, None, f"{table}: absent, with 1 jobs beside it"),
+    ):
+        assert check(tmp_path / "store", runs=tmp_path / "runs").empty
+        path.unlink() if broken is None else path.write_bytes(broken)
+        found = check(tmp_path / "store", runs=tmp_path / "runs", fix=True)["fault"]
+        assert message in found.iloc[0]
+        assert run(study, tmp_path).failures == ()
+        pd.testing.assert_frame_equal(rows(outcome), wanted)
+        for restored, content in good.items():  # `seconds` of a job that was made again are others
+            restored.write_bytes(content)
+
+
+def test_a_byte_of_predictions(tmp_path, study):
+    (job,) = jobs(run(study, tmp_path))
+    flip(job.with_suffix(".npz"), 120)
+    assert "not a whole job" in check(tmp_path / "store", runs=tmp_path / "runs/mine")["fault"].iloc[0]
+
+
+def weights_file(path, seed: int) -> None:
+    checkpoint = checkpoints.get("passt_demo")
+    safetensors.torch.save_file({n: t.contiguous() for n, t in untrained(checkpoint, seed).items()}, path)
+
+
+def test_a_checkpoint_that_changes_under_the_cache(tmp_path, scene_task):
+    model = {"checkpoint": "passt_demo", "levels": [["block1"]], "weights": "./w.safetensors"}
+    weights_file(tmp_path / "w.safetensors", 0)
+    path = declare(tmp_path, [scene_task(clips=2)], [model])
+    before = Study.load(path)
+    assert run(before, tmp_path).failures == ()
+    weights_file(tmp_path / "w.safetensors", 1)
+    failure = one_failure(run(before, tmp_path, "others", "store"))
+    assert f"{tmp_path / 'w.safetensors'}: was changed: it is sha256-" in failure
+    after = Study.load(path)  # read anew, it is another model: nothing of the first one's is used
+    outcome = run(after, tmp_path)
+    assert outcome.failures == ()
+    assert before.models[0].spec.weights != after.models[0].spec.weights
+    assert set(read_rows(outcome.folder)["weights"]) == {after.models[0].spec.weights}
+    assert len(list((tmp_path / "store").glob("[0-9a-f]*/*/train/scene/block1@own.npy"))) == 2
+
+
+def test_two_runs_at_once(tmp_path, study, monkeypatch, caplog):
+    """On the same folders, and both about to extract the same tap: one does, the other waits and finds it."""
+    together, outcomes, locked, appended = threading.Barrier(2, timeout=60), [], TapFolder.locked, []
+    append = extraction.Extraction.append
+
+    def meets(self, **options):
+        if not outcomes and not together.broken:
+            together.wait()
+        return locked(self, **options)
+
+    def counts(self, *arguments):
+        appended.append(self.path)
+        append(self, *arguments)
+
+    monkeypatch.setattr(TapFolder, "locked", meets)
+    monkeypatch.setattr(extraction.Extraction, "append", counts)
+    threads = [threading.Thread(target=lambda: outcomes.append(run(study, tmp_path))) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=120)
+    assert [outcome.failures for outcome in outcomes] == [(), ()]
+    assert len(appended) == 3 * 3  # six clips a split, two at a time, once
+    pd.testing.assert_frame_equal(rows(outcomes[0]), undisturbed(study, tmp_path))
+    assert check(tmp_path / "store", full=True, runs=tmp_path / "runs").empty
+    assert np.unique([path.suffix for path in (tmp_path / "runs/mine/jobs").iterdir()]).tolist() == [".json", ".npz"]
