@@ -1,5 +1,6 @@
 """What a run of a study would do, before it does any of it: jobs, forward passes, fits, time, disk and memory."""
 
+import math
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -102,7 +103,7 @@ class _Planned:
     def __init__(self, embedder: Embedder, settings: Settings, measure: bool) -> None:
         self.embedder, self.settings, self.measure = embedder, settings, measure
         self.epochs = epochs_seen(settings.folder)
-        self.rates: dict[tuple[tuple[Tap, ...], int | None], Rate] = {}
+        self.rates: dict[tuple[tuple[Tap, ...], int | None, int], Rate] = {}
 
     def row(self, unit: Unit) -> dict[str, Any]:
         counts = counts_of(unit, self.embedder, self.settings)
@@ -120,7 +121,8 @@ class _Planned:
     def estimated(self, counts: Counts) -> dict[str, float]:
         seconds, beyond = 0.0, [0]
         for work in counts.extractions:
-            key = work.taps, work.hop_ms
+            length = round(math.log2(max(work.seconds, 0.01) / max(len(work.files), 1)))  # of a clip, about
+            key = work.taps, work.hop_ms, length
             if key not in self.rates:
                 self.rates[key] = embedding_rate(self.embedder, work, self.settings.device)
             seconds += self.rates[key].seconds * work.seconds

@@ -4,16 +4,22 @@ A unit is one embedder group (the models of one checkpoint and its weights) on o
 go, then their probes share packs. Engines execute units, in any order, in any process.
 """
 
+import functools
 import itertools
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ablations import tasks
+from ablations import models, tasks
 from ablations.outcome import Failure
 from ablations.study import Model, Study
 from ablations.tasks import NamedTask
+
+CLIP_S = 10.0  # where a task does not say
+STEPS_A_SECOND, WINDOW_S = 20, 0.5  # of timestamp embeddings, about
+PROBES_GMACS = 4.0  # of all fits, an item: 8 of 120 epochs on 1295 features, forward and backward
+NETWORK_GMACS = 20.0  # of a clip of 10 s, where a model does not say
 
 Group = tuple[str, str, str]
 """Checkpoint, weights and interpreter: models that are equal in these share an embedder."""
@@ -62,6 +68,15 @@ class Unit:
         return sum(map(len, self.named.task.items.values()))
 
     @property
+    def weight(self) -> float:
+        """About how much work it is, in 10^9 multiply-adds, from what the study and the task's metadata say."""
+        seconds = float(self.named.task.metadata.get("sample_duration") or CLIP_S)
+        network = _network_gmacs(self.models[0].spec.checkpoint) / CLIP_S
+        if not self.named.task.is_event:
+            return self.clips * (seconds * network + self.rows * PROBES_GMACS)
+        return self.clips * seconds * STEPS_A_SECOND * (WINDOW_S * network + self.rows * PROBES_GMACS)
+
+    @property
     def keys(self) -> set[tuple[str, str]]:
         """(spec, task key) of its rows."""
         return {(str(model.spec), self.named.key) for model in self.models}
@@ -72,6 +87,12 @@ class Unit:
 
 def group_of(model: Model) -> Group:
     return model.spec.checkpoint, model.spec.weights, str(model.python or "")
+
+
+@functools.cache
+def _network_gmacs(checkpoint: str) -> float:
+    cost = models.families()[models.card(checkpoint).family].cost
+    return cost(checkpoint).macs / 1e9 if cost else NETWORK_GMACS
 
 
 def find_tasks(
@@ -96,7 +117,7 @@ def find_tasks(
 def units_of(study: Study, found: Sequence[NamedTask]) -> list[Unit]:
     """Every unit, those of one embedder group one after the other."""
     groups = itertools.groupby(sorted(study.models, key=group_of), key=group_of)
-    return [Unit(models, named, study.seeds) for models in [tuple(of) for _, of in groups] for named in found]
+    return [Unit(variants, named, study.seeds) for variants in [tuple(of) for _, of in groups] for named in found]
 
 
 @dataclass(frozen=True)
@@ -119,11 +140,11 @@ class Shard:
 
         A part depends on the study and its tasks alone. Folders of one HEAR task stay together, for their rows do.
         """
-        loads, chosen = [0] * self.count, set()
-        weights: dict[tuple[Group, str], int] = {}
+        loads, chosen = [0.0] * self.count, set()
+        weights: dict[tuple[Group, str], float] = {}
         for unit in units:
             key = unit.group, unit.named.key
-            weights[key] = weights.get(key, 0) + unit.clips * unit.rows
+            weights[key] = weights.get(key, 0.0) + unit.weight
         for key, weight in sorted(weights.items(), key=lambda item: (-item[1], item[0])):
             lightest = loads.index(min(loads))
             loads[lightest] += weight
@@ -137,9 +158,9 @@ def grouped(units: Iterable[Unit]) -> list[list[Unit]]:
     return [list(of) for _, of in itertools.groupby(units, key=lambda unit: unit.group)]
 
 
-def failure_of(models: Sequence[Model], task: str, error: Exception) -> Failure:
+def failure_of(variants: Sequence[Model], task: str, error: Exception) -> Failure:
     """What an error means for a run: one line; an error that is no user's has its type."""
     reason = " ".join(str(error).split()) or type(error).__name__
     if not isinstance(error, ValueError | OSError):
         reason = f"{type(error).__name__}: {reason}"
-    return Failure(tuple(dict.fromkeys(models)), task, reason, isinstance(error, tasks.AbsentTaskError))
+    return Failure(tuple(dict.fromkeys(variants)), task, reason, isinstance(error, tasks.AbsentTaskError))

@@ -95,8 +95,11 @@ class Driver:
         self.working[worker.run.remote(unit)] = (worker, unit)
 
     def again(self, unit: Unit, error: Exception) -> UnitResult | None:
-        """A unit whose worker died waits again, unless it did so too often."""
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        """A unit whose worker died waits again, unless it did so too often; ValueError where workers can't start."""
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+        if "creation task" in lines[0]:
+            raise ValueError(f"Ray's workers can't start: {lines[-1]}")
+        reason = lines[0]
         if self.tries[unit.key] < TRIES:
             logger.warning("%s: its worker died, it is done again: %s", unit, reason)
             self.waiting.insert(0, unit)

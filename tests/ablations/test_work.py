@@ -69,11 +69,18 @@ def test_shards_cover_all_units_once_and_are_balanced(count):
     for number, part in enumerate(parts):
         for unit in part:
             assert homes.setdefault((unit.group, unit.named.key), number) == number
-    loads = [sum(unit.clips * unit.rows for unit in part) for part in parts]
+    loads = [sum(unit.weight for unit in part) for part in parts]
     pairs = {}
     for unit in units:
-        pairs[unit.group, unit.named.key] = pairs.get((unit.group, unit.named.key), 0) + unit.clips * unit.rows
-    assert max(loads) <= sum(loads) / count + max(pairs.values())
+        pairs[unit.group, unit.named.key] = pairs.get((unit.group, unit.named.key), 0) + unit.weight
+    assert max(loads) <= 1.001 * (sum(loads) / count + max(pairs.values()))
+
+
+def test_what_costs_more_weighs_more():
+    crepe, logmel, passt = units_of(study_of(["t"]), made_up(10))
+    assert passt.weight > logmel.weight / logmel.rows
+    assert units_of(study_of(["t"]), made_up(20))[0].weight == 2 * crepe.weight
+    assert units_of(study_of(["t"], seeds=[0, 1, 2]), made_up(10))[1].weight > 2 * logmel.weight
 
 
 def test_units_share_what_embeds():

@@ -114,6 +114,16 @@ def test_a_unit_that_always_kills_its_worker_fails_alone(tmp_path):
     assert len(found) == len(units)
 
 
+def test_workers_that_can_not_start_end_the_run(tmp_path):
+    class Broken(FakeRay):
+        def get(self, asked):
+            raise self.exceptions.RayError("The actor died in its creation task\n\nFileNotFoundError: no folder\n")
+
+    driver = Driver(Broken(), units_of(study_of(["t"]), made_up(1)), settings(tmp_path), Share(1, 1, 0.0))
+    with pytest.raises(ValueError, match="Ray's workers can't start: FileNotFoundError: no folder"):
+        list(driver.results())
+
+
 def test_what_a_worker_raises_is_a_failure_and_what_it_logs_is_said(tmp_path, caplog):
     units = units_of(study_of(["t"]), made_up(1, 1))
 
