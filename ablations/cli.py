@@ -14,6 +14,7 @@ from ablations.cli_models import models
 from ablations.cli_options import REFERENCE, RUNS, folder_of
 from ablations.cli_prepare import prepare
 from ablations.cli_reference import reference
+from ablations.cli_search import search
 from ablations.cli_train import train
 from ablations.errors import one_line_errors
 from ablations.progress import bars, terminal
@@ -98,6 +99,7 @@ def table(study: str, runs: Path, references: tuple[str, ...]) -> None:
 
 for command in (figure, models, download, embed, benchmark, export, probe, crosscheck, reference, train, prepare):
     main.add_command(command)
+main.add_command(search)
 
 
 def _write_table(folder: Path, references: tuple[str, ...] = ()) -> str:

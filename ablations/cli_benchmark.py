@@ -8,6 +8,7 @@ from ablations.benchmark import embeddings, to_markdown
 from ablations.cli_benchmark_events import events
 from ablations.cli_benchmark_models import models
 from ablations.cli_benchmark_probes import probes
+from ablations.cli_benchmark_search import search
 from ablations.cli_complexity import complexity
 from ablations.errors import NewFile, one_line_errors
 from ablations.machine import choose_device
@@ -17,7 +18,7 @@ from downstream.files import write_json
 
 @click.group()
 def benchmark() -> None:
-    """Measure this machine: embeddings, models, probes, validations of events, the paper's table of complexity."""
+    """Measure this machine: embeddings, models, probes, validations of events, the paper's table of complexity, searches."""
 
 
 @benchmark.command()
@@ -36,5 +37,5 @@ def embed(device: str | None, peer: str | None, long: bool, out: Path | None) ->
         write_json(out, {"command": f"ablate benchmark embed{options}", **found})
 
 
-for command in (complexity, events, models, probes):
+for command in (complexity, events, models, probes, search):
     benchmark.add_command(command)

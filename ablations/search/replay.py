@@ -1,0 +1,184 @@
+"""Whether the search is worth it: samplers replayed on a space of which every variant was run.
+
+The table is made by real runs, once; a replay asks the samplers as `ablations.search.run` does and answers from the
+table. What random search gives at an equal budget is known exactly: the best of so many variants, drawn without any
+twice.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import comb
+from typing import Any
+
+import numpy as np
+import optuna
+import pandas as pd
+from optuna.trial import TrialState
+
+from ablations.job import versions
+from ablations.machine import choose_device, machine
+from ablations.run import run_study
+from ablations.search.declared import Search
+from ablations.search.run import tasks_of
+from ablations.search.sampling import ask, pruner_of
+from ablations.search.trial import Fold, Goal, Places
+from ablations.study import Study
+from downstream.progress import Track
+from results.rows import read_rows
+
+REPLAYED = {"tpe": ("tpe", False), "tpe, pruned": ("tpe", True), "random": ("random", False)}
+BUDGETS = (10, 15, 20, 25, 30, 40, 50, 60)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Validation scores of every variant of a space.
+
+    Attributes:
+        folds: a variant's key -> its folds' validation scores, in the order they come up.
+        scores: a variant's key -> its score.
+    """
+
+    folds: Mapping[str, Mapping[Fold, float]]
+    scores: Mapping[str, float]
+    goal: Goal
+
+    @property
+    def order(self) -> np.ndarray:
+        """The scores, best first."""
+        return np.sort(list(self.scores.values()))[::-1]
+
+
+def table_of(search: Search, places: Places) -> Table:
+    """Run what is missing of every variant of the search's space; a study a protocol, in `places.folder`.
+
+    Raises:
+        ValueError: where one of them fails.
+    """
+    goal = Goal.of(tasks_of(search, places), search.seeds)
+    variants = [search.space.variant(point) for point in search.space.points()]
+    folds: dict[str, dict[Fold, float]] = {}
+    for protocol in dict.fromkeys(variant.protocol for variant in variants):
+        keys = {str(variant.model.spec): variant for variant in variants if variant.protocol == protocol}
+        models, name = tuple(variant.model for variant in keys.values()), f"{search.name}-{protocol}"
+        study = Study(name, models, search.tasks, search.seeds, protocol, search.precision, folder=search.folder)
+        outcome = run_study(
+            study,
+            runs=places.folder,
+            store=places.store,
+            tasks_folder=places.tasks,
+            device=places.device,
+            track=places.track,
+        )
+        if outcome.failures:
+            raise ValueError(str(outcome.failures[0]))
+        found = defaultdict(dict)
+        rows = read_rows(outcome.folder).query("primary")
+        for row in rows[["spec", "task", "seed", "fold", "validation_score"]].itertuples():
+            found[row.spec][row.task, int(row.seed), row.fold] = float(row.validation_score)
+        folds |= {variant.key: found[spec] for spec, variant in keys.items()}
+    return Table(folds, {key: goal.score(found) for key, found in folds.items()}, goal)
+
+
+def replay(
+    search: Search, table: Table, sampler: str, seed: int, budget: int, *, pruning: bool = False
+) -> pd.DataFrame:
+    """The trials of a sampler on the table, as many as `budget`: key, score (NaN where pruned), folds, best (so far)."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(directions=["maximize"], pruner=pruner_of(pruning))
+    found: list[dict[str, Any]] = []
+    while len(found) < budget and (asked := ask(study, search.space, sampler, seed)) is not None:
+        trial, variant = asked
+        folds = list(table.folds[variant.key].items())
+        for count in range(1, len(folds)):
+            trial.report(table.goal.score(dict(folds[:count])), count)
+            if trial.should_prune():
+                study.tell(trial, state=TrialState.PRUNED)
+                found.append({"key": variant.key, "score": np.nan, "folds": count})
+                break
+        else:
+            study.tell(trial, table.scores[variant.key])
+            found.append({"key": variant.key, "score": table.scores[variant.key], "folds": len(folds)})
+    trials = pd.DataFrame(found)
+    return trials.assign(best=trials["score"].cummax().ffill())
+
+
+def random_median(scores: Sequence[float], budget: int) -> float:
+    """The median of the best of `budget` variants, drawn at random without any twice: exact, by counting."""
+    ordered = sorted(scores)
+    draws = comb(len(ordered), budget)
+    for place, score in enumerate(ordered, 1):
+        if 2 * comb(place, budget) >= draws:
+            return score
+    return ordered[-1]
+
+
+def measure(search: Search, places: Places, seeds: int, budget: int, track: Track) -> dict[str, Any]:
+    """Replays of every sampler from so many seeds, beside random search; a record to be written as JSON.
+
+    Raises:
+        ValueError: for a budget above the space's size, or several objectives.
+    """
+    if len(search.objectives) > 1:
+        raise ValueError(f"objectives must be [score] to compare searches, got {list(search.objectives)}")
+    if not 1 <= budget <= search.space.size:
+        raise ValueError(f"budget must be 1 to {search.space.size}, the size of the space, got {budget}")
+    start = time.perf_counter()
+    table = table_of(search, places)
+    seconds = time.perf_counter() - start
+    rows, curves = [], {}
+    budgets = sorted({each for each in BUDGETS if each < budget} | {budget})
+    with track("replays", len(REPLAYED) * seeds) as advance:
+        for name, (sampler, pruning) in REPLAYED.items():
+            runs = []
+            for seed in range(seeds):
+                runs.append(replay(search, table, sampler, seed, budget, pruning=pruning))
+                rows.append({"sampler": name, "seed": seed, **_said(runs[-1], table)})
+                advance(1)
+            curves[name] = [float(np.median([run["best"].iloc[each - 1] for run in runs])) for each in budgets]
+    median = random_median(list(table.scores.values()), budget)
+    curves["median of random search"] = [random_median(list(table.scores.values()), each) for each in budgets]
+    return {
+        "what": f"validation scores of {search.space.size} variants, each run once; the samplers were replayed on that table "
+        f"with {budget} variants a search, from seeds 0 to {seeds - 1}; none was given to try first",
+        "search": search.name,
+        "tasks": list(search.tasks),
+        "device": machine(choose_device(places.device)),
+        "versions": {**versions(), "optuna": optuna.__version__},
+        "table_seconds": round(seconds, 1),
+        "budget": budget,
+        "table": {"best": table.order[0], "median": float(np.median(table.order)), "worst": table.order[-1]},
+        "median_of_random_search": median,
+        "above_it": {n: sum(row["best"] > median for row in rows if row["sampler"] == n) for n in REPLAYED},
+        "median_over_seeds": {n: float(np.median([r["best"] for r in rows if r["sampler"] == n])) for n in REPLAYED},
+        "budgets": budgets,
+        "best_by_budget": curves,
+        "rows": rows,
+    }
+
+
+def to_markdown(found: dict[str, Any]) -> str:
+    """The best score of each replay, and how the samplers stand to random search."""
+    rows = pd.DataFrame(found["rows"]).to_markdown(index=False, floatfmt=".4g")
+    curves = pd.DataFrame(found["best_by_budget"], index=found["budgets"]).rename_axis("variants")
+    above = ", ".join(f"{name} {count}" for name, count in found["above_it"].items())
+    seeds = len(found["rows"]) // len(REPLAYED)
+    return (
+        f"{rows}\n\nBest so far, median over seeds:\n\n{curves.to_markdown(floatfmt='.4g')}\n\n"
+        f"Median of random search, exact: {found['median_of_random_search']:.4g}; of {seeds} searches above it: {above}\n"
+        f"Best of all {found['table']['best']:.4g}. {found['what']}"
+    )
+
+
+def _said(run: pd.DataFrame, table: Table) -> dict[str, Any]:
+    """Of one replay: its best score, that variant's rank among all, when it came, folds fitted and trials pruned."""
+    best = float(run["best"].iloc[-1])
+    return {
+        "best": best,
+        "rank": int((table.order > best).sum()) + 1,
+        "found_at": int(run["score"].idxmax()) + 1,
+        "folds": int(run["folds"].sum()),
+        "pruned": int(run["score"].isna().sum()),
+    }
