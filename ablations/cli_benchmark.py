@@ -18,7 +18,7 @@ from downstream.files import write_json
 
 @click.group()
 def benchmark() -> None:
-    """Measure this machine: embeddings, models, probes, validations of events, the paper's table of complexity, searches."""
+    """Measure this machine: embeddings, models, probes, event validations, the paper's complexity; and searches."""
 
 
 @benchmark.command()

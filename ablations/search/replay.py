@@ -85,7 +85,7 @@ def table_of(search: Search, places: Places) -> Table:
 def replay(
     search: Search, table: Table, sampler: str, seed: int, budget: int, *, pruning: bool = False
 ) -> pd.DataFrame:
-    """The trials of a sampler on the table, as many as `budget`: key, score (NaN where pruned), folds, best (so far)."""
+    """The trials of a sampler on the table, up to `budget`: key, score (NaN where pruned), folds, best (so far)."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(directions=["maximize"], pruner=pruner_of(pruning))
     found: list[dict[str, Any]] = []
@@ -121,41 +121,54 @@ def measure(search: Search, places: Places, seeds: int, budget: int, track: Trac
     Raises:
         ValueError: for a budget above the space's size, or several objectives.
     """
+    size = search.space.size
     if len(search.objectives) > 1:
         raise ValueError(f"objectives must be [score] to compare searches, got {list(search.objectives)}")
-    if not 1 <= budget <= search.space.size:
-        raise ValueError(f"budget must be 1 to {search.space.size}, the size of the space, got {budget}")
+    if not 1 <= budget <= size:
+        raise ValueError(f"budget must be 1 to {size}, the size of the space, got {budget}")
     start = time.perf_counter()
     table = table_of(search, places)
     seconds = time.perf_counter() - start
-    rows, curves = [], {}
-    budgets = sorted({each for each in BUDGETS if each < budget} | {budget})
     with track("replays", len(REPLAYED) * seeds) as advance:
+        runs: dict[str, list[pd.DataFrame]] = {name: [] for name in REPLAYED}
         for name, (sampler, pruning) in REPLAYED.items():
-            runs = []
             for seed in range(seeds):
-                runs.append(replay(search, table, sampler, seed, budget, pruning=pruning))
-                rows.append({"sampler": name, "seed": seed, **_said(runs[-1], table)})
+                runs[name].append(replay(search, table, sampler, seed, budget, pruning=pruning))
                 advance(1)
-            curves[name] = [float(np.median([run["best"].iloc[each - 1] for run in runs])) for each in budgets]
-    median = random_median(list(table.scores.values()), budget)
-    curves["median of random search"] = [random_median(list(table.scores.values()), each) for each in budgets]
     return {
-        "what": f"validation scores of {search.space.size} variants, each run once; the samplers were replayed on that table "
-        f"with {budget} variants a search, from seeds 0 to {seeds - 1}; none was given to try first",
+        "what": f"Validation scores of {size} variants, each run once; samplers replayed on that table, from seeds "
+        f"0 to {seeds - 1}, {budget} variants a search. None was given to try first.",
         "search": search.name,
         "tasks": list(search.tasks),
         "device": machine(choose_device(places.device)),
         "versions": {**versions(), "optuna": optuna.__version__},
         "table_seconds": round(seconds, 1),
         "budget": budget,
-        "table": {"best": table.order[0], "median": float(np.median(table.order)), "worst": table.order[-1]},
+        **compare(table, runs, budget),
+    }
+
+
+def compare(table: Table, runs: Mapping[str, Sequence[pd.DataFrame]], budget: int) -> dict[str, Any]:
+    """How replays stand to the exact median of random search, at this budget and at smaller ones."""
+    scores = [float(score) for score in table.order]
+    median = random_median(scores, budget)
+    budgets = [*(each for each in BUDGETS if each < budget), budget]
+    bests = {name: np.array([run["best"] for run in found]) for name, found in runs.items()}
+    return {
+        "table": {"best": scores[0], "median": float(np.median(scores)), "worst": scores[-1]},
         "median_of_random_search": median,
-        "above_it": {n: sum(row["best"] > median for row in rows if row["sampler"] == n) for n in REPLAYED},
-        "median_over_seeds": {n: float(np.median([r["best"] for r in rows if r["sampler"] == n])) for n in REPLAYED},
+        "above_it": {name: int((found[:, -1] > median).sum()) for name, found in bests.items()},
+        "median_over_seeds": {name: float(np.median(found[:, -1])) for name, found in bests.items()},
         "budgets": budgets,
-        "best_by_budget": curves,
-        "rows": rows,
+        "best_by_budget": {
+            **{name: np.median(found, axis=0)[np.array(budgets) - 1].tolist() for name, found in bests.items()},
+            "median of random search": [random_median(scores, each) for each in budgets],
+        },
+        "rows": [
+            {"sampler": name, "seed": seed, **_said(run, table)}
+            for name, found in runs.items()
+            for seed, run in enumerate(found)
+        ],
     }
 
 
@@ -164,11 +177,13 @@ def to_markdown(found: dict[str, Any]) -> str:
     rows = pd.DataFrame(found["rows"]).to_markdown(index=False, floatfmt=".4g")
     curves = pd.DataFrame(found["best_by_budget"], index=found["budgets"]).rename_axis("variants")
     above = ", ".join(f"{name} {count}" for name, count in found["above_it"].items())
-    seeds = len(found["rows"]) // len(REPLAYED)
-    return (
-        f"{rows}\n\nBest so far, median over seeds:\n\n{curves.to_markdown(floatfmt='.4g')}\n\n"
-        f"Median of random search, exact: {found['median_of_random_search']:.4g}; of {seeds} searches above it: {above}\n"
-        f"Best of all {found['table']['best']:.4g}. {found['what']}"
+    return "\n\n".join(
+        [
+            rows,
+            f"Best so far, median over seeds:\n\n{curves.to_markdown(floatfmt='.4g')}",
+            f"Median of random search, exact: {found['median_of_random_search']:.4g}; searches above it: {above}.\n"
+            f"Best of all: {found['table']['best']:.4g}. {found['what']}",
+        ]
     )
 
 

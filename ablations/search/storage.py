@@ -60,9 +60,8 @@ def open_study(search: Search, folder: Path, url: str | None) -> optuna.Study:
     if there is None:
         study.set_user_attr(DECLARED, dict(search.declared))
     elif changed := [key for key in DECIDING if there.get(key) != search.declared[key]]:
-        raise ValueError(
-            f"{url or folder}: holds trials of a search {search.name!r} with another {changed[0]}; name this one anew"
-        )
+        what = f"holds trials of a search {search.name!r} whose {changed[0]} was another"
+        raise ValueError(f"{url or folder}: {what}; name this one anew")
     return study
 
 
