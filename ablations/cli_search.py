@@ -45,6 +45,7 @@ def search(
     from ablations.search.declared import Search
     from ablations.search.run import search as run_search
     from ablations.search.winner import text
+    from results.figures.search import marked
 
     declared = Search.load(search)
     with bars(terminal()) as track:
@@ -64,6 +65,7 @@ def search(
     if len(declared.objectives) > 1:
         complete = complete.sort_values("front", ascending=False, kind="stable")
     if len(complete):
+        complete = complete.assign(label=marked(complete))
         click.echo(complete[columns].head(SHOWN).to_markdown(index=False, floatfmt=".4g"))
     states = ", ".join(f"{count} {state}" for state, count in found["state"].value_counts().items())
     click.echo(f"\n{states or 'no trials'}; score is validation. Trials, rows and figures: {folder}")

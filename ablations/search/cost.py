@@ -12,7 +12,7 @@ from downstream.embedder import released, widths
 from passt import EmbeddingSpec, checkpoints, complexity
 
 COSTS: Mapping[str, str] = {
-    "gmacs_per_s": "10^9 multiply-adds for a second of sound, mean over the tasks",
+    "gmacs_per_s": "multiply-adds for a second of sound (10^9), mean over the tasks",
     "width": "values of an embedding, of the widest among the tasks",
     "parameters": "numbers that training of the network set",
 }

@@ -23,7 +23,7 @@ from ablations.run import run_study
 from ablations.search.declared import Search
 from ablations.search.run import tasks_of
 from ablations.search.sampling import ask, pruner_of
-from ablations.search.trial import Fold, Goal, Places
+from ablations.search.trial import Fold, Goal, Places, no_word_of_tests
 from ablations.study import Study
 from downstream.progress import Track
 from results.rows import read_rows
@@ -64,14 +64,15 @@ def table_of(search: Search, places: Places) -> Table:
         keys = {str(variant.model.spec): variant for variant in variants if variant.protocol == protocol}
         models, name = tuple(variant.model for variant in keys.values()), f"{search.name}-{protocol}"
         study = Study(name, models, search.tasks, search.seeds, protocol, search.precision, folder=search.folder)
-        outcome = run_study(
-            study,
-            runs=places.folder,
-            store=places.store,
-            tasks_folder=places.tasks,
-            device=places.device,
-            track=places.track,
-        )
+        with no_word_of_tests():
+            outcome = run_study(
+                study,
+                runs=places.folder,
+                store=places.store,
+                tasks_folder=places.tasks,
+                device=places.device,
+                track=places.track,
+            )
         if outcome.failures:
             raise ValueError(str(outcome.failures[0]))
         found = defaultdict(dict)

@@ -1,17 +1,19 @@
 """What a search leaves behind: its trials as a table, rows, figures of front, history and importances, the winner."""
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import optuna
 import pandas as pd
 from optuna.importance import FanovaImportanceEvaluator, get_param_importances
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from ablations.search.cost import COSTS
 from ablations.search.declared import SCORE, Search
 from ablations.search.locking import locked
+from ablations.search.space import BLOCK, Space
 from ablations.search.storage import REASON, VARIANT, counted
 from ablations.search.trial import Places
 from ablations.search.winner import look
@@ -47,7 +49,7 @@ def _columns(search: Search) -> list[str]:
     return ["trial", "state", *search.objectives, "front", "folds", *about]
 
 
-def _row(trial: optuna.trial.FrozenTrial, search: Search) -> dict[str, Any]:
+def _row(trial: FrozenTrial, search: Search) -> dict[str, Any]:
     said = trial.user_attrs[VARIANT]
     values = dict(zip(search.objectives, _values(trial), strict=False))
     steps = sorted(trial.intermediate_values)
@@ -67,29 +69,43 @@ def _row(trial: optuna.trial.FrozenTrial, search: Search) -> dict[str, Any]:
     }
 
 
-def _values(trial: optuna.trial.FrozenTrial) -> list[float]:
+def _values(trial: FrozenTrial) -> list[float]:
     """Of its objectives, in their order; none of a trial that is not complete."""
     return list(trial.values or ())  # noqa: PD011
 
 
-def importances(study: optuna.Study) -> pd.DataFrame:
-    """How much of the score's variance each parameter explains (fANOVA): parameter, importance; of complete trials.
+def importances(study: optuna.Study, space: Space) -> pd.DataFrame:
+    """How much of the score's variance each parameter explains (fANOVA), among complete trials: parameter, importance.
 
-    Parameters that not all trials have (of one block of several) are left out. Empty for too few trials.
+    Where the space has several blocks, their parameters explain the variance within their block, and what the choice
+    of a block explains is `space`. Parameters that not all trials have (a second level) are left out. Empty for too few
+    trials.
     """
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    found: dict[str, float] = {}
-    if len(complete) >= ENOUGH and len({_values(trial)[0] for trial in complete}) > 1:
-        evaluator = FanovaImportanceEvaluator(seed=0)
-        found = get_param_importances(study, evaluator=evaluator, target=lambda trial: _values(trial)[0])
-    return pd.DataFrame({"parameter": list(found), "importance": [float(value) for value in found.values()]})
+    found = _importances(complete)
+    if len(space.blocks) > 1:
+        for name in space.names:
+            own = _importances([trial for trial in complete if trial.params[BLOCK] == name])
+            found |= {parameter: value for parameter, value in own.items() if parameter != BLOCK}
+    return pd.DataFrame({"parameter": list(found), "importance": list(found.values())})
+
+
+def _importances(trials: Sequence[FrozenTrial]) -> dict[str, float]:
+    if len(trials) < ENOUGH or len({_values(trial)[0] for trial in trials}) < 2:
+        return {}
+    alone = optuna.create_study(direction="maximize")
+    for trial in trials:
+        values = {"value": _values(trial)[0], "params": trial.params, "distributions": trial.distributions}
+        alone.add_trial(optuna.trial.create_trial(**values))
+    found = get_param_importances(alone, evaluator=FanovaImportanceEvaluator(seed=0))
+    return {name: float(value) for name, value in found.items()}
 
 
 def write(folder: Path, study: optuna.Study, search: Search) -> pd.DataFrame:
     """Rows, trials.csv, importances.csv, figures, and the winner where all trials have ended; returns the trials."""
     write_rows(folder, study, search)
     with locked(folder / ".report.lock"):
-        table, important = trials_table(study, search), importances(study)
+        table, important = trials_table(study, search), importances(study, search.space)
         for name, found in (("trials", table), ("importances", important)):
             text = found.to_csv(index=False).encode()
             write_atomically(folder / f"{name}.csv", lambda file, text=text: file.write(text))

@@ -82,15 +82,15 @@ class Space:
 
     def draw(self, trial: BaseTrial) -> Variant:
         """The variant that a trial's parameters stand for; what is not known of them yet, its sampler chooses."""
-        number = trial.suggest_categorical(BLOCK, self._names) if len(self.blocks) > 1 else self._names[0]
-        number = self._names.index(number)
+        number = trial.suggest_categorical(BLOCK, self.names) if len(self.blocks) > 1 else self.names[0]
+        number = self.names.index(number)
         block = self.blocks[number]
         return self._variant(number, {key: each.draw(trial, self._name(number, key)) for key, each in block.items()})
 
     def points(self) -> Iterator[dict[str, Any]]:
         """The parameters of every point."""
         for number, block in enumerate(self.blocks):
-            chosen = {BLOCK: self._names[number]} if len(self.blocks) > 1 else {}
+            chosen = {BLOCK: self.names[number]} if len(self.blocks) > 1 else {}
             axes = [each.parameters(self._name(number, key)) for key, each in block.items()]
             for parts in itertools.product(*axes):
                 yield chosen | {name: value for part in parts for name, value in part.items()}
@@ -126,7 +126,8 @@ class Space:
         return " ".join(said)
 
     @cached_property
-    def _names(self) -> list[str]:
+    def names(self) -> list[str]:
+        """Of the blocks, as the parameter that chooses one has them."""
         names = []
         for number, block in enumerate(self.blocks, 1):
             heads = [value for key in ("checkpoint", "hear") if key in block for value in block[key].values]

@@ -100,7 +100,7 @@ def run_trial(
                 fold.finished.discard()
             raise Stopped
 
-    with watched(watch), _no_word_of_tests():
+    with watched(watch), no_word_of_tests():
         outcome = run_study(
             study,
             runs=folder.parent,
@@ -132,7 +132,7 @@ def _share_jobs(folder: Path, whole: Path) -> None:
 
 
 @contextlib.contextmanager
-def _no_word_of_tests() -> Iterator[None]:
+def no_word_of_tests() -> Iterator[None]:
     """The evaluation's log says of test scores that are not defined, which a search is not to tell."""
     log = logging.getLogger(evaluate.__name__)
     level = log.level

@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from downstream.files import write_json
+from results.figures.search import marked
 from results.rows import read_rows
 
 FILE = "winner.json"
@@ -38,7 +39,8 @@ def look(folder: Path, trials: pd.DataFrame, objectives: Sequence[str]) -> dict[
     noted = {
         "trials": len(trials),
         "trial": int(best["trial"]),
-        **{name: best[name] for name in ("label", "spec", "protocol")},
+        "label": marked(complete)[best.name],
+        **{name: best[name] for name in ("spec", "protocol")},
         "validation": float(best["score"]),
         "test": _test_scores(rows) if (rows / "rows.csv").is_file() else None,
     }

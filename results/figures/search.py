@@ -1,7 +1,7 @@
 """Figures of a search: score against cost with the Pareto front, its course, and what its parameters matter.
 
 They draw the trials of `ablations.search`, one row each: trial, state (complete, pruned, failed, running), score (of
-validation), label, front (on it, of complete ones), and a column of the cost where there is one.
+validation), label, weights, front (on it, of complete ones), and a column of the cost where there is one.
 """
 
 import numpy as np
@@ -9,8 +9,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from results.figures.style import COLUMN, PAGE, SMALL, palette, sheet
+from results.tables import UNTRAINED_MARK, UNTRAINED_NOTE, is_untrained
 
-LABELS = 12  # of the front; more are numbers of trials
+LABELS = 16  # of the front, in lines below
+NUMBERS = "Numbers are those of the trials."  # of more
 SCORE_LABEL = "validation score"
 
 
@@ -25,23 +27,22 @@ def search_front(trials: pd.DataFrame, title: str | None = None, *, cost: str, l
     """
     found = _complete(trials)
     color = palette(["front"])["front"]
-    with sheet(PAGE, 3.2, title=title) as figure:
+    front = found[found["front"]].sort_values([cost, "score"]).drop_duplicates([cost, "score"])
+    names = [str(number) for number in range(1, len(front) + 1)] if len(front) <= LABELS else list(front["trial"])
+    notes = [f"{name}: {label}" for name, label in zip(names, marked(front), strict=True)]
+    notes = notes if len(front) <= LABELS else [NUMBERS]
+    with sheet(PAGE, 3.0, notes + _untrained(trials), title=title) as figure:
         axes = figure.subplots()
-        axes.plot(found[cost], found["score"], "o", ms=4, color="0.7", zorder=1)
-        front = found[found["front"]].sort_values([cost, "score"])
+        axes.plot(found[cost], found["score"], "o", ms=4, color="0.75", zorder=1)
         axes.step(front[cost], front["score"], where="post", color=color, linewidth=1)
         axes.plot(front[cost], front["score"], "o", ms=5, color=color)
         if (found[cost] > 0).all():
             axes.set_xscale("log")
         axes.xaxis.set_major_formatter("{x:g}")
-        for place, row in enumerate(front.drop_duplicates(["score", cost]).itertuples()):
-            name = row.label if len(front) <= LABELS else str(row.trial)
-            above = (4, 3, "left", "bottom") if place % 2 else (4, -3, "left", "top")
-            x, y, horizontal, vertical = above
-            where = (getattr(row, cost), row.score)
-            offset = {"textcoords": "offset points", "ha": horizontal, "va": vertical, "fontsize": SMALL}
-            axes.annotate(name, where, (x, y), **offset)
-        axes.margins(x=0.25, y=0.12)
+        beside = {"textcoords": "offset points", "ha": "right", "va": "bottom", "fontsize": SMALL}
+        for name, x, y in zip(names, front[cost], front["score"], strict=True):
+            axes.annotate(str(name), (x, y), (-3, 2), **beside)
+        axes.margins(x=0.06, y=0.1)
         axes.grid()
         axes.set_xlabel(label or cost)
         axes.set_ylabel(SCORE_LABEL)
@@ -59,7 +60,7 @@ def search_history(trials: pd.DataFrame, title: str | None = None) -> Figure:
     pruned = trials[(trials["state"] == "pruned") & np.isfinite(trials["score"].astype(float))]
     color = palette(["best"])["best"]
     notes = [f"{len(pruned)} of {len(trials)} trials were pruned: ended behind their first folds."] * bool(len(pruned))
-    with sheet(COLUMN, 2.4, notes, title=title) as figure:
+    with sheet(COLUMN, 2.4, notes + _untrained(trials), title=title) as figure:
         axes = figure.subplots()
         axes.plot(order[pruned.index], pruned["score"], "x", ms=4, color="0.6")
         axes.plot(order[found.index], found["score"], "o", ms=3.5, color="0.6")
@@ -84,9 +85,18 @@ def search_importances(importances: pd.DataFrame, title: str | None = None) -> F
         axes = figure.subplots()
         axes.barh(found["parameter"], found["importance"], color=palette(["bars"])["bars"], height=0.65)
         axes.set_xlim(0, max(1e-9, 1.05 * found["importance"].max()))
-        axes.set_xlabel("importance (share of variance, fANOVA)")
+        axes.set_xlabel("share of variance (fANOVA)")
         axes.grid(axis="x")
     return figure
+
+
+def marked(trials: pd.DataFrame) -> pd.Series:
+    """The labels of trials, with the mark of untrained weights where they have such."""
+    return trials["label"].where(~is_untrained(trials["weights"]), trials["label"] + UNTRAINED_MARK)
+
+
+def _untrained(trials: pd.DataFrame) -> list[str]:
+    return [UNTRAINED_NOTE] if is_untrained(trials["weights"]).any() else []
 
 
 def _complete(trials: pd.DataFrame) -> pd.DataFrame:
