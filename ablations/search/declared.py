@@ -39,7 +39,8 @@ class Search:
             `ablations.search.cost.COSTS`, where the Pareto front of both is wanted.
         trials: how many variants to run, whoever runs them; those that come up again are not counted.
         sampler: tpe, nsga2 or random, started from `sampler_seed` and the number of trials.
-        pruning: whether trials end early whose first folds score below the median of the others'.
+        pruning: whether trials end early whose first folds score below the median of the others', as soon as every task
+            has had one: tasks of one fold should come first.
         declared: fingerprints of the keys that decide what a trial gives.
         folder: where its file is.
     """

@@ -94,7 +94,9 @@ def replay(
         trial, variant = asked
         folds = list(table.folds[variant.key].items())
         for count in range(1, len(folds)):
-            trial.report(table.goal.score(dict(folds[:count])), count)
+            if not table.goal.telling(seen := dict(folds[:count])):
+                continue
+            trial.report(table.goal.score(seen), count)
             if trial.should_prune():
                 study.tell(trial, state=TrialState.PRUNED)
                 found.append({"key": variant.key, "score": np.nan, "folds": count})

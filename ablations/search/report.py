@@ -102,23 +102,33 @@ def _importances(trials: Sequence[FrozenTrial]) -> dict[str, float]:
 
 
 def write(folder: Path, study: optuna.Study, search: Search) -> pd.DataFrame:
-    """Rows, trials.csv, importances.csv, figures, and the winner where all trials have ended; returns the trials."""
+    """Rows, figures, importances.csv, trials.csv, and the winner where all trials have ended; returns the trials."""
     write_rows(folder, study, search)
     with locked(folder / ".report.lock"):
-        table, important = trials_table(study, search), importances(study, search.space)
-        for name, found in (("trials", table), ("importances", important)):
-            text = found.to_csv(index=False).encode()
-            write_atomically(folder / f"{name}.csv", lambda file, text=text: file.write(text))
-        if (table["state"] == "complete").any():
-            save(search_history(table, search.name), folder / "history")
-            if len(search.objectives) > 1:
-                cost = search.objectives[1]
-                save(search_front(table, search.name, cost=cost, label=COSTS[cost]), folder / "front")
-            if not important.empty:
-                save(search_importances(important, search.name), folder / "importances")
+        table = trials_table(study, search)
+        text, path = table.to_csv(index=False).encode(), folder / "trials.csv"
+        if not path.is_file() or path.read_bytes() != text:  # it is written last: what it says was drawn
+            important = importances(study, search.space)
+            _draw(folder, table, important, search)
+            write_atomically(
+                folder / "importances.csv", lambda file: file.write(important.to_csv(index=False).encode())
+            )
+            write_atomically(path, lambda file: file.write(text))
         if not (table["state"] == "running").any():
             look(folder, table, search.objectives)
     return table
+
+
+def _draw(folder: Path, trials: pd.DataFrame, important: pd.DataFrame, search: Search) -> None:
+    """The figures that there is something for."""
+    if not (trials["state"] == "complete").any():
+        return
+    save(search_history(trials, search.name), folder / "history")
+    if len(search.objectives) > 1:
+        cost = search.objectives[1]
+        save(search_front(trials, search.name, cost=cost, label=COSTS[cost]), folder / "front")
+    if not important.empty:
+        save(search_importances(important, search.name), folder / "importances")
 
 
 def write_rows(folder: Path, study: optuna.Study, search: Search) -> None:

@@ -63,6 +63,10 @@ class Goal:
             raise ValueError(f"task {odd} is validated by a loss or an error rate, which has no mean with other tasks")
         return cls(signs, len(seeds) * sum(len(each.task.folds()) for each in named))
 
+    def telling(self, found: Mapping[Fold, float]) -> bool:
+        """Whether folds can tell that a trial is a bad one: some of every task, and not all."""
+        return {task for task, _, _ in found} == set(self.signs) and len(found) < self.folds
+
     def score(self, found: Mapping[Fold, float]) -> float:
         """The mean over tasks of the means over folds and seeds; of what is to be low, less than 0: higher is better.
 
@@ -81,7 +85,7 @@ def run_trial(
     """Run what is missing of a variant's study, in its folder; its score.
 
     Args:
-        prune: told after each fold how many folds there are and the score of them; whether to end there.
+        prune: told after each fold, as soon as every task has some, how many there are and their score; whether to end.
 
     Raises:
         Stopped: it was pruned. ValueError: it failed, or a task has no embedding of it.
@@ -95,7 +99,7 @@ def run_trial(
     def watch(fold: FoldSeen) -> None:
         seen[task_key(fold.task.name), fold.seed, fold.fold] = fold.score
         known = validations(folder) | seen
-        if prune and len(known) < goal.folds and prune(len(known), goal.score(known)):
+        if prune and goal.telling(known) and prune(len(known), goal.score(known)):
             if fold.finished:
                 fold.finished.discard()
             raise Stopped

@@ -101,3 +101,11 @@ def test_scores_that_are_not_defined():
     assert loss.score({("c", 0, "x"): 0.3}) == -0.3
     for undefined in (float("inf"), float("nan")):
         assert loss.score({("c", 0, "x"): undefined}) == float("-inf")
+
+
+def test_folds_tell_when_every_task_has_some():
+    goal = Goal({"a": 1, "b": 1}, 4)
+    seen = {("a", 0, "x"): 0.5, ("a", 0, "y"): 0.4}
+    assert not goal.telling(seen)
+    assert goal.telling({**seen, ("b", 0, "x"): 0.1})
+    assert not goal.telling({**seen, ("b", 0, "x"): 0.1, ("b", 0, "y"): 0.2})

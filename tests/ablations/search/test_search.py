@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from optuna.pruners import BasePruner
 
 from ablations import cli
+from ablations.search import report
 from ablations.search import run as run_module
 from ablations.search.declared import Search
 from ablations.search.run import search
@@ -25,6 +26,13 @@ from tests.ablations.search.made import SPACE, declared, tones
 from tests.conftest import run_environment
 
 SAME = ["state", "score", "label", "spec", "protocol"]
+
+
+@pytest.fixture(autouse=True)
+def _few_figures(request, monkeypatch):
+    """Drawing takes longer than these searches."""
+    if "front" not in request.node.name:
+        monkeypatch.setattr(report, "save", lambda figure, stem: stem)
 
 
 @pytest.fixture(scope="module")
