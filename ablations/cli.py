@@ -14,6 +14,7 @@ from ablations.cli_prepare import prepare
 from ablations.cli_reference import reference
 from ablations.cli_report import report
 from ablations.cli_run import run
+from ablations.cli_search import search
 from ablations.cli_store import store
 from ablations.cli_table import table
 from ablations.cli_train import train
@@ -26,7 +27,7 @@ def main() -> None:
 
 
 COMMANDS = (
-    *(run, plan, table, figure, compare, report),
+    *(run, plan, search, table, figure, compare, report),
     *(models, download, embed, prepare, store, train, reference),
     *(benchmark, export, probe, crosscheck),
 )

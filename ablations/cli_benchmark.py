@@ -12,6 +12,7 @@ from ablations.cli_benchmark_faults import faults_command
 from ablations.cli_benchmark_hear import hear_command
 from ablations.cli_benchmark_models import models
 from ablations.cli_benchmark_probes import probes
+from ablations.cli_benchmark_search import search
 from ablations.cli_benchmark_tables import tables
 from ablations.cli_complexity import complexity
 from ablations.errors import NewFile, one_line_errors
@@ -22,7 +23,7 @@ from downstream.files import write_json
 
 @click.group()
 def benchmark() -> None:
-    """Measure this machine: embeddings, models, probes, events, tables, engines, big tasks; and kill runs."""
+    """Measure this machine: embeddings, models, probes, events, tables, engines, searches, big tasks; and kill runs."""
 
 
 @benchmark.command()
@@ -41,5 +42,10 @@ def embed(device: str | None, peer: str | None, long: bool, out: Path | None) ->
         write_json(out, {"command": f"ablate benchmark embed{options}", **found})
 
 
-for command in (big_command, complexity, engines, events, faults_command, hear_command, models, probes, tables):
+COMMANDS = (
+    *(complexity, models, probes, events, tables),
+    *(engines, search, big_command, faults_command, hear_command),
+)
+
+for command in COMMANDS:
     benchmark.add_command(command)

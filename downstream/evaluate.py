@@ -28,6 +28,7 @@ from downstream.scoring import Scorer
 from downstream.selection import Selection
 from downstream.splits import LabelledSplit, stacked
 from downstream.task import Fold, Task
+from downstream.watching import FoldSeen, tell
 
 logger = logging.getLogger(__name__)
 
@@ -97,13 +98,26 @@ class Evaluation:
 
     def first(self) -> list[Fitting]:
         """The grid on the first fold."""
+        self.fits = []
         return self._fittings(self.folds[0], self.grid)
 
     def others(self, fits: Sequence[Fit]) -> list[Fitting]:
         """The configuration that was best on the first fold, on the other folds."""
         best = _best(fits, selection_of(self.task))
         self.fits = [[each if each is best else dataclasses.replace(each, state={}) for each in fits]]
+        self.fitted(self.folds[0].name, best)
         return [fitting for fold in self.folds[1:] for fitting in self._fittings(fold, [best.config])]
+
+    def kept(self, fitting: Fitting) -> Fit | None:
+        """The fit, where it had ended before."""
+        fit = self.finished.read(fitting) if self.finished else None
+        if fit and self.fits:
+            self.fitted(fitting.seed[1], fit)
+        return fit
+
+    def fitted(self, fold: str, fit: Fit) -> None:
+        """Who watches hears of a fold's chosen fit."""
+        tell(FoldSeen(self.task, self.seed, fold, fit.best.score, self.finished))
 
     def results(self, fits: Sequence[Fit], device: str) -> list[FoldResult]:
         """The test of every fold, in their order."""
@@ -204,18 +218,18 @@ def _fit_each(
     evaluations: Sequence[Evaluation], fittings: Sequence[list[Fitting]], device: str, advance: Advance
 ) -> list[list[Fit]]:
     """The fits of each evaluation, all made together, but for those that had ended before."""
-    flat = [
-        (evaluation.finished, fitting) for evaluation, own in zip(evaluations, fittings, strict=True) for fitting in own
-    ]
-    found = {i: fit for i, (kept, fitting) in enumerate(flat) if kept and (fit := kept.read(fitting))}
+    flat = [(evaluation, fitting) for evaluation, own in zip(evaluations, fittings, strict=True) for fitting in own]
+    found = {i: fit for i, (owner, fitting) in enumerate(flat) if (fit := owner.kept(fitting))}
     waiting = [i for i in range(len(flat)) if i not in found]
     advance(len(found))
 
     def done(place: int, fit: Fit) -> None:
-        kept, fitting = flat[waiting[place]]
-        if kept:
-            kept.write(fitting, fit)
+        evaluation, fitting = flat[waiting[place]]
+        if evaluation.finished:
+            evaluation.finished.write(fitting, fit)
         advance(1)
+        if evaluation.fits:  # the grid is behind it: this is a fold's only fit
+            evaluation.fitted(fitting.seed[1], fit)
 
     found |= zip(waiting, fit_all([flat[i][1] for i in waiting], device, done), strict=True)
     fits = (found[i] for i in range(len(flat)))

@@ -18,10 +18,13 @@ def parameters(checkpoint: Checkpoint) -> int:
 
 
 @functools.cache
-def macs(checkpoint: Checkpoint, seconds: float = 10.0) -> int:
+def macs(checkpoint: Checkpoint, seconds: float = 10.0, levels: tuple[str, ...] | None = None) -> int:
     """Multiply-adds of the network's products for one excerpt's features and logits; the front end is not counted.
 
     Nothing is computed: the network runs on shapes alone.
+
+    Args:
+        levels: of the network, in place of these two: as deep as they want.
 
     Raises:
         ValueError: an excerpt that holds no patch, or longer than the checkpoint's maximum.
@@ -31,7 +34,8 @@ def macs(checkpoint: Checkpoint, seconds: float = 10.0) -> int:
         low = checkpoint.min_samples / SAMPLE_RATE
         raise ValueError(f"{checkpoint.name}: seconds must be {low:.3f} to {checkpoint.max_window_s}, got {seconds}")
     frames = (samples - 1) // checkpoint.hop + 1
-    levels = [level for level in ("features", "logits") if level in checkpoint.levels]
+    if levels is None:
+        levels = tuple(level for level in ("features", "logits") if level in checkpoint.levels)
     counter = FlopCounterMode(display=False)
     # attention as two plain products: the fused kernels are counted only where they exist
     with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), counter:

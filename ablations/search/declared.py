@@ -1,0 +1,134 @@
+"""A search as data, read from YAML: a space of variants, tasks, and what is wanted of a variant."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ablations import models
+from ablations.search.cost import COSTS
+from ablations.search.space import Space
+from ablations.study import Study
+from downstream.files import fingerprint
+
+FOLDER = Path(__file__).parents[1] / "searches"
+"""Where packaged searches are."""
+SCORE = "score"
+SAMPLERS = ("tpe", "nsga2", "random")
+KEYS = (
+    *("name", "tasks", "space", "objectives", "trials", "sampler", "sampler_seed", "pruning"),
+    *("protocol", "seeds", "precision"),
+)
+DEFAULTS = {"objectives": [SCORE], "trials": 30, "sampler": "tpe", "sampler_seed": 0, "protocol": "hear2021"}
+DECIDING = tuple(key for key in KEYS if key not in ("name", "trials"))
+"""What a search that is gone on with can't have changed."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """What to search, on what, and for what.
+
+    Attributes:
+        tasks, seeds, precision: as a study's.
+        space: its variants, each with a protocol.
+        objectives: `score`, the mean over tasks of the mean validation score over folds and seeds; and one of
+            `ablations.search.cost.COSTS`, where the Pareto front of both is wanted.
+        trials: how many variants to run, whoever runs them; those that come up again are not counted.
+        sampler: tpe, nsga2 or random, started from `sampler_seed` and the number of trials.
+        pruning: whether trials end early whose first folds score below the median of the others', as soon as every task
+            has had one: tasks of one fold should come first.
+        declared: fingerprints of the keys that decide what a trial gives.
+        folder: where its file is.
+    """
+
+    name: str
+    tasks: tuple[str, ...]
+    space: Space
+    objectives: tuple[str, ...]
+    trials: int
+    sampler: str
+    sampler_seed: int
+    pruning: bool
+    seeds: tuple[int, ...]
+    precision: str
+    declared: Mapping[str, str] = dataclasses.field(repr=False)
+    folder: Path
+
+    @classmethod
+    def load(cls, name: str | Path) -> "Search":
+        """A packaged search by name, or one from a YAML file.
+
+        Raises:
+            FileNotFoundError, ValueError: name the file and the key, the value got and what was expected.
+        """
+        path = Path(name)
+        if path.suffix not in (".yaml", ".yml"):
+            packaged = {file.stem: file for file in sorted(FOLDER.glob("*.yaml"))}
+            if str(name) not in packaged:
+                raise FileNotFoundError(
+                    f"no search {str(name)!r}; expected a YAML file or one of {', '.join(packaged)}"
+                )
+            path = packaged[str(name)]
+        if not path.is_file():
+            raise FileNotFoundError(f"no search file at {path}")
+        try:
+            found = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except yaml.YAMLError as error:
+            raise ValueError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+        try:
+            return cls.from_dict(found, path.parent)
+        except (ValueError, FileNotFoundError) as error:
+            raise type(error)(f"{path}: {error}") from None
+
+    @classmethod
+    def from_dict(cls, found: Any, base: Path = Path()) -> "Search":
+        """A search from parsed YAML; task folders and weight files are relative to `base`."""
+        if not isinstance(found, Mapping):
+            raise ValueError(f"a search must be a mapping of keys, got {found!r:.60}")
+        for key in found:
+            if key not in KEYS:
+                raise ValueError(f"unknown key {key!r} in a search{models.choices(str(key), KEYS)}")
+        for key in ("name", "tasks", "space"):
+            if not found.get(key):
+                raise ValueError(f"a search needs {key!r}")
+        given = {"pruning": found.get("objectives", [SCORE]) == [SCORE], **DEFAULTS, **found}
+        _check(given)
+        shared = {key: found[key] for key in ("name", "tasks", "seeds", "precision") if key in found}
+        study = Study.from_dict({**shared, "models": [{"checkpoint": "logmel"}]}, base)  # its checks of these are ours
+        return cls(
+            name=study.name,
+            tasks=study.tasks,
+            space=Space.of(given["space"], given["protocol"], base),
+            objectives=tuple(given["objectives"]),
+            trials=given["trials"],
+            sampler=given["sampler"],
+            sampler_seed=given["sampler_seed"],
+            pruning=given["pruning"],
+            seeds=study.seeds,
+            precision=study.precision,
+            declared={key: fingerprint(json.loads(json.dumps(given.get(key), default=str))) for key in DECIDING},
+            folder=base,
+        )
+
+
+def _check(given: Mapping[str, Any]) -> None:
+    """What Study does not check."""
+    objectives = given["objectives"]
+    wanted = f"[{SCORE}] or [{SCORE}, COST] with a cost of {', '.join(COSTS)}"
+    if not isinstance(objectives, list) or objectives[:1] != [SCORE] or len(objectives) > 2:
+        raise ValueError(f"objectives must be {wanted}, got {objectives!r}")
+    if len(objectives) == 2 and objectives[1] not in COSTS:
+        raise ValueError(f"objectives must be {wanted}, got {objectives!r}")
+    if given["sampler"] not in SAMPLERS:
+        raise ValueError(f"sampler must be one of {', '.join(SAMPLERS)}, got {given['sampler']!r}")
+    for key, least in (("trials", 1), ("sampler_seed", 0)):
+        if type(given[key]) is not int or given[key] < least:
+            raise ValueError(f"{key} must be a whole number of at least {least}, got {given[key]!r}")
+    if type(given["pruning"]) is not bool:
+        raise ValueError(f"pruning must be true or false, got {given['pruning']!r}")
+    if given["pruning"] and len(objectives) == 2:
+        raise ValueError("pruning is for one objective: what is worse in one of two may be on the front")

@@ -1,0 +1,156 @@
+"""A dimension of a search's space: one of some values, or a subset of them, and how Optuna's parameters stand for it.
+
+Numbers, and the values of `any_of`, are scales: their order tells the sampler what is near to what.
+"""
+
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from math import comb
+from typing import Any
+
+import numpy as np
+from optuna.trial import BaseTrial
+
+from ablations import models
+
+KEYS = ("any_of", "at_most", "low", "high", "log", "points")
+POINTS = 9  # of a range that does not say how many
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of some values; of a scale by its place."""
+
+    values: tuple[Any, ...]
+    scale: bool = False
+
+    @property
+    def size(self) -> int:
+        return len(self.values)
+
+    def examples(self) -> tuple[Any, ...]:
+        """Values that show whether all are possible."""
+        return self.values
+
+    def draw(self, trial: BaseTrial, name: str) -> Any:
+        """The value that a trial's parameters of this name stand for."""
+        if self.size == 1:
+            return self.values[0]
+        if self.scale:
+            return self.values[trial.suggest_int(name, 0, self.size - 1)]
+        texts = [_text(value) for value in self.values]
+        return self.values[texts.index(trial.suggest_categorical(name, texts))]
+
+    def parameters(self, name: str) -> Iterator[dict[str, Any]]:
+        """For every value the parameters that stand for it."""
+        for place, value in enumerate(self.values):
+            yield {} if self.size == 1 else {name: place if self.scale else _text(value)}
+
+
+@dataclass(frozen=True)
+class Subset:
+    """Up to `at_most` of some members, in their order, which is a scale."""
+
+    members: tuple[Any, ...]
+    at_most: int
+
+    @property
+    def values(self) -> tuple[tuple[Any, ...], ...]:
+        """Subsets of one."""
+        return tuple((member,) for member in self.members)
+
+    @property
+    def size(self) -> int:
+        return sum(comb(len(self.members), count) for count in range(1, self.at_most + 1))
+
+    def examples(self) -> tuple[tuple[Any, ...], ...]:
+        """Values that show whether all are possible."""
+        return (*self.values, self.members) if self.at_most > 1 else self.values
+
+    def draw(self, trial: BaseTrial, name: str) -> tuple[Any, ...]:
+        """The subset that a trial's parameters of this name stand for: places, of which two may be the same."""
+        count = trial.suggest_int(f"{name}: how many", 1, self.at_most) if self.at_most > 1 else 1
+        most = len(self.members) - 1
+        places = {trial.suggest_int(f"{name} {number}", 0, most) for number in range(1, count + 1)} if most else {0}
+        return tuple(self.members[place] for place in sorted(places))
+
+    def parameters(self, name: str) -> Iterator[dict[str, Any]]:
+        """For every value the parameters that stand for it."""
+        for count in range(1, self.at_most + 1):
+            for places in itertools.combinations(range(len(self.members)), count):
+                found = {f"{name}: how many": count} if self.at_most > 1 else {}
+                numbered = {f"{name} {number}": place for number, place in enumerate(places, 1)}
+                yield found | (numbered if len(self.members) > 1 else {})
+
+
+Dimension = Choice | Subset
+
+
+def dimension(key: str, value: Any, *, is_list: bool) -> Dimension:
+    """The dimension that a key's value in YAML stands for.
+
+    Args:
+        is_list: whether a value of this key is a list itself (levels, windows), so that choices are lists of lists.
+
+    Raises:
+        ValueError: names the key, the value got and what was expected.
+    """
+    if isinstance(value, Mapping) and key != "options":
+        return _of_mapping(key, value, is_list)
+    if is_list and isinstance(value, list):
+        if not all(isinstance(choice, list) for choice in value):
+            raise ValueError(f"{key} must be a list of lists, or any_of: {value}; got {value}")
+        return _choice(key, [tuple(choice) for choice in value] or [()])
+    if is_list:
+        return Choice(((value,),))
+    return _choice(key, value if isinstance(value, list) else [value])
+
+
+def _of_mapping(key: str, value: Mapping[str, Any], is_list: bool) -> Dimension:
+    for name in value:
+        if name not in KEYS:
+            raise ValueError(f"unknown key {name!r} in {key} of space{models.choices(str(name), KEYS)}")
+    at_most = value.get("at_most", 1)
+    if "any_of" in value:
+        members, rest = value["any_of"], set(value) - {"any_of", "at_most"}
+        if rest:
+            raise ValueError(f"{key}: {rest.pop()!r} does not go with any_of")
+        if not isinstance(members, list) or not members or len(set(map(_text, members))) < len(members):
+            raise ValueError(f"{key}: any_of must be a list of distinct values, got {members!r}")
+    elif key.endswith("_ms"):
+        members = _range(key, value)
+    else:
+        raise ValueError(f"{key} must have any_of, got {dict(value)}")
+    if type(at_most) is not int or not 1 <= at_most <= len(members):
+        raise ValueError(f"{key}: at_most must be a whole number from 1 to {len(members)}, got {at_most!r}")
+    if is_list:
+        return Subset(tuple(members), at_most)
+    if at_most > 1:
+        raise ValueError(f"{key} is one value, at_most must be 1, got {at_most}")
+    return Choice(tuple(members), scale=True)
+
+
+def _range(key: str, value: Mapping[str, Any]) -> list[int]:
+    """Whole numbers from low to high, evenly spaced, or by equal factors where `log` is true."""
+    low, high, points, log = value.get("low"), value.get("high"), value.get("points", POINTS), value.get("log", False)
+    if not all(type(number) is int for number in (low, high, points)) or not 0 < low < high or points < 2:
+        wanted = "low and high must be whole numbers with 0 < low < high, points a whole number of at least 2"
+        raise ValueError(f"{key}: {wanted}; got {dict(value)}")
+    if type(log) is not bool:
+        raise ValueError(f"{key}: log must be true or false, got {log!r}")
+    spaced = np.geomspace(low, high, points) if log else np.linspace(low, high, points)
+    return list(dict.fromkeys(int(number) for number in np.rint(spaced)))
+
+
+def _choice(key: str, values: list[Any]) -> Choice:
+    if not values or len(set(map(_text, values))) < len(values):
+        raise ValueError(f"{key} must be a value or a list of distinct values, got {values!r}")
+    numbers = [value[0] if isinstance(value, tuple) and len(value) == 1 else value for value in values]
+    scale = all(type(number) is int for number in numbers) and numbers in (sorted(numbers), sorted(numbers)[::-1])
+    return Choice(tuple(values), scale)
+
+
+def _text(value: Any) -> str:
+    """How a value is called among the choices of a parameter."""
+    return "+".join(map(str, value)) if isinstance(value, tuple) else str(value)

@@ -1,0 +1,135 @@
+"""Running a search: trial after trial until so many variants were run, by as many processes as there are."""
+
+import logging
+from pathlib import Path
+
+import optuna
+import pandas as pd
+from optuna.trial import Trial, TrialState
+
+from ablations import tasks
+from ablations.machine import choose_device
+from ablations.search import report
+from ablations.search.cost import cost_of
+from ablations.search.declared import Search
+from ablations.search.locking import at_work, locked
+from ablations.search.sampling import ask, pruner_of
+from ablations.search.space import Variant
+from ablations.search.storage import REASON, counted, open_study, take_up_again
+from ablations.search.trial import Goal, Places, run_trial
+from ablations.tasks import NamedTask
+from downstream.progress import Track, silent
+from downstream.store import default_root
+from downstream.watching import Stopped
+
+logger = logging.getLogger(__name__)
+
+FAILURES = 3  # trials in the beginning: where all of these fail, no other will do
+OF_SCENES, OF_EVENTS = ("scene_window_ms",), ("windows_ms", "timestamp_hop_ms")
+
+
+def search(
+    declared: Search | str | Path,
+    *,
+    trials: int | None = None,
+    runs: str | Path = "runs",
+    store: Path | None = None,
+    tasks_folder: Path | None = None,
+    storage: str | None = None,
+    device: str | None = None,
+    track: Track = silent,
+) -> pd.DataFrame:
+    """Run what is missing of a search; its trials so far, see `report.trials_table`, without any test score.
+
+    Files are written to `runs`/NAME, see `report.write`. Where no trial is left to run, the winner's test scores are
+    looked at, see `ablations.search.winner`.
+
+    Args:
+        declared: a search, a packaged one's name or a YAML file. trials: how many, in place of the search's.
+        store, tasks_folder, device: as of `run_study`; None are the defaults of `ablate run`.
+        storage: a URL that Optuna knows, in place of a journal in the run's folder.
+
+    Raises:
+        ValueError, FileNotFoundError: what can't be used, by its name.
+    """
+    declared = declared if isinstance(declared, Search) else Search.load(declared)
+    places = Places(Path(runs) / declared.name, store or default_root(), tasks_folder, choose_device(device), track)
+    named = tasks_of(declared, places)
+    goal = Goal.of(named, declared.seeds)
+    events = [each.task.is_event for each in named]
+    budget = trials or declared.trials
+    study = open_study(declared, places.folder, storage)
+    study.pruner = pruner_of(declared.pruning)
+    with at_work(places.folder) as worker, track(f"search {declared.name}", budget) as advance:
+        shown = 0
+        while (found := _next(study, declared, places.folder, worker, budget)) is not None:
+            _run(study, declared, *found, places, goal, events)
+            report.write_rows(places.folder, study, declared)
+            _check_failures(study)
+            ended = sum(trial.state != TrialState.RUNNING for trial in counted(study))
+            advance(ended - shown)
+            shown = ended
+    return report.write(places.folder, study, declared)
+
+
+def _next(study: optuna.Study, search: Search, folder: Path, worker: str, budget: int) -> tuple[Trial, Variant] | None:
+    """The next trial, of those whose process died first; None where there are enough, or the space is exhausted."""
+    with locked(folder / ".lock"):
+        take_up_again(study, folder, worker)
+        if len(counted(study)) >= budget:
+            return None
+        return ask(study, search.space, search.sampler, search.sampler_seed, {"worker": worker})
+
+
+def _run(
+    study: optuna.Study,
+    search: Search,
+    trial: Trial,
+    variant: Variant,
+    places: Places,
+    goal: Goal,
+    events: list[bool],
+) -> None:
+    """One trial, told to the search whatever comes of it."""
+
+    def prune(folds: int, score: float) -> bool:
+        trial.report(score, folds)
+        return trial.should_prune()
+
+    one = len(search.objectives) == 1
+    try:
+        costs = [cost_of(name, variant.model, events) for name in search.objectives[1:]]
+        score = run_trial(search, variant, places, goal, prune if one else None)
+    except Stopped:
+        logger.info("trial %d, %s: pruned", trial.number, variant.model.label)
+        study.tell(trial, state=TrialState.PRUNED)
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        trial.set_user_attr(REASON, reason)
+        study.tell(trial, state=TrialState.FAIL)
+        expected = isinstance(error, ValueError | OSError)
+        logger.error("trial %d failed: %s", trial.number, reason, exc_info=None if expected else error)
+    else:
+        logger.info("trial %d, %s: %.4g", trial.number, variant.model.label, score)
+        study.tell(trial, [score, *costs])
+
+
+def tasks_of(search: Search, places: Places) -> list[NamedTask]:
+    """The tasks, all of which have to be there; ValueError for dimensions that change nothing on them."""
+    found: dict[Path, NamedTask] = {}
+    for name in search.tasks:
+        for folder in tasks.folders(name, places.tasks or tasks.default_folder(), places.store, search.folder):
+            found.setdefault(folder.resolve(), tasks.read(folder, found.values()))
+    kinds = {each.task.is_event for each in found.values()}
+    for event, what, idle in ((True, "event", OF_EVENTS), (False, "scene", OF_SCENES)):
+        varied = [key for key in idle if search.space.varying(key)]
+        if event not in kinds and varied:
+            raise ValueError(f"space: {varied[0]} changes nothing, it is of {what} tasks and there are none")
+    return list(found.values())
+
+
+def _check_failures(study: optuna.Study) -> None:
+    trials = counted(study)
+    reasons = [trial.user_attrs[REASON] for trial in trials if REASON in trial.user_attrs]
+    if len(reasons) == len(trials) >= FAILURES:
+        raise ValueError(f"the first {len(reasons)} trials failed, the last because of: {reasons[-1]}")

@@ -1,0 +1,111 @@
+"""Where a search's trials are kept: a journal in its folder, or whatever storage a URL names for Optuna."""
+
+import fcntl
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+import optuna
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
+
+from ablations.search.declared import DECIDING, Search
+from ablations.search.locking import has_died
+
+JOURNAL = "journal.log"
+DECLARED = "declared"  # attribute of the search: fingerprints of what it was declared with
+VARIANT = "variant"  # of a trial: what it runs (key, label, spec, protocol), and the worker that does
+AGAIN = "again"  # of a trial: the number of the one whose process died
+REPEAT = "repeat"  # of a trial that came up again and was not run
+REASON = "reason"  # of a trial that failed
+
+
+class FileLock:
+    """The lock of a journal, as Optuna's are: one that a killed process held is free at once."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file: IO | None = None
+
+    def acquire(self) -> bool:
+        self._file = self.path.open("w")
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+        return True
+
+    def release(self) -> None:
+        if self._file:
+            self._file.close()
+        self._file = None
+
+
+def open_study(search: Search, folder: Path, url: str | None) -> optuna.Study:
+    """The trials of a search, those of earlier runs included.
+
+    Args:
+        folder: of its run, where its journal is. url: another storage, as Optuna knows them.
+
+    Raises:
+        ValueError: for a storage that can't be used, or one that holds another search of that name.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    directions = ["maximize", "minimize"][: len(search.objectives)]
+    try:
+        storage = _journal(folder) if url is None else url
+        study = optuna.create_study(storage=storage, study_name=search.name, directions=directions, load_if_exists=True)
+    except (SQLAlchemyError, ImportError, ValueError, OSError) as error:
+        raise ValueError(f"storage {url or folder / JOURNAL} can't be used: {str(error).splitlines()[0]}") from None
+    there = study.user_attrs.get(DECLARED)
+    if there is None:
+        study.set_user_attr(DECLARED, dict(search.declared))
+    elif changed := [key for key in DECIDING if there.get(key) != search.declared[key]]:
+        what = f"holds trials of a search {search.name!r} whose {changed[0]} was another"
+        raise ValueError(f"{url or folder}: {what}; name this one anew")
+    return study
+
+
+def _journal(folder: Path) -> JournalStorage:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / JOURNAL
+    lock = FileLock(folder / f".{JOURNAL}.lock")
+    lock.acquire()
+    try:
+        with suppress(FileNotFoundError):
+            _mend(path)
+    finally:
+        lock.release()
+    return JournalStorage(JournalFileBackend(str(path), lock))
+
+
+def _mend(path: Path) -> None:
+    """A line that a kill cut short was never written."""
+    with path.open("r+b") as file:
+        text = file.read()
+        if text and not text.endswith(b"\n"):
+            file.truncate(text.rfind(b"\n") + 1)
+
+
+def counted(study: optuna.Study) -> list[FrozenTrial]:
+    """The trials that count: ended, failed with a reason, or at work; not repeats, nor those whose process died."""
+    ended = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
+    trials = study.get_trials(deepcopy=False)
+    return [t for t in trials if VARIANT in t.user_attrs and (t.state in ended or REASON in t.user_attrs)]
+
+
+def drawn(study: optuna.Study) -> int:
+    """How many variants the sampler was asked for."""
+    return sum(VARIANT in t.user_attrs and AGAIN not in t.user_attrs for t in study.get_trials(deepcopy=False))
+
+
+def take_up_again(study: optuna.Study, folder: Path, own: str) -> None:
+    """Trials whose process died come again, before any other.
+
+    Args:
+        folder: where its workers have their locks, of a storage that others share. own: what this process is called.
+    """
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        worker = trial.user_attrs.get(VARIANT, {}).get("worker", "")
+        if worker and worker != own and has_died(folder, worker):
+            study.tell(trial.number, state=TrialState.FAIL)
+            study.enqueue_trial(trial.params, user_attrs={AGAIN: trial.number})

@@ -1,0 +1,135 @@
+"""Spaces: every point once, values that a study could have, errors in one line."""
+
+import re
+
+import pytest
+from optuna.trial import FixedTrial
+
+from ablations.search.declared import FOLDER, Search
+from ablations.search.dimensions import dimension
+from ablations.search.space import Space
+
+BLOCKS = [
+    {
+        "checkpoint": ["passt_demo", "passt_demo_hop160"],
+        "weights": "untrained-0",
+        "levels": {"any_of": ["block1", "features", "mel"], "at_most": 2},
+        "windows_ms": {"low": 160, "high": 640, "log": True, "points": 3},
+        "protocol": ["hear2021", "hear2021+linear"],
+    },
+    {"checkpoint": "crepe_tiny", "levels": [["layer5"], ["layer6.mean", "logits"]], "timestamp_hop_ms": [50, 100]},
+]
+
+
+def space(found=BLOCKS) -> Space:
+    return Space.of(found, "hear2021+grid1", FOLDER)
+
+
+def test_every_point_is_there_once_and_has_a_name_of_its_own():
+    found = space()
+    variants = [found.variant(point) for point in found.points()]
+    assert len(variants) == found.size == 2 * 6 * 3 * 2 + 2 * 2
+    for said in (lambda v: v.key, lambda v: (str(v.model.spec), v.protocol), lambda v: v.model.label):
+        assert len(set(map(said, variants))) == found.size
+    assert {v.model.spec.windows_ms for v in variants} == {(160,), (320,), (640,), ()}
+    assert {v.protocol for v in variants} == {"hear2021", "hear2021+linear", "hear2021+grid1"}
+    assert "passt_demo features+mel 320 ms linear" in {v.model.label for v in variants}
+
+
+def test_a_subset_does_not_depend_on_the_order_its_members_were_drawn_in():
+    found = space(BLOCKS[0])
+    point = {"checkpoint": "passt_demo", "levels: how many": 2, "windows_ms 1": 0, "protocol": "hear2021"}
+    keys = [found.variant({**point, "levels 1": a, "levels 2": b}).key for a, b in ((0, 2), (2, 0))]
+    assert keys[0] == keys[1]
+    twice = found.variant({**point, "levels 1": 1, "levels 2": 1})
+    assert twice.model.spec.levels == ("features",)
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"),
+    [
+        ({"low": 80, "high": 1280, "log": True, "points": 5}, [80, 160, 320, 640, 1280]),
+        ({"low": 100, "high": 200, "points": 3}, [100, 150, 200]),
+        ({"low": 1, "high": 3}, [1, 2, 3]),
+    ],
+)
+def test_ranges(value, wanted):
+    found = dimension("scene_window_ms", value, is_list=False)
+    assert found.scale
+    assert list(found.values) == wanted
+
+
+def test_numbers_are_scales_and_other_values_are_not():
+    drawn = []
+
+    class Trial(FixedTrial):
+        def suggest_int(self, name, *bounds, **rest):
+            drawn.append(name)
+            return super().suggest_int(name, *bounds, **rest)
+
+    for key, value in (("timestamp_hop_ms", [50, 100]), ("scene_window_ms", [320, None]), ("weights", ["a", "b"])):
+        dimension(key, value, is_list=False).draw(Trial({key: 0 if key[0] == "t" else str(value[0])}), key)
+    assert drawn == ["timestamp_hop_ms"]
+
+
+WRONG = [
+    ({"checkpoints": "logmel"}, "unknown key 'checkpoints' in space (did you mean 'checkpoint'?)"),
+    ({"levels": [["mean"]]}, "space needs 'checkpoint'"),
+    ({"checkpoint": "logmel", "levels": ["mean", "std"]}, "levels must be a list of lists, or any_of: ['mean', 'std']"),
+    (
+        {"checkpoint": "logmel", "levels": {"any_off": []}},
+        "unknown key 'any_off' in levels of space (did you mean 'any_of'?)",
+    ),
+    ({"checkpoint": "logmel", "levels": {"any_of": ["mean", "max"]}}, "logmel: unknown level 'max'"),
+    ({"checkpoint": "logmel", "levels": {"low": 1, "high": 2}}, "levels must have any_of"),
+    (
+        {"checkpoint": "logmel", "levels": {"any_of": ["mean"], "at_most": 2}},
+        "at_most must be a whole number from 1 to 1",
+    ),
+    (
+        {"checkpoint": "logmel", "windows_ms": {"low": 10, "high": 640}},
+        "logmel: windows_ms must be at least 20 ms, got 10",
+    ),
+    ({"checkpoint": "logmel", "windows_ms": {"low": 640, "high": 100}}, "must be whole numbers with 0 < low < high"),
+    ({"checkpoint": "logmel", "timestamp_hop_ms": [50, 50]}, "a list of distinct values, got [50, 50]"),
+    ({"checkpoint": "logmel", "protocol": ["hear2021+grid20"]}, "unknown protocol 'hear2021+grid20'"),
+    (BLOCKS[0] | {"levels": {"any_of": ["mel", "block1"], "at_most": 2}}, "levels must be mel at the end only"),
+    ([], "space must be a mapping of keys or a list of such"),
+]
+
+
+@pytest.mark.parametrize(("found", "message"), WRONG, ids=range(len(WRONG)))
+def test_what_is_wrong_is_named(found, message):
+    with pytest.raises(ValueError, match=re.escape(message)) as error:
+        space(found)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"trails": 3}, "unknown key 'trails' in a search (did you mean 'trials'?)"),
+        ({"objectives": ["gmacs_per_s"]}, "objectives must be [score] or [score, COST]"),
+        ({"objectives": ["score", "speed"]}, "a cost of gmacs_per_s, width, parameters"),
+        ({"objectives": ["score", "width"], "pruning": True}, "pruning is for one objective"),
+        ({"sampler": "grid"}, "sampler must be one of tpe, nsga2, random, got 'grid'"),
+        ({"trials": 0}, "trials must be a whole number of at least 1, got 0"),
+        ({"precision": "fp8"}, "precision must be one of"),
+        ({"tasks": []}, "a search needs 'tasks'"),
+        ({"name": "a b"}, "name must be of letters"),
+    ],
+)
+def test_a_search_that_is_wrong_is_named(changes, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        Search.from_dict({"name": "mine", "tasks": ["x"], "space": {"checkpoint": "logmel"}, **changes})
+
+
+def test_packaged_searches():
+    files = sorted(FOLDER.glob("*.yaml"))
+    assert files
+    for file in files:
+        found = Search.load(file.stem)
+        assert found.name == file.stem
+        assert found.space.size > found.trials
+    with pytest.raises(FileNotFoundError, match="no search 'nothing'; expected a YAML file or one of quick_search"):
+        Search.load("nothing")

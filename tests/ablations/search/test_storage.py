@@ -1,0 +1,81 @@
+"""Where trials are kept: journals that a kill cut short, processes that died, another search of the same name."""
+
+import fcntl
+import json
+from contextlib import suppress
+
+import pytest
+from optuna.trial import TrialState
+
+from ablations.search.declared import Search
+from ablations.search.locking import at_work, has_died
+from ablations.search.sampling import ask
+from ablations.search.storage import AGAIN, JOURNAL, counted, drawn, open_study, take_up_again
+
+SPACE = {"checkpoint": "logmel", "windows_ms": {"low": 80, "high": 640, "points": 9}, "timestamp_hop_ms": [50, 100]}
+
+
+def made(**changes) -> Search:
+    return Search.from_dict({"name": "made", "tasks": ["made"], "space": SPACE, **changes})
+
+
+def test_a_line_that_a_kill_cut_short_is_none(tmp_path):
+    study = open_study(made(), tmp_path, None)
+    trial, _ = ask(study, made().space, "random", 0)
+    study.tell(trial, 0.5)
+    whole = (tmp_path / JOURNAL).read_bytes()
+    (tmp_path / JOURNAL).write_bytes(whole + b'{"op_code": 4, "worker')
+    again = open_study(made(), tmp_path, None)
+    assert [trial.value for trial in counted(again)] == [0.5]
+    assert (tmp_path / JOURNAL).read_bytes().startswith(whole)
+    ask(again, made().space, "random", 0)
+    assert all(json.loads(line) for line in (tmp_path / JOURNAL).read_text().splitlines())
+
+
+def test_trials_of_a_process_that_died_come_again_first(tmp_path):
+    study, space = open_study(made(), tmp_path, None), made().space
+    with suppress(KeyboardInterrupt), at_work(tmp_path) as first:
+        _, lost = ask(study, space, "random", 0, {"worker": first})
+        raise KeyboardInterrupt
+    with at_work(tmp_path) as second:
+        _, kept = ask(study, space, "random", 0, {"worker": second})
+        assert has_died(tmp_path, first)
+        assert not has_died(tmp_path, second)
+        before = drawn(study)
+        take_up_again(study, tmp_path, "third")
+        trial, variant = ask(study, space, "random", 0, {"worker": "third"})
+        assert variant.key == lost.key != kept.key
+        assert trial.user_attrs[AGAIN] == 0
+        assert drawn(study) == before  # what is drawn next does not depend on the kill
+        assert [each.state for each in counted(study)] == [TrialState.RUNNING] * 2
+        take_up_again(study, tmp_path, "fourth")  # where the third has no lock, nothing is known of it
+        assert len(counted(study)) == 2
+    assert not has_died(tmp_path, second)
+
+
+def test_another_search_of_that_name_is_refused(tmp_path):
+    open_study(made(), tmp_path, None)
+    open_study(made(trials=99), tmp_path, None)
+    with pytest.raises(ValueError, match="holds trials of a search 'made' whose seeds was another; name this one anew"):
+        open_study(made(seeds=[1]), tmp_path, None)
+
+
+@pytest.mark.parametrize("url", ["nonsense", "foo://x", "sqlite:////no/such/folder/x.db"])
+def test_a_storage_that_cannot_be_used_is_named(tmp_path, url):
+    with pytest.raises(ValueError, match=f"storage {url} can't be used: ") as error:
+        open_study(made(), tmp_path, url)
+    assert "\n" not in str(error.value)
+
+
+def test_sqlite(tmp_path):
+    url = f"sqlite:///{tmp_path / 'trials.db'}"
+    study = open_study(made(), tmp_path, url)
+    trial, _ = ask(study, made().space, "random", 0)
+    study.tell(trial, 0.5)
+    assert [trial.value for trial in counted(open_study(made(), tmp_path, url))] == [0.5]
+
+
+def test_the_lock_of_a_journal_is_held_by_one(tmp_path):
+    open_study(made(), tmp_path, None)
+    with (tmp_path / f".{JOURNAL}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # free between writes
