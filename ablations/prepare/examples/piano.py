@@ -1,6 +1,6 @@
-"""Polyphonic piano: which keys sound when. Random music, with MAESTRO's metrics and settings.
+"""Polyphonic piano: which keys sound when. Random music, scored as MAESTRO.
 
-As in MAESTRO the instrument is the same in all folds; the pieces are not.
+As in MAESTRO the instrument is the same in all splits; the pieces are not.
 """
 
 from pathlib import Path
@@ -13,7 +13,7 @@ from ablations.prepare.examples.synthesizer import RATE, render
 
 PROGRAM = 0
 KEYS = range(48, 73)
-FOLDS, PIECES = 3, 12
+PIECES = {"train": 22, "valid": 6, "test": 8}
 SECONDS, REST_S = 10, 2
 FIRST_MS, CHORD = 100.0, (1, 1, 2, 3)
 STEP_MS, LENGTH_MS = (150.0, 600.0), (150.0, 900.0)
@@ -21,7 +21,8 @@ STEP_MS, LENGTH_MS = (150.0, 600.0), (150.0, 900.0)
 
 def piano(clips: Clips, soundfont: Path, seed: int) -> None:
     """Events of 25 keys, one to three struck at once, in pieces of 10 s."""
-    pieces = [_piece(np.random.default_rng((seed, number))) for number in range(FOLDS * PIECES)]
+    splits = [split for split, count in PIECES.items() for _ in range(count)]
+    pieces = [_piece(np.random.default_rng((seed, number))) for number in range(len(splits))]
     slot = 1000 * (SECONDS + REST_S)
     notes = [
         Note(number * slot + note.start, number * slot + note.end, note.key, note.velocity)
@@ -33,7 +34,7 @@ def piano(clips: Clips, soundfont: Path, seed: int) -> None:
     sound *= 0.5 / np.abs(sound).max()
     for number, (piece, one) in enumerate(zip(pieces, sound.reshape(len(pieces), -1), strict=True)):
         events = [{"label": note.key, "start": note.start, "end": note.end} for note in piece]
-        clips.add(f"{number:02}.flac", one[: SECONDS * RATE], RATE, events, fold=number % FOLDS)
+        clips.add(f"{number:02}.flac", one[: SECONDS * RATE], RATE, events, split=splits[number])
 
 
 def _piece(rng: np.random.Generator) -> list[Note]:

@@ -1,6 +1,6 @@
-"""Sounds of ESC-10 over backgrounds of ESC-10: what sounds when, with the metrics and settings of HEAR's DCASE 2016.
+"""Sounds of ESC-10 over backgrounds of ESC-10: what sounds when, scored as DCASE 2016.
 
-A soundscape has clips of one of ESC-10's folds only, and is in that fold.
+A soundscape has clips of one of ESC-10's folds only; folds are in different splits.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,14 @@ SOUNDS: Mapping[str, str] = {
 }
 BACKGROUNDS = ("Rain", "Sea waves", "Fire crackling")
 RATE = 32000  # Hz
-PER_FOLD = 8
+FOLDS: Mapping[str, tuple[str, int]] = {
+    "1": ("train", 7),
+    "2": ("train", 7),
+    "3": ("train", 7),
+    "4": ("valid", 7),
+    "5": ("test", 12),
+}
+"""ESC-10's fold -> the split that its soundscapes are in, and how many."""
 SECONDS = 10
 FRAME_MS, JOINED_MS = 10, 150
 THRESHOLD_DB = -25.0  # of frames that sound, under the loudest
@@ -32,16 +39,16 @@ Sound = tuple[str, str, np.ndarray]
 
 def soundscapes(clips: Clips, sounds: Sequence[Sound], seed: int) -> None:
     """Events of four labels, one after another, over rain, waves or fire."""
-    for fold in sorted({fold for _, fold, _ in sounds}):
+    for fold, (split, count) in FOLDS.items():
         there = [(label, sound) for label, where, sound in sounds if where == fold]
         excerpts = {ours: _excerpts(there, label) for label, ours in SOUNDS.items()}
         beds = [sound for label, sound in there if label in BACKGROUNDS]
         if not beds or not all(excerpts.values()):
             raise ValueError(f"fold {fold} of ESC-10 must have clips of {', '.join([*SOUNDS, BACKGROUNDS[0]])}")
-        for number in range(PER_FOLD):
+        for number in range(count):
             rng = np.random.default_rng((seed, int(fold), number))
             sound, events = _mixed(rng, beds, excerpts)
-            clips.add(f"{fold}_{number:02}.flac", sound, RATE, events, fold=fold)
+            clips.add(f"{fold}_{number:02}.flac", sound, RATE, events, split=split)
 
 
 def active(sound: np.ndarray, rate: int) -> list[tuple[int, int]]:
