@@ -17,7 +17,8 @@ from ablations.prepare.examples.__main__ import main
 from ablations.prepare.examples.clips import Clips
 from ablations.prepare.examples.midi import Note, midi_file
 from ablations.prepare.examples.samples import TABLES, samples_of
-from ablations.prepare.examples.tasks import make_tasks
+from ablations.prepare.examples.tasks import TASKS, VERSION, make_tasks
+from ablations.study import FOLDERS, Study
 from downstream.task import Task
 from tests.conftest import tone
 
@@ -207,3 +208,11 @@ def test_rendered_notes_have_their_pitch_and_time():
     spectrum = np.abs(np.fft.rfft(sound[200 * 32 : 400 * 32]))
     assert spectrum.argmax() * 1000 / 200 == pytest.approx(MIDDLE_C, rel=0.02)
     assert np.array_equal(sound, synthesizer.render(soundfont, 73, notes, 1.0, [650.0]))
+
+
+def test_the_studies_in_small_ask_for_these_tasks():
+    made = {f"{name}-{VERSION}" for name in TASKS}
+    studies = [Study.load(path) for path in sorted(FOLDERS[0].glob("examples_*.yaml"))]
+    assert len(studies) == 4
+    assert {task for study in studies for task in study.tasks} == made
+    assert {study.protocol for study in studies} == {"hear2021+grid1"}
