@@ -2,8 +2,3 @@
 
 `python -m ablations.prepare.examples --help` says what it makes.
 """
-
-from ablations.prepare.examples.archives import unpack
-from ablations.prepare.examples.tasks import TASKS, make_tasks
-
-__all__ = ["TASKS", "make_tasks", "unpack"]
