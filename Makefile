@@ -1,6 +1,9 @@
 # make quickstart   clone to first table       make test   the test suite       make lint   the linters
 # make kit   hear-eval-kit itself, in an environment of its own, for `ablate crosscheck`
 # make demos   the demonstration checkpoints, trained anew (hours; goes on where it was)
+# make examples   small tasks, and the paper's questions on them; in EXAMPLES=runs/examples, rows to results/examples
+#                 SOURCES='--esc10 a.zip --fsdd b.zip' where the archives can't be fetched; needs fluidsynth
+# make notebooks   run the notebooks in place (jupyter comes with it)
 # Each makes the virtual environment first where it is missing or older than setup.cfg or constraints.txt.
 PYTHON ?= python3
 VENV := .venv
@@ -13,7 +16,7 @@ KIT_PIP := $(KIT)/bin/python -m pip --disable-pip-version-check install --quiet 
 KIT_NEEDS := numpy pandas scikit-learn scipy setuptools lightning-utilities torchmetrics sed_eval dcase_util intervaltree \
   more-itertools soundfile torchinfo tqdm click python-slugify nvidia-ml-py pyyaml fsspec safetensors
 
-.PHONY: quickstart test lint format kit demos clean
+.PHONY: quickstart test lint format kit demos examples notebooks clean
 .DELETE_ON_ERROR:
 
 quickstart: $(READY)
@@ -38,6 +41,21 @@ demos: $(READY)
 	  $(VENV)/bin/ablate train $$name --out runs/$$name && \
 	  cp runs/$$name/weights.safetensors $$place.safetensors && cp runs/$$name/card.json $$place.json || exit 1; \
 	done
+
+EXAMPLES ?= runs/examples
+STUDIES := examples_level examples_resolution examples_field examples_cnns
+
+examples: $(READY)
+	$(VENV)/bin/python -m ablations.prepare.examples tasks $(EXAMPLES)/tasks $(SOURCES)
+	@status=0; for study in $(STUDIES); do \
+	  $(VENV)/bin/ablate run $$study --tasks $(EXAMPLES)/tasks --runs $(EXAMPLES) || status=1; \
+	  if [ -f $(EXAMPLES)/$$study/table.md ]; then mkdir -p results/examples/$$study && \
+	    cp $(EXAMPLES)/$$study/rows.csv $(EXAMPLES)/$$study/table.md results/examples/$$study/; fi; \
+	done; exit $$status
+
+notebooks: $(READY)
+	@$(PIP) --editable '.[dev,notebooks]'
+	$(VENV)/bin/jupyter nbconvert --to notebook --execute --inplace notebooks/*.ipynb
 
 clean:
 	rm -rf $(VENV) $(KIT) *.egg-info build dist

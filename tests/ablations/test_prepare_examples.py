@@ -8,7 +8,7 @@ import soundfile
 from click.testing import CliRunner
 
 from ablations import cli
-from ablations.prepare.examples import unpack
+from ablations.prepare.examples.archives import unpack
 from downstream.task import Task
 from tests.conftest import tone
 
