@@ -172,7 +172,7 @@ def _check_keys(found: Any, known: list[str], what: str) -> None:
 
 
 def _labelled(variants: list[Model]) -> list[Model]:
-    """Short names: the checkpoint, and what differs among the study's variants of it."""
+    """Short names: the checkpoint, and what differs among its variants in the study; usual weights go unsaid."""
     found = []
     for model in variants:
         name, _ = short_name(model.spec.checkpoint)
@@ -193,5 +193,5 @@ def _parts(spec: EmbeddingSpec) -> tuple[str, ...]:
         "+".join(map(str, spec.windows_ms)) + " ms" if spec.windows_ms else "",
         f"scene {spec.scene_window_ms or 'max'}",
         f"hop {spec.timestamp_hop_ms} ms",
-        spec.weights,
+        "" if spec.weights == models.card(spec.checkpoint).default_weights else spec.weights,
     )

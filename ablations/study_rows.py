@@ -50,6 +50,7 @@ class StudyRows:
                 "spec": str(model.spec),
                 "weights": model.spec.weights,
                 "task": job.task,
+                "seed": job.seed,
             }
             self._rows[str(model.spec), job.task_folder, job.seed] = result_rows.rows_of(found, identity)
 

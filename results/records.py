@@ -5,7 +5,6 @@ earlier version have none.
 """
 
 import json
-import uuid
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from results.files import replacing
 from results.reference import is_published
 from results.rows import COLUMNS, NUMBERS, task_table
 
@@ -83,11 +83,8 @@ class RunRecord:
 
 def write_record(record: RunRecord, folder: str | Path) -> None:
     """`study.json` of a run's folder, written beside its place and renamed into it."""
-    path = Path(folder) / NAME
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{NAME}.{uuid.uuid4().hex}.tmp")
-    temporary.write_text(json.dumps(asdict(record), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    temporary.replace(path)
+    with replacing(Path(folder) / NAME) as file:
+        file.write(json.dumps(asdict(record), indent=1, ensure_ascii=False) + "\n")
 
 
 def read_record(folder: str | Path) -> RunRecord | None:

@@ -8,12 +8,13 @@ Published rows that the study asks for are ``runs/<study>/reference.csv``.
 import csv
 import functools
 import json
-import uuid
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+
+from results.files import replacing
 
 COLUMNS = (
     *("study", "model", "family", "spec", "weights", "task", "split_mode", "fold", "metric", "primary", "score"),
@@ -61,18 +62,10 @@ def rows_of(job: Mapping[str, Any], identity: Mapping[str, Any]) -> list[dict[st
 
 def write_rows(rows: Iterable[Mapping[str, Any]], path: Path) -> None:
     """`rows.csv`, written beside its place and renamed into it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        with temporary.open("w", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS)
-            writer.writeheader()
-            writer.writerows(rows)
-        temporary.replace(path)
-    except OSError as error:  # that of a full disk names no file
-        raise OSError(error.errno, error.strerror, error.filename or str(path)) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def read_rows(folder: str | Path) -> pd.DataFrame:

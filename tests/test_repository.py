@@ -69,7 +69,7 @@ def test_notebooks_run(path, monkeypatch):
     for source in sources(path):
         exec(compile(source, path.name, "exec"), names)
     if path.name.startswith("01"):
-        assert names["embeddings"].shape == (1, 21, 2 * (768 + 768))
+        assert names["embeddings"].shape == (1, 21, 2 * (192 + 192))
     else:
         assert len(names["rows"])
 
@@ -112,8 +112,8 @@ def test_the_readmes_python_runs_as_shown(monkeypatch, tmp_path, capsys):
     assert "\\toprule" in capsys.readouterr().out
     names: dict = {}
     exec(code, names)
-    assert names["scenes"].shape == (4, 1536)
-    assert names["steps"].shape == (4, 41, 3072)
+    assert names["scenes"].shape == (4, 384)
+    assert names["steps"].shape == (4, 41, 768)
     assert names["timestamps"].shape == (41,)
 
 

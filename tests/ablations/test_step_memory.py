@@ -1,3 +1,6 @@
+import concurrent.futures
+import multiprocessing
+
 from ablations import speed, step_memory
 from passt import checkpoints, complexity
 from passt.patchout import Patchout
@@ -11,10 +14,15 @@ def test_memory_is_measured_in_a_fresh_process():
     assert 0.9 * gradients < found < 2 * gradients  # of nine patches
 
 
-def test_memory_of_a_step_is_its_activations_and_gradients(monkeypatch):
-    monkeypatch.setattr(step_memory, "sound", lambda batch: speed.sound(batch)[:, :64000])
-    every = step_memory._measured(LIGHT, "cpu", "fp32", 2, Patchout())
-    left = step_memory._measured(LIGHT, "cpu", "fp32", 2, Patchout(rows=8, columns=15))
+def measured(*choices):
+    step_memory.sound = lambda batch: speed.sound(batch)[:, :64000]
+    return [step_memory._measured(LIGHT, "cpu", "fp32", 2, choice) for choice in choices]
+
+
+def test_memory_of_a_step_is_its_activations_and_gradients():
+    fresh = multiprocessing.get_context("spawn")  # memory that other tests have freed would be taken again unseen
+    with concurrent.futures.ProcessPoolExecutor(1, mp_context=fresh) as process:
+        left, every = process.submit(measured, Patchout(rows=8, columns=15), Patchout()).result()
     gradients = 4 * complexity.parameters(LIGHT)
     assert 0.9 * gradients < left < every - 50e6
     # of 230 and 18 tokens in each block: two norms, qkv, attention's output, the MLP's hidden layer before and after

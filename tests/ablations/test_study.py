@@ -118,10 +118,12 @@ def test_a_study_that_is_not_there(tmp_path):
 
 def test_the_packaged_study():
     found = Study.load("quickstart")
-    assert {model.family for model in found.models} == {"passt", "crepe", "logmel"}
-    passt = [model.spec for model in found.models if model.family == "passt"]
-    assert {spec.weights for spec in passt} == {"untrained-0"}
-    assert len({spec.levels for spec in passt}) == len({spec.windows_ms for spec in passt}) == 2
+    assert {model.family for model in found.models} == {"passt", "efficientat", "crepe", "logmel"}
+    passt = [model for model in found.models if model.family == "passt"]
+    assert {model.spec.weights for model in passt} == {"demo", "untrained-0"}
+    assert passt[2].label == "passt_demo features 160 ms"
+    assert passt[4].label == "passt_demo features 160 ms untrained-0"
+    assert len({m.spec.levels for m in passt}) == len({m.spec.windows_ms for m in passt}) == 2
 
 
 def test_every_card_makes_its_default_spec():

@@ -198,7 +198,7 @@ def test_missing_cells_stay_visible():
 
 def test_several_seeds_say_what_the_spread_is():
     assert tables.SPREAD_NOTES["folds"] in tables.to_markdown(crossed(seeds=2))
-    assert tables.SPREAD_NOTE not in tables.to_markdown(crossed(seeds=1))
+    assert tables.SPREAD_NOTES["folds"] not in tables.to_markdown(crossed(seeds=1))
     with pytest.raises(ValueError, match="no rows to make a table of"):
         tables.table(crossed().iloc[:0])
 
