@@ -48,7 +48,7 @@ def versus(folder: str | Path, a: str, b: str, metrics: Mapping[str, Metric] | N
         compared = _compared(*folds, row.metric, metrics or {}, options)
         found.append({"task": row.task, "metric": row.metric, "seed": int(row.seed), **compared})
     table = pd.DataFrame(found, columns=list(COLUMNS))
-    return table.assign(p_holm=holm(table["p"]), reason=table["reason"].fillna(""))
+    return table.assign(p_holm=holm(table["p"]), reason=table["reason"].astype(object).fillna(""))
 
 
 def _compared(

@@ -12,12 +12,12 @@ from optuna.trial import FrozenTrial, TrialState
 
 from ablations.search.cost import COSTS
 from ablations.search.declared import SCORE, Search
-from ablations.search.locking import locked
 from ablations.search.space import BLOCK, Space
 from ablations.search.storage import REASON, VARIANT, counted
 from ablations.search.trial import Places
 from ablations.search.winner import look
 from downstream.files import write_atomically
+from downstream.locks import held
 from passt.spec import EmbeddingSpec, field_names
 from results import rows as result_rows
 from results.figures import save
@@ -104,7 +104,7 @@ def _importances(trials: Sequence[FrozenTrial]) -> dict[str, float]:
 def write(folder: Path, study: optuna.Study, search: Search) -> pd.DataFrame:
     """Rows, figures, importances.csv, trials.csv, and the winner where all trials have ended; returns the trials."""
     write_rows(folder, study, search)
-    with locked(folder / ".report.lock"):
+    with held(folder / ".report.lock"):
         table = trials_table(study, search)
         text, path = table.to_csv(index=False).encode(), folder / "trials.csv"
         if not path.is_file() or path.read_bytes() != text:  # it is written last: what it says was drawn
@@ -134,7 +134,7 @@ def _draw(folder: Path, trials: pd.DataFrame, important: pd.DataFrame, search: S
 def write_rows(folder: Path, study: optuna.Study, search: Search) -> None:
     """`rows.csv`: the rows of all trials that ran here, as a study's."""
     places = Places(folder, folder)
-    with locked(folder / ".report.lock"):
+    with held(folder / ".report.lock"):
         found = []
         for trial in counted(study):
             path = places.of(trial.user_attrs[VARIANT]["key"]) / "rows.csv"

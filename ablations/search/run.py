@@ -12,12 +12,13 @@ from ablations.machine import choose_device
 from ablations.search import report
 from ablations.search.cost import cost_of
 from ablations.search.declared import Search
-from ablations.search.locking import at_work, locked
 from ablations.search.sampling import ask, pruner_of
 from ablations.search.space import Variant
 from ablations.search.storage import REASON, counted, open_study, take_up_again
 from ablations.search.trial import Goal, Places, run_trial
+from ablations.search.workers import at_work
 from ablations.tasks import NamedTask
+from downstream.locks import held
 from downstream.progress import Track, silent
 from downstream.store import default_root
 from downstream.watching import Stopped
@@ -74,7 +75,7 @@ def search(
 
 def _next(study: optuna.Study, search: Search, folder: Path, worker: str, budget: int) -> tuple[Trial, Variant] | None:
     """The next trial, of those whose process died first; None where there are enough, or the space is exhausted."""
-    with locked(folder / ".lock"):
+    with held(folder / ".lock"):
         take_up_again(study, folder, worker)
         if len(counted(study)) >= budget:
             return None

@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
 from ablations.search.declared import DECIDING, Search
-from ablations.search.locking import has_died
+from ablations.search.workers import has_died
 
 JOURNAL = "journal.log"
 DECLARED = "declared"  # attribute of the search: fingerprints of what it was declared with

@@ -88,7 +88,8 @@ def test_what_a_row_says():
     assert 86e6 < row.parameters < 87e6
     assert (row.audioset_mAP, row.trained_on) == (0.473, "AudioSet")
     assert (row.cached, row.cached_bytes, row.file) == (True, 2_500_000, str(weights.place(checkpoints.get(NAME))))
-    shipped = [row.name for row in checkpoints.table().values() if row.shipped and row.shipped.is_file()]
+    rows = [*checkpoints.table().values(), *cnns.table().values()]
+    shipped = [row.name for row in rows if row.shipped and row.shipped.is_file()]
     assert table.index[table.cached.fillna(False)].tolist() == [NAME, *shipped]
     twenty = table.loc["passt-s-f128-20sec-p16-s10-ap474-swa"]
     assert twenty.tokens_10s == table.loc["passt_s_swa_p16_128_ap476"].tokens_10s == 1190

@@ -17,6 +17,8 @@ from ablations.unit import UnitResult
 from ablations.work import Settings, Unit, units_of
 from tests.ablations.test_work import made_up, study_of
 
+pytest.importorskip("ray", reason="workers need Ray, the extra ray")
+
 
 @dataclass(frozen=True, eq=False)
 class Asked:

@@ -8,9 +8,9 @@ import pytest
 from optuna.trial import TrialState
 
 from ablations.search.declared import Search
-from ablations.search.locking import at_work, has_died
 from ablations.search.sampling import ask
 from ablations.search.storage import AGAIN, JOURNAL, counted, drawn, open_study, take_up_again
+from ablations.search.workers import at_work, has_died
 
 SPACE = {"checkpoint": "logmel", "windows_ms": {"low": 80, "high": 640, "points": 9}, "timestamp_hop_ms": [50, 100]}
 
