@@ -93,7 +93,7 @@ def sources(path: Path) -> list[str]:
 
 def test_the_readme_shows_what_exists():
     readme = (ROOT / "README.md").read_text()
-    links = re.findall(r"\]\(([^)#:]+)\)", readme)
+    links = re.findall(r"\]\(([^)#:]+)\)", readme) + re.findall(r'src="([^"]+)"', readme)
     assert links
     for link in links:
         assert (ROOT / link).exists(), link
