@@ -115,7 +115,7 @@ def test_an_extraction_that_was_begun_counts_for_what_remains(tmp_path, scene_ta
 
 
 def test_what_is_absent_is_named_and_the_rest_is_planned(tmp_path, scene_task, monkeypatch):
-    monkeypatch.setattr(plan_measure, "EPOCHS", 1)
+    monkeypatch.setattr(plan_measure, "EPOCHS", (1, 2))
     monkeypatch.chdir(tmp_path)
     file = tmp_path / "mine.yaml"
     broken = scene_task("broken")
