@@ -15,6 +15,7 @@ from ablations.cli_benchmark_probes import probes
 from ablations.cli_benchmark_search import search
 from ablations.cli_benchmark_tables import tables
 from ablations.cli_complexity import complexity
+from ablations.cli_options import DEVICE
 from ablations.errors import NewFile, one_line_errors
 from ablations.machine import choose_device
 from ablations.progress import bars, terminal
@@ -27,7 +28,7 @@ def benchmark() -> None:
 
 
 @benchmark.command()
-@click.option("--device", help="cpu or cuda  [default: cuda where there is one]")
+@DEVICE
 @click.option("--peer", metavar="PYTHON", help="An interpreter that has hear21passt, to be measured beside.")
 @click.option("--long", is_flag=True, help="Also every level of 120 s at two windows, for its memory (minutes).")
 @click.option("--out", type=NewFile(), help="A JSON file to write.")

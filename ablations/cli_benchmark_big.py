@@ -7,6 +7,7 @@ import click
 
 from ablations import big
 from ablations.big_tasks import SIZES
+from ablations.cli_options import DEVICE, PATH
 from ablations.errors import NewFile, one_line_errors
 from ablations.machine import choose_device
 from ablations.progress import bars, terminal
@@ -22,8 +23,8 @@ from downstream.files import write_json
 @click.option("--protocol", default=big.PROTOCOL, show_default=True, help="Of the probes.")
 @click.option("--max-epochs", type=int, help="Of a probe  [default: HEAR's 500]")
 @click.option("--limit-gb", type=float, default=4.0, show_default=True, help="The exit status is 1 beyond.")
-@click.option("--work", type=click.Path(path_type=Path), help="A folder to be kept  [default: a temporary one]")
-@click.option("--device", help="cpu or cuda  [default: cuda where there is one]")
+@click.option("--work", type=PATH, help="A folder to be kept  [default: a temporary one]")
+@DEVICE
 @click.option("--out", type=NewFile(), help="A JSON file to write.")
 @one_line_errors
 def big_command(

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from ablations import faults
+from ablations.cli_options import PATH
 from ablations.errors import NewFile, one_line_errors
 from ablations.progress import bars, terminal
 from downstream.files import write_json
@@ -16,7 +17,7 @@ from downstream.files import write_json
 @click.option("--kills", type=click.IntRange(1), default=30, show_default=True, help="At least so many.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the moments.")
 @click.option("--run-options", default="", metavar="OPTIONS", help="Of `ablate run`, such as '--workers 2'.")
-@click.option("--work", type=click.Path(path_type=Path), help="An empty folder to be kept  [default: a temporary one]")
+@click.option("--work", type=PATH, help="An empty folder to be kept  [default: a temporary one]")
 @click.option("--out", type=NewFile(), help="A JSON file to write.")
 @one_line_errors
 def faults_command(kills: int, seed: int, run_options: str, work: Path | None, out: Path | None) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from ablations import model_speed
+from ablations.cli_options import DEVICE
 from ablations.errors import NewFile, one_line_errors
 from ablations.machine import choose_device
 from ablations.progress import bars, terminal
@@ -14,7 +15,7 @@ from downstream.files import write_json
 @click.command()
 @click.argument("names", nargs=-1, metavar="[SPEC]...")
 @click.option("--panns", metavar="PYTHON", help="An interpreter that has panns_inference, to be measured beside.")
-@click.option("--device", help="cpu or cuda  [default: cuda where there is one]")
+@DEVICE
 @click.option("--out", type=NewFile(), help="A JSON file to write.")
 @one_line_errors
 def models(names: tuple[str, ...], panns: str | None, device: str | None, out: Path | None) -> None:

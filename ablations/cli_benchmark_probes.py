@@ -5,19 +5,18 @@ from pathlib import Path
 import click
 
 from ablations import kit_process, probe_memory, probe_speed
+from ablations.cli_options import DEVICE, PATH
 from ablations.errors import NewFile, one_line_errors
 from ablations.machine import choose_device
 from ablations.progress import bars, terminal
 from downstream.files import write_json
-
-PATH = click.Path(path_type=Path)
 
 
 @click.command()
 @click.argument("folder", required=False, type=PATH)
 @click.option("--kit", type=PATH, help="Python that has hear-eval-kit, which evaluates FOLDER first (minutes).")
 @click.option("--large", is_flag=True, help="Also features that do not fit into memory, for what they take (minutes).")
-@click.option("--device", help="cpu or cuda  [default: cuda where there is one]")
+@DEVICE
 @click.option("--out", type=NewFile(), help="A JSON file to write.")
 @one_line_errors
 def probes(folder: Path | None, kit: Path | None, large: bool, device: str | None, out: Path | None) -> None:

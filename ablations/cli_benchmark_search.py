@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from ablations.cli_options import RUNS
+from ablations.cli_options import DEVICE, RUNS, STORE, TASKS
 from ablations.errors import NewFile, one_line_errors
 from ablations.machine import choose_device
 from ablations.progress import bars, terminal
@@ -19,9 +19,9 @@ DEFAULT = "search_benchmark"
 @click.option("--seeds", type=click.IntRange(min=1), default=5, show_default=True, help="Searches by each sampler.")
 @click.option("--budget", type=click.IntRange(min=1), default=40, show_default=True, help="Variants of each.")
 @RUNS
-@click.option("--tasks", type=click.Path(path_type=Path), help="Folder of HEAR task folders.")
-@click.option("--store", type=click.Path(path_type=Path), help="Folder of embeddings.")
-@click.option("--device", help="cpu or cuda  [default: cuda where there is one]")
+@TASKS
+@STORE
+@DEVICE
 @click.option("--out", type=NewFile(), help="A JSON file to write.")
 @one_line_errors
 def search(

@@ -8,6 +8,7 @@ import pandas as pd
 import torch
 from click.core import ParameterSource
 
+from ablations.cli_options import DEVICE
 from ablations.complexity import CHECKPOINTS, NOTES, to_markdown
 from ablations.complexity import complexity as measure
 from ablations.errors import NewFile, one_line_errors
@@ -18,7 +19,7 @@ from downstream.files import write_json
 
 
 @click.command()
-@click.option("--device", help="cpu or cuda  [default: cuda where there is one]")
+@DEVICE
 @click.option(
     "--hop", "hops", type=click.Choice([str(hop) for hop in CHECKPOINTS]), multiple=True, help="STFT hop, ms."
 )

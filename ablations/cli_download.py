@@ -12,6 +12,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from ablations.archives import Archive, archives, need, task_folder
 from ablations.catalog import published, published_names
+from ablations.cli_options import TASKS
 from ablations.errors import one_line, one_line_errors
 from ablations.progress import terminal
 from ablations.tasks import default_folder
@@ -26,9 +27,7 @@ from results.rows import task_table
 @click.argument("names", nargs=-1, metavar="NAME...")
 @click.option("--all", "every_model", is_flag=True, help="Every published file, PaSST's and the baselines': gigabytes.")
 @click.option("--all-tasks", "every_task", is_flag=True, help="Every HEAR task: many gigabytes.")
-@click.option(
-    "--tasks", type=click.Path(path_type=Path), help="Folder of HEAR task folders  [default: $HEAR_TASKS or tasks]"
-)
+@TASKS
 @click.option(
     "--rate",
     "rates",

@@ -4,27 +4,28 @@ from pathlib import Path
 
 import click
 
+from ablations.cli_options import DEVICE, PATH
 from ablations.embed import embed_files
 from ablations.errors import one_line_errors
 from ablations.progress import bars, terminal
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, required=True, type=PATH)
 @click.option(
     "--spec", default="base", show_default=True, help="A spec or the name of one: 2level-mel@untrained-0, hear:MODULE."
 )
-@click.option("--weights", type=click.Path(path_type=Path), help="A weight file, for a spec that names no weights.")
+@click.option("--weights", type=PATH, help="A weight file, for a spec that names no weights.")
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=PATH,
     default="embeddings",
     show_default=True,
     help="A folder; or, for one file, a path that ends in .npz.",
 )
 @click.option("--scene", is_flag=True, help="Scene embeddings only  [default: both]")
 @click.option("--timestamps", is_flag=True, help="Timestamp embeddings only  [default: both]")
-@click.option("--device", help="cpu or cuda  [default: cuda where there is one]")
+@DEVICE
 @click.option("--precision", default="fp32", show_default=True, help="The network's numbers.")
 @click.option("--python", help="The interpreter that has a HEAR module (hear:...)  [default: this one]")
 @one_line_errors

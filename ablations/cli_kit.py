@@ -7,6 +7,7 @@ import click
 import pandas as pd
 
 from ablations import kit_process
+from ablations.cli_options import DEVICE, PATH, STORE, TASKS
 from ablations.crosscheck import costs, to_table
 from ablations.crosscheck import crosscheck as run_crosscheck
 from ablations.errors import NewFile, one_line, one_line_errors
@@ -20,16 +21,12 @@ from downstream.files import write_json
 from downstream.progress import Track
 from downstream.protocol import BASE, GRID_POINTS, Protocol
 
-PATH = click.Path(path_type=Path)
-DEVICE = click.option("--device", help="cpu or cuda  [default: cuda where there is one]")
-STORE = click.option("--store", type=PATH, help="Folder of embeddings  [default: $ABLATE_STORE or the user's cache]")
-
 
 @click.command()
 @click.argument("spec")
 @click.argument("task")
 @click.option("--out", type=PATH, default="embeddings", show_default=True, help="Folder for <task>/.")
-@click.option("--tasks", type=PATH, help="Folder of HEAR task folders  [default: $HEAR_TASKS or tasks]")
+@TASKS
 @click.option("--weights", type=PATH, help="A weight file, for a spec that names no weights.")
 @STORE
 @DEVICE

@@ -6,14 +6,15 @@ import click
 
 from ablations.catalog import models_table
 from ablations.catalog_text import in_full, to_text
+from ablations.cli_options import PATH
 from ablations.errors import one_line_errors
 from downstream.files import write_atomically
 
 
 @click.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...")
-@click.option("--json", "json_path", type=click.Path(path_type=Path), help="A JSON file to write.")
-@click.option("--csv", "csv_path", type=click.Path(path_type=Path), help="A CSV file to write.")
+@click.option("--json", "json_path", type=PATH, help="A JSON file to write.")
+@click.option("--csv", "csv_path", type=PATH, help="A CSV file to write.")
 @one_line_errors
 def models(names: tuple[str, ...], json_path: Path | None, csv_path: Path | None) -> None:
     """List every model: time resolution, windows, levels, size and cost, and whether its weights are on this machine.

@@ -6,9 +6,12 @@ import click
 
 from ablations.study import Study
 
-RUNS = click.option(
-    "--runs", type=click.Path(path_type=Path), default="runs", show_default=True, help="Folder of runs."
-)
+PATH = click.Path(path_type=Path)
+RUNS = click.option("--runs", type=PATH, default="runs", show_default=True, help="Folder of runs.")
+TASKS = click.option("--tasks", type=PATH, help="Folder of HEAR task folders  [default: $HEAR_TASKS or tasks]")
+STORE = click.option("--store", type=PATH, help="Folder of embeddings  [default: $ABLATE_STORE or the user's cache]")
+DEVICE = click.option("--device", help="cpu or cuda  [default: cuda where there is one]")
+PRECISION = click.option("--precision", help="fp32 (the originals' numbers), tf32 or bf16  [default: the study's]")
 REFERENCE = click.option(
     "--reference", "references", multiple=True, metavar="NAME", help="Published scores beside; see ablate reference."
 )

@@ -4,23 +4,21 @@ from pathlib import Path
 
 import click
 
-from ablations.cli_options import RUNS
+from ablations.cli_options import DEVICE, PRECISION, RUNS, STORE, TASKS
 from ablations.errors import NewFile, one_line_errors
 from ablations.plan import plan_study, to_text
 from ablations.progress import bars, terminal
 from ablations.study import Study
 from downstream.store import default_root
 
-PATH = click.Path(path_type=Path)
-
 
 @click.command()
 @click.argument("study")
 @RUNS
-@click.option("--tasks", type=PATH, help="Folder of HEAR task folders  [default: $HEAR_TASKS or tasks]")
-@click.option("--store", type=PATH, help="Folder of embeddings  [default: $ABLATE_STORE or the user's cache]")
-@click.option("--device", help="cpu or cuda  [default: cuda where there is one]")
-@click.option("--precision", help="fp32, tf32 or bf16  [default: the study's]")
+@TASKS
+@STORE
+@DEVICE
+@PRECISION
 @click.option("--no-measure", is_flag=True, help="Counts alone, no estimate of time and memory.")
 @click.option("--out", type=NewFile(), help="A CSV file to write.")
 @one_line_errors

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from ablations.cli_options import PATH
 from ablations.errors import one_line_errors
 from ablations.lists import SEPARATOR
 from ablations.prepare.checks import ALLOWABLE, DROPPABLE
@@ -13,8 +14,6 @@ from ablations.prepare.task import Options, examine, make_task
 from ablations.progress import bars, terminal
 from downstream.files import write_atomically
 from downstream.kit_export import refuse_existing
-
-PATH = click.Path(path_type=Path)
 
 
 @click.command()

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import click
 
+from ablations.cli_options import PATH
 from ablations.errors import NewFile, one_line_errors
 from ablations.report.page import write_page
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@click.argument("folder", type=PATH, metavar="DIR")
 @click.option("--out", type=NewFile(), help="The file to write  [default: DIR/report.html]")
 @one_line_errors
 def report(folder: Path, out: Path | None) -> None:

@@ -8,7 +8,7 @@ import click
 from tabulate import tabulate
 
 from ablations.cli_engine import engine_options
-from ablations.cli_options import RUNS
+from ablations.cli_options import DEVICE, PRECISION, RUNS, STORE, TASKS
 from ablations.cluster.workers import RayWorkers
 from ablations.errors import one_line_errors
 from ablations.progress import bars, terminal
@@ -23,16 +23,10 @@ from results.rows import read_rows
 @click.command()
 @click.argument("study")
 @RUNS
-@click.option(
-    "--tasks", type=click.Path(path_type=Path), help="Folder of HEAR task folders  [default: $HEAR_TASKS or tasks]"
-)
-@click.option(
-    "--store",
-    type=click.Path(path_type=Path),
-    help="Folder of embeddings  [default: $ABLATE_STORE or the user's cache]",
-)
-@click.option("--device", help="cpu or cuda  [default: cuda where there is one]")
-@click.option("--precision", help="fp32 (the originals' numbers), tf32 or bf16  [default: the study's]")
+@TASKS
+@STORE
+@DEVICE
+@PRECISION
 @click.option("--compile", "compiled", is_flag=True, help="Use torch.compile; where it fails, say why and go on.")
 @one_line_errors
 @engine_options

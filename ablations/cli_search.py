@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from ablations.cli_options import RUNS
+from ablations.cli_options import DEVICE, RUNS, STORE, TASKS
 from ablations.errors import one_line_errors
 from ablations.progress import bars, terminal
 
@@ -18,15 +18,9 @@ SHOWN = 10  # trials
     "--storage", metavar="URL", help="Of Optuna, for several machines  [default: a journal in the run's folder]"
 )
 @RUNS
-@click.option(
-    "--tasks", type=click.Path(path_type=Path), help="Folder of HEAR task folders  [default: $HEAR_TASKS or tasks]"
-)
-@click.option(
-    "--store",
-    type=click.Path(path_type=Path),
-    help="Folder of embeddings  [default: $ABLATE_STORE or the user's cache]",
-)
-@click.option("--device", help="cpu or cuda  [default: cuda where there is one]")
+@TASKS
+@STORE
+@DEVICE
 @one_line_errors
 def search(
     search: str,

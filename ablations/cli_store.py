@@ -7,13 +7,9 @@ import click
 import pandas as pd
 
 from ablations import store_check, stored
+from ablations.cli_options import PATH, STORE
 from ablations.errors import one_line_errors
 
-STORE = click.option(
-    "--store",
-    type=click.Path(path_type=Path),
-    help="Folder of embeddings  [default: $ABLATE_STORE or the user's cache]",
-)
 UNITS = {"": 1, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
 SECONDS = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
@@ -40,7 +36,7 @@ def ls(store: Path | None, as_csv: bool) -> None:
 @store.command()
 @STORE
 @click.option("--full", is_flag=True, help="Read every file: sums and values that are not finite.")
-@click.option("--runs", type=click.Path(path_type=Path), help="A run, or a folder of runs, to be checked too.")
+@click.option("--runs", type=PATH, help="A run, or a folder of runs, to be checked too.")
 @click.option("--fix", is_flag=True, help="Move what is faulty away, to the folder faulty, so that it is made anew.")
 @one_line_errors
 def check(store: Path | None, full: bool, runs: Path | None, fix: bool) -> None:

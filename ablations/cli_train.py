@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from ablations.cli_options import DEVICE, PATH
 from ablations.errors import one_line_errors
 from ablations.lists import SEPARATOR
 from ablations.progress import bars, terminal
@@ -14,7 +15,7 @@ from ablations.train import CARD_FILE, UNREADABLE_FILE, load_recipe, train_on_co
 from downstream.progress import silent
 from passt.training.recipe import Recipe
 
-LIST = click.Path(path_type=Path)
+LIST = PATH
 
 
 @click.command()
@@ -25,7 +26,7 @@ LIST = click.Path(path_type=Path)
 @click.option("--audio", type=LIST, multiple=True, help="A folder or tar file  [default: the lists' folders]")
 @click.option("--labels", type=LIST, help="A CSV with a column label or mid  [default: the training files' labels]")
 @click.option("--separator", default=SEPARATOR, show_default=True, help="Between the labels of a file.")
-@click.option("--device", help="cpu or cuda  [default: cuda where there is one]")
+@DEVICE
 @click.option("--steps", type=int, help="In place of the recipe's.")
 @click.option("--workers", type=click.IntRange(0), default=2, show_default=True, help="Threads that read files.")
 @one_line_errors

@@ -100,11 +100,6 @@ def peak(device: torch.device) -> int:
     return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else _status("VmHWM")
 
 
-def anonymous() -> int:
-    """The process's anonymous memory in bytes: what is not read from files."""
-    return _status("RssAnon")
-
-
 def _status(name: str) -> int:
     lines = STATUS.read_text().splitlines() if STATUS.is_file() else []
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:")), 0)

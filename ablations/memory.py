@@ -3,7 +3,7 @@
 import contextlib
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,8 +29,8 @@ def tree(process: int) -> list[int]:
     return found
 
 
-def anonymous(processes: list[int]) -> int:
-    """RssAnon of these in bytes, summed; those that have ended have none."""
+def anonymous(processes: Iterable[int | str] = ("self",)) -> int:
+    """RssAnon of these (this one alone) in bytes, summed; those that have ended have none."""
     total = 0
     for process in processes:
         with contextlib.suppress(OSError):

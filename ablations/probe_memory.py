@@ -1,17 +1,15 @@
 """How much memory probes take on features that do not fit into it: made up, in files, trained through memory maps."""
 
-import contextlib
 import tempfile
-import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ablations.machine import anonymous, give_back
+from ablations.machine import give_back
+from ablations.memory import anonymous, watched
 from downstream.fit import Fitting
 from downstream.pack import fit_all
 from downstream.probe import ProbeConfig
@@ -56,10 +54,10 @@ def _row(name: str, items: int, dim: int, labels: int, kind: str, device: str) -
         ]
         give_back()  # else a pack that takes what is kept from before seems to take nothing
         before, start = anonymous(), time.perf_counter()
-        with peak_anonymous() as seen:
+        with watched(every_s=0.02) as peak:
             fits = fit_all(fittings, device)
         seconds = (time.perf_counter() - start) / sum(fit.epochs for fit in fits)
-    values = (name, items, dim, labels, 4e-6 * items * dim, PROBES, 1e3 * seconds, (max(seen) - before) / 1e6)
+    values = (name, items, dim, labels, 4e-6 * items * dim, PROBES, 1e3 * seconds, (peak.bytes - before) / 1e6)
     return dict(zip(COLUMNS, values, strict=True))
 
 
@@ -76,21 +74,3 @@ def _made(path: Path, items: int, dim: int, labels: int) -> ProbeData:
     array.flush()
     y = (draw.random((items, labels)) < 0.1).astype(np.float32)
     return ProbeData(Rows([np.load(path, mmap_mode="r")], draw.permutation(items)), y)
-
-
-@contextlib.contextmanager
-def peak_anonymous(every_s: float = 0.02) -> Iterator[list[int]]:
-    """The process's anonymous memory, seen again and again meanwhile."""
-    seen, over = [anonymous()], threading.Event()
-
-    def watch() -> None:
-        while not over.wait(every_s):
-            seen.append(anonymous())
-
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
-    try:
-        yield seen
-    finally:
-        over.set()
-        watcher.join()

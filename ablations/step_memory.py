@@ -5,8 +5,8 @@ import multiprocessing
 
 import torch
 
-from ablations.machine import anonymous, give_back, peak, reset_peak
-from ablations.probe_memory import peak_anonymous
+from ablations.machine import give_back, peak, reset_peak
+from ablations.memory import anonymous, watched
 from ablations.speed import recipe_of, sound, trained, training_step
 from passt.checkpoints import Checkpoint
 from passt.patchout import Patchout
@@ -36,6 +36,6 @@ def _measured(checkpoint: Checkpoint, device: str, precision: str, batch: int, c
         return peak(torch.device(device)) - before
     give_back()
     before = anonymous()
-    with peak_anonymous() as seen:
+    with watched(every_s=0.02) as seen:
         step()
-    return max(seen) - before
+    return seen.bytes - before

@@ -13,9 +13,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from ablations import models
+from ablations import models, yaml_file
 from ablations.hear_modules.address import as_checkpoint, short_name
 from downstream.protocol import Protocol
 from passt import EmbeddingSpec
@@ -79,27 +77,12 @@ class Study:
         Raises:
             FileNotFoundError, ValueError: name the file and the key, the value got and what was expected.
         """
-        path = Path(name)
-        if path.suffix not in (".yaml", ".yml"):
-            packaged = {file.stem: file for folder in FOLDERS for file in sorted(folder.glob("*.yaml"))}
-            if str(name) not in packaged:
-                raise FileNotFoundError(f"no study {str(name)!r}; expected a YAML file or one of {', '.join(packaged)}")
-            path = packaged[str(name)]
-        if not path.is_file():
-            raise FileNotFoundError(f"no study file at {path}")
-        try:
-            found = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except yaml.YAMLError as error:
-            raise ValueError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
-        try:
-            return cls.from_dict(found, path.parent)
-        except (ValueError, FileNotFoundError) as error:
-            raise type(error)(f"{path}: {error}") from None
+        return yaml_file.load(name, "study", FOLDERS, cls.from_dict)
 
     @classmethod
     def from_dict(cls, found: Any, base: Path = Path()) -> "Study":
         """A study from parsed YAML; task folders and weight files are relative to `base`."""
-        _check_keys(found, [field.name for field in fields(cls) if field.name != "folder"], "a study")
+        yaml_file.check_keys(found, [field.name for field in fields(cls) if field.name != "folder"], "a study")
         for key in ("name", "models", "tasks", "seeds"):
             if not found.get(key, key == "seeds"):
                 raise ValueError(f"a study needs {key!r}")
@@ -129,7 +112,7 @@ class Study:
 
 def _variants(entry: Mapping[str, Any], base: Path) -> list[Model]:
     """Every combination of the values of one model entry."""
-    _check_keys(entry, [*field_names(), *HEAR_KEYS, "label"], "a model")
+    yaml_file.check_keys(entry, [*field_names(), *HEAR_KEYS, "label"], "a model")
     axes = {key: _values(key, value) for key, value in entry.items() if key != "label"}
     found = []
     for values in itertools.product(*axes.values()):
@@ -161,14 +144,6 @@ def _values(key: str, value: Any) -> list[Any]:
         several = f", {[[v] for v in value]} are several" if len(value) > 1 else ""
         raise ValueError(f"{key} must be a list of lists, got {value}: [{value}] is one variant{several}")
     return [tuple(variant) for variant in value]
-
-
-def _check_keys(found: Any, known: list[str], what: str) -> None:
-    if not isinstance(found, Mapping):
-        raise ValueError(f"{what} must be a mapping of keys, got {found!r:.60}")
-    for key in found:
-        if key not in known:
-            raise ValueError(f"unknown key {key!r} in {what}{models.choices(str(key), known)}")
 
 
 def _labelled(variants: list[Model]) -> list[Model]:

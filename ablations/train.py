@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import yaml
-
+from ablations import yaml_file
 from ablations.lists import SEPARATOR
 from ablations.machine import choose_device
 from ablations.training_card import CARD_FILE, write_card
@@ -18,7 +17,6 @@ from ablations.training_students import student_of
 from downstream.files import fingerprint, write_json
 from downstream.progress import Track, silent
 from passt.architecture import SAMPLE_RATE
-from passt.card import choices
 from passt.training.files import FileList, FileSource, Unreadable
 from passt.training.recipe import Recipe
 from passt.training.source import Source
@@ -34,19 +32,8 @@ def load_recipe(name: str, steps: int | None = None) -> Recipe:
     Raises:
         FileNotFoundError, ValueError: name the file and the key, the value got and what was expected.
     """
-    path = Path(name)
-    if path.suffix not in (".yaml", ".yml"):
-        packaged = {file.stem: file for file in sorted(RECIPES.glob("*.yaml"))}
-        if name not in packaged:
-            raise FileNotFoundError(f"no recipe {name!r}{choices(name, packaged)} or a YAML file")
-        path = packaged[name]
-    if not path.is_file():
-        raise FileNotFoundError(f"no recipe file at {path}")
-    try:
-        found = Recipe.from_dict(yaml.safe_load(path.read_text(encoding="utf-8")))
-        return found if steps is None else replace(found, steps=steps)
-    except (yaml.YAMLError, ValueError) as error:
-        raise ValueError(f"{path}: {' '.join(str(error).split())}") from None
+    found = yaml_file.load(name, "recipe", [RECIPES], lambda keys, _: Recipe.from_dict(keys))
+    return found if steps is None else replace(found, steps=steps)
 
 
 def train_on_files(

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from ablations import models
+from ablations import yaml_file
 from ablations.search.cost import COSTS
 from ablations.search.space import Space
 from ablations.study import Study
@@ -65,33 +63,12 @@ class Search:
         Raises:
             FileNotFoundError, ValueError: name the file and the key, the value got and what was expected.
         """
-        path = Path(name)
-        if path.suffix not in (".yaml", ".yml"):
-            packaged = {file.stem: file for file in sorted(FOLDER.glob("*.yaml"))}
-            if str(name) not in packaged:
-                raise FileNotFoundError(
-                    f"no search {str(name)!r}; expected a YAML file or one of {', '.join(packaged)}"
-                )
-            path = packaged[str(name)]
-        if not path.is_file():
-            raise FileNotFoundError(f"no search file at {path}")
-        try:
-            found = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except yaml.YAMLError as error:
-            raise ValueError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
-        try:
-            return cls.from_dict(found, path.parent)
-        except (ValueError, FileNotFoundError) as error:
-            raise type(error)(f"{path}: {error}") from None
+        return yaml_file.load(name, "search", [FOLDER], cls.from_dict)
 
     @classmethod
     def from_dict(cls, found: Any, base: Path = Path()) -> "Search":
         """A search from parsed YAML; task folders and weight files are relative to `base`."""
-        if not isinstance(found, Mapping):
-            raise ValueError(f"a search must be a mapping of keys, got {found!r:.60}")
-        for key in found:
-            if key not in KEYS:
-                raise ValueError(f"unknown key {key!r} in a search{models.choices(str(key), KEYS)}")
+        yaml_file.check_keys(found, KEYS, "a search")
         for key in ("name", "tasks", "space"):
             if not found.get(key):
                 raise ValueError(f"a search needs {key!r}")

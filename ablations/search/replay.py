@@ -19,11 +19,10 @@ from optuna.trial import TrialState
 
 from ablations.job import versions
 from ablations.machine import choose_device, machine
-from ablations.run import run_study
 from ablations.search.declared import Search
 from ablations.search.run import tasks_of
 from ablations.search.sampling import ask, pruner_of
-from ablations.search.trial import Fold, Goal, Places, no_word_of_tests
+from ablations.search.trial import Fold, Goal, Places, run_blind
 from ablations.study import Study
 from downstream.progress import Track
 from results.rows import read_rows
@@ -64,19 +63,9 @@ def table_of(search: Search, places: Places) -> Table:
         keys = {str(variant.model.spec): variant for variant in variants if variant.protocol == protocol}
         models, name = tuple(variant.model for variant in keys.values()), f"{search.name}-{protocol}"
         study = Study(name, models, search.tasks, search.seeds, protocol, search.precision, folder=search.folder)
-        with no_word_of_tests():
-            outcome = run_study(
-                study,
-                runs=places.folder,
-                store=places.store,
-                tasks_folder=places.tasks,
-                device=places.device,
-                track=places.track,
-            )
-        if outcome.failures:
-            raise ValueError(str(outcome.failures[0]))
+        folder = run_blind(study, places.folder, places)
         found = defaultdict(dict)
-        rows = read_rows(outcome.folder).query("primary")
+        rows = read_rows(folder).query("primary")
         for row in rows[["spec", "task", "seed", "fold", "validation_score"]].itertuples():
             found[row.spec][row.task, int(row.seed), row.fold] = float(row.validation_score)
         folds |= {variant.key: found[spec] for spec, variant in keys.items()}

@@ -104,10 +104,21 @@ def run_trial(
                 fold.finished.discard()
             raise Stopped
 
-    with watched(watch), no_word_of_tests():
+    with watched(watch):
+        run_blind(study, folder.parent, places)
+    return goal.score(validations(folder))
+
+
+def run_blind(study: Study, runs: Path, places: Places) -> Path:
+    """Run what is missing of a study with no word of test scores; its folder.
+
+    Raises:
+        ValueError: something of it failed, or a task has no embedding of a variant.
+    """
+    with _no_word_of_tests():
         outcome = run_study(
             study,
-            runs=folder.parent,
+            runs=runs,
             store=places.store,
             tasks_folder=places.tasks,
             device=places.device,
@@ -115,7 +126,7 @@ def run_trial(
         )
     if problems := [*map(str, outcome.failures), *outcome.not_applicable]:
         raise ValueError("; ".join(dict.fromkeys(problems)))
-    return goal.score(validations(folder))
+    return outcome.folder
 
 
 def validations(folder: Path) -> dict[Fold, float]:
@@ -136,7 +147,7 @@ def _share_jobs(folder: Path, whole: Path) -> None:
 
 
 @contextlib.contextmanager
-def no_word_of_tests() -> Iterator[None]:
+def _no_word_of_tests() -> Iterator[None]:
     """The evaluation's log says of test scores that are not defined, which a search is not to tell."""
     log = logging.getLogger(evaluate.__name__)
     level = log.level

@@ -3,13 +3,15 @@
 import json
 import mmap
 import shutil
+import time
 
 import pytest
 from click.testing import CliRunner
 
 from ablations import probe_memory, probe_speed
 from ablations.cli import main
-from ablations.machine import anonymous, give_back
+from ablations.machine import give_back
+from ablations.memory import anonymous, watched
 from ablations.probe_speed import operations
 from downstream.probe import ProbeConfig
 from tests.reference_values import REFERENCE
@@ -74,15 +76,16 @@ def test_the_kit_needs_a_folder():
 
 
 def test_memory_that_is_taken_meanwhile_is_seen():
-    with probe_memory.peak_anonymous(every_s=0.001) as seen:
+    before = anonymous()
+    with watched(every_s=0.001) as seen:
         # new pages: malloc has some left at times
         block = mmap.mmap(-1, 1 << 26, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         block.write(b"x" * (1 << 26))
-        before = len(seen)
-        while len(seen) < before + 2:
-            pass
+        waited = time.monotonic() + 10
+        while seen.bytes - before < 0.9 * (1 << 26) and time.monotonic() < waited:
+            time.sleep(0.001)
         block.close()
-    assert max(seen) - seen[0] > 0.9 * (1 << 26)
+    assert seen.bytes - before > 0.9 * (1 << 26)
 
 
 def test_memory_that_was_kept_from_before_is_not_taken_for_free():

@@ -107,7 +107,7 @@ def test_broken_studies_are_named(tmp_path, changes, message):
 
 
 def test_a_study_that_is_not_there(tmp_path):
-    with pytest.raises(FileNotFoundError, match="no study 'fig99'; expected a YAML file or one of .*quickstart"):
+    with pytest.raises(FileNotFoundError, match="no study 'fig99'.*; expected one of .*quickstart.* or a YAML file"):
         Study.load("fig99")
     with pytest.raises(FileNotFoundError, match="no study file at"):
         Study.load(tmp_path / "none.yaml")

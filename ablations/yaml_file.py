@@ -1,0 +1,47 @@
+"""What users declare in YAML: packaged, by name, or in a file of their own."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+from passt.card import choices
+
+Declared = TypeVar("Declared")
+
+
+def load(name: str | Path, what: str, folders: Sequence[Path], parse: Callable[[Any, Path], Declared]) -> Declared:
+    """A packaged one by name, or one from a YAML file.
+
+    Args:
+        what: is declared, for messages. folders: where packaged ones are. parse: of parsed YAML, and its folder.
+
+    Raises:
+        FileNotFoundError, ValueError: name the file; what `parse` raises, with the file in front.
+    """
+    path = Path(name)
+    if path.suffix not in (".yaml", ".yml"):
+        packaged = {file.stem: file for folder in folders for file in sorted(folder.glob("*.yaml"))}
+        if str(name) not in packaged:
+            raise FileNotFoundError(f"no {what} {str(name)!r}{choices(str(name), packaged)} or a YAML file")
+        path = packaged[str(name)]
+    if not path.is_file():
+        raise FileNotFoundError(f"no {what} file at {path}")
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+    try:
+        return parse(found, path.parent)
+    except (ValueError, FileNotFoundError) as error:
+        raise type(error)(f"{path}: {error}") from None
+
+
+def check_keys(found: Any, known: Collection[str], what: str) -> None:
+    """Raise ValueError for what is no mapping, and for a key that is not known."""
+    if not isinstance(found, Mapping):
+        raise ValueError(f"{what} must be a mapping of keys, got {found!r:.60}")
+    for key in found:
+        if key not in known:
+            raise ValueError(f"unknown key {key!r} in {what}{choices(str(key), known)}")
