@@ -145,8 +145,6 @@ def _lacking(moments: list[dict[str, Any]], each: int) -> str | None:
 
 
 def _left(place: Place, jobs: int) -> dict[str, Any]:
-    """What a kill left: the phase, and faults of the store."""
-    return {
-        "phase": place.phase(jobs),
-        "faults": check(place.store, full=True)["fault"].tolist() if place.store.is_dir() else [],
-    }
+    """What a kill left: the phase, and faults of the store, whose files are named by where they are in it."""
+    faults = check(place.store, full=True)["fault"].tolist() if place.store.is_dir() else []
+    return {"phase": place.phase(jobs), "faults": [fault.replace(f"{place.store}/", "") for fault in faults]}
