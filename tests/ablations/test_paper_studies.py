@@ -131,7 +131,7 @@ def test_a_study_names_its_figure():
 def test_recipes_are_no_studies():
     with pytest.raises(FileNotFoundError) as error:
         Study.load("none")
-    listed = str(error.value).split("one of ")[1].split(", ")
+    listed = str(error.value).split("one of ")[1].removesuffix(" or a YAML file").split(", ")
     assert listed == sorted(path.stem for path in FOLDERS[0].glob("*.yaml")) + PAPER_STUDIES
 
 

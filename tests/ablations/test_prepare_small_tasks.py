@@ -215,4 +215,4 @@ def test_the_studies_in_small_ask_for_these_tasks():
     studies = [Study.load(path) for path in sorted(FOLDERS[0].glob("examples_*.yaml"))]
     assert len(studies) == 4
     assert {task for study in studies for task in study.tasks} == made
-    assert {study.protocol for study in studies} == {"hear2021+grid1"}
+    assert {study.protocol for study in studies} == {"hear2021+grid3"}
