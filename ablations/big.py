@@ -1,6 +1,7 @@
 """A run on a made-up task of any size: the memory it takes at its highest, and where the time goes."""
 
 import dataclasses
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,7 @@ def measure(
     declared = {"name": f"big_{kind}", "models": [model or SPEC], "tasks": [str(task)], "protocol": protocol}
     study = Study.from_dict(declared)
     give_back()
-    before = memory.anonymous(memory.tree(memory.own()))
+    before = memory.anonymous(memory.tree(os.getpid()))
     start = time.perf_counter()
     with stages.timed() as clock, memory.watched(clock.going) as peak:
         outcome = run_study(study, runs=work / "runs", store=work / "store", device=device, track=track)

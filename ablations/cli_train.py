@@ -15,16 +15,14 @@ from ablations.train import CARD_FILE, UNREADABLE_FILE, load_recipe, train_on_co
 from downstream.progress import silent
 from passt.training.recipe import Recipe
 
-LIST = PATH
-
 
 @click.command()
 @click.argument("recipe")
-@click.option("--data", type=LIST, help="A CSV of training files: columns file and labels.")
-@click.option("--eval", "evaluation", type=LIST, help="A CSV of evaluation files.")
-@click.option("--out", type=LIST, required=True, help="Folder of the training: weights, log, what it goes on from.")
-@click.option("--audio", type=LIST, multiple=True, help="A folder or tar file  [default: the lists' folders]")
-@click.option("--labels", type=LIST, help="A CSV with a column label or mid  [default: the training files' labels]")
+@click.option("--data", type=PATH, help="A CSV of training files: columns file and labels.")
+@click.option("--eval", "evaluation", type=PATH, help="A CSV of evaluation files.")
+@click.option("--out", type=PATH, required=True, help="Folder of the training: weights, log, what it goes on from.")
+@click.option("--audio", type=PATH, multiple=True, help="A folder or tar file  [default: the lists' folders]")
+@click.option("--labels", type=PATH, help="A CSV with a column label or mid  [default: the training files' labels]")
 @click.option("--separator", default=SEPARATOR, show_default=True, help="Between the labels of a file.")
 @DEVICE
 @click.option("--steps", type=int, help="In place of the recipe's.")

@@ -66,8 +66,3 @@ def watched(going: Callable[[], tuple[str, ...]] = tuple, every_s: float = 0.1) 
         over.set()
         watcher.join()
         look()
-
-
-def own() -> int:
-    """This process."""
-    return os.getpid()
