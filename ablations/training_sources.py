@@ -8,8 +8,9 @@ from torch import Tensor
 from ablations import models
 from downstream.embedder import Embedder
 from downstream.progress import Track, silent
-from passt.training.corpus import Corpus
+from passt.training.corpus import Corpus, Windowed
 from passt.training.recipe import Recipe
+from passt.training.source import Source
 
 EVALUATION_SEED = 1 << 62  # added to the recipe's: no clip of the one is a clip of the other
 LOGITS = ("logits", None)
@@ -25,7 +26,7 @@ class Tagged:
         classes: names of the tagger's outputs.
     """
 
-    corpus: Corpus
+    corpus: Corpus | Windowed
     tagger: Embedder | None
     classes: tuple[str, ...]
 
@@ -50,22 +51,24 @@ class Tagged:
     def batch(self, index: int, size: int) -> tuple[Tensor, Tensor]:
         audio, own = self.corpus.batch(index, size)
         if self.tagger is None:
-            said = own.new_zeros(size, len(self.classes))
+            said = own.new_zeros(len(own), len(self.classes))
         else:
             said = self.tagger.scene(list(audio), [LOGITS])[LOGITS].sigmoid().to(own)
         return audio, torch.cat([own, said], dim=1)
 
 
-def corpus_clips(recipe: Recipe, device: str, track: Track = silent) -> tuple[Corpus | Tagged, Corpus | Tagged]:
+def corpus_clips(recipe: Recipe, device: str, track: Track = silent) -> tuple[Source, Source]:
     """The clips of a recipe of the corpus: for training, and others for evaluation.
 
     Raises:
         ValueError, FileNotFoundError: the tagger is no model with logits, its weights are absent.
     """
-    clips = [Corpus(recipe.clips.seconds, recipe.seed + offset, device) for offset in (0, EVALUATION_SEED)]
+    training, evaluation = (Corpus(recipe.clips.seconds, recipe.seed + more, device) for more in (0, EVALUATION_SEED))
+    if recipe.clips.windows:
+        training = Windowed(training)
     if not recipe.clips.tagger:
-        return clips[0], clips[1]
+        return training, evaluation
     spec = models.resolve({"checkpoint": recipe.clips.tagger, "levels": ("logits",)})
     tagger = models.build(spec, device=device, track=track)
     classes = tuple(f"{spec.checkpoint}: {number}" for number in range(tagger.dims["logits"]))
-    return Tagged(clips[0], tagger, classes), Tagged(clips[1], None, classes)
+    return Tagged(training, tagger, classes), Tagged(evaluation, None, classes)

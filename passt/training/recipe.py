@@ -56,6 +56,7 @@ class Clips:
     Attributes:
         seconds: of a clip. balanced: whether rare labels are drawn more often. epoch: clips of one; 0 is all there are.
         source: `files`, or `corpus`: the made-up sounds of `passt.training.corpus`, of the recipe's seed.
+        windows: whether every second batch of the corpus is cut into windows of 160 to 640 ms.
         tagger: a model whose class probabilities for a clip are further labels of it (of the corpus only); "": none.
     """
 
@@ -63,6 +64,7 @@ class Clips:
     balanced: bool = False
     epoch: int = 0
     source: str = SOURCES[0]
+    windows: bool = False
     tagger: str = ""
 
     def __post_init__(self) -> None:
@@ -72,6 +74,8 @@ class Clips:
             raise ValueError("clips balanced and epoch are for files, the corpus has no end")
         if self.source == "files" and self.tagger:
             raise ValueError(f"clips tagger is for the corpus, got {self.tagger!r} and files")
+        if self.source == "files" and self.windows:
+            raise ValueError("clips windows are for the corpus, got true and files")
         if not 0.1 <= self.seconds <= 60:
             raise ValueError(f"clips seconds must be 0.1 to 60, got {self.seconds}")
         if self.epoch < 0:

@@ -23,6 +23,8 @@ class Source(Protocol):
     def batch(self, index: int, size: int) -> tuple[Tensor, Tensor]:
         """Clips (size, samples), float32 in [-1, 1], and their labels (size, labels), float32 of 0 and 1.
 
+        To train on, a batch may hold more clips that are shorter instead, all of one length.
+
         The same for the same index and size, whatever came before, in whichever thread it is called.
         """
         ...

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from passt.mel import MelSpectrogram
+from passt.patchout import Patchout
 from passt.precision import PRECISIONS, arithmetic
 from passt.training.distill import Teacher, loss_of, soft_labels
 from passt.training.recipe import Recipe
@@ -32,7 +33,9 @@ def backward(
     """
     device = front_end.window.device
     audio, labels = (part.to(device, non_blocking=True) for part in clips)
-    kept, first = student.choice(recipe.patchout, audio.shape[1], stream(recipe.seed, "patchout", *place))
+    whole = audio.shape[1] == recipe.clips.samples
+    patchout = recipe.patchout if whole else Patchout(rows=recipe.patchout.rows)  # a window has few columns
+    kept, first = student.choice(patchout, audio.shape[1], stream(recipe.seed, "patchout", *place))
     with arithmetic(PRECISIONS[recipe.precision].matmul), _dropout_of(device, recipe.seed, place):
         mel, labels, taught = _prepared(recipe, front_end, audio, labels, place, teacher)
         with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):

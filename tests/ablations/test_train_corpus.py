@@ -14,7 +14,7 @@ from ablations.train import load_recipe
 from ablations.training_sources import Tagged, corpus_clips
 from ablations.training_students import student_of
 from passt.download import sha256_of
-from passt.training.corpus import Corpus
+from passt.training.corpus import Corpus, Windowed
 from passt.training.recipe import Recipe
 
 RECIPE = {
@@ -104,6 +104,23 @@ def test_training_with_a_tagger_is_scored_on_the_own_labels(tmp_path, monkeypatc
     assert 0 < card["mAP"] < 1
 
 
+def test_windows_are_trained_on_and_whole_clips_evaluated(tmp_path):
+    clips = {**RECIPE["clips"], "windows": True}
+    training, evaluation = corpus_clips(Recipe.from_dict(RECIPE | {"clips": clips}), "cpu")
+    assert isinstance(training, Windowed)
+    assert isinstance(evaluation, Corpus)
+    whole = train(tmp_path)
+    (tmp_path / "cut").mkdir()
+    found = train(tmp_path / "cut", clips=clips)
+    assert found.exit_code == whole.exit_code == 0, found.output
+    card = json.loads((tmp_path / "cut" / "run" / "card.json").read_text())
+    assert card["data"] == {"training": training.fingerprint, "evaluation": evaluation.fingerprint}
+    states = [
+        safetensors.torch.load_file(folder / "run" / "weights.safetensors") for folder in (tmp_path, tmp_path / "cut")
+    ]
+    assert not torch.equal(*(state["blocks.0.mlp.fc1.weight"] for state in states))
+
+
 @pytest.mark.parametrize(
     ("options", "changes", "message"),
     [
@@ -111,6 +128,7 @@ def test_training_with_a_tagger_is_scored_on_the_own_labels(tmp_path, monkeypatc
         ((), {"clips": {"seconds": 1}}, "recipe small: is of lists of files and needs --data and --eval"),
         ((), {"clips": {"source": "web"}}, "clips source must be one of files, corpus, got 'web'"),
         ((), {"clips": {"tagger": "mn04_as"}}, "clips tagger is for the corpus, got 'mn04_as' and files"),
+        ((), {"clips": {"windows": True}}, "clips windows are for the corpus, got true and files"),
         ((), {"clips": {"source": "corpus", "epoch": 5}}, "clips balanced and epoch are for files"),
         ((), {"clips": {"source": "corpus", "tagger": "mn99"}}, "unknown checkpoint 'mn99'"),
         ((), {"clips": {"source": "corpus", "tagger": "logmel"}}, "logmel: unknown level 'logits'"),

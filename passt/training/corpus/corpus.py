@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import json
+from collections.abc import Collection, Sequence
 
 import torch
 from torch import Tensor
@@ -12,7 +13,7 @@ from passt.training.corpus.plan import Plan, alone, plan
 from passt.training.corpus.rendering import dry
 from passt.training.corpus.rooms import recorded, reverberated
 
-FORMAT = 1
+FORMAT = 2
 """Counted up with every change that changes a clip; the number of the corpus in fingerprints."""
 RATES = (16000, 48000)  # Hz, lowest and highest
 
@@ -68,14 +69,11 @@ class Corpus:
             ValueError: for an index or a size that can't be.
         """
         planned = self.plan(index, size)
-        with torch.no_grad():
-            audio = dry(planned, self.samples, self.sample_rate, self.device)
-            audio = recorded(reverberated(audio, planned.keys, self.sample_rate), planned.keys)
-        return audio, self._targets(planned).to(self.device)
+        return self.sound(planned), self.columns(planned.labels)
 
     def targets(self, index: int, size: int) -> Tensor:
         """The labels of `batch` without its sound, on the CPU: (size, labels), float32."""
-        return self._targets(self.plan(index, size))
+        return self.columns(self.plan(index, size).labels).cpu()
 
     def plan(self, index: int, size: int) -> Plan:
         """What happens in the clips of a batch."""
@@ -83,6 +81,19 @@ class Corpus:
             if type(value) is not int or value < least:
                 raise ValueError(f"corpus: {name} must be a whole number, {least} or more, got {value!r}")
         return plan(self.seed, range(index * size, (index + 1) * size), self.seconds)
+
+    @torch.no_grad()
+    def sound(self, planned: Plan) -> Tensor:
+        """What a plan sounds like: (clips, samples)."""
+        audio = dry(planned, self.samples, self.sample_rate, self.device)
+        return recorded(reverberated(audio, planned.keys, self.sample_rate), planned.keys)
+
+    def columns(self, labels: Sequence[Collection[str]]) -> Tensor:
+        """Names of each clip's labels as 0 and 1: (clips, labels), float32."""
+        targets = torch.zeros(len(labels), len(LABELS))
+        for row, names in enumerate(labels):
+            targets[row, [self._columns[name] for name in names]] = 1
+        return targets.to(self.device)
 
     @functools.cached_property
     def fingerprint(self) -> str:
@@ -97,12 +108,6 @@ class Corpus:
         }
         text = json.dumps(settings, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-    def _targets(self, planned: Plan) -> Tensor:
-        targets = torch.zeros(len(planned.keys), len(LABELS))
-        for row, names in enumerate(planned.labels):
-            targets[row, [self._columns[name] for name in names]] = 1
-        return targets
 
 
 def render(corpus: Corpus, number: int) -> tuple[Tensor, tuple[str, ...]]:

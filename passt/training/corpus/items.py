@@ -9,6 +9,7 @@ import torch
 
 from passt.training.corpus.draws import Draws
 from passt.training.corpus.kinds import KINDS
+from passt.training.corpus.pitches import note_labels
 
 
 @dataclass(frozen=True)
@@ -49,12 +50,14 @@ def draws_of(items: Sequence[Item], length: int, rate: int) -> Draws:
     )
 
 
-def extra_labels(items: Sequence[Item]) -> list[tuple[str, ...]]:
-    """The labels of each item that depend on its drawn parameters: vowels, chords, speakers."""
-    found: list[tuple[str, ...]] = [()] * len(items)
-    for kind, indices in grouped(items, lambda item: item.kind).items():
-        if KINDS[kind].extra is not None:
-            names = KINDS[kind].extra(draws_of([items[i] for i in indices], 0, 1))
-            for index, labels in zip(indices, names, strict=True):
-                found[index] = labels
+def sounding(items: Sequence[Item]) -> list[frozenset[str]]:
+    """The labels of each item by itself: its kind, its note, and what its drawn parameters say (vowel, chord)."""
+    found: list[frozenset[str]] = [frozenset()] * len(items)
+    for which, indices in grouped(items, lambda item: item.kind).items():
+        kind = KINDS[which]
+        chosen = [items[i] for i in indices]
+        extra = kind.extra(draws_of(chosen, 0, 1)) if kind.extra else [()] * len(chosen)
+        for index, item, more in zip(indices, chosen, extra, strict=True):
+            note = () if kind.notes is None else note_labels(round(item.midi))
+            found[index] = frozenset((*kind.labels, *note, *more))
     return found

@@ -7,8 +7,9 @@ from passt.training.corpus.impulses import KINDS as IMPULSES
 from passt.training.corpus.kind import Kind
 from passt.training.corpus.machines import KINDS as MACHINES
 from passt.training.corpus.noises import KINDS as NOISES
+from passt.training.corpus.pitches import LABELS as PITCHES
 from passt.training.corpus.struck import KINDS as STRUCK
-from passt.training.corpus.tones import CHORDS, PITCH_CLASSES
+from passt.training.corpus.tones import CHORDS
 from passt.training.corpus.tones import KINDS as TONES
 from passt.training.corpus.voices import KINDS as VOICES
 
@@ -23,8 +24,6 @@ KINDS: tuple[Kind, ...] = (
     *ANIMALS,
 )
 
-REGISTERS = {"bass": 48, "low": 60, "middle": 72, "high": 84, "top": 200}
-"""Register -> the MIDI note above its highest."""
 RATES = {"slow": 0.0, "medium": 1.5, "fast": 4.0, "rattling": 12.0}
 """Rate of a repeated sound -> sounds a second from which on it is that."""
 ROOMS = ("dry", "small", "large")
@@ -34,8 +33,7 @@ _EXTRA = (
     *(f"voice: {name}" for name in SPEAKERS),
     *(f"vowel: {name}" for name in (*VOWELS, "glide")),
     *(f"consonant: {name}" for name in CONSONANTS if name != "none"),
-    *(f"pitch class {name}" for name in PITCH_CLASSES),
-    *(f"register: {name}" for name in REGISTERS),
+    *PITCHES,
     *(f"rate: {name}" for name in RATES),
     *(f"melody: {name}" for name in ("rising", "falling", "mixed", "repeated")),
     "vibrato",
@@ -45,10 +43,6 @@ _EXTRA = (
 
 LABELS: tuple[str, ...] = tuple(dict.fromkeys([*(label for kind in KINDS for label in kind.labels), *_EXTRA]))
 """Every label, in the order of a batch's columns."""
-
-
-def register_of(midi: int) -> str:
-    return next(name for name, end in REGISTERS.items() if midi < end)
 
 
 def rate_of(per_second: float) -> str:

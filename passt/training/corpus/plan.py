@@ -3,11 +3,10 @@
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
-from passt.training.corpus.items import Item, extra_labels
+from passt.training.corpus.items import Item, sounding
 from passt.training.corpus.kind import Kind, Pattern
-from passt.training.corpus.kinds import KINDS, rate_of, register_of
+from passt.training.corpus.kinds import KINDS, rate_of
 from passt.training.corpus.randomness import key, uniform, whole
-from passt.training.corpus.tones import PITCH_CLASSES
 
 EVENTS = (0.18, 0.27, 0.25, 0.18, 0.12)  # shares of clips with one event, two, ... five
 LONGEST = 10.2  # s of one sound
@@ -30,10 +29,11 @@ class Placement:
 
 @dataclass(frozen=True)
 class Plan:
-    """Some clips: `keys` and `labels` are theirs, in order."""
+    """Some clips: `keys` and `labels` are theirs, in order; `sounding` are the labels of each item by itself."""
 
     keys: tuple[int, ...]
     items: tuple[Item, ...]
+    sounding: tuple[frozenset[str], ...]
     placements: tuple[Placement, ...]
     labels: tuple[frozenset[str], ...]
 
@@ -74,9 +74,10 @@ def _planned(keys: list[int], clips: list[list[tuple[int, int]]], seconds: float
             items += sounds
             homes += [clip] * len(sounds)
             labels[clip] |= names
-    for clip, names in zip(homes, extra_labels(items), strict=True):
-        labels[clip].update(names)
-    return Plan(tuple(keys), tuple(items), tuple(placements), tuple(map(frozenset, labels)))
+    own = tuple(sounding(items))
+    for clip, names in zip(homes, own, strict=True):
+        labels[clip] |= names
+    return Plan(tuple(keys), tuple(items), own, tuple(placements), tuple(map(frozenset, labels)))
 
 
 def room_of(clip: int) -> tuple[str, float]:
@@ -89,13 +90,13 @@ def room_of(clip: int) -> tuple[str, float]:
 
 
 def _event(which: int, event: int, clip_seconds: float) -> tuple[list[Item], list[Placement], set[str]]:
-    """Its items, their placements (counted from 0) and the labels that need no drawing of parameters."""
+    """Its items, their placements (counted from 0) and the labels that no item has by itself."""
     kind = KINDS[which]
     low, high = kind.seconds
     seconds = min(low * (high / low) ** uniform(event, "seconds"), clip_seconds, LONGEST)
     interval, starts = _starts(kind.pattern, event, seconds, clip_seconds)
-    notes, names = _notes(kind, event, len(starts))
-    names |= set(kind.labels)
+    notes, shape = _notes(kind, event, len(starts))
+    names = {f"melody: {shape}"} if shape else set()
     variants = 1 if kind.pattern is None else kind.pattern.variants or len(starts)
     count = min(variants, len(starts))
     dynamics = None
@@ -136,10 +137,10 @@ def _starts(pattern: Pattern | None, event: int, seconds: float, clip_seconds: f
     return interval, [onset + time for time in sorted(times)]
 
 
-def _notes(kind: Kind, event: int, count: int) -> tuple[list[float], set[str]]:
-    """The MIDI note of each sound, within 20 cents of a note, and what the notes are called."""
+def _notes(kind: Kind, event: int, count: int) -> tuple[list[float], str]:
+    """The MIDI note of each sound, within 20 cents of a note, and the melody's shape."""
     if kind.notes is None:
-        return [69.0] * count, set()
+        return [69.0] * count, ""
     low, high = kind.notes
     shape, steps = "", [0] * count
     if kind.pattern is not None and kind.pattern.melody and count >= 3:
@@ -152,12 +153,8 @@ def _notes(kind: Kind, event: int, count: int) -> tuple[list[float], set[str]]:
             jumps = [jump * sign for jump in jumps]
         steps = [0, *accumulate(jumps)]
     first = low - min(steps) + whole(event, "note", max(1, high - low - (max(steps) - min(steps)) + 1))
-    notes = [first + step for step in steps]
-    names = {f"pitch class {PITCH_CLASSES[note % 12]}" for note in notes}
-    names |= {f"register: {register_of(note)}" for note in notes}
-    names |= {f"melody: {shape}"} if shape else set()
     detuning = 0.4 * (uniform(event, "detuning") - 0.5)
-    return [note + detuning for note in notes], names
+    return [first + step + detuning for step in steps], shape
 
 
 def _drawn(place: float, ends: tuple[float, ...]) -> int:

@@ -1,11 +1,14 @@
 """Tones and chords: additive, FM and breathy timbres, at pitches that are labels."""
 
+from itertools import chain
+
 import torch
 from torch import Tensor
 
 from passt.training.corpus.control import held, hit
 from passt.training.corpus.draws import Draws
 from passt.training.corpus.kind import Kind, Pattern, family, vibrato_labels
+from passt.training.corpus.pitches import note_labels
 from passt.training.corpus.sounds import Filtered, Modal, Oscillator
 
 PARTIALS = torch.arange(1.0, 33.0)[None]
@@ -20,7 +23,6 @@ CHORDS = {
     "fifth": (0, 7, 12, 19),
     "cluster": (0, 1, 2, 3),
 }  # semitones above the root
-PITCH_CLASSES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 STEPS = torch.tensor(list(CHORDS.values()), dtype=torch.float32)
 
 
@@ -124,12 +126,12 @@ def chord(d: Draws) -> Modal:
 
 
 def chord_labels(d: Draws) -> list[tuple[str, ...]]:
-    """The chord's type and its pitch classes."""
+    """The chord's type and its notes."""
     names = list(CHORDS)
     found = []
     for which, midi in zip(d.pick("chord", len(CHORDS)).tolist(), d.midi[:, 0].tolist(), strict=True):
-        notes = [f"pitch class {PITCH_CLASSES[(round(midi) + step) % 12]}" for step in CHORDS[names[which]]]
-        found.append((f"chord: {names[which]}", *notes))
+        notes = (note_labels(round(midi) + step) for step in CHORDS[names[which]])
+        found.append((f"chord: {names[which]}", *chain.from_iterable(notes)))
     return found
 
 

@@ -1,0 +1,65 @@
+"""Windows of the corpus' clips: cut where they should be, with the labels of what sounds in them."""
+
+import pytest
+import torch
+
+from passt.training.corpus import Corpus, Windowed
+from passt.training.corpus.plan import plan
+from passt.training.corpus.windows import AUDIBLE, WINDOWS, heard
+
+CORPUS = Corpus(seconds=2.0)
+
+
+@pytest.fixture(scope="module")
+def windowed():
+    return Windowed(CORPUS)
+
+
+def test_every_second_batch_is_whole(windowed):
+    for index in (0, 2):
+        for found, clips in zip(windowed.batch(index, 3), CORPUS.batch(index, 3), strict=True):
+            assert torch.equal(found, clips)
+
+
+@pytest.mark.parametrize(("index", "samples", "count"), [(1, 5120, 12), (3, 10240, 6), (5, 20480, 3), (7, 5120, 12)])
+def test_the_others_are_cut_into_windows_of_one_length(windowed, index, samples, count):
+    audio, labels = windowed.batch(index, 3)
+    clips, names = CORPUS.batch(index, 3)
+    assert audio.shape == (3 * count, samples)
+    assert labels.shape == (3 * count, len(windowed.labels))
+    for clip in range(3):
+        rows = slice(clip * count, (clip + 1) * count)
+        assert torch.equal(audio[rows].flatten(), clips[clip, : count * samples])
+        assert (labels[rows].amax(0) <= names[clip]).all()  # nothing that the whole clip lacks
+
+
+def test_a_window_has_the_labels_of_sounds_that_can_be_heard_in_it():
+    planned = plan(0, range(40), 2.0)
+    seconds = WINDOWS[0]
+    found = heard(planned, seconds, 12)
+    assert len(found) == 480
+    for number, names in enumerate(found):
+        clip, start = number // 12, number % 12 * seconds
+        wanted = set()
+        for place in planned.placements:
+            sound = planned.items[place.item].seconds
+            overlap = min(place.start + sound, start + seconds) - max(place.start, start)
+            if place.clip == clip and overlap >= min(AUDIBLE, sound) - 1e-9:
+                wanted |= planned.sounding[place.item]
+        assert names == wanted
+    assert any(not names for names in found)
+    assert not any(name.startswith(("room", "rate", "melody", "dynamics")) for names in found for name in names)
+
+
+def test_a_window_without_labels_is_quieter_than_its_clip(windowed):
+    audio, labels = windowed.batch(1, 24)
+    loudness = audio.square().mean(-1).reshape(24, 12).sqrt()
+    silent = labels.sum(-1).reshape(24, 12) == 0
+    assert 10 < silent.sum() < 200
+    assert (loudness / loudness.amax(-1, keepdim=True))[silent].median() < 0.2
+
+
+def test_how_clips_are_cut_is_in_the_fingerprint(windowed):
+    assert windowed.fingerprint == Windowed(Corpus(seconds=2.0)).fingerprint != CORPUS.fingerprint
+    assert windowed.fingerprint != Windowed(Corpus(seconds=3.0)).fingerprint
+    assert (windowed.samples, windowed.sample_rate, windowed.labels) == (64000, 32000, CORPUS.labels)
