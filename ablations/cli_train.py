@@ -24,6 +24,7 @@ from passt.training.recipe import Recipe
 @click.option("--audio", type=PATH, multiple=True, help="A folder or tar file  [default: the lists' folders]")
 @click.option("--labels", type=PATH, help="A CSV with a column label or mid  [default: the training files' labels]")
 @click.option("--separator", default=SEPARATOR, show_default=True, help="Between the labels of a file.")
+@click.option("--start", type=PATH, help="Weights that a recipe with `start: file` starts with.")
 @DEVICE
 @click.option("--steps", type=int, help="In place of the recipe's.")
 @click.option("--workers", type=click.IntRange(0), default=2, show_default=True, help="Threads that read files.")
@@ -36,6 +37,7 @@ def train(
     audio: tuple[Path, ...],
     labels: Path | None,
     separator: str,
+    start: Path | None,
     device: str | None,
     steps: int | None,
     workers: int,
@@ -48,8 +50,11 @@ def train(
     found = load_recipe(recipe, steps)
     files = {"--data": data, "--eval": evaluation, "--audio": audio or None, "--labels": labels}
     _check_files(found, files)
+    if (found.start == "file") != (start is not None):
+        needs = "needs --start, weights of a file" if start is None else f"starts {found.start} and takes no --start"
+        raise ValueError(f"recipe {found.name}: {needs}")
     first = os.environ.get("RANK", "0") == "0"
-    common = {"device": device, "workers": workers}
+    common = {"start": start, "device": device, "workers": workers}
     with bars(terminal()) if first else contextlib.nullcontext(silent) as track:
         if found.clips.source == "corpus":
             result, unreadable = train_on_corpus(found, out, **common, track=track), 0

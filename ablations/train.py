@@ -17,9 +17,11 @@ from ablations.training_students import student_of
 from downstream.files import fingerprint, write_json
 from downstream.progress import Track, silent
 from passt.architecture import SAMPLE_RATE
+from passt.download import sha256_of
 from passt.training.files import FileList, FileSource, Unreadable
 from passt.training.recipe import Recipe
 from passt.training.source import Source
+from passt.training.start import from_file
 from passt.training.train import Result, train
 
 RECIPES = Path(__file__).with_name("recipes")
@@ -45,6 +47,7 @@ def train_on_files(
     audio: Sequence[Path] = (),
     labels: Path | None = None,
     separator: str = SEPARATOR,
+    start: Path | None = None,
     device: str | None = None,
     workers: int = 2,
     track: Track = silent,
@@ -54,6 +57,7 @@ def train_on_files(
     Args:
         audio: folders and tar files; the folders of the lists where there are none.
         labels: a vocabulary, see `training_clips.vocabulary`.
+        start: the weights that a recipe which starts with a file's starts with.
 
     Returns:
         The result, and how many files could not be read (`unreadable.csv` in `out` names them).
@@ -72,12 +76,18 @@ def train_on_files(
     clips = FileList(lists[1].files, lists[1].targets(known), *common)
     found = {"training": fingerprint([lists[0].files, lists[0].labels])}
     found["evaluation"] = fingerprint([lists[1].files, lists[1].labels])
-    result = _trained(recipe, source, clips, found, out, choose_device(device), workers, track)
+    result = _trained(recipe, source, clips, found, out, start, choose_device(device), workers, track)
     return result, len(unreadable.reasons)
 
 
 def train_on_corpus(
-    recipe: Recipe, out: Path, *, device: str | None = None, workers: int = 2, track: Track = silent
+    recipe: Recipe,
+    out: Path,
+    *,
+    start: Path | None = None,
+    device: str | None = None,
+    workers: int = 2,
+    track: Track = silent,
 ) -> Result:
     """Train on the made-up corpus, evaluate on clips of it that are not trained on.
 
@@ -87,7 +97,7 @@ def train_on_corpus(
     device = choose_device(device)
     source, evaluation = corpus_clips(recipe, device, track)
     found = {"training": source.fingerprint, "evaluation": evaluation.fingerprint}
-    return _trained(recipe, source, evaluation, found, out, device, workers, track)
+    return _trained(recipe, source, evaluation, found, out, start, device, workers, track)
 
 
 def _trained(
@@ -96,12 +106,16 @@ def _trained(
     evaluation: Source,
     data: dict[str, str],
     out: Path,
+    start: Path | None,
     device: str,
     workers: int,
     track: Track,
 ) -> Result:
     """Train the recipe's network, and write the card of what came out."""
     student = student_of(recipe, len(source.labels))
+    if start is not None:
+        student.net.load_state_dict(from_file(start, student.net.state_dict(), source.labels))
+        data = {**data, "start": sha256_of(start)}
     _same_data(out / DATA_FILE, data)
     result = train(recipe, source, evaluation, out, device, track, student=student, workers=workers)
     if os.environ.get("RANK", "0") == "0":
@@ -110,9 +124,10 @@ def _trained(
 
 
 def _same_data(path: Path, data: dict[str, str]) -> None:
-    """Remember what is trained on; ValueError where a training in that folder had other clips."""
+    """Remember what is trained on; ValueError where a training in that folder had other clips or another start."""
     there = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else data
     for name in data:
-        if there[name] != data[name]:
-            raise ValueError(f"{path.parent}: was trained with other {name} clips, of fingerprint {there[name]}")
+        if there.get(name) != data[name]:
+            what = "another start" if name == "start" else f"other {name} clips"
+            raise ValueError(f"{path.parent}: was trained with {what}, of fingerprint {there.get(name)}")
     write_json(path, data)

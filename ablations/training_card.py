@@ -19,9 +19,9 @@ def write_card(
 ) -> None:
     """A JSON file.
 
-    Keys: `recipe`; `data`, fingerprints of the training and the evaluation clips; how many `labels`; `parameters` of
-    the network; `steps`, `clips` heard, `hours` of all runs together; `device`, `versions`; `mAP` on the evaluation
-    clips; `sha256` and `bytes` of the weight file.
+    Keys: `recipe`; `data`, fingerprints of the training and the evaluation clips, and the SHA-256 of the weights at
+    the start where a file has them; how many `labels`; `parameters` of the network; `steps`, `clips` heard, `hours` of
+    all runs together; `device`, `versions`; `mAP` on the evaluation clips; `sha256` and `bytes` of the weight file.
     """
     write_json(
         path,

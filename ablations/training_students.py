@@ -27,8 +27,8 @@ def student_of(recipe: Recipe, labels: int) -> Student:
         raise ValueError(
             f"recipe: network must be {PASST} or mnNN (mn10, a MobileNet of width 1.0), got {recipe.network!r}"
         )
-    if recipe.start != "untrained":
-        raise ValueError(f"recipe: start must be untrained for {recipe.network}, got {recipe.start!r}")
+    if recipe.start == "imagenet":
+        raise ValueError(f"recipe: start must be untrained or file for {recipe.network}, got {recipe.start!r}")
     with torch.device("meta"):
         net = MobileNet(int(named[1]) / 10, labels)
     shapes = {name: tuple(tensor.shape) for name, tensor in net.state_dict().items()}

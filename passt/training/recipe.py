@@ -15,7 +15,7 @@ from passt.training.augment import Augmentations
 from passt.training.schedule import Schedule
 from passt.training.values import from_mapping
 
-STARTS = ("untrained", "imagenet")
+STARTS = ("untrained", "imagenet", "file")
 SOURCES = ("files", "corpus")
 PASST = "passt"
 
@@ -99,7 +99,7 @@ class Recipe:
         lr: of AdamW, times the schedule's factor.
         prior: the share of labels that are true, which the outputs say at the start (Lin et al. 2017, "Focal loss",
             section 3.3); 0.5 leaves their biases at 0.
-        start: `untrained` (weights of `seed`) or `imagenet` (DeiT's, heads of `seed`).
+        start: `untrained` (weights of `seed`), `imagenet` (DeiT's, heads of `seed`) or `file` (another training's).
         precision: fp32, tf32 or bf16 (automatic mixed precision).
         evaluate_every: steps; 0 is at the end only. evaluation_clips: 0 is all of a list.
         log_every: steps; the state that a killed training goes on from is saved at such a step.

@@ -121,6 +121,24 @@ def test_windows_are_trained_on_and_whole_clips_evaluated(tmp_path):
     assert not torch.equal(*(state["blocks.0.mlp.fc1.weight"] for state in states))
 
 
+def test_weights_of_a_file_are_started_with_and_named(tmp_path):
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+    assert train(tmp_path / "first", clips={"source": "corpus", "seconds": 1}).exit_code == 0
+    file = tmp_path / "first" / "run" / "weights.safetensors"
+    changes = {"start": "file", "seed": 1, "lr": 1e-9}
+    found = train(tmp_path / "second", "--start", str(file), **changes)
+    assert found.exit_code == 0, found.output
+    card = json.loads((tmp_path / "second" / "run" / "card.json").read_text())
+    assert card["data"]["start"] == sha256_of(file)
+    before, after = (safetensors.torch.load_file(tmp_path / name / "run" / file.name) for name in ("first", "second"))
+    torch.testing.assert_close(after, before, atol=1e-4, rtol=1e-3)
+    (tmp_path / "second" / "other.safetensors").write_bytes(file.read_bytes()[:-4] + bytes(4))
+    other = train(tmp_path / "second", "--start", str(tmp_path / "second" / "other.safetensors"), **changes)
+    assert other.exit_code == 1
+    assert f"was trained with another start, of fingerprint {sha256_of(file)}" in other.output
+
+
 @pytest.mark.parametrize(
     ("options", "changes", "message"),
     [
@@ -134,7 +152,14 @@ def test_windows_are_trained_on_and_whole_clips_evaluated(tmp_path):
         ((), {"clips": {"source": "corpus", "tagger": "logmel"}}, "logmel: unknown level 'logits'"),
         ((), {"network": "resnet"}, "recipe: network must be passt or mnNN (mn10, a MobileNet of width 1.0), got"),
         ((), {"network": "mn10"}, "patchout is for networks of patches"),
-        ((), {"network": "mn10", "start": "imagenet"}, "recipe: start must be untrained for mn10, got 'imagenet'"),
+        (
+            (),
+            {"network": "mn10", "start": "imagenet"},
+            "recipe: start must be untrained or file for mn10, got 'imagenet'",
+        ),
+        ((), {"start": "file"}, "recipe small: needs --start, weights of a file"),
+        (("--start", "x.pt"), {}, "recipe small: starts untrained and takes no --start"),
+        (("--start", "x.pt"), {"start": "file"}, "x.pt"),
     ],
 )
 def test_what_does_not_fit_is_one_line(tmp_path, options, changes, message):
