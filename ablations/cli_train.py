@@ -44,7 +44,7 @@ def train(
 ) -> None:
     """Train by RECIPE (a packaged name or a YAML file); one that was stopped goes on where it was.
 
-    Recipes of the made-up corpus need no files: ablate train passt_demo --out FOLDER.
+    Recipes of the made-up corpus need no files: ablate train passt_demo_first --out FOLDER.
     On several GPUs: torchrun --nproc-per-node 2 --no-python ablate train ...
     """
     found = load_recipe(recipe, steps)
