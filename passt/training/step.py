@@ -33,8 +33,8 @@ def backward(
     """
     device = front_end.window.device
     audio, labels = (part.to(device, non_blocking=True) for part in clips)
-    whole = audio.shape[1] == recipe.clips.samples
-    patchout = recipe.patchout if whole else Patchout(rows=recipe.patchout.rows)  # a window has few columns
+    window = recipe.clips.windows and audio.shape[1] < recipe.clips.samples
+    patchout = Patchout(rows=recipe.patchout.rows) if window else recipe.patchout  # a window has few columns
     kept, first = student.choice(patchout, audio.shape[1], stream(recipe.seed, "patchout", *place))
     with arithmetic(PRECISIONS[recipe.precision].matmul), _dropout_of(device, recipe.seed, place):
         mel, labels, taught = _prepared(recipe, front_end, audio, labels, place, teacher)

@@ -42,7 +42,7 @@ def test_the_defaults_are_the_published_trainings():
         ({"lr": "fast"}, "recipe: lr must be a number, got 'fast'"),
         ({"lr": -1}, "recipe: lr must be above 0, got -1"),
         ({"micro_batch": 3}, "recipe: micro_batch must be a divisor of the batch of 4, got 3"),
-        ({"start": "random"}, "recipe: start must be one of untrained, imagenet, got 'random'"),
+        ({"start": "random"}, "recipe: start must be one of untrained, imagenet, file, got 'random'"),
         ({"precision": "fp16"}, "recipe: precision must be one of fp32, tf32, bf16, got 'fp16'"),
         ({"architecture": {"width": 30, "heads": 4}}, "recipe: architecture: width must be a multiple of the 4 heads"),
         ({"schedule": {"shape": "cosine"}}, "recipe: schedule: schedule shape must be one of exponential, linear"),
