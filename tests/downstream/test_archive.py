@@ -109,6 +109,7 @@ def test_an_archive_of_another_task_is_refused_by_name(task, put):
         (gzip.compress(b"<!DOCTYPE html>" * 100), "is not whole"),
         (gzip.compress(tar_with(b"", [member("tasks", tarfile.DIRTYPE)])), "holds no files"),
     ],
+    ids=("page", "empty", "zip", "empty gzip", "gzip of a page", "folder alone"),  # gzip's bytes tell the time
 )
 def test_what_is_no_archive_is_said_so(put, data, match):
     assert_refused(*put(data), match)
