@@ -15,8 +15,9 @@ def test_memory_is_measured_in_a_fresh_process():
 
 
 def measured(*choices):
+    """The highest of four: samples can miss a short peak on a busy machine, and never see more than there is."""
     step_memory.sound = lambda batch: speed.sound(batch)[:, :64000]
-    return [step_memory._measured(LIGHT, "cpu", "fp32", 2, choice) for choice in choices]
+    return [max(step_memory._measured(LIGHT, "cpu", "fp32", 2, choice) for _ in range(4)) for choice in choices]
 
 
 def test_memory_of_a_step_is_its_activations_and_gradients():
