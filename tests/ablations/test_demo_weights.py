@@ -24,13 +24,13 @@ def test_a_file_is_what_its_card_says(name):
     card = json.loads(SHIPPED[name].with_suffix(".json").read_text())
     assert card["sha256"] == sha256_of(SHIPPED[name])
     assert card["bytes"] == SHIPPED[name].stat().st_size < 12e6
-    assert (card["recipe"]["name"], card["clips"], card["steps"]) == (name, 192_000, 6000)
+    assert (card["recipe"]["name"], card["clips"], card["steps"]) == (name, 128_000, 4000)
     assert 0 < card["mAP"] < 1
 
 
 def test_all_heard_the_same_clips():
     cards = [json.loads(path.with_suffix(".json").read_text()) for path in SHIPPED.values()]
-    assert len({json.dumps(card["data"], sort_keys=True) for card in cards}) == 1
+    assert len({(card["data"]["training"], card["data"]["evaluation"]) for card in cards}) == 1
     assert len({(card["labels"], card["clips"]) for card in cards}) == 1
 
 
