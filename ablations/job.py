@@ -102,6 +102,8 @@ def test_arrays(folds: Sequence[FoldResult]) -> dict[str, np.ndarray]:
         arrays[f"{name}.files"] = np.array(result.test.files)
         arrays[f"{name}.offsets"] = result.test.offsets
         arrays[f"{name}.timestamps"] = result.test.timestamps
+        if result.counts is not None:
+            arrays[f"{name}.counts"] = result.counts
     return arrays
 
 

@@ -44,6 +44,7 @@ class FoldResult:
         tried: per probe configuration that was fitted here, its best validation score.
         epochs: that the fits took, all of them.
         test: the test split. predictions: (items, labels) probabilities there, for paired statistics.
+        counts: of event tasks, (files, numbers) that the primary score sums over files there.
     """
 
     fold: Fold
@@ -56,6 +57,7 @@ class FoldResult:
     epochs: int
     test: LabelledSplit = field(repr=False)
     predictions: np.ndarray = field(repr=False)
+    counts: np.ndarray | None = field(default=None, repr=False)
 
 
 class Evaluation:
@@ -168,6 +170,7 @@ class Evaluation:
             epochs=sum(trial.epochs for trial in fits),
             test=test,
             predictions=predictions,
+            counts=scorer.counts(predictions, setting),
         )
 
 

@@ -23,7 +23,7 @@ def event_f_measure(
     compared in seconds as float64, without slack. Precision and F-measure are NaN when nothing was predicted, recall
     and F-measure where there is no reference event.
     """
-    hits = _matched(reference, predicted, onset_ms, offset_ratio)
+    hits = int(_matched(reference, predicted, onset_ms, offset_ratio).sum())
     precision = hits / len(predicted) if len(predicted) else math.nan
     recall = hits / len(reference) if len(reference) else math.nan
     f = 0.0 if precision == recall == 0 else 2 * precision * recall / (precision + recall)
@@ -45,10 +45,35 @@ def segment_error_rate(reference: EventTable, predicted: EventTable, name: str) 
     return {name: errors / len(wanted) if len(wanted) else math.nan}
 
 
-def _matched(reference: EventTable, predicted: EventTable, onset_ms: float, offset_ratio: float | None) -> int:
-    """The size of the largest one-to-one matching: one sparse graph over all files and labels (Hopcroft-Karp)."""
+def event_counts(
+    reference: EventTable, predicted: EventTable, onset_ms: float, offset_ratio: float | None = None
+) -> np.ndarray:
+    """(files, 3) matched, predicted and reference events, whose sums over files `event_f_measure` is made of."""
+    matched = _matched(reference, predicted, onset_ms, offset_ratio)
+    each = (reference.file[matched], predicted.file, reference.file)
+    return np.stack([np.bincount(file, minlength=reference.files) for file in each], axis=1)
+
+
+def segment_counts(reference: EventTable, predicted: EventTable) -> np.ndarray:
+    """(files, 2) errors and active references, whose sums over files `segment_error_rate` is made of."""
+    wanted, given = (
+        np.bincount(table.active // reference.labels, minlength=_segments(reference, predicted) * reference.files)
+        for table in (reference, predicted)
+    )
+    both = np.intersect1d(reference.active, predicted.active, assume_unique=True) // reference.labels
+    errors = np.maximum(wanted, given) - np.bincount(both, minlength=len(wanted))
+    return np.stack([each.reshape(-1, reference.files).sum(0) for each in (errors, wanted)], axis=1)
+
+
+def _segments(*tables: EventTable) -> int:
+    """How many segments of 1 s there are, up to the last that is active."""
+    return 1 + max((int(t.active[-1]) // (t.labels * t.files) for t in tables if len(t.active)), default=-1)
+
+
+def _matched(reference: EventTable, predicted: EventTable, onset_ms: float, offset_ratio: float | None) -> np.ndarray:
+    """(reference events,) bool: those in the largest one-to-one matching (Hopcroft-Karp on one sparse graph)."""
     if not len(reference) or not len(predicted):
-        return 0
+        return np.zeros(len(reference), bool)
     i, j = _candidates(reference, predicted, onset_ms)
     onset_s = onset_ms / 1000
     start, end = reference.start[i] / 1000, reference.end[i] / 1000
@@ -58,7 +83,7 @@ def _matched(reference: EventTable, predicted: EventTable, onset_ms: float, offs
     rows = np.concatenate([[0], np.cumsum(np.bincount(i[match], minlength=len(reference)))])
     shape = (len(reference), len(predicted))
     graph = csr_array((np.ones(rows[-1], np.int8), j[match], rows), shape=shape)
-    return int((maximum_bipartite_matching(graph, perm_type="column") >= 0).sum())
+    return maximum_bipartite_matching(graph, perm_type="column") >= 0
 
 
 def _candidates(reference: EventTable, predicted: EventTable, onset_ms: float) -> tuple[np.ndarray, np.ndarray]:

@@ -15,19 +15,29 @@ import numpy as np
 from scipy.stats import norm
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from downstream.event_metrics import event_f_measure, segment_error_rate
+from downstream.event_metrics import event_counts, event_f_measure, segment_counts, segment_error_rate
+from downstream.event_table import EventTable
 
 Scores = dict[str, float]
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric of HEAR; `of_events` says which of the two kinds of arguments it takes."""
+    """A metric of HEAR.
+
+    Attributes:
+        counts: of event metrics alone: (reference, predicted) -> (files, numbers), of whose sums the score is made.
+    """
 
     name: str
     score: Callable[..., Scores]
-    of_events: bool = False
+    counts: Callable[[EventTable, EventTable], np.ndarray] | None = None
     higher_is_better: bool = True
+
+    @property
+    def of_events(self) -> bool:
+        """Which of the two kinds of arguments it takes."""
+        return self.counts is not None
 
 
 def top1_acc(predictions: np.ndarray, targets: np.ndarray) -> Scores:
@@ -66,8 +76,9 @@ def d_prime(predictions: np.ndarray, targets: np.ndarray) -> Scores:
 
 
 def _events(name: str, onset_ms: float, offset_ratio: float | None = None) -> Metric:
-    score = functools.partial(event_f_measure, name=name, onset_ms=onset_ms, offset_ratio=offset_ratio)
-    return Metric(name, score, of_events=True)
+    of = functools.partial(event_f_measure, onset_ms=onset_ms, offset_ratio=offset_ratio)
+    counts = functools.partial(event_counts, onset_ms=onset_ms, offset_ratio=offset_ratio)
+    return Metric(name, functools.partial(of, name=name), counts)
 
 
 METRICS: Mapping[str, Metric] = {
@@ -85,7 +96,7 @@ METRICS: Mapping[str, Metric] = {
         Metric(
             "segment_1s_er",
             functools.partial(segment_error_rate, name="segment_1s_er"),
-            of_events=True,
+            segment_counts,
             higher_is_better=False,
         ),
     )

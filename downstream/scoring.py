@@ -35,11 +35,13 @@ class Scorer:
         wanted = map(metrics.get, self.task.metrics)
         if not self.task.is_event:
             return _merged(metric.score(predictions, self.data.y) for metric in wanted)
-        if not isinstance(predictions, EventTable):
-            widths = self._timeline.widths(postprocessing.median_filter_ms)
-            predictions = decoding.runs(predictions, self._timeline, widths)
-        found = predictions.lasting(postprocessing.min_duration)
+        found = self._events(predictions, postprocessing)
         return _merged(metric.score(self._reference, found) for metric in wanted)
+
+    def counts(self, predictions: np.ndarray, postprocessing: PostProcessing | None) -> np.ndarray | None:
+        """Of event tasks (files, numbers): what the primary score sums over files, for statistics over clips."""
+        metric = metrics.get(self.task.metrics[0])
+        return metric.counts and metric.counts(self._reference, self._events(predictions, postprocessing))
 
     def validate(self, predictions: np.ndarray) -> tuple[dict[str, float], PostProcessing | None]:
         """Scores, and for event tasks the post-processing that gives the largest primary score.
@@ -65,6 +67,12 @@ class Scorer:
         if self.task.is_event:
             return {name: missing.of_events(name, scores, self._reference, self.split) for name in undefined}
         return {name: missing.of_scenes(name, self.data.y, self.task.labels, self.split) for name in undefined}
+
+    def _events(self, predictions: np.ndarray | EventTable, postprocessing: PostProcessing) -> EventTable:
+        if not isinstance(predictions, EventTable):
+            widths = self._timeline.widths(postprocessing.median_filter_ms)
+            predictions = decoding.runs(predictions, self._timeline, widths)
+        return predictions.lasting(postprocessing.min_duration)
 
     @functools.cached_property
     def _reference(self) -> EventTable:

@@ -14,7 +14,8 @@ class Predictions:
     Attributes:
         files: (clips,) names. prediction, target: (items, labels), probabilities and 0 or 1; of scene tasks an item is
             a clip, of event tasks a time step. offsets: (clips + 1,), a clip's items. timestamps: (items,) in ms, of
-            scene tasks empty.
+            scene tasks empty. counts: of event tasks, (clips, numbers) that the primary score sums over clips
+            (`results.event_counts`); None of scene tasks, and of runs made before these were kept.
     """
 
     fold: str
@@ -23,6 +24,7 @@ class Predictions:
     target: np.ndarray = field(repr=False)
     offsets: np.ndarray = field(repr=False)
     timestamps: np.ndarray = field(repr=False)
+    counts: np.ndarray | None = field(default=None, repr=False)
 
 
 def read_predictions(folder: str | Path, job: str) -> list[Predictions]:
@@ -37,7 +39,11 @@ def read_predictions(folder: str | Path, job: str) -> list[Predictions]:
     names = ("files", "prediction", "target", "offsets", "timestamps")
     with np.load(path, allow_pickle=False) as arrays:
         folds = [name.removesuffix(".target") for name in arrays.files if name.endswith(".target")]
-        return [Predictions(fold, **{name: arrays[f"{fold}.{name}"] for name in names}) for fold in folds]
+        counts = {fold: arrays[f"{fold}.counts"] for fold in folds if f"{fold}.counts" in arrays}
+        return [
+            Predictions(fold, **{name: arrays[f"{fold}.{name}"] for name in names}, counts=counts.get(fold))
+            for fold in folds
+        ]
 
 
 def correct(found: Predictions) -> np.ndarray:
@@ -61,21 +67,45 @@ def aligned(a: Sequence[Predictions], b: Sequence[Predictions]) -> list[tuple[Pr
     Raises:
         ValueError: for other folds, clips or targets, and for event tasks: the pairs would not be of the same clips.
     """
+    return [(first, _in_order_of(first, second)) for first, second in _pairs(a, b)]
+
+
+def aligned_counts(a: Sequence[Predictions], b: Sequence[Predictions]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The folds of two event tasks' counts in pairs, the second's clips in the order of the first's.
+
+    Raises:
+        ValueError: for other folds or clips, and where there are no counts.
+    """
+    found = []
+    for first, second in _pairs(a, b):
+        if first.counts is None or second.counts is None:
+            raise ValueError(f"fold {first.fold} has no counts of events; expected those of a run by this version")
+        found.append((first.counts, second.counts[_order(first, second)]))
+    return found
+
+
+def _pairs(a: Sequence[Predictions], b: Sequence[Predictions]) -> list[tuple[Predictions, Predictions]]:
     others = {found.fold: found for found in b}
     if sorted(others) != sorted(found.fold for found in a):
         names = (", ".join(found.fold for found in each) for each in (a, b))
         raise ValueError("folds are {} and {}; expected the same task's".format(*names))
-    return [(first, _in_order_of(first, others[first.fold])) for first in a]
+    return [(first, others[first.fold]) for first in a]
 
 
-def _in_order_of(first: Predictions, second: Predictions) -> Predictions:
-    if len(first.timestamps) or len(second.timestamps):
-        raise ValueError(f"fold {first.fold} is of an event task; expected scene tasks")
+def _order(first: Predictions, second: Predictions) -> np.ndarray:
+    """The places of the first's clips in the second."""
     orders = [np.argsort(found.files, kind="stable") for found in (first, second)]
     if not np.array_equal(first.files[orders[0]], second.files[orders[1]]):
         raise ValueError(f"fold {first.fold} has other clips in the second; expected the same")
     order = np.empty(len(first.files), int)
     order[orders[0]] = orders[1]
+    return order
+
+
+def _in_order_of(first: Predictions, second: Predictions) -> Predictions:
+    if len(first.timestamps) or len(second.timestamps):
+        raise ValueError(f"fold {first.fold} is of an event task; expected scene tasks")
+    order = _order(first, second)
     if not np.array_equal(first.target, second.target[order]):
         raise ValueError(f"fold {first.fold} has other targets in the second; expected the same task's")
     arrays = {name: getattr(second, name)[order] for name in ("files", "prediction", "target")}

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 
 from results.bootstrap import Metric, paired_bootstrap
+from results.event_counts import EVENT_SCORES
 from results.paired import mcnemar
-from results.predictions import Predictions, aligned, correct, read_predictions
+from results.predictions import Predictions, aligned, aligned_counts, correct, read_predictions
 from results.ranks import holm
 from results.rows import read_rows
 
@@ -54,16 +55,19 @@ def versus(folder: str | Path, a: str, b: str, metrics: Mapping[str, Metric] | N
 def _compared(
     first: list[Predictions], second: list[Predictions], metric: str, metrics: Mapping[str, Metric], options: dict
 ) -> dict:
-    if any(len(fold.timestamps) for fold in first):
-        return {"reason": "an event task: its score is of all clips together, not of each"}
-    pairs = aligned(first, second)
-    if metric in metrics:
-        data = ([(fold.prediction, fold.target) for fold in each] for each in zip(*pairs, strict=True))
-        found, p_mcnemar = paired_bootstrap(*data, metrics[metric], **options), float("nan")
+    score, p_mcnemar = None, float("nan")
+    if metric in EVENT_SCORES:
+        if any(fold.counts is None for fold in (*first, *second)):
+            return {"reason": "no counts of events in each clip: the run was made before they were kept"}
+        data, score = zip(*aligned_counts(first, second), strict=True), EVENT_SCORES[metric]
+    elif metric in metrics:
+        pairs = zip(*aligned(first, second), strict=True)
+        data, score = ([(fold.prediction, fold.target) for fold in each] for each in pairs), metrics[metric]
     elif metric in RIGHT_OR_WRONG:
-        right = [[correct(fold) for fold in each] for each in zip(*pairs, strict=True)]
-        found, p_mcnemar = paired_bootstrap(*right, **options), mcnemar(*map(np.concatenate, right)).p
+        data = [[correct(fold) for fold in each] for each in zip(*aligned(first, second), strict=True)]
+        p_mcnemar = mcnemar(*map(np.concatenate, data)).p
     else:
         return {"reason": f"no function for {metric}; expected it in `metrics`"}
+    found = paired_bootstrap(*map(list, data), score, **options)
     interval = {"difference": found.estimate, "low": found.low, "high": found.high, "p": found.p}
     return interval | {"p_mcnemar": p_mcnemar}

@@ -19,6 +19,8 @@ from ablations import unit as unit_module
 from ablations.run import run_study
 from ablations.study import Study
 from passt.precision import available
+from results.event_counts import f_measure
+from results.predictions import read_predictions
 from results.records import read_record
 from results.rows import RESULT_COLUMNS, read_rows
 from tests.conftest import metadata, run_environment, write_clip
@@ -61,6 +63,9 @@ def test_rows_of_a_study(tmp_path, scene_task, event_task):
     # scene embeddings do not depend on the windows of timestamps: one job, two models
     scenes = primary[(primary["task"] == "tones") & primary["model"].str.startswith("logmel")]
     assert scenes.groupby("seed")["job"].nunique().tolist() == [1, 1]
+    for row in primary[primary["task"] == "beeps"].itertuples():
+        (fold,) = read_predictions(outcome.folder, row.job)
+        assert f_measure(fold.counts) == pytest.approx(row.score) or not fold.counts[:, 1].any()  # nothing predicted
     events = primary[(primary["task"] == "beeps") & primary["model"].str.startswith("logmel")]
     assert events.groupby("seed")["job"].nunique().tolist() == [2, 2]
 

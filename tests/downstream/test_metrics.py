@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from downstream import metrics
 from downstream.task import Event
+from results.event_counts import EVENT_SCORES
 from tests.downstream.plain_events import plain_error_rate, plain_f_measure, tables
 
 EVENTS = st.lists(
@@ -154,6 +155,19 @@ def test_scores_are_those_of_loops_over_events(pairs):
         assert np.array_equal(list(of_events(name, pairs).values()), wanted, equal_nan=True)
     found = of_events("segment_1s_er", pairs)["segment_1s_er"]
     assert np.array_equal(found, plain_error_rate(pairs), equal_nan=True)
+
+
+@given(PAIRS)
+def test_counts_of_files_make_the_score(pairs):
+    assert EVENT_SCORES.keys() == {name for name, metric in metrics.METRICS.items() if metric.of_events}
+    for name, score in EVENT_SCORES.items():
+        wanted, counts = of_events(name, pairs)[name], metrics.get(name).counts(*tables(pairs, ("a", "b")))
+        if math.isnan(wanted):  # where nothing is wanted or predicted, and 0 of a resample with either
+            assert math.isnan(score(counts)) or score(counts) == 0
+        else:
+            assert score(counts) == pytest.approx(wanted, abs=1e-12)
+        alone = [metrics.get(name).counts(*tables([pair], ("a", "b")))[0] for pair in pairs]
+        np.testing.assert_array_equal(counts, alone)
 
 
 @pytest.mark.parametrize("far", [0.0, 1e9])

@@ -25,6 +25,8 @@ def write_job(folder, job: str, share: float, seed: int, event: bool = False) ->
         "offsets": np.arange(CLIPS + 1),
         "timestamps": np.arange(CLIPS) * 50.0 if event else np.array([]),
     }
+    if event:  # of a clip, at most one event is wanted, and one predicted
+        arrays["counts"] = np.stack([right, np.ones(CLIPS), label < 3], 1).astype(int)[order]
     np.savez(folder / "jobs" / f"{job}.npz", **{f"fold00.{name}": values for name, values in arrays.items()})
     return float(right.mean())
 
@@ -53,20 +55,40 @@ def test_a_difference_is_found_where_there_is_one(run):
     esc50 = found.loc["esc50"]
     assert esc50["difference"] == pytest.approx(scores["good"] - scores["bad"])
     assert 0 < esc50["low"] < esc50["difference"] < esc50["high"]
-    assert esc50["p"] == esc50["p_holm"] < 0.01
+    assert esc50["p_holm"] == pytest.approx(2 * esc50["p"])  # of two tasks
+    assert esc50["p_holm"] < 0.01
     assert esc50["p_mcnemar"] < 0.01
     assert found["reason"].tolist() == [
         "",
         "no function for mAP; expected it in `metrics`",
-        "an event task: its score is of all clips together, not of each",
+        "",
     ]
-    assert found.loc[["fsd50k", "dcase2016_task2"], ["difference", "p", "p_holm", "p_mcnemar"]].isna().all(axis=None)
+    assert found.loc["fsd50k", ["difference", "p", "p_holm", "p_mcnemar"]].isna().all()
+
+
+def test_events_are_compared_by_their_counts_in_each_clip(run):
+    found = versus(run, "good", "bad").set_index("task").loc["dcase2016_task2"]
+    events = 2 / (CLIPS + (np.random.default_rng(5).integers(0, 4, CLIPS) < 3).sum())
+    scores = rows.read_rows(run).set_index(["task", "model"])["score"]["dcase2016_task2"]  # shares that are right
+    assert found["difference"] == pytest.approx((scores["good"] - scores["bad"]) * CLIPS * events)
+    assert 0 < found["low"] < found["difference"] < found["high"]
+    assert found["p"] < 0.01
+    assert np.isnan(found["p_mcnemar"])
+
+
+def test_a_run_that_kept_no_counts_of_events(run):
+    job = run / "jobs" / "baddcase2016_task2.npz"
+    with np.load(job) as arrays:
+        kept = {name: values for name, values in arrays.items() if not name.endswith(".counts")}
+    np.savez(job, **kept)
+    found = versus(run, "good", "bad").set_index("task")
+    assert found.loc["dcase2016_task2", "reason"].startswith("no counts of events in each clip")
 
 
 def test_a_callers_metric_and_correction_over_tasks(run):
     found = versus(run, "good", "bad", {"mAP": accuracy}, resamples=200).set_index("task")
     assert found.loc["fsd50k", "difference"] == pytest.approx(found.loc["esc50", "difference"])
-    assert found.loc["esc50", "p_holm"] == pytest.approx(2 * found.loc["esc50", "p"])
+    assert found.loc["esc50", "p_holm"] == pytest.approx(3 * found.loc["esc50", "p"])
 
 
 def test_a_model_against_itself_finds_nothing(run):
