@@ -21,6 +21,8 @@ def one_line_errors(command: Callable) -> Callable:
     def guarded(*args, **kwargs):
         try:
             return command(*args, **kwargs)
+        except BrokenPipeError:  # who reads has had enough, such as `| head`: click ends quietly
+            raise
         except (ValueError, OSError) as error:
             raise click.ClickException(one_line(error)) from None
 
