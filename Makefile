@@ -51,7 +51,7 @@ examples: $(READY)
 	@status=0; for study in $(STUDIES); do \
 	  $(VENV)/bin/ablate run $$study --tasks $(EXAMPLES)/tasks --runs $(EXAMPLES) || status=1; \
 	  if [ -f $(EXAMPLES)/$$study/table.md ]; then mkdir -p results/examples/$$study && \
-	    cp $(EXAMPLES)/$$study/rows.csv $(EXAMPLES)/$$study/table.md results/examples/$$study/; fi; \
+	    for file in rows.csv table.md figure.png; do cp $(EXAMPLES)/$$study/$$file results/examples/$$study/; done; fi; \
 	done; exit $$status
 
 notebooks: $(READY)
