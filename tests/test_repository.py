@@ -76,7 +76,7 @@ def test_notebooks_run(path, monkeypatch):
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
 def test_notebooks_define_nothing_and_keep_their_outputs(path):
-    assert path.stat().st_size < 4e5
+    assert path.stat().st_size < 5e5  # figures of seven tasks are most of it
     cells = [cell for cell in json.loads(path.read_text())["cells"] if cell["cell_type"] == "code"]
     assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1))
     assert all(output["output_type"] != "error" for cell in cells for output in cell["outputs"])
