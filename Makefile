@@ -38,8 +38,7 @@ kit: $(KIT_READY)
 demos: $(READY)
 	@for demo in passt/passt_demo passt/passt_demo_hop160 ablations/baselines/cnn_demo; do \
 	  name=$$(basename $$demo); place=$$(dirname $$demo)/demo_weights/$$name; mkdir -p $$(dirname $$place); \
-	  $(VENV)/bin/ablate train $${name}_first --out runs/$${name}_first && \
-	  $(VENV)/bin/ablate train $$name --start runs/$${name}_first/weights.safetensors --out runs/$$name && \
+	  $(VENV)/bin/ablate train $$name --out runs/$$name && \
 	  cp runs/$$name/weights.safetensors $$place.safetensors && cp runs/$$name/card.json $$place.json || exit 1; \
 	done
 

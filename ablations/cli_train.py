@@ -4,16 +4,20 @@ import contextlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
 from ablations.cli_options import DEVICE, PATH
 from ablations.errors import one_line_errors
 from ablations.lists import SEPARATOR
+from ablations.machine import choose_device
 from ablations.progress import bars, terminal
-from ablations.train import CARD_FILE, UNREADABLE_FILE, load_recipe, train_on_corpus, train_on_files
+from ablations.train import CARD_FILE, UNREADABLE_FILE, load_recipe, load_stages, train_on_corpus, train_on_files
 from downstream.progress import silent
+from passt.training.group import processes
 from passt.training.recipe import Recipe
+from passt.training.train import Result
 
 
 @click.command()
@@ -24,7 +28,7 @@ from passt.training.recipe import Recipe
 @click.option("--audio", type=PATH, multiple=True, help="A folder or tar file  [default: the lists' folders]")
 @click.option("--labels", type=PATH, help="A CSV with a column label or mid  [default: the training files' labels]")
 @click.option("--separator", default=SEPARATOR, show_default=True, help="Between the labels of a file.")
-@click.option("--start", type=PATH, help="Weights that a recipe with `start: file` starts with.")
+@click.option("--start", type=PATH, help="Weights to start with  [default: those of the recipe that it is after]")
 @DEVICE
 @click.option("--steps", type=int, help="In place of the recipe's.")
 @click.option("--workers", type=click.IntRange(0), default=2, show_default=True, help="Threads that read files.")
@@ -44,29 +48,48 @@ def train(
 ) -> None:
     """Train by RECIPE (a packaged name or a YAML file); one that was stopped goes on where it was.
 
-    Recipes of the made-up corpus need no files: ablate train passt_demo_first --out FOLDER.
-    On several GPUs: torchrun --nproc-per-node 2 --no-python ablate train ...
+    Recipes of the made-up corpus need no files: ablate train passt_demo --out FOLDER. A recipe that comes after another
+    one has that trained first, in a folder of its name in OUT. On several GPUs: torchrun --nproc-per-node 2 --no-python
+    ablate train ...
     """
-    found = load_recipe(recipe, steps)
+    stages = load_stages(recipe, steps) if start is None else [load_recipe(recipe, steps)]
     files = {"--data": data, "--eval": evaluation, "--audio": audio or None, "--labels": labels}
-    _check_files(found, files)
-    if (found.start == "file") != (start is not None):
-        needs = "needs --start, weights of a file" if start is None else f"starts {found.start} and takes no --start"
-        raise ValueError(f"recipe {found.name}: {needs}")
+    for stage in stages:
+        _check_files(stage, files)
+    _check_start(stages[0], start)
+    device = choose_device(device)
+    options = {"device": device, "workers": workers}
+    if data is not None:
+        options |= {"audio": audio, "labels": labels, "separator": separator}
+    with processes(device):
+        for stage in stages:
+            folder = out if stage is stages[-1] else out / stage.name
+            start = _train_stage(stage, (data, evaluation), folder, start, options).weights
+
+
+def _train_stage(
+    recipe: Recipe, lists: tuple[Path | None, Path | None], out: Path, start: Path | None, options: Mapping[str, Any]
+) -> Result:
+    """One training, and what came out."""
     first = os.environ.get("RANK", "0") == "0"
-    common = {"start": start, "device": device, "workers": workers}
     with bars(terminal()) if first else contextlib.nullcontext(silent) as track:
-        if found.clips.source == "corpus":
-            result, unreadable = train_on_corpus(found, out, **common, track=track), 0
+        if recipe.clips.source == "corpus":
+            result, unreadable = train_on_corpus(recipe, out, start=start, track=track, **options), 0
         else:
-            lists = {"audio": audio, "labels": labels, "separator": separator}
-            result, unreadable = train_on_files(found, data, evaluation, out, **lists, **common, track=track)
-    if not first:
-        return
-    if unreadable:
+            result, unreadable = train_on_files(recipe, *lists, out, start=start, track=track, **options)
+    if first and unreadable:
         click.echo(f"{unreadable} files could not be read: {out / UNREADABLE_FILE}", err=True)
-    click.echo(f"{result.steps} steps in {result.seconds:.0f} s, loss {result.loss:.4f}, mAP {result.mAP:.4f}")
-    click.echo(f"Weights: {result.weights}, their card: {out / CARD_FILE}")
+    if first:
+        click.echo(f"{result.steps} steps in {result.seconds:.0f} s, loss {result.loss:.4f}, mAP {result.mAP:.4f}")
+        click.echo(f"Weights: {result.weights}, their card: {out / CARD_FILE}")
+    return result
+
+
+def _check_start(recipe: Recipe, start: Path | None) -> None:
+    """Raise ValueError where weights to start with are absent, or there for a recipe that takes none."""
+    if (recipe.start == "file") != (start is not None):
+        needs = "needs --start, weights of a file" if start is None else f"starts {recipe.start} and takes no --start"
+        raise ValueError(f"recipe {recipe.name}: {needs}")
 
 
 def _check_files(recipe: Recipe, given: Mapping[str, object]) -> None:

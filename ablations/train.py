@@ -28,7 +28,7 @@ RECIPES = Path(__file__).with_name("recipes")
 DATA_FILE, UNREADABLE_FILE = "data.json", "unreadable.csv"
 
 
-def load_recipe(name: str, steps: int | None = None) -> Recipe:
+def load_recipe(name: str | Path, steps: int | None = None) -> Recipe:
     """A packaged recipe by name, or one from a YAML file; `steps` in place of its own.
 
     Raises:
@@ -36,6 +36,26 @@ def load_recipe(name: str, steps: int | None = None) -> Recipe:
     """
     found = yaml_file.load(name, "recipe", [RECIPES], lambda keys, _: Recipe.from_dict(keys))
     return found if steps is None else replace(found, steps=steps)
+
+
+def load_stages(name: str | Path, steps: int | None = None) -> list[Recipe]:
+    """A recipe, with `steps` in place of its own, behind those that it comes after.
+
+    What it comes after is a packaged recipe by name, or a YAML file, from the folder of its own.
+
+    Raises:
+        FileNotFoundError, ValueError: as `load_recipe`; a recipe that comes after itself.
+    """
+    stages, seen = [load_recipe(name, steps)], [Path(name)]
+    while stages[0].after:
+        after = Path(stages[0].after)
+        if after.suffix in yaml_file.SUFFIXES:
+            after = Path(os.path.normpath(seen[0].parent / after))
+        if after in seen:
+            raise ValueError(f"recipe {stages[0].name}: comes after itself, by way of {stages[0].after!r}")
+        stages.insert(0, load_recipe(after))
+        seen.insert(0, after)
+    return stages
 
 
 def train_on_files(

@@ -9,6 +9,7 @@ import yaml
 from passt.card import choices
 
 Declared = TypeVar("Declared")
+SUFFIXES = (".yaml", ".yml")
 
 
 def load(name: str | Path, what: str, folders: Sequence[Path], parse: Callable[[Any, Path], Declared]) -> Declared:
@@ -21,7 +22,7 @@ def load(name: str | Path, what: str, folders: Sequence[Path], parse: Callable[[
         FileNotFoundError, ValueError: name the file; what `parse` raises, with the file in front.
     """
     path = Path(name)
-    if path.suffix not in (".yaml", ".yml"):
+    if path.suffix not in SUFFIXES:
         packaged = {file.stem: file for folder in folders for file in sorted(folder.glob("*.yaml"))}
         if str(name) not in packaged:
             raise FileNotFoundError(f"no {what} {str(name)!r}{choices(str(name), packaged)} or a YAML file")

@@ -41,7 +41,10 @@ class Group:
 
 @contextlib.contextmanager
 def processes(device: str) -> Iterator[Group]:
-    """This process among those of torchrun (gloo on a CPU, NCCL on CUDA, a device each)."""
+    """This process among those of torchrun (gloo on a CPU, NCCL on CUDA, a device each).
+
+    Trainings one after the other are within one such context: torchrun's processes find one another once.
+    """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         yield Group(torch.device(device))
@@ -50,8 +53,11 @@ def processes(device: str) -> Iterator[Group]:
     if here.type == "cuda":
         here = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
         torch.cuda.set_device(here)
-    distributed.init_process_group("nccl" if here.type == "cuda" else "gloo")
+    outermost = not distributed.is_initialized()
+    if outermost:
+        distributed.init_process_group("nccl" if here.type == "cuda" else "gloo")
     try:
         yield Group(here, distributed.get_rank(), size)
     finally:
-        distributed.destroy_process_group()
+        if outermost:
+            distributed.destroy_process_group()

@@ -100,6 +100,7 @@ class Recipe:
         prior: the share of labels that are true, which the outputs say at the start (Lin et al. 2017, "Focal loss",
             section 3.3); 0.5 leaves their biases at 0.
         start: `untrained` (weights of `seed`), `imagenet` (DeiT's, heads of `seed`) or `file` (another training's).
+        after: of a start with a file: the recipe whose weights that is, where no other is given; "": one must be.
         precision: fp32, tf32 or bf16 (automatic mixed precision).
         evaluate_every: steps; 0 is at the end only. evaluation_clips: 0 is all of a list.
         log_every: steps; the state that a killed training goes on from is saved at such a step.
@@ -123,6 +124,7 @@ class Recipe:
     seed: int = 0
     prior: float = 0.5
     start: str = "untrained"
+    after: str = ""
     precision: str = "fp32"
     evaluate_every: int = 0
     evaluation_clips: int = 0
@@ -141,6 +143,8 @@ class Recipe:
             raise ValueError(f"micro_batch must be a divisor of the batch of {self.batch}, got {self.micro_batch}")
         if self.start not in STARTS:
             raise ValueError(f"start must be one of {', '.join(STARTS)}, got {self.start!r}")
+        if self.after and self.start != "file":
+            raise ValueError(f"after is for start: file, got {self.after!r} and start: {self.start}")
         if self.precision not in PRECISIONS:
             raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {self.precision!r}")
 

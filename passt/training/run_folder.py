@@ -9,7 +9,7 @@ from passt.training.recipe import Recipe
 from passt.training.state import write_whole
 
 RECIPE_FILE, LABELS_FILE = "recipe.json", "labels.json"
-FREE = ("steps", "log_every", "evaluate_every", "evaluation_clips")  # that may change from one run to the next
+FREE = ("steps", "log_every", "evaluate_every", "evaluation_clips", "after")  # that may change from one run to the next
 
 
 def claim(folder: Path, recipe: Recipe, labels: Sequence[str]) -> None:

@@ -168,6 +168,7 @@ class _Training:
             state.save(self.folder)
             notes = {"recipe": self.recipe.to_dict(), "labels": labels, "mAP": state.mAP}
             write_weights(path, self._final(), notes, torch.float16 if self.recipe.half else torch.float32)
+        self.group.gathered(None)  # no process goes on before the file is there
         return Result(path, state.mAP, state.loss, state.step, state.seconds)
 
     def _step(self, net: nn.Module, batches: Iterator[tuple[Tensor, Tensor]], parts: Iterable[int]) -> Tensor:

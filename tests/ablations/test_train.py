@@ -11,7 +11,7 @@ import yaml
 from click.testing import CliRunner
 
 from ablations import cli
-from ablations.train import RECIPES, load_recipe
+from ablations.train import RECIPES, load_recipe, load_stages
 from ablations.training_clips import Labelled, Places, vocabulary
 from passt import PasstEmbedder, checkpoints
 from tests.conftest import tone
@@ -121,7 +121,8 @@ def test_packaged_recipes_are_recipes():
     packaged = sorted(path.stem for path in RECIPES.glob("*.yaml"))
     assert "passt_s" in packaged
     assert all(load_recipe(name).name == name for name in packaged)
-    one = load_recipe("passt_s", steps=3)
+    assert [stage.name for stage in load_stages("passt_demo")] == ["passt_demo_first", "passt_demo"]
+    (one,) = load_stages("passt_s", steps=3)
     assert (one.steps, one.batch, one.lr, one.architecture.n_classes) == (3, 12, 2e-5, 527)
     one.patchout.tokens(one.architecture.grid)
 

@@ -1,6 +1,9 @@
 """`ablate train` on the made-up corpus: a PaSST and a MobileNet, half precision, a tagger's labels, the card."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import safetensors.torch
@@ -139,6 +142,42 @@ def test_weights_of_a_file_are_started_with_and_named(tmp_path):
     assert f"was trained with another start, of fingerprint {sha256_of(file)}" in other.output
 
 
+def test_a_recipe_after_another_one_trains_both_and_gives_what_they_give_one_by_one(tmp_path):
+    first = RECIPE | {"name": "stage", "steps": 2}
+    (tmp_path / "stage.yaml").write_text(yaml.safe_dump(first))
+    changes = {"start": "file", "after": "stage.yaml", "seed": 1}
+    found = train(tmp_path, **changes)
+    assert found.exit_code == 0, found.output
+    assert train(tmp_path, **changes).output == found.output  # complete already
+    apart = tmp_path / "apart"
+    apart.mkdir()
+    assert train(apart, **first).exit_code == 0
+    start = (apart / "run").rename(apart / "first") / "weights.safetensors"
+    assert train(apart, "--start", str(start), **changes).exit_code == 0
+    assert sha256_of(start) == sha256_of(tmp_path / "run" / "stage" / "weights.safetensors")
+    assert sha256_of(apart / "run" / "weights.safetensors") == sha256_of(tmp_path / "run" / "weights.safetensors")
+    assert not (apart / "run" / "stage").exists()
+
+
+def test_processes_of_torchrun_train_one_stage_after_the_other(tmp_path):
+    parts = {"micro_batch": 2, "evaluation_clips": 4, "steps": 2}
+    (tmp_path / "stage.yaml").write_text(yaml.safe_dump(RECIPE | parts | {"name": "stage"}))
+    changes = {**parts, "start": "file", "after": "stage.yaml", "seed": 1}
+    assert train(tmp_path, **changes).exit_code == 0
+    here = Path(sys.executable).parent
+    command = [here / "torchrun", "--nproc-per-node", 2, "--no-python", here / "ablate", "train", "recipe.yaml"]
+    command += ["--out", "several", "--device", "cpu", "--workers", 0]
+    found = subprocess.run([str(word) for word in command], cwd=tmp_path, capture_output=True, text=True, timeout=240)
+    assert found.returncode == 0, found.stderr
+    assert found.stdout.count("Weights: ") == 2  # of each stage once
+    for place in ("", "stage"):
+        alone, several = (
+            safetensors.torch.load_file(tmp_path / run / place / "weights.safetensors") for run in ("run", "several")
+        )
+        for name, value in alone.items():
+            torch.testing.assert_close(several[name].float(), value.float(), atol=1e-4, rtol=1e-3)  # lr 1e-3
+
+
 @pytest.mark.parametrize(
     ("options", "changes", "message"),
     [
@@ -160,6 +199,10 @@ def test_weights_of_a_file_are_started_with_and_named(tmp_path):
         ((), {"start": "file"}, "recipe small: needs --start, weights of a file"),
         (("--start", "x.pt"), {}, "recipe small: starts untrained and takes no --start"),
         (("--start", "x.pt"), {"start": "file"}, "x.pt"),
+        ((), {"after": "passt_s"}, "after is for start: file, got 'passt_s' and start: untrained"),
+        ((), {"start": "file", "after": "passt_x"}, "no recipe 'passt_x'"),
+        ((), {"start": "file", "after": "passt_s"}, "recipe passt_s: is of lists of files and needs --data and --eval"),
+        ((), {"start": "file", "after": "recipe.yaml"}, "recipe small: comes after itself, by way of 'recipe.yaml'"),
     ],
 )
 def test_what_does_not_fit_is_one_line(tmp_path, options, changes, message):
