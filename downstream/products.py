@@ -70,9 +70,10 @@ class OneDnnProducts:
         return _stack([_product(gradient, prepared.columns) for gradient in gradients])
 
     def multiply(self, a: Tensor, b: Tensor) -> Tensor:
-        if a[0].is_contiguous():
-            return _stack([_product(left, right.T) for left, right in zip(a, b, strict=True)])
-        # a right-hand factor may be strided, a left-hand one is copied: of the two, b is the smaller
+        # a right-hand factor may be strided, a left-hand one is copied: either a, or b and, turned back, the product
+        (_, n, m), k = a.shape, b.shape[2]
+        if a[0].is_contiguous() or n * m < (n + m) * k:
+            return _stack([_product(left.contiguous(), right.T) for left, right in zip(a, b, strict=True)])
         return _stack([_product(right.T, left).T.contiguous() for left, right in zip(a, b, strict=True)])
 
 

@@ -308,7 +308,9 @@ def test_one_dnn_has_the_products_of_torch():
     assert torch.allclose(z, torch.einsum("koi,ni->kon", weights, x), atol=1e-5)
     assert torch.allclose(fast.forward(weights, packed), z, atol=1e-5)
     assert torch.allclose(fast.backward(z, packed), plain.backward(z, x), atol=1e-3)
-    assert torch.allclose(fast.multiply(weights.mT, z), plain.multiply(weights.mT, z), atol=1e-4)
+    for items in (z, z[:, :, :2]):  # of few items the product is turned back, of many the weights are copied
+        assert torch.allclose(fast.multiply(weights.mT, items), plain.multiply(weights.mT, items), atol=1e-4)
+        assert fast.multiply(weights.mT, items).is_contiguous()
 
 
 @pytest.mark.gpu
