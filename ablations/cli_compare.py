@@ -37,9 +37,10 @@ def compare(
 ) -> None:
     """Compare models A and B of a STUDY that was run, on the same test clips and over its tasks.
 
-    On clips: the difference of their scores with its interval and p (paired bootstrap), and McNemar's test,
-    corrected over tasks. Over tasks: Wilcoxon's test of A and B, and Friedman's of all models. Then how much of the
-    spread of scores is of folds, seeds and grid points. Without A and B all models are compared over tasks, in pairs.
+    On clips: the difference of their scores, means over seeds, with its interval and p (paired bootstrap), and
+    McNemar's test where there is one seed, corrected over tasks. Over tasks: Wilcoxon's test of A and B, and
+    Friedman's of all models. Then how much of the spread of scores is of folds, seeds and grid points. Without A and B
+    all models are compared over tasks, in pairs.
 
     A and B are called as the table calls them, without marks. STUDY is a packaged name, a YAML file, or a run's folder.
     """

@@ -27,7 +27,7 @@ def run(tmp_path_factory):
     shares = {"good": 0.95, "bad": 0.5, "worst": 0.2}
     for row in found.itertuples():
         event = row.task == "dcase2016_task2"
-        found.loc[row.Index, "score"] = write_job(folder, row.job, shares[row.model], seed=5, event=event)
+        found.loc[row.Index, "score"] = write_job(folder, row.job, shares[row.model], clips=5, event=event)
         job = {"job": row.job, "seed": 0, "folds": [{"fold": "fold00", "tried": []}]}
         (folder / "jobs" / f"{row.job}.json").write_text(json.dumps(job))
     found = found.assign(lr=3.2e-3, weights=found["model"].map({"worst": "untrained-0"}).fillna("published"))

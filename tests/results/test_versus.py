@@ -11,10 +11,11 @@ from tests.results.test_tables import crossed
 CLIPS = 40
 
 
-def write_job(folder, job: str, share: float, seed: int, event: bool = False) -> float:
+def write_job(folder, job: str, share: float, clips: int, event: bool = False, seed: int = 0) -> float:
     """Predictions of which a share is right; the accuracy."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(clips)
     label = rng.integers(0, 4, CLIPS)
+    rng = np.random.default_rng(seed)
     right = rng.random(CLIPS) < share
     said = np.where(right, label, (label + 1) % 4)
     order = rng.permutation(CLIPS)
@@ -31,18 +32,22 @@ def write_job(folder, job: str, share: float, seed: int, event: bool = False) ->
     return float(right.mean())
 
 
-@pytest.fixture
-def run(tmp_path):
-    (tmp_path / "jobs").mkdir()
-    found = crossed(models=("good", "bad"), tasks=("esc50", "fsd50k", "dcase2016_task2"), folds=1, seeds=1)
-    found["job"] = found["model"] + found["task"]
+def made(folder, seeds: int):
+    """A run of two models; under another seed a model is right about other clips, which come in another order."""
+    (folder / "jobs").mkdir()
+    found = crossed(models=("good", "bad"), tasks=("esc50", "fsd50k", "dcase2016_task2"), folds=1, seeds=seeds)
+    found["job"] = found["model"] + found["task"] + found["seed"].astype(str)
     shares = {"good": 0.95, "bad": 0.4}
     for row in found.itertuples():
-        found.loc[row.Index, "score"] = write_job(
-            tmp_path, row.job, shares[row.model], seed=5, event=row.task == "dcase2016_task2"
-        )
-    rows.write_rows(found.astype(object).where(found.notna(), None).to_dict("records"), tmp_path / "rows.csv")
-    return tmp_path
+        event = row.task == "dcase2016_task2"
+        found.loc[row.Index, "score"] = write_job(folder, row.job, shares[row.model], 5, event, row.seed)
+    rows.write_rows(found.astype(object).where(found.notna(), None).to_dict("records"), folder / "rows.csv")
+    return folder
+
+
+@pytest.fixture
+def run(tmp_path):
+    return made(tmp_path, seeds=1)
 
 
 def accuracy(prediction, target) -> float:
@@ -76,8 +81,22 @@ def test_events_are_compared_by_their_counts_in_each_clip(run):
     assert np.isnan(found["p_mcnemar"])
 
 
+def test_of_several_seeds_means_are_compared(tmp_path):
+    found = versus(made(tmp_path, seeds=3), "good", "bad", {"mAP": accuracy}, resamples=200).set_index("task")
+    means = rows.read_rows(tmp_path).groupby(["task", "model"])["score"].mean()
+    for task in ("esc50", "fsd50k"):
+        assert found.loc[task, "difference"] == pytest.approx(means[task, "good"] - means[task, "bad"])
+    assert (found["seeds"] == "0, 1, 2").all()
+    assert found["p_mcnemar"].isna().all()
+    table = rows.read_rows(tmp_path)
+    rows.write_rows(table[table["seed"] == 2].to_dict("records"), tmp_path / "rows.csv")
+    one = versus(tmp_path, "good", "bad", {"mAP": accuracy}, resamples=200).set_index("task")
+    width = found["high"] - found["low"]
+    assert (width < one["high"] - one["low"]).all()  # half of what is right by chance is averaged away
+
+
 def test_a_run_that_kept_no_counts_of_events(run):
-    job = run / "jobs" / "baddcase2016_task2.npz"
+    job = run / "jobs" / "baddcase2016_task20.npz"
     with np.load(job) as arrays:
         kept = {name: values for name, values in arrays.items() if not name.endswith(".counts")}
     np.savez(job, **kept)
