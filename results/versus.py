@@ -34,7 +34,8 @@ def versus(folder: str | Path, a: str, b: str, metrics: Mapping[str, Metric] | N
         of these).
 
     Raises:
-        FileNotFoundError: for a folder without rows or predictions. ValueError: for a model that is not in the run.
+        FileNotFoundError: for a folder without rows, or without any predictions of these two. ValueError: for a model
+            that is not in the run.
     """
     rows = read_rows(folder)
     rows = rows[rows["primary"].astype(bool)]
@@ -45,13 +46,19 @@ def versus(folder: str | Path, a: str, b: str, metrics: Mapping[str, Metric] | N
             )
     jobs = [rows[rows["model"] == model].drop_duplicates(["task", "metric", "seed"]) for model in (a, b)]
     both = jobs[0].merge(jobs[1], on=["task", "metric", "seed"]).sort_values("seed", kind="stable")
-    found = []
+    found, absent = [], []
     for task in rows["task"].unique():
         for metric, of in both[both["task"] == task].groupby("metric", sort=False):
-            sides = [[read_predictions(folder, job) for job in of[name]] for name in ("job_x", "job_y")]
+            try:
+                sides = [[read_predictions(folder, job) for job in of[name]] for name in ("job_x", "job_y")]
+                compared = _compared(*sides, metric, metrics or {}, options)
+            except FileNotFoundError as error:
+                absent.append(error)
+                compared = {"reason": str(error)}
             seeds = ", ".join(str(int(seed)) for seed in of["seed"])
-            compared = _compared(*sides, metric, metrics or {}, options)
             found.append({"task": task, "metric": metric, "seeds": seeds, **compared})
+    if found and len(absent) == len(found):
+        raise absent[0]
     table = pd.DataFrame(found, columns=list(COLUMNS))
     return table.assign(p_holm=holm(table["p"]), reason=table["reason"].astype(object).fillna(""))
 

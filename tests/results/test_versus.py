@@ -104,6 +104,18 @@ def test_a_run_that_kept_no_counts_of_events(run):
     assert found.loc["dcase2016_task2", "reason"].startswith("no counts of events in each clip")
 
 
+def test_a_task_without_predictions_has_the_reason_and_a_run_without_any_is_an_error(run):
+    files = sorted((run / "jobs").iterdir())
+    (run / "jobs" / "badesc500.npz").unlink()
+    found = versus(run, "good", "bad", {"mAP": accuracy}, resamples=50).set_index("task")
+    assert found.loc["esc50", "reason"].startswith("no predictions at")
+    assert (found["reason"] == "").sum() == 2
+    for file in files:
+        file.unlink(missing_ok=True)
+    with pytest.raises(FileNotFoundError, match="no predictions at"):
+        versus(run, "good", "bad")
+
+
 def test_a_callers_metric_and_correction_over_tasks(run):
     found = versus(run, "good", "bad", {"mAP": accuracy}, resamples=200).set_index("task")
     assert found.loc["fsd50k", "difference"] == pytest.approx(found.loc["esc50", "difference"])
