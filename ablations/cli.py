@@ -18,12 +18,14 @@ from ablations.cli_search import search
 from ablations.cli_store import store
 from ablations.cli_table import table
 from ablations.cli_train import train
+from ablations.machine import keep_freed
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="embedding-ablations")
 def main() -> None:
     """Compare embeddings of audio transformers: time resolution, embedding level, receptive field."""
+    keep_freed()
 
 
 COMMANDS = (

@@ -12,7 +12,7 @@ from pathlib import Path
 from ablations import tasks
 from ablations.cluster.workers import RayWorkers
 from ablations.engine import Results, check, run_here
-from ablations.machine import choose_device
+from ablations.machine import choose_device, keep_freed
 from ablations.outcome import Failure, Outcome
 from ablations.study import Model, Study
 from ablations.study_rows import StudyRows
@@ -46,6 +46,7 @@ def run_study(
         ValueError: for a device or a precision that is not here, for workers that can't be had.
     """
     device = workers.device(device) if workers else choose_device(device)
+    keep_freed()
     settings = Settings(study, Path(runs) / study.name, store, device, precision or study.precision, compiled)
     if not (workers and workers.address):
         check(settings)

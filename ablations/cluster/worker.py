@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import torch
 
 from ablations.engine import broken, build, hint
+from ablations.machine import keep_freed
 from ablations.unit import UnitResult, run_unit
 from ablations.work import Settings, Unit
 from downstream.embedder import Embedder
@@ -40,6 +41,7 @@ class UnitWorker:
     def __post_init__(self) -> None:
         os.chdir(self.folder)
         torch.set_num_threads(self.threads)
+        keep_freed()
         self.group, self.before = None, hint()
 
     def run(self, unit: Unit) -> Answer:
