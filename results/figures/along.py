@@ -26,8 +26,9 @@ def along(
 ) -> Figure:
     """The primary metric along an axis, a line for each setting of the others; bands: standard deviation over folds.
 
-    Published models have no place on an axis and are left out; what has several values at once (two windows) is a
-    dashed line across. Lines of untrained weights are dotted and marked.
+    Published models have no place on an axis and are left out; so are, beside lines, settings of one value, which a
+    note counts. What has several values at once (two windows) is a dashed line across. Lines of untrained weights are
+    dotted and marked.
 
     Args:
         axis: level, window or hop. models: what is known of checkpoints, see `results.axes.with_axes`; the axis hop,
@@ -43,12 +44,13 @@ def along(
     found["series"] = series(found, axis) + found["untrained"].map({True: UNTRAINED_MARK, False: ""})
     if found.empty or found[axis].isna().all():
         raise ValueError(f"no measured model has a place on the axis {axis!r} ({AXES[axis]})")
+    found, lone = _lines(found, axis)
     names, tasks = list(found["series"].unique()), list(found["task"].unique())
     columns = min(PANELS, len(tasks))
     width = COLUMN if columns == 1 and len(names) <= LINES and len(found[axis].unique()) <= TICKS else PAGE
     height = (2.4 if axis == "level" else 2.0) * -(-len(tasks) // columns)
     labels = names if names != [""] else []
-    with sheet(width, height, _notes(rows, found, axis), labels, title) as figure:
+    with sheet(width, height, _notes(rows, found, axis, lone), labels, title) as figure:
         grid = list(figure.subplots(-(-len(tasks) // columns), columns, squeeze=False).flat)
         for axes, task in zip(grid, tasks, strict=False):
             lines = _panel(axes, found[found["task"] == task], axis, names)
@@ -59,6 +61,13 @@ def along(
         if labels:
             legend_above(figure, lines, labels, title)
     return figure
+
+
+def _lines(found: pd.DataFrame, axis: str) -> tuple[pd.DataFrame, int]:
+    """Without the series of one value on the axis, where there are lines; and how many these were."""
+    values = found.groupby("series", sort=False)[axis].nunique()
+    lone = values.index[values == 1] if values.max() > 1 else values.index[:0]
+    return found[~found["series"].isin(lone)].reset_index(drop=True), len(lone)
 
 
 def _panel(axes: Axes, found: pd.DataFrame, axis: str, names: list[str]) -> list:
@@ -103,8 +112,10 @@ def _ticks(axes: Axes, axis: str, places: dict) -> None:
     axes.set_xticks(shown, [f"{value:g}" for value in shown])
 
 
-def _notes(rows: pd.DataFrame, found: pd.DataFrame, axis: str) -> list[str]:
+def _notes(rows: pd.DataFrame, found: pd.DataFrame, axis: str, lone: int) -> list[str]:
     notes = notes_on(rows[~is_published(rows)])
+    if lone:
+        notes.append(f"Left out: {lone} setting{'s' * (lone > 1)} of one value on this axis.")
     several = found[found[axis].isna()]
     if len(several):
         notes.append(f"Dashed across: {', '.join(several['model'].unique())}.")

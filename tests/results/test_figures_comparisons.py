@@ -52,6 +52,17 @@ def test_along_a_window():
     assert any("Dashed across: two." in text for text in all_texts(figure))
 
 
+def test_settings_of_one_value_are_left_out_beside_lines_and_counted():
+    line = [(f"{w}", spec(windows=w), EVENTS, (0.5,)) for w in (160, 640)]
+    lone = [(level, spec(levels=level), EVENTS, (0.2,)) for level in ("block3", "logits")]
+    figure = figures.FIGURES["along_window"](made(*line, *lone), None, MODELS)
+    (axes,) = figure.axes
+    assert [line.get_ydata().tolist() for line in axes.lines] == [[0.5, 0.5]]
+    assert any("Left out: 2 settings of one value on this axis." in text for text in all_texts(figure))
+    figure = figures.FIGURES["along_window"](made(*lone), None, MODELS)  # no lines: points are all there is
+    assert len(figure.axes[0].lines) == 2
+
+
 def test_along_levels_in_their_order_with_patches_as_a_line_of_their_own():
     levels = ["melmean", "block1", "block1.patches", "block2", "block2.patches", "features"]
     cells = [(level, spec(levels=level), SCENES, (0.1 * i,)) for i, level in enumerate(levels)]
