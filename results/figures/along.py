@@ -1,6 +1,7 @@
 """Scores along one of the ablation's axes: embedding level, receptive field or time resolution, a panel a task."""
 
 import functools
+import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -41,10 +42,10 @@ def along(
         raise ValueError(f"axis must be one of {', '.join(AXES)}, got {axis!r}")
     measured = scores_of(rows).query("not published").reset_index(drop=True)
     found = with_axes(measured, models)
-    found["series"] = series(found, axis) + found["untrained"].map({True: UNTRAINED_MARK, False: ""})
     if found.empty or found[axis].isna().all():
         raise ValueError(f"no measured model has a place on the axis {axis!r} ({AXES[axis]})")
-    found, lone = _lines(found, axis)
+    found, lone = _lines(_named(found, axis), axis)
+    found = _named(found, axis)  # by what differs among these
     names, tasks = list(found["series"].unique()), list(found["task"].unique())
     columns = min(PANELS, len(tasks))
     width = COLUMN if columns == 1 and len(names) <= LINES and len(found[axis].unique()) <= TICKS else PAGE
@@ -63,6 +64,10 @@ def along(
     return figure
 
 
+def _named(found: pd.DataFrame, axis: str) -> pd.DataFrame:
+    return found.assign(series=series(found, axis) + found["untrained"].map({True: UNTRAINED_MARK, False: ""}))
+
+
 def _lines(found: pd.DataFrame, axis: str) -> tuple[pd.DataFrame, int]:
     """Without the series of one value on the axis, where there are lines; and how many these were."""
     values = found.groupby("series", sort=False)[axis].nunique()
@@ -72,7 +77,7 @@ def _lines(found: pd.DataFrame, axis: str) -> tuple[pd.DataFrame, int]:
 
 def _panel(axes: Axes, found: pd.DataFrame, axis: str, names: list[str]) -> list:
     """One task; returns a line for each of `names`."""
-    colors, places = palette(names), _places(found[axis])
+    colors, places = palette(names), _places(found, axis)
     lines = []
     for number, name in enumerate(names):
         one = found[found["series"] == name].assign(x=lambda table: table[axis].map(places))
@@ -90,11 +95,24 @@ def _panel(axes: Axes, found: pd.DataFrame, axis: str, names: list[str]) -> list
     return lines
 
 
-def _places(values: pd.Series) -> dict:
-    """Where each value of an axis is: numbers at themselves, levels one after the other in the order of the rows."""
-    if pd.api.types.is_numeric_dtype(values):
-        return {value: value for value in sorted(values.dropna().unique())}
-    return {value: place for place, value in enumerate(values.dropna().unique())}
+def _places(found: pd.DataFrame, axis: str) -> dict:
+    """Where each value of an axis is: numbers at themselves, levels one after the other in the order of the rows.
+
+    Levels of several checkpoints are merged, so that those of each stay in their order.
+    """
+    if pd.api.types.is_numeric_dtype(found[axis]):
+        return {value: value for value in sorted(found[axis].dropna().unique())}
+    levels = list(found[axis].dropna().unique())
+    before: dict[str, set[str]] = {level: set() for level in levels}
+    for _, of in found.dropna(subset=axis).groupby("checkpoint", sort=False)[axis]:
+        for level, following in itertools.pairwise(of.unique()):
+            before[following].add(level)
+    places: dict[str, int] = {}
+    while levels:
+        free = next((level for level in levels if before[level] <= places.keys()), levels[0])
+        levels.remove(free)
+        places[free] = len(places)
+    return places
 
 
 def _ticks(axes: Axes, axis: str, places: dict) -> None:

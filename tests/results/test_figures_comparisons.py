@@ -63,6 +63,15 @@ def test_settings_of_one_value_are_left_out_beside_lines_and_counted():
     assert len(figure.axes[0].lines) == 2
 
 
+def test_lines_are_called_by_what_differs_among_them():
+    line = [(f"{w}", spec(windows=w), EVENTS, (0.5,)) for w in (160, 640)]
+    fine = [(f"fine {w}", spec(FINE, windows=w), EVENTS, (0.6,)) for w in (160, 640)]
+    figure = figures.FIGURES["along_window"](
+        made(*line, *fine, ("lone", spec(levels="logits"), EVENTS, (0.2,))), None, MODELS
+    )
+    assert legend(figure) == [BASE, FINE]
+
+
 def test_along_levels_in_their_order_with_patches_as_a_line_of_their_own():
     levels = ["melmean", "block1", "block1.patches", "block2", "block2.patches", "features"]
     cells = [(level, spec(levels=level), SCENES, (0.1 * i,)) for i, level in enumerate(levels)]
@@ -71,6 +80,18 @@ def test_along_levels_in_their_order_with_patches_as_a_line_of_their_own():
     assert [label.get_text() for label in axes.get_xticklabels()] == ["melmean", "block1", "block2", "features"]
     assert [line.get_xdata().tolist() for line in axes.lines] == [[0, 1, 2, 3], [1, 2]]
     assert legend(figure) == ["level", "level.patches"]
+
+
+def test_levels_of_several_checkpoints_are_merged_each_in_its_order():
+    orders = {
+        BASE: ["melmean", "block1", "block2", "logits"],
+        "cnn": ["block0", "block1", "block2", "block3", "logits"],
+    }
+    cells = [(f"{c} {level}", spec(c, level), SCENES, (0.5,)) for c, levels in orders.items() for level in levels]
+    (axes,) = figures.FIGURES["along_level"](made(*cells), None, MODELS).axes
+    shown = [label.get_text() for label in axes.get_xticklabels()]
+    assert shown == ["melmean", "block0", "block1", "block2", "block3", "logits"]
+    assert [line.get_xdata().tolist() for line in axes.lines] == [[0, 2, 3, 5], [1, 2, 3, 4, 5]]
 
 
 def test_along_the_hop():
