@@ -55,7 +55,7 @@ examples: $(READY)
 
 notebooks: $(READY)
 	@$(PIP) --editable '.[dev,notebooks]'
-	$(VENV)/bin/jupyter nbconvert --to notebook --execute --inplace notebooks/*.ipynb
+	$(VENV)/bin/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
 
 clean:
 	rm -rf $(VENV) $(KIT) *.egg-info build dist
