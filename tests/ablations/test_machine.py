@@ -34,5 +34,6 @@ def page_faults(call: str, **settings: str) -> int:
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library than glibc")
 def test_tensors_of_every_step_are_made_of_memory_that_was_kept():
-    assert page_faults("keep_freed()") < 1000 < 10_000 < page_faults("")
-    assert page_faults("keep_freed()", MALLOC_TRIM_THRESHOLD_="1") > 10_000  # as its user wants it
+    without = page_faults("")
+    assert 10 * page_faults("keep_freed()") < without
+    assert 2 * page_faults("keep_freed()", MALLOC_TRIM_THRESHOLD_="1") > without  # as its user wants it
