@@ -44,7 +44,7 @@ def untraced(section: str, folder: Path) -> list[str]:
     texts = [file.read_text(encoding="utf-8") for file in sources(section, folder)]
     known = [abs(float(number)) for text in texts for number in re.findall(r"[+-]?\d+\.?\d*(?:e-?\d+)?", text)]
     body = prose(section)
-    intervals = [found for found in re.findall(r"\[[+-]?\d?\.\d+, [+-]?\d?\.\d+\]", body)]
+    intervals = re.findall(r"\[[+-]?\d?\.\d+, [+-]?\d?\.\d+\]", body)
     missing = [interval for interval in intervals if not any(interval in text for text in texts)]
     for number in re.findall(NUMBER, body):
         digits = len(number.partition(".")[2])

@@ -20,8 +20,8 @@ class Ending:
     """How an attempt ended.
 
     Attributes:
-        kind: "taken" (exit status 0), "one-line error", "traceback", "hang" (stopped after its limit), "crash" (ended by
-            a signal), or "silent" (another exit status without a message).
+        kind: "taken" (exit status 0), "one-line error", "traceback", "hang" (stopped after its limit), "crash" (ended
+            by a signal), or "silent" (another exit status without a message).
         status: the exit status; of a signal its number below 0.
         peak_mb: memory at its highest, resident, in megabytes.
         output: what was printed.
