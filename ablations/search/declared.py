@@ -98,7 +98,7 @@ def _check(given: Mapping[str, Any]) -> None:
     wanted = f"[{SCORE}] or [{SCORE}, COST] with a cost of {', '.join(COSTS)}"
     if not isinstance(objectives, list) or objectives[:1] != [SCORE] or len(objectives) > 2:
         raise ValueError(f"objectives must be {wanted}, got {objectives!r}")
-    if len(objectives) == 2 and objectives[1] not in COSTS:
+    if len(objectives) == 2 and objectives[1] not in list(COSTS):
         raise ValueError(f"objectives must be {wanted}, got {objectives!r}")
     if given["sampler"] not in SAMPLERS:
         raise ValueError(f"sampler must be one of {', '.join(SAMPLERS)}, got {given['sampler']!r}")

@@ -63,6 +63,9 @@ class Space:
         entries = found if isinstance(found, list) else [found]
         if not entries:
             raise ValueError("space must be a mapping of keys or a list of such, got []")
+        for place, entry in enumerate(entries):
+            if entry in entries[:place]:
+                raise ValueError(f"space must be of distinct blocks, got {entry!r:.120} twice")
         space = cls(tuple(map(_block, entries)), str(Protocol.parse(protocol)), base)
         for number, block in enumerate(space.blocks):
             first = {key: each.values[0] for key, each in block.items()}
