@@ -11,8 +11,7 @@ from matplotlib.figure import Figure
 
 from ablations.catalog import models_table
 from ablations.study import Study
-from results import agreement, edges, figures, formats, tables
-from results.beside import with_published
+from results import agreement, edges, figures, formats, load, tables
 from results.formats import Table
 from results.reference import is_published
 
@@ -76,7 +75,7 @@ def costs_of(rows: pd.DataFrame) -> pd.DataFrame:
 
 def write_figure(folder: Path, study: Study) -> Path:
     """The figure that a study names, of its run; bars, and a warning, where its rows can't be drawn so."""
-    return figures.save(draw_or_bars(with_published(folder), study.figure, study.name), folder / "figure")
+    return figures.save(draw_or_bars(load(folder), study.figure, study.name), folder / "figure")
 
 
 def draw_or_bars(rows: pd.DataFrame, kind: str, title: str) -> Figure:
