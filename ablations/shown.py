@@ -9,14 +9,19 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
+from ablations import cost, models
 from ablations.catalog import models_table
 from ablations.study import Study
 from results import agreement, edges, figures, formats, load, tables
+from results.axes import is_timed
 from results.formats import Table
 from results.reference import is_published
 
 logger = logging.getLogger(__name__)
 
+KINDS = {"scenes": False, "timestamps": True}
+"""Kinds of embeddings, and whether event tasks have them."""
+COST_COLUMNS = (*(f"gmacs_{kind}_10s" for kind in KINDS), "cost_unknown")
 BESIDE = "Published beside measured"
 WRITERS: dict[str, Callable[[Table], str]] = {
     "terminal": lambda table: formats.to_text(table, styled=sys.stdout.isatty()),
@@ -33,7 +38,7 @@ LINES: dict[str, Callable[[str], str]] = {
 
 
 def render(rows: pd.DataFrame, form: str, **options) -> str:
-    """The table, what is published beside what was measured, and warnings; as CSV the table alone.
+    """The table, what is published beside what was measured, unknown costs and warnings; as CSV the table alone.
 
     Args:
         form: a name of `WRITERS`. options: those of `results.tables.compose`.
@@ -45,7 +50,8 @@ def render(rows: pd.DataFrame, form: str, **options) -> str:
     if (beside := agreement.table(rows)) is not None:
         as_text = formats.to_text(beside, turn=False) if form == "terminal" else WRITERS[form](beside)
         parts += [HEADINGS.get(form, "{}:").format(BESIDE), as_text]
-    parts += map(LINES.get(form, str), edges.edge_warnings(rows))
+    costly = unknown_costs(rows) if options.get("costs") is not None else []
+    parts += map(LINES.get(form, str), [*costly, *edges.edge_warnings(rows)])
     return "\n\n".join(parts)
 
 
@@ -61,16 +67,29 @@ def write_table(folder: Path, rows: pd.DataFrame, **options) -> None:
 
 
 def costs_of(rows: pd.DataFrame) -> pd.DataFrame:
-    """Columns of cost for the measured models of rows: index model; parameters, GMACs of 10 s (NaN: not known)."""
-    measured = rows[~is_published(rows)].drop_duplicates("model").set_index("model")
-    known = known_models(rows).set_index("name")
-    checkpoints = measured["spec"].str.split("@").str[0]
-    return pd.DataFrame(
-        {
-            "parameters": checkpoints.map(known["parameters"].astype(float)),
-            "GMACs of 10 s": checkpoints.map(known["gmacs_10s"].astype(float)),
-        }
-    )
+    """Columns of cost for the measured models of rows: index model; NaN where a cost is not known.
+
+    Parameters, and the GMACs (10^9 multiply-adds) of 10 s of sound: of scene embeddings where rows are of scene tasks,
+    of timestamp embeddings where they are of event tasks.
+    """
+    measured = rows[~is_published(rows) & rows["primary"].astype(bool)]
+    known = known_models(rows).set_index("spec")
+    specs = measured.drop_duplicates("model").set_index("model")["spec"]
+    found = pd.DataFrame({"parameters": specs.map(known["parameters"].astype(float))})
+    timed = is_timed(measured["metric"])
+    for there, kind in ((~timed, "scenes"), (timed, "timestamps")):
+        if there.any():
+            found[f"GMACs of 10 s, {kind}"] = specs.map(known[f"gmacs_{kind}_10s"])
+    return found
+
+
+def unknown_costs(rows: pd.DataFrame) -> list[str]:
+    """A line for each reason why the multiply-adds of measured models are not known."""
+    known = known_models(rows)
+    reasons = known[known["cost_unknown"] != ""].set_index("spec")["cost_unknown"]
+    named = rows[~is_published(rows)].drop_duplicates("model").assign(why=lambda found: found["spec"].map(reasons))
+    groups = named.dropna(subset="why").groupby("why", sort=False)["model"]
+    return [f"Multiply-adds are not known of {', '.join(names)}: {why}." for why, names in groups]
 
 
 def write_figure(folder: Path, study: Study) -> Path:
@@ -97,12 +116,20 @@ def draw(rows: pd.DataFrame, kind: str, title: str) -> Figure:
 
 
 def known_models(rows: pd.DataFrame) -> pd.DataFrame:
-    """What is known of the checkpoints of measured rows: `ablations.catalog.models_table` of those that are here."""
-    specs = rows.loc[~is_published(rows), "spec"].dropna().astype(str)
+    """What is known of the specs of measured rows whose checkpoints are here, a row each.
+
+    Columns: those of `ablations.catalog.models_table`, whose name is the checkpoint; spec, the text that rows have;
+    `gmacs_scenes_10s` and `gmacs_timestamps_10s` (`ablations.cost`), and `cost_unknown`, why these are NaN.
+    """
     found = []
-    for checkpoint in specs.str.split("@").str[0].unique():
+    for text in rows.loc[~is_published(rows), "spec"].dropna().astype(str).unique():
         try:
-            found.append(models_table([checkpoint]))
+            spec = models.resolve(text)
+            about = models_table([spec.checkpoint])
         except ValueError:  # rows of another version, or made by hand
-            logger.debug("checkpoint %s is not known here", checkpoint)
-    return pd.concat(found, ignore_index=True) if found else models_table().iloc[:0]
+            logger.debug("%s is not known here", text)
+            continue
+        gmacs = {f"gmacs_{kind}_10s": cost.macs(spec, event) / 1e9 for kind, event in KINDS.items()}
+        found.append(about.assign(spec=text, **gmacs, cost_unknown=cost.unknown(spec.checkpoint)))
+    empty = models_table(["logmel"]).iloc[:0]
+    return pd.concat(found, ignore_index=True) if found else empty.assign(**dict.fromkeys(COST_COLUMNS, ()))

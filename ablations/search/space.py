@@ -79,6 +79,17 @@ class Space:
         """How many points there are."""
         return sum(math.prod(each.size for each in block.values()) for block in self.blocks)
 
+    @property
+    def checkpoints(self) -> list[str]:
+        """The checkpoints of all blocks, HEAR modules as specs call them."""
+        found = {}
+        for number, block in enumerate(self.blocks):
+            first = {key: each.values[0] for key, each in block.items()}
+            for key in ("checkpoint", "hear"):
+                for value in block[key].values if key in block else ():
+                    found[self._variant(number, first | {key: value}).model.spec.checkpoint] = None
+        return list(found)
+
     def varying(self, key: str) -> bool:
         """Whether a key has several values."""
         return any(key in block and block[key].size > 1 for block in self.blocks)
