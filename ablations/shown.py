@@ -2,6 +2,7 @@
 
 import html
 import logging
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -124,12 +125,21 @@ def known_models(rows: pd.DataFrame) -> pd.DataFrame:
     found = []
     for text in rows.loc[~is_published(rows), "spec"].dropna().astype(str).unique():
         try:
-            spec = models.resolve(text)
-            about = models_table([spec.checkpoint])
+            about = models_table([text.split("@")[0]])
         except ValueError:  # rows of another version, or made by hand
-            logger.debug("%s is not known here", text)
+            logger.debug("checkpoint of %s is not known here", text)
             continue
-        gmacs = {f"gmacs_{kind}_10s": cost.macs(spec, event) / 1e9 for kind, event in KINDS.items()}
-        found.append(about.assign(spec=text, **gmacs, cost_unknown=cost.unknown(spec.checkpoint)))
+        found.append(about.assign(spec=text, **_multiply_adds(text)))
     empty = models_table(["logmel"]).iloc[:0]
     return pd.concat(found, ignore_index=True) if found else empty.assign(**dict.fromkeys(COST_COLUMNS, ()))
+
+
+def _multiply_adds(text: str) -> dict[str, float | str]:
+    """`COST_COLUMNS` of a spec's text."""
+    try:
+        spec = models.resolve(text)
+    except ValueError:
+        nothing = dict.fromkeys(COST_COLUMNS, math.nan)
+        return nothing | {"cost_unknown": "this version has no such spec"}
+    gmacs = {f"gmacs_{kind}_10s": cost.macs(spec, event) / 1e9 for kind, event in KINDS.items()}
+    return gmacs | {"cost_unknown": cost.unknown(spec.checkpoint)}

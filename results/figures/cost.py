@@ -42,13 +42,14 @@ def cost_table(rows: pd.DataFrame, models: pd.DataFrame | None, cost: str = "gma
         ValueError: without rows, or without a table of what each spec costs.
     """
     found = normalized(scores_of(rows).query("not published"))
-    if models is None or "spec" not in models:
-        raise ValueError("a figure of cost needs models: a table of what each spec costs")
+    columns = {name: cost if cost == "parameters" else f"gmacs_{name}_10s" for name in KINDS.values()}
+    needed = {"spec", *columns.values()}
+    if models is None or not needed <= set(models):
+        raise ValueError(f"a figure of cost needs models: what each spec costs, with {', '.join(sorted(needed))}")
     every = bool(found["not_normalized"].isin(["", "no score"]).all())
     found["share"] = found["normalized"] if every else found["mean"]
     kind = is_timed(found["metric"]).map(KINDS)
     known = models.set_index("spec")
-    columns = {name: cost if cost == "parameters" else f"gmacs_{name}_10s" for name in KINDS.values()}
     costs = {name: found["spec"].map(known[column]) for name, column in columns.items()}
     found["cost"] = pd.to_numeric(costs["scenes"].where(kind == "scenes", costs["timestamps"]), errors="coerce")
     means = found.groupby("model", sort=False).agg(

@@ -171,3 +171,7 @@ def test_specs_that_are_not_known_here_have_no_cost():
     assert known_models(found).empty
     assert costs_of(found).isna().all(axis=None)
     assert unknown_costs(found) == []
+    other = made(("old", "passt_demo@block99@w160@smax@t50@demo", EVENTS, (0.5,)))
+    assert known_models(other)["hop_ms"].tolist() == [10.0]
+    assert costs_of(other)["GMACs of 10 s, timestamps"].isna().all()
+    assert unknown_costs(other) == ["Multiply-adds are not known of old: this version has no such spec."]

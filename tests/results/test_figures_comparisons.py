@@ -152,8 +152,8 @@ def test_scores_against_cost():
     assert {text.get_text() for text in axes.texts} == {"PaSST", "mn04", "mn10", "PaSST fine†"}
     assert axes.lines[-1].get_xdata().tolist() == [0.1, 117.0]
     assert any("without all tasks: floor." in text.replace("\n", " ") for text in all_texts(figure))
-    for models in (None, MODELS):
-        with pytest.raises(ValueError, match="a figure of cost needs models: a table of what each spec costs"):
+    for models in (None, MODELS, MODELS.assign(spec=MODELS["name"])):
+        with pytest.raises(ValueError, match="needs models: what each spec costs, with gmacs_scenes_10s, gmacs_times"):
             figures.pareto(made(*cells), None, models)
     with pytest.raises(ValueError, match="cost must be one of gmacs_10s, parameters, got 'watts'"):
         figures.pareto(made(*cells), None, costed(made(*cells)), cost="watts")
