@@ -2,9 +2,8 @@
 
 import html
 import logging
-import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import pandas as pd
@@ -22,6 +21,8 @@ logger = logging.getLogger(__name__)
 
 KINDS = {"scenes": False, "timestamps": True}
 """Kinds of embeddings, and whether event tasks have them."""
+OF_COST = ("pareto",)
+"""Figures that show costs."""
 COST_COLUMNS = (*(f"gmacs_{kind}_10s" for kind in KINDS), "cost_unknown")
 BESIDE = "Published beside measured"
 WRITERS: dict[str, Callable[[Table], str]] = {
@@ -73,14 +74,11 @@ def costs_of(rows: pd.DataFrame) -> pd.DataFrame:
     Parameters, and the GMACs (10^9 multiply-adds) of 10 s of sound: of scene embeddings where rows are of scene tasks,
     of timestamp embeddings where they are of event tasks.
     """
-    measured = rows[~is_published(rows) & rows["primary"].astype(bool)]
     known = known_models(rows).set_index("spec")
-    specs = measured.drop_duplicates("model").set_index("model")["spec"]
+    specs = rows[~is_published(rows)].drop_duplicates("model").set_index("model")["spec"]
     found = pd.DataFrame({"parameters": specs.map(known["parameters"].astype(float))})
-    timed = is_timed(measured["metric"])
-    for there, kind in ((~timed, "scenes"), (timed, "timestamps")):
-        if there.any():
-            found[f"GMACs of 10 s, {kind}"] = specs.map(known[f"gmacs_{kind}_10s"])
+    for kind in _kinds(rows):
+        found[f"GMACs of 10 s, {kind}"] = specs.map(known[f"gmacs_{kind}_10s"])
     return found
 
 
@@ -113,33 +111,45 @@ def draw(rows: pd.DataFrame, kind: str, title: str) -> Figure:
     Raises:
         ValueError: where the rows can't be drawn so.
     """
-    return figures.FIGURES[kind](rows, None if kind in figures.PAPER else title, known_models(rows))
+    known = known_models(rows, costs=kind in OF_COST)
+    return figures.FIGURES[kind](rows, None if kind in figures.PAPER else title, known)
 
 
-def known_models(rows: pd.DataFrame) -> pd.DataFrame:
+def known_models(rows: pd.DataFrame, costs: bool = True) -> pd.DataFrame:
     """What is known of the specs of measured rows whose checkpoints are here, a row each.
 
-    Columns: those of `ablations.catalog.models_table`, whose name is the checkpoint; spec, the text that rows have;
-    `gmacs_scenes_10s` and `gmacs_timestamps_10s` (`ablations.cost`), and `cost_unknown`, why these are NaN.
+    Columns: those of `ablations.catalog.models_table`, whose name is the checkpoint; spec is the text that rows have.
+    With `costs` also `gmacs_scenes_10s` and `gmacs_timestamps_10s` (`ablations.cost`), counted for the kinds of tasks
+    that rows are of, and `cost_unknown`, why they are NaN.
     """
-    found = []
-    for text in rows.loc[~is_published(rows), "spec"].dropna().astype(str).unique():
+    texts = rows.loc[~is_published(rows), "spec"].dropna().astype(str).drop_duplicates()
+    found = [models_table(["logmel"]).iloc[:0]]
+    for checkpoint, group in texts.groupby(texts.str.split("@").str[0], sort=False):
         try:
-            about = models_table([text.split("@")[0]])
+            about = models_table([checkpoint]).drop(columns="spec")
         except ValueError:  # rows of another version, or made by hand
-            logger.debug("checkpoint of %s is not known here", text)
+            logger.debug("checkpoint %s is not known here", checkpoint)
             continue
-        found.append(about.assign(spec=text, **_multiply_adds(text)))
-    empty = models_table(["logmel"]).iloc[:0]
-    return pd.concat(found, ignore_index=True) if found else empty.assign(**dict.fromkeys(COST_COLUMNS, ()))
+        found.append(about.merge(group.rename("spec"), how="cross"))
+    known = pd.concat(found[1:] or found, ignore_index=True)
+    if not costs:
+        return known
+    kinds = _kinds(rows)
+    return known.join(pd.DataFrame([_multiply_adds(text, kinds) for text in known["spec"]], columns=list(COST_COLUMNS)))
 
 
-def _multiply_adds(text: str) -> dict[str, float | str]:
+def _kinds(rows: pd.DataFrame) -> list[str]:
+    """Kinds of embeddings that measured tasks take."""
+    measured = rows[~is_published(rows) & rows["primary"].astype(bool)]
+    timed = set(is_timed(measured["metric"]))
+    return [kind for kind, event in KINDS.items() if event in timed]
+
+
+def _multiply_adds(text: str, kinds: Collection[str]) -> dict[str, float | str]:
     """`COST_COLUMNS` of a spec's text."""
     try:
         spec = models.resolve(text)
     except ValueError:
-        nothing = dict.fromkeys(COST_COLUMNS, math.nan)
-        return nothing | {"cost_unknown": "this version has no such spec"}
-    gmacs = {f"gmacs_{kind}_10s": cost.macs(spec, event) / 1e9 for kind, event in KINDS.items()}
+        return {"cost_unknown": "this version has no such spec"}
+    gmacs = {f"gmacs_{kind}_10s": cost.macs(spec, KINDS[kind]) / 1e9 for kind in kinds}
     return gmacs | {"cost_unknown": cost.unknown(spec.checkpoint)}
