@@ -86,8 +86,9 @@ class StudyRows:
                     left_out.append(f"{row['model']} on {row['task']}")
             result_rows.write_reference(self._published, self.file.with_name(result_rows.REFERENCE_NAME))
             result_rows.write_rows(sorted(rows, key=self._place), self.file)
-            there = {(row["spec"], row["task"]) for row in rows}
-            write_record(self._record(failures, not_applicable, final and self._others <= there), self.folder)
+            there = {(row["spec"], row["task"], row["seed"]) for row in rows}
+            complete = all((*other, seed) in there for other in self._others for seed in self.study.seeds)
+            write_record(self._record(failures, not_applicable, final and complete), self.folder)
         tell_left_out(self.file, left_out)
 
     def _stays(self, row: dict[str, Any], failures: Sequence[Failure], final: bool) -> bool:

@@ -75,6 +75,15 @@ def test_a_part_of_a_changed_study_is_not_finished_with_rows_of_the_old_one(run,
     assert [line.split(";")[0].split(": ")[1] for line in left_out(caplog)] == ["protocol hear2021+grid1 (2)"]
 
 
+def test_a_part_of_a_study_with_a_seed_more_is_not_finished(run, scene_task):
+    tasks = [scene_task("a"), scene_task("b")]
+    run(study(tasks))
+    outcome = run(study(tasks, seeds=[0, 1]), shard=Shard(1, 2))
+    assert sorted(read_rows(outcome.folder)["seed"]) == [0, 0, 1]
+    assert not read_record(outcome.folder).finished
+    assert read_record(run(study(tasks, seeds=[0, 1]), shard=Shard(2, 2)).folder).finished
+
+
 def test_rows_of_another_precision_are_left_out(run, scene_task, caplog):
     if "bf16" not in available(torch.device("cpu")):
         pytest.skip("this processor has no bfloat16 products")
