@@ -9,7 +9,6 @@ from ablations.cli_benchmark_big import big_command
 from ablations.cli_benchmark_engines import engines
 from ablations.cli_benchmark_events import events
 from ablations.cli_benchmark_faults import faults_command
-from ablations.cli_benchmark_hear import hear_command
 from ablations.cli_benchmark_models import models
 from ablations.cli_benchmark_probes import probes
 from ablations.cli_benchmark_search import search
@@ -45,7 +44,7 @@ def embed(device: str | None, peer: str | None, long: bool, out: Path | None) ->
 
 COMMANDS = (
     *(complexity, models, probes, events, tables),
-    *(engines, search, big_command, faults_command, hear_command),
+    *(engines, search, big_command, faults_command),
 )
 
 for command in COMMANDS:

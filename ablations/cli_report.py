@@ -19,4 +19,7 @@ def report(folder: Path, out: Path | None) -> None:
     DIR is the folder of a run (runs/NAME), or a folder of several (runs). The page is one HTML file that needs no
     network.
     """
-    click.echo(write_page(folder, out or folder / "report.html"))
+    try:
+        click.echo(write_page(folder, out or folder / "report.html"))
+    except PermissionError as error:
+        raise OSError(f"{error}; --out names another place") from None

@@ -16,7 +16,7 @@ from ablations.run_many import PAPER, Ended, run_studies, studies_of, summary
 from ablations.shown import render, write_figure, write_table
 from ablations.work import Shard
 from downstream.store import default_root
-from results.beside import with_published
+from results import load
 from results.rows import read_rows
 
 
@@ -82,7 +82,7 @@ def _show(ended: Ended, seconds: float, *, whole: bool) -> None:
         click.echo(f"{ended.study.name}: nothing was measured, so there is no table and no figure")
         return
     if whole:
-        rows = with_published(folder)
+        rows = load(folder)
         write_table(folder, rows)
         click.echo(render(rows, "terminal"))
         click.echo(f"\nFigure: {write_figure(folder, ended.study)}")

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ablations.job import Job, fingerprints
+from ablations.job import Job, fingerprints, needs_slack
 from ablations.study import Model
 from ablations.work import Unit
 from downstream.audio import SplitAudio
@@ -63,14 +63,17 @@ def jobs_of(unit: Unit, embedder: Embedder, protocol: str, store: Path) -> UnitJ
     prints = fingerprints(task, audio)
     jobs: dict[str, tuple[Job, list[Model]]] = {}
     not_applicable = []
+    slack: dict[int | None, bool] = {}
     for model in unit.models:
         taps = model.spec.timestamp_taps() if task.is_event else model.spec.scene_taps()
         if not taps:
             not_applicable.append(f"{model.label} on {unit.named.key}: its only level mel is no scene level")
             continue
         hop_ms = model.spec.timestamp_hop_ms if task.is_event else None
+        if hop_ms not in slack:
+            slack[hop_ms] = needs_slack(task, hop_ms)
         for seed in unit.seeds:
-            job = Job(embedder, tuple(taps), hop_ms, unit.named, *prints, protocol, seed)
+            job = Job(embedder, tuple(taps), hop_ms, unit.named, *prints, protocol, seed, slack[hop_ms])
             jobs.setdefault(job.key, (job, []))[1].append(model)
     shared: dict[int | None, list[Shared]] = {}
     for job, models in jobs.values():

@@ -56,7 +56,7 @@ def run_study(
         logger.warning("absent, and missing from the results: %s", ", ".join(absent))
     units = units_of(study, found)
     chosen = shard.of(units) if shard else units
-    rows = StudyRows(study, settings.folder, units, chosen)
+    rows = StudyRows(study, settings.folder, units, chosen, precision=settings.precision)
     not_applicable = []
     with (
         track(f"study {study.name}", sum(unit.rows for unit in chosen)) as advance,

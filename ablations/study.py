@@ -7,8 +7,9 @@ all but the first as needed.
 """
 
 import itertools
+import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from passt.precision import PRECISIONS
 from passt.spec import field_names
 from results.figures import FIGURES
 from results.reference import published
+
+logger = logging.getLogger(__name__)
 
 LIST_FIELDS = ("levels", "windows_ms")
 HEAR_KEYS = ("hear", "options", "python")
@@ -86,28 +89,45 @@ class Study:
         for key in ("name", "models", "tasks", "seeds"):
             if not found.get(key, key == "seeds"):
                 raise ValueError(f"a study needs {key!r}")
-        for key, kind in (("models", dict), ("tasks", str), ("seeds", int), ("reference", str)):
+        for key, kind in (("models", dict), ("tasks", str), ("reference", str)):
             if key in found and not (isinstance(found[key], list) and all(isinstance(v, kind) for v in found[key])):
                 raise ValueError(f"{key} must be a list of {kind.__name__}, got {found[key]!r}")
+        if not all(map(str.strip, found["tasks"])):
+            raise ValueError(f"tasks must be a list of names, none of them empty, got {found['tasks']!r}")
         if not isinstance(found["name"], str) or not re.fullmatch(r"\w[\w.-]*", found["name"]):
             raise ValueError(f"name must be of letters, digits, '_', '-' and '.', got {found['name']!r}")
-        if found.get("precision", "fp32") not in PRECISIONS:
-            raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {found['precision']!r}")
-        if found.get("figure", "bars") not in FIGURES:
-            raise ValueError(f"figure must be one of {', '.join(FIGURES)}, got {found['figure']!r}")
+        for key, known in (("precision", PRECISIONS), ("figure", FIGURES)):
+            if key in found and found[key] not in list(known):
+                raise ValueError(f"{key} must be one of {', '.join(known)}, got {found[key]!r}")
         published(found.get("reference", ()))
         variants = _labelled([model for entry in found["models"] for model in _variants(entry, base)])
         return cls(
             found["name"],
             tuple(variants),
-            tuple(found["tasks"]),
-            tuple(found.get("seeds", (0,))),
+            _once("tasks", found["tasks"]),
+            _seeds(found.get("seeds", [0])),
             str(Protocol.parse(found.get("protocol", "hear2021"))),
             found.get("precision", "fp32"),
-            tuple(found.get("reference", ())),
+            _once("reference", found.get("reference", ())),
             found.get("figure", "bars"),
             base,
         )
+
+
+def _seeds(found: Any) -> tuple[int, ...]:
+    """The seeds; ValueError unless they are integers from 0 on, each given once."""
+    if not isinstance(found, list) or not all(type(seed) is int and 0 <= seed < 2**63 for seed in found):
+        raise ValueError(f"seeds must be a list of integers from 0 on, got {found!r}")
+    if len(set(found)) < len(found):
+        raise ValueError(f"seeds must be distinct: a seed given twice is the same run twice, got {found!r}")
+    return tuple(found)
+
+
+def _once(key: str, names: Sequence[str]) -> tuple[str, ...]:
+    """The names without repetitions, which change nothing and are logged."""
+    for name in dict.fromkeys(name for name in names if list(names).count(name) > 1):
+        logger.warning("%s: %r is given more than once, and used once", key, name)
+    return tuple(dict.fromkeys(names))
 
 
 def _variants(entry: Mapping[str, Any], base: Path) -> list[Model]:
@@ -124,9 +144,12 @@ def _variants(entry: Mapping[str, Any], base: Path) -> list[Model]:
         spec = models.resolve(as_checkpoint(chosen))
         found.append(Model(spec, "", file, models.interpreter_for(spec, python, base)))
     if "label" in entry:
+        if not isinstance(entry["label"], str) or entry["label"] != " ".join(entry["label"].split()):
+            wanted = "a text of one line (in quotes where YAML reads another type)"
+            raise ValueError(f"label must be {wanted}, got {entry['label']!r}")
         if len(found) > 1:
             raise ValueError(f"label {entry['label']!r} is for one variant, its model has {len(found)}")
-        found = [replace(found[0], label=str(entry["label"]))]
+        found = [replace(found[0], label=entry["label"])]
     return found
 
 

@@ -3,7 +3,7 @@
 Source: Turian et al. 2022 and hear-eval-kit 2021.1.3, whose behavior is kept.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,8 @@ from downstream.event_table import event_table
 from downstream.task import Event
 
 DEFAULT_GRID = {"median_filter_ms": [250], "min_duration": [125, 250]}
+SLACK_MS = 1e-4
+"""How far behind its end an event still labels timestamps: hear-eval-kit adds this to every end, in float64."""
 
 
 @dataclass(frozen=True, order=True)
@@ -36,7 +38,9 @@ def postprocessing_grid(evaluation_params: Mapping) -> list[PostProcessing]:
 
 
 def targets(events: Sequence[Event], timestamps: np.ndarray, labels: Sequence[str]) -> np.ndarray:
-    """Each timestamp is labelled with every event whose [start, end] holds it, both ends included.
+    """Label each timestamp with every event that holds it: start <= timestamp < end + `SLACK_MS`.
+
+    Both ends are included, also where an end given in seconds falls just below a timestamp (32299.999999999996 ms).
 
     Shape:
         timestamps (steps,) in ms -> (steps, labels), 0 or 1, float32.
@@ -45,9 +49,16 @@ def targets(events: Sequence[Event], timestamps: np.ndarray, labels: Sequence[st
     order = np.argsort(timestamps, kind="stable")
     times = np.asarray(timestamps)[order]
     begun = np.zeros((len(times) + 1, len(labels)), dtype=np.int32)
-    first, stop = np.searchsorted(times, table.start, "left"), np.searchsorted(times, table.end, "right")
+    first, stop = np.searchsorted(times, table.start, "left"), np.searchsorted(times, table.end + SLACK_MS, "left")
     np.add.at(begun, (first, table.label), 1)
     np.subtract.at(begun, (np.maximum(first, stop), table.label), 1)
     found = np.empty((len(times), len(labels)), dtype=np.float32)
     found[order] = np.cumsum(begun[:-1], axis=0) > 0
     return found
+
+
+def rests_on_slack(events: Iterable[Event], hop_ms: int) -> bool:
+    """Whether a timestamp on a multiple of `hop_ms` lies behind an event's end and is labelled by `SLACK_MS` alone."""
+    ends = np.array([event.end for event in events], dtype=np.float64)
+    following = np.floor(ends) + 1
+    return bool(((following < ends + SLACK_MS) & (following % hop_ms == 0)).any())

@@ -6,7 +6,7 @@ import pandas as pd
 
 from results import emphasis
 from results.beside import READ_OFF_MARK
-from results.normalize import CATEGORIES, normalized, standardized
+from results.normalize import CATEGORIES, IMPUTED_MEANS, IMPUTED_RANKS, normalized, standardized
 from results.reference import challenge_best
 from results.rows import task_table
 
@@ -57,7 +57,9 @@ def notes(found: pd.DataFrame, schemes: Collection[str] = SCHEMES) -> list[str]:
     of = ", ".join(f"{name} {used.get(name, 0)} of {numbers[name]}" for name in CATEGORIES)
     standard = (
         "standardized: each task to mean 0 and variance 1 over the "
-        f"{found['model'].nunique()} models of this table, clamped to [-1, 1], mean over tasks."
+        f"{found['model'].nunique()} models of this table, clamped to [-1, 1], mean over tasks. Missing scores are "
+        "left out; the leaderboard imputes them first, which changes means of its own models by up to "
+        f"{IMPUTED_MEANS:.3f} and ranks by up to {IMPUTED_RANKS}."
     )
     if "paper" not in schemes:
         return [standard]

@@ -1,32 +1,13 @@
 """Published scores beside measured ones: which are shown, how they are marked, and what has to be said of them."""
 
-from collections.abc import Iterable
-from pathlib import Path
-
 import pandas as pd
 
-from results.records import missing_notes, of_absent_tasks, read_record, with_missing
-from results.reference import is_published, labels, notes_on, published, set_of
-from results.rows import read_reference, read_rows
+from results.records import missing_notes, of_absent_tasks
+from results.reference import is_published, labels, notes_on, set_of
 
 PUBLISHED_MARK = "‡"
 READ_OFF_MARK = "≈"
 USUAL_PROTOCOL = "hear2021"
-
-
-def with_published(folder: str | Path, names: Iterable[str] = ()) -> pd.DataFrame:
-    """The rows of a run, followed by the published ones that its study asks for and those of more `names`.
-
-    Cells of the study that were not measured have a row without a score: see `results.records.with_missing`.
-
-    Raises:
-        FileNotFoundError: where the study has not been run. ValueError: for a name that is not known.
-    """
-    added = [rows for rows in (read_reference(folder), published(names)) if rows is not None and len(rows)]
-    measured = with_missing(read_rows(folder), read_record(folder))
-    if not added:
-        return measured
-    return pd.concat([measured, pd.concat(added).drop_duplicates(["spec", "task"])], ignore_index=True)
 
 
 def shown(rows: pd.DataFrame) -> pd.DataFrame:

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from ablations.baselines import cost
 from ablations.baselines.checkpoints import SAMPLE_RATE, CnnCheckpoint, state_of, table
-from ablations.baselines.cost import SECONDS, Cost, counted
 from passt.batches import Budget, Rows, forward_in_batches
 from passt.identity import fingerprint_of
 from passt.precision import PRECISIONS, Precision, arithmetic, available, precision_for
@@ -137,12 +137,24 @@ class CnnEmbedder(WindowedEmbedder):
 
     @classmethod
     @functools.cache
-    def cost(cls, checkpoint: CnnCheckpoint) -> Cost:
-        """Of the network, with all its levels; the front end is not counted."""
+    def parameters_of(cls, checkpoint: CnnCheckpoint) -> int:
+        """Numbers of the network that training set."""
+        return cost.parameters(lambda: cls.network(checkpoint))
+
+    @classmethod
+    @functools.cache
+    def macs_of(cls, checkpoint: CnnCheckpoint, levels: tuple[str, ...], samples: int) -> int:
+        """Multiply-adds of the network for one window, as deep as the levels want; the front end is not counted."""
+        if not (deeper := tuple(level for level in levels if level not in STATISTICS)):
+            return 0
         with torch.device("meta"):
             net = cls.network(checkpoint).eval()
-        frames = SECONDS * SAMPLE_RATE // checkpoint.hop + 1
-        return counted(lambda: net, (1, net.bands, frames), net.names)
+        return cost.counted(lambda: net, (1, net.bands, cls.frames_of(checkpoint, samples)), deeper)
+
+    @staticmethod
+    @abstractmethod
+    def frames_of(checkpoint: CnnCheckpoint, samples: int) -> int:
+        """How many frames the front end makes of so many samples."""
 
     def whole(self, clip: Tensor) -> Rows:
         return Spectrograms(self.mel, clip[None])

@@ -184,6 +184,10 @@ class Cnn14Embedder(CnnEmbedder):
         return LogMel(checkpoint.hop)
 
     @staticmethod
+    def frames_of(checkpoint: CnnCheckpoint, samples: int) -> int:
+        return samples // checkpoint.hop + 1
+
+    @staticmethod
     def published_shapes(net: CnnNet) -> dict[str, tuple[int, ...]]:
         return CnnEmbedder.published_shapes(net) | FIXED
 

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ablations.baselines.cost import SECONDS, Cost, counted
+from ablations.baselines import cost
 from passt.batches import Budget, forward_in_batches, joined, to_device, to_host
 from passt.card import Card, choices
 from passt.identity import fingerprint_of
@@ -195,10 +195,15 @@ class CrepeEmbedder:
 
 
 @functools.cache
-def cost(checkpoint: str) -> Cost:
-    """Parameters of the whole network; multiply-adds as deep as the default level, of a frame every 250 ms."""
-    frames = SECONDS * 1000 // SCENE_HOP_MS + 1
-    return counted(lambda: Crepe(CHANNELS[checkpoint]).eval(), (frames, FRAME), (DEFAULT_LEVEL,))
+def parameters(checkpoint: str) -> int:
+    """Numbers of the whole network that training set."""
+    return cost.parameters(lambda: Crepe(CHANNELS[checkpoint]))
+
+
+@functools.cache
+def macs(checkpoint: str, levels: tuple[str, ...]) -> int:
+    """Multiply-adds of a frame, as deep as the levels want."""
+    return cost.counted(lambda: Crepe(CHANNELS[checkpoint]).eval(), (1, FRAME), levels)
 
 
 def _depth(level: str) -> int:

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from ablations.baselines.cost import Cost
 from passt.batches import Budget, forward_in_batches
 from passt.card import Card
 from passt.checkpoints import MEL_BANDS, SAMPLE_RATE
@@ -83,8 +82,3 @@ class LogMelEmbedder(MelEmbedder):
 def samples(view: Tensor) -> int:
     """Of each window of a clip."""
     return view.shape[-1]
-
-
-def cost(name: str) -> Cost:
-    """There is no network."""
-    return Cost(parameters=0, macs=0)

@@ -190,6 +190,10 @@ class MobileNetEmbedder(CnnEmbedder):
     def front_end(checkpoint: CnnCheckpoint) -> MelSpectrogram:
         return MelSpectrogram(checkpoint.hop)
 
+    @staticmethod
+    def frames_of(checkpoint: CnnCheckpoint, samples: int) -> int:
+        return (samples - 1) // checkpoint.hop + 1
+
     def whole(self, clip: Tensor) -> frames.Excerpts:
         return frames.whole(self.mel, clip)
 

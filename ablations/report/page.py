@@ -12,8 +12,7 @@ from ablations.report.drawn import Drawn
 from ablations.report.sheets import Sheet, of_frame, of_table
 from ablations.shown import costs_of
 from downstream.files import write_atomically
-from results import agreement, edges, figures, tables
-from results.beside import with_published
+from results import agreement, edges, figures, load, tables
 from results.formats import Table
 from results.records import RunRecord, read_record
 from results.rows import task_table
@@ -84,7 +83,7 @@ def runs_in(folder: Path) -> list[Path]:
 
 def part(folder: Path, anchor: str = "run") -> Part:
     """One run: scores, figures, statistics, what it was made with, what failed."""
-    record, rows = read_record(folder), with_published(folder)
+    record, rows = read_record(folder), load(folder)
     name = record.study if record else folder.resolve().name
     if facts.measured(rows).empty:
         sections = [Section("Scores", notes=("Nothing was measured.",))]

@@ -1,6 +1,7 @@
 """A search as data, read from YAML: a space of variants, tasks, and what is wanted of a variant."""
 
 import dataclasses
+import itertools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ablations import yaml_file
+from ablations.search import cost
 from ablations.search.cost import COSTS
 from ablations.search.space import Space
 from ablations.study import Study
@@ -76,10 +78,16 @@ class Search:
         _check(given)
         shared = {key: found[key] for key in ("name", "tasks", "seeds", "precision") if key in found}
         study = Study.from_dict({**shared, "models": [{"checkpoint": "logmel"}]}, base)  # its checks of these are ours
+        space = Space.of(given["space"], given["protocol"], base)
+        for objective, checkpoint in itertools.product(given["objectives"][1:], space.checkpoints):
+            if why := cost.unknown(objective, checkpoint):
+                raise ValueError(f"objectives: {objective} of {checkpoint} is not known, width is: {why}")
+        deciding = {key: given.get(key) for key in DECIDING}
+        deciding["objectives"] = [*given["objectives"], *([cost.FORMAT] if cost.GMACS in given["objectives"] else [])]
         return cls(
             name=study.name,
             tasks=study.tasks,
-            space=Space.of(given["space"], given["protocol"], base),
+            space=space,
             objectives=tuple(given["objectives"]),
             trials=given["trials"],
             sampler=given["sampler"],
@@ -87,7 +95,7 @@ class Search:
             pruning=given["pruning"],
             seeds=study.seeds,
             precision=study.precision,
-            declared={key: fingerprint(json.loads(json.dumps(given.get(key), default=str))) for key in DECIDING},
+            declared={key: fingerprint(json.loads(json.dumps(value, default=str))) for key, value in deciding.items()},
             folder=base,
         )
 
@@ -98,7 +106,7 @@ def _check(given: Mapping[str, Any]) -> None:
     wanted = f"[{SCORE}] or [{SCORE}, COST] with a cost of {', '.join(COSTS)}"
     if not isinstance(objectives, list) or objectives[:1] != [SCORE] or len(objectives) > 2:
         raise ValueError(f"objectives must be {wanted}, got {objectives!r}")
-    if len(objectives) == 2 and objectives[1] not in COSTS:
+    if len(objectives) == 2 and objectives[1] not in list(COSTS):
         raise ValueError(f"objectives must be {wanted}, got {objectives!r}")
     if given["sampler"] not in SAMPLERS:
         raise ValueError(f"sampler must be one of {', '.join(SAMPLERS)}, got {given['sampler']!r}")

@@ -63,6 +63,9 @@ class Space:
         entries = found if isinstance(found, list) else [found]
         if not entries:
             raise ValueError("space must be a mapping of keys or a list of such, got []")
+        for place, entry in enumerate(entries):
+            if entry in entries[:place]:
+                raise ValueError(f"space must be of distinct blocks, got {entry!r:.120} twice")
         space = cls(tuple(map(_block, entries)), str(Protocol.parse(protocol)), base)
         for number, block in enumerate(space.blocks):
             first = {key: each.values[0] for key, each in block.items()}
@@ -75,6 +78,17 @@ class Space:
     def size(self) -> int:
         """How many points there are."""
         return sum(math.prod(each.size for each in block.values()) for block in self.blocks)
+
+    @property
+    def checkpoints(self) -> list[str]:
+        """The checkpoints of all blocks, HEAR modules as specs call them."""
+        found = {}
+        for number, block in enumerate(self.blocks):
+            first = {key: each.values[0] for key, each in block.items()}
+            for key in ("checkpoint", "hear"):
+                for value in block[key].values if key in block else ():
+                    found[self._variant(number, first | {key: value}).model.spec.checkpoint] = None
+        return list(found)
 
     def varying(self, key: str) -> bool:
         """Whether a key has several values."""

@@ -59,6 +59,17 @@ def test_a_weight_file_is_named_by_its_hash(tmp_path):
         ({"tasks": None}, "a study needs 'tasks'"),
         ({"tasks": "spoken_digit"}, "tasks must be a list of str, got 'spoken_digit'"),
         ({"seeds": ["0"]}, "seeds must be a list of int"),
+        ({"seeds": [0, 0, True]}, "seeds must be a list of integers from 0 on, got [0, 0, True]"),
+        ({"seeds": [1.0]}, "seeds must be a list of integers from 0 on, got [1.0]"),
+        ({"seeds": [0, None]}, "seeds must be a list of integers from 0 on, got [0, None]"),
+        ({"seeds": [-1]}, "seeds must be a list of integers from 0 on, got [-1]"),
+        ({"seeds": 3}, "seeds must be a list of integers from 0 on, got 3"),
+        ({"seeds": [2, 0, 2]}, "seeds must be distinct: a seed given twice is the same run twice, got [2, 0, 2]"),
+        ({"tasks": ["spoken_digit", " "]}, "tasks must be a list of names, none of them empty"),
+        ({"precision": ["fp32"]}, "precision must be one of fp32, tf32, bf16, got ['fp32']"),
+        ({"figure": {}}, "figure must be one of bars"),
+        ({"models": [{"checkpoint": "logmel", "label": True}]}, "label must be a text of one line (in quotes where"),
+        ({"models": [{"checkpoint": "logmel", "label": "a\nb"}]}, "label must be a text of one line"),
         ({"name": "a/b"}, "name must be of letters, digits, '_', '-' and '.', got 'a/b'"),
         ({"name": ".."}, "name must be of letters, digits"),
         ({"seeds": []}, "a study needs 'seeds'"),
@@ -104,6 +115,15 @@ def test_broken_studies_are_named(tmp_path, changes, message):
     with pytest.raises((ValueError, FileNotFoundError), match=re.escape(message)) as error:
         Study.load(path)
     assert str(error.value).startswith(str(path))
+
+
+def test_what_is_given_twice_and_changes_nothing_is_used_once_and_said(caplog):
+    found = Study.from_dict(study(tasks=["esc50", "spoken_digit", "esc50"], reference=["ced", "ced"]))
+    assert (found.tasks, found.reference) == (("esc50", "spoken_digit"), ("ced",))
+    assert caplog.messages == [
+        "tasks: 'esc50' is given more than once, and used once",
+        "reference: 'ced' is given more than once, and used once",
+    ]
 
 
 def test_a_study_that_is_not_there(tmp_path):

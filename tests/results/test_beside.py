@@ -5,7 +5,8 @@ import itertools
 import pandas as pd
 import pytest
 
-from results import beside, figures, rows, tables
+import results
+from results import figures, rows, tables
 from results.reference import published
 from tests.results.test_results import all_texts, job
 
@@ -158,11 +159,11 @@ def test_published_scores_alone_are_a_figure():
 
 def test_the_rows_of_a_run_with_what_its_study_and_a_name_ask_for(tmp_path):
     rows.write_rows(OURS.to_dict("records"), tmp_path / "rows.csv")
-    assert len(beside.with_published(tmp_path)) == len(OURS)
+    assert len(results.load(tmp_path)) == len(OURS)
     rows.write_reference(published(["fig5"]), tmp_path / "reference.csv")
-    assert len(beside.with_published(tmp_path)) == len(OURS) + 12
-    found = beside.with_published(tmp_path, ["fig5:OpenL3", "leaderboard:OpenL3"])
+    assert len(results.load(tmp_path)) == len(OURS) + 12
+    found = results.load(tmp_path, ["fig5:OpenL3", "leaderboard:OpenL3"])
     assert len(found) == len(OURS) + 12 + 19
     pd.testing.assert_frame_equal(tables.table(found), tables.table(together(OURS, "fig5", "leaderboard:OpenL3")))
     with pytest.raises(FileNotFoundError, match="no rows at"):
-        beside.with_published(tmp_path / "none", ["fig5"])
+        results.load(tmp_path / "none", ["fig5"])

@@ -94,6 +94,7 @@ WRONG = [
     ({"checkpoint": "logmel", "timestamp_hop_ms": [50, 50]}, "a list of distinct values, got [50, 50]"),
     ({"checkpoint": "logmel", "protocol": ["hear2021+grid20"]}, "unknown protocol 'hear2021+grid20'"),
     (BLOCKS[0] | {"levels": {"any_of": ["mel", "block1"], "at_most": 2}}, "levels must be mel at the end only"),
+    ([BLOCKS[0], BLOCKS[0]], "space must be of distinct blocks, got"),
     ([], "space must be a mapping of keys or a list of such"),
 ]
 
@@ -110,6 +111,9 @@ def test_what_is_wrong_is_named(found, message):
     [
         ({"trails": 3}, "unknown key 'trails' in a search (did you mean 'trials'?)"),
         ({"objectives": ["gmacs_per_s"]}, "objectives must be [score] or [score, COST]"),
+        ({"objectives": ["score", []]}, "a cost of gmacs_per_s, width, parameters, got ['score', []]"),
+        ({"seeds": [0, 0, True]}, "seeds must be a list of integers from 0 on, got [0, 0, True]"),
+        ({"precision": []}, "precision must be one of"),
         ({"objectives": ["score", "speed"]}, "a cost of gmacs_per_s, width, parameters"),
         ({"objectives": ["score", "width"], "pruning": True}, "pruning is for one objective"),
         ({"sampler": "grid"}, "sampler must be one of tpe, nsga2, random, got 'grid'"),
