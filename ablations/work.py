@@ -15,6 +15,8 @@ from ablations import models, tasks
 from ablations.outcome import Failure
 from ablations.study import Model, Study
 from ablations.tasks import NamedTask
+from downstream.fields import choice
+from passt.precision import PRECISIONS
 
 CLIP_S = 10.0  # where a task does not say
 STEPS_A_SECOND, WINDOW_S = 20, 0.5  # of timestamp embeddings, about
@@ -39,6 +41,9 @@ class Settings:
     device: str
     precision: str = "fp32"
     compiled: bool = False
+
+    def __post_init__(self) -> None:
+        choice(self.precision, "precision", PRECISIONS)
 
 
 @dataclass(frozen=True)

@@ -57,8 +57,8 @@ def test_a_weight_file_is_named_by_its_hash(tmp_path):
     [
         ({"model": []}, "unknown key 'model' in a study (did you mean 'models'?); expected one of name, models, tasks"),
         ({"tasks": None}, "a study needs 'tasks'"),
-        ({"tasks": "spoken_digit"}, "tasks must be a list of str, got 'spoken_digit'"),
-        ({"seeds": ["0"]}, "seeds must be a list of int"),
+        ({"tasks": "spoken_digit"}, "tasks must be a list, got 'spoken_digit'"),
+        ({"seeds": ["0"]}, "seeds, number 1, must be a whole number"),
         ({"name": "a/b"}, "name must be of letters, digits, '_', '-' and '.', got 'a/b'"),
         ({"name": ".."}, "name must be of letters, digits"),
         ({"seeds": []}, "a study needs 'seeds'"),
