@@ -13,6 +13,7 @@ from ablations.catalog import models_table
 from ablations.study import Study
 from results import agreement, edges, figures, formats, tables
 from results.beside import with_published
+from results.escapes import markdown, printable, to_tex
 from results.formats import Table
 from results.reference import is_published
 
@@ -28,8 +29,10 @@ WRITERS: dict[str, Callable[[Table], str]] = {
 }
 HEADINGS = {"latex": "% {}", "html": "<h3>{}</h3>"}
 LINES: dict[str, Callable[[str], str]] = {
-    "latex": formats.to_tex,
-    "html": lambda line: f"<p>{html.escape(line)}</p>",
+    "terminal": printable,
+    "markdown": markdown,
+    "latex": to_tex,
+    "html": lambda line: f"<p>{html.escape(printable(line))}</p>",
 }
 
 
@@ -46,7 +49,7 @@ def render(rows: pd.DataFrame, form: str, **options) -> str:
     if (beside := agreement.table(rows)) is not None:
         as_text = formats.to_text(beside, turn=False) if form == "terminal" else WRITERS[form](beside)
         parts += [HEADINGS.get(form, "{}:").format(BESIDE), as_text]
-    parts += map(LINES.get(form, str), edges.edge_warnings(rows))
+    parts += map(LINES[form], edges.edge_warnings(rows))
     return "\n\n".join(parts)
 
 
@@ -94,7 +97,14 @@ def draw(rows: pd.DataFrame, kind: str, title: str) -> Figure:
     Raises:
         ValueError: where the rows can't be drawn so.
     """
+    names = {name: rows[name].map(_drawn, na_action="ignore") for name in ("model", "task")}
+    rows = rows.assign(**names)
     return figures.FIGURES[kind](rows, None if kind in figures.PAPER else title, known_models(rows))
+
+
+def _drawn(name: str) -> str:
+    """A name as matplotlib writes it, which takes what is between dollars for a formula."""
+    return printable(name).replace("$", r"\$")
 
 
 def known_models(rows: pd.DataFrame) -> pd.DataFrame:

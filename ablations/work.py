@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ablations import models, tasks
+from ablations.errors import one_line
 from ablations.outcome import Failure
 from ablations.study import Model, Study
 from ablations.tasks import NamedTask
@@ -165,7 +166,7 @@ def grouped(units: Iterable[Unit]) -> list[list[Unit]]:
 
 def failure_of(variants: Sequence[Model], task: str, error: Exception) -> Failure:
     """What an error means for a run: one line; an error that is no user's has its type."""
-    reason = " ".join(str(error).split()) or type(error).__name__
+    reason = one_line(error) or type(error).__name__
     if not isinstance(error, ValueError | OSError):
         reason = f"{type(error).__name__}: {reason}"
     return Failure(tuple(dict.fromkeys(variants)), task, reason, isinstance(error, tasks.AbsentTaskError))

@@ -100,5 +100,6 @@ def mapping(value: Any, where: str, expected: str = "a mapping of keys") -> Mapp
     if not isinstance(value, Mapping):
         raise wrong(value, where, expected)
     for key in value:
-        text(key, f"a key of {where}")
+        if not (isinstance(key, str) and is_unicode(key)):
+            raise wrong(key, f"{where}: every key", "text in Unicode")
     return value

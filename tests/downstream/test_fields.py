@@ -34,7 +34,7 @@ def test_right_values_are_returned():
         (lambda value, where: fields.choice(value, where, ("a", "b")), ["a"], "x must be one of a, b, got ['a']"),
         (lambda value, where: fields.list_of(fields.text, value, where), "ab", "x must be a list, got 'ab'"),
         (lambda value, where: fields.list_of(fields.text, value, where), ["a", 2], "x, number 2, must be text, got 2"),
-        (fields.mapping, {1: 2}, "a key of x must be text, got 1"),
+        (fields.mapping, {1: 2}, "x: every key must be text in Unicode, got 1"),
     ],
 )
 def test_wrong_values_are_named(check, value, message):
