@@ -11,6 +11,7 @@ from ablations.compared import Compared, compared, ranking_line
 from ablations.errors import one_line_errors
 from results import edges
 from results.bootstrap import RESAMPLES
+from results.escapes import printable
 from results.ranks import Ranking
 from results.rows import read_rows
 
@@ -111,7 +112,7 @@ def _table(found: pd.DataFrame) -> str:
 def _cell(value: object) -> str:
     if isinstance(value, float):
         return "–" if pd.isna(value) else f"{value:.3g}"
-    return str(value)
+    return printable(value)
 
 
 def _of(rows: pd.DataFrame, models: tuple[str, ...]) -> pd.DataFrame:

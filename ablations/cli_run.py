@@ -10,7 +10,7 @@ from tabulate import tabulate
 from ablations.cli_engine import engine_options
 from ablations.cli_options import DEVICE, PRECISION, RUNS, STORE, TASKS
 from ablations.cluster.workers import RayWorkers
-from ablations.errors import one_line_errors
+from ablations.errors import one_line, one_line_errors
 from ablations.progress import bars, terminal
 from ablations.run_many import PAPER, Ended, run_studies, studies_of, summary
 from ablations.shown import render, write_figure, write_table
@@ -97,9 +97,9 @@ def _failures(found: Sequence[Ended]) -> bool:
     errors = [f"{ended.study.name}: {ended.error}" for ended in found if ended.error]
     failed = dict.fromkeys([*errors, *(str(failure) for failure in failures if not failure.absent)])
     for text in dict.fromkeys(text for outcome in outcomes for text in outcome.not_applicable):
-        click.echo(f"Not applicable: {text}", err=True)
+        click.echo(f"Not applicable: {one_line(text)}", err=True)
     for text in failed:
-        click.echo(f"Failed: {text}", err=True)
+        click.echo(f"Failed: {one_line(text)}", err=True)
     for text in absent:
-        click.echo(f"{text[0].upper()}{text[1:]}", err=True)
+        click.echo(one_line(f"{text[0].upper()}{text[1:]}"), err=True)
     return bool(absent or failed)

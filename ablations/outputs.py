@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ablations.errors import one_line
 from ablations.sources import Source
 from downstream.audio import RESAMPLER
 from downstream.embedder import Embedder, Tap, distance_ms, widths
@@ -168,5 +169,5 @@ def row_of(source: Source, seconds: float, shapes: Sequence[tuple[int, ...]]) ->
 
 
 def failed(source: Source, error: Exception) -> dict[str, Any]:
-    reason = " ".join(str(error).split())
+    reason = one_line(error)
     return dict(zip(COLUMNS, (str(source.path), str(source.output), float("nan"), 0, 0, reason), strict=True))

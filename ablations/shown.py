@@ -14,6 +14,7 @@ from ablations.catalog import models_table
 from ablations.study import Study
 from results import agreement, edges, figures, formats, load, tables
 from results.axes import is_timed
+from results.escapes import markdown, printable, to_tex
 from results.formats import Table
 from results.reference import is_published
 
@@ -34,8 +35,10 @@ WRITERS: dict[str, Callable[[Table], str]] = {
 }
 HEADINGS = {"latex": "% {}", "html": "<h3>{}</h3>"}
 LINES: dict[str, Callable[[str], str]] = {
-    "latex": formats.to_tex,
-    "html": lambda line: f"<p>{html.escape(line)}</p>",
+    "terminal": printable,
+    "markdown": markdown,
+    "latex": to_tex,
+    "html": lambda line: f"<p>{html.escape(printable(line))}</p>",
 }
 
 
@@ -53,7 +56,7 @@ def render(rows: pd.DataFrame, form: str, **options) -> str:
         as_text = formats.to_text(beside, turn=False) if form == "terminal" else WRITERS[form](beside)
         parts += [HEADINGS.get(form, "{}:").format(BESIDE), as_text]
     costly = unknown_costs(rows) if options.get("costs") is not None else []
-    parts += map(LINES.get(form, str), [*costly, *edges.edge_warnings(rows)])
+    parts += map(LINES[form], [*costly, *edges.edge_warnings(rows)])
     return "\n\n".join(parts)
 
 
@@ -112,7 +115,13 @@ def draw(rows: pd.DataFrame, kind: str, title: str) -> Figure:
         ValueError: where the rows can't be drawn so.
     """
     known = known_models(rows, costs=kind in OF_COST)
-    return figures.FIGURES[kind](rows, None if kind in figures.PAPER else title, known)
+    names = {name: rows[name].map(_drawn, na_action="ignore") for name in ("model", "task")}
+    return figures.FIGURES[kind](rows.assign(**names), None if kind in figures.PAPER else title, known)
+
+
+def _drawn(name: str) -> str:
+    """A name as matplotlib writes it, which takes what is between dollars for a formula."""
+    return printable(name).replace("$", r"\$")
 
 
 def known_models(rows: pd.DataFrame, costs: bool = True) -> pd.DataFrame:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ablations.home import expanded
 from downstream.demo import MAKERS, demo_task
 from downstream.task import Task
 from results.rows import task_key, task_table
@@ -52,7 +53,7 @@ def folders(name: str, tasks_folder: Path, store: Path, base: Path) -> list[Path
                 f"`ablate download {name}` {how})"
             )
         return wanted
-    places = [(place / Path(name).expanduser()).absolute() for place in (base, tasks_folder)]
+    places = [(place / expanded(name)).absolute() for place in (base, tasks_folder)]
     for path in places:
         pattern = str(path.relative_to(path.anchor))
         found = [path] if path.is_dir() else sorted(filter(_is_task, Path(path.anchor).glob(pattern)))

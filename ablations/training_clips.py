@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from ablations.lists import SEPARATOR, read_list, read_vocabulary, split_labels
+from ablations.lists import SEPARATOR, read_lines, read_vocabulary, split_labels
 from downstream.audio import resample
 
 
@@ -26,13 +26,21 @@ class Labelled:
         """Columns `file` and `labels`, the latter of labels between separators (quoted where these are commas).
 
         Raises:
-            FileNotFoundError, ValueError: name the file and what it lacks.
+            FileNotFoundError, ValueError: name the list, the line, and what is wrong there.
         """
-        rows = read_list(path, ("file", "labels"))
+        rows = read_lines(path, ("file", "labels"))
         if not rows:
             raise ValueError(f"{path}: must name at least one file, got none")
-        labels = (split_labels(row["labels"], separator) for row in rows)
-        return cls(path, tuple(row["file"] for row in rows), tuple(labels))
+        lines: dict[str, int] = {}
+        for line, row in rows:
+            file = row["file"].strip()
+            if not file:
+                raise ValueError(f"{path}: line {line}: file must not be empty")
+            if file in lines:
+                raise ValueError(f"{path}: line {line}: {file} is there already, in line {lines[file]}")
+            lines[file] = line
+        labels = (split_labels(row["labels"], separator) for _, row in rows)
+        return cls(path, tuple(lines), tuple(labels))
 
     def targets(self, vocabulary: Sequence[str]) -> np.ndarray:
         """(files, labels) of 0 and 1.

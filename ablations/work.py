@@ -12,9 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ablations import cost, tasks
+from ablations.errors import one_line
 from ablations.outcome import Failure
 from ablations.study import Model, Study
 from ablations.tasks import NamedTask
+from downstream.fields import choice
+from passt.precision import PRECISIONS
 from passt.spec import Tap
 
 CLIP_S = 10.0  # where a task does not say
@@ -40,6 +43,9 @@ class Settings:
     device: str
     precision: str = "fp32"
     compiled: bool = False
+
+    def __post_init__(self) -> None:
+        choice(self.precision, "precision", PRECISIONS)
 
 
 @dataclass(frozen=True)
@@ -168,7 +174,7 @@ def grouped(units: Iterable[Unit]) -> list[list[Unit]]:
 
 def failure_of(variants: Sequence[Model], task: str, error: Exception) -> Failure:
     """What an error means for a run: one line; an error that is no user's has its type."""
-    reason = " ".join(str(error).split()) or type(error).__name__
+    reason = one_line(error) or type(error).__name__
     if not isinstance(error, ValueError | OSError):
         reason = f"{type(error).__name__}: {reason}"
     return Failure(tuple(dict.fromkeys(variants)), task, reason, isinstance(error, tasks.AbsentTaskError))

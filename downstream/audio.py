@@ -8,6 +8,7 @@ import functools
 import hashlib
 import json
 import logging
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -194,7 +195,7 @@ def _say_once(message: str) -> None:
 
 def _open(path: Path, read):
     try:
-        return read(path)
+        return read(os.fsencode(path))  # a name need not be UTF-8
     except (soundfile.LibsndfileError, OSError, TypeError) as error:
         reason = str(error).split(": ")[-1].strip()
         raise ValueError(f"{path}: not readable as audio ({path.stat().st_size} bytes): {reason}") from None

@@ -5,10 +5,12 @@ Source: Turian et al. 2022 and hear-eval-kit 2021.1.3, whose behavior is kept.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from sklearn.model_selection import ParameterGrid
 
+from downstream import fields
 from downstream.event_table import event_table
 from downstream.task import Event
 
@@ -28,13 +30,19 @@ class PostProcessing:
 def postprocessing_grid(evaluation_params: Mapping) -> list[PostProcessing]:
     """The settings to choose from: the task's own, or HEAR's default; ValueError for a broken grid."""
     grid = evaluation_params.get("event_postprocessing_grid", DEFAULT_GRID)
-    numbers = isinstance(grid, Mapping) and all(
-        isinstance(values, list) and values and all(isinstance(v, int | float) for v in values)
-        for values in grid.values()
-    )
-    if not numbers or set(grid) != set(DEFAULT_GRID):
-        raise ValueError(f"event_postprocessing_grid must list numbers for {' and '.join(DEFAULT_GRID)}, got {grid!r}")
+    name = "event_postprocessing_grid"
+    expected = f"an object with lists of numbers, {' and '.join(DEFAULT_GRID)}"
+    if set(fields.mapping(grid, name, expected)) != set(DEFAULT_GRID) or not all(grid.values()):
+        raise fields.wrong(grid, name, expected)
+    for key, values in grid.items():
+        fields.list_of(_not_negative, values, f"{name}: {key}", "a list of numbers")
     return [PostProcessing(**point) for point in ParameterGrid(grid)]
+
+
+def _not_negative(value: Any, where: str) -> float:
+    if fields.number(value, where) < 0:
+        raise fields.wrong(value, where, "a number of at least 0")
+    return value
 
 
 def targets(events: Sequence[Event], timestamps: np.ndarray, labels: Sequence[str]) -> np.ndarray:

@@ -6,18 +6,18 @@ float32 without a .npy header), ``<split>.embedding-dimensions.json`` ([rows, di
 order of `splits.item_order`. Source: hear-eval-kit 2021.1.3. `kit_export` writes such folders.
 """
 
-import json
 import logging
-import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from downstream.fields import shown
 from downstream.kit_labels import read_labels
 from downstream.rows import first_bad_row
 from downstream.splits import LabelledSplit, item_order, one_hot
 from downstream.task import Task
+from downstream.text_file import read_json
 
 EMBEDDINGS, DIMENSIONS, LABELS, TIMESTAMPS = (
     "embeddings.npy",
@@ -25,6 +25,7 @@ EMBEDDINGS, DIMENSIONS, LABELS, TIMESTAMPS = (
     "target-labels.pkl",
     "filename-timestamps.json",
 )
+LAST_MS = 1e12  # 30 years: no clip is that long
 logger = logging.getLogger(__name__)
 
 
@@ -125,16 +126,13 @@ def _rows(task: Task, split: str, count: int) -> tuple[tuple[str, ...], np.ndarr
 def _pair(source: Path, row: int, pair: Any) -> tuple[str, float]:
     if not (isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], str) and type(pair[1]) in (int, float)):
         raise ValueError(f"{source}: row {row}: expected [path, ms], got {pair!s:.80}")
-    if not (math.isfinite(pair[1]) and pair[1] >= 0):
-        raise ValueError(f"{source}: row {row}: expected a timestamp in ms of at least 0, got {pair[1]}")
+    if not 0 <= pair[1] < LAST_MS:
+        raise ValueError(f"{source}: row {row}: expected a timestamp in ms of at least 0, got {shown(pair[1])}")
     return Path(pair[0]).name, float(pair[1])
 
 
 def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(_existing(path).read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: {path.stat().st_size} bytes, not JSON: {error}") from None
+    return read_json(_existing(path))
 
 
 def _existing(path: Path) -> Path:

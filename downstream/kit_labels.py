@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from downstream.fields import shown
+
 
 class _PlainUnpickler(pickle.Unpickler):
     """Admits lists, strings and numbers only: nothing that a pickle would have to import."""
@@ -41,19 +43,11 @@ def _load(path: Path) -> Any:
 
 def _row(path: Path, number: int, row: Any, known: set[str], exactly_one: bool) -> list[str]:
     if not isinstance(row, list) or not all(type(label) in (str, int, float) for label in row):
-        raise ValueError(f"{path}: row {number}: expected a list of labels, got {_shown(row)}")
+        raise ValueError(f"{path}: row {number}: expected a list of labels, got {shown(row)}")
     if exactly_one and len(row) != 1:
-        raise ValueError(f"{path}: row {number}: expected exactly one label (multiclass), got {_shown(row)}")
-    names = [_shown(label) if type(label) is int else str(label) for label in row]
+        raise ValueError(f"{path}: row {number}: expected exactly one label (multiclass), got {shown(row)}")
+    names = [shown(label) if type(label) is int else str(label) for label in row]
     for name in names:
         if name not in known:
             raise ValueError(f"{path}: row {number}: label {name!r} is not in labelvocabulary.csv")
     return names
-
-
-def _shown(found: Any) -> str:
-    """As text, for an error: a pickle can nest deeper, and hold longer numbers, than can be printed."""
-    try:
-        return f"{found!s:.80}"
-    except (RecursionError, ValueError):
-        return f"what can't be shown, a {type(found).__name__}"

@@ -1,7 +1,9 @@
 """What each clip of a list is, from its decoded sound: length, level, and a hash of its content."""
 
+import functools
 import hashlib
 import os
+import unicodedata
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -68,8 +70,44 @@ def _digest(sound: np.ndarray, header) -> str:
 
 def find_clip(file: str, folders: Sequence[Path]) -> Path:
     """The path of a listed file: in the first folder that has it, else where the first folder would."""
-    paths = [folder / Path(file).expanduser() for folder in folders]
-    return next((path for path in paths if path.is_file()), paths[0])
+    try:
+        name = Path(file).expanduser()
+    except RuntimeError:  # ~ and no user of this machine: a file of that name
+        name = Path(file)
+    paths = [folder / name for folder in folders]
+    return next((path for path in paths if _is_file(path)), paths[0])
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that no file can have
+        return False
+
+
+def near(path: Path) -> str:
+    """The file that an absent one probably is: its path with slashes, or a like name in its folder; "" for none."""
+    slashed = path.parent / path.name.replace("\\", "/")
+    if "\\" in path.name and _is_file(slashed):
+        return str(slashed.relative_to(path.parent))
+    return _names_by_likeness(path.parent).get(likeness(path.name), "")
+
+
+@functools.lru_cache(maxsize=16)
+def _names_by_likeness(folder: Path) -> dict[str, str]:
+    names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    stems = {likeness(Path(name).stem): name for name in names}
+    return stems | {likeness(name): name for name in names}
+
+
+def likeness(name: str) -> str:
+    """What names have in common that people take for the same.
+
+    Case, the form of accents, spaces, characters without width, and zeros in front of a number make no difference.
+    """
+    text = unicodedata.normalize("NFKC", name).casefold()
+    text = " ".join("".join(mark for mark in text if unicodedata.category(mark) != "Cf").split())
+    return (text.lstrip("0") or "0") if text.isdecimal() else text
 
 
 def in_parallel(

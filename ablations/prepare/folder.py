@@ -22,6 +22,7 @@ from downstream.audio import read_clip, resample
 from downstream.files import fingerprint, write_atomically, write_json
 from downstream.kit_export import refuse_existing
 from downstream.progress import Track
+from downstream.task import Task
 
 PLAN = "plan.json"
 
@@ -65,11 +66,12 @@ def write_task(
         lengths = in_parallel(lambda pair: _write_clip(folder, *pair), pairs, workers, track, f"writing {target.name}")
         for split in metadata["splits"]:
             write_json(folder / f"{split}.json", {item.name: item.value for item in items if item.split == split})
-        for name, content in {"labelvocabulary.csv": _vocabulary(labels), **texts}.items():
+        for name, content in {"labelvocabulary.csv": vocabulary_csv(labels), **texts}.items():
             write_atomically(folder / name, lambda file, content=content: file.write(content))
         different = {(rate, length) for (_, rate), length in zip(pairs, lengths, strict=True)}
         duration = lengths[0] / rates[0] if len(different) == len(rates) else None
         write_json(folder / "task_metadata.json", {**metadata, "sample_duration": duration})
+        Task.from_dir(folder)  # what is made can be read
         (folder / PLAN).unlink()
         folder.rename(target)
 
@@ -87,7 +89,7 @@ def _write_clip(folder: Path, item: Item, rate: int) -> int:
     """Write a clip, mono, where it is not there yet; returns its samples."""
     path = folder / str(rate) / item.split / item.name
     if path.is_file():
-        return soundfile.info(path).frames
+        return soundfile.info(os.fsencode(path)).frames
     if _is_copied(item.clip, [rate]) and path.suffix.lower() == item.clip.path.suffix.lower():
         write_atomically(path, lambda file: file.write(item.clip.path.read_bytes()))
         return item.clip.samples
@@ -98,9 +100,13 @@ def _write_clip(folder: Path, item: Item, rate: int) -> int:
     return len(sound)
 
 
-def _vocabulary(labels: Sequence[str]) -> bytes:
+def vocabulary_csv(labels: Sequence[str]) -> bytes:
+    """labelvocabulary.csv, HEAR's: idx,label."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([("idx", "label"), *enumerate(labels)])
+    plain = csv.writer(text, lineterminator="\n")
+    quoted = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    for row in [("idx", "label"), *enumerate(labels)]:
+        (quoted if "\r" in row[1] else plain).writerow(row)  # csv does not take it for the end of a line, readers do
     return text.getvalue().encode()
 
 

@@ -1,5 +1,6 @@
 """A HEAR task from a list: examine it, look at the report, then make the folder."""
 
+import math
 import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,7 @@ import numpy as np
 from ablations.prepare import checks
 from ablations.prepare.checks import ALLOWABLE, DROPPABLE, KINDS, Finding
 from ablations.prepare.clips import Clip, find_clip, in_parallel, inspect
+from ablations.prepare.event_checks import as_written, event_findings
 from ablations.prepare.folder import Item, item_name, write_task
 from ablations.prepare.listing import Entry, Listing
 from ablations.prepare.metadata import kit_findings, metadata_of, metrics_of, vocabulary_of
@@ -19,6 +21,9 @@ from ablations.prepare.report import Report, balance_table, label_counts, split_
 from downstream.folds import draw_folds, joined_groups
 from downstream.progress import Track, silent
 from downstream.task import TRAIN_VALID_TEST
+
+FEWEST = 2  # items that a probe can be trained on
+RATES = (1000, 1_000_000)  # in Hz, of a task
 
 
 @dataclass(frozen=True)
@@ -55,8 +60,12 @@ class Options:
                 raise ValueError(f"{name} must be of {', '.join(known)}, got {odd[0]!r}")
         if self.folds < 3:
             raise ValueError(f"folds must be at least 3 (train, valid, test), got {self.folds}")
-        if odd_rate := [rate for rate in self.rates if rate < 1]:
-            raise ValueError(f"rate must be at least 1 Hz, got {odd_rate[0]}")
+        if odd_rate := [rate for rate in self.rates if not RATES[0] <= rate <= RATES[1]]:
+            raise ValueError(f"rate must be {RATES[0]} to {RATES[1]} Hz, got {odd_rate[0]}")
+        lengths = {"seconds": [self.seconds] if self.seconds is not None else [], **self.grid}
+        for name, values in lengths.items():
+            if odd_length := [value for value in values if not 0 <= value < math.inf]:
+                raise ValueError(f"{name} must be a number of at least 0, got {odd_length[0]}")
 
 
 @dataclass(frozen=True)
@@ -89,6 +98,12 @@ def examine(listing: Listing, name: str, options: Options, track: Track = silent
     clips = {entry.file: clip for entry, clip in zip(listing.entries, decoded, strict=True)}
     left_out = {file for finding in found if finding.kind in options.drop for file in finding.files}
     entries = [entry for entry in listing.entries if not clips[entry.file].error and entry.file not in left_out]
+    if listing.embedding_type == "event":
+        found += [one for entry in entries for one in event_findings(entry, clips[entry.file])]
+        entries = [as_written(entry, clips[entry.file]) for entry in entries]
+        lost = [one for one in found if one.kind in ("late_events", "lost_events")]
+        if lost and not any(entry.events for entry in entries):
+            raise ValueError(f"{listing.path}: {lost[0].text}; no event is left (is --unit right?)")
     found += checks.sound_findings(checks.twins(entries, clips))
     if "duplicates" in options.drop:
         left_out |= {file for finding in found if finding.kind == "duplicates" for file in finding.files}
@@ -101,12 +116,14 @@ def examine(listing: Listing, name: str, options: Options, track: Track = silent
     entries, splits = _with_splits(listing, entries, groups, options)
     counts = label_counts(labels, splits, entries)
     found += checks.leak_findings(entries, checks.twins(entries, clips))
-    found += [*checks.label_findings(labels, splits, counts), *kit_findings(labels)]
-
     rates = options.rates or (max(clips[entry.file].rate for entry in entries),)
     rates = tuple(dict.fromkeys(rates))
     table = split_table(splits, entries, clips, groups)
-    facts = _facts(name, listing, entries, clips, options, rates, len(left_out))
+    found += checks.label_findings(labels, splits, counts, table["files"], listing.prediction_type == "multiclass")
+    found += checks.alike_findings("label", labels)
+    found += checks.alike_findings("group", (entry.group for entry in entries if entry.group is not None))
+    found += kit_findings(labels)
+    facts = _facts(name, listing, entries, clips, options, rates, len(listing.entries) - len(entries))
     report = Report(facts, table, balance_table(labels, splits, counts, table["files"]), tuple(found))
     metadata = metadata_of(name, listing, splits, names, options.grid)
     items = _items(listing, entries, clips, rates)
@@ -164,7 +181,18 @@ def _with_splits(
                 entries[i] = replace(entries[i], split="train" if fold else "valid")
     if empty := [split for split in splits if all(entry.split != split for entry in entries)]:
         raise ValueError(f"{listing.path}: no file is left in {empty[0]}")
+    _check_training(listing, entries, splits)
     return entries, splits
+
+
+def _check_training(listing: Listing, entries: Sequence[Entry], splits: Sequence[str]) -> None:
+    """Raise ValueError where a fold would have a single item to train on: a file, of tasks that have no events."""
+    counts = Counter(entry.split for entry in entries)
+    at_test = [counts[split] for split in sorted(splits)]
+    folds = [len(entries) - a - b for a, b in zip(at_test, [*at_test[1:], at_test[0]], strict=True)]
+    fewest = counts["train"] if listing.split_mode == "trainvaltest" else min(folds)
+    if listing.embedding_type == "scene" and fewest < FEWEST:
+        raise ValueError(f"{listing.path}: at least {FEWEST} files must be trained on, got {fewest}")
 
 
 def _draw(listing: Listing, entries: Sequence[Entry], groups: np.ndarray, options: Options) -> np.ndarray:

@@ -13,6 +13,7 @@ from ablations.search import cost
 from ablations.search.cost import COSTS
 from ablations.search.space import Space
 from ablations.study import Study
+from downstream.fields import choice, flag, list_of, text, whole, wrong
 from downstream.files import fingerprint
 
 FOLDER = Path(__file__).parents[1] / "searches"
@@ -103,17 +104,13 @@ class Search:
 def _check(given: Mapping[str, Any]) -> None:
     """What Study does not check."""
     objectives = given["objectives"]
-    wanted = f"[{SCORE}] or [{SCORE}, COST] with a cost of {', '.join(COSTS)}"
-    if not isinstance(objectives, list) or objectives[:1] != [SCORE] or len(objectives) > 2:
-        raise ValueError(f"objectives must be {wanted}, got {objectives!r}")
-    if len(objectives) == 2 and objectives[1] not in list(COSTS):
-        raise ValueError(f"objectives must be {wanted}, got {objectives!r}")
-    if given["sampler"] not in SAMPLERS:
-        raise ValueError(f"sampler must be one of {', '.join(SAMPLERS)}, got {given['sampler']!r}")
-    for key, least in (("trials", 1), ("sampler_seed", 0)):
-        if type(given[key]) is not int or given[key] < least:
-            raise ValueError(f"{key} must be a whole number of at least {least}, got {given[key]!r}")
-    if type(given["pruning"]) is not bool:
-        raise ValueError(f"pruning must be true or false, got {given['pruning']!r}")
-    if given["pruning"] and len(objectives) == 2:
+    expected = f"[{SCORE}] or [{SCORE}, COST] with a cost of {', '.join(COSTS)}"
+    costs = list_of(text, objectives, "objectives", expected)[1:]
+    if objectives[:1] != [SCORE] or len(costs) > 1 or not set(costs) <= set(COSTS):
+        raise wrong(objectives, "objectives", expected)
+    choice(given["sampler"], "sampler", SAMPLERS)
+    text(given["protocol"], "protocol")
+    whole(given["trials"], "trials", 1)
+    whole(given["sampler_seed"], "sampler_seed", 0, 2**32 - 1)
+    if flag(given["pruning"], "pruning") and costs:
         raise ValueError("pruning is for one objective: what is worse in one of two may be on the front")

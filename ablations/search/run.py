@@ -8,6 +8,7 @@ import pandas as pd
 from optuna.trial import Trial, TrialState
 
 from ablations import tasks
+from ablations.errors import one_line
 from ablations.machine import choose_device
 from ablations.search import report
 from ablations.search.cost import cost_of
@@ -105,7 +106,7 @@ def _run(
         logger.info("trial %d, %s: pruned", trial.number, variant.model.label)
         study.tell(trial, state=TrialState.PRUNED)
     except Exception as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = one_line(error) or type(error).__name__
         trial.set_user_attr(REASON, reason)
         study.tell(trial, state=TrialState.FAIL)
         expected = isinstance(error, ValueError | OSError)

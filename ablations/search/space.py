@@ -20,6 +20,7 @@ from ablations import models
 from ablations.hear_modules.address import short_name
 from ablations.search.dimensions import Dimension, dimension
 from ablations.study import HEAR_KEYS, LIST_FIELDS, Model, Study
+from downstream.fields import shown
 from downstream.files import fingerprint
 from downstream.protocol import Protocol
 from passt.spec import field_names
@@ -155,10 +156,10 @@ class Space:
 
 def _block(entry: Any) -> dict[str, Dimension]:
     if not isinstance(entry, Mapping):
-        raise ValueError(f"space must be a mapping of keys or a list of such, got {entry!r:.60}")
+        raise ValueError(f"space must be a mapping of keys or a list of such, got {shown(entry)}")
     for key in entry:
         if key not in KEYS:
-            raise ValueError(f"unknown key {key!r} in space{models.choices(str(key), KEYS)}")
+            raise ValueError(f"unknown key {shown(key)} in space{models.choices(str(key), KEYS)}")
     if not {"checkpoint", "hear"} & set(entry):
         raise ValueError("space needs 'checkpoint' (or 'hear', for HEAR modules)")
     return {key: dimension(key, value, is_list=key in LIST_FIELDS) for key, value in entry.items()}

@@ -202,3 +202,40 @@ def test_passt_hear_is_passt():
     wanted, wanted_times = native.timestamp_embedding(sound[None])
     assert torch.equal(values[TAP], wanted[0])
     assert torch.equal(times.float(), wanted_times)
+
+
+@pytest.mark.parametrize("python", [HERE, THERE])
+@pytest.mark.parametrize("function", ["get_scene_embeddings", "get_timestamp_embeddings"])
+def test_a_module_that_draws_at_each_call_is_refused(hear_module, function, python):
+    draws = f"""
+asked = {function}
+def {function}(audio, model):
+    found = asked(audio, model)
+    noise = lambda values: values + torch.randn(values.shape)
+    return (noise(found[0]), found[1]) if isinstance(found, tuple) else noise(found)
+"""
+    name = hear_module(TORCH + draws)
+    with pytest.raises(ValueError, match="fake_hear: get_.*_embeddings returned other embeddings when asked again"):
+        build(f"hear:{name}", python)
+
+
+def test_numbers_that_are_not_finite_are_named_before_any_file_is_read(hear_module):
+    name = hear_module(TORCH + BROKEN)
+    with pytest.raises(ValueError, match="get_scene_embeddings returned embeddings that are not finite"):
+        build(f"hear:{name}")
+
+
+BROKEN = """
+def load_model(path=""):
+    return Model(float("nan"), "")
+"""
+
+
+def test_a_module_that_works_in_place_is_asked_about_the_same_sound_twice(hear_module):
+    plain = build("hear:" + hear_module(TORCH))
+    first = TORCH.replace("def get_scene_embeddings(", "def unchanged(")
+    changes = (
+        "\ndef get_scene_embeddings(audio, model):\n    found = unchanged(audio.clone(), model)\n    audio.zero_()\n"
+    )
+    embedder = build("hear:" + hear_module(first + changes + "    return found\n", "in_place"))
+    assert embedder._module.about["sketch"] == plain._module.about["sketch"]

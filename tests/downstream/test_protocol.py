@@ -41,7 +41,7 @@ def test_settings_of_a_task(scene_task):
         ({"max_epochs": [2]}, "task_metadata.json: .*max_epochs must be at least 3, got 2"),
         ({"check_val_every_n_epoch": [0]}, "check_val_every_n_epoch must be a whole number of at least 1, got 0"),
         ({"batch_size": [1]}, "batch_size must be a whole number of at least 2, got 1"),
-        ({"hidden_dim": [True]}, "hidden_dim must be a whole number of at least 1, got True"),
+        ({"hidden_dim": [True]}, "hidden_dim, number 1, must be a number, got True"),
         ({"dropout": [1]}, "dropout must be at least 0 and below 1, got 1"),
         ({"dropout": [-0.1]}, "dropout must be at least 0 and below 1, got -0.1"),
     ],

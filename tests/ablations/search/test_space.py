@@ -111,8 +111,8 @@ def test_what_is_wrong_is_named(found, message):
     [
         ({"trails": 3}, "unknown key 'trails' in a search (did you mean 'trials'?)"),
         ({"objectives": ["gmacs_per_s"]}, "objectives must be [score] or [score, COST]"),
-        ({"objectives": ["score", []]}, "a cost of gmacs_per_s, width, parameters, got ['score', []]"),
-        ({"seeds": [0, 0, True]}, "seeds must be a list of integers from 0 on, got [0, 0, True]"),
+        ({"objectives": ["score", []]}, "objectives, number 2, must be text, got []"),
+        ({"seeds": [0, 0, True]}, "seeds, number 3, must be a whole number"),
         ({"precision": []}, "precision must be one of"),
         ({"objectives": ["score", "speed"]}, "a cost of gmacs_per_s, width, parameters"),
         ({"objectives": ["score", "width"], "pruning": True}, "pruning is for one objective"),
