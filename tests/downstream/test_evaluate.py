@@ -162,6 +162,38 @@ def test_protocols_beyond_the_kits(scene_task, protocol):
         assert np.abs(near[0].predictions - found[0].predictions).max() < 0.05
 
 
+@pytest.mark.parametrize("split", ["valid", "test"])
+def test_standardizing_uses_the_training_items_alone(scene_task, split):
+    """The mean and standard deviation of any other split would leak what it holds into its own scores."""
+    task = Task.from_dir(scene_task(clips=8))
+    splits = made_splits(task)
+    train, other = splits["train"].x, 100 + 7 * splits[split].x
+    evaluation = Evaluation(task, {**splits, split: replace(splits[split], x=other)}, "hear2021+standardized")
+    (fold,) = evaluation.folds
+    data, features = evaluation._data(fold, split)
+    np.testing.assert_allclose(data.x[:], (train - train.mean(0)) / train.std(0), atol=1e-5)
+    np.testing.assert_allclose(features.x[:], (other - train.mean(0)) / train.std(0), rtol=1e-5)
+
+
+def test_a_tie_of_configurations_goes_to_the_first_that_was_tried(scene_task, monkeypatch):
+    monkeypatch.setattr(Scorer, "validate", lambda self, predictions: ({"top1_acc": 0.5}, None))
+    task = Task.from_dir(scene_task(split_mode="presplit_kfold", splits=["a", "b", "c"], clips=4))
+    results = evaluate(task, made_splits(task))
+    assert [score for _, score in results[0].tried] == [0.5] * 8
+    assert {result.chosen.config for result in results} == {results[0].tried[0][0]}
+
+
+def test_training_folds_follow_each_other_in_the_order_of_their_names(scene_task):
+    """Batches keep the items' order, so that another order of folds gives another probe."""
+    task = Task.from_dir(scene_task(split_mode="presplit_kfold", splits=list("edcab"), clips=4))
+    splits = made_splits(task)
+    evaluation = Evaluation(task, splits)
+    for fold, names in zip(evaluation.folds, ("cde", "ade", "abe", "abc", "bcd"), strict=True):
+        data, _ = evaluation._data(fold, fold.valid)
+        np.testing.assert_array_equal(data.x[:], np.concatenate([splits[name].x for name in names]))
+        np.testing.assert_array_equal(data.y[:], np.concatenate([splits[name].y for name in names]))
+
+
 def test_evaluations_made_together_are_those_made_alone(scene_task):
     folds = {"split_mode": "presplit_kfold", "splits": ["fold00", "fold01", "fold02"], "clips": 10}
     task = Task.from_dir(scene_task(**folds, evaluation_params=SHORT))

@@ -143,6 +143,19 @@ def test_clips_about_the_longest_window(embedder, samples):
     assert_near(found, wanted, "melmean", f"{samples} samples")
 
 
+@pytest.mark.parametrize(("name", "maximum_s", "hop_s"), [("passt_20sec", 20, 5), ("passt_30sec", 30, 10)])
+def test_a_clip_beyond_the_longest_window_of_longer_checkpoints(name, maximum_s, hop_s):
+    zeros = {name: torch.zeros(shape) for name, shape in weights.shapes(checkpoints.get(name)).items()}
+    embedder = PasstEmbedder(EmbeddingSpec(name), weights=zeros, device="cpu")  # its mel is what is looked at
+    audio = clip(maximum_s + 1.0, 2)
+    found = embedder.scene([audio[: -PER_MS * 1000], audio], [("melmean", None)])["melmean", None]
+    for i, excerpts in enumerate(
+        ([audio[: -PER_MS * 1000]], cut(audio, *(PER_MS * 1000 * s for s in (maximum_s, hop_s))))
+    ):
+        wanted = torch.stack([embedder.mel(excerpt).mean(dim=-1) for excerpt in excerpts]).mean(0, keepdim=True)
+        assert_near(found[i, None], wanted, "melmean", f"{name}, {len(excerpts)} windows")
+
+
 def test_a_clip_beyond_the_longest_window(embedder):
     audio = clip(10.5, 2)
     found = embedder.scene([audio], [(level, None) for level in SHALLOW])

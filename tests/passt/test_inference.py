@@ -38,6 +38,19 @@ def test_the_plain_network_and_the_ready_one_agree_on_every_level(embedder):
         assert torch.allclose(found[level], wanted[level], atol=2e-5), level
 
 
+@pytest.mark.parametrize(
+    ("name", "dtype"), [("fp32", torch.float32), ("tf32", torch.float32), ("bf16", torch.bfloat16)]
+)
+def test_weights_of_the_blocks_products_have_the_precisions_type_on_cuda(embedder, name, dtype):
+    ready = inference.ready(embedder.net, PRECISIONS[name], torch.device("cuda"))
+    for block in ready.blocks:
+        for linear in (block.attn.qkv, block.attn.proj, block.mlp.fc1, block.mlp.fc2):
+            assert linear.weight.dtype == linear.bias.dtype == dtype
+        assert block.norm1.weight.dtype == torch.float32
+    assert ready.patch_embed.proj.weight.dtype == torch.float32
+    assert all(tensor.dtype == torch.float32 for tensor in embedder.net.state_dict().values())
+
+
 @pytest.mark.skipif(not onednn.works(), reason="oneDNN can't be used on this machine")
 def test_torch_compile_is_not_used_on_packed_layers_which_is_said(embedder, caplog):
     compiled = PasstEmbedder(LIGHT, device="cpu", compiled=True)

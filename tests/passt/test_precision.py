@@ -29,6 +29,25 @@ def test_what_a_device_lacks_is_refused():
     assert available(torch.device("meta")) == ("fp32",)
 
 
+@pytest.mark.parametrize(("name", "products"), [("fp32", "ieee"), ("tf32", "tf32"), ("bf16", "ieee")])
+def test_the_settings_of_a_precision_on_cuda(monkeypatch, name, products):
+    """tf32 rounds products and convolutions, no other precision does; bf16 rounds in the weights' type alone."""
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (8, 0))
+    precision = precision_for(name, torch.device("cuda"))
+    assert precision.dtype == (torch.bfloat16 if name == "bf16" else torch.float32)
+    with arithmetic(precision.matmul):
+        if hasattr(torch.backends.cuda.matmul, "fp32_precision"):
+            assert torch.backends.cuda.matmul.fp32_precision == products
+            assert torch.backends.cudnn.conv.fp32_precision == products
+        else:
+            assert torch.backends.cuda.matmul.allow_tf32 == torch.backends.cudnn.allow_tf32 == (products == "tf32")
+
+
+def test_gpus_before_ampere_have_fp32_alone(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (7, 5))
+    assert available(torch.device("cuda")) == ("fp32",)
+
+
 def test_users_settings_come_back():
     def fail():
         with arithmetic("highest"):

@@ -42,6 +42,18 @@ def test_spreads_over_folds_and_over_seeds_are_apart():
     assert (found.std, found.folds, found.seeds, found.count) == (found.std_folds, 3, 4, 12)
 
 
+@pytest.mark.parametrize("form", tables.FORMATS)
+def test_tasks_of_nobodys_challenge_have_no_mean_which_is_said(form):
+    rows = crossed(models=("a", "b"), tasks=("birds", "bats"))
+    plain, text = (tables.FORMATS[form](rows, means=means) for means in (False, ["paper"]))
+    if form == "csv":
+        assert text == plain
+    else:
+        assert "No mean of normalized scores: birds, bats (not a task of the challenge)." in text
+    assert "nan" not in text
+    assert list(tables.table(rows, means=["paper", "leaderboard"]).columns)[-1] == "all (standardized)"
+
+
 def test_one_fold_shows_the_spread_over_seeds():
     (found,) = scores(crossed(models=("a",), folds=1, seeds=3)).itertuples()
     assert found.std == found.std_seeds > 0
