@@ -10,6 +10,7 @@ import pytest
 from downstream import kit, metrics
 from downstream.evaluate import Evaluation, evaluate, evaluate_all
 from downstream.pack import _source, fit_all
+from downstream.probe import ProbeConfig
 from downstream.scoring import Scorer
 from downstream.splits import LabelledSplit, item_order
 from downstream.task import Task
@@ -65,6 +66,20 @@ def test_all_folds_are_tested_with_the_first_folds_configuration(scene_task):
     for result in results:
         assert result.scores["top1_acc"] == metrics.top1_acc(result.predictions, result.test.y)["top1_acc"]
         assert result.predictions.shape == (20, 2)
+    assert results[0].epochs == 8 * results[0].chosen.epochs, "all fits count: each took all epochs here"
+    assert results[1].epochs == results[1].chosen.epochs
+
+
+def test_fits_of_folds_and_seeds_start_from_streams_of_their_own(scene_task):
+    task = Task.from_dir(scene_task(split_mode="presplit_kfold", splits=list("abc"), clips=4))
+    starts = {}
+    for seed in (0, 1):
+        evaluation = Evaluation(task, made_splits(task), seed=seed)
+        (best,) = fit_all([replace(evaluation.first()[0], config=ProbeConfig(hidden_dim=4, max_epochs=3))])
+        fittings = [replace(one, config=best.config) for one in (evaluation.first()[0], *evaluation.others([best]))]
+        for fold, fitting in zip(evaluation.folds, fittings, strict=True):
+            starts[seed, fold.name] = fitting.probe("cpu").projection.weight
+    assert len({tuple(weight.flatten().tolist()) for weight in starts.values()}) == len(starts) == 6
 
 
 def test_evaluation_is_a_function_of_its_seed(scene_task):
@@ -165,14 +180,16 @@ def test_protocols_beyond_the_kits(scene_task, protocol):
 @pytest.mark.parametrize("split", ["valid", "test"])
 def test_standardizing_uses_the_training_items_alone(scene_task, split):
     """The mean and standard deviation of any other split would leak what it holds into its own scores."""
-    task = Task.from_dir(scene_task(clips=8))
-    splits = made_splits(task)
-    train, other = splits["train"].x, 100 + 7 * splits[split].x
-    evaluation = Evaluation(task, {**splits, split: replace(splits[split], x=other)}, "hear2021+standardized")
-    (fold,) = evaluation.folds
-    data, features = evaluation._data(fold, split)
-    np.testing.assert_allclose(data.x[:], (train - train.mean(0)) / train.std(0), atol=1e-5)
-    np.testing.assert_allclose(features.x[:], (other - train.mean(0)) / train.std(0), rtol=1e-5)
+    task = Task.from_dir(scene_task(split_mode="presplit_kfold", splits=list("abcd"), clips=6))
+    splits = {
+        name: replace(data, x=10 * i + (i + 1) * data.x) for i, (name, data) in enumerate(made_splits(task).items())
+    }
+    evaluation = Evaluation(task, splits, "hear2021+standardized")
+    for fold in evaluation.folds:  # one evaluation keeps the statistics of all its folds
+        train, other = np.concatenate([splits[name].x for name in fold.train]), splits[getattr(fold, split)]
+        data, features = evaluation._data(fold, getattr(fold, split))
+        np.testing.assert_allclose(data.x[:], (train - train.mean(0)) / train.std(0), atol=1e-4)
+        np.testing.assert_allclose(features.x[:], (other.x - train.mean(0)) / train.std(0), atol=1e-4)
 
 
 def test_a_tie_of_configurations_goes_to_the_first_that_was_tried(scene_task, monkeypatch):

@@ -1,11 +1,14 @@
 """Properties of the embedder that the reference values do not show."""
 
+import dataclasses
 import logging
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from passt import EmbeddingSpec, PasstEmbedder, checkpoints, weights
+from passt.identity import hash_of
 from tests.reference_values import clip
 
 LIGHT = "passt_l_kd_p16_128_ap47"  # 7 blocks, the smallest
@@ -89,6 +92,39 @@ def test_the_fingerprint_is_of_what_decides_the_numbers(embedder):
     assert same.fingerprint == embedder.fingerprint
     assert other.fingerprint != embedder.fingerprint
     assert len(embedder.fingerprint) == 16
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        *({"hop": 160}, {"fstride": 16}, {"tstride": 16}, {"n_frames": 1500}, {"depth": 5}, {"max_window_s": 20}),
+        *({"width": 96, "heads": 4}, {"precision": "bf16"}, {"tensor": 1.0}),
+    ],
+    ids=str,
+)
+def test_whatever_decides_the_numbers_is_in_the_fingerprint(changes):
+    """Tensors of one shape serve several hops, strides and windows, whose embeddings must not share a place."""
+
+    def fingerprint(precision="fp32", tensor=0.0, **of_checkpoint):
+        row = dataclasses.replace(checkpoints.get(LIGHT), **of_checkpoint)
+        net = SimpleNamespace(state_dict=lambda: {"a": torch.full((2,), tensor)})
+        return PasstEmbedder.fingerprint.func(SimpleNamespace(checkpoint=row, precision=precision, net=net))
+
+    assert fingerprint() == fingerprint(audioset_mAP=0.1, url="elsewhere")
+    assert fingerprint(**changes) != fingerprint()
+
+
+def test_names_shapes_and_types_of_tensors_are_in_their_hash():
+    values = torch.arange(4, dtype=torch.float32)
+    states = [
+        {"a": values},
+        {"b": values},
+        {"a": values.reshape(2, 2)},
+        {"a": values.view(torch.int32)},
+        {"a": -values},
+    ]
+    assert len({hash_of(state) for state in states}) == len(states)
+    assert hash_of({"a": values, "b": values}) == hash_of({"b": values, "a": values})
 
 
 def test_an_embedder_keeps_its_weights_to_itself():

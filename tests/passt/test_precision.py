@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional as F
 
 from passt import EmbeddingSpec, PasstEmbedder
-from passt.precision import arithmetic, available, precision_for
+from passt.precision import PRECISIONS, arithmetic, available, precision_for
 from tests.reference_values import clip
 
 LIGHT = EmbeddingSpec("passt_l_kd_p16_128_ap47", weights="untrained-0")
@@ -114,6 +114,24 @@ def test_bf16_is_close_and_known_by_its_fingerprint(exact):
         assert F.cosine_similarity(found[tap], wanted[tap]).min() >= 0.999, tap
     assert torch.equal(found["melmean", None], wanted["melmean", None])  # the front end is exact
     assert not torch.equal(found["features", None], wanted["features", None])
+
+
+def test_the_front_end_is_exact_in_every_precision(exact, monkeypatch):
+    """Its products are at the highest precision, those of the network at that which was asked for."""
+    seen = {}
+
+    def noting(name, function):
+        def run(*arguments):
+            seen[name] = torch.get_float32_matmul_precision()
+            return function(*arguments)
+
+        return run
+
+    monkeypatch.setattr(exact, "_precision", PRECISIONS["tf32"])
+    monkeypatch.setattr(exact.mel, "_scaled", noting("front end", exact.mel._scaled))
+    monkeypatch.setattr(exact, "_ready", noting("network", exact._ready))
+    exact.scene([clip(0.3, 1)], [("features", None)])
+    assert seen == {"front end": "highest", "network": "high"}
 
 
 @pytest.mark.gpu

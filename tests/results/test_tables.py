@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from results import emphasis, tables
 from results.reference import published
@@ -52,6 +53,21 @@ def test_tasks_of_nobodys_challenge_have_no_mean_which_is_said(form):
         assert "No mean of normalized scores: birds, bats (not a task of the challenge)." in text
     assert "nan" not in text
     assert list(tables.table(rows, means=["paper", "leaderboard"]).columns)[-1] == "all (standardized)"
+
+
+def test_two_folds_show_the_spread_over_folds():
+    (found,) = scores(crossed(models=("a",), folds=2, seeds=5)).itertuples()
+    assert found.std == found.std_folds != found.std_seeds
+
+
+@pytest.mark.parametrize(("folds", "seeds", "number"), [(4, 3, 4), (1, 3, 3)])
+def test_the_interval_counts_folds_and_not_scores(folds, seeds, number):
+    """Scores of one fold under several seeds are no further folds."""
+    rows = crossed(models=("a",), folds=folds, seeds=seeds)
+    (found,) = scores(rows, interval=0.9).itertuples()
+    means = rows.groupby("fold" if folds > 1 else "seed")["score"].mean()
+    half = stats.t.ppf(0.95, number - 1) * means.std(ddof=1) / math.sqrt(number)
+    assert (found.low, found.high) == pytest.approx((means.mean() - half, means.mean() + half))
 
 
 def test_one_fold_shows_the_spread_over_seeds():
