@@ -155,6 +155,7 @@ def test_other_protocols_are_not_compared():
         ((0.7, math.nan), (), [0, 0]),
         ((0.700, 0.702, 0.1), (0.003, math.nan, math.nan), [1, 1, 0]),
         ((0.700, 0.710, 0.1), (0.003, math.nan, math.nan), [2, 1, 0]),
+        ((0.702, 0.700, 0.1), (0.003, math.nan, math.nan), [1, 1, 0]),
     ],
 )
 def test_places(values, tolerances, expected):
@@ -178,6 +179,22 @@ def test_means_by_both_schemes():
     notes = tables.compose(crossed(tasks=("esc50", "mine")), means=True).notes
     assert "Not normalized: mine (not a task of the challenge)." in notes
     assert any("speech 0 of 5, music 0 of 7, general 1 of 7" in note for note in notes)
+
+
+def test_a_mean_over_a_part_of_the_tasks_is_not_the_best():
+    rows = measured(
+        *(("a", "esc50", "top1_acc", (0.3,)), ("a", "gtzan_genre", "top1_acc", (0.2,))),
+        *(
+            ("b", "esc50", "top1_acc", (0.4,)),
+            ("b", "gtzan_genre", "top1_acc", (0.3,)),
+            ("c", "esc50", "top1_acc", (0.9,)),
+        ),
+    )
+    table = tables.compose(rows, means=["paper"])
+    marks = table.places["all (normalized)"]
+    assert table.texts.loc["c", "all (normalized)"].endswith(" [1/2]")
+    assert marks.loc["b"] == emphasis.BEST
+    assert marks.loc["c"] == 0
 
 
 def test_costs_are_the_callers():
