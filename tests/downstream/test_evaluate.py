@@ -238,6 +238,15 @@ def test_seeds_share_their_features(scene_task, protocol, sources):
     assert len({_source(fitting) for fitting in first.others(fits)}) == 3
 
 
+def test_protocols_that_change_the_data_share_none(scene_task):
+    task = Task.from_dir(scene_task(clips=4))
+    splits = made_splits(task)
+    protocols = ("hear2021", "hear2021+standardized", "hear2021+shuffled")
+    plain, standardized, shuffled = (Evaluation(task, splits, protocol).first()[0] for protocol in protocols)
+    assert len({one.train.key for one in (plain, standardized, shuffled)}) == 3
+    assert plain.valid.key == shuffled.valid.key != standardized.valid.key
+
+
 def test_esc10_scores_are_those_of_hear_eval_kit(shared):
     """The kit's own 7 runs (torch reseeded) give 0.804 with a standard deviation of 0.011."""
     folder = shared / "oracle" / "heareval_esc10"
