@@ -20,7 +20,7 @@ from tests.reference_values import clip
 pytestmark = pytest.mark.skipif(
     np.lib.NumpyVersion(np.__version__) < "2.0.0", reason="numpy 1 reflects otherwise the second time"
 )
-LIGHT = "passt_l_kd_p16_128_ap47"  # 7 blocks, the smallest
+LIGHT = "passt_demo"  # 12 narrow blocks, the smallest network
 PER_MS = 32  # samples
 PATCH_SAMPLES = 4801  # the shortest clip that holds a patch at hop 320
 DEEP, SHALLOW = ("melmean", "features"), ("melmean", "block1")  # the first block alone is quick
