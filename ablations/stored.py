@@ -72,7 +72,7 @@ def prune(
         total -= item.bytes if done else 0
         chosen.append(item)
         removed.append(done)
-    return _frame(chosen).assign(removed=removed)
+    return _frame(chosen).assign(removed=pd.Series(removed, dtype=bool))
 
 
 def _root(store: str | Path | None) -> Path:

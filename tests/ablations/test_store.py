@@ -108,6 +108,17 @@ def test_what_goes(root, conditions, left):
     )
 
 
+@pytest.mark.parametrize("dry", [[], ["--dry-run"]])
+def test_where_nothing_may_go_nothing_does(root, tmp_path_factory, dry):
+    for store, age in ((root, "90d"), (tmp_path_factory.mktemp("empty"), "30d")):
+        before = store_table(store)["path"].tolist()
+        done = invoke("prune", "--store", store, "--older-than", age, *dry)
+        assert (done.exit_code, done.exception) == (0, None)
+        assert done.output == f"0 B {'would be removed' if dry else 'removed'}\n"
+        assert store_table(store)["path"].tolist() == before
+        assert prune(store, older_than_s=90 * DAY)["removed"].dtype == bool
+
+
 def test_the_least_recently_used_go_until_there_is_room(root):
     sizes = store_table(root).set_index("embedder")["bytes"]
     prune(root, keep_bytes=int(sizes["wide"] + sizes["begun"]))

@@ -30,6 +30,7 @@ def test_a_fit_comes_back_as_it_was(tmp_path):
     )
     assert all(torch.equal(found.state[name], value) for name, value in fit.state.items())
     assert kept.read(other) is None
+    assert kept.read(fitting(seed=1)) is None
     kept.discard()
     assert not (tmp_path / "fits").exists()
 

@@ -41,6 +41,12 @@ def test_accuracies():
     assert metrics.get("chroma_acc").score(predictions, targets) == {"chroma_acc": 0.75}  # 13 and 1 are an octave apart
 
 
+def test_octaves_of_predictions_and_of_targets_are_forgiven():
+    predictions, targets = np.eye(36)[[1, 1, 13, 25, 2]], np.eye(36)[[13, 25, 1, 13, 13]]
+    assert metrics.get("chroma_acc").score(predictions, targets) == {"chroma_acc": 0.8}
+    assert metrics.get("pitch_acc").score(predictions, targets) == {"pitch_acc": 0.0}
+
+
 def test_ranking_metrics_of_a_perfect_and_a_useless_predictor():
     targets = np.array([[1, 0], [0, 1], [1, 0], [0, 1]])
     useless = np.full((4, 2), 0.5)

@@ -29,6 +29,8 @@ def test_settings_of_a_task(scene_task):
     own = {"task_specific_param_grid": {"max_epochs": [50], "check_val_every_n_epoch": [1]}}
     (config, *_) = Protocol().configurations(Task.from_dir(scene_task(evaluation_params=own)))
     assert (config.max_epochs, config.check_val_every_n_epoch) == (50, 1)
+    both = Task.from_dir(scene_task(task_name="dcase2016_task2", evaluation_params=own))
+    assert Protocol().configurations(both)[0].check_val_every_n_epoch == 1, "a task's own settings go first"
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,17 @@ def test_folds_are_cyclic(scene_task):
     )
 
 
+def test_training_folds_keep_the_order_of_their_names(scene_task):
+    folds = Task.from_dir(scene_task(split_mode="new_split_kfold", splits=list("ecadb"))).folds()
+    assert [(fold.test, fold.valid, "".join(fold.train)) for fold in folds] == [
+        ("a", "b", "cde"),
+        ("b", "c", "ade"),
+        ("c", "d", "abe"),
+        ("d", "e", "abc"),
+        ("e", "a", "bcd"),
+    ]
+
+
 def test_embedding_folders_of_the_kit_are_tasks():
     assert Task.from_dir(REFERENCE / "heareval" / "event_loss_selected").selects_by_loss
 

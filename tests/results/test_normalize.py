@@ -22,6 +22,18 @@ def figure10() -> pd.DataFrame:
     return tables.scores(published(["fig10"]))
 
 
+def test_metrics_of_one_task_are_standardized_apart():
+    cells = [
+        (model, "t", metric, mean) for metric, means in SCORES.items() for model, mean in zip("abc", means, strict=True)
+    ]
+    found = normalize.standardized(frame(*cells)).groupby("metric")["standardized"].apply(list)
+    assert found["top1_acc"] == pytest.approx([-1.0, 0.0, 1.0])
+    assert found["aucroc"] == pytest.approx([1.0, 0.0, -1.0])
+
+
+SCORES = {"top1_acc": (0.1, 0.2, 0.3), "aucroc": (0.95, 0.9, 0.85)}
+
+
 @pytest.mark.parametrize(
     ("model", "expected"),
     [

@@ -79,6 +79,12 @@ def test_wilcoxon_by_hand():
     assert errors["difference"].item() == pytest.approx(-0.045)
 
 
+def test_the_difference_of_two_models_is_the_median_over_tasks():
+    """One task on which everything differs does not decide it."""
+    tests = ranks.pairwise_wilcoxon(frame([[0.51, 0.5], [0.52, 0.5], [0.9, 0.1]]))
+    assert tests["difference"].item() == pytest.approx(0.02)
+
+
 def test_pairs_and_all_against_one():
     found = frame(np.random.default_rng(1).random((8, 4)))
     assert len(ranks.pairwise_wilcoxon(found)) == 6
