@@ -15,6 +15,7 @@ from ablations import models, tasks
 from ablations.outcome import Failure
 from ablations.study import Model, Study
 from ablations.tasks import NamedTask
+from downstream.files import absolute
 
 CLIP_S = 10.0  # where a task does not say
 STEPS_A_SECOND, WINDOW_S = 20, 0.5  # of timestamp embeddings, about
@@ -108,7 +109,7 @@ def find_tasks(
             continue
         for folder in folders:
             try:
-                found.setdefault(folder.resolve(), tasks.read(folder, found.values()))
+                found.setdefault(absolute(folder), tasks.read(folder, found.values()))
             except Exception as error:
                 failed((), folder.name, error)
     return list(found.values())

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from downstream.files import absolute
+
 EMBEDDING_TYPES = ("scene", "event")
 PREDICTION_TYPES = ("multiclass", "multilabel")
 SPLIT_MODES = ("trainvaltest", "presplit_kfold", "new_split_kfold")
@@ -93,7 +95,7 @@ class Task:
         parse = _events if embedding_type == "event" else _labels
         items = {split: parse(folder / f"{split}.json", labels, prediction_type) for split in splits}
         return cls(
-            name=folder.resolve().name,
+            name=absolute(folder).name,
             folder=folder,
             embedding_type=embedding_type,
             prediction_type=prediction_type,

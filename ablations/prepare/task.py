@@ -16,6 +16,7 @@ from ablations.prepare.folder import Item, item_name, write_task
 from ablations.prepare.listing import Entry, Listing
 from ablations.prepare.metadata import kit_findings, metadata_of, metrics_of, vocabulary_of
 from ablations.prepare.report import Report, balance_table, label_counts, split_table
+from downstream.decode import HIGHEST_RATE, LOWEST_RATE
 from downstream.folds import draw_folds, joined_groups
 from downstream.progress import Track, silent
 from downstream.task import TRAIN_VALID_TEST
@@ -55,8 +56,8 @@ class Options:
                 raise ValueError(f"{name} must be of {', '.join(known)}, got {odd[0]!r}")
         if self.folds < 3:
             raise ValueError(f"folds must be at least 3 (train, valid, test), got {self.folds}")
-        if odd_rate := [rate for rate in self.rates if rate < 1]:
-            raise ValueError(f"rate must be at least 1 Hz, got {odd_rate[0]}")
+        if odd_rate := [rate for rate in self.rates if not LOWEST_RATE <= rate <= HIGHEST_RATE]:
+            raise ValueError(f"rate must be {LOWEST_RATE} to {HIGHEST_RATE} Hz, got {odd_rate[0]}")
 
 
 @dataclass(frozen=True)
