@@ -16,7 +16,9 @@ from typing import BinaryIO
 NEAR = 65536  # bytes around 2^31, 2^32, ...: sizes that stand for an unknown one, of programs that write to a pipe
 ROUND = 2_000_000_000  # another one
 TAGS = (b"ID3", b"TAG", b"APETAGEX", b"LYRICSBEGIN", b"<?xml", b"<x:xmp")
-W64_GUID = bytes.fromhex("f3acd3118cd100c04f8edb8a")  # behind the four letters of a chunk
+W64_NAMES = tuple(  # how the names of W64's chunks end
+    map(bytes.fromhex, ("8cd100c04f8edb8a", "a5d628db04c10000", "86c700c04f8edb8a", "86dc00c04f8edb8a"))
+)
 CHUNKS = frozenset(  # that may be cut themselves: the sound is whole
     b"LIST|INFO|id3 |ID3 |cue |bext|iXML|fact|JUNK|junk|PAD |FLLR|smpl|inst|PEAK|acid|plst|axml|chna|wamd|guan|_PMX|"
     b"DISP|SyLp|afsp|AFAn|umid|MARK|COMT|NAME|AUTH|ANNO|APPL|(c) |MIDI|AESD|INST|free|info|mark|strg|regn|uuid|ovvw|"
@@ -72,7 +74,7 @@ def _w64(file: BinaryIO, size: int, head: bytes, first: int) -> Sound | None:
 
     def follow(place: int) -> tuple[bytes, int]:
         name, guid, length = struct.unpack("<4s12sQ", _at(file, place, 24))
-        if guid != W64_GUID:
+        if not guid.endswith(W64_NAMES):
             raise ValueError(f"no chunk at {place}")
         return name, place + max(24, -(-length // 8) * 8)
 

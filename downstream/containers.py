@@ -86,6 +86,8 @@ def locate(file: BinaryIO, size: int) -> Sound | None:
     first = streams.behind_id3(file.read(10))  # a tag in front of another container
     file.seek(first)
     head = file.read(40)
+    if first and head[:4] not in (b"RIFF", b"fLaC"):  # the containers that tags are put in front of
+        return None
     for start, read in READERS:
         if head.startswith(start):
             try:

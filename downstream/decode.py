@@ -51,7 +51,8 @@ def decode(path: Path, content: bytes | None = None) -> tuple[np.ndarray, int]:
             raise ValueError(f"{path}: {reason}")
         if remark := containers.oddity(size, sound):
             say_once(f"{path.parent}: {remark}")
-        content = containers.mended(file, size, sound) or content
+        if sound is None or (sound.stop is None and not _frames(path, content)):
+            content = containers.mended(file, size, sound) or content
     samples, rate = _read(path, content, size)
     if len(samples) == 0:
         raise ValueError(f"{path}: 0 samples, expected at least 1")
@@ -62,7 +63,8 @@ def decode(path: Path, content: bytes | None = None) -> tuple[np.ndarray, int]:
         hint = "divide integers by their full scale (16 bits: 32768) before they are written as floats"
         raise ValueError(f"{path}: samples up to {peak:.4g}, expected [-1, 1]; {hint}")
     if peak > LOUD:
-        say_once(f"{path.parent}: samples beyond [-1, 1], up to {peak:.3g} in {path.name}, are taken as they are")
+        text = f"{path.parent}: samples beyond [-1, 1], such as {peak:.3g} in {path.name}, are taken as they are"
+        say_once(text, key=f"{path.parent}: loud")
     return samples, rate
 
 
@@ -92,19 +94,19 @@ def header(path: Path):
 
 
 class Once:
-    """Log each warning the first time that it is given, by whatever thread."""
+    """Log a warning unless one of the same key (default: its text) was logged before, by whatever thread."""
 
     def __init__(self) -> None:
-        self._lock, self._messages = threading.Lock(), set()
+        self._lock, self._keys = threading.Lock(), set()
 
-    def __call__(self, message: str) -> None:
+    def __call__(self, message: str, key: str = "") -> None:
         with self._lock:
-            if message not in self._messages:
-                self._messages.add(message)
+            if (key or message) not in self._keys:
+                self._keys.add(key or message)
                 logger.warning(message)
 
     def cache_clear(self) -> None:
-        self._messages.clear()
+        self._keys.clear()
 
 
 say_once = Once()
@@ -127,6 +129,14 @@ def _read(path: Path, content: bytes | None, size: int) -> tuple[np.ndarray, int
         if opened:
             raise ValueError(f"{path}: cut short or damaged ({size} bytes): {_reason(error)}") from None
         raise _unreadable(path, size, error) from None
+
+
+def _frames(path: Path, content: bytes | None) -> int:
+    """The samples that libsndfile sees by itself."""
+    try:
+        return soundfile.info(path if content is None else io.BytesIO(content)).frames
+    except soundfile.LibsndfileError:
+        return 0
 
 
 def _in_blocks(stream: soundfile.SoundFile) -> np.ndarray:
