@@ -49,7 +49,7 @@ def missing_header(file: BinaryIO, size: int) -> tuple[int, bytes] | None:
     Without such a frame the length is guessed from the first frame's bit rate, which is wrong where rates vary.
     """
     found = _mpeg(file, size)
-    if found is None or _promised(found.head)[0]:
+    if found is None or found.head[1] >> 1 & 3 != 1 or _promised(found.head)[0]:  # layer 3 alone has such frames
         return None
     file.seek(found.start)
     data = file.read(found.stop - found.start)
