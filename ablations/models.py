@@ -21,6 +21,7 @@ from ablations.hear_modules.embedder import HearEmbedder
 from ablations.hear_modules.process import interpreter
 from ablations.home import expanded
 from downstream.embedder import Embedder
+from downstream.files import absolute
 from downstream.progress import Advance, Track, silent
 from passt import EmbeddingSpec, PasstEmbedder, checkpoints, complexity, named
 from passt.card import Card, choices
@@ -122,7 +123,7 @@ def resolve_with_file(spec: str | EmbeddingSpec, weights: str | Path | None) -> 
         return resolve(fields), None
     if isinstance(spec, str) and "weights" in fields:
         raise ValueError(f"weights are given twice: {fields['weights']!r} in the spec, and the file {weights}")
-    fields["weights"], file = resolve_weights(str(expanded(weights).resolve()), Path())
+    fields["weights"], file = resolve_weights(str(absolute(expanded(weights))), Path())
     return resolve(fields), file
 
 

@@ -23,7 +23,7 @@ from ablations.sources import Source
 from downstream.audio import RESAMPLER
 from downstream.embedder import Embedder, Tap, distance_ms, widths
 from downstream.extract import seconds_at_once
-from downstream.files import write_atomically
+from downstream.files import absolute, write_atomically
 from passt import EmbeddingSpec
 
 FORMAT = 1  # of the .npz files
@@ -81,7 +81,8 @@ class Work:
         known, shapes = _read_known(source.output)
         same_sound = known.get("audio_sha256") == source.digest()
         origin = None
-        if not same_sound and known.get("source") != str(source.path.resolve()):
+        names = {str(absolute(source.path)), str(source.path.resolve())}  # the latter is of older outputs
+        if not same_sound and known.get("source") not in names:
             origin = known.get("source", "something else")
         elif any(known.get(key) != self.identity()[key] for key in ("spec", "precision")):
             origin = f"{known.get('spec')} in {known.get('precision')}"
@@ -112,7 +113,7 @@ class Work:
             if not all(np.isfinite(value).all() for value in found.values()):
                 rows[source] = failed(source, ValueError(f"{source.path}: its embedding is not finite"))
                 continue
-            about = {"source": str(source.path.resolve()), "audio_sha256": digest, "seconds": seconds}
+            about = {"source": str(absolute(source.path)), "audio_sha256": digest, "seconds": seconds}
             content = {**self.kept(source, digest), **found, **self.layout(), **self.identity(), **about}
             write_atomically(source.output, lambda file, content=content: np.savez(file, **content))
             rows[source] = row_of(source, seconds, [found[key].shape for key in EMBEDDINGS if key in found])

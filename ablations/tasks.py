@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ablations.home import expanded
 from downstream.demo import MAKERS, demo_task
+from downstream.files import absolute
 from downstream.task import Task
 from results.rows import task_key, task_table
 
@@ -77,7 +78,7 @@ def read(folder: Path, others: Iterable[NamedTask]) -> NamedTask:
         FileNotFoundError, ValueError: for a broken folder, or one that is called like one of `others` without being the
             second folder of the same HEAR task; rows could not be told apart.
     """
-    folder = folder.resolve()
+    folder = absolute(folder)  # not resolved: a link's name is the task's
     key = task_key(folder.name)
     twins = [other.task.folder for other in others if other.key == key and other.task.folder != folder]
     if twins and key not in task_table().index:

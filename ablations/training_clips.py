@@ -1,16 +1,14 @@
 """Lists of labelled files as training clips: a CSV of files and labels, audio in folders or tar shards."""
 
-import io
 import tarfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
 from ablations.lists import SEPARATOR, read_lines, read_vocabulary, split_labels
-from downstream.audio import resample
+from downstream.audio import read_sound, resample
 
 
 @dataclass(frozen=True)
@@ -104,24 +102,15 @@ class Places:
         """A file's sound: (samples,) float32 at that rate, mono.
 
         Raises:
-            FileNotFoundError, ValueError: name the file: absent, not audio, empty, not finite.
+            FileNotFoundError, ValueError: name the file: absent, or what `downstream.decode` refuses.
         """
-        try:
-            samples, rate = soundfile.read(io.BytesIO(self._bytes(name)), dtype="float32", always_2d=True)
-        except (soundfile.LibsndfileError, TypeError) as error:
-            raise ValueError(f"{name}: not readable as audio: {str(error).split(': ')[-1]}") from None
-        if not len(samples) or not np.isfinite(samples).all():
-            raise ValueError(f"{name}: {'0' if not len(samples) else 'NaN or infinite'} samples")
-        mono = samples.mean(axis=1)
-        return resample(mono, rate, sample_rate)
-
-    def _bytes(self, name: str) -> bytes:
         for folder in self.folders:
             if (folder / name).is_file():
-                return (folder / name).read_bytes()
+                return resample(*read_sound(folder / name), sample_rate)
         if name not in self.members:
             raise FileNotFoundError(f"{name}: in none of the folders and tar files")
         path, offset, size = self.members[name]
         with path.open("rb") as shard:
             shard.seek(offset)
-            return shard.read(size)
+            content = shard.read(size)
+        return resample(*read_sound(path / name, content), sample_rate)

@@ -17,6 +17,7 @@ from ablations.outcome import Failure
 from ablations.study import Model, Study
 from ablations.tasks import NamedTask
 from downstream.fields import choice
+from downstream.files import absolute
 from passt.precision import PRECISIONS
 from passt.spec import Tap
 
@@ -122,7 +123,7 @@ def find_tasks(
             continue
         for folder in folders:
             try:
-                found.setdefault(folder.resolve(), tasks.read(folder, found.values()))
+                found.setdefault(absolute(folder), tasks.read(folder, found.values()))
             except Exception as error:
                 failed((), folder.name, error)
     return list(found.values())

@@ -8,22 +8,21 @@ import functools
 import hashlib
 import json
 import logging
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import soundfile
 import soxr
 import torch
 from torch import Tensor
 
+from downstream.decode import decode, header
+from downstream.decode import say_once as _say_once
 from downstream.files import fingerprint, load_arrays, write_atomically, write_json
 from downstream.task import Task
 
 RESAMPLER = "soxr-HQ"
-UNKNOWN_BYTES = 0x7FFFF000  # and more in a WAVE header: written to a pipe, the size was not known
 
 logger = logging.getLogger(__name__)
 
@@ -91,13 +90,13 @@ class SplitAudio:
 
     def seconds(self, file: str) -> float:
         """Length of a clip, from its header."""
-        return _open(self.folder / file, soundfile.info).duration
+        return read_header(self.folder / file).duration
 
     def load(self, file: str) -> Tensor:
         """A clip: (samples,) float32 at `sample_rate`, mono.
 
         Raises:
-            ValueError: names the file: unreadable, empty, cut short, of another rate than its folder, not finite.
+            ValueError: names the file: of another rate than its folder, or what `decode` refuses.
         """
         path = self.folder / file
         if self.source_rate == self.sample_rate:
@@ -133,27 +132,32 @@ def read_header(path: Path):
     Raises:
         FileNotFoundError, ValueError: name what is absent or no audio.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file")
-    return _open(path, soundfile.info)
+    return header(path)
 
 
 def read_clip(path: Path, sample_rate: int) -> np.ndarray:
     """(samples,) float32 in [-1, 1]; several channels are mixed down, which is said once a folder.
 
     Raises:
-        ValueError: names the file: unreadable, empty, cut short, of another rate, not finite.
+        ValueError: names the file: of another rate, or what `decode` refuses.
     """
-    samples, rate = _open(path, lambda p: soundfile.read(p, dtype="float32", always_2d=True))
+    samples, rate = decode(path)
     if rate != sample_rate:
         raise ValueError(f"{path}: sampled at {rate} Hz, expected {sample_rate} Hz, as its folder says")
-    if len(samples) == 0:
-        raise ValueError(f"{path}: 0 samples, expected at least 1")
-    promised = _promised_bytes(path)
-    if promised > path.stat().st_size:
-        raise ValueError(f"{path}: cut short, {path.stat().st_size} bytes where its header promises {promised}")
-    if not np.isfinite(samples).all():
-        raise ValueError(f"{path}: holds NaN or infinite samples")
+    return _mixed_down(samples, path)
+
+
+def read_sound(path: Path, content: bytes | None = None) -> tuple[np.ndarray, int]:
+    """(samples,) float32 as `read_clip`, and the rate in Hz, whatever it is.
+
+    Args:
+        content: the file's bytes, where they do not lie at `path`, such as those of a member of an archive.
+    """
+    samples, rate = decode(path, content)
+    return _mixed_down(samples, path), rate
+
+
+def _mixed_down(samples: np.ndarray, path: Path) -> np.ndarray:
     if samples.shape[1] > 1:
         _say_once(f"{path.parent}: clips of {samples.shape[1]} channels are mixed down to mono")
     return np.ascontiguousarray(samples.mean(axis=1))
@@ -186,32 +190,3 @@ def _keep(path: Path, write: Callable[[], None]) -> None:
         write()
     except OSError as error:
         _say_once(f"{path.parent}: nothing more is kept there: {error.strerror or error}")
-
-
-@functools.lru_cache(maxsize=1024)
-def _say_once(message: str) -> None:
-    logger.warning(message)
-
-
-def _open(path: Path, read):
-    try:
-        return read(os.fsencode(path))  # a name need not be UTF-8
-    except (soundfile.LibsndfileError, OSError, TypeError) as error:
-        reason = str(error).split(": ")[-1].strip()
-        raise ValueError(f"{path}: not readable as audio ({path.stat().st_size} bytes): {reason}") from None
-
-
-def _promised_bytes(path: Path) -> int:
-    """Where the data chunk of a RIFF WAVE file ends by its header; 0 for other formats and for unknown sizes.
-
-    libsndfile reads a shortened file without a word, so the header has to be asked.
-    """
-    with path.open("rb") as file:
-        if file.read(4) != b"RIFF" or file.seek(8) != 8 or file.read(4) != b"WAVE":
-            return 0
-        while len(header := file.read(8)) == 8:
-            size = int.from_bytes(header[4:], "little")
-            if header[:4] == b"data":
-                return 0 if size >= UNKNOWN_BYTES else file.tell() + size
-            file.seek(size + size % 2, 1)
-    return 0

@@ -78,3 +78,18 @@ def fingerprint(value: Any) -> str:
     """First 16 hex digits of the SHA-256 of `value` as canonical JSON."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def absolute(path: str | Path) -> Path:
+    """The path from the root, under the names it was given by: links are not replaced by what they point to.
+
+    `..` behind a link leads out of the folder that the link points to, as the system has it.
+    """
+    whole = Path(path).absolute()
+    found = Path(whole.anchor)
+    for part in whole.parts[1:]:
+        if part == "..":
+            found = (found.resolve() if found.is_symlink() else found).parent
+        else:
+            found /= part
+    return found

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from downstream import fields
+from downstream.files import absolute
 from downstream.text_file import read_json, read_table
 
 EMBEDDING_TYPES = ("scene", "event")
@@ -97,7 +98,7 @@ class Task:
         parse = _events if embedding_type == "event" else _labels
         items = {split: parse(folder / f"{split}.json", labels, prediction_type) for split in splits}
         return cls(
-            name=folder.resolve().name,
+            name=absolute(folder).name,
             folder=folder,
             embedding_type=embedding_type,
             prediction_type=prediction_type,

@@ -18,6 +18,7 @@ from passt.initial import network_on_meta
 from passt.mel import MelSpectrogram
 from passt.model import Passt
 from passt.precision import arithmetic, precision_for
+from passt.samples import batch, equally_long
 from passt.spec import EmbeddingSpec
 from passt.windowed import WindowedEmbedder
 
@@ -137,13 +138,13 @@ class PasstEmbedder(WindowedEmbedder):
         taps = self.spec.scene_taps()
         if not taps:
             raise ValueError(f"{self.spec}: has no scene embedding, its only level is mel")
-        found = self.scene(_clips(audio), taps)
+        found = self.scene(batch(audio), taps)
         return torch.cat([found[tap] for tap in taps], dim=-1)
 
     def timestamp_embedding(self, audio: Tensor) -> tuple[Tensor, Tensor]:
         """(clips, samples) -> ((clips, steps, dim), (steps,) in ms): for each window each level, then ``mel`` once."""
         taps = self.spec.timestamp_taps()
-        found = self.timestamps(_clips(audio), taps, self.spec.timestamp_hop_ms)
+        found = self.timestamps(equally_long(audio), taps, self.spec.timestamp_hop_ms)
         return torch.stack([torch.cat([clip[tap] for tap in taps], dim=-1) for clip, _ in found]), found[0][1]
 
     def _forward(self, mels: list[Tensor], levels: Sequence[str]) -> dict[str, Tensor]:
@@ -176,9 +177,3 @@ def _network(checkpoint: Checkpoint, state: Mapping[str, Tensor]) -> Passt:
     net = network_on_meta(checkpoint)
     net.load_state_dict(state, strict=True, assign=True)
     return net.eval().requires_grad_(False)
-
-
-def _clips(audio: Tensor) -> list[Tensor]:
-    if audio.ndim != 2:
-        raise ValueError(f"audio must be (clips, samples), got shape {tuple(audio.shape)}")
-    return list(audio)

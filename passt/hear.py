@@ -87,7 +87,7 @@ def get_scene_embeddings(audio: Tensor, model: HearModel) -> Tensor:
     """One embedding a sound.
 
     Args:
-        audio: (n_sounds, n_samples) in [-1, 1], mono at `model.sample_rate`, on any device.
+        audio: (n_sounds, n_samples) in [-1, 1] (or int16), mono at `model.sample_rate`, on any device.
 
     Returns:
         (n_sounds, model.scene_embedding_size), float32, on the model's device.
@@ -95,14 +95,14 @@ def get_scene_embeddings(audio: Tensor, model: HearModel) -> Tensor:
     Raises:
         ValueError: for audio of another form, a spec whose only level is ``mel``.
     """
-    return model.embedder.scene_embedding(_checked(audio)).to(model.device)
+    return model.embedder.scene_embedding(audio).to(model.device)
 
 
 def get_timestamp_embeddings(audio: Tensor, model: HearModel) -> tuple[Tensor, Tensor]:
     """An embedding every 50 ms (or the spec's hop) of every sound.
 
     Args:
-        audio: (n_sounds, n_samples) in [-1, 1], mono at `model.sample_rate`, on any device.
+        audio: (n_sounds, n_samples) in [-1, 1] (or int16), mono at `model.sample_rate`, on any device.
 
     Returns:
         (n_sounds, steps, model.timestamp_embedding_size), and (n_sounds, steps), the window centres in ms from 0;
@@ -111,15 +111,5 @@ def get_timestamp_embeddings(audio: Tensor, model: HearModel) -> tuple[Tensor, T
     Raises:
         ValueError: for audio of another form.
     """
-    values, times = model.embedder.timestamp_embedding(_checked(audio))
+    values, times = model.embedder.timestamp_embedding(audio)
     return values.to(model.device), times.repeat(len(values), 1).to(model.device)
-
-
-def _checked(audio: Tensor) -> Tensor:
-    if not isinstance(audio, Tensor):
-        raise ValueError(f"audio must be a tensor, got {type(audio).__name__}")
-    if not audio.is_floating_point():
-        raise ValueError(f"audio must be of floats in [-1, 1], got {audio.dtype}")
-    if audio.ndim != 2 or 0 in audio.shape:
-        raise ValueError(f"audio must be (n_sounds, n_samples), neither 0, got shape {tuple(audio.shape)}")
-    return audio.detach().float()

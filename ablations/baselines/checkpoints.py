@@ -107,7 +107,7 @@ def untrained(shapes: Mapping[str, tuple[int, ...]], seed: int) -> dict[str, Ten
             state[name] = torch.zeros(shape, dtype=torch.long)
         elif len(shape) < 2:
             ones = name.endswith(("running_var", "weight"))
-            state[name] = torch.ones(shape) if ones else torch.zeros(shape)
+            state[name] = torch.full(shape, float(ones), dtype=torch.float32)
         else:
             stream = np.random.Generator(np.random.Philox(key=[seed, zlib.crc32(name.encode())]))
             values = torch.from_numpy(stream.standard_normal(shape, dtype=np.float32))

@@ -178,7 +178,8 @@ class CnnEmbedder(WindowedEmbedder):
     def gains(self) -> Mapping[str, float]:
         """How many times as fast the other precisions of the device are, by name, from a short trial."""
         stream = torch.Generator().manual_seed(0)
-        mel = torch.randn(TRIAL_ROWS, self.net.bands, TRIAL_FRAMES, generator=stream).to(self.device)
+        shape = (TRIAL_ROWS, self.net.bands, TRIAL_FRAMES)
+        mel = torch.randn(shape, generator=stream, dtype=torch.float32).to(self.device)
         seconds = {name: self._seconds(mel, PRECISIONS[name]) for name in available(self.device)}
         return {name: seconds[self.precision] / value for name, value in seconds.items() if name != self.precision}
 

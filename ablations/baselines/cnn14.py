@@ -46,7 +46,7 @@ class LogMel(nn.Module):
     def __init__(self, hop: int) -> None:
         super().__init__()
         self.hop = hop
-        self.register_buffer("window", torch.hann_window(FFT), persistent=False)
+        self.register_buffer("window", torch.hann_window(FFT, dtype=torch.float32), persistent=False)
         self.register_buffer("bands", slaney_bands(), persistent=False)
 
     def forward(self, audio: Tensor) -> Tensor:

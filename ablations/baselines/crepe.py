@@ -29,6 +29,7 @@ from passt.batches import Budget, forward_in_batches, joined, to_device, to_host
 from passt.card import Card, choices
 from passt.identity import fingerprint_of
 from passt.precision import arithmetic, precision_for
+from passt.samples import clips_of
 from passt.spec import EmbeddingSpec, Tap
 from passt.windows import timestamps
 
@@ -143,7 +144,7 @@ class CrepeEmbedder:
         self.precision = precision
         self._arithmetic = precision_for(precision, self.device)
         published = _published(spec.checkpoint)
-        self.net = Crepe(CHANNELS[spec.checkpoint])
+        self.net = Crepe(CHANNELS[spec.checkpoint]).float()  # whatever torch's default is
         self.net.load_state_dict(_positions_as_width(published), strict=True)
         self.net.prepared(self._arithmetic.dtype).to(self.device)
         self._budget = Budget(FRAMES_PER_BATCH[self.device.type])
@@ -152,6 +153,7 @@ class CrepeEmbedder:
 
     def scene(self, clips: Sequence[Tensor], taps: Sequence[Tap]) -> dict[Tap, Tensor]:
         """(clips, dim): the mean over frames every 250 ms."""
+        clips = clips_of(clips)
         found = {
             tap: torch.stack([frames.mean(dim=0) for frames in parts])
             for tap, parts in self._taps(clips, taps, SCENE_HOP_MS).items()
@@ -162,6 +164,7 @@ class CrepeEmbedder:
         self, clips: Sequence[Tensor], taps: Sequence[Tap], hop_ms: int
     ) -> list[tuple[dict[Tap, Tensor], Tensor]]:
         """Per clip ({tap: (steps, dim)}, (steps,) in ms): the frame centred on each multiple of `hop_ms`."""
+        clips = clips_of(clips)
         times = [timestamps(len(clip), hop_ms, SAMPLE_RATE) for clip in clips]
         found = {tap: joined(parts) for tap, parts in self._taps(clips, taps, hop_ms).items()}
         rows = [values.split([len(own) for own in times]) for values in to_host(list(found.values()))]

@@ -31,7 +31,7 @@ class Kind:
 
 
 KINDS: Mapping[str, Kind] = {
-    "unreadable": Kind("files that are absent or no audio", stops=True, of_files=True),
+    "unreadable": Kind("files that are absent, no audio, cut short or not in [-1, 1]", stops=True, of_files=True),
     "leaks": Kind("one sound or one group in several splits", stops=True),
     "late_events": Kind("events that end after their clip, which are cut", stops=True),
     "lengths": Kind("clips of another length than asked for", stops=True, of_files=True),

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+import soundfile
 
 from downstream.audio import read_clip, read_header
 from downstream.progress import Track
@@ -28,6 +29,7 @@ class Clip:
         samples: its length, in samples.
         peak: the largest absolute sample of the channels' mean.
         clipped: the share of samples at full scale.
+        plain: whether libsndfile alone takes it for as long; a header may leave the length open.
         digest: SHA-256 of rate and samples, without the zeros at both ends; "" for a clip of zeros.
     """
 
@@ -38,6 +40,7 @@ class Clip:
     peak: float = 0.0
     clipped: float = 0.0
     digest: str = ""
+    plain: bool = True
     error: str = ""
 
     @property
@@ -54,9 +57,15 @@ def inspect(path: Path) -> Clip:
         return Clip(path, error=str(error).removeprefix(f"{path}: "))
     level = np.abs(sound)
     clipped = float(np.mean(level >= FULL_SCALE))
-    return Clip(
-        path, header.samplerate, header.channels, len(sound), float(level.max()), clipped, _digest(sound, header)
-    )
+    about = (header.samplerate, header.channels, len(sound), float(level.max()), clipped, _digest(sound, header))
+    return Clip(path, *about, plain=_is_plain(path, len(sound)))
+
+
+def _is_plain(path: Path, samples: int) -> bool:
+    try:
+        return soundfile.info(os.fsencode(path)).frames == samples
+    except soundfile.LibsndfileError:
+        return False
 
 
 def _digest(sound: np.ndarray, header) -> str:

@@ -82,7 +82,7 @@ def item_name(file: str, clip: Clip, rates: Sequence[int]) -> str:
 
 
 def _is_copied(clip: Clip, rates: Sequence[int]) -> bool:
-    return clip.channels == 1 and list(rates) == [clip.rate]
+    return clip.channels == 1 and list(rates) == [clip.rate] and clip.plain
 
 
 def _write_clip(folder: Path, item: Item, rate: int) -> int:

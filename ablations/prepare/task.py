@@ -18,12 +18,12 @@ from ablations.prepare.folder import Item, item_name, write_task
 from ablations.prepare.listing import Entry, Listing
 from ablations.prepare.metadata import kit_findings, metadata_of, metrics_of, vocabulary_of
 from ablations.prepare.report import Report, balance_table, label_counts, split_table
+from downstream.decode import HIGHEST_RATE, LOWEST_RATE
 from downstream.folds import draw_folds, joined_groups
 from downstream.progress import Track, silent
 from downstream.task import TRAIN_VALID_TEST
 
 FEWEST = 2  # items that a probe can be trained on
-RATES = (1000, 1_000_000)  # in Hz, of a task
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,8 @@ class Options:
                 raise ValueError(f"{name} must be of {', '.join(known)}, got {odd[0]!r}")
         if self.folds < 3:
             raise ValueError(f"folds must be at least 3 (train, valid, test), got {self.folds}")
-        if odd_rate := [rate for rate in self.rates if not RATES[0] <= rate <= RATES[1]]:
-            raise ValueError(f"rate must be {RATES[0]} to {RATES[1]} Hz, got {odd_rate[0]}")
+        if odd_rate := [rate for rate in self.rates if not LOWEST_RATE <= rate <= HIGHEST_RATE]:
+            raise ValueError(f"rate must be {LOWEST_RATE} to {HIGHEST_RATE} Hz, got {odd_rate[0]}")
         lengths = {"seconds": [self.seconds] if self.seconds is not None else [], **self.grid}
         for name, values in lengths.items():
             if odd_length := [value for value in values if not 0 <= value < math.inf]:

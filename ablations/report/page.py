@@ -11,7 +11,7 @@ from ablations.report import drawn, facts
 from ablations.report.drawn import Drawn
 from ablations.report.sheets import Sheet, of_frame, of_table
 from ablations.shown import costs_of
-from downstream.files import write_atomically
+from downstream.files import absolute, write_atomically
 from results import agreement, edges, figures, load, tables
 from results.formats import Table
 from results.records import RunRecord, read_record
@@ -84,7 +84,7 @@ def runs_in(folder: Path) -> list[Path]:
 def part(folder: Path, anchor: str = "run") -> Part:
     """One run: scores, figures, statistics, what it was made with, what failed."""
     record, rows = read_record(folder), load(folder)
-    name = record.study if record else folder.resolve().name
+    name = record.study if record else absolute(folder).name
     if facts.measured(rows).empty:
         sections = [Section("Scores", notes=("Nothing was measured.",))]
     else:

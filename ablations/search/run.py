@@ -19,6 +19,7 @@ from ablations.search.storage import REASON, counted, open_study, take_up_again
 from ablations.search.trial import Goal, Places, run_trial
 from ablations.search.workers import at_work
 from ablations.tasks import NamedTask
+from downstream.files import absolute
 from downstream.locks import held
 from downstream.progress import Track, silent
 from downstream.store import default_root
@@ -121,7 +122,7 @@ def tasks_of(search: Search, places: Places) -> list[NamedTask]:
     found: dict[Path, NamedTask] = {}
     for name in search.tasks:
         for folder in tasks.folders(name, places.tasks or tasks.default_folder(), places.store, search.folder):
-            found.setdefault(folder.resolve(), tasks.read(folder, found.values()))
+            found.setdefault(absolute(folder), tasks.read(folder, found.values()))
     kinds = {each.task.is_event for each in found.values()}
     for event, what, idle in ((True, "event", OF_EVENTS), (False, "scene", OF_SCENES)):
         varied = [key for key in idle if search.space.varying(key)]

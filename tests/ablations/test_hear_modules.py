@@ -51,6 +51,18 @@ def test_it_is_the_same_model_in_either_process(hear_module, capfd):
     assert torch.allclose(scenes[1, 3], 2 * steps[1][0][TAP][:, 1].max() / 2)
 
 
+def test_a_module_gets_floats_within_full_scale_alone(hear_module):
+    embedder = build("hear:" + hear_module(TORCH))
+    (sound,) = clips(0.5)
+    integers = (sound * 32768).round().clamp(-32768, 32767).to(torch.int16)
+    wanted = embedder.scene([integers.float() / 32768], [TAP])[TAP]
+    assert torch.equal(embedder.scene([integers.numpy()], [TAP])[TAP], wanted)
+    for wrong in (integers.float(), sound / 0, integers.int(), sound[:0]):
+        for function in (embedder.scene, lambda c, t: embedder.timestamps(c, t, OWN_HOP)):
+            with pytest.raises(ValueError, match="clip 0 (has samples up to|holds NaN|must be)"):
+                function([wrong], [TAP])
+
+
 def test_what_a_module_sets_is_its_own(hear_module):
     sets = "import torch\ntorch.set_default_dtype(torch.float64)\ntorch.set_grad_enabled(False)\n"
     asks = TORCH.replace("print(", "assert torch.get_default_dtype() is torch.float64; print(")

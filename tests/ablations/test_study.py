@@ -57,7 +57,7 @@ def test_a_weight_file_is_named_by_its_hash(tmp_path):
     [
         ({"model": []}, "unknown key 'model' in a study (did you mean 'models'?); expected one of name, models, tasks"),
         ({"tasks": None}, "a study needs 'tasks'"),
-        ({"seeds": [0, 0, True]}, "seeds, number 3, must be a whole number of at least 0 and at most 4294967295, got True"),
+        ({"seeds": [0, 0, True]}, "seeds, number 3, must be a whole number"),
         ({"seeds": [1.0]}, "seeds, number 1, must be a whole number"),
         ({"seeds": [0, None]}, "seeds, number 2, must be a whole number"),
         ({"seeds": [-1]}, "seeds, number 1, must be a whole number"),

@@ -81,12 +81,12 @@ def test_wrong_options_are_named(options, message):
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        (torch.zeros(32000), "audio must be (n_sounds, n_samples), neither 0, got shape (32000,)"),
+        (torch.zeros(32000), "audio must be (clips, samples), got shape (32000,); one clip is audio[None]"),
         (torch.zeros(2, 1, 32000), "got shape (2, 1, 32000)"),
         (torch.zeros(0, 32000), "got shape (0, 32000)"),
         (torch.zeros(2, 0), "got shape (2, 0)"),
-        (torch.zeros(2, 32000, dtype=torch.int16), "audio must be of floats in [-1, 1], got torch.int16"),
-        (torch.zeros(2, 32000).numpy(), "audio must be a tensor, got ndarray"),
+        (torch.zeros(2, 32000, dtype=torch.int32), "must be of floats in [-1, 1] or of int16, got torch.int32"),
+        ("clip.wav", "audio must be (clips, samples), a tensor, an array or a list of clips, got str"),
     ],
 )
 def test_wrong_audio_is_named(model, wrong, message):
