@@ -167,6 +167,7 @@ def test_events_that_are_never_trained_on_are_found_and_counted_as_written(clips
     assert ("unlabeled_events", "line 2: 00.wav: b from 260 to 290 ms") in found
     assert ("lost_events", "line 3: 01.wav: c from 450 to 460 ms, but the clip ends at 400 ms") in found
     assert [kind for kind, _ in found].count("unlabeled_events") == 2
+    assert "everywhere" not in kinds(clips)  # a label of all files says nothing about when
     task = Task.from_dir(clips / "tones-v1")
     written = {row["split"]: row["events"] for row in report(clips)["splits"]}
     assert written == {split: sum(map(len, task.items[split].values())) for split in task.splits}
