@@ -136,14 +136,14 @@ def leak_findings(entries: Sequence[Entry], sets: Sequence[Sequence[Entry]]) -> 
 
 
 def label_findings(
-    labels: Sequence[str], splits: Sequence[str], counts: np.ndarray, files: Sequence[int], single: bool
+    labels: Sequence[str], splits: Sequence[str], counts: np.ndarray, files: Sequence[int], several: bool
 ) -> list[Finding]:
     """Labels that not all splits have, and splits that have none or nothing else.
 
     Args:
         counts: (labels, splits) files with that label.
         files: (splits,) all files.
-        single: whether a file has exactly one label (multiclass).
+        several: whether scenes have any number of labels, so that one may be on all of them.
     """
     found = []
     for label, row in zip(labels, counts, strict=True):
@@ -154,7 +154,7 @@ def label_findings(
             absent = ", ".join(split for split in splits if split not in there)
             found.append(Finding("absent_labels", f"label {label!r} is not in {absent}"))
         everywhere = [split for split, count, all_ in zip(splits, row, files, strict=True) if count == all_]
-        if everywhere and not single:
+        if everywhere and several:
             found.append(Finding("everywhere", f"label {label!r} is on every file of {', '.join(everywhere)}"))
     empty = [split for split, count in zip(splits, counts.sum(axis=0), strict=True) if not count]
     return found + [Finding("no_labels", f"no file of {split} has a label") for split in empty]

@@ -78,13 +78,20 @@ def _digest(sound: np.ndarray, header) -> str:
 
 
 def find_clip(file: str, folders: Sequence[Path]) -> Path:
-    """The path of a listed file: in the first folder that has it, else where the first folder would."""
-    try:
-        name = Path(file).expanduser()
-    except RuntimeError:  # ~ and no user of this machine: a file of that name
-        name = Path(file)
-    paths = [folder / name for folder in folders]
+    """The path of a listed file: in the first folder that has it, else where the first folder would.
+
+    Accents may be written in one character or in two: file systems differ in what they make of a name.
+    """
+    forms = dict.fromkeys([file, unicodedata.normalize("NFC", file), unicodedata.normalize("NFD", file)])
+    paths = [folder / _expanded(name) for name in forms for folder in folders]
     return next((path for path in paths if _is_file(path)), paths[0])
+
+
+def _expanded(name: str) -> Path:
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:  # ~ and no user of this machine: a file of that name
+        return Path(name)
 
 
 def _is_file(path: Path) -> bool:

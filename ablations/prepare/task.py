@@ -119,7 +119,8 @@ def examine(listing: Listing, name: str, options: Options, track: Track = silent
     rates = options.rates or (max(clips[entry.file].rate for entry in entries),)
     rates = tuple(dict.fromkeys(rates))
     table = split_table(splits, entries, clips, groups)
-    found += checks.label_findings(labels, splits, counts, table["files"], listing.prediction_type == "multiclass")
+    several = listing.embedding_type == "scene" and listing.prediction_type == "multilabel"
+    found += checks.label_findings(labels, splits, counts, table["files"], several)
     found += checks.alike_findings("label", labels)
     found += checks.alike_findings("group", (entry.group for entry in entries if entry.group is not None))
     found += kit_findings(labels)

@@ -49,7 +49,9 @@ def _value(hint: Any, value: Any, name: str) -> Any:
     if hint is float and type(value) in (int, float, str):
         try:
             found = float(value)  # YAML 1.1 reads 2e-5 as text
-        except (ValueError, OverflowError):
+        except OverflowError:
+            found = math.inf
+        except ValueError:
             found = math.nan
         if math.isfinite(found):
             return found

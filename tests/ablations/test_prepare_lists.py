@@ -100,6 +100,18 @@ def test_an_absent_file_is_named_with_the_one_that_may_be_meant(clips, name, mes
 
 
 @pytest.mark.parametrize(
+    ("there", "listed"), [("caf\u00e9.wav", "cafe\u0301.wav"), ("cafe\u0301.wav", "caf\u00e9.wav")]
+)
+def test_accents_in_the_name_of_a_file_may_have_either_form(clips, there, listed):
+    (clips / NAMES[0]).rename(clips / there)
+    path = write(clips, [(name, "ab"[i % 2]) for i, name in enumerate([listed, *NAMES[1:]])])
+    done = invoke("prepare", path, "--out", clips / "tones-v1", "--folds", 3)
+    assert done.exit_code == 0, done.output
+    task = Task.from_dir(clips / "tones-v1")
+    assert listed in {file for items in task.items.values() for file in items}
+
+
+@pytest.mark.parametrize(
     ("folds", "expected"),
     [
         (("1.0", "2.0", "10.0"), ["1.0", "2.0", "10.0"]),
@@ -155,6 +167,7 @@ def test_events_that_are_never_trained_on_are_found_and_counted_as_written(clips
     assert ("unlabeled_events", "line 2: 00.wav: b from 260 to 290 ms") in found
     assert ("lost_events", "line 3: 01.wav: c from 450 to 460 ms, but the clip ends at 400 ms") in found
     assert [kind for kind, _ in found].count("unlabeled_events") == 2
+    assert "everywhere" not in kinds(clips)  # a label of all files says nothing about when
     task = Task.from_dir(clips / "tones-v1")
     written = {row["split"]: row["events"] for row in report(clips)["splits"]}
     assert written == {split: sum(map(len, task.items[split].values())) for split in task.splits}

@@ -247,3 +247,14 @@ def test_half_a_json_is_named(folder):
     (path / "valid.filename-timestamps.json").write_text("{}")
     with pytest.raises(ValueError, match=r"expected a list of \d+ rows as in the embeddings, got \{\}"):
         kit.read_folder(path)
+
+
+def test_pickled_lists_that_double_themselves_are_named_at_once(folder):
+    tree = "c1"
+    for _ in range(100):
+        tree = [tree, tree]
+    path = folder("multiclass")
+    (path / "fold00.target-labels.pkl").write_bytes(pickle.dumps([tree]))
+    with pytest.raises(ValueError, match="fold00.target-labels.pkl: row 0: expected a list of labels") as error:
+        kit.read_folder(path)
+    assert len(str(error.value)) < 1000

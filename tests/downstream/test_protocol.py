@@ -36,6 +36,8 @@ def test_settings_of_a_task(scene_task):
 @pytest.mark.parametrize(
     ("own", "message"),
     [
+        ([50], r"task_specific_param_grid must be an object, got \[50\]"),
+        ({"max_epochs": [10**400]}, "max_epochs, number 1, must be a number, got a whole number of about 401 digits"),
         ({"max_epoch": [50]}, "task_specific_param_grid: unknown setting 'max_epoch'"),
         ({"max_epochs": [10, 50]}, "max_epochs must be a list of one number"),
         ({"lr": [1e-3]}, "unknown setting 'lr'"),
