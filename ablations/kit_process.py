@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from downstream.files import expanded
+
 DEFAULT = Path(".kit/bin/python")
 RUNNER = Path(__file__).with_name("kit_runner.py")
 
@@ -18,7 +20,7 @@ def interpreter(kit: str | Path | None = None) -> Path:
     Raises:
         FileNotFoundError: says how to make the environment.
     """
-    found = (Path(kit).expanduser() if kit else DEFAULT).absolute()  # not resolved: a link into its environment
+    found = (expanded(kit) if kit else DEFAULT).absolute()  # not resolved: a link into its environment
     if not found.is_file():
         raise FileNotFoundError(f"kit: no interpreter with hear-eval-kit at {found}; `make kit` makes {DEFAULT}")
     return found

@@ -21,6 +21,7 @@ from ablations.hear_modules import address
 from ablations.hear_modules.embedder import HearEmbedder
 from ablations.hear_modules.process import interpreter
 from downstream.embedder import Embedder
+from downstream.files import expanded
 from downstream.progress import Advance, Track, silent
 from passt import EmbeddingSpec, PasstEmbedder, checkpoints, complexity, named
 from passt.card import Card, choices
@@ -99,7 +100,7 @@ def resolve_with_file(spec: str | EmbeddingSpec, weights: str | Path | None) -> 
         return resolve(fields), None
     if isinstance(spec, str) and "weights" in fields:
         raise ValueError(f"weights are given twice: {fields['weights']!r} in the spec, and the file {weights}")
-    fields["weights"], file = resolve_weights(str(Path(weights).expanduser().resolve()), Path())
+    fields["weights"], file = resolve_weights(str(expanded(weights).resolve()), Path())
     return resolve(fields), file
 
 
@@ -112,7 +113,7 @@ def resolve_weights(weights: str, base: Path) -> tuple[str, Path | None]:
     looks_like_file = "/" in weights or weights.endswith((".pt", ".pth", ".safetensors"))
     if not looks_like_file:
         return weights, None
-    path = base / Path(weights).expanduser()
+    path = base / expanded(weights)
     if not path.is_file():
         raise FileNotFoundError(f"weights: no file at {path}")
     return file_tag(path), path

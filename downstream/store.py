@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from downstream.embedder import OWN_HOP, Tap
-from downstream.files import append_whole, fingerprint, naming, write_atomically, write_json
+from downstream.files import append_whole, cache_folder, expanded, fingerprint, naming, write_atomically, write_json
 from downstream.index import NAME as INDEX_NAME
 from downstream.index import Index
 from downstream.locks import LOCK, held
@@ -34,9 +34,9 @@ from downstream.tap_file import HEADER_BYTES, read_rows
 
 def default_root() -> Path:
     """$ABLATE_STORE, else a folder in the user's cache."""
-    if "ABLATE_STORE" in os.environ:
-        return Path(os.environ["ABLATE_STORE"])
-    return Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "embedding-ablations" / "store"
+    if set_to := os.environ.get("ABLATE_STORE"):  # an empty variable is none
+        return expanded(set_to)
+    return cache_folder() / "store"
 
 
 @dataclass(frozen=True)

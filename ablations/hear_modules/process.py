@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ablations.hear_modules.worker import GREETING, read_array
+from downstream.files import expanded
 
 WORKER = Path(__file__).with_name("worker.py")
 LOG_BYTES = 2**16  # at its end that are looked at, of a log that may be of any size
@@ -31,7 +32,8 @@ def interpreter(python: str | Path, base: Path = Path()) -> Path:
     if not isinstance(python, str | Path):
         raise ValueError(f"python must be the path or the name of an interpreter, got {python!r}")
     if "/" in str(python):
-        found = (base / Path(python).expanduser()).absolute()  # not resolved: a link into its environment
+        place = base / expanded(python)
+        found = place.absolute()  # not resolved: a link into its environment
     else:
         found = Path(shutil.which(str(python)) or python)
     if not (found.is_file() and os.access(found, os.X_OK)):

@@ -11,6 +11,7 @@ from typing import TypeVar
 import numpy as np
 
 from downstream.audio import read_clip, read_header
+from downstream.files import expanded
 from downstream.progress import Track
 
 FULL_SCALE = 32766 / 32768  # and more: clipped
@@ -68,7 +69,7 @@ def _digest(sound: np.ndarray, header) -> str:
 
 def find_clip(file: str, folders: Sequence[Path]) -> Path:
     """The path of a listed file: in the first folder that has it, else where the first folder would."""
-    paths = [folder / Path(file).expanduser() for folder in folders]
+    paths = [folder / expanded(file) for folder in folders]
     return next((path for path in paths if path.is_file()), paths[0])
 
 
