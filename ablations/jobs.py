@@ -10,6 +10,7 @@ from ablations.work import Unit
 from downstream.audio import SplitAudio
 from downstream.embedder import Embedder, Tap
 from downstream.finished import FinishedFits
+from downstream.notices import say_once
 from downstream.store import TapFolder, tap_folder
 
 
@@ -82,10 +83,12 @@ def tap_folders(
     store: Path, embedder: Embedder, audio: Mapping[str, SplitAudio], hop_ms: int | None
 ) -> dict[str, TapFolder]:
     """split -> where its taps are or will be."""
-    return {
-        split: tap_folder(store, embedder.fingerprint, clips.fingerprint, split, hop_ms)
-        for split, clips in audio.items()
-    }
+    if any((store / embedder.fingerprint / clips.fingerprint).is_dir() for clips in audio.values()):
+        say_once(
+            f"{store}: embeddings by {embedder.name} were made by an earlier version, which did not record what "
+            "decoded and resampled the clips; they are made anew (`ablate store prune --earlier` removes the old ones)"
+        )
+    return {split: tap_folder(store, embedder.fingerprint, clips.key, split, hop_ms) for split, clips in audio.items()}
 
 
 def taps_of(jobs: Iterable[Shared]) -> list[Tap]:

@@ -1,7 +1,7 @@
 """What is still to be done of a unit, counted as its run will count it, without doing any of it."""
 
+import contextlib
 import itertools
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +10,7 @@ from ablations.jobs import Shared, fits_of, job_file, jobs_of, tap_folders, taps
 from ablations.work import Settings, Unit
 from downstream.audio import SplitAudio
 from downstream.embedder import OWN_HOP, Embedder, Tap, distance_ms, widths
+from downstream.extraction import Extraction
 from downstream.probe import ProbeConfig
 from downstream.protocol import Protocol
 from downstream.store import TapFolder
@@ -104,12 +105,10 @@ def _begun(folder: TapFolder) -> list[tuple[tuple[Tap, ...], list[str]]]:
     """Extractions that were not finished: their taps, and the files that are still to be computed."""
     found = []
     for path in sorted(folder.path.glob(".partial-*")):
-        if (path / "plan.json").is_file():
-            plan = json.loads((path / "plan.json").read_text())
-            journal = path / "journal.jsonl"
-            done = journal.read_text().count("\n") if journal.is_file() else 0
-            taps = tuple((level, window) for level, window, _ in plan["taps"])
-            found.append((taps, list(itertools.chain(*plan["batches"][done:]))))
+        with contextlib.suppress(ValueError):  # what is faulty is begun anew
+            extraction = Extraction.reopen(folder, path)
+            done = len(extraction.journal())
+            found.append((tuple(extraction.dims), list(itertools.chain(*extraction.batches[done:]))))
     return found
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import threading
 
@@ -118,24 +119,32 @@ def test_a_store_that_can_not_be_written(tmp_path, study):
     assert (tmp_path / "store").read_text() == "in the way"
 
 
-def test_a_file_of_the_store_that_changed_is_named_and_made_anew(tmp_path, study):
+@pytest.mark.parametrize("damage", ["a bit", "no record", "no index", "another fold's"])
+def test_what_changed_in_the_store_is_named_and_made_anew(tmp_path, study, caplog, damage):
     first = run(study, tmp_path)
     wanted = rows(first)
     (job,) = jobs(first)
     job.unlink()  # its probes are to be trained again
-    taps = sorted((tmp_path / "store").rglob("mean@own.npy"))
-    before = {path: path.read_bytes() for path in taps}
-    flip(taps[0], 2000)
-    failure = one_failure(run(study, tmp_path))
-    assert str(taps[0]) in failure
-    assert "are not those that were written; `ablate store check --full --fix`" in failure
-    pd.testing.assert_frame_equal(rows(first), wanted)  # what was known stays
-    found = check(tmp_path / "store", full=True, fix=True)
-    assert found["moved_to"].tolist() == [str(tmp_path / "store/faulty")]
+    store = tmp_path / "store"
+    path, other, *_ = sorted(store.rglob("mean@own.npy"))
+    before = {file: file.read_bytes() for file in sorted(store.glob("*/*/*/*/*.np?"))}
+    if damage == "a bit":
+        flip(path, 2000)
+    elif damage == "no record":
+        path.with_suffix(".json").unlink()
+        path.write_bytes(other.read_bytes())
+    elif damage == "no index":
+        (path.parent / "index.npz").unlink()
+    else:
+        for name in (path.name, path.with_suffix(".json").name):
+            shutil.copy(other.with_name(name), path.with_name(name))
     outcome = run(study, tmp_path)
     assert outcome.failures == ()
+    assert f"{path.parent}" in caplog.text
+    assert "made anew" in caplog.text
     pd.testing.assert_frame_equal(rows(outcome), wanted)
-    assert {path: path.read_bytes() for path in taps} == before
+    assert {file: file.read_bytes() for file in before} == before
+    assert check(store, full=True).empty
 
 
 def test_faults_of_a_run_are_found_moved_away_and_made_anew(tmp_path, study):
