@@ -12,6 +12,7 @@ from downstream.embedder import Embedder, Tap
 from downstream.finished import FinishedFits
 from downstream.notices import say_once
 from downstream.store import TapFolder, tap_folder
+from results.job_files import PREDICTIONS, parse_job
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,20 @@ def taps_of(jobs: Iterable[Shared]) -> list[Tap]:
 def job_file(folder: Path, key: str) -> Path:
     """A job's JSON in the folder of a run; the job is done where it exists."""
     return folder / "jobs" / f"{key}.json"
+
+
+def is_done(folder: Path, key: str) -> bool:
+    """Whether a job has its files in the folder of a run; one that is not what was written is to be done again."""
+    try:
+        job = parse_job(job_file(folder, key))
+    except FileNotFoundError:
+        return False
+    except ValueError as error:
+        say_once(f"{error}; it is made anew")
+        return False
+    if PREDICTIONS not in job:
+        say_once(f"{folder}: jobs of an earlier version carry no sums and are taken as they are")
+    return True
 
 
 def fits_of(folder: Path, key: str) -> FinishedFits:

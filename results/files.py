@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
+TRIALS = 3
+
 
 @contextlib.contextmanager
 def replacing(path: Path, *, binary: bool = False) -> Iterator[IO[Any]]:
@@ -36,6 +38,38 @@ def write_text(path: Path, text: str) -> None:
     """`text` as the whole of a file."""
     with replacing(path) as file:
         file.write(text)
+
+
+def write_summed(path: Path, text: str) -> None:
+    """`text` as the whole of a file, and beside it `<path>.sha256`, as sha256sum writes it.
+
+    The record is written first, with the sum of the file that is replaced as a second line: a kill between the two
+    leaves a file that the record knows.
+    """
+    sums = [hashlib.sha256(text.encode()).hexdigest()]
+    if path.is_file():
+        sums.append(hashlib.sha256(path.read_bytes()).hexdigest())
+    write_text(sums_of(path), "".join(f"{digest}  {path.name}\n" for digest in dict.fromkeys(sums)))
+    write_text(path, text)
+
+
+def check_sum(path: Path, remedy: str) -> None:
+    """Raise ValueError where a file is not one that its record knows; without a record nothing is known."""
+    record = sums_of(path)
+    for _ in range(TRIALS):  # another process may write in between
+        if not record.is_file():
+            return
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        if digest in record.read_text(encoding="latin-1"):
+            return
+    raise ValueError(
+        f"{path}: not what was written, by {record.name}; {remedy}; or remove {record.name} to take it as it is"
+    )
+
+
+def sums_of(path: Path) -> Path:
+    """The record beside a file of `write_summed`."""
+    return path.with_name(f"{path.name}.sha256")
 
 
 def _machine() -> str:

@@ -59,7 +59,7 @@ def test_killed_runs_end_with_the_rows_of_an_undisturbed_one(campaign):
     ("name", "old", "new", "message"),
     [
         ("runs/faults/rows.csv", b"xavier", b"Xavier", "its rows are not those of the undisturbed run"),
-        ("store", None, None, "are not those that were written"),
+        ("store", None, None, "its rows are not what was written"),
         ("runs/faults/jobs", None, None, "the predictions of .*npz are not those of the undisturbed run"),
     ],
 )

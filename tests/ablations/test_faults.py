@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import threading
@@ -11,6 +12,7 @@ import pandas as pd
 import pytest
 import safetensors.torch
 
+import results.files
 from ablations.run import run_study
 from ablations.store_check import check
 from ablations.study import Study
@@ -18,6 +20,8 @@ from downstream import extract as extraction
 from downstream.store import TapFolder
 from passt import checkpoints
 from passt.weights import untrained
+from results.job_files import PREDICTIONS, SUM
+from results.predictions import read_predictions
 from results.rows import RESULT_COLUMNS, read_rows
 from tests.ablations.test_run import declare
 from tests.downstream.stores import flip
@@ -153,13 +157,19 @@ def test_faults_of_a_run_are_found_moved_away_and_made_anew(tmp_path, study):
     (job,) = jobs(outcome)
     arrays, table = job.with_suffix(".npz"), outcome.folder / "rows.csv"
     good = {path: path.read_bytes() for path in (job, arrays, table)}
+    sums = table.with_name("rows.csv.sha256")
+    record = sums.read_bytes()
     other = json.dumps({**json.loads(good[job]), "seed": 5}).encode()
     for path, broken, message in (
         (arrays, None, f"{job}: not a whole job: its predictions {arrays.name} are absent"),
-        (arrays, good[arrays][:-30], f"{job}: not a whole job: File is not a zip file"),
-        (job, good[job][:-30], f"{job}: not a whole job: "),
-        (job, other, "seed '0', expected '5'"),
-        (table, good[table].replace(b"xavier_", b"Xavier_"), "init 'Xavier_"),
+        (
+            arrays,
+            good[arrays][:-30],
+            f"{job}: not a whole job: its predictions {arrays.name} are not those",
+        ),
+        (job, good[job][:-30], f"{job}: not the job that was written here; `ablate store check --runs RUNS --fix`"),
+        (job, other, f"{job}: not the job that was written here"),
+        (table, good[table].replace(b"xavier_", b"Xavier_"), f"{table}: not what was written, by rows.csv.sha256"),
         (table, None, f"{table}: absent, with 1 jobs beside it"),
     ):
         assert check(tmp_path / "store", runs=tmp_path / "runs").empty
@@ -170,12 +180,104 @@ def test_faults_of_a_run_are_found_moved_away_and_made_anew(tmp_path, study):
         pd.testing.assert_frame_equal(rows(outcome), wanted)
         for restored, content in good.items():  # `seconds` of a job that was made again are others
             restored.write_bytes(content)
+        sums.write_bytes(record)
 
 
 def test_a_byte_of_predictions(tmp_path, study):
     (job,) = jobs(run(study, tmp_path))
     flip(job.with_suffix(".npz"), 120)
     assert "not a whole job" in check(tmp_path / "store", runs=tmp_path / "runs/mine")["fault"].iloc[0]
+    with pytest.raises(ValueError, match=rf"{job.stem}.npz: not the predictions that were written with {job.name}"):
+        read_predictions(tmp_path / "runs/mine", job.stem)
+
+
+def without_sums(run_folder) -> None:
+    """A run as earlier versions left it."""
+    for path in (run_folder / "jobs").glob("*.json"):
+        job = json.loads(path.read_text())
+        path.write_text(json.dumps({key: value for key, value in job.items() if key not in (SUM, PREDICTIONS)}))
+    (run_folder / "rows.csv.sha256").unlink()
+
+
+def test_a_run_of_an_earlier_version_is_taken(tmp_path, study, caplog):
+    outcome = run(study, tmp_path)
+    wanted, (job,) = rows(outcome), jobs(outcome)
+    without_sums(outcome.folder)
+    before = job.read_bytes()
+    assert run(study, tmp_path).failures == ()
+    assert job.read_bytes() == before, "it is not made again"
+    pd.testing.assert_frame_equal(rows(outcome), wanted)
+    assert caplog.text.count("jobs of an earlier version carry no sums and are taken as they are") == 1
+    assert check(tmp_path / "store", runs=tmp_path / "runs").empty
+    assert "1 jobs of an earlier version carry no sums, so only their form was checked" in caplog.text
+    assert len(read_predictions(outcome.folder, job.stem)) == 1
+
+
+@pytest.mark.parametrize("damage", ["a digit", "text behind it", "no keys", "another job's", "a list"])
+@pytest.mark.parametrize("earlier", [False, True])
+def test_a_damaged_job_is_named_and_made_anew(tmp_path, study, caplog, damage, earlier):
+    outcome = run(study, tmp_path)
+    wanted, (job,) = rows(outcome), jobs(outcome)
+    if earlier:
+        without_sums(outcome.folder)
+    text = job.read_text()
+    if damage == "a digit" and earlier:
+        pytest.skip("nothing tells it")
+    job.write_text(
+        {
+            "a digit": re.sub(r'"top1_acc": [\d.]+', '"top1_acc": 0.123', text),
+            "text behind it": f"{text}x",
+            "no keys": json.dumps({"job": job.stem}),
+            "another job's": text.replace(job.stem, "0" * 16),
+            "a list": "[]",
+        }[damage]
+    )
+    assert run(study, tmp_path).failures == ()
+    assert f"{job}: not the job that was written here; it is made anew" in caplog.text
+    pd.testing.assert_frame_equal(rows(outcome), wanted)
+    assert check(tmp_path / "store", runs=tmp_path / "runs").empty
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (r",True,[\d.]+,", ",True,w91,", r"rows.csv: line 2: score must be a number, got 'w91'"),
+        (",True,", ",Yes,", r"rows.csv: line 2: primary must be True or False, got 'Yes'"),
+        (r",True,[\d.]+,", ",True,0.123,", r"rows.csv: not what was written, by rows.csv.sha256"),
+        ("study,", '"study,', r"rows.csv: not readable as rows|rows.csv: not what was written"),
+    ],
+)
+def test_damaged_rows_are_named(tmp_path, study, old, new, message):
+    folder = run(study, tmp_path).folder
+    path = folder / "rows.csv"
+    good = path.read_text()
+    path.write_text(re.sub(old, new, good))
+    assert path.read_text() != good
+    for use in (lambda: read_rows(folder), lambda: run(study, tmp_path)):
+        with pytest.raises(ValueError, match="rows.csv: .*; remove it, and the next `ablate run`") as error:
+            use()
+        assert "\n" not in str(error.value)
+    with pytest.raises(ValueError, match=message):
+        read_rows(folder)
+    (fault,) = check(tmp_path / "store", runs=tmp_path / "runs", fix=True)["fault"]
+    assert str(path) in fault
+    assert run(study, tmp_path).failures == ()
+    read_rows(folder)
+
+
+def test_a_kill_between_the_sum_and_the_rows_is_no_fault(tmp_path, study, monkeypatch):
+    folder = run(study, tmp_path).folder
+    write = results.files.write_text
+
+    def dies(path, text):
+        if path.name == "rows.csv":
+            raise KeyboardInterrupt
+        write(path, text)
+
+    monkeypatch.setattr(results.files, "write_text", dies)
+    with pytest.raises(KeyboardInterrupt):
+        results.files.write_summed(folder / "rows.csv", "study\n")
+    read_rows(folder)
 
 
 def weights_file(path, seed: int) -> None:
