@@ -2,6 +2,7 @@
 
 import dataclasses
 import fnmatch
+import logging
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -13,6 +14,8 @@ import pandas as pd
 from downstream.files import sweep
 from downstream.inventory import OTHERS, Stored, earlier_clips, inside, remove, size_of, stored
 from downstream.store import default_root
+
+logger = logging.getLogger(__name__)
 
 COLUMNS = (
     *("embedder", "embedder_fp", "clips", "audio_fp", "split", "kind", "taps", "dims", "items", "rows", "bytes"),
@@ -65,8 +68,11 @@ def prune(
     root = _root(store)
     if not dry_run:
         sweep(root, below=True)
-        for path in earlier_clips(root) if earlier else ():
+        clips = earlier_clips(root) if earlier else []
+        for path in clips:
             path.unlink(missing_ok=True)
+        if clips:
+            logger.warning("%s: %d resampled clips of an earlier version were removed", root, len(clips))
     items = sorted((item for item in stored(root) if inside(item.path, root)), key=lambda item: item.last_used)
     total = sum(item.bytes for item in items)
     chosen, removed = [], []

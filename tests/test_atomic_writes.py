@@ -22,7 +22,7 @@ ELSEWHERE = {
     "ablations/search/storage.py": "a lock",
     "downstream/demo.py": "in a folder that is renamed",
     "downstream/kit_export.py": "in a folder that is renamed",
-    "downstream/store.py": "data and journal of an extraction, which is gone on with",
+    "downstream/extraction.py": "data and journal of an extraction, which is gone on with",
     "passt/training/files.py": "a list that grows",
     "passt/training/log.py": "a log that grows",
     "passt/transfer.py": "what came so far of a file, which is gone on with",
