@@ -10,7 +10,6 @@ import pytest
 
 from downstream.protocol import GRID, GRID_POINTS, Protocol
 from results import edges, tables
-from results.job_files import CHOSEN
 from results.reference import published
 from results.variance import tried, variance
 from tests.results.test_tables import crossed
@@ -66,8 +65,7 @@ def test_grid_points_of_a_run(tmp_path):
             {"hidden_layers": 1, "lr": lr, "init": "xavier_normal", "validation_score": score}
             for lr, score in ((1e-3, 0.5), (1e-4, 0.7), (3.2e-3, float("-inf")))
         ]
-        fold = {"fold": "fold00", "scores": {"top1_acc": 0.5}, "tried": points, **dict.fromkeys(CHOSEN)}
-        job = {"job": f"a{seed}", "seed": seed, "versions": {}, "folds": [fold]}
+        job = {"job": f"a{seed}", "seed": seed, "folds": [{"fold": "fold00", "tried": points}]}
         (tmp_path / "jobs" / f"a{seed}.json").write_text(json.dumps(job))
     points = tried(tmp_path)
     assert len(points) == 6
