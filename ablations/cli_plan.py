@@ -10,6 +10,7 @@ from ablations.plan import plan_study, to_text
 from ablations.progress import bars, terminal
 from ablations.study import Study
 from downstream.store import default_root
+from results.files import replacing
 
 
 @click.command()
@@ -42,6 +43,7 @@ def plan(
         found = plan_study(Study.load(study), **places, measure=not no_measure, track=track)
     click.echo(to_text(found, store))
     if out:
-        found.to_csv(out, index=False)
+        with replacing(out) as file:
+            found.to_csv(file, index=False)
     if found["problem"].notna().any():
         raise SystemExit(1)

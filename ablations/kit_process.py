@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ablations.home import expanded
+from downstream.files import expanded
 
 DEFAULT = Path(".kit/bin/python")
 RUNNER = Path(__file__).with_name("kit_runner.py")

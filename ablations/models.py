@@ -19,9 +19,8 @@ from ablations.baselines.named import table as named_cnns
 from ablations.hear_modules import address
 from ablations.hear_modules.embedder import HearEmbedder
 from ablations.hear_modules.process import interpreter
-from ablations.home import expanded
 from downstream.embedder import Embedder
-from downstream.files import absolute
+from downstream.files import absolute, expanded
 from downstream.progress import Advance, Track, silent
 from passt import EmbeddingSpec, PasstEmbedder, checkpoints, complexity, named
 from passt.card import Card, choices

@@ -17,6 +17,7 @@ from ablations.outcome import Failure, Outcome
 from ablations.study import Model, Study
 from ablations.study_rows import StudyRows
 from ablations.work import Settings, Shard, Unit, failure_of, find_tasks, units_of
+from downstream.files import sweep
 from downstream.progress import Track, silent
 
 logger = logging.getLogger(__name__)
@@ -47,6 +48,8 @@ def run_study(
     """
     device = workers.device(device) if workers else choose_device(device)
     keep_freed()
+    for folder in (Path(runs) / study.name, Path(runs) / study.name / "jobs"):
+        sweep(folder)
     settings = Settings(study, Path(runs) / study.name, store, device, precision or study.precision, compiled)
     if not (workers and workers.address):
         check(settings)

@@ -15,6 +15,7 @@ from ablations.study import Study
 from results import agreement, edges, figures, formats, load, tables
 from results.axes import is_timed
 from results.escapes import markdown, printable, to_tex
+from results.files import replacing, write_text
 from results.formats import Table
 from results.reference import is_published
 
@@ -62,13 +63,14 @@ def render(rows: pd.DataFrame, form: str, **options) -> str:
 
 def write_table(folder: Path, rows: pd.DataFrame, **options) -> None:
     """table.md, table.csv and, where what was measured is published, agreement.csv in the folder of a run."""
-    (folder / "table.md").write_text(render(rows, "markdown", **options) + "\n", encoding="utf-8")
-    (folder / "table.csv").write_text(tables.to_csv(rows, **options), encoding="utf-8")
+    write_text(folder / "table.md", render(rows, "markdown", **options) + "\n")
+    write_text(folder / "table.csv", tables.to_csv(rows, **options))
     beside, path = agreement.pairs(rows), folder / "agreement.csv"
     if beside.empty:
         path.unlink(missing_ok=True)
     else:
-        beside.to_csv(path, index=False)
+        with replacing(path) as file:
+            beside.to_csv(file, index=False)
 
 
 def costs_of(rows: pd.DataFrame) -> pd.DataFrame:

@@ -18,6 +18,7 @@ from ablations.study import Study
 from ablations.work import Unit
 from downstream.locks import held
 from results import rows as result_rows
+from results.files import check_sum
 from results.records import RecordedFailure, RecordedModel, RunRecord, read_record, write_record
 from results.reference import published
 
@@ -151,6 +152,7 @@ class StudyRows:
         """As they are written, but for the seed: numbers that are parsed and written again may change."""
         if not self.file.is_file():
             return []
+        check_sum(self.file, result_rows.REMEDY)
         try:
             with self.file.open(newline="", encoding="utf-8") as file:
                 found = [

@@ -5,9 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ablations.home import expanded
 from downstream.demo import MAKERS, demo_task
-from downstream.files import absolute
+from downstream.files import absolute, expanded
 from downstream.task import Task
 from results.rows import task_key, task_table
 
@@ -30,7 +29,7 @@ class NamedTask:
 
 def default_folder() -> Path:
     """$HEAR_TASKS, else ./tasks: where HEAR's task folders lie."""
-    return Path(os.environ.get(TASKS_VARIABLE, "tasks"))
+    return expanded(os.environ.get(TASKS_VARIABLE) or "tasks")
 
 
 def folders(name: str, tasks_folder: Path, store: Path, base: Path) -> list[Path]:

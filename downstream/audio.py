@@ -1,28 +1,28 @@
 """The sound of one split of a task, at the rate a model listens to.
 
 Clips are read with soundfile from whatever rate folder is there and resampled with soxr; what was resampled is cached
-by content, so that it is done once for all models of that rate.
+by content, and by the versions of both, so that it is done once for all models of that rate.
 """
 
 import functools
-import hashlib
-import json
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import soundfile
 import soxr
 import torch
 from torch import Tensor
 
+from downstream.clip_cache import AUDIO, content_hashes, hash_of, keep_clip, kept_clip
 from downstream.decode import decode, header
-from downstream.decode import say_once as _say_once
-from downstream.files import fingerprint, load_arrays, write_atomically, write_json
+from downstream.files import fingerprint
+from downstream.notices import say_once as _say_once
 from downstream.task import Task
 
 RESAMPLER = "soxr-HQ"
+MIX_DOWN = "mean of channels"
 
 logger = logging.getLogger(__name__)
 
@@ -66,27 +66,26 @@ class SplitAudio:
 
     @functools.cached_property
     def hashes(self) -> dict[str, str]:
-        """file -> SHA-256 of its bytes; remembered with size and time of change, so that each is hashed once."""
-        index = self.cache / "hashes" / f"{fingerprint(str(self.folder.resolve()))}.json"
-        known = _known_hashes(index)
-        found = {}
-        for file in self.files:
-            path = self.folder / file
-            stat = path.stat()
-            entry = known.get(file)
-            if entry is None or entry[:2] != [stat.st_size, stat.st_mtime_ns]:
-                with path.open("rb") as content:
-                    entry = [stat.st_size, stat.st_mtime_ns, hashlib.file_digest(content, "sha256").hexdigest()]
-            found[file] = entry
-        if found != known:
-            _keep(index, lambda: write_json(index, {**known, **found}))
-        return {file: entry[2] for file, entry in found.items()}
+        """file -> SHA-256 of its bytes, remembered so that each is hashed once."""
+        return content_hashes(self.folder, self.files, self.cache)
 
     @property
     def fingerprint(self) -> str:
-        """16 hex digits for names, contents, rate and resampler."""
+        """16 hex digits for names, contents, rate and resampler, which name jobs."""
         resampler = RESAMPLER if self.source_rate != self.sample_rate else None
         return fingerprint([sorted(self.hashes.items()), self.source_rate, self.sample_rate, resampler])
+
+    @property
+    def key(self) -> str:
+        """16 hex digits for the sound as it is heard here: `fingerprint`, and what decodes and resamples it."""
+        return fingerprint([self.fingerprint, *self._made_by])
+
+    @property
+    def _made_by(self) -> list[str]:
+        decoded = [f"libsndfile {soundfile.__libsndfile_version__}", MIX_DOWN]
+        if self.source_rate == self.sample_rate:
+            return decoded
+        return [*decoded, f"{RESAMPLER} {soxr.__version__} {soxr.__libsoxr_version__}"]
 
     def seconds(self, file: str) -> float:
         """Length of a clip, from its header."""
@@ -96,16 +95,27 @@ class SplitAudio:
         """A clip: (samples,) float32 at `sample_rate`, mono.
 
         Raises:
-            ValueError: names the file: of another rate than its folder, or what `decode` refuses.
+            ValueError: names the file: of another rate than its folder, changed since it was hashed, or what `decode`
+                refuses.
         """
-        path = self.folder / file
         if self.source_rate == self.sample_rate:
-            return torch.from_numpy(read_clip(path, self.source_rate))
-        cached = self.cache / "audio" / f"{self.hashes[file][:32]}-{self.sample_rate}-{RESAMPLER}.npy"
-        if (clip := _resampled_before(cached)) is None:
-            clip = resample(read_clip(path, self.source_rate), self.source_rate, self.sample_rate)
-            _keep(cached, lambda: write_atomically(cached, lambda out: np.save(out, clip)))
+            return torch.from_numpy(self._read(file))
+        name = f"{self.hashes[file][:32]}-{self.sample_rate}"
+        cached = self.cache / AUDIO / f"{name}-{fingerprint(self._made_by)}.npy"
+        if (clip := kept_clip(cached)) is None:
+            if cached.with_name(f"{name}-{RESAMPLER}.npy").is_file():
+                _say_once(f"{cached.parent}: clips that an earlier version resampled are resampled again")
+            clip = resample(self._read(file), self.source_rate, self.sample_rate)
+            keep_clip(cached, clip)
         return torch.from_numpy(clip)
+
+    def _read(self, file: str) -> np.ndarray:
+        """A clip at its own rate, whose content is that of its hash."""
+        path = self.folder / file
+        clip = read_clip(path, self.source_rate)
+        if hash_of(path) != self.hashes[file]:
+            raise ValueError(f"{path}: was changed while it was used; run the same command again")
+        return clip
 
 
 def rates(folder: Path) -> list[int]:
@@ -161,32 +171,3 @@ def _mixed_down(samples: np.ndarray, path: Path) -> np.ndarray:
     if samples.shape[1] > 1:
         _say_once(f"{path.parent}: clips of {samples.shape[1]} channels are mixed down to mono")
     return np.ascontiguousarray(samples.mean(axis=1))
-
-
-def _known_hashes(index: Path) -> dict[str, list]:
-    """What was remembered of a folder's clips; nothing where that can't be read."""
-    try:
-        return json.loads(index.read_text()) if index.is_file() else {}
-    except ValueError:
-        logger.warning("%s: not JSON: the clips are hashed again", index)
-        return {}
-
-
-def _resampled_before(cached: Path) -> np.ndarray | None:
-    """(samples,) float32; None where it is not there, or not whole."""
-    try:
-        found = load_arrays(cached)
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, EOFError) as error:
-        logger.warning("%s: resampled again, it can't be read: %s", cached, " ".join(str(error).split()))
-        return None
-    return found
-
-
-def _keep(path: Path, write: Callable[[], None]) -> None:
-    """Write what only saves time; a store that is full or read-only is said once."""
-    try:
-        write()
-    except OSError as error:
-        _say_once(f"{path.parent}: nothing more is kept there: {error.strerror or error}")

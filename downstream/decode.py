@@ -1,9 +1,7 @@
 """One audio file as samples: its container is looked at, then libsndfile decodes it, then its samples are looked at."""
 
 import io
-import logging
 import os
-import threading
 from pathlib import Path
 from typing import BinaryIO
 
@@ -12,6 +10,7 @@ import soundfile
 import torch
 
 from downstream import containers
+from downstream.notices import say_once
 
 LOWEST_RATE, HIGHEST_RATE = 1000, 10_000_000  # Hz; others are faults of a header
 LOUD = 2.0  # float files may pass 1, by resampling or by a recorder's headroom; beyond this it is said
@@ -21,8 +20,6 @@ BLOCK = 1 << 22  # samples that are read at once where the header promises more 
 SAMPLES_A_BYTE = 64  # at most, of compressed sound; silence in FLAC is read in blocks
 
 REASONS = {"SF_INFO struct incomplete": "its header has no sampling rate, no channels or no samples"}
-
-logger = logging.getLogger(__name__)
 
 
 class _Stream(soundfile.SoundFile):
@@ -92,25 +89,6 @@ def header(path: Path):
         found.frames = len(decode(path)[0])
         found.duration = found.frames / found.samplerate
     return found
-
-
-class Once:
-    """Log a warning unless one of the same key (default: its text) was logged before, by whatever thread."""
-
-    def __init__(self) -> None:
-        self._lock, self._keys = threading.Lock(), set()
-
-    def __call__(self, message: str, key: str = "") -> None:
-        with self._lock:
-            if (key or message) not in self._keys:
-                self._keys.add(key or message)
-                logger.warning(message)
-
-    def cache_clear(self) -> None:
-        self._keys.clear()
-
-
-say_once = Once()
 
 
 def _read(path: Path, content: bytes | None, size: int) -> tuple[np.ndarray, int]:

@@ -1,9 +1,17 @@
-"""Files that are complete or absent: written beside their place, then renamed into it."""
+"""Files that are complete or absent: written beside their place, then renamed into it.
+
+A temporary file is called ``.<machine>-<process>-<random>.tmp``, so that whoever comes next can tell that its process
+is dead, and remove it.
+"""
 
 import contextlib
 import hashlib
 import json
 import os
+import re
+import shutil
+import socket
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from io import FileIO
@@ -13,11 +21,15 @@ from typing import Any, BinaryIO
 import numpy as np
 
 TRIALS = 10
+TEMPORARY = re.compile(r"\.([0-9a-f]{8})-(\d+)-[0-9a-f]{8}\.tmp|\..+\.[0-9a-f]{32}\.tmp")  # or of an earlier version
+ABANDONED_S = 86400.0  # age of a temporary file of a process that can't be asked
+
+_swept: set[Path] = set()
 
 
 @contextlib.contextmanager
 def naming(path: str | Path) -> Iterator[None]:
-    """Errors of the system that name no file, as those of a full disk do, name this one."""
+    """Make errors of the system that name no file, as those of a full disk do, name this one."""
     try:
         yield
     except OSError as error:
@@ -29,7 +41,10 @@ def naming(path: str | Path) -> Iterator[None]:
 def write_atomically(path: Path, write: Callable[[BinaryIO], Any]) -> None:
     """Call `write` on a temporary file, then rename it to `path`: readers see the old file or the whole new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    if path.parent not in _swept:
+        _swept.add(path.parent)
+        sweep(path.parent)
+    temporary = temporary_beside(path)
     try:
         with naming(path), temporary.open("xb") as file:
             write(file)
@@ -40,8 +55,57 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], Any]) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def temporary_beside(path: Path) -> Path:
+    """A new name in the folder of `path`, by which `sweep` knows whose it is."""
+    return path.with_name(f".{_machine()}-{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp")
+
+
+def sweep(folder: Path, *, below: bool = False) -> int:
+    """Remove what processes that are dead left half written in a folder; links are not followed.
+
+    Args:
+        below: in all folders below it, too.
+
+    Returns:
+        How many files and folders were removed.
+    """
+    removed = 0
+    for place, folders, files in os.walk(folder):
+        for name in [*folders, *files]:
+            path = Path(place, name)
+            if (match := TEMPORARY.fullmatch(name)) and _is_abandoned(path, match):
+                with contextlib.suppress(OSError):
+                    path.unlink() if path.is_symlink() or path.is_file() else shutil.rmtree(path)
+                    removed += 1
+        folders[:] = [name for name in folders if below and not TEMPORARY.fullmatch(name)]
+    return removed
+
+
+def _is_abandoned(path: Path, match: re.Match) -> bool:
+    machine, process = match.groups()
+    if machine == _machine() and os.name == "posix":
+        try:
+            os.kill(int(process), 0)
+        except (ProcessLookupError, OverflowError):
+            return True
+        except PermissionError:  # of another user
+            pass
+    try:
+        return time.time() - path.lstat().st_mtime > ABANDONED_S
+    except OSError:
+        return False
+
+
+def _machine() -> str:
+    """8 hex digits for where process numbers mean the same: the machine, and the container on it."""
+    inside = ""
+    with contextlib.suppress(OSError):
+        inside = str(Path("/proc/self/ns/pid").stat().st_ino)
+    return hashlib.sha256(f"{socket.gethostname()} {inside}".encode()).hexdigest()[:8]
+
+
 def append_whole(file: FileIO, data: bytes) -> None:
-    """Append to a file that is opened without a buffer, all of it, and onto the disk; errors name the file."""
+    """Append all of `data` to a file that is opened without a buffer, and bring it onto the disk; errors name it."""
     with naming(file.name):
         rest = memoryview(data)
         while rest:
@@ -49,7 +113,7 @@ def append_whole(file: FileIO, data: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def load_arrays(path: Path, **options: Any) -> Any:
+def load_arrays(path: Path | BinaryIO, **options: Any) -> Any:
     """`numpy.load`, again where it failed for no fault of the file.
 
     It parses a header with Python's parser, which before 3.11.8 and 3.12.2 fails at times where two threads use it at
@@ -93,3 +157,20 @@ def absolute(path: str | Path) -> Path:
         else:
             found /= part
     return found
+
+
+def expanded(path: str | Path) -> Path:
+    """`path` with ~ and ~user as the home they stand for.
+
+    Raises:
+        ValueError: names a path of a user that is not here.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise ValueError(f"{path}: no home of that user is known here; expected a path without ~") from None
+
+
+def cache_folder() -> Path:
+    """The user's folder of caches: $XDG_CACHE_HOME, else ~/.cache; an empty variable is none."""
+    return expanded(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "embedding-ablations"

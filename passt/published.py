@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from passt.download import fetch, other_md5, recorded, sha256_of, verify
+from passt.files import expanded
 from passt.transfer import Track, silent
 
 logger = logging.getLogger(__name__)
@@ -39,9 +40,9 @@ class Published(Protocol):
 
 def folder() -> Path:
     """Where published weight files are kept: $PASST_WEIGHTS, else a folder in the user's cache."""
-    if FOLDER_VARIABLE in os.environ:
-        return Path(os.environ[FOLDER_VARIABLE])
-    return Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "embedding-ablations" / "weights"
+    if set_to := os.environ.get(FOLDER_VARIABLE):  # an empty variable is none
+        return expanded(set_to)
+    return expanded(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "embedding-ablations" / "weights"
 
 
 def place(row: Published) -> Path:

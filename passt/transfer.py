@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from passt.files import write_text
+
 Advance = Callable[[float], None]
 Track = Callable[[str, float], AbstractContextManager[Advance]]
 """What is told of progress: (description, total) to a context manager that hands out a function to advance by."""
@@ -126,7 +128,7 @@ def _receive(url: str, part: Path, size: int | None, timeout: float, show: Calla
         remote, start = _remote(url, response)
         if start == 0:
             forget(part)
-            _meta(part).write_text(json.dumps(dataclasses.asdict(remote)), encoding="utf-8")
+            write_text(_meta(part), json.dumps(dataclasses.asdict(remote)))
         elif known is None or start != offset or remote.contradicts(known):
             forget(part)
             raise Interrupted("the server sent another part than was asked for")

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from results.job_files import check_predictions
+
 
 @dataclass(frozen=True)
 class Predictions:
@@ -31,11 +33,12 @@ def read_predictions(folder: str | Path, job: str) -> list[Predictions]:
     """The predictions of a job of the run in `folder`, one a fold; `job` is the rows' column of that name.
 
     Raises:
-        FileNotFoundError: where the run has no such file.
+        FileNotFoundError: where the run has no such file. ValueError: it is not what was written.
     """
     path = Path(folder) / "jobs" / f"{job}.npz"
     if not path.is_file():
         raise FileNotFoundError(f"no predictions at {path}; expected a job of the run in {folder}")
+    check_predictions(path)
     names = ("files", "prediction", "target", "offsets", "timestamps")
     with np.load(path, allow_pickle=False) as arrays:
         folds = [name.removesuffix(".target") for name in arrays.files if name.endswith(".target")]

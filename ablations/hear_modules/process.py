@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ablations.hear_modules.worker import GREETING, read_array
-from ablations.home import expanded
+from downstream.files import expanded
 
 WORKER = Path(__file__).with_name("worker.py")
 LOG_BYTES = 2**16  # at its end that are looked at, of a log that may be of any size

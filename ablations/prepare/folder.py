@@ -6,7 +6,6 @@ killed goes on with them where its plan is the same, and starts anew where it is
 
 import contextlib
 import csv
-import fcntl
 import io
 import os
 import shutil
@@ -21,6 +20,7 @@ from ablations.prepare.clips import Clip, in_parallel
 from downstream.audio import read_clip, resample
 from downstream.files import fingerprint, write_atomically, write_json
 from downstream.kit_export import refuse_existing
+from downstream.locks import lock
 from downstream.progress import Track
 from downstream.task import Task
 
@@ -116,10 +116,10 @@ def _partial(target: Path, plan: str) -> Iterator[Path]:
     refuse_existing(target)
     folder = target.with_name(f".{target.name}.partial")
     folder.mkdir(parents=True, exist_ok=True)
-    lock = os.open(folder, os.O_RDONLY)  # goes with the folder when that is renamed
+    opened = os.open(folder, os.O_RDONLY)  # goes with the folder when that is renamed
     try:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(opened, folder, wait=False)
         except BlockingIOError:
             raise BlockingIOError(f"{target} is being made by another run") from None
         refuse_existing(target)
@@ -131,4 +131,4 @@ def _partial(target: Path, plan: str) -> Iterator[Path]:
             path.unlink()
         yield folder
     finally:
-        os.close(lock)
+        os.close(opened)

@@ -1,6 +1,5 @@
 """Where a search's trials are kept: a journal in its folder, or whatever storage a URL names for Optuna."""
 
-import fcntl
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -13,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ablations.search.declared import DECIDING, Search
 from ablations.search.workers import has_died
+from downstream.locks import lock
 
 JOURNAL = "journal.log"
 DECLARED = "declared"  # attribute of the search: fingerprints of what it was declared with
@@ -31,7 +31,7 @@ class FileLock:
 
     def acquire(self) -> bool:
         self._file = self.path.open("w")
-        fcntl.flock(self._file, fcntl.LOCK_EX)
+        lock(self._file.fileno(), self.path)
         return True
 
     def release(self) -> None:
@@ -56,6 +56,9 @@ def open_study(search: Search, folder: Path, url: str | None) -> optuna.Study:
         study = optuna.create_study(storage=storage, study_name=search.name, directions=directions, load_if_exists=True)
     except (SQLAlchemyError, ImportError, ValueError, OSError) as error:
         raise ValueError(f"storage {url or folder / JOURNAL} can't be used: {str(error).splitlines()[0]}") from None
+    except (KeyError, TypeError, AttributeError, IndexError, AssertionError):  # Optuna does not check what it reads
+        where = url or folder / JOURNAL
+        raise ValueError(f"storage {where} can't be used: it is not the journal of a search; move it away") from None
     there = study.user_attrs.get(DECLARED)
     if there is None:
         study.set_user_attr(DECLARED, dict(search.declared))
@@ -68,14 +71,14 @@ def open_study(search: Search, folder: Path, url: str | None) -> optuna.Study:
 def _journal(folder: Path) -> JournalStorage:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / JOURNAL
-    lock = FileLock(folder / f".{JOURNAL}.lock")
-    lock.acquire()
+    journal_lock = FileLock(folder / f".{JOURNAL}.lock")
+    journal_lock.acquire()
     try:
         with suppress(FileNotFoundError):
             _mend(path)
     finally:
-        lock.release()
-    return JournalStorage(JournalFileBackend(str(path), lock))
+        journal_lock.release()
+    return JournalStorage(JournalFileBackend(str(path), journal_lock))
 
 
 def _mend(path: Path) -> None:

@@ -13,6 +13,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from results import beside
+from results.files import replacing
 from results.tables import UNTRAINED_NOTE, is_untrained
 
 COLUMN, PAGE = 3.3, 6.8
@@ -68,8 +69,9 @@ def save(figure: Figure, stem: str | Path) -> Path:
     """`stem`.pdf (text stays text) and `stem`.png; returns the latter."""
     stem = Path(stem)
     with mpl.rc_context(STYLE):
-        figure.savefig(stem.with_name(f"{stem.name}.pdf"))
-        figure.savefig(stem.with_name(f"{stem.name}.png"), dpi=200)
+        for form, options in (("pdf", {}), ("png", {"dpi": 200})):
+            with replacing(stem.with_name(f"{stem.name}.{form}"), binary=True) as file:
+                figure.savefig(file, format=form, **options)
     return stem.with_name(f"{stem.name}.png")
 
 

@@ -78,7 +78,6 @@ def test_a_weight_file_is_named_by_its_hash(tmp_path):
         ({"seeds": [0, 1, 0]}, "seeds must be distinct, got [0, 1, 0]"),
         ({"seeds": [-1]}, "seeds, number 1, must be a whole number of at least 0"),
         ({"seeds": {"a": 1}}, "seeds must be a list, got {'a': 1}"),
-        ({"precision": ["fp32"]}, "precision must be one of fp32, tf32, bf16, got ['fp32']"),
         ({"figure": {"bars": 1}}, "figure must be one of bars"),
         ({"name": ["mine"]}, "name must be text, got ['mine']"),
         ({"name": True}, "name must be text, got True"),

@@ -1,10 +1,12 @@
 """What figures draw of small tables of rows: bars, points, bands, labels, order, notes."""
 
+import errno
 import math
 
 import matplotlib as mpl
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from results import figures, rows
 from results.figures.frame import scores_of
@@ -162,3 +164,19 @@ def test_a_figure_is_saved_for_papers_and_screens(tmp_path):
 def test_no_rows_are_no_figure(name):
     with pytest.raises(ValueError, match="no rows to draw"):
         figures.FIGURES[name](made(("a", spec(), SCENES, (0.5,))).iloc[:0], None, MODELS)
+
+
+def test_an_earlier_figure_stays_if_the_new_one_cannot_be_written(tmp_path, monkeypatch):
+    figure = Figure()
+    figures.save(figure, tmp_path / "figure")
+    before = (tmp_path / "figure.pdf").read_bytes()
+
+    def full(self, file, **options):
+        file.write(b"half")
+        raise OSError(errno.EFBIG, "File too large")
+
+    monkeypatch.setattr(Figure, "savefig", full)
+    with pytest.raises(OSError, match=r"File too large: '.*figure.pdf'"):
+        figures.save(figure, tmp_path / "figure")
+    assert (tmp_path / "figure.pdf").read_bytes() == before
+    assert len(list(tmp_path.iterdir())) == 2

@@ -65,7 +65,7 @@ def test_rows_survive_their_file(tmp_path):
     assert list(again.columns) == list(rows.COLUMNS)
     for column in ("model", "fold", "metric", "score", "primary", "lr", "weights", "job"):
         assert again[column].tolist() == written[column].tolist()
-    assert [path.name for path in tmp_path.iterdir()] == ["rows.csv"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["rows.csv", "rows.csv.sha256"]
 
 
 def test_rows_that_are_not_there(tmp_path):
