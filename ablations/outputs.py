@@ -134,6 +134,7 @@ class Work:
         except Exception as error:
             return [error] if len(clips) == 1 else [self.embed_all([clip])[0] for clip in clips]
 
+    @torch.no_grad()
     def embed(self, clips: Sequence[Tensor]) -> list[dict[str, np.ndarray]]:
         """Per clip the arrays asked for, concatenated in the spec's order."""
         found: list[dict[str, np.ndarray]] = [{} for _ in clips]

@@ -7,6 +7,7 @@ import time
 from abc import abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +16,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from ablations.baselines.checkpoints import SAMPLE_RATE, CnnCheckpoint, state_of, table
 from ablations.baselines.cost import SECONDS, Cost, counted
 from passt.batches import Budget, Rows, forward_in_batches
-from passt.identity import fingerprint_of
+from passt.following import FollowsNetwork
 from passt.precision import PRECISIONS, Precision, arithmetic, available, precision_for
 from passt.published import file_tag
 from passt.spec import EmbeddingSpec
@@ -64,7 +65,7 @@ class Spectrograms:
         return self.mel(self.windows[rows])
 
 
-class CnnEmbedder(WindowedEmbedder):
+class CnnEmbedder(FollowsNetwork, WindowedEmbedder):
     """What the CNN families share: weights, precision, batches; each gives its network and its front end.
 
     Args:
@@ -73,7 +74,7 @@ class CnnEmbedder(WindowedEmbedder):
             the inputs of convolutions are rounded; front end, means over time and frequency, and classifier are not.
 
     Attributes:
-        net: the network as it was loaded; what computes has its norms folded into the convolutions.
+        net: the network, which may be trained or changed: numbers, name and fingerprint follow (`passt.following`).
 
     Raises:
         ValueError, FileNotFoundError: for weights that do not fit or are not there, an unknown precision.
@@ -93,14 +94,14 @@ class CnnEmbedder(WindowedEmbedder):
         self.device = torch.device(device)
         self.precision, self._precision = precision, precision_for(precision, self.device)
         self.checkpoint = table()[spec.checkpoint]
-        self.name = f"{spec.checkpoint}@{spec.weights if weights is None else file_tag(weights)}"
+        self._label = f"{spec.checkpoint}@{spec.weights if weights is None else file_tag(weights)}"
         self.net = self.network(self.checkpoint)
         state = state_of(self.checkpoint, spec.weights, weights, self.published_shapes(self.net))
         self.net.load_state_dict({name: state[name] for name in self.net.state_dict()}, strict=True, assign=True)
         self.net.eval().requires_grad_(False).to(self.device)
         self.mel = self.front_end(self.checkpoint).to(self.device)
         self.dims = self.dims_of(self.checkpoint)
-        self._ready = ready(self.net, self._precision)
+        self._follow()
         most, each = self.frames_at_once[self.device.type], int(self.bytes_per_frame * max(1, self.checkpoint.width))
         self._budget = Budget.of_memory(self.device, most, each)
 
@@ -119,12 +120,12 @@ class CnnEmbedder(WindowedEmbedder):
         """Name and shape of every tensor of the published file."""
         return {name: tuple(tensor.shape) for name, tensor in net.state_dict().items()}
 
-    @functools.cached_property
-    def fingerprint(self) -> str:
-        """16 hex digits for architecture, front end, tensors and precision."""
+    def _form(self) -> CnnNet:
+        return ready(self.net, self._precision)
+
+    def _settings(self) -> dict[str, Any]:
         settings = {"cnn": self.checkpoint.family, "hop": self.checkpoint.hop, "width": self.checkpoint.width}
-        settings |= {"precision": self.precision, "format": FORMAT}
-        return fingerprint_of(settings, self.net.state_dict())
+        return settings | {"precision": self.precision, "format": FORMAT}
 
     @classmethod
     @functools.cache
@@ -150,15 +151,14 @@ class CnnEmbedder(WindowedEmbedder):
     def centred(self, clip: Tensor, window: int, hop: int) -> Rows:
         return Spectrograms(self.mel, centred(clip, window, hop))
 
-    @torch.no_grad()
     def levels(self, views: Sequence[Rows], levels: Sequence[str]) -> dict[str, list[Tensor]]:
         """Every level of every window, in batches of equal length."""
 
         def frames(view: Rows) -> int:
             return view.samples // self.checkpoint.hop + 1
 
-        forward = functools.partial(self._forward, levels=levels)
-        with arithmetic("highest"):  # the front end is exact in every precision
+        with self._computing() as net, arithmetic("highest"):  # the front end is exact in every precision
+            forward = functools.partial(self._forward, net, levels=levels)
             return forward_in_batches(
                 views, forward, group_of=lambda view: view.samples, cost_of=frames, budget=self._budget
             )
@@ -170,13 +170,13 @@ class CnnEmbedder(WindowedEmbedder):
         seconds = {name: self._seconds(mel, PRECISIONS[name]) for name in available(self.device)}
         return {name: seconds[self.precision] / value for name, value in seconds.items() if name != self.precision}
 
-    def _forward(self, mels: list[Tensor], levels: Sequence[str]) -> dict[str, Tensor]:
+    def _forward(self, net: CnnNet, mels: list[Tensor], levels: Sequence[str]) -> dict[str, Tensor]:
         """The spectrograms of windows of equal length, each (rows, bands, frames), to {level: (all rows, dim)}."""
         mel = torch.cat(mels)
         found = {level: STATISTICS[level](mel) for level in levels if level in STATISTICS}
         if deeper := [level for level in levels if level not in found]:
             with arithmetic(self._precision.matmul):
-                found |= self._ready(mel, deeper)
+                found |= net(mel, deeper)
         return found
 
     @torch.no_grad()
