@@ -20,6 +20,7 @@ from passt.mel import MelSpectrogram
 from passt.model import Passt
 from passt.precision import arithmetic, precision_for
 from passt.spec import EmbeddingSpec
+from passt.training_notes import labels_for
 from passt.windowed import WindowedEmbedder
 
 FORMAT = 2  # part of the fingerprint; raised when the numbers change
@@ -42,6 +43,7 @@ class PasstEmbedder(FollowsNetwork, WindowedEmbedder):
 
     Attributes:
         spec: the spec in canonical form. mel: the front end.
+        labels: what each of the logits stands for, where the weight file names it.
         net: the network, which may be trained or changed; name, spec, fingerprint and numbers follow it.
 
     Raises:
@@ -62,12 +64,18 @@ class PasstEmbedder(FollowsNetwork, WindowedEmbedder):
     ) -> None:
         device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
         precision_for(precision, device)
-        checkpoint = self.checkpoint = checkpoints.get(spec.checkpoint)
+        checkpoint = checkpoints.get(spec.checkpoint)
         spec = checkpoint.card.resolve(spec)
         state, tag = _state(checkpoint, spec, weights)
+        state, checkpoint = weight_files.with_heads(state, checkpoint)
+        self.labels = labels_for(weights, checkpoint.n_classes)
+        if "logits" in spec.levels and not checkpoint.n_classes:
+            source = weights if isinstance(weights, str | Path) else f"{checkpoint.name}@{tag}"
+            raise ValueError(f"{source}: has no head, and so no level logits; ask for features or blocks")
         self._spec = dataclasses.replace(spec, weights=tag)
         self.precision, self.compiled = precision, compiled
         self._label = f"{checkpoint.name}@{tag}"
+        self.checkpoint = checkpoint
         self.net = _network(checkpoint, state)
         self.mel = MelSpectrogram(checkpoint.hop)
         special = {"mel": MEL_BANDS * MEL_FRAMES, "melmean": MEL_BANDS, "logits": checkpoint.n_classes}
@@ -169,14 +177,16 @@ def _state(checkpoint: Checkpoint, spec: EmbeddingSpec, weights) -> tuple[dict[s
     if weights is None:
         return weight_files.load(checkpoint, spec.weights), spec.weights
     if isinstance(weights, Mapping):
-        weight_files.check(weights, checkpoint, "weights")
-        state = {name: tensor.detach().float().clone() for name, tensor in weights.items()}
+        found = weight_files.state_of(weights, checkpoint, "weights")
+        state = {name: tensor.detach().clone() for name, tensor in found.items()}
         return state, f"sha256-{hash_of(state)[:12]}"
     return weight_files.read(weights, checkpoint), weight_files.file_tag(weights)
 
 
 def _network(checkpoint: Checkpoint, state: Mapping[str, Tensor]) -> Passt:
     net = network_on_meta(checkpoint)
+    if (rows := len(state["head_dist.weight"])) != checkpoint.n_classes:
+        net.head_dist = torch.nn.Linear(checkpoint.width, rows, device="meta")
     net.load_state_dict(state, strict=True, assign=True)
     return net.eval().requires_grad_(False)
 

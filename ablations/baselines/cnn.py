@@ -4,8 +4,10 @@ import copy
 import functools
 import itertools
 import time
+import warnings
 from abc import abstractmethod
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,8 @@ from passt.following import FollowsNetwork
 from passt.precision import PRECISIONS, Precision, arithmetic, available, precision_for
 from passt.published import file_tag
 from passt.spec import EmbeddingSpec
+from passt.state_dicts import Part
+from passt.training_notes import labels_for
 from passt.windowed import WindowedEmbedder
 from passt.windows import centred
 
@@ -74,6 +78,7 @@ class CnnEmbedder(FollowsNetwork, WindowedEmbedder):
             the inputs of convolutions are rounded; front end, means over time and frequency, and classifier are not.
 
     Attributes:
+        labels: what each of the logits stands for, where the weight file names it.
         net: the network, which may be trained or changed: numbers, name and fingerprint follow (`passt.following`).
 
     Raises:
@@ -83,6 +88,10 @@ class CnnEmbedder(FollowsNetwork, WindowedEmbedder):
     sample_rate = SAMPLE_RATE
     statistics: tuple[str, ...] = ()
     """Which of `STATISTICS` are levels."""
+    head: str
+    """The layer whose outputs are the labels, which a file may have for other labels, or lack."""
+    optional: tuple[Part, ...] = ()
+    """What else a file may lack."""
     bytes_per_frame: int
     """Of memory in a forward pass at width 1, at most."""
     frames_at_once: Mapping[str, int]
@@ -93,11 +102,19 @@ class CnnEmbedder(FollowsNetwork, WindowedEmbedder):
     ) -> None:
         self.device = torch.device(device)
         self.precision, self._precision = precision, precision_for(precision, self.device)
-        self.checkpoint = table()[spec.checkpoint]
+        checkpoint = table()[spec.checkpoint]
         self._label = f"{spec.checkpoint}@{spec.weights if weights is None else file_tag(weights)}"
-        self.net = self.network(self.checkpoint)
-        state = state_of(self.checkpoint, spec.weights, weights, self.published_shapes(self.net))
-        self.net.load_state_dict({name: state[name] for name in self.net.state_dict()}, strict=True, assign=True)
+        shapes = self.published_shapes(self.network_on_meta(checkpoint))
+        rows = (f"{self.head}.weight", f"{self.head}.bias")
+        state = state_of(checkpoint, spec.weights, weights, shapes, (Part(rows, rows), *self.optional))
+        self.checkpoint = replace(checkpoint, n_classes=len(state.get(rows[0], ())))
+        self.labels = labels_for(weights, self.checkpoint.n_classes)
+        if "logits" in spec.levels and not self.checkpoint.n_classes:
+            raise ValueError(f"{weights}: has no head, and so no level logits; ask for other levels")
+        self.net = self.network_on_meta(self.checkpoint)
+        wanted = self.net.state_dict()
+        state = {name: state[name] if name in state else torch.empty(wanted[name].shape) for name in wanted}
+        self.net.load_state_dict(state, strict=True, assign=True)
         self.net.eval().requires_grad_(False).to(self.device)
         self.mel = self.front_end(self.checkpoint).to(self.device)
         self.dims = self.dims_of(self.checkpoint)
@@ -108,7 +125,14 @@ class CnnEmbedder(FollowsNetwork, WindowedEmbedder):
     @staticmethod
     @abstractmethod
     def network(checkpoint: CnnCheckpoint) -> CnnNet:
-        """The checkpoint's network without any values."""
+        """The checkpoint's network, with as many outputs as it has classes."""
+
+    @classmethod
+    def network_on_meta(cls, checkpoint: CnnCheckpoint) -> CnnNet:
+        """The network without any values."""
+        with torch.device("meta"), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Initializing zero-element tensors")  # a head of no classes
+            return cls.network(checkpoint)
 
     @staticmethod
     @abstractmethod
@@ -131,17 +155,16 @@ class CnnEmbedder(FollowsNetwork, WindowedEmbedder):
     @functools.cache
     def dims_of(cls, checkpoint: CnnCheckpoint) -> Mapping[str, int]:
         """Level -> width, from the network itself on shapes alone."""
-        with torch.device("meta"):
-            net = cls.network(checkpoint).eval()
-            found = net(torch.empty(1, net.bands, TRIAL_FRAMES), net.names)
-        return dict.fromkeys(cls.statistics, net.bands) | {name: found[name].shape[-1] for name in net.names}
+        net = cls.network_on_meta(checkpoint).eval()
+        found = net(torch.empty(1, net.bands, TRIAL_FRAMES, device="meta"), net.names)
+        widths = {name: found[name].shape[-1] for name in net.names if found[name].shape[-1]}
+        return dict.fromkeys(cls.statistics, net.bands) | widths
 
     @classmethod
     @functools.cache
     def cost(cls, checkpoint: CnnCheckpoint) -> Cost:
         """Of the network, with all its levels; the front end is not counted."""
-        with torch.device("meta"):
-            net = cls.network(checkpoint).eval()
+        net = cls.network_on_meta(checkpoint).eval()
         frames = SECONDS * SAMPLE_RATE // checkpoint.hop + 1
         return counted(lambda: net, (1, net.bands, frames), net.names)
 
