@@ -71,6 +71,9 @@ def jobs_of(unit: Unit, embedder: Embedder, protocol: str, store: Path) -> UnitJ
         if not taps:
             not_applicable.append(f"{model.label} on {unit.named.key}: its only level mel is no scene level")
             continue
+        if absent := next((level for level, _ in taps if level not in embedder.dims), None):
+            not_applicable.append(f"{model.label} on {unit.named.key}: its weights have no level {absent}")
+            continue
         hop_ms = model.spec.timestamp_hop_ms if task.is_event else None
         if hop_ms not in slack:
             slack[hop_ms] = needs_slack(task, hop_ms)

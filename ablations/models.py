@@ -132,7 +132,7 @@ def resolve_weights(weights: str, base: Path) -> tuple[str, Path | None]:
     Raises:
         FileNotFoundError: for what looks like a file and is none.
     """
-    looks_like_file = "/" in weights or weights.endswith((".pt", ".pth", ".safetensors"))
+    looks_like_file = "/" in weights or weights.endswith((".pt", ".pth", ".ckpt", ".safetensors"))
     if not looks_like_file:
         return weights, None
     path = base / expanded(weights)

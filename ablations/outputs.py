@@ -5,6 +5,7 @@ What a .npz holds (`numpy.load`, no pickles):
 - ``scene`` (dim,), and ``timestamp_embeddings`` (steps, dim) with ``timestamps`` (steps,) in ms, all float32;
 - ``scene_levels``, ``timestamp_levels``: what was concatenated, as ``level@<window in ms>`` or ``level@own``, and
   ``scene_offsets``, ``timestamp_offsets``: level i is columns offsets[i] to offsets[i + 1];
+- ``labels``: what each of the level ``logits`` stands for, where a weight file of one's own names it;
 - ``spec``, ``weights``, ``embedder`` (its fingerprint), ``precision``, ``sample_rate`` in Hz (of what the embedder
   heard), ``resampler``, ``source`` (the audio file), ``audio_sha256`` (of its bytes), ``seconds``, ``format``.
 """
@@ -68,6 +69,9 @@ class Work:
             if taps:
                 found[f"{kind}_levels"] = [f"{level}@{'own' if window is None else window}" for level, window in taps]
                 found[f"{kind}_offsets"] = np.cumsum([0, *widths(self.embedder, taps, hop).values()])
+        own = self.spec.weights.startswith("sha256-") and "logits" in self.spec.levels
+        if own and (labels := getattr(self.embedder, "labels", ())):
+            found["labels"] = list(labels)
         return found
 
     def finished(self, source: Source) -> dict[str, Any] | None:
@@ -136,6 +140,7 @@ class Work:
         except Exception as error:
             return [error] if len(clips) == 1 else [self.embed_all([clip])[0] for clip in clips]
 
+    @torch.no_grad()
     def embed(self, clips: Sequence[Tensor]) -> list[dict[str, np.ndarray]]:
         """Per clip the arrays asked for, concatenated in the spec's order."""
         found: list[dict[str, np.ndarray]] = [{} for _ in clips]

@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from downstream.audio import SplitAudio
@@ -159,6 +160,7 @@ def seconds_at_once(dims: Mapping[Tap, int], hop_ms: float | None) -> float:
     return min(TIMESTAMP_BATCH_SECONDS, BATCH_BYTES / (4 * sum(dims.values()) * 1000 / hop_ms))
 
 
+@torch.no_grad()
 def _embed(embedder: Embedder, clips: list[Tensor], taps: list[Tap], hop_ms: int | None) -> Embedded:
     if hop_ms is None:
         values = {tap: rows.numpy() for tap, rows in embedder.scene(clips, taps).items()}

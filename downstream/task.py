@@ -173,7 +173,13 @@ def _vocabulary(path: Path) -> tuple[str, ...]:
     by_index = {int(row["idx"]): row["label"] for row in rows if row["label"] and re.fullmatch(r"\d{1,9}", row["idx"])}
     if sorted(by_index) != list(range(len(rows))):
         raise ValueError(f"{path}: idx must count 0, 1, ..., {len(rows) - 1}")
-    return tuple(by_index[i] for i in range(len(rows)))
+    places: dict[str, int] = {}
+    for index in range(len(rows)):
+        label = by_index[index]
+        if label in places:
+            raise ValueError(f"{path}: labels must be distinct, got {label!r} as {places[label]} and as {index}")
+        places[label] = index
+    return tuple(places)
 
 
 def _labels(path: Path, vocabulary: tuple[str, ...], prediction_type: str) -> dict[str, tuple[str, ...]]:

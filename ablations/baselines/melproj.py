@@ -42,7 +42,10 @@ class MelProjectionEmbedder(MelEmbedder):
 
     def __init__(self, spec: EmbeddingSpec, *, device: str = "cpu", weights: None = None) -> None:
         self.matrix = projection(int(spec.weights.removeprefix("untrained-"))).to(device)
-        super().__init__(spec, device, {LEVEL: WIDTH}, {"projection": self.matrix})
+        super().__init__(spec, device, {LEVEL: WIDTH})
+
+    def tensors(self) -> dict[str, Tensor]:
+        return {**super().tensors(), "projection": self.matrix}
 
     def level(self, name: str, mels: Tensor) -> Tensor:
         with arithmetic("highest"):

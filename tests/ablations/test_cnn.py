@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 
 from ablations import models
@@ -229,6 +230,38 @@ def test_files_that_do_not_fit_are_refused(tmp_path):
     torch.save(state, mine)
     with pytest.raises(ValueError, match="not mn10_as: 28 tensors missing"):
         models.build(*models.resolve_with_file("mn10_as", mine)[:1], device="cpu", weights=mine)
+
+
+@pytest.mark.parametrize(
+    ("name", "level", "heads"), [("mn01_as", "block5", "classifier.5"), ("cnn14", "block1", "fc_audioset")]
+)
+def test_levels_without_the_head_are_those_of_any_head(name, level, heads, tmp_path):
+    original = built(f"{name}@{level}@untrained-0")
+    state = original.net.state_dict()  # of CNN14 without what its front end fixes
+    wrapped = {f"module.{key}": value[:5] if key.startswith(heads) else value for key, value in state.items()}
+    torch.save({"model": wrapped, "epoch": 3}, tmp_path / "five.pt")
+    torch.save({key: value for key, value in state.items() if not key.startswith(heads)}, tmp_path / "none.pt")
+    wanted = original.scene([clip(0.5, 1)], [(level, None)])[level, None]
+    for file, outputs in (("five.pt", 5), ("none.pt", None)):
+        spec, path = models.resolve_with_file(f"{name}@{level}", tmp_path / file)
+        found = models.build(spec, device="cpu", weights=path)
+        assert found.dims.get("logits") == outputs
+        assert torch.equal(found.scene([clip(0.5, 1)], [(level, None)])[level, None], wanted)
+        assert found.fingerprint != original.fingerprint
+    with pytest.raises(ValueError, match=r"none.pt: has no head, and so no level logits; ask for other levels"):
+        models.build(models.resolve(f"{name}@logits"), device="cpu", weights=tmp_path / "none.pt")
+
+
+def test_a_training_of_another_network_is_refused(tmp_path):
+    state = built(SMALL).net.state_dict()
+    notes = {"training": json.dumps({"recipe": {"network": "mn01"}, "labels": []})}
+    safetensors.torch.save_file(state, tmp_path / "mine.safetensors", notes)
+    for name in ("mn10_as_hop_15", "mn10_as"):
+        spec, path = models.resolve_with_file(name, tmp_path / "mine.safetensors")
+        with pytest.raises(ValueError, match=f"was trained as mn01 with hop 320, not {name}'s file"):
+            models.build(spec, device="cpu", weights=path)
+    spec, path = models.resolve_with_file("mn01_as", tmp_path / "mine.safetensors")
+    assert models.build(spec, device="cpu", weights=path).fingerprint == built(SMALL).fingerprint
 
 
 def test_weights_that_only_a_file_gives_are_never_the_published_ones(monkeypatch, tmp_path):

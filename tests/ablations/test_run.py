@@ -18,6 +18,7 @@ from ablations import cli
 from ablations import unit as unit_module
 from ablations.run import run_study
 from ablations.study import Study
+from passt import EmbeddingSpec, PasstEmbedder
 from passt.precision import available
 from results.event_counts import f_measure
 from results.predictions import read_predictions
@@ -283,6 +284,17 @@ def test_mel_alone_is_not_applicable_to_scenes(tmp_path, scene_task, event_task)
     rows = read_rows(outcome.folder)
     assert set(rows["task"]) == {"beeps"}
     assert set(rows["weights"]) == {"untrained-0"}
+
+
+def test_a_file_without_a_head_gives_its_other_levels(tmp_path, scene_task):
+    state = PasstEmbedder(EmbeddingSpec("passt_demo", ("features",), weights="demo"), device="cpu").net.state_dict()
+    torch.save({name: value for name, value in state.items() if not name.startswith("head")}, tmp_path / "mine.pt")
+    variant = {"checkpoint": "passt_demo", "levels": [["logits"], ["melmean"]], "weights": "./mine.pt"}
+    outcome = run(declare(tmp_path, [scene_task()], [variant]), tmp_path)
+    assert outcome.failures == ()
+    (reason,) = outcome.not_applicable
+    assert reason.endswith("on tones: its weights have no level logits")
+    assert read_rows(outcome.folder)["model"].str.contains("melmean").all()
 
 
 def test_tables_and_figures_from_rows(tmp_path, scene_task):

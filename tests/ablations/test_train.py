@@ -72,6 +72,25 @@ def test_a_list_of_files_becomes_weights_that_embed(clips, monkeypatch):
     assert again.output.splitlines()[-1] == result.output.splitlines()[-1]
 
 
+@pytest.mark.parametrize(("network", "spec"), [("passt", "passt_demo"), ("mn01", "mn01_as")])
+def test_what_was_trained_on_own_labels_is_embedded(clips, network, spec):
+    shape = {"architecture": {"width": 192, "heads": 3}} if network == "passt" else {}
+    own = {**RECIPE, "architecture": {}, "steps": 1, "patchout": {}, "network": network, **shape}
+    (clips / "own.yaml").write_text(yaml.safe_dump(own))
+    assert train(clips, "own", "--audio", clips / "audio", recipe="own.yaml").exit_code == 0
+    weights, sound = clips / "own" / "weights.safetensors", clips / "audio" / "0.flac"
+    for levels in ("logits+melmean", "melmean+block3"):
+        out = clips / f"{levels}.npz"
+        options = ("--spec", f"{spec}@{levels}", "--weights", weights, "--out", out, "--scene", "--device", "cpu")
+        result = CliRunner().invoke(cli.main, [str(argument) for argument in ("embed", sound, *options)])
+        assert result.exit_code == 0, result.output
+    with np.load(clips / "logits+melmean.npz") as found:
+        assert found["labels"].tolist() == ["high", "loud", "low"]
+        assert found["scene"].shape == (3 + 128,)
+    with np.load(clips / "melmean+block3.npz") as found:
+        assert "labels" not in found
+
+
 def test_tar_shards_are_folders(clips):
     with tarfile.open(clips / "a.tar", "w") as first, tarfile.open(clips / "b.tar", "w") as second:
         for i, path in enumerate(sorted((clips / "audio").rglob("*.*"))):

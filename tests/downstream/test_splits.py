@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from downstream.extraction import Extraction
 from downstream.splits import from_store, item_order, one_hot
 from downstream.store import TapFolder
 from downstream.task import Task
@@ -27,7 +28,7 @@ def stored(tmp_path):
             files = sorted(task.items[split], reverse=True)
             numbers = [list(task.items[split]).index(file) for file in files for _ in range(steps)]
             times = np.tile(np.arange(steps) * hop_ms, len(files)) if task.is_event else np.zeros(0)
-            with folders[split].begin(DIMS, [files]) as extraction:
+            with Extraction.begin(folders[split], DIMS, [files]) as extraction:
                 values = {tap: np.stack([row(number, dim) for number in numbers]) for tap, dim in DIMS.items()}
                 extraction.append(values, [steps] * len(files), times)
                 extraction.finish()

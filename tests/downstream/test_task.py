@@ -131,6 +131,11 @@ def test_a_folder_without_metadata(tmp_path):
         ("labelvocabulary.csv", "name\nlow\n", "expected a header idx,label"),
         ("labelvocabulary.csv", "idx,label\n0,low\n2,high\n", r"idx must count 0, 1, ..., 1"),
         ("labelvocabulary.csv", "label,idx\nlow,0\nhigh\n", "line 3 must have 2 values, got 1"),
+        (
+            "labelvocabulary.csv",
+            "idx,label\n0,low\n2,high\n1,low\n",
+            r"labels must be distinct, got 'low' as 0 and as 1",
+        ),
     ],
 )
 def test_broken_files_are_named(scene_task, file, content, message):
