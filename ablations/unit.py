@@ -160,7 +160,8 @@ class _Running:
         file = job_file(self.settings.folder, job.key)
         with held(self.settings.folder / LOCK):
             if not file.is_file():  # else another run has made it, with predictions that belong to it
-                write_atomically(file.with_suffix(".npz"), lambda out: np.savez_compressed(out, **test_arrays(folds)))
+                arrays = test_arrays(folds, job.named.task.groups)
+                write_atomically(file.with_suffix(".npz"), lambda out: np.savez_compressed(out, **arrays))
                 write_json(file, record(job, folds, self.settings.device, seconds))
 
     def is_done(self, shared: Shared) -> bool:

@@ -15,7 +15,8 @@ class Predictions:
         files: (clips,) names. prediction, target: (items, labels), probabilities and 0 or 1; of scene tasks an item is
             a clip, of event tasks a time step. offsets: (clips + 1,), a clip's items. timestamps: (items,) in ms, of
             scene tasks empty. counts: of event tasks, (clips, numbers) that the primary score sums over clips
-            (`results.event_counts`); None of scene tasks, and of runs made before these were kept.
+            (`results.event_counts`); None of scene tasks, and of runs made before these were kept. groups: (clips,) the
+            group (speaker, recording) of each clip, "" for a clip on its own; None of runs made before these were kept.
     """
 
     fold: str
@@ -25,6 +26,7 @@ class Predictions:
     offsets: np.ndarray = field(repr=False)
     timestamps: np.ndarray = field(repr=False)
     counts: np.ndarray | None = field(default=None, repr=False)
+    groups: np.ndarray | None = field(default=None, repr=False)
 
 
 def read_predictions(folder: str | Path, job: str) -> list[Predictions]:
@@ -39,9 +41,13 @@ def read_predictions(folder: str | Path, job: str) -> list[Predictions]:
     names = ("files", "prediction", "target", "offsets", "timestamps")
     with np.load(path, allow_pickle=False) as arrays:
         folds = [name.removesuffix(".target") for name in arrays.files if name.endswith(".target")]
-        counts = {fold: arrays[f"{fold}.counts"] for fold in folds if f"{fold}.counts" in arrays}
+        optional = ("counts", "groups")
         return [
-            Predictions(fold, **{name: arrays[f"{fold}.{name}"] for name in names}, counts=counts.get(fold))
+            Predictions(
+                fold,
+                **{name: arrays[f"{fold}.{name}"] for name in names},
+                **{name: arrays[f"{fold}.{name}"] for name in optional if f"{fold}.{name}" in arrays},
+            )
             for fold in folds
         ]
 
