@@ -12,7 +12,7 @@ from results import swapped
 from results.event_counts import EVENT_SCORES
 from results.permutation import RESAMPLES, Swapped, SwapTest, check_options, fewest_units, swap_test
 from results.predictions import Clips, correct, read_clips, same_clips
-from results.ranks import holm
+from results.ranks import DIFFER, NOT_ESTABLISHED, holm
 from results.records import read_record, with_missing
 from results.rows import read_rows
 from results.swapped import Metric
@@ -21,7 +21,7 @@ RIGHT_OR_WRONG = ("top1_acc", "pitch_acc")
 """Metrics that are the share of clips that are right."""
 UNBOUNDED = ("segment_1s_er", "d_prime")
 """Metrics that are not between 0 and 1."""
-DIFFER, NOT_ESTABLISHED, NOT_COMPARED = "differ", "not established", "not compared"
+NOT_COMPARED = "not compared"
 FEWEST_PATTERNS, NUMBERS = 199, 1_000_000_000
 """Metrics that are computed anew for every pattern have as many patterns as make so many predictions, no fewer than the
 first."""
@@ -61,7 +61,7 @@ def comparisons(
         A row a pair and task. Columns a, b, task, metric; score_a, score_b, means over folds and seeds; difference (a
         less b), low, high, p; p_holm, corrected for all rows that could reach the level; clips; groups, NaN where the
         task has none; seeds, how many, of both; verdict: `differ` where p_holm is at most 1 - confidence,
-        `not established`, or `not compared`; reason, why not; notes, what the interval leaves out.
+        `not established`, or `not compared`; reason, why not; notes, what the interval leaves out, a line each.
 
     Raises:
         FileNotFoundError: for a folder without rows, or without any predictions of these models. ValueError: for a
@@ -154,7 +154,7 @@ def _compared(a: dict, b: dict, metric: str, metrics: Mapping[str, Metric], read
         "groups": groups,
         "seeds": " and ".join(dict.fromkeys(seeds)),
         "reason": _reason(test, groups, options["confidence"]),
-        "notes": "; ".join(notes),
+        "notes": "\n".join(notes),
     }
 
 
