@@ -28,7 +28,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 RESAMPLES = 9999
 SAME = 1e-10
@@ -162,7 +162,7 @@ class _Reached:
         if self.training is None or self.training.variance == 0:
             return float(np.mean(self.values >= self.observed))
         low, high = 0.0, 1.0  # the smallest level at which 0 is outside
-        for _ in range(50):
+        for _ in range(40):
             level = (low + high) / 2
             low, high = (low, level) if self.half_width(level) < self.observed else (level, high)
         return high
@@ -176,7 +176,7 @@ class _Reached:
         half = critical * math.sqrt(of_error / left)
         if self.training is None:
             return half
-        return math.hypot(half, stats.t.isf(level / 2, self.training.freedom) * math.sqrt(self.training.variance))
+        return math.hypot(half, special.stdtrit(self.training.freedom, level / 2) * math.sqrt(self.training.variance))
 
     def critical_value(self, level: float) -> float:
         """A value that differences exceed exactly where their p is at most the level."""
@@ -194,9 +194,9 @@ class _Reached:
 
     def _beyond(self, level: float) -> float:
         """The critical value of a level that no swap pattern reaches, continued as a normal distribution."""
-        largest, quantile = float(self.values[0]), float(stats.norm.isf(level / 2))
+        largest, quantile = float(self.values[0]), -float(special.ndtri(level / 2))
         p_largest = float(np.mean(self.values >= largest))
-        continued = largest * quantile / stats.norm.isf(p_largest / 2) if p_largest < 1 else 0.0
+        continued = largest * quantile / -special.ndtri(p_largest / 2) if p_largest < 1 else 0.0
         return max(continued, quantile * math.sqrt(self.variance))
 
 
