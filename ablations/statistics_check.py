@@ -123,13 +123,13 @@ def measure(
     Returns:
         A record to be written as JSON; its `rows` have the columns of `COLUMNS`.
     """
-    start = time.perf_counter()
+    start = time.process_time()
     rows = [_row(case, equal, different, np.random.default_rng((seed, i))) for i, case in enumerate(cases)]
     return {
         "what": f"{equal} comparisons of equal models and {different} of models that differ in each row; "
         f"{RESAMPLES} swap patterns where all are more",
         "device": machine("cpu"),
-        "seconds": round(time.perf_counter() - start, 1),
+        "cpu_seconds": round(time.process_time() - start, 1),
         "columns": COLUMNS,
         "rows": rows,
     }
@@ -137,11 +137,17 @@ def measure(
 
 def to_markdown(found: dict[str, Any]) -> str:
     """The rows of a record as a table."""
-    table = pd.DataFrame(found["rows"])[list(COLUMNS)].astype(object)
-    table["training"] = table["training"].map({True: "scatters", False: "\N{EN DASH}"})
-    table["groups"] = table["groups"].map(lambda count: None if pd.isna(count) else f"{count:.0f}")
-    shown = table.where(table.notna(), None).to_markdown(index=False, floatfmt=".3f", missingval="\N{EN DASH}")
-    return f"{shown}\n\n{found['what']}; {found['seconds']:.0f} s."
+    rows = [[_cell(name, row[name]) for name in COLUMNS] for row in found["rows"]]
+    text = pd.DataFrame(rows, columns=list(COLUMNS)).to_markdown(index=False, disable_numparse=True)
+    return f"{text}\n\n{found['what']}; {found['cpu_seconds']:.0f} s of one core."
+
+
+def _cell(name: str, value: object) -> str:
+    if value is None or value is False:
+        return "\N{EN DASH}"
+    if value is True:
+        return "scatters"
+    return str(value) if name in ("metric", "clips", "groups", "seeds") else f"{value:.3f}"
 
 
 def _row(case: Case, equal: int, different: int, rng: np.random.Generator) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def test_the_command_writes_what_it_prints(tmp_path):
 
 
 def test_the_committed_figures_hold_what_is_said():
-    """At most 7 % where 5 % is said, and 3 % or more where units are many."""
+    """At most 7 % where 5 % is said, and about 3 % or more where units are many; the last case is what is left out."""
     rows = json.loads(COMMITTED.read_text())["rows"]
     assert [(row["metric"], row["clips"], row["seeds"]) for row in rows] == [
         (case.metric, case.clips, case.seeds) for case in CASES
@@ -66,5 +66,4 @@ def test_the_committed_figures_hold_what_is_said():
     for row in rows[:-1]:
         assert row["type_1_error"] <= 0.07
         assert row["covered"] is None or row["covered"] >= 0.93
-        if row["seeds"] == 1 and row["groups"] != 6 and row["clips"] >= 80:
-            assert row["type_1_error"] >= 0.03
+        assert row["type_1_error"] >= 0.025 or row["clips"] <= 20
