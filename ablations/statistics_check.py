@@ -22,7 +22,7 @@ from results.permutation import Swapped, fewest_units, swap_test
 from results.swapped import of_counts, of_shares
 
 LEVEL = 0.05
-EQUAL, DIFFERENT = 2000, 1000
+EQUAL, DIFFERENT = 5000, 2000
 """Trials with equal models, and with different ones."""
 RESAMPLES = 999
 MANY = 400_000  # clips that tell the true difference of event scores

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from results.records import missing_notes, of_absent_tasks, read_record, with_missing
+from results.records import is_missing, missing_notes, of_absent_tasks, read_record, with_missing
 from results.reference import is_published, labels, notes_on, published, set_of
 from results.rows import read_reference, read_rows
 
@@ -44,10 +44,10 @@ def shown(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def notes(rows: pd.DataFrame) -> list[str]:
-    """On cells that were not measured; on published scores: the mark, sources, exactness, what was left out, traps."""
+    """On scores that are missing; on published scores: the mark, sources, exactness, what was left out, traps."""
     measured, offered = _split(rows)
     fitting = _fitting(measured, offered)
-    found = missing_notes(rows)
+    found = [*_undefined(measured), *missing_notes(rows)]
     if not fitting.empty:
         found.append(f"{PUBLISHED_MARK} published, not measured here: {_sources(fitting)}.")
         if fitting["tolerance"].notna().any():
@@ -58,6 +58,15 @@ def notes(rows: pd.DataFrame) -> list[str]:
     if not measured.empty:
         found += [f"{PUBLISHED_MARK} {note}" for note in _left_out(measured, offered)]
     return found + [f"{PUBLISHED_MARK} {note}" for note in notes_on(fitting)]
+
+
+def _undefined(measured: pd.DataFrame) -> list[str]:
+    """A line for each model and task whose score is not defined, with the reason."""
+    nan = measured[measured["score"].isna() & (measured["reason"].fillna("") != "") & ~is_missing(measured)]
+    return [
+        f"nan: {model} on {task}, {', '.join(map(str, of['fold'].unique()))}: {reason}."
+        for (model, task, reason), of in nan.groupby(["model", "task", "reason"], sort=False)
+    ]
 
 
 def _split(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
