@@ -22,9 +22,9 @@ RIGHT_OR_WRONG = ("top1_acc", "pitch_acc")
 UNBOUNDED = ("segment_1s_er", "d_prime")
 """Metrics that are not between 0 and 1."""
 NOT_COMPARED = "not compared"
-FEWEST_PATTERNS, NUMBERS = 199, 1_000_000_000
-"""Metrics that are computed anew for every pattern have as many patterns as make so many predictions, no fewer than the
-first."""
+PATTERNS, NUMBERS = (199, 999), 100_000_000
+"""Metrics that are computed anew for every pattern have as many patterns as take so many predictions in all, but no
+fewer and no more than these."""
 COLUMNS = (
     *("a", "b", "task", "metric", "score_a", "score_b", "difference", "low", "high", "p", "p_holm"),
     *("clips", "groups", "seeds", "verdict", "reason", "notes"),
@@ -203,7 +203,7 @@ def _swapped(
         return swapped.of_shares(*right, units), options
     predictions = [[[clips.prediction for clips in seed] for seed in side] for side in (a, b)]
     size = 2 * math.lcm(len(a), len(b)) * sum(clips.prediction.size for clips in a[0])
-    resamples = min(options["resamples"], max(FEWEST_PATTERNS, NUMBERS // size))
+    resamples = min(options["resamples"], sorted((*PATTERNS, NUMBERS // size))[1])
     targets = [clips.target for clips in a[0]]
     found = swapped.of_metric(*predictions, targets, units, metrics[metric], largest)
     return found, options | {"resamples": resamples}

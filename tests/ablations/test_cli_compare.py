@@ -1,7 +1,9 @@
 """ablate compare, and ablate table's formats."""
 
 import json
+import math
 
+import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
@@ -87,6 +89,28 @@ def test_a_model_against_itself_finds_nothing(run):
     found = compared(run, [("bad", "bad")], resamples=50)
     assert found.clips.set_index("task").loc["esc50", ["difference", "low", "high", "p"]].tolist() == [0, 0, 0, 1]
     assert found.tasks.empty
+
+
+def test_two_clips_establish_nothing(run, tmp_path):
+    """22 and 19 of 24 events found in two clips: a bootstrap over clips would give p .0005."""
+    hits = {"good": [(12, 12, 12), (10, 12, 12)], "bad": [(10, 12, 12), (9, 12, 12)]}
+    table = rows.read_rows(run).query("task == 'dcase2016_task2' and model != 'worst'")
+    (tmp_path / "jobs").mkdir()
+    for row in table.itertuples():
+        arrays = {"files": ["0", "1"], "prediction": [[0.0]] * 2, "target": [[0]] * 2, "offsets": [0, 1, 2]}
+        arrays |= {"timestamps": [0.0, 0.0], "counts": hits[row.model], "groups": ["", ""]}
+        path = tmp_path / "jobs" / row.job
+        np.savez(path, **{f"fold00.{name}": np.array(values) for name, values in arrays.items()})
+        job = {"job": row.job, "seed": 0, "folds": [{"fold": "fold00", "tried": []}]}
+        path.with_suffix(".json").write_text(json.dumps(job))
+    rows.write_rows(table.astype(object).where(table.notna(), None).to_dict("records"), tmp_path / "rows.csv")
+    (line,) = compared(tmp_path, [("good", "bad")]).clips.itertuples()
+    assert (line.p, line.verdict) == (0.5, "not established")
+    assert math.isnan(line.low)
+    assert math.isnan(line.high)
+    output = invoke("compare", tmp_path, "good", "bad").output
+    assert "2 independent clips; at least 6 are needed for 95%." in output
+    assert "[" not in next(text for text in output.splitlines() if text.startswith("dcase2016_task2 "))
 
 
 def test_several_models_and_pairs_are_corrected_together_and_written(run, tmp_path):
