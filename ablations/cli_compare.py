@@ -53,6 +53,7 @@ def compare(
     folder = folder_of(study, runs)
     rows = read_rows(folder)
     chosen = [(models[0], other) for other in models[1:]] + [_pair(text, set(rows["model"])) for text in pairs]
+    chosen = list(dict.fromkeys(chosen))
     options = {"confidence": confidence, "resamples": resamples, "seed": seed}
     found = compared(folder, chosen, all_metrics=all_metrics, **options)
     named = {model for pair in chosen for model in pair}

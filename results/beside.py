@@ -7,7 +7,7 @@ import pandas as pd
 
 from results.records import is_missing, missing_notes, of_absent_tasks, read_record, with_missing
 from results.reference import is_published, labels, notes_on, published, set_of
-from results.rows import read_reference, read_rows
+from results.rows import read_reference, read_rows, task_table
 
 PUBLISHED_MARK = "‡"
 READ_OFF_MARK = "≈"
@@ -47,7 +47,7 @@ def notes(rows: pd.DataFrame) -> list[str]:
     """On scores that are missing; on published scores: the mark, sources, exactness, what was left out, traps."""
     measured, offered = _split(rows)
     fitting = _fitting(measured, offered)
-    found = [*_undefined(measured), *missing_notes(rows)]
+    found = [*_undefined(measured), *_of_some_folders(measured), *missing_notes(rows)]
     if not fitting.empty:
         found.append(f"{PUBLISHED_MARK} published, not measured here: {_sources(fitting)}.")
         if fitting["tolerance"].notna().any():
@@ -66,6 +66,18 @@ def _undefined(measured: pd.DataFrame) -> list[str]:
     return [
         f"nan: {model} on {task}, {', '.join(map(str, of['fold'].unique()))}: {reason}."
         for (model, task, reason), of in nan.groupby(["model", "task", "reason"], sort=False)
+    ]
+
+
+def _of_some_folders(measured: pd.DataFrame) -> list[str]:
+    """A line for each score of a HEAR key that stands for several folders, of which not all were run."""
+    known = measured[measured["task_fp"].fillna("") != ""]
+    counts = known.groupby(["model", "task"], sort=False)["task_fp"].nunique()
+    folders = task_table()["hear_folders"].str.split().str.len()
+    return [
+        f"{model} on {task}: scores of {count} of {folders[task]} folders."
+        for (model, task), count in counts.items()
+        if count < folders.get(task, 1)
     ]
 
 

@@ -135,13 +135,14 @@ def _compared(a: dict, b: dict, metric: str, metrics: Mapping[str, Metric], read
         raise ValueError(f"no function for {metric}; expected it in `metrics`")
     first = {fingerprint: read(next(iter(a.values()))[fingerprint]) for fingerprint in fingerprints}
     runs = [[_aligned(first, of_seed, read) for of_seed in side.values()] for side in (a, b)]
-    units, groups = _units(runs[0][0])
+    grouped = [_with_groups(folds) for folds in zip(*runs[0], *runs[1], strict=True)]
+    units, groups = _units(grouped)
     difference, options = _swapped(*runs, units, metric, metrics, options)
     test = swap_test(difference, **options)
     if a == b:  # the same outputs, not two that happen to agree
         test = SwapTest(0.0, 0.0, 0.0, 1.0, test.units, 0, 0)
     seeds = [str(len(side)) for side in (a, b)]
-    notes = [NO_GROUPS] if runs[0][0][0].groups is None else []
+    notes = [NO_GROUPS] if grouped[0].groups is None else []
     notes += [ONE_SEED] if min(len(a), len(b)) < 2 else []
     return {
         "score_a": difference.a,
@@ -170,6 +171,12 @@ def _aligned(first: Mapping[str, Sequence[Clips]], jobs: Mapping[str, str], read
             same_clips(clips, others[clips.fold])
             found.append(others[clips.fold])
     return found
+
+
+def _with_groups(runs: Sequence[Clips]) -> Clips:
+    """The run of a fold that knows the groups of its clips, where one does; earlier runs did not record them."""
+    known = [clips for clips in runs if clips.groups is not None]
+    return max(known, key=lambda clips: clips.groups.tolist(), default=runs[0])
 
 
 def _units(folds: Sequence[Clips]) -> tuple[list[np.ndarray], float]:

@@ -188,6 +188,29 @@ def test_groups_are_the_units_and_are_told_where_they_are_not_recorded(run):
     assert "groups" not in found.loc["esc50", "notes"]
 
 
+def test_groups_that_one_of_the_runs_knows_are_used_either_way_round(run):
+    for job in ("goodesc500", "badesc500"):
+        path = run / "jobs" / f"{job}.npz"
+        with np.load(path) as arrays:
+            kept = dict(arrays)
+        if job.startswith("bad"):
+            kept["fold00.groups"] = np.array([f"speaker {int(file) % 8}" for file in kept["fold00.files"]])
+        np.savez(path, **kept)
+    forth, back = (versus(run, *models).set_index("task").loc["esc50"] for models in (("good", "bad"), ("bad", "good")))
+    assert forth["groups"] == back["groups"] == 8
+    assert forth["p"] == back["p"]
+
+
+def test_a_clip_that_both_folders_of_a_key_test_is_one_unit(run):
+    table = rows.read_rows(run).query("task == 'esc50'").assign(task="beehive", task_fp="first")
+    alone = versus(run, "good", "bad").set_index("task").loc["esc50"]
+    rows.write_rows(pd.concat([table, table.assign(task_fp="second")]).to_dict("records"), run / "rows.csv")
+    (twice,) = versus(run, "good", "bad").itertuples()
+    assert twice.clips == 2 * CLIPS
+    assert twice.difference == pytest.approx(alone["difference"])
+    assert twice.p == alone["p"]  # the same clips tell nothing more
+
+
 def test_the_order_of_clips_changes_nothing(run):
     before = versus(run, "good", "bad", {"mAP": accuracy}, resamples=100)
 
