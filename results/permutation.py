@@ -19,6 +19,9 @@ it (`training_variance`). Both half widths are then added in squares, each with 
 for training), which errs on the side of wide intervals. It assumes that seeds are independent draws, also of one model
 against the other: equal numbers of seeds mean nothing.
 
+p is exact where training is not part of it. Coverage of other differences than 0, and all of it where training is part
+of it, are approximate; `ablate benchmark statistics` measures how good the approximation is.
+
 Sources: Fisher 1935, s. 21; Noreen 1989; Phipson & Smyth 2010 ((r + 1) / (n + 1)); Agresti & Min 2005 (one more clip
 for each); Cochran & Cox 1957, s. 4.14, and Welch 1947 (two variances).
 """
@@ -122,7 +125,9 @@ def check_options(confidence: float, resamples: int) -> None:
         raise ValueError(f"resamples must be at least 2, got {resamples!r}")
 
 
-def training_variance(a: np.ndarray, b: np.ndarray, parts_a: np.ndarray | None, parts_b: np.ndarray | None):
+def training_variance(
+    a: np.ndarray, b: np.ndarray, parts_a: np.ndarray | None, parts_b: np.ndarray | None
+) -> Training | None:
     """What training adds to the variance of a difference of means over seeds; None where a model has one seed.
 
     The variance of each model's mean is that of its scores over seeds. The part of it that training scatters over units
