@@ -13,8 +13,8 @@ VARIANCES = ("folds_variance", "seeds_variance", "rest_variance", "grid_variance
 METHOD = (
     "Difference: A less B, means over folds and seeds. Interval and p: swaps of the two models' outputs within "
     "independent units (groups such as speakers where the task has them, else clips); where both have several seeds, "
-    "training's randomness is in them. They are of each comparison by itself. p (Holm) is corrected for all {count} "
-    "comparisons here that can reach {confidence:.0%}, and the verdict follows from it."
+    "training's randomness is in them. They are of each comparison by itself. p (Holm) is corrected for the number "
+    "of comparisons here that can reach {confidence:.0%} ({count}), and the verdict follows from it."
 )
 NEEDS_OPTION = "needs --all-metrics"
 

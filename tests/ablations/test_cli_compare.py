@@ -127,7 +127,7 @@ def test_several_models_and_pairs_are_corrected_together_and_written(run, tmp_pa
     assert text.startswith('# mine: models compared\n\n`ablate compare mine --pair "good=bad" --pair ')
     assert text.count("## A: ") == 3
     assert "| task " in text
-    assert "corrected for all 6 comparisons here that can reach 95%" in text
+    assert "corrected for the number of comparisons here that can reach 95% (6)" in text
     assert not list(tmp_path.glob(".*"))
     again = invoke("compare", run, "--pair", "good=bad", "--out", tmp_path / "compare.md" / "no")
     assert again.exit_code == 2
