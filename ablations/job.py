@@ -15,6 +15,7 @@ from downstream.embedder import OWN_HOP, Embedder, Tap
 from downstream.evaluate import FoldResult
 from downstream.events import rests_on_slack
 from downstream.files import fingerprint
+from downstream.groups import Groups, groups_of
 from downstream.task import Task
 
 FORMAT = 2  # part of a job's key; raised when its protocols give other numbers
@@ -112,14 +113,19 @@ def _fold_record(result: FoldResult) -> dict[str, Any]:
     }
 
 
-def test_arrays(folds: Sequence[FoldResult]) -> dict[str, np.ndarray]:
-    """Predictions and targets of every test split, with what each row is, for paired statistics."""
+def test_arrays(folds: Sequence[FoldResult], groups: Groups) -> dict[str, np.ndarray]:
+    """Predictions and targets of every test split, with what each row is, for paired statistics.
+
+    Args:
+        groups: of the task's clips. A clip on its own has the group "".
+    """
     arrays = {}
     for result in folds:
         name = result.fold.name
         arrays[f"{name}.prediction"] = result.predictions.astype(np.float32, copy=False)
         arrays[f"{name}.target"] = result.test.y.astype(np.uint8)
         arrays[f"{name}.files"] = np.array(result.test.files)
+        arrays[f"{name}.groups"] = np.array(groups_of(groups, result.fold.test, result.test.files))
         arrays[f"{name}.offsets"] = result.test.offsets
         arrays[f"{name}.timestamps"] = result.test.timestamps
         if result.counts is not None:

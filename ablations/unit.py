@@ -162,7 +162,8 @@ class _Running:
         file = job_file(self.settings.folder, job.key)
         with held(self.settings.folder / LOCK):
             if not is_done(self.settings.folder, job.key):  # else another run has made it, with its own predictions
-                write_atomically(file.with_suffix(".npz"), lambda out: np.savez_compressed(out, **test_arrays(folds)))
+                arrays = test_arrays(folds, job.named.task.groups)
+                write_atomically(file.with_suffix(".npz"), lambda out: np.savez_compressed(out, **arrays))
                 job_record = record(job, folds, self.settings.device, seconds)
                 write_json(file, sealed(job_record, file.with_suffix(".npz")))
 

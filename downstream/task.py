@@ -1,7 +1,8 @@
 """A HEAR task folder, read and checked once into a frozen value.
 
 Layout (hear-preprocess): ``task_metadata.json``, ``labelvocabulary.csv`` (idx,label), one ``<split>.json`` a split,
-audio in ``<sample_rate>/<split>/<file>``. Scene task: a split maps a file to its labels; event task: to its events.
+audio in ``<sample_rate>/<split>/<file>``, and optionally ``groups.json`` (`downstream.groups`). Scene task: a split
+maps a file to its labels; event task: to its events.
 """
 
 import re
@@ -12,6 +13,7 @@ from typing import Any
 
 from downstream import fields
 from downstream.files import absolute
+from downstream.groups import Groups, read_groups
 from downstream.text_file import read_json, read_table
 
 EMBEDDING_TYPES = ("scene", "event")
@@ -56,6 +58,7 @@ class Task:
         items: per split, in the file's order, file -> labels, or events.
         selects_by_loss: the lowest validation loss selects, instead of the best primary score.
         evaluation_params: HEAR's further settings (post-processing grid, task-specific probe settings).
+        groups: per split, file -> group (speaker, recording), where the folder says so (`downstream.groups`).
     """
 
     name: str
@@ -70,6 +73,7 @@ class Task:
     selects_by_loss: bool = False
     evaluation_params: Mapping[str, Any] = field(default_factory=dict)
     metadata: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    groups: Groups = field(default_factory=dict, repr=False)
 
     @classmethod
     def from_dir(cls, folder: str | Path) -> "Task":
@@ -110,6 +114,7 @@ class Task:
             selects_by_loss=metadata.get("use_scoring_for_early_stopping") is False,
             evaluation_params=metadata.get("evaluation_params") or {},
             metadata=metadata,
+            groups=read_groups(folder, items),
         )
 
     def folds(self) -> tuple[Fold, ...]:

@@ -2,8 +2,9 @@
 
 import pandas as pd
 
-from results.records import missing_notes, of_absent_tasks
+from results.records import is_missing, missing_notes, of_absent_tasks
 from results.reference import is_published, labels, notes_on, set_of
+from results.rows import task_table
 
 PUBLISHED_MARK = "‡"
 READ_OFF_MARK = "≈"
@@ -25,10 +26,10 @@ def shown(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def notes(rows: pd.DataFrame) -> list[str]:
-    """On cells that were not measured; on published scores: the mark, sources, exactness, what was left out, traps."""
+    """On scores that are missing; on published scores: the mark, sources, exactness, what was left out, traps."""
     measured, offered = _split(rows)
     fitting = _fitting(measured, offered)
-    found = missing_notes(rows)
+    found = [*_undefined(measured), *_of_some_folders(measured), *missing_notes(rows)]
     if not fitting.empty:
         found.append(f"{PUBLISHED_MARK} published, not measured here: {_sources(fitting)}.")
         if fitting["tolerance"].notna().any():
@@ -39,6 +40,27 @@ def notes(rows: pd.DataFrame) -> list[str]:
     if not measured.empty:
         found += [f"{PUBLISHED_MARK} {note}" for note in _left_out(measured, offered)]
     return found + [f"{PUBLISHED_MARK} {note}" for note in notes_on(fitting)]
+
+
+def _undefined(measured: pd.DataFrame) -> list[str]:
+    """A line for each model and task whose score is not defined, with the reason."""
+    nan = measured[measured["score"].isna() & (measured["reason"].fillna("") != "") & ~is_missing(measured)]
+    return [
+        f"nan: {model} on {task}, {', '.join(map(str, of['fold'].unique()))}: {reason}."
+        for (model, task, reason), of in nan.groupby(["model", "task", "reason"], sort=False)
+    ]
+
+
+def _of_some_folders(measured: pd.DataFrame) -> list[str]:
+    """A line for each score of a HEAR key that stands for several folders, of which not all were run."""
+    known = measured[measured["task_fp"].fillna("") != ""]
+    counts = known.groupby(["model", "task"], sort=False)["task_fp"].nunique()
+    folders = task_table()["hear_folders"].str.split().str.len()
+    return [
+        f"{model} on {task}: scores of {count} of {folders[task]} folders."
+        for (model, task), count in counts.items()
+        if count < folders.get(task, 1)
+    ]
 
 
 def _split(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -19,6 +19,7 @@ from scipy.io import wavfile
 from ablations.prepare.clips import Clip, in_parallel
 from downstream.audio import read_clip, resample
 from downstream.files import fingerprint, write_atomically, write_json
+from downstream.groups import GROUPS
 from downstream.kit_export import refuse_existing
 from downstream.locks import lock
 from downstream.progress import Track
@@ -29,12 +30,16 @@ PLAN = "plan.json"
 
 @dataclass(frozen=True)
 class Item:
-    """A clip on its way into the task: under which name, of which split, with what in the split's JSON."""
+    """A clip on its way into the task: under which name, of which split, with what in the split's JSON.
+
+    `group` names what it belongs to (a speaker, a recording); "" for a clip on its own.
+    """
 
     name: str
     split: str
     clip: Clip
     value: list
+    group: str = ""
 
 
 def write_task(
@@ -66,6 +71,8 @@ def write_task(
         lengths = in_parallel(lambda pair: _write_clip(folder, *pair), pairs, workers, track, f"writing {target.name}")
         for split in metadata["splits"]:
             write_json(folder / f"{split}.json", {item.name: item.value for item in items if item.split == split})
+        if any(item.group for item in items):
+            write_json(folder / GROUPS, _groups(metadata["splits"], items))
         for name, content in {"labelvocabulary.csv": vocabulary_csv(labels), **texts}.items():
             write_atomically(folder / name, lambda file, content=content: file.write(content))
         different = {(rate, length) for (_, rate), length in zip(pairs, lengths, strict=True)}
@@ -98,6 +105,11 @@ def _write_clip(folder: Path, item: Item, rate: int) -> int:
     wavfile.write(content, rate, sound)  # 32-bit float; libsndfile would write the time into the file
     write_atomically(path, lambda file: file.write(content.getbuffer()))
     return len(sound)
+
+
+def _groups(splits: Sequence[str], items: Sequence[Item]) -> dict[str, dict[str, str]]:
+    """Split -> file -> group, of the files that have one."""
+    return {split: {item.name: item.group for item in items if item.split == split and item.group} for split in splits}
 
 
 def vocabulary_csv(labels: Sequence[str]) -> bytes:

@@ -127,7 +127,7 @@ def examine(listing: Listing, name: str, options: Options, track: Track = silent
     facts = _facts(name, listing, entries, clips, options, rates, len(listing.entries) - len(entries))
     report = Report(facts, table, balance_table(labels, splits, counts, table["files"]), tuple(found))
     metadata = metadata_of(name, listing, splits, names, options.grid)
-    items = _items(listing, entries, clips, rates)
+    items = _items(listing, entries, clips, rates, _group_names(entries, groups))
     return Examined(listing.path, report, _stopping(found, options), metadata, labels, items, rates)
 
 
@@ -161,6 +161,22 @@ def _groups(entries: Sequence[Entry], clips: Mapping[str, Clip]) -> np.ndarray:
         sound = [("sound", clips[entry.file].digest)] if clips[entry.file].digest else []
         keys.append([*named, *sound])
     return joined_groups(keys)
+
+
+def _group_names(entries: Sequence[Entry], groups: np.ndarray) -> dict[str, str]:
+    """File -> a name of what it belongs to; "" for a file that nothing else belongs to and that the list puts in none.
+
+    Groups that share a sound are one, named by all of them; files of one sound alone, by the first of them.
+    """
+    members: dict[int, list[Entry]] = {}
+    for entry, number in zip(entries, groups.tolist(), strict=True):
+        members.setdefault(number, []).append(entry)
+    names = {}
+    for number, together in members.items():
+        listed = dict.fromkeys(entry.group for entry in together if entry.group is not None)
+        alone = together[0].file if len(together) > 1 else ""
+        names[number] = " + ".join(listed) or alone
+    return {entry.file: names[number] for entry, number in zip(entries, groups.tolist(), strict=True)}
 
 
 def _with_splits(
@@ -204,7 +220,11 @@ def _draw(listing: Listing, entries: Sequence[Entry], groups: np.ndarray, option
 
 
 def _items(
-    listing: Listing, entries: Sequence[Entry], clips: Mapping[str, Clip], rates: Sequence[int]
+    listing: Listing,
+    entries: Sequence[Entry],
+    clips: Mapping[str, Clip],
+    rates: Sequence[int],
+    groups: Mapping[str, str],
 ) -> tuple[Item, ...]:
     """The task's items under names that are all different: of files in several folders, the folders are part of it."""
     names = [item_name(entry.file, clips[entry.file], rates) for entry in entries]
@@ -216,7 +236,8 @@ def _items(
             name = "_".join([*folders, name])
         if name in found:
             raise ValueError(f"{listing.place(entry)}: is called {name} in the task, as another file is; rename one")
-        found[name] = Item(name, str(entry.split), clips[entry.file], _value(listing, entry, clips[entry.file]))
+        clip = clips[entry.file]
+        found[name] = Item(name, str(entry.split), clip, _value(listing, entry, clip), groups[entry.file])
     return tuple(found.values())
 
 

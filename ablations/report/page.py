@@ -120,9 +120,11 @@ def _statistics(rows: pd.DataFrame, said: Compared) -> Section:
         sheets.append(of_frame("Mean ranks over tasks", ranks, [ranking_line(said.ranking)]))
     if said.tasks is not None and 0 < len(said.tasks) <= PAIRS and said.tasks["tasks"].max() > 1:
         note = (
-            "Wilcoxon's signed-rank test over tasks; difference: the median of a less b; p_holm: corrected over pairs."
+            "Wilcoxon's signed-rank test over tasks; difference: the median of a less b; p_holm: corrected over pairs, "
+            "from which the verdict follows."
         )
-        sheets.append(of_frame("Pairs of models", said.tasks, [note]))
+        few = [f"Not established: {reason}." for reason in said.tasks["reason"].unique() if reason]
+        sheets.append(of_frame("Pairs of models", said.tasks.drop(columns="reason"), [note, *few]))
     if len(varied := _varied(said.variance)):
         note = "Over folds, over seeds, what is left of both, over the points of the grid; – is not known."
         sheets.append(of_frame("Variance of scores", varied, [note]))

@@ -72,7 +72,9 @@ def test_rows_of_a_study(tmp_path, scene_task, event_task):
 
 
 def test_a_job_keeps_what_was_tried_and_its_predictions(tmp_path, scene_task):
-    outcome = run(declare(tmp_path, [scene_task()], MODELS[1:]), tmp_path)
+    folder = scene_task()
+    (folder / "groups.json").write_text('{"test": {"test0.wav": "anna", "test3.wav": "anna"}}')
+    outcome = run(declare(tmp_path, [folder], MODELS[1:]), tmp_path)
     (file,) = (outcome.folder / "jobs").glob("*.json")
     job = json.loads(file.read_text())
     assert job["taps"] == [["layer5", None]]
@@ -82,6 +84,8 @@ def test_a_job_keeps_what_was_tried_and_its_predictions(tmp_path, scene_task):
         correct = arrays["test.prediction"].argmax(1) == arrays["test.target"].argmax(1)
         assert correct.mean() == fold["scores"]["top1_acc"]
         assert len(arrays["test.files"]) == 6
+        groups = dict(zip(arrays["test.files"].tolist(), arrays["test.groups"].tolist(), strict=True))
+        assert groups == {f"test{i}.wav": "anna" if i in (0, 3) else "" for i in range(6)}
 
 
 def test_nothing_is_done_twice(tmp_path, scene_task, monkeypatch):

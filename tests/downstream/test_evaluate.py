@@ -9,6 +9,7 @@ import pytest
 
 from downstream import kit, metrics
 from downstream.evaluate import Evaluation, evaluate, evaluate_all
+from downstream.kit_scores import scores_record
 from downstream.pack import _source, fit_all
 from downstream.probe import ProbeConfig
 from downstream.scoring import Scorer
@@ -154,6 +155,20 @@ def test_a_score_that_is_not_defined_is_missing_with_the_reason(scene_task, capl
     assert "only positive items in test" in result.missing["aucroc"]
     assert "no positive item in test" in result.missing["aucroc"]
     assert f"fold test: no aucroc: {result.missing['aucroc']}" in caplog.text
+
+
+def test_map_without_a_positive_item_is_missing_and_0_for_the_kit(scene_task):
+    changes = {"prediction_type": "multilabel", "evaluation": ["mAP", "aucroc"]}
+    task = Task.from_dir(scene_task(clips=4, evaluation_params=SHORT, **changes))
+    splits = made_splits(task)
+    splits["test"] = replace(splits["test"], y=np.zeros((4, 2), np.float32))
+    (result,) = evaluate(task, splits)
+    assert math.isnan(result.scores["mAP"])
+    assert result.missing["mAP"] == "test has no positive item"
+    assert scores_record(task, [result])["test"]["test_mAP"] == 0
+    splits["valid"] = replace(splits["valid"], y=np.zeros((4, 2), np.float32))
+    (unselected,) = evaluate(task, splits)
+    assert unselected.chosen.best.score == 0  # the kit's, which selects
 
 
 @pytest.mark.parametrize(

@@ -121,3 +121,11 @@ def test_a_best_learning_rate_at_the_edge_is_told():
 def test_marks_are_those_of_the_table():
     rows = crossed().assign(weights="untrained-0")
     assert variance(rows)["model"].tolist() == tables.table(rows).index.tolist()
+
+
+def test_edges_of_a_key_with_two_folders_are_told_of_both():
+    """Beehive's key stands for two folders, whose folds have one name."""
+    rows = crossed(models=("a",), tasks=("beehive",), folds=1, seeds=2).assign(lr=1e-3, task_fp="first")
+    rows = pd.concat([rows, rows.assign(task_fp="second", lr=3.2e-3)], ignore_index=True)
+    (warning,) = edges.edge_warnings(rows)
+    assert warning.endswith("a higher one may be better: a on beehive (2 of 4 seeds and folders).")

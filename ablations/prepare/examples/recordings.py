@@ -47,4 +47,4 @@ def _sounds(archive: Path) -> Iterator[scapes.Sound]:
     for clip, content in members("esc10", archive):
         if clip["label"] in (*scapes.SOUNDS, *scapes.BACKGROUNDS):
             sound, rate = soundfile.read(io.BytesIO(content), dtype="float32", always_2d=True)
-            yield clip["label"], clip["fold"], resample(sound.mean(axis=1), rate, scapes.RATE)
+            yield clip["label"], clip["fold"], clip["recording"], resample(sound.mean(axis=1), rate, scapes.RATE)
