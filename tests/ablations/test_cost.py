@@ -57,7 +57,7 @@ def counting(checkpoint: str) -> tuple[Embedder, Counting]:
     seeded = "untrained" in models.card(checkpoint).weights
     embedder = models.build(models.resolve(checkpoint + "@untrained-0" * seeded), device="cpu")
     network = Counting(embedder.net)
-    setattr(embedder, "net" if models.card(checkpoint).family == "crepe" else "_ready", network)
+    embedder._made = network  # what computes inference
     return embedder, network
 
 
