@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from ablations import benchmark
 from ablations.cli import main
+from ablations.machine import product_rates
 from passt.precision import available
 
 
@@ -19,6 +20,7 @@ def small(monkeypatch):
     monkeypatch.setattr(benchmark, "CLIPS", {"cpu": 1, "cuda": 1})
     monkeypatch.setattr(benchmark, "REPEATS", 1)
     monkeypatch.setattr(benchmark, "available", lambda device: available(device)[:1])
+    monkeypatch.setattr(benchmark, "product_rates", lambda device, precision: (1e11, 2e11))  # half a minute
 
 
 def test_the_command_writes_what_it_prints(small, tmp_path):
@@ -38,8 +40,9 @@ def test_the_command_writes_what_it_prints(small, tmp_path):
     assert record["all_over_one"]["fp32 scenes"] == pytest.approx(by["scenes", "all"] / by["scenes", "one"])
 
 
+@pytest.mark.slow
 def test_the_fastest_products_are_no_slower_than_torchs():
-    linear, fastest = benchmark.product_rates("cpu")
+    linear, fastest = product_rates("cpu")
     assert 0 < linear <= fastest
 
 
