@@ -25,6 +25,8 @@ def one_line_errors(command: Callable) -> Callable:
             raise
         except (ValueError, OSError) as error:
             raise click.ClickException(one_line(error)) from None
+        except MemoryError as error:
+            raise click.ClickException(f"not enough memory {one_line(error)}".strip()) from None
 
     return guarded
 
