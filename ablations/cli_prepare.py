@@ -39,7 +39,7 @@ from downstream.kit_export import refuse_existing
 @click.option("--drop", type=click.Choice(DROPPABLE), multiple=True, help="Leave such files out.")
 @click.option("--allow", type=click.Choice(ALLOWABLE), multiple=True, help="Go on in spite of these.")
 @click.option("--check", "only_check", is_flag=True, help="Report, and make nothing.")
-@click.option("--workers", type=click.IntRange(1), help="Threads  [default: one a core]")
+@click.option("--workers", type=click.IntRange(1, 1024), help="Threads  [default: one a core]")
 @one_line_errors
 def prepare(
     listing: Path,

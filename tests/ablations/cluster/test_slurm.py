@@ -35,7 +35,11 @@ STUBS = {
                 done ;;
             --nodes=*) shift; SLURM_JOB_NODELIST=node[1-2] bash "$@" ;;
         esac""",
-    "srun": 'while case $1 in --*) true ;; *) false ;; esac; do shift; done; echo "$@" >> srun.log; exec "$@"',
+    "srun": """
+        while case $1 in --*) true ;; *) false ;; esac; do shift; done
+        echo "$RAY_AUTH_MODE $RAY_AUTH_TOKEN" >> token.log
+        echo "$@" >> srun.log
+        exec "$@" """,
     "scontrol": "echo node1; echo node2",
     "hostname": "echo ${HEAD%:*} 192.0.2.1",
     "ray": "exit 0",
@@ -85,3 +89,4 @@ def test_job_array_and_ray_give_the_files_of_one_process(tmp_path, cluster, requ
     started = (tmp_path / "srun.log").read_text()
     assert started.count("ray start --head --port=") == 1
     assert started.count(f"ray start --address={address}") == 1
+    assert re.fullmatch(r"token [0-9a-f]{64}", *set((tmp_path / "token.log").read_text().splitlines()))
