@@ -12,7 +12,7 @@ from ablations.prepare.listing import UNITS, read_listing
 from ablations.prepare.report import SHOWN
 from ablations.prepare.task import Options, examine, make_task
 from ablations.progress import bars, terminal
-from downstream.files import write_atomically
+from downstream.files import check_place, write_atomically
 from downstream.kit_export import refuse_existing
 
 
@@ -61,6 +61,7 @@ def prepare(
     """
     if not only_check:
         refuse_existing(out)
+        check_place(out)
     read = read_listing(listing, separator=separator, unit=unit, group=group, multiclass=multiclass)
     grid = {"median_filter_ms": median_filter_ms, "min_duration": min_duration_ms}
     chosen = Options(**options, grid=grid)

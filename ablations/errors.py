@@ -41,6 +41,6 @@ class NewFile(click.Path):
         path = super().convert(value, param, ctx)
         try:
             check_place(path)
-        except NotADirectoryError as error:
+        except OSError as error:
             self.fail(one_line(error), param, ctx)
         return path

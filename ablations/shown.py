@@ -13,6 +13,7 @@ from ablations.catalog import models_table
 from ablations.study import Study
 from results import agreement, edges, figures, formats, tables
 from results.beside import with_published
+from results.files import replacing
 from results.formats import Table
 from results.reference import is_published
 
@@ -52,13 +53,18 @@ def render(rows: pd.DataFrame, form: str, **options) -> str:
 
 def write_table(folder: Path, rows: pd.DataFrame, **options) -> None:
     """table.md, table.csv and, where what was measured is published, agreement.csv in the folder of a run."""
-    (folder / "table.md").write_text(render(rows, "markdown", **options) + "\n", encoding="utf-8")
-    (folder / "table.csv").write_text(tables.to_csv(rows, **options), encoding="utf-8")
+    for name, text in (
+        ("table.md", render(rows, "markdown", **options) + "\n"),
+        ("table.csv", tables.to_csv(rows, **options)),
+    ):
+        with replacing(folder / name) as file:
+            file.write(text)
     beside, path = agreement.pairs(rows), folder / "agreement.csv"
     if beside.empty:
         path.unlink(missing_ok=True)
     else:
-        beside.to_csv(path, index=False)
+        with replacing(path) as file:
+            beside.to_csv(file, index=False)
 
 
 def costs_of(rows: pd.DataFrame) -> pd.DataFrame:

@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from io import FileIO
@@ -62,10 +63,34 @@ def load_arrays(path: Path, **options: Any) -> Any:
 
 
 def check_place(path: Path) -> None:
-    """Raise NotADirectoryError where no file can come to be at `path`, for one of its folders is a file."""
+    """Look whether a file or folder can come to be at `path`, before it is worked for; nothing is made.
+
+    Raises:
+        NotADirectoryError, PermissionError: one of its folders is a file, or can't be written.
+    """
     there = next((parent for parent in path.absolute().parents if parent.exists()), None)
     if there and not there.is_dir():
         raise NotADirectoryError(f"{path} can't be written: {there} is a file, expected a folder")
+    if there and not os.access(there, os.W_OK | os.X_OK):
+        raise PermissionError(f"{path} can't be written: the folder {there} is read-only, expected one for results")
+    if path.is_dir() and not os.access(path, os.W_OK | os.X_OK):
+        raise PermissionError(f"{path} can't be written: it is read-only, expected a folder for results")
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder for results, and try whether a file can be written there.
+
+    Raises:
+        OSError: names the folder and the reason.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"tried")
+            file.flush()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OSError(f"{folder} can't be written: {reason}; expected a folder for results") from None
 
 
 def write_json(path: Path, value: Any) -> None:

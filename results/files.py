@@ -1,4 +1,4 @@
-"""Text files that are complete or absent."""
+"""Files that are complete or absent."""
 
 import contextlib
 import uuid
@@ -9,18 +9,29 @@ from typing import TextIO
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[TextIO]:
-    """A file beside its place, with newlines as they are written, which is renamed into it when all went well.
+    """A text file beside its place, with newlines as they are written, which is renamed into it when all went well.
+
+    Raises:
+        OSError: names the file, which the error of a full disk does not.
+    """
+    with temporary(path) as beside, beside.open("w", newline="", encoding="utf-8") as file:
+        yield file
+
+
+@contextlib.contextmanager
+def temporary(path: Path) -> Iterator[Path]:
+    """A path beside `path` for a file that is renamed into its place when all went well.
 
     Raises:
         OSError: names the file, which the error of a full disk does not.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
-        with temporary.open("w", newline="", encoding="utf-8") as file:
-            yield file
-        temporary.replace(path)
+        yield beside
+        beside.replace(path)
     except OSError as error:
-        raise OSError(error.errno, error.strerror, error.filename or str(path)) from error
+        name = str(path) if error.filename in (None, str(beside)) else error.filename
+        raise OSError(error.errno, error.strerror, name) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        beside.unlink(missing_ok=True)

@@ -13,6 +13,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from results import beside
+from results.files import temporary
 from results.tables import UNTRAINED_NOTE, is_untrained
 
 COLUMN, PAGE = 3.3, 6.8
@@ -65,12 +66,18 @@ def sheet(
 
 
 def save(figure: Figure, stem: str | Path) -> Path:
-    """`stem`.pdf (text stays text) and `stem`.png; returns the latter."""
+    """`stem`.pdf (text stays text) and `stem`.png, both or none; returns the latter.
+
+    Raises:
+        OSError: names the file that can't be written; figures of before stay then.
+    """
     stem = Path(stem)
-    with mpl.rc_context(STYLE):
-        figure.savefig(stem.with_name(f"{stem.name}.pdf"))
-        figure.savefig(stem.with_name(f"{stem.name}.png"), dpi=200)
-    return stem.with_name(f"{stem.name}.png")
+    pdf, png = (stem.with_name(f"{stem.name}.{kind}") for kind in ("pdf", "png"))
+    with mpl.rc_context(STYLE), temporary(pdf) as new_pdf:
+        figure.savefig(new_pdf, format="pdf")
+        with temporary(png) as new_png:
+            figure.savefig(new_png, format="png", dpi=200)
+    return png
 
 
 def palette(names: Sequence[str]) -> dict[str, tuple[float, float, float]]:

@@ -1,10 +1,12 @@
 """What figures draw of small tables of rows: bars, points, bands, labels, order, notes."""
 
 import math
+from pathlib import Path
 
 import matplotlib as mpl
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from results import figures, rows
 from results.figures.frame import scores_of
@@ -162,3 +164,21 @@ def test_a_figure_is_saved_for_papers_and_screens(tmp_path):
 def test_no_rows_are_no_figure(name):
     with pytest.raises(ValueError, match="no rows to draw"):
         figures.FIGURES[name](made(("a", spec(), SCENES, (0.5,))).iloc[:0], None, MODELS)
+
+
+@pytest.mark.parametrize("kind", ["pdf", "png"])
+def test_a_figure_that_can_not_be_written_leaves_the_one_before(tmp_path, monkeypatch, kind):
+    stem = tmp_path / "figure"
+    for name in ("figure.pdf", "figure.png"):
+        (tmp_path / name).write_text("before")
+
+    def full(self, path, format, **options):
+        Path(path).write_text("beginning")
+        if format == kind:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Figure, "savefig", full)
+    with pytest.raises(OSError, match=f"No space left on device: '.*figure.{kind}'"):
+        figures.save(Figure(), stem)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["figure.pdf", "figure.png"]
+    assert {path.read_text() for path in tmp_path.iterdir()} == {"before"}
