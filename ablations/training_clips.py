@@ -10,7 +10,7 @@ import numpy as np
 import soundfile
 
 from ablations.lists import SEPARATOR, read_list, read_vocabulary, split_labels
-from downstream.audio import resample
+from downstream.audio import read_pieces, resample
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class Places:
             FileNotFoundError, ValueError: name the file: absent, not audio, empty, not finite.
         """
         try:
-            samples, rate = soundfile.read(io.BytesIO(self._bytes(name)), dtype="float32", always_2d=True)
+            samples, rate = read_pieces(io.BytesIO(self._bytes(name)), name)
         except (soundfile.LibsndfileError, TypeError) as error:
             raise ValueError(f"{name}: not readable as audio: {str(error).split(': ')[-1]}") from None
         if not len(samples) or not np.isfinite(samples).all():

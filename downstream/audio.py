@@ -8,9 +8,11 @@ import functools
 import hashlib
 import json
 import logging
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import soundfile
@@ -19,9 +21,13 @@ import torch
 from torch import Tensor
 
 from downstream.files import fingerprint, load_arrays, write_atomically, write_json
+from downstream.room import available, check_room
 from downstream.task import Task
 
 RESAMPLER = "soxr-HQ"
+PIECE_FRAMES = 1 << 20  # that are read at once
+SAMPLE_BYTES = 10  # that a sample takes while its clip is read: twice as float32, and what is made of it
+UNKNOWN_FRAMES = 1 << 62  # and more: libsndfile's word for a file that does not say its length
 UNKNOWN_BYTES = 0x7FFFF000  # and more in a WAVE header: written to a pipe, the size was not known
 
 logger = logging.getLogger(__name__)
@@ -54,12 +60,12 @@ class SplitAudio:
         there = rates(task.folder)
         source_rate = next((rate for rate in there if rate >= sample_rate), there[-1])
         folder = task.folder / str(source_rate) / split
-        present = {file.name for file in folder.iterdir()} if folder.is_dir() else set()
+        present = {entry.name for entry in os.scandir(folder) if entry.is_file()} if folder.is_dir() else set()
         files = tuple(task.items[split])
         absent = [file for file in files if file not in present and not (folder / file).is_file()]
         if absent:
             raise FileNotFoundError(
-                f"{folder / absent[0]} is listed in {split}.json but absent"
+                f"{folder / absent[0]} is listed in {split}.json but {_state(folder / absent[0])}"
                 + (f" (and {len(absent) - 1} more)" if len(absent) > 1 else "")
             )
         return cls(files, folder, source_rate, sample_rate, Path(cache))
@@ -122,6 +128,7 @@ def rates(folder: Path) -> list[int]:
 
 def resample(clip: np.ndarray, rate: int, wanted: int) -> np.ndarray:
     """(samples,) at `rate` -> (samples,) float32 at `wanted`, both in Hz; at least one sample, by `RESAMPLER`."""
+    check_room(f"{len(clip)} samples at {rate} Hz, resampled to {wanted} Hz", 8 * len(clip) * wanted // rate)
     clip = clip if rate == wanted else soxr.resample(clip, rate, wanted, quality="HQ")
     return np.ascontiguousarray(clip if len(clip) else np.zeros(1), dtype=np.float32)
 
@@ -133,7 +140,7 @@ def read_header(path: Path):
         FileNotFoundError, ValueError: name what is absent or no audio.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file")
+        raise FileNotFoundError(f"{path}: no such file" if _state(path) == "absent" else f"{path}: {_state(path)}")
     return _open(path, soundfile.info)
 
 
@@ -143,7 +150,7 @@ def read_clip(path: Path, sample_rate: int) -> np.ndarray:
     Raises:
         ValueError: names the file: unreadable, empty, cut short, of another rate, not finite.
     """
-    samples, rate = _open(path, lambda p: soundfile.read(p, dtype="float32", always_2d=True))
+    samples, rate = _open(path, lambda p: read_pieces(p, str(p)))
     if rate != sample_rate:
         raise ValueError(f"{path}: sampled at {rate} Hz, expected {sample_rate} Hz, as its folder says")
     if len(samples) == 0:
@@ -156,6 +163,30 @@ def read_clip(path: Path, sample_rate: int) -> np.ndarray:
     if samples.shape[1] > 1:
         _say_once(f"{path.parent}: clips of {samples.shape[1]} channels are mixed down to mono")
     return np.ascontiguousarray(samples.mean(axis=1))
+
+
+def read_pieces(source: Path | BinaryIO, name: str) -> tuple[np.ndarray, int]:
+    """(frames, channels) float32 of an audio file, and its rate in Hz; read in pieces, for a header may promise more.
+
+    Args:
+        name: what it is called in errors.
+
+    Raises:
+        ValueError: it would not fit the memory, by its header or by what is there.
+    """
+    with soundfile.SoundFile(source) as file:
+        frame_bytes = SAMPLE_BYTES * file.channels
+        if file.frames < UNKNOWN_FRAMES:
+            check_room(f"{name}: {file.frames} frames of sound", frame_bytes * file.frames)
+        most = available() // frame_bytes
+        pieces, frames = [], 0
+        while len(piece := file.read(PIECE_FRAMES, dtype="float32", always_2d=True)):
+            pieces.append(piece)
+            frames += len(piece)
+            if frames > most:
+                check_room(f"{name}: more than {frames} frames of sound", frame_bytes * frames)
+        empty = np.zeros((0, file.channels), np.float32)
+        return pieces[0] if len(pieces) == 1 else np.concatenate([empty, *pieces]), file.samplerate
 
 
 def _known_hashes(index: Path) -> dict[str, list]:
@@ -190,6 +221,11 @@ def _keep(path: Path, write: Callable[[], None]) -> None:
 @functools.lru_cache(maxsize=1024)
 def _say_once(message: str) -> None:
     logger.warning(message)
+
+
+def _state(path: Path) -> str:
+    """Of what is no regular file, what it is."""
+    return "no regular file, but a pipe, device or the like" if path.exists() and not path.is_dir() else "absent"
 
 
 def _open(path: Path, read):

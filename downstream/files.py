@@ -6,14 +6,18 @@ import json
 import os
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from io import FileIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
+from downstream import arrays
+from downstream.room import check_room
+
 TRIALS = 10
+PARSED = 10  # times the size of a text that what is parsed of it takes
 
 
 @contextlib.contextmanager
@@ -51,15 +55,26 @@ def append_whole(file: FileIO, data: bytes) -> None:
 
 
 def load_arrays(path: Path, **options: Any) -> Any:
-    """`numpy.load`, again where it failed for no fault of the file.
+    """`numpy.load` of a file whose headers are true, again where it failed for no fault of the file.
 
     It parses a header with Python's parser, which before 3.11.8 and 3.12.2 fails at times where two threads use it at
     once (python/cpython issue 106905).
     """
     for _ in range(TRIALS - 1):
         with contextlib.suppress(SystemError):
-            return np.load(path, **options)
+            return _load(path, options)
+    return _load(path, options)
+
+
+def _load(path: Path, options: Mapping[str, Any]) -> Any:
+    arrays.check(path, options.get("mmap_mode") is not None)
     return np.load(path, **options)
+
+
+def read_whole(path: Path) -> bytes:
+    """The bytes of a file; ValueError where they, and what is made of them, would not fit the memory."""
+    check_room(str(path), PARSED * path.stat().st_size)
+    return path.read_bytes()
 
 
 def check_place(path: Path) -> None:

@@ -2,9 +2,17 @@
 
 import io
 import pickle
+import pickletools
+import reprlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from downstream.files import read_whole
+
+PUTS = ("PUT", "BINPUT", "LONG_BINPUT")
+SHORT = reprlib.Repr()
+SHORT.maxlevel, SHORT.maxlist, SHORT.maxstring, SHORT.maxlong = 3, 4, 60, 60
 
 
 class _PlainUnpickler(pickle.Unpickler):
@@ -31,12 +39,20 @@ def read_labels(path: Path, vocabulary: Sequence[str], exactly_one: bool) -> lis
 
 
 def _load(path: Path) -> Any:
-    data = path.read_bytes()
+    data = read_whole(path)
     try:
+        _check_places(data)
         return _PlainUnpickler(io.BytesIO(data)).load()
     except Exception as error:  # a broken pickle can raise nearly anything
         reason = str(error) or type(error).__name__
         raise ValueError(f"{path}: {len(data)} bytes, not a pickled list of label names: {reason}") from None
+
+
+def _check_places(data: bytes) -> None:
+    """UnpicklingError for a place in the memo beyond all of the file's: as many places would be made as it says."""
+    for operation, argument, _ in pickletools.genops(data):
+        if operation.name in PUTS and argument > len(data):
+            raise pickle.UnpicklingError(f"it puts something at place {argument:.6g}, expected at most {len(data)}")
 
 
 def _row(path: Path, number: int, row: Any, known: set[str], exactly_one: bool) -> list[str]:
@@ -52,8 +68,10 @@ def _row(path: Path, number: int, row: Any, known: set[str], exactly_one: bool) 
 
 
 def _shown(found: Any) -> str:
-    """As text, for an error: a pickle can nest deeper, and hold longer numbers, than can be printed."""
+    """As text, for an error: lists that hold each other twice are small, and endless to print."""
+    if isinstance(found, list):
+        return SHORT.repr(found)
     try:
         return f"{found!s:.80}"
-    except (RecursionError, ValueError):
+    except ValueError:  # a number of too many digits
         return f"what can't be shown, a {type(found).__name__}"

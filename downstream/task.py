@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from downstream.files import read_whole
+
 EMBEDDING_TYPES = ("scene", "event")
 PREDICTION_TYPES = ("multiclass", "multilabel")
 SPLIT_MODES = ("trainvaltest", "presplit_kfold", "new_split_kfold")
@@ -127,7 +129,7 @@ def _read_json(path: Path, kind: type) -> Any:
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing")
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(read_whole(path))
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: not JSON: {error}") from None
     if not isinstance(found, kind):
@@ -203,7 +205,7 @@ def _events(path: Path, vocabulary: tuple[str, ...], _: str) -> dict[str, tuple[
     for file, events in _read_json(path, dict).items():
         try:
             found = tuple(Event(str(e["label"]), float(e["start"]), float(e["end"])) for e in events)
-        except (TypeError, KeyError, ValueError):
+        except (TypeError, KeyError, ValueError, OverflowError):
             raise ValueError(f"{path}: {file}: expected a list of {{label, start, end}}, got {events!r:.80}") from None
         for event in found:
             _check_label(path, file, event.label, known)

@@ -42,6 +42,9 @@ def start(architecture: Architecture, state: Mapping[str, Tensor], *, seed: int 
         raise ValueError(f"{architecture}: a start from DeiT needs its {POSITIONS}, got {len(state)} other tensors")
     if architecture.depth not in BLOCKS:
         raise ValueError(f"{architecture}: a start from DeiT has 12 or 7 blocks, got {architecture.depth}")
+    for name, tensor in state.items():
+        if not tensor.is_floating_point():
+            raise ValueError(f"{architecture}: DeiT's {name} is {tensor.dtype}, expected floating numbers")
     kept = {name: tensor.float() for name, tensor in state.items() if not name.startswith((*HEADS, POSITIONS))}
     found = _with_blocks(kept, BLOCKS[architecture.depth])
     found["patch_embed.proj.weight"] = found["patch_embed.proj.weight"].sum(dim=1, keepdim=True)

@@ -18,6 +18,7 @@ logger = logging.getLogger(__name__)
 FOLDER_VARIABLE = "PASST_WEIGHTS"
 UNTRAINED = "or ask for weights untrained-SEED, which need no file"
 Row = TypeVar("Row", bound="Published")
+COUNTER = "num_batches_tracked"  # of norms, a whole number that nothing is computed with
 TORCH_STARTS = (b"PK\x03\x04", b"\x80")  # a zip archive; a pickle, as torch saved before 1.6
 
 
@@ -97,11 +98,15 @@ def tensors(path: str | Path) -> dict[str, Tensor]:
         state = state["model"]
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
         raise ValueError(f"{path}: not a state dict of tensors: it holds {type(state).__name__} of other things")
+    for name, value in state.items():
+        if value.layout != torch.strided or value.is_quantized or value.device.type != "cpu":
+            kind = "quantized" if value.is_quantized else value.layout if value.device.type == "cpu" else value.device
+            raise ValueError(f"{path}: tensor {name!s:.80} is {kind}, expected dense tensors with values")
     return dict(state)
 
 
 def check(state: Mapping[str, Tensor], wanted: Mapping[str, tuple[int, ...]], name: str, source: str) -> None:
-    """Raise ValueError unless names and shapes are exactly those wanted of the model `name`."""
+    """Raise ValueError unless names and shapes are exactly those wanted of the model `name`, of floating numbers."""
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
         raise ValueError(f"{source}: expected a state dict of tensors for {name}")
     missing, unexpected = sorted(wanted.keys() - state.keys()), sorted(state.keys() - wanted.keys())
@@ -113,6 +118,8 @@ def check(state: Mapping[str, Tensor], wanted: Mapping[str, tuple[int, ...]], na
     for tensor, shape in wanted.items():
         if tuple(state[tensor].shape) != shape:
             raise ValueError(f"{source}: not {name}: {tensor} is {tuple(state[tensor].shape)}, expected {shape}")
+        if not (state[tensor].is_floating_point() or tensor.endswith(COUNTER)):
+            raise ValueError(f"{source}: not {name}: {tensor} is {state[tensor].dtype}, expected floating numbers")
 
 
 def file_tag(path: str | Path) -> str:

@@ -1,10 +1,16 @@
 """Test predictions of a run, clip by clip, for statistics over clips; a job's file is made beside its JSON."""
 
+import os
+import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+
+UNREADABLE = (ValueError, KeyError, EOFError, MemoryError, NotImplementedError, zipfile.BadZipFile, zlib.error)
+"""What reading a damaged .npz file ends in."""
 
 
 @dataclass(frozen=True)
@@ -32,18 +38,33 @@ def read_predictions(folder: str | Path, job: str) -> list[Predictions]:
 
     Raises:
         FileNotFoundError: where the run has no such file.
+        ValueError: where it is damaged, or does not fit the memory.
     """
     path = Path(folder) / "jobs" / f"{job}.npz"
     if not path.is_file():
         raise FileNotFoundError(f"no predictions at {path}; expected a job of the run in {folder}")
     names = ("files", "prediction", "target", "offsets", "timestamps")
-    with np.load(path, allow_pickle=False) as arrays:
-        folds = [name.removesuffix(".target") for name in arrays.files if name.endswith(".target")]
-        counts = {fold: arrays[f"{fold}.counts"] for fold in folds if f"{fold}.counts" in arrays}
-        return [
-            Predictions(fold, **{name: arrays[f"{fold}.{name}"] for name in names}, counts=counts.get(fold))
-            for fold in folds
-        ]
+    try:
+        _check_size(path)
+        with np.load(path, allow_pickle=False) as arrays:
+            folds = [name.removesuffix(".target") for name in arrays.files if name.endswith(".target")]
+            counts = {fold: arrays[f"{fold}.counts"] for fold in folds if f"{fold}.counts" in arrays}
+            return [
+                Predictions(fold, **{name: arrays[f"{fold}.{name}"] for name in names}, counts=counts.get(fold))
+                for fold in folds
+            ]
+    except UNREADABLE as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ValueError(f"{path}: not the predictions of a job: {reason}; remove it and {job}.json") from None
+
+
+def _check_size(path: Path) -> None:
+    """ValueError for a file that unpacks to more than this machine has of memory."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    with zipfile.ZipFile(path) as archive:
+        size = sum(member.file_size for member in archive.infolist())
+    if size > memory:
+        raise ValueError(f"it unpacks to {size / 1e9:.1f} GB, expected less than the memory, {memory / 1e9:.1f} GB")
 
 
 def correct(found: Predictions) -> np.ndarray:

@@ -120,7 +120,7 @@ def test_labels_that_cannot_be_shown_are_named(folder, row):
     """Lists within lists, and a number of 20,000 digits."""
     path = folder("multiclass")
     (path / "fold00.target-labels.pkl").write_bytes(b"\x80\x04](" + row + b"e.")
-    with pytest.raises(ValueError, match=r"fold00.target-labels.pkl: row 0: .*what can't be shown, a (list|int)"):
+    with pytest.raises(ValueError, match=r"fold00.target-labels.pkl: row 0: .*(got \[\[\[\[\.\.\.|a int)"):
         kit.read_folder(path)
 
 

@@ -1,0 +1,58 @@
+"""Headers of .npy and .npz files, held against what the files have before any memory is taken."""
+
+import math
+import zipfile
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from downstream.room import check_room
+
+READERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+ZIP_START = b"PK"
+
+
+def check(path: Path, mapped: bool) -> None:
+    """Look at a file's headers.
+
+    Args:
+        mapped: whether the array stays on the disk, so that it may be larger than the memory.
+
+    Raises:
+        ValueError: an array has more or less bytes than its header says, or would not fit the memory.
+    """
+    with path.open("rb") as file:
+        zipped = file.read(len(ZIP_START)) == ZIP_START
+        file.seek(0)
+        if not zipped:
+            size = _check_size(file, path.stat().st_size, str(path))
+            if not mapped:
+                check_room(str(path), size)
+            return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+            check_room(str(path), sum(member.file_size for member in members))
+            for member in members:
+                with archive.open(member) as file:
+                    _check_size(file, member.file_size, f"{path}: {member.filename}")
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+        raise ValueError(f"{path}: not whole: {error}") from None
+
+
+def _check_size(file: BinaryIO, size: int, name: str) -> int:
+    """How many bytes the array of a header has; ValueError where they are not those that follow."""
+    version = np.lib.format.read_magic(file)
+    if version not in READERS:
+        raise ValueError(f"{name}: a .npy file of version {version}, expected {' or '.join(map(str, READERS))}")
+    shape, _, dtype = READERS[version](file)
+    wanted = file.tell() + math.prod(shape) * dtype.itemsize
+    if wanted != size and not dtype.hasobject:
+        expected = wanted if abs(wanted) < 1 << 63 else "far more"
+        raise ValueError(f"{name}: {size} bytes, expected {expected} for {dtype} {_shown(shape)}")
+    return wanted
+
+
+def _shown(shape: tuple[int, ...]) -> str:
+    return "x".join(f"{n}" if abs(n) < 1 << 63 else "?" for n in shape)
