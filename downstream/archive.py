@@ -28,7 +28,10 @@ MAX_BYTES = 200 * 10**9  # and the largest takes 33 GB
 MAX_HEADERS = 4 << 20  # bytes of a member's headers
 MAX_READ = 1 << 20  # bytes at once; long names are shorter, data is read in smaller pieces
 GZIP_START = b"\x1f\x8b\x08"
-BROKEN = (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError, ValueError, OverflowError, RecursionError)
+BROKEN = (
+    *(tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError),
+    *(ValueError, OverflowError, RecursionError, IndexError),
+)
 """What reading an archive that is none, or not whole, ends in."""
 
 logger = logging.getLogger(__name__)
@@ -138,7 +141,7 @@ class _Bounded:
 
     def __init__(self, stream: gzip.GzipFile) -> None:
         self.stream, self.seek, self.tell = stream, stream.seek, stream.tell
-        self.left: float = math.inf
+        self.left: float = MAX_HEADERS  # tarfile reads the first ones as it opens
 
     def read(self, size: int = -1) -> bytes:
         if not 0 <= size <= MAX_READ:

@@ -128,7 +128,7 @@ def rates(folder: Path) -> list[int]:
 
 def resample(clip: np.ndarray, rate: int, wanted: int) -> np.ndarray:
     """(samples,) at `rate` -> (samples,) float32 at `wanted`, both in Hz; at least one sample, by `RESAMPLER`."""
-    check_room(f"{len(clip)} samples at {rate} Hz, resampled to {wanted} Hz", 8 * len(clip) * wanted // rate)
+    check_room(f"{len(clip)} samples at a rate of {rate} Hz, resampled to {wanted} Hz", 8 * len(clip) * wanted // rate)
     clip = clip if rate == wanted else soxr.resample(clip, rate, wanted, quality="HQ")
     return np.ascontiguousarray(clip if len(clip) else np.zeros(1), dtype=np.float32)
 

@@ -44,20 +44,22 @@ def dripping():
 def test_a_body_that_comes_byte_by_byte_is_given_up(dripping, tmp_path, monkeypatch):
     monkeypatch.setattr(pace, "SLOW_S", 0.2)
     start = time.monotonic()
-    with pytest.raises(
-        OSError, match=r"the server sent \d+ bytes in 0 s, expected at least 1000 a second \(\$PASST_SL"
-    ):
+    with pytest.raises(OSError, match=r"the server sent \d+ bytes in 0 s, expected at least 1000 a second"):
         download.fetch(dripping(HEADERS), tmp_path / "weights.pt")
     assert time.monotonic() - start < 5
     assert 0 < (tmp_path / "weights.pt.part").stat().st_size < 100
 
 
 def test_a_slow_server_can_be_allowed(monkeypatch):
-    monkeypatch.setattr(pace, "SLOW_S", 0.0)
+    monkeypatch.setattr(pace, "SLOW_S", 0.01)
+    impatient = Pace()
+    time.sleep(0.02)
     with pytest.raises(OSError, match="the server sent 1 bytes"):
-        Pace().check(1)
+        impatient.check(1)
     monkeypatch.setenv("PASST_SLOWEST", "0")
-    Pace().check(1)
+    patient = Pace()
+    time.sleep(0.02)
+    patient.check(1)
     monkeypatch.setenv("PASST_SLOWEST", "fast")
     with pytest.raises(OSError, match="PASST_SLOWEST must be a number of bytes a second, got 'fast'"):
         Pace()

@@ -199,3 +199,19 @@ def test_a_file_of_anything_but_tensors_is_refused(tmp_path):
     torch.save({"a": torch.zeros(1), "epoch": 3}, tmp_path / "mixed.pt")
     with pytest.raises(ValueError, match=r"mixed.pt: not a state dict of tensors"):
         weights.tensors(tmp_path / "mixed.pt")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t.to_sparse(), "is torch.sparse_coo, expected dense tensors with values"),
+        (lambda t: t.to("meta"), "is meta, expected dense tensors with values"),
+        (lambda t: t.to(torch.int8), "is torch.int8, expected floating numbers"),
+        (lambda t: t.to(torch.complex64), "is torch.complex64, expected floating numbers"),
+        (lambda t: t.bool(), "is torch.bool, expected floating numbers"),
+    ],
+)
+def test_only_dense_floating_tensors_are_weights(tmp_path, state, change, message):
+    torch.save({**state, "head.1.weight": change(state["head.1.weight"])}, tmp_path / "odd.pt")
+    with pytest.raises(ValueError, match=f"odd.pt: .*{message}"):
+        weights.read(tmp_path / "odd.pt", LIGHT)
