@@ -38,9 +38,9 @@ class Commands(click.Group):
         """Run a command; where a signal stops it, say so in one line."""
         try:
             return super().invoke(ctx)
-        except KeyboardInterrupt as stop:
+        except KeyboardInterrupt:
             say()
-            ctx.exit(status(stop))
+            ctx.exit(status())
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -18,11 +18,8 @@ GRACE_S = 10.0  # for what is going on to end by itself, such as a batch in anot
 SHOW_CURSOR = "\x1b[?25h"  # a progress bar hides it
 
 
-class Terminated(KeyboardInterrupt):
-    """What SIGTERM raises in the main thread, as Ctrl-C raises KeyboardInterrupt."""
-
-
 _said = threading.Event()
+_came: list[int] = []  # the signals, in their order
 
 
 def say() -> None:
@@ -32,9 +29,9 @@ def say() -> None:
         os.write(2, f"{SHOW_CURSOR if sys.stderr.isatty() else ''}{STOPPED}\n".encode())
 
 
-def status(stop: KeyboardInterrupt) -> int:
+def status() -> int:
     """The exit status of a command that was stopped: 128 and the signal's number."""
-    return 128 + (signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT)
+    return 128 + (_came[0] if _came else signal.SIGINT)
 
 
 @contextlib.contextmanager
@@ -77,7 +74,8 @@ def handlers_kept() -> Iterator[None]:
 
 
 def _raise(number: int, frame: Any) -> None:
-    raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+    _came.append(number)  # libraries, such as Ray, raise a KeyboardInterrupt of their own in place of this one
+    raise KeyboardInterrupt
 
 
 def _watch(signals: socket.socket) -> None:
