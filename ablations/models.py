@@ -22,6 +22,7 @@ from ablations.hear_modules.embedder import HearEmbedder
 from ablations.hear_modules.process import interpreter
 from downstream.embedder import Embedder
 from downstream.progress import Advance, Track, silent
+from downstream.room import check_room
 from passt import EmbeddingSpec, PasstEmbedder, checkpoints, complexity, named
 from passt.card import Card, choices
 from passt.precision import precision_for
@@ -115,6 +116,7 @@ def resolve_weights(weights: str, base: Path) -> tuple[str, Path | None]:
     path = base / Path(weights).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f"weights: no file at {path}")
+    check_room(f"weights: {path}", path.stat().st_size)
     return file_tag(path), path
 
 

@@ -11,6 +11,7 @@ import soundfile
 
 from ablations.lists import SEPARATOR, read_list, read_vocabulary, split_labels
 from downstream.audio import read_pieces, resample
+from downstream.files import read_whole
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ class Places:
     def _bytes(self, name: str) -> bytes:
         for folder in self.folders:
             if (folder / name).is_file():
-                return (folder / name).read_bytes()
+                return read_whole(folder / name)
         if name not in self.members:
             raise FileNotFoundError(f"{name}: in none of the folders and tar files")
         path, offset, size = self.members[name]

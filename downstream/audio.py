@@ -81,6 +81,7 @@ class SplitAudio:
             stat = path.stat()
             entry = known.get(file)
             if entry is None or entry[:2] != [stat.st_size, stat.st_mtime_ns]:
+                check_room(str(path), stat.st_size)  # hashing a file that can't be read could take days
                 with path.open("rb") as content:
                     entry = [stat.st_size, stat.st_mtime_ns, hashlib.file_digest(content, "sha256").hexdigest()]
             found[file] = entry

@@ -176,7 +176,7 @@ def _vocabulary(path: Path) -> tuple[str, ...]:
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing")
     try:
-        rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
+        rows = list(csv.DictReader(read_whole(path).decode().splitlines()))
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"{path}: not a table in UTF-8: {error}") from None
     if not rows or not {"idx", "label"} <= rows[0].keys():

@@ -90,6 +90,29 @@ def test_a_pipe_is_no_clip(scene_task, tmp_path):
         read_header(clip)
 
 
+def sparse(path) -> None:
+    """A file of 9 TiB that takes no room on the disk."""
+    path.unlink(missing_ok=True)
+    with path.open("wb") as file:
+        file.truncate(9 << 40)
+
+
+def test_a_sparse_clip_is_not_hashed(scene_task, tmp_path):
+    folder = scene_task()
+    sparse(folder / "16000/train/train0.wav")
+    clips = SplitAudio.of(Task.from_dir(folder), "train", 16000, tmp_path)
+    with pytest.raises(ValueError, match="train0.wav would take 9895.6 GB of memory"):
+        _ = clips.hashes
+
+
+@pytest.mark.parametrize("name", ["train.json", "task_metadata.json", "labelvocabulary.csv"])
+def test_a_sparse_file_of_a_task_is_not_read(scene_task, name):
+    folder = scene_task()
+    sparse(folder / name)
+    with pytest.raises(ValueError, match=f"{name} would take"):
+        Task.from_dir(folder)
+
+
 def doubled(times: int) -> list:
     """A list that holds the same list twice, which holds another one twice, and so on."""
     found: list = ["a"]
@@ -115,8 +138,7 @@ def test_pickles_that_grow_are_refused(tmp_path, content, message):
 
 
 def test_a_pickle_of_no_end_is_not_read(tmp_path):
-    with (tmp_path / "labels.pkl").open("wb") as file:
-        file.truncate(9 << 40)
+    sparse(tmp_path / "labels.pkl")
     with pytest.raises(ValueError, match="labels.pkl would take"):
         kit_labels.read_labels(tmp_path / "labels.pkl", ["a"], exactly_one=True)
 
