@@ -6,6 +6,7 @@ import math
 import os
 import secrets
 import socket
+import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -97,13 +98,16 @@ def _check_answer(address: str) -> None:
 def _settings(workers: RayWorkers) -> dict[str, str]:
     """Variables of the environment for Ray; those that the user has set stay.
 
-    On this machine alone its ports want a token, which is drawn for this session and kept in no file.
+    On this machine alone its ports want a token, which is drawn for this session and kept in no file. A Ray that was
+    imported before has its mode from then, and turns it on by itself where it can.
     """
     wanted = dict(ENVIRONMENT)
     if workers.address is None:
         wanted |= ALONE
         if "RAY_AUTH_MODE" not in os.environ:
-            wanted |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+            wanted["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+            if "ray" not in sys.modules:
+                wanted["RAY_AUTH_MODE"] = "token"
     return {name: os.environ.get(name, value) for name, value in wanted.items()}
 
 

@@ -211,14 +211,17 @@ def test_an_address_without_a_port_is_none():
 
 
 def test_a_session_alone_has_a_token_of_its_own(monkeypatch):
-    monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
+    for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
     first, second = (session._settings(RayWorkers(2)) for _ in range(2))
-    assert first["RAY_AUTH_MODE"] == "token"
     assert len(first["RAY_AUTH_TOKEN"]) == 64
     assert first["RAY_AUTH_TOKEN"] != second["RAY_AUTH_TOKEN"]
-    assert "RAY_AUTH_MODE" not in session._settings(RayWorkers(2, "auto"))
+    assert "RAY_AUTH_MODE" not in first  # Ray is imported here, and has decided
+    assert "RAY_AUTH_TOKEN" not in session._settings(RayWorkers(2, "auto"))
+    monkeypatch.setattr(session.sys, "modules", {})
+    assert session._settings(RayWorkers(2))["RAY_AUTH_MODE"] == "token"
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
-    assert "RAY_AUTH_MODE" not in session._settings(RayWorkers(2))  # the user's stays
+    assert not {"RAY_AUTH_MODE", "RAY_AUTH_TOKEN"} & session._settings(RayWorkers(2)).keys()  # the user's stays
 
 
 def test_fewer_units_than_workers(tmp_path):
