@@ -78,7 +78,9 @@ def _begin(ray: Any, workers: RayWorkers) -> None:
     try:
         ray.init(address=workers.address, **quiet)
     except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
-        raise ValueError(f"no Ray cluster answers at {workers.address}: {' '.join(str(error).split())}") from None
+        reason = " ".join(str(error).split())
+        hint = "" if os.environ.get("RAY_AUTH_MODE") else "; one that wants a token has it from $RAY_AUTH_TOKEN"
+        raise ValueError(f"no Ray cluster answers at {workers.address}: {reason}{hint}") from None
 
 
 def _check_answer(address: str) -> None:
