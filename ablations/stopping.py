@@ -7,7 +7,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ablations import child
@@ -55,8 +55,7 @@ def stoppable() -> Iterator[None]:
                 signal.signal(number, _raise)
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        _put_back(before)
         signal.set_wakeup_fd(earlier)
         write.close()
 
@@ -69,8 +68,13 @@ def handlers_kept() -> Iterator[None]:
         yield
     finally:
         if threading.current_thread() is threading.main_thread():
-            for number, handler in before.items():
-                signal.signal(number, handler)
+            _put_back(before)
+
+
+def _put_back(handlers: Mapping[int, Any]) -> None:
+    for number, handler in handlers.items():
+        if handler is not None:  # one that is not Python's can't be set from here
+            signal.signal(number, handler)
 
 
 def _raise(number: int, frame: Any) -> None:

@@ -25,7 +25,7 @@ def at_once():
     """Every refusal takes less than seconds."""
     start = time.monotonic()
     yield
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 20
 
 
 def promising(path, frames: int) -> None:
