@@ -28,7 +28,9 @@ ALONE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 """Of a session on this machine alone: Ray's name for it has every process listen on the loopback only."""
 PASSED_ON = ("PASST_WEIGHTS", "PASST_OFFLINE", "ABLATE_STORE", "HEAR_TASKS", "XDG_CACHE_HOME", "ABLATE_MODULE_TIMEOUT")
 NODES_WAIT_S = 60
-ANSWER_S = 10.0  # for a cluster's address to take a connection
+ANSWER_S = 10.0  # for a cluster's address to take a connection, and to say something
+HTTP2_START = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
+"""The preface of HTTP/2 and empty settings (RFC 9113, 3.4), which a server of gRPC answers with its own settings."""
 STORE_BYTES = 100_000_000  # of Ray's object store: what crosses it is small
 WORKER_BYTES = 500_000_000  # that a worker takes before it has loaded anything
 
@@ -84,13 +86,16 @@ def _begin(ray: Any, workers: RayWorkers) -> None:
 
 
 def _check_answer(address: str) -> None:
-    """Raise ValueError where nobody listens at host:port, for Ray itself waits for minutes."""
+    """Raise ValueError where no server of gRPC, as Ray's is, answers at host:port, for Ray itself waits for minutes."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if not host:
         return  # "auto" and the like
     try:
-        with socket.create_connection((host.strip("[]"), int(port)), ANSWER_S):
-            pass
+        with socket.create_connection((host.strip("[]"), int(port)), ANSWER_S) as connection:
+            if "RAY_USE_TLS" not in os.environ:
+                connection.sendall(HTTP2_START)
+                if not connection.recv(1):
+                    raise OSError("it closed the connection")
     except (OSError, OverflowError) as error:
         raise ValueError(f"no Ray cluster answers at {address}: {error}") from None
     except ValueError:

@@ -1,5 +1,7 @@
 """Which unit goes to which worker, and what becomes of those whose worker dies; by a Ray that is none."""
 
+import socket
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -203,6 +205,17 @@ def test_an_address_where_nobody_is_is_named_at_once(address):
         session.session(RayWorkers(1, address), "cpu"),
     ):
         pass
+
+
+@pytest.mark.parametrize("answer", [None, b""])
+def test_an_address_where_nobody_speaks_is_named(monkeypatch, answer):
+    monkeypatch.setattr(session, "ANSWER_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        if answer is not None:
+            threading.Thread(target=lambda: silent.accept()[0].close(), daemon=True).start()
+        with pytest.raises(ValueError, match=f"no Ray cluster answers at {address}: (timed out|it closed|.*reset)"):
+            session._check_answer(address)
 
 
 def test_an_address_without_a_port_is_none():
