@@ -3,6 +3,7 @@
 # make demos   the demonstration checkpoints, trained anew (hours; goes on where it was)
 # make examples   small tasks, and the paper's questions on them; in EXAMPLES=runs/examples, rows to results/examples
 #                 SOURCES='--esc10 a.zip --fsdd b.zip' where the archives can't be fetched; needs fluidsynth
+# make campaigns   bad inputs and corruptions by the hundred; counts to results/benchmarks (half an hour)
 # make notebooks   run the notebooks in place (jupyter comes with it)
 # Each makes the virtual environment first where it is missing or older than setup.cfg or constraints.txt.
 PYTHON ?= python3
@@ -16,7 +17,7 @@ KIT_PIP := $(KIT)/bin/python -m pip --disable-pip-version-check install --quiet 
 KIT_NEEDS := numpy pandas scikit-learn scipy setuptools lightning-utilities torchmetrics sed_eval dcase_util intervaltree \
   more-itertools soundfile torchinfo tqdm click python-slugify nvidia-ml-py pyyaml fsspec safetensors
 
-.PHONY: quickstart test lint format kit demos examples notebooks clean
+.PHONY: quickstart test lint format kit demos examples campaigns notebooks clean
 .DELETE_ON_ERROR:
 
 quickstart: $(READY)
@@ -51,6 +52,12 @@ examples: $(READY)
 	  $(VENV)/bin/ablate run $$study --tasks $(EXAMPLES)/tasks --runs $(EXAMPLES) || status=1; \
 	  if [ -f $(EXAMPLES)/$$study/table.md ]; then mkdir -p results/examples/$$study && \
 	    for file in rows.csv table.md figure.png; do cp $(EXAMPLES)/$$study/$$file results/examples/$$study/; done; fi; \
+	done; exit $$status
+
+campaigns: $(READY)
+	@work=$$(mktemp -d); trap 'rm -rf $$work' EXIT; export ABLATE_STORE=$$work/store PASST_OFFLINE=1 OMP_NUM_THREADS=1; status=0; \
+	for name in bad_inputs corruptions; do \
+	  $(VENV)/bin/python -m tests.campaigns.$$name --work $$work/$$name --out results/benchmarks/$$name.json || status=1; \
 	done; exit $$status
 
 notebooks: $(READY)

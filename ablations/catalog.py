@@ -4,8 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from ablations import models
-from ablations.baselines.cost import SECONDS
+from ablations import cost, models
 from ablations.baselines.named import fields_of
 from passt import checkpoints
 from passt.card import Card
@@ -26,9 +25,10 @@ def models_table(names: Sequence[str] = ()) -> pd.DataFrame:
 
     Columns: name, alias, family; sample_rate in Hz; levels (a tuple); bounds of its windows, both absent where its
     receptive field is its own; hop in samples and `hop_ms`, stride (frequency x time), `token_ms` (the time from one
-    token to the next), `tokens_10s` and `gmacs_10s` (of a clip of 10 s), parameters, audioset_mAP, trained_on; spec (of
-    its defaults), weights (the kinds it can have, a tuple), precisions (whether others than fp32); cached (whether the
-    file of published or demonstration weights is here), `cached_bytes`, file (its place) and url.
+    token to the next), `tokens_10s` (of a clip of 10 s), parameters, `gmacs_10s` (of the scene embedding of 10 s by the
+    defaults), audioset_mAP, trained_on; spec (of the defaults), weights (the kinds it can have, a tuple), precisions
+    (whether others than fp32); cached (whether the file of published or demonstration weights is here), `cached_bytes`,
+    file (its place) and url.
 
     Args:
         names: models, their aliases, or named specs, which stand for their checkpoint.
@@ -73,7 +73,6 @@ def published(name: str) -> Published:
 
 def _row(card: Card) -> dict:
     family = models.families()[card.family]
-    cost = family.cost(card.name) if family.cost else None
     return {
         "name": card.name,
         "alias": card.aliases[0] if card.aliases else "",
@@ -82,8 +81,8 @@ def _row(card: Card) -> dict:
         "levels": card.levels,
         "min_window_ms": card.min_window_ms,
         "max_window_ms": card.max_window_ms,
-        "parameters": cost and cost.parameters,
-        "gmacs_10s": cost and cost.macs / 1e9,
+        "parameters": cost.parameters(card.name),
+        "gmacs_10s": cost.macs(card.spec(), event=False) / 1e9,
         "spec": str(card.spec()),
         "weights": card.weights,
         "precisions": card.precisions,
@@ -97,7 +96,7 @@ def _tokens(name: str) -> dict:
     return {
         "stride": f"{checkpoint.fstride}x{checkpoint.tstride}",
         "token_ms": checkpoint.tstride * checkpoint.hop * 1000 / checkpoints.SAMPLE_RATE,
-        "tokens_10s": checkpoint.tokens(SECONDS * checkpoints.SAMPLE_RATE),
+        "tokens_10s": checkpoint.tokens(cost.SECONDS * checkpoints.SAMPLE_RATE),
     }
 
 

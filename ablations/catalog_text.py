@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pandas as pd
 from tabulate import tabulate
 
-from ablations.baselines.cost import SECONDS
+from ablations.cost import SECONDS
 from passt.spec import WEIGHT_KINDS
 
 NUMBERED = re.compile(r"(\D+)(\d+)(\D*)")
@@ -64,7 +64,7 @@ def in_full(row) -> str:
         "tokens": _text(row.tokens_10s, f"{{}} in {SECONDS} s") + _text(row.token_ms, ", {:g} ms apart"),
         "stride": _text(row.stride, "{} (bands x frames)"),
         "parameters": _text(row.parameters, "{:,}"),
-        "cost": _text(row.gmacs_10s, f"{_count(row.gmacs_10s, 1, '')} GMACs for {SECONDS} s"),
+        "cost": _text(row.gmacs_10s, f"{_count(row.gmacs_10s, 1, '')} GMACs for a scene of {SECONDS} s, default"),
         "trained on": _text(row.trained_on, "{}") + _text(row.audioset_mAP, ", mAP on AudioSet {:.3f}"),
         "file": _text(row.file, "{}"),
         "cached": _cached(row),

@@ -9,10 +9,10 @@ from ablations.cli_benchmark_big import big_command
 from ablations.cli_benchmark_engines import engines
 from ablations.cli_benchmark_events import events
 from ablations.cli_benchmark_faults import faults_command
-from ablations.cli_benchmark_hear import hear_command
 from ablations.cli_benchmark_models import models
 from ablations.cli_benchmark_probes import probes
 from ablations.cli_benchmark_search import search
+from ablations.cli_benchmark_statistics import statistics
 from ablations.cli_benchmark_tables import tables
 from ablations.cli_complexity import complexity
 from ablations.cli_options import DEVICE
@@ -24,7 +24,10 @@ from downstream.files import write_json
 
 @click.group()
 def benchmark() -> None:
-    """Measure this machine: embeddings, models, probes, events, tables, engines, searches, big tasks; and kill runs."""
+    """Measure this machine: embeddings, models, probes, events, tables, engines, searches, big tasks.
+
+    Also kill runs, and simulate comparisons of models.
+    """
 
 
 @benchmark.command()
@@ -45,7 +48,7 @@ def embed(device: str | None, peer: str | None, long: bool, out: Path | None) ->
 
 COMMANDS = (
     *(complexity, models, probes, events, tables),
-    *(engines, search, big_command, faults_command, hear_command),
+    *(engines, search, big_command, faults_command, statistics),
 )
 
 for command in COMMANDS:

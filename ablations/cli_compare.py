@@ -1,118 +1,84 @@
 """The command `ablate compare`: which differences between the models of a run are more than chance."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
-import pandas as pd
-from tabulate import tabulate
 
 from ablations.cli_options import RUNS, folder_of
-from ablations.compared import Compared, compared, ranking_line
-from ablations.errors import one_line_errors
+from ablations.compared import Pair, compared
+from ablations.compared_text import to_text
+from ablations.errors import NewFile, one_line_errors
 from results import edges
-from results.bootstrap import RESAMPLES
-from results.ranks import Ranking
+from results.files import replacing
+from results.permutation import RESAMPLES
 from results.rows import read_rows
-
-VARIANCES = ("folds_variance", "seeds_variance", "rest_variance", "grid_variance")
 
 
 @click.command()
 @click.argument("study")
-@click.argument("models", nargs=-1, metavar="[A B]")
+@click.argument("models", nargs=-1, metavar="[A B ...]")
 @RUNS
+@click.option("--pair", "pairs", multiple=True, metavar="A=B", help="Two models to compare; several times for more.")
 @click.option("--confidence", type=float, default=0.95, show_default=True, help="Of the intervals of differences.")
-@click.option("--resamples", type=int, default=RESAMPLES, show_default=True, help="Of the bootstrap over test clips.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the bootstrap.")
+@click.option("--resamples", type=int, default=RESAMPLES, show_default=True, help="Swaps drawn where units are many.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the swaps that are drawn.")
 @click.option("--all-metrics", is_flag=True, help="On clips also mAP and AUC, which take long on large tasks.")
+@click.option("--out", type=NewFile(), help="A Markdown file to write, with the same text.")
 @one_line_errors
 def compare(
     study: str,
     models: tuple[str, ...],
     runs: Path,
+    pairs: tuple[str, ...],
     confidence: float,
     resamples: int,
     seed: int,
     all_metrics: bool,
+    out: Path | None,
 ) -> None:
-    """Compare models A and B of a STUDY that was run, on the same test clips and over its tasks.
+    """Compare model A of a STUDY that was run with B and each further model, on the same test clips and over its tasks.
 
-    On clips: the difference of their scores, means over seeds, with its interval and p (paired bootstrap), and
-    McNemar's test where there is one seed, corrected over tasks. Over tasks: Wilcoxon's test of A and B, and
-    Friedman's of all models. Then how much of the spread of scores is of folds, seeds and grid points. Without A and B
-    all models are compared over tasks, in pairs.
+    On clips: the difference of their scores with its interval and p, by swapping the two models' outputs within
+    independent units: groups such as speakers where a task has them, else clips. Where both models have several seeds,
+    training's randomness is part of it. All comparisons of a call are corrected together (Holm) before one is called
+    different; what can't be established has its reason. Over tasks: Wilcoxon's test of the pairs, and Friedman's of all
+    models. Then how much of the spread of scores is of folds, seeds and grid points. Without models all are compared
+    over tasks, in pairs.
 
-    A and B are called as the table calls them, without marks. STUDY is a packaged name, a YAML file, or a run's folder.
+    Models are called as the table calls them, without marks. STUDY is a packaged name, a YAML file, or a run's folder.
     """
-    if len(models) not in (0, 2):
-        raise click.UsageError(f"expected two models, or none, got {len(models)}: {', '.join(models)}")
+    if len(models) == 1:
+        raise click.UsageError(f"expected two models or more, or none, got 1: {models[0]}")
     folder = folder_of(study, runs)
+    rows = read_rows(folder)
+    chosen = [(models[0], other) for other in models[1:]] + [_pair(text, set(rows["model"])) for text in pairs]
+    chosen = list(dict.fromkeys(chosen))
     options = {"confidence": confidence, "resamples": resamples, "seed": seed}
-    found = compared(folder, *models, all_metrics=all_metrics, **options)
-    click.echo(to_text(found, models, confidence))
-    for line in edges.edge_warnings(_of(read_rows(folder), models)):
-        click.echo(f"\n{line}")
+    found = compared(folder, chosen, all_metrics=all_metrics, **options)
+    named = {model for pair in chosen for model in pair}
+    warnings = edges.edge_warnings(rows[rows["model"].isin(named)] if chosen else rows)
+    click.echo(to_text(found, confidence, more=warnings))
+    if out:
+        heading = f"# {folder.resolve().name}: models compared\n\n`{_command(study, chosen, options, all_metrics)}`"
+        with replacing(out) as file:
+            file.write(f"{heading}\n\n{to_text(found, confidence, markdown=True, more=warnings)}\n")
 
 
-def to_text(found: Compared, models: tuple[str, ...] = (), confidence: float = 0.95) -> str:
-    """What was compared, for a terminal."""
-    parts = []
-    if found.clips is not None:
-        parts += [f"{models[0]} less {models[1]}, on the same test clips:", clips_text(found.clips, confidence)]
-    if found.tasks is not None:
-        parts += ["Over tasks, Wilcoxon (difference: median of a less b, more is better):", _table(found.tasks)]
-    if found.ranking is not None:
-        parts.append(ranking_text(found.ranking))
-    parts += ["Variance of scores:", variance_text(found.variance)]
-    return "\n\n".join([*parts, *(f"{note[0].upper()}{note[1:]}." for note in found.notes)])
+def _pair(text: str, known: set[str]) -> Pair:
+    """Two models with = between them, which may also be in their names."""
+    places = [place for place, letter in enumerate(text) if letter == "="]
+    for place in places:
+        if {text[:place], text[place + 1 :]} <= known:
+            return text[:place], text[place + 1 :]
+    if not places:
+        raise click.UsageError(f"--pair must be two models with = between them, got {text!r}")
+    return text[: places[0]], text[places[0] + 1 :]
 
 
-def clips_text(clips: pd.DataFrame, confidence: float) -> str:
-    """`results.versus.versus` for a terminal; tasks that can't be compared so have a line below."""
-    compared_ones = clips[clips["reason"] == ""]
-    shown = compared_ones.assign(
-        difference=compared_ones["difference"].map("{:+.3f}".format),
-        interval=[f"[{row.low:+.3f}, {row.high:+.3f}]" for row in compared_ones.itertuples()],
-    ).rename(columns={"interval": f"{confidence:.0%} interval"})
-    columns = ["task", "metric", "difference", f"{confidence:.0%} interval", "p", "p_holm", "p_mcnemar"]
-    reasons = clips["reason"].where(~clips["reason"].str.startswith("no function"), "needs --all-metrics")
-    left_out = [
-        f"{row.task} ({row.metric}): {reason}."
-        for row, reason in zip(clips.itertuples(), reasons, strict=True)
-        if reason
-    ]
-    return "\n\n".join([*([_table(shown[columns])] if len(shown) else []), *left_out])
-
-
-def ranking_text(ranking: Ranking) -> str:
-    """Friedman's test and mean ranks for a terminal."""
-    lines = [
-        ranking_line(ranking),
-        _table(ranking.ranks.rename("mean rank").rename_axis("model").reset_index()),
-    ]
-    if ranking.left_out:
-        lines.append(f"Left out, without a score of every model: {', '.join(ranking.left_out)}.")
-    return "\n\n".join(lines)
-
-
-def variance_text(found: pd.DataFrame) -> str:
-    """`results.variance.variance` for a terminal."""
-    known = [name for name in VARIANCES if name in found and found[name].notna().any()]
-    columns = ["model", "task", "mean", "folds", "seeds", *known]
-    return _table(found[columns].rename(columns=lambda name: name.replace("_variance", " variance")))
-
-
-def _table(found: pd.DataFrame) -> str:
-    shown = found.astype(object).map(_cell)
-    align = ["right" if pd.api.types.is_numeric_dtype(found[name]) else "left" for name in found]
-    return tabulate(shown.to_numpy().tolist(), headers=list(found), disable_numparse=True, colalign=align)
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, float):
-        return "–" if pd.isna(value) else f"{value:.3g}"
-    return str(value)
-
-
-def _of(rows: pd.DataFrame, models: tuple[str, ...]) -> pd.DataFrame:
-    return rows[rows["model"].isin(models)] if models else rows
+def _command(study: str, pairs: Sequence[Pair], options: dict, all_metrics: bool) -> str:
+    """The command that makes the same comparison again."""
+    default = {"confidence": 0.95, "resamples": RESAMPLES, "seed": 0}
+    parts = [f"ablate compare {Path(study).name}", *(f'--pair "{a}={b}"' for a, b in pairs)]
+    parts += [f"--{name} {value:g}" for name, value in options.items() if value != default[name]]
+    return " ".join(parts + ["--all-metrics"] * all_metrics)

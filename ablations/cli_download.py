@@ -17,6 +17,7 @@ from ablations.errors import one_line, one_line_errors
 from ablations.progress import terminal
 from ablations.tasks import default_folder
 from downstream.demo import MAKERS
+from downstream.files import expanded
 from downstream.progress import Advance, Track
 from downstream.task import Task
 from passt import weights
@@ -62,7 +63,7 @@ def download(
             "name the models to fetch, or --all; `ablate models` lists them; or HEAR tasks, or --all-tasks: "
             + ", ".join(task_table().index)
         )
-    place = (tasks or default_folder()).expanduser()
+    place = expanded(tasks or default_folder())
     wanted = [*names, *(published_names() if every_model else ()), *(task_table().index if every_task else ())]
     get = partial(task_folder, tasks=place, rates=rates, mirror=mirror, delete=delete, workers=workers)
     jobs = [job for name in dict.fromkeys(wanted) for job in _jobs(name, get)]

@@ -6,8 +6,9 @@ import click
 
 from ablations.cli_options import DEVICE, PATH
 from ablations.embed import embed_files
-from ablations.errors import one_line_errors
+from ablations.errors import one_line, one_line_errors
 from ablations.progress import bars, terminal
+from results.escapes import printable
 
 
 @click.command()
@@ -49,8 +50,8 @@ def embed(
     with bars(terminal()) as track:
         found = embed_files(files, spec, out=out, **kinds, **options, track=track)
     failed = found[found["error"] != ""]
-    click.echo(f"{len(found) - len(failed)} of {len(found)} files embedded in {out} by {spec}")
+    click.echo(f"{len(found) - len(failed)} of {len(found)} files embedded in {printable(out)} by {spec}")
     for error in failed["error"]:
-        click.echo(f"Failed: {error}", err=True)
+        click.echo(f"Failed: {one_line(error)}", err=True)
     if len(failed):
         raise SystemExit(1)

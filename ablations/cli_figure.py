@@ -3,14 +3,16 @@
 from pathlib import Path
 
 import click
+from matplotlib.figure import Figure
 
-from ablations.cli_options import REFERENCE, RUNS, folder_of
+from ablations.cli_options import PATH, REFERENCE, RUNS, folder_of
 from ablations.errors import one_line_errors
 from ablations.shown import draw
 from ablations.study import Study
-from results import figures
-from results.beside import with_published
+from results import figures, load
 from results.records import read_record
+
+SUFFIXES = (".png", ".pdf")
 
 
 @click.command()
@@ -18,9 +20,12 @@ from results.records import read_record
 @RUNS
 @REFERENCE
 @click.option("--kind", type=click.Choice(list(figures.FIGURES)), help="What to draw  [default: the study's]")
+@click.option("--out", type=PATH, help="What to write, as OUT.png and OUT.pdf  [default: figure in the run's folder]")
 @click.option("--published", "alone", is_flag=True, help="What is published alone, of a figure of the paper: no run.")
 @one_line_errors
-def figure(study: str, runs: Path, references: tuple[str, ...], kind: str | None, alone: bool) -> None:
+def figure(
+    study: str, runs: Path, references: tuple[str, ...], kind: str | None, out: Path | None, alone: bool
+) -> None:
     """Draw the figure of a STUDY that was run, as figure.png and figure.pdf.
 
     STUDY is a packaged name, a YAML file, or the folder of a run.
@@ -30,10 +35,19 @@ def figure(study: str, runs: Path, references: tuple[str, ...], kind: str | None
     if alone:
         if kind not in figures.PAPER:
             raise ValueError(f"--published is for figures of the paper, {', '.join(figures.PAPER)}; {study} has {kind}")
-        folder.mkdir(parents=True, exist_ok=True)
-        click.echo(figures.save(figures.PAPER[kind](), folder / "published"))
+        click.echo(_save(figures.PAPER[kind](), out or folder / "published"))
         return
-    click.echo(figures.save(draw(with_published(folder, references), kind, folder.name), folder / "figure"))
+    click.echo(_save(draw(load(folder, references), kind, folder.name), out or folder / "figure"))
+
+
+def _save(figure: Figure, place: Path) -> Path:
+    """Write the figure; OSError says that another place can be named."""
+    stem = place.with_suffix("") if place.suffix in SUFFIXES else place
+    try:
+        stem.parent.mkdir(parents=True, exist_ok=True)
+        return figures.save(figure, stem)
+    except OSError as error:
+        raise OSError(f"{error}; --out names another place") from None
 
 
 def _kind_of(study: str, folder: Path) -> str:

@@ -20,6 +20,7 @@ from ablations.progress import bars, terminal
 from downstream.files import write_json
 from downstream.progress import Track
 from downstream.protocol import BASE, GRID_POINTS, Protocol
+from results.escapes import markdown_table, printable
 
 
 @click.command()
@@ -75,8 +76,9 @@ def probe(folders: tuple[Path, ...], out: Path | None, seed: int, protocol: str,
             except (ValueError, OSError) as error:
                 failed.append(one_line(error))
                 continue
-            click.echo(f"{folder}\n\n{scores_table(results).to_markdown(index=False, disable_numparse=True)}\n")
-            click.echo(f"Scores: {file}\n")
+            table = markdown_table(scores_table(results), index=False, disable_numparse=True)
+            click.echo(f"{printable(folder)}\n\n{table}\n")
+            click.echo(f"Scores: {printable(file)}\n")
     for error in failed:
         click.echo(f"Failed: {error}", err=True)
     if failed:
@@ -128,4 +130,4 @@ def _made(folder: Path, store: Path | None, track: Track) -> dict[str, Path]:
 
 
 def _markdown(table: pd.DataFrame) -> str:
-    return table.to_markdown(index=False, floatfmt=".4g")
+    return markdown_table(table, index=False, floatfmt=".4g")

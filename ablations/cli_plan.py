@@ -9,8 +9,8 @@ from ablations.errors import NewFile, one_line_errors
 from ablations.plan import plan_study, to_text
 from ablations.progress import bars, terminal
 from ablations.study import Study
-from downstream.files import write_atomically
 from downstream.store import default_root
+from results.files import replacing
 
 
 @click.command()
@@ -43,6 +43,7 @@ def plan(
         found = plan_study(Study.load(study), **places, measure=not no_measure, track=track)
     click.echo(to_text(found, store))
     if out:
-        write_atomically(out, lambda file: file.write(found.to_csv(index=False).encode()))
+        with replacing(out) as file:
+            found.to_csv(file, index=False)
     if found["problem"].notna().any():
         raise SystemExit(1)

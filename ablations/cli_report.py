@@ -21,5 +21,8 @@ def report(folder: Path, out: Path | None) -> None:
     network.
     """
     out = out or folder / "report.html"
-    check_place(out)
-    click.echo(write_page(folder, out))
+    try:
+        check_place(out)
+        click.echo(write_page(folder, out))
+    except PermissionError as error:
+        raise OSError(f"{error}; --out names another place") from None

@@ -17,7 +17,7 @@ from ablations.run_many import PAPER, Ended, run_studies, studies_of, summary
 from ablations.shown import render, write_figure, write_table
 from ablations.work import Shard
 from downstream.store import default_root
-from results.beside import with_published
+from results import load
 from results.rows import read_rows
 
 
@@ -92,7 +92,7 @@ def _show(ended: Ended, seconds: float, *, whole: bool) -> None:
         click.echo(f"{ended.study.name}: nothing was measured, so there is no table and no figure")
         return
     if whole:
-        rows = with_published(folder)
+        rows = load(folder)
         click.echo(render(rows, "terminal"))
         write_table(folder, rows)
         click.echo(f"\nFigure: {write_figure(folder, ended.study)}")
@@ -107,9 +107,9 @@ def _failures(found: Sequence[Ended]) -> bool:
     errors = [f"{ended.study.name}: {ended.error}" for ended in found if ended.error]
     failed = dict.fromkeys([*errors, *(str(failure) for failure in failures if not failure.absent)])
     for text in dict.fromkeys(text for outcome in outcomes for text in outcome.not_applicable):
-        click.echo(f"Not applicable: {text}", err=True)
+        click.echo(f"Not applicable: {one_line(text)}", err=True)
     for text in failed:
-        click.echo(f"Failed: {text}", err=True)
+        click.echo(f"Failed: {one_line(text)}", err=True)
     for text in absent:
-        click.echo(f"{text[0].upper()}{text[1:]}", err=True)
+        click.echo(one_line(f"{text[0].upper()}{text[1:]}"), err=True)
     return bool(absent or failed)

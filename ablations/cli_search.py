@@ -5,8 +5,9 @@ from pathlib import Path
 import click
 
 from ablations.cli_options import DEVICE, RUNS, STORE, TASKS
-from ablations.errors import one_line_errors
+from ablations.errors import one_line, one_line_errors
 from ablations.progress import bars, terminal
+from results.escapes import markdown_table
 
 SHOWN = 10  # trials
 
@@ -60,12 +61,12 @@ def search(
         complete = complete.sort_values("front", ascending=False, kind="stable")
     if len(complete):
         complete = complete.assign(label=marked(complete))
-        click.echo(complete[columns].head(SHOWN).to_markdown(index=False, floatfmt=".4g"))
+        click.echo(markdown_table(complete[columns].head(SHOWN), index=False, floatfmt=".4g"))
     states = ", ".join(f"{count} {state}" for state, count in found["state"].value_counts().items())
     click.echo(f"\n{states or 'no trials'}; score is validation. Trials, rows and figures: {folder}")
     if said := text(folder):
         click.echo(said)
     for row in found[found["state"] == "failed"].itertuples():
-        click.echo(f"Failed: {row.label}: {row.reason}", err=True)
+        click.echo(one_line(f"Failed: {row.label}: {row.reason}"), err=True)
     if not len(complete):
         raise SystemExit(1)

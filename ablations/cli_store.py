@@ -35,12 +35,12 @@ def ls(store: Path | None, as_csv: bool) -> None:
 
 @store.command()
 @STORE
-@click.option("--full", is_flag=True, help="Read every file: sums and values that are not finite.")
+@click.option("--full", is_flag=True, help="Read every file, too, and verify its sum.")
 @click.option("--runs", type=PATH, help="A run, or a folder of runs, to be checked too.")
 @click.option("--fix", is_flag=True, help="Move what is faulty away, to the folder faulty, so that it is made anew.")
 @one_line_errors
 def check(store: Path | None, full: bool, runs: Path | None, fix: bool) -> None:
-    """Verify the store: every file's header and length against its index; and with --runs, rows against their jobs.
+    """Verify the store: every file's header, length and record; and with --runs, rows against their jobs.
 
     Each fault is named in one line that says what to do. The exit status is 1 where something is wrong and was not
     moved away.
@@ -60,10 +60,17 @@ def check(store: Path | None, full: bool, runs: Path | None, fix: bool) -> None:
 @click.option("--keep", metavar="SIZE", help="Until what remains takes no more than that: 500M, 50G.")
 @click.option("--model", "models", multiple=True, metavar="NAME", help="Of these embedders; may hold *.")
 @click.option("--partial", is_flag=True, help="Unfinished extractions only.")
+@click.option("--earlier", is_flag=True, help="What an earlier version made and this one does not use.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
 @one_line_errors
 def prune(
-    store: Path | None, older_than: str | None, keep: str | None, models: tuple[str, ...], partial: bool, dry_run: bool
+    store: Path | None,
+    older_than: str | None,
+    keep: str | None,
+    models: tuple[str, ...],
+    partial: bool,
+    earlier: bool,
+    dry_run: bool,
 ) -> None:
     """Remove embeddings, those used longest ago first; all conditions have to hold.
 
@@ -75,6 +82,7 @@ def prune(
         keep_bytes=_amount(keep, UNITS, "--keep", "50G"),
         models=models,
         partial=partial,
+        earlier=earlier,
         dry_run=dry_run,
     )
     gone = found[found["removed"]]
@@ -90,7 +98,9 @@ def _shown(table: pd.DataFrame) -> str:
     model = table["embedder"].where(table["embedder"].fillna("") != "", table["embedder_fp"]).fillna("")
     last = table["last_used"].dt.strftime("%Y-%m-%d %H:%M").fillna("")
     shown = table[["clips", "split", "kind"]].assign(
-        taps=taps.where(table["kind"] != "other", ""), items=table["items"], size=table["bytes"].map(_size)
+        taps=taps.where(table["kind"] != "other", ""),
+        items=table["items"].astype("string"),
+        size=table["bytes"].map(_size),
     )
     shown = shown.assign(last_used=last, state=table["state"]).fillna("")
     shown.insert(0, "embedder", model)

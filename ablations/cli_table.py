@@ -5,10 +5,9 @@ from pathlib import Path
 import click
 
 from ablations.cli_options import REFERENCE, RUNS, folder_of
-from ablations.errors import one_line_errors
+from ablations.errors import one_line, one_line_errors
 from ablations.shown import WRITERS, costs_of, render, write_table
-from results import averages
-from results.beside import with_published
+from results import averages, load
 
 STATISTICS = ("sd", "seeds", "ci", "none")
 
@@ -50,13 +49,13 @@ def table(
     costs: bool,
     transposed: bool,
 ) -> None:
-    """Print the table of a STUDY that was run, and write it to table.md and table.csv.
+    """Print the table of a STUDY that was run, and write it to table.md and table.csv where that is possible.
 
     STUDY is a packaged name, a YAML file, or the folder of a run. Below the table: published scores beside measured
     ones (also in agreement.csv), and learning rates at an edge of the grid; not with --format csv.
     """
     folder = folder_of(study, runs)
-    rows = with_published(folder, references)
+    rows = load(folder, references)
     options = {
         "means": averaged or False,
         "by_category": by_category,
@@ -65,5 +64,8 @@ def table(
         "spread": {"sd": "folds", "ci": "folds"}.get(statistic, statistic),
         "transposed": transposed,
     }
-    write_table(folder, rows, **options)
     click.echo(render(rows, form, **options))
+    try:
+        write_table(folder, rows, **options)
+    except OSError as error:  # the run of another user, or on a disk that can only be read
+        click.echo(f"table.md and table.csv were not written: {one_line(error)}", err=True)

@@ -1,6 +1,7 @@
-"""A run's models compared: two on the same clips, all over the tasks, and where the spread of scores comes from."""
+"""A run's models compared: pairs on the same clips, all over the tasks, and where the spread of scores comes from."""
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,10 +10,12 @@ import pandas as pd
 
 from downstream.metrics import METRICS
 from results import ranks, variance
-from results.bootstrap import Metric
 from results.rows import read_rows
-from results.scores import scores
-from results.versus import RIGHT_OR_WRONG, versus
+from results.scores import UNTRAINED_MARK, scores
+from results.swapped import Metric
+from results.versus import RIGHT_OR_WRONG, comparisons
+
+Pair = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -20,12 +23,14 @@ class Compared:
     """What there is to say of the models of a run; None for what can't be said, which `notes` explain.
 
     Attributes:
-        clips: `results.versus.versus` of two models; None where none were named.
-        tasks: `results.ranks.pairwise_wilcoxon`, of these two or of all.
+        pairs: of models that were compared on clips.
+        clips: `results.versus.comparisons` of these pairs; None where none were named.
+        tasks: `results.ranks.pairwise_wilcoxon`, of the models named or of all.
         ranking: Friedman's test of all models, `results.ranks.ranking`.
-        variance: `results.variance.variance`, of these two or of all.
+        variance: `results.variance.variance`, of the models named or of all.
     """
 
+    pairs: tuple[Pair, ...]
     clips: pd.DataFrame | None
     tasks: pd.DataFrame | None
     ranking: ranks.Ranking | None
@@ -33,30 +38,28 @@ class Compared:
     notes: tuple[str, ...]
 
 
-def compared(
-    folder: str | Path, a: str | None = None, b: str | None = None, *, all_metrics: bool = False, **options
-) -> Compared:
-    """Two models of a run, or all of them where none are named.
+def compared(folder: str | Path, pairs: Iterable[Pair] = (), *, all_metrics: bool = False, **options) -> Compared:
+    """Pairs of models of a run, or all models over the tasks alone where none are named.
 
     Args:
-        a, b: models, as rows call them. all_metrics: on clips also mAP and its like, which are computed anew for every
-            resample. options: those of `results.bootstrap.paired_bootstrap`.
+        pairs: models, as rows call them. all_metrics: on clips also mAP and its like, which are computed anew for every
+            swap pattern. options: those of `results.versus.comparisons`.
 
     Raises:
         FileNotFoundError: for a folder without rows. ValueError: for a model that is not in the run.
     """
-    rows, notes = read_rows(folder), []
+    pairs, rows, notes = tuple(pairs), read_rows(folder), []
     if rows.empty:
         raise ValueError(f"{Path(folder) / 'rows.csv'}: expected rows, got none: nothing was measured")
-    clips = None
-    if a and b:
-        _check(rows, folder, a, b)
-        clips = _on_clips(folder, a, b, clip_metrics() if all_metrics else {}, options, notes)
-    chosen = rows[rows["model"].isin([a, b])] if a and b else rows
-    tasks = _or_note(lambda: ranks.pairwise_wilcoxon(scores(chosen)), "no test over tasks", notes)
-    ranking = _or_note(lambda: ranks.ranking(scores(rows)), "no ranking of all models", notes)
+    named = set(itertools.chain.from_iterable(pairs))
+    _check(rows, folder, *itertools.chain.from_iterable(pairs))
+    clips = _on_clips(folder, pairs, clip_metrics() if all_metrics else {}, options, notes) if pairs else None
+    chosen = rows[rows["model"].isin(named)] if pairs else rows
+    alpha = 1 - options.get("confidence", 0.95)
+    tasks = _or_note(lambda: _over_tasks(chosen, pairs, alpha), "no test over tasks", notes)
+    ranking = _or_note(lambda: ranks.ranking(scores(rows), alpha), "no ranking of all models", notes)
     tried = variance.tried(folder) if any((Path(folder) / "jobs").glob("*.json")) else None
-    return Compared(clips, tasks, ranking, variance.variance(chosen, tried), tuple(notes))
+    return Compared(pairs, clips, tasks, ranking, variance.variance(chosen, tried), tuple(notes))
 
 
 def clip_metrics() -> Mapping[str, Metric]:
@@ -77,14 +80,21 @@ def ranking_line(ranking: ranks.Ranking) -> str:
 
 
 def _on_clips(
-    folder: str | Path, a: str, b: str, metrics: Mapping[str, Metric], options: dict, notes: list[str]
+    folder: str | Path, pairs: Sequence[Pair], metrics: Mapping[str, Metric], options: dict, notes: list[str]
 ) -> pd.DataFrame | None:
     slow = {name: metric for name, metric in metrics.items() if name not in RIGHT_OR_WRONG}
     try:
-        return versus(folder, a, b, slow, **options)
+        return comparisons(folder, pairs, slow, **options)
     except FileNotFoundError as error:
         notes.append(f"no comparison on clips: {error}")
         return None
+
+
+def _over_tasks(rows: pd.DataFrame, pairs: Sequence[Pair], alpha: float) -> pd.DataFrame:
+    found = scores(rows)
+    labels = {label.removesuffix(UNTRAINED_MARK): label for label in found["model"]}
+    chosen = [(labels[a], labels[b]) for a, b in pairs if a != b]
+    return ranks.pairwise_wilcoxon(found, pairs=chosen if pairs else None, alpha=alpha)
 
 
 def _or_note(work, what: str, notes: list[str]):

@@ -64,7 +64,8 @@ def crosscheck(
         ours = [_ours(folder, protocol, seed, track) for seed in range(seeds)]
         found.append({"folder": name, "kit": theirs, "ours": ours})
     shared = {"machine": machine("cpu"), "threads": threads, "seeds": seeds, "grid_points": grid_points}
-    return {**shared, "versions": job.versions(), "kit_versions": kit_versions, "folders": found}
+    record = {**shared, "versions": job.versions(), "kit_versions": kit_versions, "folders": found}
+    return record | {"summary": to_table(record).to_dict("records")}
 
 
 def to_table(record: Mapping[str, Any]) -> pd.DataFrame:

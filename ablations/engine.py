@@ -38,7 +38,7 @@ def run_here(units: Sequence[Unit], settings: Settings, track: Track = silent) -
 
 def build(variants: Sequence[Model], settings: Settings, track: Track = silent) -> Embedder:
     """The embedder of a group's models."""
-    first = variants[0]
+    first = min(variants, key=lambda model: "logits" in model.spec.levels)  # which a file of weights may lack
     options = {"precision": settings.precision, "compiled": settings.compiled, "track": track}
     return models.build(first.spec, device=settings.device, weights=first.weights_file, python=first.python, **options)
 

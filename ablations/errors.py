@@ -7,11 +7,15 @@ from pathlib import Path
 import click
 
 from downstream.files import check_place
+from results.escapes import printable
+
+MOST = 2000  # characters of a message
 
 
-def one_line(error: BaseException) -> str:
-    """The error's text without line breaks."""
-    return " ".join(str(error).split())
+def one_line(error: object) -> str:
+    """The text of an error, or of a failure: one line of bounded length that a terminal can show."""
+    text = printable(" ".join(str(error).split()))
+    return text if len(text) <= MOST else f"{text[: MOST // 2]} ... {text[-MOST // 2 :]}"
 
 
 def one_line_errors(command: Callable) -> Callable:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ablations import models, tasks
+from ablations.jobs import tap_folders
 from ablations.machine import choose_device
 from downstream import splits
 from downstream.audio import SplitAudio
@@ -15,7 +16,7 @@ from downstream.kit_export import refuse_existing, write_folder
 from downstream.locks import in_use
 from downstream.progress import Track, silent
 from downstream.splits import LabelledSplit
-from downstream.store import default_root, tap_folder
+from downstream.store import default_root
 from downstream.task import Task
 from passt import EmbeddingSpec
 
@@ -73,10 +74,7 @@ def extracted(
     """Every split of a task with the embedding of a spec, by way of the store."""
     taps, hop_ms = _taps(spec, task), spec.timestamp_hop_ms if task.is_event else None
     audio = {split: SplitAudio.of(task, split, embedder.sample_rate, store) for split in task.splits}
-    folders = {
-        split: tap_folder(store, embedder.fingerprint, clips.fingerprint, split, hop_ms)
-        for split, clips in audio.items()
-    }
+    folders = tap_folders(store, embedder, audio, hop_ms)
     with in_use(folder.path for folder in folders.values()):  # what is memory-mapped stays, even where it is removed
         for split, clips in audio.items():
             extract(embedder, clips, taps, hop_ms, folders[split], track)

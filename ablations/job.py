@@ -13,16 +13,24 @@ from ablations.tasks import NamedTask
 from downstream.audio import SplitAudio
 from downstream.embedder import OWN_HOP, Embedder, Tap
 from downstream.evaluate import FoldResult
+from downstream.events import rests_on_slack
 from downstream.files import fingerprint
+from downstream.groups import Groups, groups_of
 from downstream.task import Task
 
 FORMAT = 2  # part of a job's key; raised when its protocols give other numbers
+ENDS = "start <= t < end + 1e-4 ms"
+"""Part of a job's key where this labels a timestamp that start <= t <= end, the rule of earlier versions, does not."""
 VERSIONS_OF = ("embedding-ablations", "torch", "numpy", "scikit-learn", "scipy", "soxr")
 
 
 @dataclass(frozen=True)
 class Job:
-    """One embedder's taps on one task under one protocol and seed; several models of a study may share it."""
+    """One embedder's taps on one task under one protocol and seed; several models of a study may share it.
+
+    Attributes:
+        hop_ms: distance of timestamps; None for scenes. slack: see `needs_slack`.
+    """
 
     embedder: Embedder
     taps: tuple[Tap, ...]
@@ -32,12 +40,14 @@ class Job:
     audio_fp: str
     protocol: str
     seed: int
+    slack: bool = False
 
     @property
     def key(self) -> str:
         """16 hex digits that name the job's files."""
         embedding = [self.embedder.fingerprint, self.taps, self.hop_ms]
-        return fingerprint([FORMAT, *embedding, self.task_fp, self.audio_fp, self.protocol, self.seed])
+        targets = [ENDS] if self.slack else []
+        return fingerprint([FORMAT, *embedding, self.task_fp, self.audio_fp, self.protocol, self.seed, *targets])
 
 
 def fingerprints(task: Task, audio: Mapping[str, SplitAudio]) -> tuple[str, str]:
@@ -46,6 +56,17 @@ def fingerprints(task: Task, audio: Mapping[str, SplitAudio]) -> tuple[str, str]
     content = {split: sorted(clips.hashes.items()) for split, clips in audio.items()}
     heard = {split: clips.fingerprint for split, clips in audio.items()}
     return fingerprint([content, labels, task.labels, dict(task.metadata)]), fingerprint(heard)
+
+
+def needs_slack(task: Task, hop_ms: int | None) -> bool:
+    """Whether labels of timestamps so far apart differ from those of earlier versions (see `ENDS`).
+
+    Timestamps of a model's own are taken to be whole milliseconds.
+    """
+    if not task.is_event or hop_ms is None:
+        return False
+    events = (event for files in task.items.values() for found in files.values() for event in found)
+    return rests_on_slack(events, hop_ms or 1)
 
 
 def record(job: Job, folds: Sequence[FoldResult], device: str, seconds: float) -> dict[str, Any]:
@@ -92,14 +113,19 @@ def _fold_record(result: FoldResult) -> dict[str, Any]:
     }
 
 
-def test_arrays(folds: Sequence[FoldResult]) -> dict[str, np.ndarray]:
-    """Predictions and targets of every test split, with what each row is, for paired statistics."""
+def test_arrays(folds: Sequence[FoldResult], groups: Groups) -> dict[str, np.ndarray]:
+    """Predictions and targets of every test split, with what each row is, for paired statistics.
+
+    Args:
+        groups: of the task's clips. A clip on its own has the group "".
+    """
     arrays = {}
     for result in folds:
         name = result.fold.name
         arrays[f"{name}.prediction"] = result.predictions.astype(np.float32, copy=False)
         arrays[f"{name}.target"] = result.test.y.astype(np.uint8)
         arrays[f"{name}.files"] = np.array(result.test.files)
+        arrays[f"{name}.groups"] = np.array(groups_of(groups, result.fold.test, result.test.files))
         arrays[f"{name}.offsets"] = result.test.offsets
         arrays[f"{name}.timestamps"] = result.test.timestamps
         if result.counts is not None:

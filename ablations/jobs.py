@@ -4,13 +4,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ablations.job import Job, fingerprints
+from ablations.job import Job, fingerprints, needs_slack
 from ablations.study import Model
 from ablations.work import Unit
 from downstream.audio import SplitAudio
 from downstream.embedder import Embedder, Tap
 from downstream.finished import FinishedFits
+from downstream.notices import say_once
 from downstream.store import TapFolder, tap_folder
+from results.job_files import PREDICTIONS, parse_job
 
 
 @dataclass(frozen=True)
@@ -63,14 +65,20 @@ def jobs_of(unit: Unit, embedder: Embedder, protocol: str, store: Path) -> UnitJ
     prints = fingerprints(task, audio)
     jobs: dict[str, tuple[Job, list[Model]]] = {}
     not_applicable = []
+    slack: dict[int | None, bool] = {}
     for model in unit.models:
         taps = model.spec.timestamp_taps() if task.is_event else model.spec.scene_taps()
         if not taps:
             not_applicable.append(f"{model.label} on {unit.named.key}: its only level mel is no scene level")
             continue
+        if absent := next((level for level, _ in taps if level not in embedder.dims), None):
+            not_applicable.append(f"{model.label} on {unit.named.key}: its weights have no level {absent}")
+            continue
         hop_ms = model.spec.timestamp_hop_ms if task.is_event else None
+        if hop_ms not in slack:
+            slack[hop_ms] = needs_slack(task, hop_ms)
         for seed in unit.seeds:
-            job = Job(embedder, tuple(taps), hop_ms, unit.named, *prints, protocol, seed)
+            job = Job(embedder, tuple(taps), hop_ms, unit.named, *prints, protocol, seed, slack[hop_ms])
             jobs.setdefault(job.key, (job, []))[1].append(model)
     shared: dict[int | None, list[Shared]] = {}
     for job, models in jobs.values():
@@ -82,10 +90,12 @@ def tap_folders(
     store: Path, embedder: Embedder, audio: Mapping[str, SplitAudio], hop_ms: int | None
 ) -> dict[str, TapFolder]:
     """split -> where its taps are or will be."""
-    return {
-        split: tap_folder(store, embedder.fingerprint, clips.fingerprint, split, hop_ms)
-        for split, clips in audio.items()
-    }
+    if any((store / embedder.fingerprint / clips.fingerprint).is_dir() for clips in audio.values()):
+        say_once(
+            f"{store}: embeddings by {embedder.name} were made by an earlier version, which did not record what "
+            "decoded and resampled the clips; they are made anew (`ablate store prune --earlier` removes the old ones)"
+        )
+    return {split: tap_folder(store, embedder.fingerprint, clips.key, split, hop_ms) for split, clips in audio.items()}
 
 
 def taps_of(jobs: Iterable[Shared]) -> list[Tap]:
@@ -96,6 +106,20 @@ def taps_of(jobs: Iterable[Shared]) -> list[Tap]:
 def job_file(folder: Path, key: str) -> Path:
     """A job's JSON in the folder of a run; the job is done where it exists."""
     return folder / "jobs" / f"{key}.json"
+
+
+def is_done(folder: Path, key: str) -> bool:
+    """Whether a job has its files in the folder of a run; one that is not what was written is to be done again."""
+    try:
+        job = parse_job(job_file(folder, key))
+    except FileNotFoundError:
+        return False
+    except ValueError as error:
+        say_once(f"{error}; it is made anew")
+        return False
+    if PREDICTIONS not in job:
+        say_once(f"{folder}: jobs of an earlier version carry no sums and are taken as they are")
+    return True
 
 
 def fits_of(folder: Path, key: str) -> FinishedFits:

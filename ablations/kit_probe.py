@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from downstream.evaluate import FoldResult, evaluate
-from downstream.files import check_place
+from downstream.files import absolute, check_place
 from downstream.kit import read_folder
 from downstream.kit_scores import NAME, scores_record, write_scores
 from downstream.progress import Track, silent
@@ -32,9 +32,9 @@ def places(folders: Iterable[Path], out: Path | None = None) -> dict[Path, Path]
     if out.exists() and not out.is_dir():
         raise ValueError(f"out: expected a folder, got the file {out}")
     check_place(out)
-    names = [Path(folder.resolve().name) for folder in folders]
+    names = [Path(absolute(folder).name) for folder in folders]
     if len(set(names)) < len(names):
-        names = [Path(*folder.resolve().parts[-2:]) for folder in folders]
+        names = [Path(*absolute(folder).parts[-2:]) for folder in folders]
     if len(set(names)) < len(names):
         twice = next(name for i, name in enumerate(names) if name in names[:i])
         raise ValueError(f"out: two folders are called {twice}; evaluate them one after the other")

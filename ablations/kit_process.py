@@ -10,6 +10,7 @@ from typing import Any
 
 from ablations.child import Child, seconds_of
 from ablations.child import ask as ask_once
+from downstream.files import expanded
 
 DEFAULT = Path(".kit/bin/python")
 RUNNER = Path(__file__).with_name("kit_runner.py")
@@ -24,7 +25,7 @@ def interpreter(kit: str | Path | None = None) -> Path:
     Raises:
         FileNotFoundError: says how to make the environment.
     """
-    found = (Path(kit).expanduser() if kit else DEFAULT).absolute()  # not resolved: a link into its environment
+    found = (expanded(kit) if kit else DEFAULT).absolute()  # not resolved: a link into its environment
     if not found.is_file():
         raise FileNotFoundError(f"kit: no interpreter with hear-eval-kit at {found}; `make kit` makes {DEFAULT}")
     return found

@@ -5,6 +5,7 @@ clip at a time, as EfficientAT (which is in no package registry) is used.
 """
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -15,7 +16,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from ablations import child, models
+from ablations import child, cost, models
 from ablations.baselines.cnn import STATISTICS
 from ablations.baselines.mobilenet import MobileNetEmbedder
 from ablations.hear_modules.process import interpreter
@@ -121,12 +122,12 @@ def _measured(
     taps: list[Tap] = spec.timestamp_taps()
     steps = best(lambda: embedder.timestamps(clip, taps, hop_ms), REPEATS, device=str(device))
     found = {"scene_seconds": seconds, "clips_per_s": clips / seconds, "timestamp_seconds": steps}
-    family = models.families()[models.card(spec.checkpoint).family]
-    if family.cost:
-        cost = family.cost(spec.checkpoint)
-        rate = 2 * cost.macs * clips / seconds
-        found |= {"parameters": cost.parameters, "gmacs_10s": cost.macs / 1e9}
-        found |= {"gflops": rate / 1e9, "share": rate / product} if cost.macs else {}
+    parameters, macs = cost.parameters(spec.checkpoint), cost.macs(spec, event=False)
+    if not math.isnan(parameters):
+        found["parameters"] = int(parameters)
+    if macs > 0:
+        rate = 2 * macs * clips / seconds
+        found |= {"gmacs_10s": macs / 1e9, "gflops": rate / 1e9, "share": rate / product}
     return found | {"peak_mb": beyond / 1e6}
 
 

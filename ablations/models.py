@@ -14,13 +14,13 @@ from ablations.baselines import checkpoints as cnn_checkpoints
 from ablations.baselines import cnn14, crepe, logmel, melproj, mobilenet
 from ablations.baselines.checkpoints import CnnCheckpoint
 from ablations.baselines.cnn import CnnEmbedder
-from ablations.baselines.cost import SECONDS, Cost
 from ablations.baselines.named import fields_of
 from ablations.baselines.named import table as named_cnns
 from ablations.hear_modules import address
 from ablations.hear_modules.embedder import HearEmbedder
 from ablations.hear_modules.process import interpreter
 from downstream.embedder import Embedder
+from downstream.files import absolute, expanded
 from downstream.progress import Advance, Track, silent
 from downstream.room import check_room
 from passt import EmbeddingSpec, PasstEmbedder, checkpoints, complexity, named
@@ -33,19 +33,32 @@ WORTH_SAYING = 1.1  # times as fast
 
 
 @dataclass(frozen=True)
+class Frames:
+    """The pieces of sound that a model with a receptive field of its own takes, and how far apart in scenes."""
+
+    samples: int
+    scene_hop_ms: int
+
+
+@dataclass(frozen=True)
 class Family:
     """Models that are built the same way.
 
     Attributes:
         build: (spec, device=, weights=, and precision= where the card has `precisions`) to an embedder.
         published: a checkpoint's name to what its published file is, for families whose weights are fetched.
-        cost: a checkpoint's name to what its network costs.
+        parameters: a checkpoint's name to the numbers that training set; None where they are not known.
+        macs: (checkpoint's name, levels, samples) to the multiply-adds of its network for one window, as deep as the
+            levels want; None where there is no network, or none that is known.
+        frames: of models whose receptive field is their own.
     """
 
     cards: tuple[Card, ...]
     build: Callable[..., Embedder]
     published: Callable[[str], Published] | None = None
-    cost: Callable[[str], Cost] | None = None
+    parameters: Callable[[str], int] | None = None
+    macs: Callable[[str, tuple[str, ...], int], int] | None = None
+    frames: Frames | None = None
 
 
 @functools.cache
@@ -53,13 +66,23 @@ def families() -> Mapping[str, Family]:
     """Every model family by name."""
     return {
         "passt": Family(
-            tuple(row.card for row in checkpoints.table().values()), PasstEmbedder, checkpoints.get, _cost_of_passt
+            tuple(row.card for row in checkpoints.table().values()),
+            PasstEmbedder,
+            checkpoints.get,
+            lambda name: complexity.parameters(checkpoints.get(name)),
+            _macs_of_passt,
         ),
         "panns": _cnns(cnn14.CARDS, cnn14.Cnn14Embedder),
         "efficientat": _cnns(mobilenet.CARDS, mobilenet.MobileNetEmbedder),
-        "crepe": Family(crepe.CARDS, crepe.CrepeEmbedder, cost=crepe.cost),
-        "logmel": Family(logmel.CARDS, logmel.LogMelEmbedder, cost=logmel.cost),
-        "melproj": Family(melproj.CARDS, melproj.MelProjectionEmbedder, cost=melproj.cost),
+        "crepe": Family(
+            crepe.CARDS,
+            crepe.CrepeEmbedder,
+            parameters=crepe.parameters,
+            macs=lambda name, levels, samples: crepe.macs(name, levels),
+            frames=Frames(crepe.FRAME, crepe.SCENE_HOP_MS),
+        ),
+        "logmel": Family(logmel.CARDS, logmel.LogMelEmbedder, parameters=lambda name: 0),
+        "melproj": Family(melproj.CARDS, melproj.MelProjectionEmbedder, parameters=lambda name: 0),
         "hear": Family((), HearEmbedder),  # its cards are made of what is asked for
     }
 
@@ -100,7 +123,7 @@ def resolve_with_file(spec: str | EmbeddingSpec, weights: str | Path | None) -> 
         return resolve(fields), None
     if isinstance(spec, str) and "weights" in fields:
         raise ValueError(f"weights are given twice: {fields['weights']!r} in the spec, and the file {weights}")
-    fields["weights"], file = resolve_weights(str(Path(weights).expanduser().resolve()), Path())
+    fields["weights"], file = resolve_weights(str(absolute(expanded(weights))), Path())
     return resolve(fields), file
 
 
@@ -110,10 +133,10 @@ def resolve_weights(weights: str, base: Path) -> tuple[str, Path | None]:
     Raises:
         FileNotFoundError: for what looks like a file and is none.
     """
-    looks_like_file = "/" in weights or weights.endswith((".pt", ".pth", ".safetensors"))
+    looks_like_file = "/" in weights or weights.endswith((".pt", ".pth", ".ckpt", ".safetensors"))
     if not looks_like_file:
         return weights, None
-    path = base / Path(weights).expanduser()
+    path = base / expanded(weights)
     if not path.is_file():
         raise FileNotFoundError(f"weights: no file at {path}")
     check_room(f"weights: {path}", path.stat().st_size)
@@ -190,12 +213,18 @@ def _cnns(cards: tuple[Card, ...], embedder: type[CnnEmbedder]) -> Family:
     def published(name: str) -> CnnCheckpoint:
         return cnn_checkpoints.table()[name]
 
-    return Family(cards, embedder, published, lambda name: embedder.cost(published(name)))
+    return Family(
+        cards,
+        embedder,
+        published,
+        lambda name: embedder.parameters_of(published(name)),
+        lambda name, levels, samples: embedder.macs_of(published(name), levels, samples),
+    )
 
 
-def _cost_of_passt(name: str) -> Cost:
-    checkpoint = checkpoints.get(name)
-    return Cost(complexity.parameters(checkpoint), complexity.macs(checkpoint, SECONDS))
+def _macs_of_passt(name: str, levels: tuple[str, ...], samples: int) -> int:
+    deep = tuple(level for level in levels if level != "melmean")
+    return complexity.macs(checkpoints.get(name), samples / checkpoints.SAMPLE_RATE, deep) if deep else 0
 
 
 def _in_megabytes(track: Track) -> Track:

@@ -1,6 +1,7 @@
 """What a run of a study left behind, and what of it failed."""
 
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +31,14 @@ class Failure:
         return RecordedFailure(tuple(model.label for model in self.models), task, self.reason, self.absent)
 
     def concerns(self, row: dict[str, Any]) -> bool:
-        """Whether a row of an earlier run is of what failed now."""
+        """Whether a row of an earlier run is of what failed now.
+
+        The task of a failure may be a key, a folder or a glob.
+        """
         specs = {str(model.spec) for model in self.models}
-        return (not specs or row["spec"] in specs) and (not self.task or row["task"] == Path(self.task).name)
+        name = Path(self.task).name
+        named = not self.task or row["task"] in (name, task_key(name)) or fnmatchcase(row["task"], name)
+        return named and (not specs or row["spec"] in specs)
 
 
 @dataclass(frozen=True)

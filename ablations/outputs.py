@@ -5,6 +5,7 @@ What a .npz holds (`numpy.load`, no pickles):
 - ``scene`` (dim,), and ``timestamp_embeddings`` (steps, dim) with ``timestamps`` (steps,) in ms, all float32;
 - ``scene_levels``, ``timestamp_levels``: what was concatenated, as ``level@<window in ms>`` or ``level@own``, and
   ``scene_offsets``, ``timestamp_offsets``: level i is columns offsets[i] to offsets[i + 1];
+- ``labels``: what each of the level ``logits`` stands for, where a weight file of one's own names it;
 - ``spec``, ``weights``, ``embedder`` (its fingerprint), ``precision``, ``sample_rate`` in Hz (of what the embedder
   heard), ``resampler``, ``source`` (the audio file), ``audio_sha256`` (of its bytes), ``seconds``, ``format``.
 """
@@ -18,11 +19,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ablations.errors import one_line
 from ablations.sources import Source
 from downstream.audio import RESAMPLER
 from downstream.embedder import Embedder, Tap, distance_ms, widths
 from downstream.extract import seconds_at_once
-from downstream.files import load_arrays, write_atomically
+from downstream.files import absolute, load_arrays, write_atomically
 from passt import EmbeddingSpec
 
 FORMAT = 1  # of the .npz files
@@ -67,6 +69,9 @@ class Work:
             if taps:
                 found[f"{kind}_levels"] = [f"{level}@{'own' if window is None else window}" for level, window in taps]
                 found[f"{kind}_offsets"] = np.cumsum([0, *widths(self.embedder, taps, hop).values()])
+        own = self.spec.weights.startswith("sha256-") and "logits" in self.spec.levels
+        if own and (labels := getattr(self.embedder, "labels", ())):
+            found["labels"] = list(labels)
         return found
 
     def finished(self, source: Source) -> dict[str, Any] | None:
@@ -80,7 +85,8 @@ class Work:
         known, shapes = _read_known(source.output)
         same_sound = known.get("audio_sha256") == source.digest()
         origin = None
-        if not same_sound and known.get("source") != str(source.path.resolve()):
+        names = {str(absolute(source.path)), str(source.path.resolve())}  # the latter is of older outputs
+        if not same_sound and known.get("source") not in names:
             origin = known.get("source", "something else")
         elif any(known.get(key) != self.identity()[key] for key in ("spec", "precision")):
             origin = f"{known.get('spec')} in {known.get('precision')}"
@@ -111,7 +117,7 @@ class Work:
             if not all(np.isfinite(value).all() for value in found.values()):
                 rows[source] = failed(source, ValueError(f"{source.path}: its embedding is not finite"))
                 continue
-            about = {"source": str(source.path.resolve()), "audio_sha256": digest, "seconds": seconds}
+            about = {"source": str(absolute(source.path)), "audio_sha256": digest, "seconds": seconds}
             content = {**self.kept(source, digest), **found, **self.layout(), **self.identity(), **about}
             write_atomically(source.output, lambda file, content=content: np.savez(file, **content))
             rows[source] = row_of(source, seconds, [found[key].shape for key in EMBEDDINGS if key in found])
@@ -134,6 +140,7 @@ class Work:
         except Exception as error:
             return [error] if len(clips) == 1 else [self.embed_all([clip])[0] for clip in clips]
 
+    @torch.no_grad()
     def embed(self, clips: Sequence[Tensor]) -> list[dict[str, np.ndarray]]:
         """Per clip the arrays asked for, concatenated in the spec's order."""
         found: list[dict[str, np.ndarray]] = [{} for _ in clips]
@@ -168,5 +175,5 @@ def row_of(source: Source, seconds: float, shapes: Sequence[tuple[int, ...]]) ->
 
 
 def failed(source: Source, error: Exception) -> dict[str, Any]:
-    reason = " ".join(str(error).split())
+    reason = one_line(error)
     return dict(zip(COLUMNS, (str(source.path), str(source.output), float("nan"), 0, 0, reason), strict=True))

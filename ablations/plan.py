@@ -19,6 +19,7 @@ from ablations.study import Model, Study
 from ablations.work import Settings, Unit, failure_of, find_tasks, grouped, units_of
 from downstream.embedder import Embedder, Tap, released
 from downstream.progress import Advance, Track, silent
+from results.escapes import markdown_table, printable
 
 COLUMNS = {
     "model": "the embedder",
@@ -137,7 +138,7 @@ def to_text(plan: pd.DataFrame, store: Path) -> str:
     """The plan as a table, its totals in a line below, and each problem in one."""
     known = plan[plan["problem"].isna()]
     shown = known.drop(columns="problem").dropna(axis=1, how="all")
-    text = shown.to_markdown(index=False, floatfmt=".3g", intfmt=",") if len(known) else "Nothing that can be done."
+    text = markdown_table(shown, index=False, floatfmt=".3g", intfmt=",") if len(known) else "Nothing that can be done."
     total = {name: known[name].sum() for name in TOTALS}
     lines = [
         f"{total['jobs']:.0f} jobs, {total['done']:.0f} done; {total['fits']:,.0f} fits; {total['clips']:,.0f} clips "
@@ -152,7 +153,7 @@ def to_text(plan: pd.DataFrame, store: Path) -> str:
         )
     for row in plan[plan["problem"].notna()].itertuples():
         named = " ".join(name for name in (row.model, row.task) if isinstance(name, str) and name)
-        lines.append(f"Problem: {named}: {row.problem}" if named else f"Problem: {row.problem}")
+        lines.append(printable(f"Problem: {named}: {row.problem}" if named else f"Problem: {row.problem}"))
     return "\n".join([text, "", *lines])
 
 

@@ -1,15 +1,16 @@
 """What is still to be done of a unit, counted as its run will count it, without doing any of it."""
 
+import contextlib
 import itertools
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ablations.jobs import Shared, fits_of, job_file, jobs_of, tap_folders, taps_of
+from ablations.jobs import Shared, fits_of, is_done, jobs_of, tap_folders, taps_of
 from ablations.work import Settings, Unit
 from downstream.audio import SplitAudio
 from downstream.embedder import OWN_HOP, Embedder, Tap, distance_ms, widths
+from downstream.extraction import Extraction
 from downstream.probe import ProbeConfig
 from downstream.protocol import Protocol
 from downstream.store import TapFolder
@@ -73,7 +74,7 @@ def counts_of(unit: Unit, embedder: Embedder, settings: Settings) -> Counts:
     extractions: list[Extracting] = []
     probes: list[Probing] = []
     for hop_ms, shared in found.shared.items():
-        waiting = [each for each in shared if not job_file(settings.folder, each.job.key).is_file()]
+        waiting = [each for each in shared if not is_done(settings.folder, each.job.key)]
         folders = tap_folders(settings.store, embedder, found.audio, hop_ms)
         every, needed = taps_of(shared), taps_of(waiting)
         absent = {tap for folder in folders.values() for tap in folder.missing(every)}
@@ -104,12 +105,10 @@ def _begun(folder: TapFolder) -> list[tuple[tuple[Tap, ...], list[str]]]:
     """Extractions that were not finished: their taps, and the files that are still to be computed."""
     found = []
     for path in sorted(folder.path.glob(".partial-*")):
-        if (path / "plan.json").is_file():
-            plan = json.loads((path / "plan.json").read_text())
-            journal = path / "journal.jsonl"
-            done = journal.read_text().count("\n") if journal.is_file() else 0
-            taps = tuple((level, window) for level, window, _ in plan["taps"])
-            found.append((taps, list(itertools.chain(*plan["batches"][done:]))))
+        with contextlib.suppress(ValueError):  # what is faulty is begun anew
+            extraction = Extraction.reopen(folder, path)
+            done = len(extraction.journal())
+            found.append((tuple(extraction.dims), list(itertools.chain(*extraction.batches[done:]))))
     return found
 
 
@@ -141,7 +140,7 @@ def _probing(shared: Shared, items: dict[str, int], embedder: Embedder, folder: 
     first, *others = task.folds()
     configs = Protocol.parse(job.protocol).configurations(task)
     configs = configs + configs[:1] * len(others)  # whichever was best
-    kept = len(list(fits_of(folder, job.key).folder.glob("*.pt")))
+    kept = len(list(fits_of(folder, job.key).folder.rglob("*.pt")))
     dim = sum(widths(embedder, set(job.taps), job.hop_ms)[tap] for tap in job.taps)
     train = sum(items[split] for split in first.train)
     return Probing(tuple(configs[kept:]), train, dim, len(task.labels), task.prediction_type)

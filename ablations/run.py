@@ -17,7 +17,7 @@ from ablations.outcome import Failure, Outcome
 from ablations.study import Model, Study
 from ablations.study_rows import StudyRows
 from ablations.work import Settings, Shard, Unit, failure_of, find_tasks, units_of
-from downstream.files import make_folder
+from downstream.files import make_folder, sweep
 from downstream.progress import Track, silent
 
 logger = logging.getLogger(__name__)
@@ -49,6 +49,8 @@ def run_study(
     """
     device = workers.device(device) if workers else choose_device(device)
     keep_freed()
+    for folder in (Path(runs) / study.name, Path(runs) / study.name / "jobs"):
+        sweep(folder)
     settings = Settings(study, Path(runs) / study.name, store, device, precision or study.precision, compiled)
     if not (workers and workers.address):
         check(settings)
@@ -59,7 +61,7 @@ def run_study(
         logger.warning("absent, and missing from the results: %s", ", ".join(absent))
     units = units_of(study, found)
     chosen = shard.of(units) if shard else units
-    rows = StudyRows(study, settings.folder, units, chosen)
+    rows = StudyRows(study, settings.folder, units, chosen, precision=settings.precision)
     not_applicable = []
     with (
         track(f"study {study.name}", sum(unit.rows for unit in chosen)) as advance,

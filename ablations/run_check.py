@@ -1,7 +1,7 @@
 """The faults of a run's folder: job files that are not whole, and rows that are not those of the jobs."""
 
 import csv
-import json
+import logging
 import zipfile
 import zlib
 from collections import defaultdict
@@ -12,9 +12,13 @@ from typing import Any
 import numpy as np
 
 from downstream.store_check import Fault
+from results.files import check_sum, sums_of
+from results.job_files import PREDICTIONS, parse_job, sha256_of
+from results.job_files import REMEDY as ADVICE
 from results.rows import COLUMNS, rows_of
 
-ADVICE = "`ablate store check --runs RUNS --fix` moves it away, and the next `ablate run` makes it anew"
+logger = logging.getLogger(__name__)
+
 IDENTITY = ("study", "model", "family", "spec", "weights", "task", "source", "tolerance")
 """Columns that are not of the job."""
 UNREADABLE = (ValueError, KeyError, TypeError, OSError, EOFError, zipfile.BadZipFile, zlib.error)
@@ -23,31 +27,34 @@ UNREADABLE = (ValueError, KeyError, TypeError, OSError, EOFError, zipfile.BadZip
 def run_faults(run: Path) -> Iterator[Fault]:
     """Of one run: its jobs, and rows.csv against them."""
     jobs: dict[str, Mapping[str, Any]] = {}
+    unsealed = 0
     for path in sorted((run / "jobs").glob("*.json")):
         try:
-            job = json.loads(path.read_text())
-            _check_job(path, job)
+            job = parse_job(path)
+            _check_predictions(path.with_suffix(".npz"), job)
+            unsealed += PREDICTIONS not in job
             jobs[job["job"]] = job
         except UNREADABLE as error:
             reason = " ".join(str(error).split()) or type(error).__name__
-            yield Fault(f"{path}: not a whole job: {reason}; {ADVICE}", (path, path.with_suffix(".npz")))
+            text = reason if reason.startswith(str(path)) else f"{path}: not a whole job: {reason}"
+            yield Fault(f"{text}; {ADVICE}", (path, path.with_suffix(".npz")))
+    if unsealed:
+        logger.warning("%s: %d jobs of an earlier version carry no sums, so only their form was checked", run, unsealed)
     yield from _of_rows(run / "rows.csv", jobs)
 
 
-def _check_job(path: Path, job: Mapping[str, Any]) -> None:
-    """Raise where a job's JSON or its predictions are not whole."""
-    if job["job"] != path.stem:
-        raise ValueError(f"it is of the job {job['job']}")
-    rows_of(job, {})
-    arrays_file = path.with_suffix(".npz")
-    if not arrays_file.is_file():
-        raise ValueError(f"its predictions {arrays_file.name} are absent")
-    with np.load(arrays_file) as arrays:
+def _check_predictions(path: Path, job: Mapping[str, Any]) -> None:
+    """Raise where a job's predictions are not whole."""
+    if not path.is_file():
+        raise ValueError(f"its predictions {path.name} are absent")
+    if PREDICTIONS in job and sha256_of(path) != job[PREDICTIONS]:
+        raise ValueError(f"its predictions {path.name} are not those that were written")
+    with np.load(path) as arrays:
         for fold in job["folds"]:
             shapes = {arrays[f"{fold['fold']}.{name}"].shape for name in ("prediction", "target")}
             offsets = arrays[f"{fold['fold']}.offsets"]
             if len(shapes) != 1 or next(iter(shapes))[0] != offsets[-1]:
-                raise ValueError(f"{arrays_file.name}: fold {fold['fold']}: predictions {shapes}, {offsets[-1]} items")
+                raise ValueError(f"{path.name}: fold {fold['fold']}: predictions {shapes}, {offsets[-1]} items")
             for name in ("files", "timestamps"):
                 arrays[f"{fold['fold']}.{name}"]
 
@@ -57,8 +64,14 @@ def _of_rows(path: Path, jobs: Mapping[str, Mapping[str, Any]]) -> Iterator[Faul
         if jobs:
             yield Fault(f"{path}: absent, with {len(jobs)} jobs beside it; the next `ablate run` writes it")
         return
-    with path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    try:
+        check_sum(path, ADVICE)
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    except (ValueError, csv.Error) as error:
+        text = str(error) if str(error).startswith(str(path)) else f"{path}: {error}; {ADVICE}"
+        yield Fault(text, (path, sums_of(path)))
+        return
     by_job = defaultdict(list)
     for row in rows:
         by_job[row.get("job"), row.get("spec"), row.get("task")].append(row)
@@ -70,7 +83,7 @@ def _of_rows(path: Path, jobs: Mapping[str, Mapping[str, Any]]) -> Iterator[Faul
         wanted = [_as_text(row) for row in rows_of(jobs[name], {})]
         difference = _difference(own, wanted)
         if difference:
-            yield Fault(f"{where}: not those of its job file {name}: {difference}; {ADVICE}", (path,))
+            yield Fault(f"{where}: not those of its job file {name}: {difference}; {ADVICE}", (path, sums_of(path)))
             return
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from ablations.errors import one_line
 from ablations.outcome import Outcome
 from ablations.run import run_study
 from ablations.study import Study
@@ -66,7 +67,7 @@ def run_studies(studies: Sequence[Study], **options) -> Iterator[Ended]:
         except (ValueError, OSError) as error:
             if len(studies) == 1:
                 raise
-            yield Ended(study, error=" ".join(str(error).split()))
+            yield Ended(study, error=one_line(error))
 
 
 def summary(ended: Sequence[Ended]) -> pd.DataFrame:

@@ -3,22 +3,29 @@
 import html
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import pandas as pd
 from matplotlib.figure import Figure
 
+from ablations import cost, models
 from ablations.catalog import models_table
 from ablations.study import Study
-from results import agreement, edges, figures, formats, tables
-from results.beside import with_published
-from results.files import replacing
+from results import agreement, edges, figures, formats, load, tables
+from results.axes import is_timed
+from results.escapes import markdown, printable, to_tex
+from results.files import replacing, write_text
 from results.formats import Table
 from results.reference import is_published
 
 logger = logging.getLogger(__name__)
 
+KINDS = {"scenes": False, "timestamps": True}
+"""Kinds of embeddings, and whether event tasks have them."""
+OF_COST = ("pareto",)
+"""Figures that show costs."""
+COST_COLUMNS = (*(f"gmacs_{kind}_10s" for kind in KINDS), "cost_unknown")
 BESIDE = "Published beside measured"
 WRITERS: dict[str, Callable[[Table], str]] = {
     "terminal": lambda table: formats.to_text(table, styled=sys.stdout.isatty()),
@@ -29,13 +36,15 @@ WRITERS: dict[str, Callable[[Table], str]] = {
 }
 HEADINGS = {"latex": "% {}", "html": "<h3>{}</h3>"}
 LINES: dict[str, Callable[[str], str]] = {
-    "latex": formats.to_tex,
-    "html": lambda line: f"<p>{html.escape(line)}</p>",
+    "terminal": printable,
+    "markdown": markdown,
+    "latex": to_tex,
+    "html": lambda line: f"<p>{html.escape(printable(line))}</p>",
 }
 
 
 def render(rows: pd.DataFrame, form: str, **options) -> str:
-    """The table, what is published beside what was measured, and warnings; as CSV the table alone.
+    """The table, what is published beside what was measured, unknown costs and warnings; as CSV the table alone.
 
     Args:
         form: a name of `WRITERS`. options: those of `results.tables.compose`.
@@ -47,18 +56,15 @@ def render(rows: pd.DataFrame, form: str, **options) -> str:
     if (beside := agreement.table(rows)) is not None:
         as_text = formats.to_text(beside, turn=False) if form == "terminal" else WRITERS[form](beside)
         parts += [HEADINGS.get(form, "{}:").format(BESIDE), as_text]
-    parts += map(LINES.get(form, str), edges.edge_warnings(rows))
+    costly = unknown_costs(rows) if options.get("costs") is not None else []
+    parts += map(LINES[form], [*costly, *edges.edge_warnings(rows)])
     return "\n\n".join(parts)
 
 
 def write_table(folder: Path, rows: pd.DataFrame, **options) -> None:
     """table.md, table.csv and, where what was measured is published, agreement.csv in the folder of a run."""
-    for name, text in (
-        ("table.md", render(rows, "markdown", **options) + "\n"),
-        ("table.csv", tables.to_csv(rows, **options)),
-    ):
-        with replacing(folder / name) as file:
-            file.write(text)
+    write_text(folder / "table.md", render(rows, "markdown", **options) + "\n")
+    write_text(folder / "table.csv", tables.to_csv(rows, **options))
     beside, path = agreement.pairs(rows), folder / "agreement.csv"
     if beside.empty:
         path.unlink(missing_ok=True)
@@ -68,21 +74,31 @@ def write_table(folder: Path, rows: pd.DataFrame, **options) -> None:
 
 
 def costs_of(rows: pd.DataFrame) -> pd.DataFrame:
-    """Columns of cost for the measured models of rows: index model; parameters, GMACs of 10 s (NaN: not known)."""
-    measured = rows[~is_published(rows)].drop_duplicates("model").set_index("model")
-    known = known_models(rows).set_index("name")
-    checkpoints = measured["spec"].str.split("@").str[0]
-    return pd.DataFrame(
-        {
-            "parameters": checkpoints.map(known["parameters"].astype(float)),
-            "GMACs of 10 s": checkpoints.map(known["gmacs_10s"].astype(float)),
-        }
-    )
+    """Columns of cost for the measured models of rows: index model; NaN where a cost is not known.
+
+    Parameters, and the GMACs (10^9 multiply-adds) of 10 s of sound: of scene embeddings where rows are of scene tasks,
+    of timestamp embeddings where they are of event tasks.
+    """
+    known = known_models(rows).set_index("spec")
+    specs = rows[~is_published(rows)].drop_duplicates("model").set_index("model")["spec"]
+    found = pd.DataFrame({"parameters": specs.map(known["parameters"].astype(float))})
+    for kind in _kinds(rows):
+        found[f"GMACs of 10 s, {kind}"] = specs.map(known[f"gmacs_{kind}_10s"])
+    return found
+
+
+def unknown_costs(rows: pd.DataFrame) -> list[str]:
+    """A line for each reason why the multiply-adds of measured models are not known."""
+    known = known_models(rows)
+    reasons = known[known["cost_unknown"] != ""].set_index("spec")["cost_unknown"]
+    named = rows[~is_published(rows)].drop_duplicates("model").assign(why=lambda found: found["spec"].map(reasons))
+    groups = named.dropna(subset="why").groupby("why", sort=False)["model"]
+    return [f"Multiply-adds are not known of {', '.join(names)}: {why}." for why, names in groups]
 
 
 def write_figure(folder: Path, study: Study) -> Path:
     """The figure that a study names, of its run; bars, and a warning, where its rows can't be drawn so."""
-    return figures.save(draw_or_bars(with_published(folder), study.figure, study.name), folder / "figure")
+    return figures.save(draw_or_bars(load(folder), study.figure, study.name), folder / "figure")
 
 
 def draw_or_bars(rows: pd.DataFrame, kind: str, title: str) -> Figure:
@@ -100,16 +116,51 @@ def draw(rows: pd.DataFrame, kind: str, title: str) -> Figure:
     Raises:
         ValueError: where the rows can't be drawn so.
     """
-    return figures.FIGURES[kind](rows, None if kind in figures.PAPER else title, known_models(rows))
+    known = known_models(rows, costs=kind in OF_COST)
+    names = {name: rows[name].map(_drawn, na_action="ignore") for name in ("model", "task")}
+    return figures.FIGURES[kind](rows.assign(**names), None if kind in figures.PAPER else title, known)
 
 
-def known_models(rows: pd.DataFrame) -> pd.DataFrame:
-    """What is known of the checkpoints of measured rows: `ablations.catalog.models_table` of those that are here."""
-    specs = rows.loc[~is_published(rows), "spec"].dropna().astype(str)
-    found = []
-    for checkpoint in specs.str.split("@").str[0].unique():
+def _drawn(name: str) -> str:
+    """A name as matplotlib writes it, which takes what is between dollars for a formula."""
+    return printable(name).replace("$", r"\$")
+
+
+def known_models(rows: pd.DataFrame, costs: bool = True) -> pd.DataFrame:
+    """What is known of the specs of measured rows whose checkpoints are here, a row each.
+
+    Columns: those of `ablations.catalog.models_table`, whose name is the checkpoint; spec is the text that rows have.
+    With `costs` also `gmacs_scenes_10s` and `gmacs_timestamps_10s` (`ablations.cost`), counted for the kinds of tasks
+    that rows are of, and `cost_unknown`, why they are NaN.
+    """
+    texts = rows.loc[~is_published(rows), "spec"].dropna().astype(str).drop_duplicates()
+    found = [models_table(["logmel"]).iloc[:0]]
+    for checkpoint, group in texts.groupby(texts.str.split("@").str[0], sort=False):
         try:
-            found.append(models_table([checkpoint]))
+            about = models_table([checkpoint]).drop(columns="spec")
         except ValueError:  # rows of another version, or made by hand
             logger.debug("checkpoint %s is not known here", checkpoint)
-    return pd.concat(found, ignore_index=True) if found else models_table().iloc[:0]
+            continue
+        found.append(about.merge(group.rename("spec"), how="cross"))
+    known = pd.concat(found[1:] or found, ignore_index=True)
+    if not costs:
+        return known
+    kinds = _kinds(rows)
+    return known.join(pd.DataFrame([_multiply_adds(text, kinds) for text in known["spec"]], columns=list(COST_COLUMNS)))
+
+
+def _kinds(rows: pd.DataFrame) -> list[str]:
+    """Kinds of embeddings that measured tasks take."""
+    measured = rows[~is_published(rows) & rows["primary"].astype(bool)]
+    timed = set(is_timed(measured["metric"]))
+    return [kind for kind, event in KINDS.items() if event in timed]
+
+
+def _multiply_adds(text: str, kinds: Collection[str]) -> dict[str, float | str]:
+    """`COST_COLUMNS` of a spec's text."""
+    try:
+        spec = models.resolve(text)
+    except ValueError:
+        return {"cost_unknown": "this version has no such spec"}
+    gmacs = {f"gmacs_{kind}_10s": cost.macs(spec, KINDS[kind]) / 1e9 for kind in kinds}
+    return gmacs | {"cost_unknown": cost.unknown(spec.checkpoint)}

@@ -1,29 +1,17 @@
 """Any audio files as input: which ones, where what is made of each goes, and their sound at a model's rate."""
 
 import hashlib
-import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import soundfile
 import torch
 from torch import Tensor
 
-from downstream.audio import read_clip, read_header, resample
-
-SUFFIXES = {f".{name.lower()}" for name in soundfile.available_formats()} - {".raw"} | {
-    ".aif",
-    ".aifc",
-    ".oga",
-    ".opus",
-}
-
-
-UNREADABLE = {".m4a", ".mp4", ".aac", ".wma", ".ac3"}  # audio, but not libsndfile's
-
-logger = logging.getLogger(__name__)
+from ablations.audio_folders import audio_in
+from downstream.audio import read_header, read_sound, resample
+from downstream.files import absolute
 
 
 @dataclass(frozen=True, order=True)
@@ -52,16 +40,16 @@ class Source:
         """Its sound, mixed down and resampled: (samples,) float32 at `sample_rate`, and its length in seconds.
 
         Raises:
-            ValueError: names the file: unreadable, empty, cut short, not finite.
+            ValueError: names the file: what `downstream.decode` refuses.
         """
-        rate = read_header(self.path).samplerate
-        clip = read_clip(self.path, rate)
-        seconds = len(clip) / rate
-        return torch.from_numpy(resample(clip, rate, sample_rate)), seconds
+        clip, rate = read_sound(self.path)
+        return torch.from_numpy(resample(clip, rate, sample_rate)), len(clip) / rate
 
 
 def find_sources(files: Iterable[str | Path], out: Path, suffix: str = ".npz") -> list[Source]:
-    """Each audio file once, folders searched, with outputs that are all different.
+    """Each audio file once, folders searched (`audio_folders`), with outputs that are all different.
+
+    Two names of one content, as links make them, are two files.
 
     Args:
         files: audio files, and folders to search for them. What is absent is found too, and fails when it is opened.
@@ -71,14 +59,11 @@ def find_sources(files: Iterable[str | Path], out: Path, suffix: str = ".npz") -
     Raises:
         ValueError: for no files, or several of them and an `out` for one.
     """
-    found: dict[Path, tuple[Path, Path]] = {}  # real path -> (path, name of the output)
+    found: dict[Path, tuple[Path, Path]] = {}  # path from the root -> (path, name of the output)
     for path in map(Path, files):
-        files_there = list(path.rglob("*")) if path.is_dir() else []
-        inside = sorted(file for file in files_there if _is_audio(file, path))
-        if skipped := [file for file in files_there if file.suffix.lower() in UNREADABLE]:
-            logger.warning("%s: %d files left out, which libsndfile can't read: %s ...", path, len(skipped), skipped[0])
+        inside = audio_in(path) if path.is_dir() else []
         for file in inside or [path]:
-            found.setdefault(file.resolve(), (file, file.relative_to(path) if inside else Path(file.name)))
+            found.setdefault(absolute(file), (file, file.relative_to(path) if inside else Path(file.name)))
     if not found:
         raise ValueError("files: expected at least one audio file or folder, got none")
     paths = [path for path, _ in found.values()]
@@ -90,15 +75,10 @@ def find_sources(files: Iterable[str | Path], out: Path, suffix: str = ".npz") -
     return [Source(path, out / f"{name}{suffix}") for path, name in zip(paths, names, strict=True)]
 
 
-def _is_audio(file: Path, folder: Path) -> bool:
-    hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
-    return not hidden and file.suffix.lower() in SUFFIXES and file.is_file()
-
-
 def _distinct(paths: Sequence[Path], names: Sequence[Path]) -> list[Path]:
     """The names, those that are equal with as much more of their paths as it takes."""
     found = list(names)
-    whole = [path.resolve().parts[1:] for path in paths]
+    whole = [absolute(path).parts[1:] for path in paths]
     while twice := {name for name, count in Counter(found).items() if count > 1}:
         longer = [Path(*parts[-len(name.parts) - 1 :]) for parts, name in zip(whole, found, strict=True)]
         found = [more if name in twice else name for name, more in zip(found, longer, strict=True)]

@@ -21,8 +21,8 @@ STAGES = {
     "mel": ("passt.mel:MelSpectrogram.forward",),
     "network": ("downstream.extract:_embed",),
     "writing": (
-        "downstream.store:Extraction.append",
-        "downstream.store:Extraction.finish",
+        "downstream.extraction:Extraction.append",
+        "downstream.extraction:Extraction.finish",
         "numpy:savez_compressed",
         "results.rows:write_rows",
         "os:fsync",

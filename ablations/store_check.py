@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from ablations.run_check import run_faults
+from downstream.files import sweep
 from downstream.store import default_root
 from downstream.store_check import FAULTY, faults, move_away
 
@@ -16,8 +17,10 @@ def check(
 ) -> pd.DataFrame:
     """A row a fault: `fault`, one line that names the file and says what to do, and `moved_to`, "" where it was not.
 
+    Temporary files of dead processes are removed.
+
     Args:
-        full: reads every file (sums, values that are not finite); else headers and lengths.
+        full: reads every file, to verify its sum; else headers, lengths and records.
         runs: a folder of runs, or one run, whose rows and jobs are checked too.
         fix: moves faulty parts to the folder `faulty` of the store, or of the run, so that they are made anew.
 
@@ -25,8 +28,10 @@ def check(
         FileNotFoundError: there is no such store, or no such run.
     """
     root = Path(store) if store else default_root()
+    sweep(root, below=True)
     found = [(fault, root) for fault in faults(root, full=full)]
     for run in _runs(Path(runs)) if runs else ():
+        sweep(run, below=True)
         found += [(fault, run) for fault in run_faults(run)]
     rows = []
     for fault, base in found:

@@ -2,14 +2,20 @@
 
 import dataclasses
 import fnmatch
+import logging
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from downstream.inventory import OTHERS, Stored, remove, size_of, stored
+from downstream.files import sweep
+from downstream.inventory import OTHERS, Stored, earlier_clips, inside, remove, size_of, stored
 from downstream.store import default_root
+
+logger = logging.getLogger(__name__)
 
 COLUMNS = (
     *("embedder", "embedder_fp", "clips", "audio_fp", "split", "kind", "taps", "dims", "items", "rows", "bytes"),
@@ -27,7 +33,7 @@ def store_table(store: str | Path | None = None) -> pd.DataFrame:
         FileNotFoundError: there is no store.
     """
     root = _root(store)
-    return pd.concat([_frame(stored(root)), _others(root)], ignore_index=True).astype({"items": "Int64"})
+    return pd.concat([_frame(stored(root)), _others(root)], ignore_index=True)
 
 
 def prune(
@@ -37,15 +43,19 @@ def prune(
     keep_bytes: int | None = None,
     models: Sequence[str] = (),
     partial: bool = False,
+    earlier: bool = False,
     dry_run: bool = False,
 ) -> pd.DataFrame:
     """Remove taps from the store; all conditions have to hold, the least recently used go first.
+
+    What lies outside of the store, behind a link, stays. Temporary files of dead processes go, too.
 
     Args:
         older_than_s: not used for so many seconds.
         keep_bytes: until the taps that remain, of all models, take no more than this.
         models: patterns of embedders' names or fingerprints, such as "passt*".
         partial: unfinished extractions only.
+        earlier: what an earlier version made and this one does not use, resampled clips included.
 
     Returns:
         The columns `COLUMNS` of what was removed, and `removed`: False of what a running process holds.
@@ -53,14 +63,21 @@ def prune(
     Raises:
         ValueError: for no condition at all. FileNotFoundError: there is no store.
     """
-    if older_than_s is None and keep_bytes is None and not models and not partial:
-        raise ValueError("prune needs at least one of an age, a size to keep, a model, partial ones")
+    if older_than_s is None and keep_bytes is None and not models and not partial and not earlier:
+        raise ValueError("prune needs at least one of an age, a size to keep, a model, partial ones, earlier ones")
     root = _root(store)
-    items = sorted(stored(root), key=lambda item: item.last_used)
+    if not dry_run:
+        sweep(root, below=True)
+        clips = earlier_clips(root) if earlier else []
+        for path in clips:
+            path.unlink(missing_ok=True)
+        if clips:
+            logger.warning("%s: %d resampled clips of an earlier version were removed", root, len(clips))
+    items = sorted((item for item in stored(root) if inside(item.path, root)), key=lambda item: item.last_used)
     total = sum(item.bytes for item in items)
     chosen, removed = [], []
     for item in items:
-        if partial and item.state != "partial":
+        if (partial and item.state != "partial") or (earlier and item.state != "earlier"):
             continue
         if older_than_s is not None and time.time() - item.last_used < older_than_s:
             continue
@@ -72,7 +89,7 @@ def prune(
         total -= item.bytes if done else 0
         chosen.append(item)
         removed.append(done)
-    return _frame(chosen).assign(removed=removed)
+    return _frame(chosen).assign(removed=np.array(removed, dtype=bool))
 
 
 def _root(store: str | Path | None) -> Path:
@@ -87,10 +104,7 @@ def _matches(item: Stored, pattern: str) -> bool:
 
 
 def _frame(items: Iterable[Stored]) -> pd.DataFrame:
-    rows = [dataclasses.asdict(item) for item in items]
-    frame = pd.DataFrame(rows, columns=list(COLUMNS))
-    frame["last_used"] = pd.to_datetime(frame["last_used"].astype(float), unit="s", utc=True)
-    return frame.astype({"bytes": "int64", "items": "Int64", "rows": "Int64"})
+    return _typed([dataclasses.asdict(item) for item in items])
 
 
 def _others(root: Path) -> pd.DataFrame:
@@ -101,6 +115,11 @@ def _others(root: Path) -> pd.DataFrame:
             files = sum(1 for path in folder.rglob("*") if path.is_file())
             rows.append({"clips": f"({what})", "kind": "other", "items": files, "bytes": size_of(folder)})
             rows[-1] |= {"path": folder, "state": "complete", "embedder": "", "taps": (), "dims": ()}
+    return _typed(rows)
+
+
+def _typed(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     frame["last_used"] = pd.to_datetime(frame["last_used"].astype(float), unit="s", utc=True)
-    return frame.astype({"bytes": "int64", "items": "Int64", "rows": "Int64"})
+    counts = {name: pd.array([row.get(name) for row in rows], dtype="Int64") for name in ("items", "rows")}
+    return frame.assign(**counts).astype({"bytes": "int64"})

@@ -7,14 +7,18 @@ all but the first as needed.
 """
 
 import itertools
+import logging
+import math
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from ablations import models, yaml_file
 from ablations.hear_modules.address import as_checkpoint, short_name
+from downstream.fields import choice, list_of, mapping, one_line, shown, text, whole, wrong
 from downstream.protocol import Protocol
 from passt import EmbeddingSpec
 from passt.precision import PRECISIONS
@@ -22,8 +26,11 @@ from passt.spec import field_names
 from results.figures import FIGURES
 from results.reference import published
 
+logger = logging.getLogger(__name__)
+
 LIST_FIELDS = ("levels", "windows_ms")
 HEAR_KEYS = ("hear", "options", "python")
+MOST_VARIANTS = 10_000
 FOLDERS = tuple(Path(__file__).parent / name for name in ("studies", "paper"))
 """Where packaged studies are."""
 
@@ -86,47 +93,61 @@ class Study:
         for key in ("name", "models", "tasks", "seeds"):
             if not found.get(key, key == "seeds"):
                 raise ValueError(f"a study needs {key!r}")
-        for key, kind in (("models", dict), ("tasks", str), ("seeds", int), ("reference", str)):
-            if key in found and not (isinstance(found[key], list) and all(isinstance(v, kind) for v in found[key])):
-                raise ValueError(f"{key} must be a list of {kind.__name__}, got {found[key]!r}")
-        if not isinstance(found["name"], str) or not re.fullmatch(r"\w[\w.-]*", found["name"]):
-            raise ValueError(f"name must be of letters, digits, '_', '-' and '.', got {found['name']!r}")
-        if found.get("precision", "fp32") not in PRECISIONS:
-            raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {found['precision']!r}")
-        if found.get("figure", "bars") not in FIGURES:
-            raise ValueError(f"figure must be one of {', '.join(FIGURES)}, got {found['figure']!r}")
-        published(found.get("reference", ()))
-        variants = _labelled([model for entry in found["models"] for model in _variants(entry, base)])
-        return cls(
-            found["name"],
-            tuple(variants),
-            tuple(found["tasks"]),
-            tuple(found.get("seeds", (0,))),
-            str(Protocol.parse(found.get("protocol", "hear2021"))),
-            found.get("precision", "fp32"),
-            tuple(found.get("reference", ())),
-            found.get("figure", "bars"),
-            base,
-        )
+        if not re.fullmatch(r"\w[\w.-]*", text(found["name"], "name")):
+            raise wrong(found["name"], "name", "of letters, digits, '_', '-' and '.'")
+        tasks, reference = (list_of(one_line, found.get(key, []), key) for key in ("tasks", "reference"))
+        seeds = list_of(_seed, found.get("seeds", [0]), "seeds")
+        if len(set(seeds)) < len(seeds):
+            raise wrong(seeds, "seeds", "distinct")
+        precision = choice(found.get("precision", "fp32"), "precision", PRECISIONS)
+        figure = choice(found.get("figure", "bars"), "figure", FIGURES)
+        published(reference)
+        entries = list_of(mapping, found["models"], "models")
+        if (count := sum(map(_count, entries))) > MOST_VARIANTS:
+            raise ValueError(f"models must be at most {MOST_VARIANTS} variants, got {count}: lists are crossed")
+        variants = _labelled([model for entry in entries for model in _variants(entry, base)])
+        protocol = str(Protocol.parse(text(found.get("protocol", "hear2021"), "protocol")))
+        places = _once("tasks", tasks), tuple(seeds), protocol, precision, _once("reference", reference), figure, base
+        return cls(found["name"], tuple(variants), *places)
+
+
+def _seed(value: Any, where: str) -> int:
+    return whole(value, where, 0, 2**32 - 1)
+
+
+def _count(entry: Mapping[str, Any]) -> int:
+    """How many variants a model entry stands for, before any is made."""
+    return math.prod(len(_values(key, value)) for key, value in entry.items() if key != "label")
+
+
+def _once(key: str, names: Sequence[str]) -> tuple[str, ...]:
+    """The names without repetitions, which change nothing and are logged."""
+    for name in dict.fromkeys(name for name in names if list(names).count(name) > 1):
+        logger.warning("%s: %r is given more than once, and used once", key, name)
+    return tuple(dict.fromkeys(names))
 
 
 def _variants(entry: Mapping[str, Any], base: Path) -> list[Model]:
     """Every combination of the values of one model entry."""
     yaml_file.check_keys(entry, [*field_names(), *HEAR_KEYS, "label"], "a model")
+    label = one_line(entry["label"], "label") if "label" in entry else ""
     axes = {key: _values(key, value) for key, value in entry.items() if key != "label"}
     found = []
     for values in itertools.product(*axes.values()):
         chosen = dict(zip(axes, values, strict=True))
         file = None
+        for key in ("checkpoint", "hear", "weights"):
+            if key in chosen:
+                text(chosen[key], key)
         if "weights" in chosen:
-            chosen["weights"], file = models.resolve_weights(str(chosen["weights"]), base)
+            chosen["weights"], file = models.resolve_weights(chosen["weights"], base)
         python = chosen.pop("python", None)
         spec = models.resolve(as_checkpoint(chosen))
         found.append(Model(spec, "", file, models.interpreter_for(spec, python, base)))
-    if "label" in entry:
+    if label:
         if len(found) > 1:
-            raise ValueError(f"label {entry['label']!r} is for one variant, its model has {len(found)}")
-        found = [replace(found[0], label=str(entry["label"]))]
+            raise ValueError(f"label {label!r} is for one variant, its model has {len(found)}")
+        found = [replace(found[0], label=label)]
     return found
 
 
@@ -141,23 +162,26 @@ def _values(key: str, value: Any) -> list[Any]:
     if not value:
         return [()]
     if not all(isinstance(variant, list) for variant in value):
-        several = f", {[[v] for v in value]} are several" if len(value) > 1 else ""
-        raise ValueError(f"{key} must be a list of lists, got {value}: [{value}] is one variant{several}")
+        several = f", {shown([[v] for v in value])} are several" if len(value) > 1 else ""
+        raise ValueError(f"{key} must be a list of lists, got {shown(value)}: {shown([value])} is one variant{several}")
     return [tuple(variant) for variant in value]
 
 
 def _labelled(variants: list[Model]) -> list[Model]:
     """Short names: the checkpoint, and what differs among its variants in the study; usual weights go unsaid."""
+    parts = [(short_name(model.spec.checkpoint)[0], _parts(model.spec)) for model in variants]
+    values: dict[str, list[set[str]]] = {}
+    for name, own in parts:
+        for known, part in zip(values.setdefault(name, [set() for _ in own]), own, strict=True):
+            known.add(part)
     found = []
-    for model in variants:
-        name, _ = short_name(model.spec.checkpoint)
-        siblings = [_parts(other.spec) for other in variants if short_name(other.spec.checkpoint)[0] == name]
-        differing = [part for part, *others in zip(_parts(model.spec), *siblings, strict=True) if len(set(others)) > 1]
+    for model, (name, own) in zip(variants, parts, strict=True):
+        differing = [part for part, known in zip(own, values[name], strict=True) if len(known) > 1]
         found.append(replace(model, label=model.label or " ".join(filter(None, [name, *differing]))))
     for what, names in (("spec", [str(m.spec) for m in found]), ("label", [m.label for m in found])):
-        twice = [name for name in names if names.count(name) > 1]
-        if twice:
-            raise ValueError(f"two models have the same {what} {twice[0]!r}")
+        name, count = Counter(names).most_common(1)[0]
+        if count > 1:
+            raise ValueError(f"two models have the same {what} {name!r}")
     return found
 
 

@@ -1,7 +1,8 @@
 """The rows of a study's run while it is going on: those of an earlier run, and those that come up.
 
 Several processes may run parts of one study in one folder: `rows.csv` and `study.json` are read again under a lock
-before they are written, so that the last one that writes has the rows of all.
+before they are written, so that the last one that writes has the rows of all. Rows that the study does not ask for any
+more (`ablations.asked_rows`) are left out at the first write, which the log says; their jobs stay.
 """
 
 import csv
@@ -10,16 +11,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ablations.asked_rows import AskedRows, tell_left_out
 from ablations.jobs import Done, job_file
 from ablations.outcome import Failure
 from ablations.study import Study
 from ablations.work import Unit
 from downstream.locks import held
 from results import rows as result_rows
+from results.files import check_sum
 from results.records import RecordedFailure, RecordedModel, RunRecord, read_record, write_record
 from results.reference import published
 
 LOCK = ".rows.lock"
+TWINS = frozenset(key for key, names in result_rows.task_table()["hear_folders"].items() if len(names.split()) > 1)
+"""HEAR tasks of several folders, whose rows have one key."""
 
 
 class StudyRows:
@@ -27,16 +32,28 @@ class StudyRows:
 
     Args:
         units: all of the study. chosen: those of this run; rows of the others are left as they are.
+        precision: in place of the study's.
     """
 
-    def __init__(self, study: Study, folder: Path, units: Sequence[Unit], chosen: Sequence[Unit]) -> None:
+    def __init__(
+        self,
+        study: Study,
+        folder: Path,
+        units: Sequence[Unit],
+        chosen: Sequence[Unit],
+        *,
+        precision: str | None = None,
+    ) -> None:
         self.study, self.folder, self.file = study, folder, folder / "rows.csv"
+        self.precision = precision or study.precision
         self._rows: dict[tuple[str, Path, int], list[dict[str, Any]]] = {}
+        self._folders: dict[str, str] = {}
         self._published = published(study.reference)
         own = {key for unit in chosen for key in unit.keys}
         self._others = {key for unit in units for key in unit.keys} - own
         self._specs = {str(model.spec): place for place, model in enumerate(study.models)}
         self._tasks = {key: place for place, key in enumerate(dict.fromkeys(unit.named.key for unit in units))}
+        self._asked = AskedRows(study, self._tasks, self.precision)
         self._earlier()  # what is wrong with them is said before anything is done
 
     def add(self, job: Done) -> None:
@@ -58,17 +75,38 @@ class StudyRows:
         """In the study's order. Rows of an earlier run stay until they come up again, or for what failed."""
         with held(self.folder / LOCK):
             rows = [row for key in sorted(self._rows, key=str) for row in self._rows[key]]
-            new = {(row["spec"], row["task"], row["seed"]) for row in rows}
+            new, left_out = set(map(self._cell, rows)), []
             for row in self._earlier():
-                known = row["spec"] in self._specs and row["seed"] in self.study.seeds
-                wanted = not final or (row["spec"], row["task"]) in self._others
-                wanted = wanted or any(failure.concerns(row) for failure in failures)
-                if known and wanted and (row["spec"], row["task"], row["seed"]) not in new:
-                    rows.append(row)
+                if why := self._asked.why_not(row, failures):
+                    left_out.append(why)
+                elif self._cell(row) in new:
+                    continue
+                elif self._stays(row, failures, final):
+                    rows.append(self._asked.named(row))
+                else:
+                    left_out.append(f"{row['model']} on {row['task']}")
             result_rows.write_reference(self._published, self.file.with_name(result_rows.REFERENCE_NAME))
             result_rows.write_rows(sorted(rows, key=self._place), self.file)
-            there = {(row["spec"], row["task"]) for row in rows}
-            write_record(self._record(failures, not_applicable, final and self._others <= there), self.folder)
+            there = {(row["spec"], row["task"], row["seed"]) for row in rows}
+            complete = all((*other, seed) in there for other in self._others for seed in self.study.seeds)
+            write_record(self._record(failures, not_applicable, final and complete), self.folder)
+        tell_left_out(self.file, left_out)
+
+    def _stays(self, row: dict[str, Any], failures: Sequence[Failure], final: bool) -> bool:
+        """Whether an earlier row of what has not come up in this run stays."""
+        others = (row["spec"], row["task"]) in self._others
+        return not final or others or any(failure.concerns(row) for failure in failures)
+
+    def _cell(self, row: dict[str, Any]) -> tuple[str, str, int, str]:
+        """What a row is of: of a HEAR task with several folders also the folder, which its job names."""
+        folder = self._folder_of(row.get("job") or "") if row["task"] in TWINS else ""
+        return row["spec"], row["task"], row["seed"], folder
+
+    def _folder_of(self, job: str) -> str:
+        if job not in self._folders:
+            file = job_file(self.folder, job)
+            self._folders[job] = result_rows.read_job(file)["task_folder"] if file.is_file() else ""
+        return self._folders[job]
 
     def _record(self, failures: Sequence[Failure], not_applicable: Sequence[str], finished: bool) -> RunRecord:
         study, earlier = self.study, self._earlier_record()
@@ -79,7 +117,7 @@ class StudyRows:
             study.figure,
             study.reference,
             study.protocol,
-            study.precision,
+            self.precision,
             study.seeds,
             tuple(RecordedModel(m.label, m.family, str(m.spec), m.spec.weights) for m in study.models),
             tuple(dict.fromkeys([*self._tasks, *without_rows])),
@@ -114,6 +152,7 @@ class StudyRows:
         """As they are written, but for the seed: numbers that are parsed and written again may change."""
         if not self.file.is_file():
             return []
+        check_sum(self.file, result_rows.REMEDY)
         try:
             with self.file.open(newline="", encoding="utf-8") as file:
                 found = [

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from downstream.demo import MAKERS, demo_task
+from downstream.files import absolute, expanded
 from downstream.task import Task
 from results.rows import task_key, task_table
 
@@ -28,7 +29,7 @@ class NamedTask:
 
 def default_folder() -> Path:
     """$HEAR_TASKS, else ./tasks: where HEAR's task folders lie."""
-    return Path(os.environ.get(TASKS_VARIABLE, "tasks"))
+    return expanded(os.environ.get(TASKS_VARIABLE) or "tasks")
 
 
 def folders(name: str, tasks_folder: Path, store: Path, base: Path) -> list[Path]:
@@ -52,7 +53,7 @@ def folders(name: str, tasks_folder: Path, store: Path, base: Path) -> list[Path
                 f"`ablate download {name}` {how})"
             )
         return wanted
-    places = [(place / Path(name).expanduser()).absolute() for place in (base, tasks_folder)]
+    places = [(place / expanded(name)).absolute() for place in (base, tasks_folder)]
     for path in places:
         pattern = str(path.relative_to(path.anchor))
         found = [path] if path.is_dir() else sorted(filter(_is_task, Path(path.anchor).glob(pattern)))
@@ -76,7 +77,7 @@ def read(folder: Path, others: Iterable[NamedTask]) -> NamedTask:
         FileNotFoundError, ValueError: for a broken folder, or one that is called like one of `others` without being the
             second folder of the same HEAR task; rows could not be told apart.
     """
-    folder = folder.resolve()
+    folder = absolute(folder)  # not resolved: a link's name is the task's
     key = task_key(folder.name)
     twins = [other.task.folder for other in others if other.key == key and other.task.folder != folder]
     if twins and key not in task_table().index:

@@ -134,7 +134,7 @@ def _trained(
     """Train the recipe's network, and write the card of what came out."""
     student = student_of(recipe, len(source.labels))
     if start is not None:
-        student.net.load_state_dict(from_file(start, student.net.state_dict(), source.labels))
+        student.net.load_state_dict(from_file(start, student.net.state_dict(), source.labels, student.heads))
         data = {**data, "start": sha256_of(start)}
     _same_data(out / DATA_FILE, data)
     result = train(recipe, source, evaluation, out, device, track, student=student, workers=workers)

@@ -1,17 +1,15 @@
 """Lists of labelled files as training clips: a CSV of files and labels, audio in folders or tar shards."""
 
-import io
 import tarfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
-from ablations.lists import SEPARATOR, read_list, read_vocabulary, split_labels
-from downstream.audio import read_pieces, resample
-from downstream.files import read_whole
+from ablations.lists import SEPARATOR, read_lines, read_vocabulary, split_labels
+from downstream.audio import read_sound, resample
+from downstream.room import check_room
 
 
 @dataclass(frozen=True)
@@ -27,13 +25,21 @@ class Labelled:
         """Columns `file` and `labels`, the latter of labels between separators (quoted where these are commas).
 
         Raises:
-            FileNotFoundError, ValueError: name the file and what it lacks.
+            FileNotFoundError, ValueError: name the list, the line, and what is wrong there.
         """
-        rows = read_list(path, ("file", "labels"))
+        rows = read_lines(path, ("file", "labels"))
         if not rows:
             raise ValueError(f"{path}: must name at least one file, got none")
-        labels = (split_labels(row["labels"], separator) for row in rows)
-        return cls(path, tuple(row["file"] for row in rows), tuple(labels))
+        lines: dict[str, int] = {}
+        for line, row in rows:
+            file = row["file"].strip()
+            if not file:
+                raise ValueError(f"{path}: line {line}: file must not be empty")
+            if file in lines:
+                raise ValueError(f"{path}: line {line}: {file} is there already, in line {lines[file]}")
+            lines[file] = line
+        labels = (split_labels(row["labels"], separator) for _, row in rows)
+        return cls(path, tuple(lines), tuple(labels))
 
     def targets(self, vocabulary: Sequence[str]) -> np.ndarray:
         """(files, labels) of 0 and 1.
@@ -97,24 +103,16 @@ class Places:
         """A file's sound: (samples,) float32 at that rate, mono.
 
         Raises:
-            FileNotFoundError, ValueError: name the file: absent, not audio, empty, not finite.
+            FileNotFoundError, ValueError: name the file: absent, or what `downstream.decode` refuses.
         """
-        try:
-            samples, rate = read_pieces(io.BytesIO(self._bytes(name)), name)
-        except (soundfile.LibsndfileError, TypeError) as error:
-            raise ValueError(f"{name}: not readable as audio: {str(error).split(': ')[-1]}") from None
-        if not len(samples) or not np.isfinite(samples).all():
-            raise ValueError(f"{name}: {'0' if not len(samples) else 'NaN or infinite'} samples")
-        mono = samples.mean(axis=1)
-        return resample(mono, rate, sample_rate)
-
-    def _bytes(self, name: str) -> bytes:
         for folder in self.folders:
             if (folder / name).is_file():
-                return read_whole(folder / name)
+                return resample(*read_sound(folder / name), sample_rate)
         if name not in self.members:
             raise FileNotFoundError(f"{name}: in none of the folders and tar files")
         path, offset, size = self.members[name]
+        check_room(f"{path}: {name}", size)
         with path.open("rb") as shard:
             shard.seek(offset)
-            return shard.read(size)
+            content = shard.read(size)
+        return resample(*read_sound(path / name, content), sample_rate)

@@ -4,8 +4,8 @@ import re
 
 import torch
 
-from ablations.baselines.checkpoints import untrained
-from ablations.baselines.mobilenet import HOP, MobileNet
+from ablations.baselines.checkpoints import TRAINED_HOP, untrained
+from ablations.baselines.mobilenet import HEAD, MobileNet
 from passt.training.recipe import PASST, Recipe
 from passt.training.student import Student, passt_student, say
 
@@ -35,4 +35,4 @@ def student_of(recipe: Recipe, labels: int) -> Student:
     net.load_state_dict(untrained(shapes, recipe.seed), assign=True)
     say(net.classifier[-1], recipe.prior)
     net.requires_grad_(True).to(memory_format=torch.channels_last)
-    return Student(net, HOP, lambda net, mel, kept, first: net(mel, ("logits",))["logits"])
+    return Student(net, TRAINED_HOP, lambda net, mel, kept, first: net(mel, ("logits",))["logits"], heads=(HEAD,))

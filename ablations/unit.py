@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ablations.job import Job, record, test_arrays
-from ablations.jobs import Done, Shared, fits_of, job_file, jobs_of, tap_folders, taps_of
+from ablations.jobs import Done, Shared, fits_of, is_done, job_file, jobs_of, tap_folders, taps_of
 from ablations.outcome import Failure
 from ablations.study import Model
 from ablations.work import Settings, Unit, failure_of
@@ -18,11 +18,12 @@ from downstream.audio import SplitAudio
 from downstream.embedder import Embedder, Tap
 from downstream.evaluate import Evaluation, FoldResult, evaluate_all
 from downstream.extract import NotFiniteError, extract
-from downstream.files import write_atomically, write_json
+from downstream.files import fingerprint, write_atomically, write_json
 from downstream.locks import LOCK, held, in_use
 from downstream.progress import Advance, Track, silent
 from downstream.splits import LabelledSplit
 from downstream.store import TapFolder
+from results.job_files import sealed
 
 logger = logging.getLogger(__name__)
 
@@ -105,6 +106,7 @@ class _Running:
         except Exception as error:
             self.fail([model for shared in waiting for model in shared.models], error)
             return
+        heard = fingerprint({split: clips.key for split, clips in audio.items()})
         ready: list[tuple[Shared, Evaluation]] = []
         embeddings: dict[tuple[Tap, ...], dict[str, LabelledSplit]] = {}  # that seeds share
         for shared in waiting:
@@ -112,7 +114,7 @@ class _Running:
             try:
                 extract_taps(job.taps)
                 data = embeddings.setdefault(job.taps, splits.from_store(job.named.task, folders, job.taps))
-                kept = fits_of(self.settings.folder, job.key).folder
+                kept = fits_of(self.settings.folder, job.key).folder / heard
                 ready.append((shared, Evaluation(job.named.task, data, job.protocol, job.seed, kept)))
             except Exception as error:
                 self.fail(shared.models, error)
@@ -159,12 +161,14 @@ class _Running:
     def write_job(self, job: Job, folds: Sequence[FoldResult], seconds: float) -> None:
         file = job_file(self.settings.folder, job.key)
         with held(self.settings.folder / LOCK):
-            if not file.is_file():  # else another run has made it, with predictions that belong to it
-                write_atomically(file.with_suffix(".npz"), lambda out: np.savez_compressed(out, **test_arrays(folds)))
-                write_json(file, record(job, folds, self.settings.device, seconds))
+            if not is_done(self.settings.folder, job.key):  # else another run has made it, with its own predictions
+                arrays = test_arrays(folds, job.named.task.groups)
+                write_atomically(file.with_suffix(".npz"), lambda out: np.savez_compressed(out, **arrays))
+                job_record = record(job, folds, self.settings.device, seconds)
+                write_json(file, sealed(job_record, file.with_suffix(".npz")))
 
     def is_done(self, shared: Shared) -> bool:
-        return job_file(self.settings.folder, shared.job.key).is_file()
+        return is_done(self.settings.folder, shared.job.key)
 
     def add(self, shared: Shared) -> None:
         job = Done.of(shared)

@@ -4,22 +4,27 @@ A unit is one embedder group (the models of one checkpoint and its weights) on o
 go, then their probes share packs. Engines execute units, in any order, in any process.
 """
 
-import functools
 import itertools
+import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ablations import models, tasks
+from ablations import cost, tasks
+from ablations.errors import one_line
 from ablations.outcome import Failure
 from ablations.study import Model, Study
 from ablations.tasks import NamedTask
+from downstream.fields import choice
+from downstream.files import absolute
+from passt.precision import PRECISIONS
+from passt.spec import Tap
 
 CLIP_S = 10.0  # where a task does not say
-STEPS_A_SECOND, WINDOW_S = 20, 0.5  # of timestamp embeddings, about
+STEPS_A_SECOND = 20  # timestamps, about
 PROBES_GMACS = 4.0  # of all fits, an item: 8 of 120 epochs on 1295 features, forward and backward
-NETWORK_GMACS = 20.0  # of a clip of 10 s, where a model does not say
+MODULE_GMACS = 20.0  # of 10 s by a HEAR module, whose cost is not known
 
 Group = tuple[str, str, str]
 """Checkpoint, weights and interpreter: models that are equal in these share an embedder."""
@@ -39,6 +44,9 @@ class Settings:
     device: str
     precision: str = "fp32"
     compiled: bool = False
+
+    def __post_init__(self) -> None:
+        choice(self.precision, "precision", PRECISIONS)
 
 
 @dataclass(frozen=True)
@@ -71,10 +79,10 @@ class Unit:
     def weight(self) -> float:
         """About how much work it is, in 10^9 multiply-adds, from what the study and the task's metadata say."""
         seconds = float(self.named.task.metadata.get("sample_duration") or CLIP_S)
-        network = _network_gmacs(self.models[0].spec.checkpoint) / CLIP_S
-        if not self.named.task.is_event:
-            return self.clips * (seconds * network + self.rows * PROBES_GMACS)
-        return self.clips * seconds * STEPS_A_SECOND * (WINDOW_S * network + self.rows * PROBES_GMACS)
+        event = self.named.task.is_event
+        network = seconds / cost.SECONDS * network_gmacs(self.models, event)
+        items = seconds * STEPS_A_SECOND if event else 1
+        return self.clips * (network + items * self.rows * PROBES_GMACS)
 
     @property
     def keys(self) -> set[tuple[str, str]]:
@@ -89,10 +97,17 @@ def group_of(model: Model) -> Group:
     return model.spec.checkpoint, model.spec.weights, str(model.python or "")
 
 
-@functools.cache
-def _network_gmacs(checkpoint: str) -> float:
-    cost = models.families()[models.card(checkpoint).family].cost
-    return cost(checkpoint).macs / 1e9 if cost else NETWORK_GMACS
+def network_gmacs(variants: Sequence[Model], event: bool) -> float:
+    """10^9 multiply-adds of 10 s of sound for models of one checkpoint, whose taps are computed together."""
+    checkpoint = variants[0].spec.checkpoint
+    taps: dict[int | None, dict[Tap, None]] = {}
+    for spec in (model.spec for model in variants):
+        hop_ms = spec.timestamp_hop_ms if event else None
+        taps.setdefault(hop_ms, {}).update(dict.fromkeys(spec.timestamp_taps() if event else spec.scene_taps()))
+    macs = sum(cost.macs_of_taps(checkpoint, tuple(found), hop_ms) for hop_ms, found in taps.items())
+    if not math.isnan(macs):
+        return macs / 1e9
+    return 0.0 if cost.parameters(checkpoint) == 0 else MODULE_GMACS
 
 
 def find_tasks(
@@ -108,7 +123,7 @@ def find_tasks(
             continue
         for folder in folders:
             try:
-                found.setdefault(folder.resolve(), tasks.read(folder, found.values()))
+                found.setdefault(absolute(folder), tasks.read(folder, found.values()))
             except Exception as error:
                 failed((), folder.name, error)
     return list(found.values())
@@ -160,7 +175,7 @@ def grouped(units: Iterable[Unit]) -> list[list[Unit]]:
 
 def failure_of(variants: Sequence[Model], task: str, error: Exception) -> Failure:
     """What an error means for a run: one line; an error that is no user's has its type."""
-    reason = " ".join(str(error).split()) or type(error).__name__
+    reason = one_line(error) or type(error).__name__
     if not isinstance(error, ValueError | OSError):
         reason = f"{type(error).__name__}: {reason}"
     return Failure(tuple(dict.fromkeys(variants)), task, reason, isinstance(error, tasks.AbsentTaskError))

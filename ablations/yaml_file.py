@@ -4,12 +4,14 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
-
+from ablations.yaml_values import parse_yaml
+from downstream.fields import shown
+from downstream.text_file import read_text
 from passt.card import choices
 
 Declared = TypeVar("Declared")
 SUFFIXES = (".yaml", ".yml")
+MOST_BYTES = 1_000_000
 
 
 def load(name: str | Path, what: str, folders: Sequence[Path], parse: Callable[[Any, Path], Declared]) -> Declared:
@@ -29,12 +31,11 @@ def load(name: str | Path, what: str, folders: Sequence[Path], parse: Callable[[
         path = packaged[str(name)]
     if not path.is_file():
         raise FileNotFoundError(f"no {what} file at {path}")
+    if path.stat().st_size > MOST_BYTES:
+        raise ValueError(f"{path}: a {what} has at most {MOST_BYTES} bytes, got {path.stat().st_size}")
+    content = read_text(path)
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
-    try:
-        return parse(found, path.parent)
+        return parse(parse_yaml(content), path.parent)
     except (ValueError, FileNotFoundError) as error:
         raise type(error)(f"{path}: {error}") from None
 
@@ -42,7 +43,7 @@ def load(name: str | Path, what: str, folders: Sequence[Path], parse: Callable[[
 def check_keys(found: Any, known: Collection[str], what: str) -> None:
     """Raise ValueError for what is no mapping, and for a key that is not known."""
     if not isinstance(found, Mapping):
-        raise ValueError(f"{what} must be a mapping of keys, got {found!r:.60}")
+        raise ValueError(f"{what} must be a mapping of keys, got {shown(found)}")
     for key in found:
         if key not in known:
-            raise ValueError(f"unknown key {key!r} in {what}{choices(str(key), known)}")
+            raise ValueError(f"unknown key {shown(key)} in {what}{choices(str(key), known)}")

@@ -1,7 +1,9 @@
 """Headers of .npy and .npz files, held against what the files have before any memory is taken."""
 
+import io
 import math
 import zipfile
+from contextlib import nullcontext
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,32 +15,40 @@ READERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.re
 ZIP_START = b"PK"
 
 
-def check(path: Path, mapped: bool) -> None:
-    """Look at a file's headers.
+def check(source: Path | BinaryIO, *, mapped: bool = False, behind: int = 0) -> None:
+    """Look at a file's headers; an open file is left at its beginning.
 
     Args:
         mapped: whether the array stays on the disk, so that it may be larger than the memory.
+        behind: bytes that follow a .npy file's array.
 
     Raises:
         ValueError: an array has more or less bytes than its header says, or would not fit the memory.
     """
-    with path.open("rb") as file:
-        zipped = file.read(len(ZIP_START)) == ZIP_START
-        file.seek(0)
-        if not zipped:
-            size = _check_size(file, path.stat().st_size, str(path))
+    name = str(source) if isinstance(source, Path) else "arrays"
+    with source.open("rb") if isinstance(source, Path) else nullcontext(source) as file:
+        if file.read(len(ZIP_START)) == ZIP_START:
+            _check_members(file, name)
+        else:
+            size = file.seek(0, io.SEEK_END) - behind
+            file.seek(0)
+            taken = _check_size(file, size, name)
             if not mapped:
-                check_room(str(path), size)
-            return
+                check_room(name, taken)
+        file.seek(0)
+
+
+def _check_members(file: BinaryIO, name: str) -> None:
+    """`check` of a .npz file."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(file) as archive:
             members = archive.infolist()
-            check_room(str(path), sum(member.file_size for member in members))
+            check_room(name, sum(member.file_size for member in members))
             for member in members:
-                with archive.open(member) as file:
-                    _check_size(file, member.file_size, f"{path}: {member.filename}")
+                with archive.open(member) as array:
+                    _check_size(array, member.file_size, f"{name}: {member.filename}")
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
-        raise ValueError(f"{path}: not whole: {error}") from None
+        raise ValueError(f"{name}: not whole: {error}") from None
 
 
 def _check_size(file: BinaryIO, size: int, name: str) -> int:

@@ -12,8 +12,8 @@ For credits see data/CREDITS.md.
 
 import itertools
 import json
+import shutil
 import tarfile
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,6 +22,7 @@ import soundfile
 import soxr
 
 from downstream.audio import read_clip
+from downstream.locks import held
 from downstream.task import Task
 
 ARCHIVE = Path(__file__).parent / "data" / "hear-2021.0.6-spoken_digit-1.0.9-small-44100.tar.gz"
@@ -50,7 +51,7 @@ METADATA = {
 
 
 def demo_task(name: str, root: Path) -> Path:
-    """The folder of a packaged task, made below `root`/tasks on first use, whole or not at all.
+    """The folder of a packaged task, made below `root`/tasks on first use, whole or not at all, by one process.
 
     Raises:
         ValueError: names the packaged tasks.
@@ -59,11 +60,13 @@ def demo_task(name: str, root: Path) -> Path:
         raise ValueError(f"unknown packaged task {name!r}, expected one of {', '.join(MAKERS)}")
     folder = root / "tasks" / f"rule{RULE}" / name
     if not folder.is_dir():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".") as temporary:
-            made = MAKERS[name](Path(temporary), root)
+        partial = folder.with_name(f".{name}.partial")
+        with held(root / "tasks" / f".{name}.lock"):
+            shutil.rmtree(partial, ignore_errors=True)  # of a process that was killed
             if not folder.is_dir():
-                made.rename(folder)
+                partial.mkdir(parents=True)
+                MAKERS[name](partial, root).rename(folder)
+                shutil.rmtree(partial)
     return folder
 
 

@@ -155,7 +155,7 @@ class Evaluation:
         if task.is_event and setting is None:  # the loss selected, nothing was decoded at validation: one is left
             (setting,) = events.postprocessing_grid(task.evaluation_params)
         scorer = Scorer(task, fold.test, test)
-        scores = scorer.scores(predictions, setting)
+        scores = scorer.reported(predictions, setting)
         missing = scorer.missing(scores)
         for metric, reason in missing.items():
             logger.warning("%s: fold %s: no %s: %s", task.name, fold.name, metric, reason)

@@ -9,12 +9,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from downstream.audio import SplitAudio
 from downstream.embedder import Embedder, Tap, distance_ms, widths
+from downstream.extraction import Extraction, unfinished
 from downstream.progress import Track, silent
-from downstream.store import Extraction, TapFolder
+from downstream.store import TapFolder
 
 BATCH_CLIPS = 64
 BATCH_SECONDS = 240.0  # of sound in one batch, which bounds the memory of its clips
@@ -41,7 +43,7 @@ def extract(
     folder: TapFolder,
     track: Track = silent,
 ) -> None:
-    """Make sure that `folder` holds `taps`, computing what is missing.
+    """Make sure that `folder` holds `taps` as they were written, computing what is missing or was changed.
 
     Args:
         hop_ms: distance of timestamps; None for scene embeddings.
@@ -50,19 +52,19 @@ def extract(
         ValueError: names a clip that can't be read.
         NotFiniteError: names a clip and the tap that is not finite there.
     """
-    if not folder.missing(taps):
+    if not folder.missing(taps, full=True):
         return
     with folder.locked():
-        for begun in folder.unfinished():
-            if set(begun.dims) & set(folder.missing(taps)):
+        for begun in unfinished(folder):
+            if set(begun.dims) & set(folder.missing(taps, full=True)):
                 _run(begun, embedder, audio, hop_ms, track)
-        if missing := folder.missing(taps):
-            known = folder.index()
+        if missing := folder.missing(taps, full=True):
+            known = folder.known_index()
             dims = widths(embedder, missing, hop_ms)
             seconds = seconds_at_once(dims, distance_ms(embedder, hop_ms))
             batches = plan_batches(audio, known.files if known else None, seconds)
             about = {"embedder": embedder.name, "clips": f"{audio.folder.parent.parent.name}/{audio.folder.name}"}
-            _run(folder.begin(dims, batches, about), embedder, audio, hop_ms, track)
+            _run(Extraction.begin(folder, dims, batches, about), embedder, audio, hop_ms, track)
 
 
 def plan_batches(
@@ -158,6 +160,7 @@ def seconds_at_once(dims: Mapping[Tap, int], hop_ms: float | None) -> float:
     return min(TIMESTAMP_BATCH_SECONDS, BATCH_BYTES / (4 * sum(dims.values()) * 1000 / hop_ms))
 
 
+@torch.no_grad()
 def _embed(embedder: Embedder, clips: list[Tensor], taps: list[Tap], hop_ms: int | None) -> Embedded:
     if hop_ms is None:
         values = {tap: rows.numpy() for tap, rows in embedder.scene(clips, taps).items()}

@@ -21,14 +21,14 @@ class Batch:
 
     Attributes:
         parts: which probes have which features.
-        y: (probes or 1, labels, items).
+        targets: of each part, shared by its probes: (labels, items).
         items: how many each probe has.
         counts: the same as (probes, 1, 1), and `mask`, which items these are, (probes, 1, items): both None where
             nothing is filled up. Features and targets are, with zeros, to the longest batch of all sources.
     """
 
     parts: tuple[tuple[slice, Any], ...]
-    y: Tensor
+    targets: tuple[Tensor, ...]
     items: tuple[int, ...]
     counts: Tensor | None = None
     mask: Tensor | None = None
@@ -56,7 +56,9 @@ class Feed:
         self.sources, self.owners, self.size = list(sources), list(owners), size
         self.products, self.device, self.training = products, device, training
         forms = 1 + (training and torch.device(device).type == "cpu")
-        needed = sum(4 * forms * (source.x.shape[1] + source.y.shape[1]) * len(source.y) for source in sources)
+        lengths = {len(source.y) for source in sources}
+        copies = min(len(lengths), 2)  # of targets: as they are, and filled up where sources differ in length
+        needed = sum(4 * (forms * source.x.shape[1] + copies * source.y.shape[1]) for source in sources) * max(lengths)
         self.resident = needed <= room and all(source.shuffle is None for source in sources)
         self.kept_bytes = needed if self.resident else 0
         self._kept: list[Step] = []
@@ -94,20 +96,20 @@ class Feed:
     def _batch(self, step: Step) -> Batch:
         parts, targets, counts = [], [], []
         start = 0
+        items = max(loaded[1].shape[1] for loaded in step if loaded)  # of sources that have ended since, too
         for number in sorted(set(self.owners)):
             (x, y), probes = step[number], self.owners.count(number)
             parts.append((slice(start, start + probes), x))
-            targets += [y] * probes
+            missing = items - y.shape[1]
+            targets.append(torch.nn.functional.pad(y, (0, missing)) if missing else y)
             counts += [y.shape[1]] * probes
             start += probes
-        items = max(loaded[1].shape[1] for loaded in step if loaded)  # of sources that have ended since, too
-        device = targets[0].device
         if set(counts) == {items}:
-            return Batch(tuple(parts), targets[0][None] if len(parts) == 1 else torch.stack(targets), tuple(counts))
-        filled = torch.stack([torch.nn.functional.pad(y, (0, items - y.shape[1])) for y in targets])
+            return Batch(tuple(parts), tuple(targets), tuple(counts))
+        device = targets[0].device
         count = torch.tensor(counts, dtype=torch.float32)[:, None, None]
         mask = (torch.arange(items) < count).to(torch.float32)
-        return Batch(tuple(parts), filled, tuple(counts), _to(count, device), _to(mask, device))
+        return Batch(tuple(parts), tuple(targets), tuple(counts), _to(count, device), _to(mask, device))
 
 
 def _ahead(steps: Iterator[Any]) -> Iterator[Any]:

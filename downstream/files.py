@@ -1,10 +1,18 @@
-"""Files that are complete or absent: written beside their place, then renamed into it."""
+"""Files that are complete or absent: written beside their place, then renamed into it.
+
+A temporary file is called ``.<machine>-<process>-<random>.tmp``, so that whoever comes next can tell that its process
+is dead, and remove it.
+"""
 
 import contextlib
 import hashlib
 import json
 import os
+import re
+import shutil
+import socket
 import tempfile
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from io import FileIO
@@ -18,11 +26,15 @@ from downstream.room import check_room
 
 TRIALS = 10
 PARSED = 10  # times the size of a text that what is parsed of it takes
+TEMPORARY = re.compile(r"\.([0-9a-f]{8})-(\d+)-[0-9a-f]{8}\.tmp|\..+\.[0-9a-f]{32}\.tmp")  # or of an earlier version
+ABANDONED_S = 86400.0  # age of a temporary file of a process that can't be asked
+
+_swept: set[Path] = set()
 
 
 @contextlib.contextmanager
 def naming(path: str | Path) -> Iterator[None]:
-    """Errors of the system that name no file, as those of a full disk do, name this one."""
+    """Make errors of the system that name no file, as those of a full disk do, name this one."""
     try:
         yield
     except OSError as error:
@@ -34,7 +46,10 @@ def naming(path: str | Path) -> Iterator[None]:
 def write_atomically(path: Path, write: Callable[[BinaryIO], Any]) -> None:
     """Call `write` on a temporary file, then rename it to `path`: readers see the old file or the whole new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    if path.parent not in _swept:
+        _swept.add(path.parent)
+        sweep(path.parent)
+    temporary = temporary_beside(path)
     try:
         with naming(path), temporary.open("xb") as file:
             write(file)
@@ -45,8 +60,57 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], Any]) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def temporary_beside(path: Path) -> Path:
+    """A new name in the folder of `path`, by which `sweep` knows whose it is."""
+    return path.with_name(f".{_machine()}-{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp")
+
+
+def sweep(folder: Path, *, below: bool = False) -> int:
+    """Remove what processes that are dead left half written in a folder; links are not followed.
+
+    Args:
+        below: in all folders below it, too.
+
+    Returns:
+        How many files and folders were removed.
+    """
+    removed = 0
+    for place, folders, files in os.walk(folder):
+        for name in [*folders, *files]:
+            path = Path(place, name)
+            if (match := TEMPORARY.fullmatch(name)) and _is_abandoned(path, match):
+                with contextlib.suppress(OSError):
+                    path.unlink() if path.is_symlink() or path.is_file() else shutil.rmtree(path)
+                    removed += 1
+        folders[:] = [name for name in folders if below and not TEMPORARY.fullmatch(name)]
+    return removed
+
+
+def _is_abandoned(path: Path, match: re.Match) -> bool:
+    machine, process = match.groups()
+    if machine == _machine() and os.name == "posix":
+        try:
+            os.kill(int(process), 0)
+        except (ProcessLookupError, OverflowError):
+            return True
+        except PermissionError:  # of another user
+            pass
+    try:
+        return time.time() - path.lstat().st_mtime > ABANDONED_S
+    except OSError:
+        return False
+
+
+def _machine() -> str:
+    """8 hex digits for where process numbers mean the same: the machine, and the container on it."""
+    inside = ""
+    with contextlib.suppress(OSError):
+        inside = str(Path("/proc/self/ns/pid").stat().st_ino)
+    return hashlib.sha256(f"{socket.gethostname()} {inside}".encode()).hexdigest()[:8]
+
+
 def append_whole(file: FileIO, data: bytes) -> None:
-    """Append to a file that is opened without a buffer, all of it, and onto the disk; errors name the file."""
+    """Append all of `data` to a file that is opened without a buffer, and bring it onto the disk; errors name it."""
     with naming(file.name):
         rest = memoryview(data)
         while rest:
@@ -54,21 +118,24 @@ def append_whole(file: FileIO, data: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def load_arrays(path: Path, **options: Any) -> Any:
-    """`numpy.load` of a file whose headers are true, again where it failed for no fault of the file.
+def load_arrays(source: Path | BinaryIO, *, behind: int = 0, **options: Any) -> Any:
+    """`numpy.load` of what has headers that are true, again where it failed for no fault of the file.
 
-    It parses a header with Python's parser, which before 3.11.8 and 3.12.2 fails at times where two threads use it at
-    once (python/cpython issue 106905).
+    Args:
+        behind: bytes that follow a .npy file's array. options: of `numpy.load`.
+
+    NumPy parses a header with Python's parser, which before 3.11.8 and 3.12.2 fails at times where two threads use it
+    at once (python/cpython issue 106905).
     """
     for _ in range(TRIALS - 1):
         with contextlib.suppress(SystemError):
-            return _load(path, options)
-    return _load(path, options)
+            return _load(source, behind, options)
+    return _load(source, behind, options)
 
 
-def _load(path: Path, options: Mapping[str, Any]) -> Any:
-    arrays.check(path, options.get("mmap_mode") is not None)
-    return np.load(path, **options)
+def _load(source: Path | BinaryIO, behind: int, options: Mapping[str, Any]) -> Any:
+    arrays.check(source, mapped=options.get("mmap_mode") is not None, behind=behind)
+    return np.load(source, **options)
 
 
 def read_whole(path: Path) -> bytes:
@@ -118,3 +185,35 @@ def fingerprint(value: Any) -> str:
     """First 16 hex digits of the SHA-256 of `value` as canonical JSON."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def absolute(path: str | Path) -> Path:
+    """The path from the root, under the names it was given by: links are not replaced by what they point to.
+
+    `..` behind a link leads out of the folder that the link points to, as the system has it.
+    """
+    whole = Path(path).absolute()
+    found = Path(whole.anchor)
+    for part in whole.parts[1:]:
+        if part == "..":
+            found = (found.resolve() if found.is_symlink() else found).parent
+        else:
+            found /= part
+    return found
+
+
+def expanded(path: str | Path) -> Path:
+    """`path` with ~ and ~user as the home they stand for.
+
+    Raises:
+        ValueError: names a path of a user that is not here.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise ValueError(f"{path}: no home of that user is known here; expected a path without ~") from None
+
+
+def cache_folder() -> Path:
+    """The user's folder of caches: $XDG_CACHE_HOME, else ~/.cache; an empty variable is none."""
+    return expanded(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "embedding-ablations"

@@ -1,6 +1,7 @@
 """Fits that have ended, kept in files until their evaluation has: a run that was killed does not train them again."""
 
 import dataclasses
+import io
 import logging
 import pickle
 import shutil
@@ -9,15 +10,16 @@ from pathlib import Path
 import torch
 
 from downstream.events import PostProcessing
-from downstream.files import write_atomically
 from downstream.fit import Fit, Fitting
 from downstream.probe import seed_of
 from downstream.selection import Validation
+from downstream.sums import place_of, read_summed, write_summed
 
 logger = logging.getLogger(__name__)
 
+PLACE_PARTS = 3  # job, what was heard, fit
 WORTH_S = 2.0  # what took less, of a pack its share, is made again
-UNREADABLE = (RuntimeError, EOFError, pickle.UnpicklingError, OSError, KeyError, TypeError)  # the last two: not ours
+UNREADABLE = (RuntimeError, EOFError, ValueError, pickle.UnpicklingError, OSError, KeyError, TypeError)
 
 
 class FinishedFits:
@@ -36,7 +38,8 @@ class FinishedFits:
         if not path.is_file():
             return None
         try:
-            found = torch.load(path, weights_only=True)
+            content = read_summed(path, place_of(path, PLACE_PARTS))
+            found = torch.load(io.BytesIO(content), weights_only=True)
             validations, best = tuple(map(_validation, found["validations"])), _validation(found["best"])
             return Fit(fitting.config, validations, best, found["state"], found["seconds"])
         except UNREADABLE as error:
@@ -51,8 +54,10 @@ class FinishedFits:
         seen = [dataclasses.asdict(validation) for validation in (*fit.validations, fit.best)]
         state = {name: value.cpu() for name, value in fit.state.items()}
         found = {"validations": seen[:-1], "best": seen[-1], "state": state, "seconds": fit.seconds}
+        path, content = self._path(fitting), io.BytesIO()
+        torch.save(found, content)
         try:
-            write_atomically(self._path(fitting), lambda file: torch.save(found, file))
+            write_summed(path, content.getbuffer(), place_of(path, PLACE_PARTS))
         except (OSError, RuntimeError) as error:  # a full disk, or another run that had its results and cleared up
             logger.warning("%s: a fit that has ended is not kept: %s", self.folder, str(error).splitlines()[0])
 

@@ -1,18 +1,18 @@
 """What a store holds: its tap folders, complete taps and unfinished extractions, and how to remove them."""
 
 import contextlib
-import json
 import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from downstream.clip_cache import AUDIO, EARLIER_CLIPS
+from downstream.extraction import Extraction
 from downstream.index import NAME as INDEX_NAME
 from downstream.locks import LOCK, USED, held
-from downstream.store import TapFolder
-from downstream.sums import Sums
-from downstream.tap_file import read_header
+from downstream.store import TapFolder, name_of
+from downstream.tap_file import TapRecord, is_earlier, read_header
 
 PRINT = re.compile("[0-9a-f]{16}")
 KIND = re.compile(r"scene|town|t\d+")
@@ -32,7 +32,8 @@ class Stored:
     Attributes:
         embedder, clips: for people, "" where not known. embedder_fp, audio_fp: fingerprints.
         items: clips. rows: of each tap. Both None where the index can't be read; of an extraction those done.
-        last_used: seconds since 1970. state: `complete`, `partial` or `faulty`.
+        last_used: seconds since 1970.
+        state: `complete`, `partial`, `faulty`, or `earlier`: made by an earlier version and not used any more.
     """
 
     path: Path
@@ -76,7 +77,23 @@ def stored(root: Path) -> Iterator[Stored]:
 
 def taps_of(folder: TapFolder) -> list[Path]:
     """The files of its complete taps."""
-    return sorted(folder.path.glob("*.npy"))
+    return sorted(path for path in folder.path.glob("*.npy") if path.is_file())
+
+
+def is_earlier_folder(folder: TapFolder) -> bool:
+    """Whether all that is in a folder was made by an earlier version."""
+    taps = taps_of(folder)
+    return bool(taps) and all(map(is_earlier, taps))
+
+
+def inside(path: Path, root: Path) -> bool:
+    """Whether a path lies in `root` in truth, not behind a link that leads out of it."""
+    return path.resolve().is_relative_to(root.resolve())
+
+
+def earlier_clips(root: Path) -> list[Path]:
+    """Resampled clips of earlier versions, which are not used any more."""
+    return [path for path in (root / AUDIO).glob(EARLIER_CLIPS) if inside(path.parent, root)]
 
 
 def size_of(path: Path) -> int:
@@ -100,8 +117,8 @@ def remove(item: Stored) -> bool:
             if item.state == "partial":
                 shutil.rmtree(item.path, ignore_errors=True)
             else:
-                for path in [*folder.glob("*.npy"), *folder.glob("*.json"), *folder.glob(".*.tmp")]:
-                    path.unlink()
+                for path in [*taps_of(item.folder), *folder.glob("*.json"), *folder.glob(".*.tmp")]:
+                    path.unlink(missing_ok=True)
                 (folder / INDEX_NAME).unlink(missing_ok=True)
             if {path.name for path in folder.iterdir()} <= {LOCK, USED}:
                 for name in (LOCK, USED):
@@ -120,52 +137,44 @@ def _remove_empty(folder: Path) -> None:
 
 
 def _complete(folder: TapFolder, taps: list[Path]) -> Stored:
-    state, items, rows = "complete", None, None
-    try:
-        index = folder.index()
-        items, rows = len(index.files), index.total
-    except (ValueError, AttributeError):  # the last: taps without an index
-        state = "faulty"
     dims: list[int | None] = [None] * len(taps)
-    about: dict[str, str] = {}
+    index, about = folder.known_index(), {}
+    state = "earlier" if is_earlier_folder(folder) else "complete" if index else "faulty"
     for place, path in enumerate(taps):
         try:
-            dims[place] = read_header(path, rows).shape[1]
-            about |= getattr(Sums.read(path), "about", {})
-        except (ValueError, FileNotFoundError):  # the last: removed in between
-            state = "faulty"
+            about |= TapRecord.read(path).about
+            dims[place] = read_header(path, index)[0].shape[1] if index else None
+        except (ValueError, OSError):  # the last: removed in between
+            state = "earlier" if state == "earlier" else "faulty"
     used = folder.path / USED
-    size = sum(path.stat().st_size for path in folder.path.iterdir() if path.is_file())
-    last = max(path.stat().st_mtime for path in ([used] if used.is_file() else taps))
+    last = max((path.stat().st_mtime for path in ([used] if used.is_file() else taps) if path.exists()), default=0.0)
     return _row(
         folder,
         folder.path,
         about,
         taps=[p.stem for p in taps],
         dims=dims,
-        items=items,
-        rows=rows,
-        bytes=size,
+        items=len(index.files) if index else None,
+        rows=index.total if index else None,
+        bytes=sum(size_of(path) for path in folder.path.iterdir() if path.is_file()),
         last_used=last,
         state=state,
     )
 
 
 def _partial(folder: TapFolder, path: Path) -> Stored:
-    plan, entries = {}, []
-    with contextlib.suppress(FileNotFoundError, ValueError):
-        plan = json.loads((path / "plan.json").read_text())
-        entries = [json.loads(line)[0] for line in (path / "journal.jsonl").read_text().splitlines()]
-    taps = [f"{level}@{'own' if window is None else window}" for level, window, _ in plan.get("taps", [])]
-    dims = [dim for *_, dim in plan.get("taps", [])]
+    dims, about, done = {}, {}, []
+    with contextlib.suppress(ValueError):
+        extraction = Extraction.reopen(folder, path)
+        dims, about, done = extraction.dims, extraction.about, extraction.journal()
     return _row(
         folder,
         path,
-        plan.get("about", {}),
-        taps=taps,
-        dims=dims,
-        items=sum(map(len, entries)),
-        rows=sum(map(sum, entries)),
+        about,
+        taps=list(map(name_of, dims)),
+        dims=list(dims.values()),
+        items=sum(len(batch.lengths) for batch in done),
+        rows=sum(sum(batch.lengths) for batch in done),
         bytes=size_of(path),
         last_used=max((p.stat().st_mtime for p in path.iterdir()), default=path.stat().st_mtime),
         state="partial",

@@ -6,19 +6,19 @@ float32 without a .npy header), ``<split>.embedding-dimensions.json`` ([rows, di
 order of `splits.item_order`. Source: hear-eval-kit 2021.1.3. `kit_export` writes such folders.
 """
 
-import json
 import logging
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from downstream.files import read_whole
+from downstream.fields import shown
 from downstream.kit_labels import read_labels
 from downstream.room import check_room
 from downstream.rows import first_bad_row
 from downstream.splits import LabelledSplit, item_order, one_hot
 from downstream.task import Task
+from downstream.text_file import read_json
 
 EMBEDDINGS, DIMENSIONS, LABELS, TIMESTAMPS = (
     "embeddings.npy",
@@ -27,8 +27,7 @@ EMBEDDINGS, DIMENSIONS, LABELS, TIMESTAMPS = (
     "filename-timestamps.json",
 )
 BATCH_ROWS = 1024  # of embeddings, that have to fit the memory at once
-MOST_MS = 1e15  # of a timestamp, 30,000 years
-
+LAST_MS = 1e12  # 30 years: no clip is that long
 logger = logging.getLogger(__name__)
 
 
@@ -81,7 +80,7 @@ def _embeddings(task: Task, split: str) -> np.ndarray:
     shape = _read_json(source)
     whole = isinstance(shape, list) and len(shape) == 2 and all(type(n) is int and 0 < n < 1 << 48 for n in shape)
     if not whole:
-        raise ValueError(f"{source}: expected [rows, dim], two whole numbers above 0, got {_short(shape)}")
+        raise ValueError(f"{source}: expected [rows, dim], two whole numbers above 0, got {shown(shape)}")
     size, wanted = path.stat().st_size, shape[0] * shape[1] * 4
     if size != wanted:
         raise ValueError(f"{path}: {size} bytes, expected {wanted} for {shape} float32")
@@ -107,7 +106,7 @@ def _rows(task: Task, split: str, count: int) -> tuple[tuple[str, ...], np.ndarr
     source = file_of(task, split, TIMESTAMPS)
     pairs = _read_json(source)
     if not isinstance(pairs, list) or len(pairs) != count:
-        got = f"{len(pairs)} rows" if isinstance(pairs, list) else _short(pairs)
+        got = f"{len(pairs)} rows" if isinstance(pairs, list) else shown(pairs)
         raise ValueError(f"{source}: expected a list of {count} rows as in the embeddings, got {got}")
     files: list[str] = []
     offsets: list[int] = []
@@ -132,25 +131,14 @@ def _rows(task: Task, split: str, count: int) -> tuple[tuple[str, ...], np.ndarr
 
 def _pair(source: Path, row: int, pair: Any) -> tuple[str, float]:
     if not (isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], str) and type(pair[1]) in (int, float)):
-        raise ValueError(f"{source}: row {row}: expected [path, ms], got {_short(pair)}")
-    if not 0 <= pair[1] < MOST_MS:  # also of what is not a number
-        raise ValueError(f"{source}: row {row}: expected a timestamp in ms of at least 0, got {_short(pair[1])}")
+        raise ValueError(f"{source}: row {row}: expected [path, ms], got {shown(pair)}")
+    if not 0 <= pair[1] < LAST_MS:
+        raise ValueError(f"{source}: row {row}: expected a timestamp in ms of at least 0, got {shown(pair[1])}")
     return Path(pair[0]).name, float(pair[1])
 
 
 def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(read_whole(_existing(path)))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: {path.stat().st_size} bytes, not JSON: {error}") from None
-
-
-def _short(value: Any) -> str:
-    """The beginning of a value as text."""
-    try:
-        return f"{value!s:.80}"
-    except (ValueError, RecursionError):  # a number of too many digits, lists in too many lists
-        return f"what can't be shown, a {type(value).__name__}"
+    return read_json(_existing(path))
 
 
 def _existing(path: Path) -> Path:

@@ -4,13 +4,12 @@ import json
 import os
 import pickle
 import shutil
-import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from downstream.files import check_place
+from downstream.files import check_place, sweep, temporary_beside
 from downstream.kit import DIMENSIONS, EMBEDDINGS, LABELS, TIMESTAMPS
 from downstream.progress import Advance, Track, silent
 from downstream.rows import pieces
@@ -29,7 +28,8 @@ def write_folder(task: Task, splits: Mapping[str, LabelledSplit], target: Path, 
         FileExistsError: where there is something at `target`.
     """
     refuse_existing(target)
-    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
+    sweep(target.parent)
+    temporary = temporary_beside(target)
     temporary.mkdir(parents=True)
     try:
         for name in ("task_metadata.json", "labelvocabulary.csv", *(f"{split}.json" for split in task.splits)):

@@ -3,16 +3,14 @@
 import io
 import pickle
 import pickletools
-import reprlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from downstream.fields import shown
 from downstream.files import read_whole
 
 PUTS = ("PUT", "BINPUT", "LONG_BINPUT")
-SHORT = reprlib.Repr()
-SHORT.maxlevel, SHORT.maxlist, SHORT.maxstring, SHORT.maxlong = 3, 4, 60, 60
 
 
 class _PlainUnpickler(pickle.Unpickler):
@@ -57,21 +55,11 @@ def _check_places(data: bytes) -> None:
 
 def _row(path: Path, number: int, row: Any, known: set[str], exactly_one: bool) -> list[str]:
     if not isinstance(row, list) or not all(type(label) in (str, int, float) for label in row):
-        raise ValueError(f"{path}: row {number}: expected a list of labels, got {_shown(row)}")
+        raise ValueError(f"{path}: row {number}: expected a list of labels, got {shown(row)}")
     if exactly_one and len(row) != 1:
-        raise ValueError(f"{path}: row {number}: expected exactly one label (multiclass), got {_shown(row)}")
-    names = [_shown(label) if type(label) is int else str(label) for label in row]
+        raise ValueError(f"{path}: row {number}: expected exactly one label (multiclass), got {shown(row)}")
+    names = [shown(label) if type(label) is int else str(label) for label in row]
     for name in names:
         if name not in known:
             raise ValueError(f"{path}: row {number}: label {name!r} is not in labelvocabulary.csv")
     return names
-
-
-def _shown(found: Any) -> str:
-    """As text, for an error: lists that hold each other twice are small, and endless to print."""
-    if isinstance(found, list):
-        return SHORT.repr(found)
-    try:
-        return f"{found!s:.80}"
-    except ValueError:  # a number of too many digits
-        return f"what can't be shown, a {type(found).__name__}"

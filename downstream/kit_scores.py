@@ -14,6 +14,7 @@ import pandas as pd
 from downstream import metrics
 from downstream.evaluate import FoldResult, selection_of
 from downstream.files import write_atomically
+from downstream.missing import has_positives
 from downstream.probe import ProbeConfig
 from downstream.protocol import BASE, Protocol
 from downstream.task import Task
@@ -54,14 +55,17 @@ def scores_record(task: Task, results: Sequence[FoldResult], protocol: str = BAS
 
 def fold_scores(task: Task, result: FoldResult) -> dict[str, float]:
     """One fold under the kit's keys: test loss and scores, and the best validation's."""
-    found = {"test_loss": result.test_loss, "test_score": result.scores[task.metrics[0]]}
+    scores = dict(result.scores)
+    if "mAP" in scores and not has_positives(result.test.y):
+        scores["mAP"] = 0.0  # ours is missing (`downstream.missing`)
+    found = {"test_loss": result.test_loss, "test_score": scores[task.metrics[0]]}
     for name in task.metrics:
-        found[f"test_{name}"] = result.scores[name]
+        found[f"test_{name}"] = scores[name]
         if task.is_event:
             main = "f_measure" if metrics.get(name).higher_is_better else "error_rate"
-            found[f"test_{name}_{main}"] = result.scores[name]
-            parts = [f"{name}_{part}" for part in PARTS if f"{name}_{part}" in result.scores]
-            found |= {f"test_{part}": result.scores[part] for part in parts}
+            found[f"test_{name}_{main}"] = scores[name]
+            parts = [f"{name}_{part}" for part in PARTS if f"{name}_{part}" in scores]
+            found |= {f"test_{part}": scores[part] for part in parts}
     best = result.chosen.best
     return found | {"validation_score": best.score, "epoch": best.epoch, "time_in_min": result.chosen.seconds / 60}
 

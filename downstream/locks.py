@@ -1,65 +1,105 @@
-"""Locks on files between processes (flock): who writes holds one alone, who reads shares one.
+"""Locks on files between processes (flock): a writer holds one alone, readers share one.
 
-The system releases them when a process ends, however it ends. A lock's file may be removed by who holds it alone: who
-waited for it then takes the new one.
+The system releases a lock when its process ends, however it ends. Who holds a lock alone may remove its file: a process
+that waited for it then takes the new one.
 """
 
 import contextlib
 import errno
-import fcntl
 import logging
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+try:
+    import fcntl
+except ModuleNotFoundError:  # not a POSIX system
+    fcntl = None
+
 LOCK, USED = ".lock", ".used"
 """In a folder of the store: held by who writes; shared by who reads, its time says when that was last."""
+REFUSED = (errno.EROFS, errno.EACCES, errno.EPERM)  # of what belongs to somebody else, or is mounted read-only
+UNSUPPORTED = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS)
+REMEDY = "use a local disk: $ABLATE_STORE or --store for the store, --runs for runs, --out for other outputs"
 
 logger = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
 def held(path: Path, *, shared: bool = False, wait: bool = True, waiting: str = "") -> Iterator[None]:
-    """The lock of a file, which is made with its folder where it is absent.
+    """Hold the lock of a file, which is made with its folder if it is absent.
 
     Args:
-        waiting: what is said in the log where another process has it.
+        waiting: logged when another process has the lock.
 
     Raises:
         BlockingIOError: another process has it, and `wait` is False.
+        OSError: names a file whose file system has no locks.
     """
-    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     while True:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            file = path.open("a")
+            descriptor = _open(path, shared)
         except FileNotFoundError:  # the folder was removed in between
             continue
-        with file:
+        try:
             try:
-                fcntl.flock(file, kind | fcntl.LOCK_NB)
+                lock(descriptor, path, shared=shared, wait=False)
             except BlockingIOError:
                 if not wait:
                     raise
                 if waiting:
                     logger.warning("%s", waiting)
-                fcntl.flock(file, kind)
-            if _still_there(file.fileno(), path):
+                lock(descriptor, path, shared=shared)
+            if _still_there(descriptor, path):
                 yield
                 return
+        finally:
+            os.close(descriptor)
 
 
-def _still_there(opened: int, path: Path) -> bool:
-    """Whether the file that was opened is the one at `path`."""
+def lock(descriptor: int, path: Path, *, shared: bool = False, wait: bool = True) -> None:
+    """Take the lock of an open file; closing the file releases it.
+
+    Args:
+        path: named by errors.
+
+    Raises:
+        BlockingIOError: another process has it, and `wait` is False.
+        OSError: the file system has no locks; says what to do.
+    """
+    if fcntl is None:
+        raise OSError(f"{path}: can't be locked, this system has no flock; expected Linux or macOS")
+    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     try:
-        return os.path.samestat(os.fstat(opened), path.stat())
+        fcntl.flock(descriptor, kind if wait else kind | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno not in UNSUPPORTED:
+            raise
+        raise OSError(f"{path}: can't be locked, its file system has no locks ({error.strerror}); {REMEDY}") from error
+
+
+def _open(path: Path, shared: bool) -> int:
+    """A descriptor for reading and writing, for NFS grants a lock only to one that could do what the lock is for."""
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        if not shared or error.errno not in REFUSED or not path.exists():
+            raise
+        return os.open(path, os.O_RDONLY)
+
+
+def _still_there(descriptor: int, path: Path) -> bool:
+    """Whether the open file is the one at `path`."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
     except FileNotFoundError:
         return False
 
 
 @contextlib.contextmanager
 def in_use(folders: Iterable[Path]) -> Iterator[None]:
-    """Nothing of these folders of the store is removed meanwhile; where it is read-only, only its owner could."""
+    """Keep folders of the store from being removed; in a store that is read-only, only its owner could."""
     with contextlib.ExitStack() as locks:
         for folder in folders:
             used = folder / USED
@@ -67,6 +107,6 @@ def in_use(folders: Iterable[Path]) -> Iterator[None]:
                 locks.enter_context(held(used, shared=True))
                 os.utime(used)
             except OSError as error:
-                if error.errno not in (errno.EROFS, errno.EACCES, errno.EPERM):
+                if error.errno not in REFUSED:
                     raise
         yield

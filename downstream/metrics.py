@@ -56,7 +56,10 @@ def chroma_acc(predictions: np.ndarray, targets: np.ndarray) -> Scores:
 
 
 def mean_average_precision(predictions: np.ndarray, targets: np.ndarray) -> Scores:
-    """Average precision, the mean over labels; a label without positives counts as 0, as in scikit-learn and kit."""
+    """Average precision, the mean over labels; a label without positives counts as 0, as in scikit-learn and kit.
+
+    Of a test without any positive item it is reported as missing (`downstream.missing`).
+    """
     return {"mAP": float(_ranking(average_precision_score, predictions, targets))}
 
 

@@ -1,4 +1,11 @@
-"""Why a score is not defined, in words: such a score is reported as missing, never as 0."""
+"""The rule for scores that are not defined: such a score is missing, with the reason in words, and never 0.
+
+Missing are an F-measure where no event was predicted (precision is 0 / 0) or none is there (recall is), an error rate
+without active references, both as in sed_eval; areas under ROC curves of a label of one class; and mAP of a split
+without any positive item, which scikit-learn calls 0. An F-measure is 0 where events were predicted and none matches.
+Tables, figures and comparisons of models take it from the rows. Probes are selected as hear-eval-kit does it, and files
+in its format have its numbers.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -21,6 +28,8 @@ def of_events(name: str, scores: Mapping[str, float], reference: EventTable, spl
 
 def of_scenes(name: str, targets: np.ndarray, labels: Sequence[str], split: str) -> str:
     """Of a metric of (items, labels) targets that is NaN; an area under a ROC curve wants both classes of a label."""
+    if name == "mAP" and not has_positives(targets):
+        return f"{split} has no positive item"
     if name in ("aucroc", "d_prime"):
         positives = (targets > 0).sum(axis=0)
         none, every = np.flatnonzero(positives == 0), np.flatnonzero(positives == len(targets))
@@ -34,6 +43,16 @@ def of_scenes(name: str, targets: np.ndarray, labels: Sequence[str], split: str)
     if name == "d_prime":
         return "predictions are not finite, or the areas under the ROC curves are 1 for one label and 0 for another"
     return "predictions are not finite"
+
+
+def without_undefined(scores: Mapping[str, float], targets: np.ndarray) -> dict[str, float]:
+    """Scores of (items, labels) targets as they are reported: mAP is NaN without any positive item."""
+    return {name: math.nan if name == "mAP" and not has_positives(targets) else scores[name] for name in scores}
+
+
+def has_positives(targets: np.ndarray) -> bool:
+    """Whether any item has any label."""
+    return bool((targets > 0).any())
 
 
 def _named(found: np.ndarray, labels: Sequence[str]) -> str:

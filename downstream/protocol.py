@@ -12,6 +12,7 @@ from typing import Any
 
 from sklearn.model_selection import ParameterGrid
 
+from downstream import fields
 from downstream.probe import ProbeConfig
 from downstream.task import Task
 
@@ -86,11 +87,13 @@ class Protocol:
 def _own_settings(task: Task) -> dict[str, Any]:
     """The task's own probe settings, each of exactly one value (MAESTRO has such)."""
     source = task.folder / "task_metadata.json"
-    own = task.evaluation_params.get("task_specific_param_grid", {})
+    own = task.evaluation_params.get("task_specific_param_grid") or {}
+    fields.mapping(own, f"{source}: task_specific_param_grid", "an object")
     known = ProbeConfig.__dataclass_fields__
     for name, values in own.items():
         if name not in known or name in GRID:
             raise ValueError(f"{source}: task_specific_param_grid: unknown setting {name!r}")
-        if not isinstance(values, list) or len(values) != 1 or not isinstance(values[0], int | float):
-            raise ValueError(f"{source}: task_specific_param_grid: {name} must be a list of one number, got {values!r}")
+        where = f"{source}: task_specific_param_grid: {name}"
+        if len(fields.list_of(fields.number, values, where, "a list of one number")) != 1:
+            raise fields.wrong(values, where, "a list of one number")
     return {name: values[0] for name, values in own.items()}

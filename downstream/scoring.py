@@ -38,6 +38,11 @@ class Scorer:
         found = self._events(predictions, postprocessing)
         return _merged(metric.score(self._reference, found) for metric in wanted)
 
+    def reported(self, predictions: np.ndarray, postprocessing: PostProcessing | None = None) -> dict[str, float]:
+        """`scores` of a test: NaN also where only hear-eval-kit has a number (`downstream.missing`)."""
+        scores = self.scores(predictions, postprocessing)
+        return scores if self.task.is_event else missing.without_undefined(scores, self.data.y)
+
     def counts(self, predictions: np.ndarray, postprocessing: PostProcessing | None) -> np.ndarray | None:
         """Of event tasks (files, numbers): what the primary score sums over files, for statistics over clips."""
         metric = metrics.get(self.task.metrics[0])

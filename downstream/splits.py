@@ -55,7 +55,7 @@ def from_store(task: Task, folders: Mapping[str, TapFolder], taps: Sequence[Tap]
     for split, files in item_order(task).items():
         index = folders[split].index()
         order = index.rows(files)
-        columns = [folders[split].read(tap, index.total) for tap in taps]
+        columns = [folders[split].read(tap, index) for tap in taps]
         x = Rows(columns, order)
         times = index.timestamps[order] if task.is_event else np.zeros(0)
         offsets = np.concatenate([[0], np.cumsum(index.lengths(files))]).astype(np.int64)

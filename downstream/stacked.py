@@ -163,16 +163,19 @@ class StackedProbes:
     def _keep(self, layer: int, batch: Batch) -> Tensor:
         """(probes, units, items): 0 where dropped, else 1."""
         units = self.tensors[f"hidden.{4 * layer}.bias"].shape[1]
-        return self.masks.keep(self.dropout, units, batch.y.shape[-1])
+        return self.masks.keep(self.dropout, units, batch.targets[0].shape[-1])
 
     def _loss_gradient(self, logits: Tensor, batch: Batch) -> Tensor:
         """Of the mean loss over each probe's items, (probes, labels, items)."""
         n = logits.shape[-1] if batch.counts is None else batch.counts
         if self.multiclass:
             # along rows, which are rounded each by itself, whatever stands beside them
-            gradient = torch.softmax(logits.mT.contiguous(), dim=-1).mT.sub_(batch.y).div_(n)
+            gradient, terms = torch.softmax(logits.mT.contiguous(), dim=-1).mT, n
         else:
-            gradient = torch.sigmoid(logits).sub_(batch.y).div_(n * logits.shape[1])
+            gradient, terms = torch.sigmoid(logits), n * logits.shape[1]
+        for (probes, _), targets in zip(batch.parts, batch.targets, strict=True):
+            gradient[probes].sub_(targets)
+        gradient.div_(terms)
         return gradient if batch.mask is None else gradient.mul_(batch.mask)
 
     def _backward(self, gradient: Tensor, layers: list[_Layer], batch: Batch) -> Mapping[str, Tensor]:

@@ -1,22 +1,22 @@
 """The faults of a store: what of it is not what was written; and moving that away, so that it is made anew."""
 
-import json
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from downstream.files import load_arrays
+from downstream.clip_cache import AUDIO, EARLIER_CLIPS, HASHES, PLACE_PARTS, is_earlier_hashes, read_clip_file
+from downstream.extraction import PLAN, Extraction
 from downstream.index import NAME as INDEX_NAME
-from downstream.inventory import tap_folders, taps_of
+from downstream.inventory import inside, is_earlier_folder, tap_folders, taps_of
 from downstream.locks import LOCK, USED, held
-from downstream.rows import first_bad_row
-from downstream.store import Extraction, TapFolder, name_of
-from downstream.sums import ADVICE, Sums, of_batches
-from downstream.tap_file import HEADER_BYTES, read_header
+from downstream.store import TapFolder
+from downstream.sums import ADVICE, place_of, read_sealed
+from downstream.tap_file import read_header, verify
 
 FAULTY = "faulty"  # the folder of a store that faulty parts are moved to
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -35,37 +35,54 @@ class Fault:
 
 
 def faults(root: Path, *, full: bool = False) -> Iterator[Fault]:
-    """Every fault of a store.
+    """Every fault of a store. What an earlier version made is not used any more; how much there is of it is logged.
 
     Args:
-        full: reads every file: sums, where there are some, and values that are not finite; else headers and lengths.
+        full: reads every file; else headers, lengths and records.
 
     Raises:
         FileNotFoundError: there is no such folder.
     """
     if not root.is_dir():
         raise FileNotFoundError(f"no store at {root}")
+    earlier = 0
     for folder in tap_folders(root):
+        if is_earlier_folder(folder):
+            earlier += 1
+            continue
         yield from _of_taps(folder, full)
         yield from _of_partials(folder, full)
-    for path in sorted((root / "hashes").glob("*.json")):
+    for path in sorted((root / HASHES).glob("*.json")):
         try:
-            json.loads(path.read_text())
-        except ValueError:
-            yield Fault(f"{path}: not JSON; {ADVICE}", (path,))
-    for path in sorted((root / "audio").glob("*.npy")):
+            read_sealed(path, place_of(path, PLACE_PARTS))
+        except (ValueError, OSError) as error:
+            if is_earlier_hashes(path):
+                earlier += 1
+            else:
+                yield Fault(f"{error}; {ADVICE}", (path,))
+    clips = root / AUDIO
+    old = set(clips.glob(EARLIER_CLIPS))
+    for path in sorted(set(clips.glob("*.npy")) - old):
         try:
-            clip = load_arrays(path, mmap_mode=None if full else "r")
-            good = clip.ndim == 1 and clip.dtype == np.float32 and (not full or np.isfinite(clip).all())
-        except (ValueError, EOFError, OSError):
-            good = False
-        if not good:
-            yield Fault(f"{path}: not a resampled clip; {ADVICE}", (path,))
+            read_clip_file(path, full=full)
+        except (ValueError, OSError) as error:
+            yield Fault(f"{error}; {ADVICE}", (path,))
+    if earlier + len(old):
+        logger.warning(
+            "%s: %d files and folders were made by an earlier version and are not used any more; "
+            "`ablate store prune --earlier` removes them",
+            root,
+            earlier + len(old),
+        )
 
 
 def move_away(fault: Fault, root: Path, target: Path) -> bool:
-    """Move a fault's parts from below `root` to the same places below `target`; False where a process holds them."""
-    if not fault.parts:
+    """Move a fault's parts from below `root` to the same places below `target`.
+
+    Returns:
+        False where that is no remedy, a process holds them, or they lie outside of `root`, behind a link.
+    """
+    if not fault.parts or not all(inside(part.parent, root) for part in fault.parts):
         return False
     if fault.folder is None:
         _move(fault.parts, root, target)
@@ -93,73 +110,39 @@ def _move(parts: tuple[Path, ...], root: Path, target: Path) -> None:
 
 def _of_taps(folder: TapFolder, full: bool) -> Iterator[Fault]:
     taps = taps_of(folder)
-    everything = (*(part for path in taps for part in _with_sums(path)), folder.path / INDEX_NAME)
+    if not taps:
+        return
     try:
         index = folder.index()
-    except ValueError as error:
-        yield Fault(str(error), everything, folder)
-        return
-    if index is None and taps:
-        yield Fault(f"{folder.path}: {len(taps)} taps without {INDEX_NAME}; {ADVICE}", everything, folder)
+    except (ValueError, OSError) as error:
+        reason = error if isinstance(error, ValueError) else f"{folder.path}: {len(taps)} taps without {INDEX_NAME}"
+        everything = (*(part for path in taps for part in _with_record(path)), folder.path / INDEX_NAME)
+        yield Fault(f"{reason}; {ADVICE}", everything, folder)
         return
     for path in taps:
         try:
-            _check_tap(path, index.total, full)
+            (verify if full else read_header)(path, index)
         except FileNotFoundError:  # removed in between
             continue
         except ValueError as error:
-            yield Fault(str(error), _with_sums(path), folder)
-
-
-def _check_tap(path: Path, rows: int, full: bool) -> None:
-    """Raise ValueError where a tap's file is not what it should be."""
-    found, sums, size = read_header(path, rows), Sums.read(path), path.stat().st_size
-    if size != found.offset + found.nbytes:
-        raise ValueError(f"{path}: {size} bytes, expected {found.offset + found.nbytes}; {ADVICE}")
-    if sums and (sums.dim != found.shape[1] or (sums.blocks and sum(n for n, _ in sums.blocks) != rows)):
-        raise ValueError(f"{path}: its sums are of other rows; {ADVICE}")
-    if not full:
-        return
-    wrong = sums and sums.first_wrong(path, HEADER_BYTES)
-    if wrong:
-        raise ValueError(f"{path}: its rows {wrong[0]} to {wrong[1] - 1} are not those that were written; {ADVICE}")
-    bad = first_bad_row(found)
-    if bad is not None:
-        raise ValueError(f"{path}: its row {bad} holds NaN or infinity; {ADVICE}")
+            yield Fault(f"{error}; {ADVICE}", _with_record(path), folder)
 
 
 def _of_partials(folder: TapFolder, full: bool) -> Iterator[Fault]:
-    """Of unfinished extractions, where nobody is writing."""
-    found = sorted(path.parent for path in folder.path.glob(".partial-*/plan.json"))
-    if not found:
+    """Faults of unfinished extractions, where nobody is writing."""
+    partials = sorted(path.parent for path in folder.path.glob(f".partial-*/{PLAN}"))
+    if not partials:
         return
     try:
         with held(folder.path / LOCK, wait=False):
-            for path in found:
+            for path in partials:
                 try:
-                    _check_partial(Extraction.reopen(folder, path), full)
+                    Extraction.reopen(folder, path).verified(full=full)
                 except ValueError as error:
-                    yield Fault(str(error), (path,), folder)
+                    yield Fault(f"{error}; {ADVICE}", (path,), folder)
     except OSError:  # somebody is writing, or nobody can
         return
 
 
-def _check_partial(extraction: Extraction, full: bool) -> None:
-    """Raise ValueError where the data of an extraction are not what its journal says."""
-    done = extraction.journal()
-    lengths = [sum(lengths) for lengths, *_ in done]
-    for tap, dim in extraction.dims.items():
-        part, size = extraction.part(tap), HEADER_BYTES + 4 * dim * sum(lengths)
-        if not part.is_file() and (not done or extraction.folder.file(tap).is_file()):
-            continue
-        if not part.is_file() or part.stat().st_size < size:
-            got = f"{part.stat().st_size} bytes" if part.is_file() else "absent"
-            raise ValueError(f"{part}: {got}, expected at least {size} bytes; {ADVICE}")
-        digests = [found[0].get(name_of(tap)) if found else None for _, _, *found in done]
-        wrong = full and of_batches(dim, lengths, digests, {}).first_wrong(part, HEADER_BYTES)
-        if wrong:
-            raise ValueError(f"{part}: its rows {wrong[0]} to {wrong[1] - 1} are not those written; {ADVICE}")
-
-
-def _with_sums(path: Path) -> tuple[Path, ...]:
+def _with_record(path: Path) -> tuple[Path, ...]:
     return path, path.with_suffix(".json")

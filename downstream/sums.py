@@ -1,87 +1,78 @@
-"""What was written of a tap: beside ``<level>@<window>.npy`` a ``.json`` with the sums of its rows, batch by batch.
+"""Sums that are bound to a place: what was changed, or put where another belongs, is not taken.
 
-They are made of the batches while these are written, so that they cost no second pass, and show every later change.
+A place is the last part of a path, so that a whole store can be moved. JSON has its sum as an entry, other content has
+it as its last 32 bytes.
 """
 
-import functools
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from downstream.files import write_json
+from downstream.files import fingerprint, write_atomically, write_json
 
-DIGITS = 16  # of a batch's SHA-256
+DIGITS = 16  # of a SHA-256 in JSON
+SUM_BYTES = 32
+SUM = "sum"
 ADVICE = "`ablate store check --full --fix` moves what is faulty away, and the next run makes it anew"
+CHANGED = "not what was written here"
 
 
-@dataclass(frozen=True)
-class Sums:
-    """Of one tap.
+def place_of(path: Path, depth: int) -> str:
+    """The last `depth` parts of a path."""
+    return "/".join(path.parts[-depth:])
 
-    Attributes:
-        dim: width of its rows. blocks: (rows, sum) of each batch, in order; () where they are not known.
-        about: for people: ``embedder``, its name, and ``clips``, task and split.
+
+def seal_of(value: Any, place: str) -> str:
+    """The sum of a JSON value at a place."""
+    return fingerprint([place, value])
+
+
+def write_sealed(path: Path, value: Mapping[str, Any], place: str) -> None:
+    """`value` as JSON with its sum."""
+    write_json(path, {**value, SUM: seal_of(value, place)})
+
+
+def read_sealed(path: Path, place: str) -> dict[str, Any]:
+    """What `write_sealed` wrote there.
+
+    Raises:
+        ValueError: names a file that is another, or was changed. FileNotFoundError: there is none.
     """
-
-    dim: int
-    blocks: tuple[tuple[int, str], ...]
-    about: Mapping[str, str]
-
-    @classmethod
-    def read(cls, path: Path) -> "Sums | None":
-        """Those beside a tap's file; None where there are none, as of an earlier version.
-
-        Raises:
-            ValueError: names a file that can't be read.
-        """
-        source = path.with_suffix(".json")
-        if not source.is_file():
-            return None
-        try:
-            found = json.loads(source.read_text())
-            blocks = tuple((int(rows), str(digest)) for rows, digest in found["blocks"])
-            return cls(int(found["dim"]), blocks, dict(found["about"]))
-        except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"{source}: not the sums of a tap ({type(error).__name__}); {ADVICE}") from None
-
-    def write(self, path: Path) -> None:
-        write_json(path.with_suffix(".json"), asdict(self))
-
-    def first_wrong(self, path: Path, header: int) -> tuple[int, int] | None:
-        """The first rows of a file, from and to, that are not those that were written; None where all are."""
-        start = 0
-        with path.open("rb") as file:
-            file.seek(header)
-            for rows, digest in self.blocks:
-                if sum_of(file.read(rows * self.dim * 4)) != digest:
-                    return start, start + rows
-                start += rows
-        return None
+    try:
+        value = json.loads(path.read_bytes())
+        if value.pop(SUM) == seal_of(value, place):
+            return value
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        pass
+    raise ValueError(f"{path}: {CHANGED}")
 
 
-def sum_of(data: bytes) -> str:
-    """The first digits of the SHA-256 of a batch's rows, float32, little-endian."""
-    return hashlib.sha256(data).hexdigest()[:DIGITS]
+def write_summed(path: Path, content: bytes | memoryview, place: str) -> None:
+    """`content` with its sum behind it."""
+
+    def write(file):
+        file.write(content)
+        file.write(sum_of(content, place))
+
+    write_atomically(path, write)
 
 
-def of_batches(dim: int, lengths: Sequence[int], digests: Sequence[str | None], about: Mapping[str, Any]) -> Sums:
-    """From the rows and sums of each batch; one of an earlier version has none."""
-    known = all(digest is not None for digest in digests)
-    return Sums(dim, tuple(zip(lengths, digests, strict=True)) if known else (), about)
+def read_summed(path: Path, place: str) -> memoryview:
+    """What `write_summed` wrote there.
+
+    Raises:
+        ValueError: names a file that is another, or was changed. FileNotFoundError: there is none.
+    """
+    content = memoryview(path.read_bytes())
+    if content[-SUM_BYTES:] != sum_of(content[:-SUM_BYTES], place):
+        raise ValueError(f"{path}: {CHANGED}")
+    return content[:-SUM_BYTES]
 
 
-def verify(path: Path, header: int) -> None:
-    """Raise ValueError where a tap's file is not what was written; read once for as long as it doesn't change."""
-    stat = path.stat()
-    _verify(path, header, stat.st_size, stat.st_mtime_ns)
-
-
-@functools.lru_cache(maxsize=4096)
-def _verify(path: Path, header: int, *_: int) -> None:
-    sums = Sums.read(path)
-    wrong = sums and sums.first_wrong(path, header)
-    if wrong:
-        raise ValueError(f"{path}: its rows {wrong[0]} to {wrong[1] - 1} are not those that were written; {ADVICE}")
+def sum_of(content: bytes | memoryview, place: str) -> bytes:
+    """The 32 bytes of the SHA-256 of content at a place."""
+    digest = hashlib.sha256(f"{place}\n".encode(errors="surrogateescape"))
+    digest.update(content)
+    return digest.digest()

@@ -1,18 +1,20 @@
 """A HEAR task folder, read and checked once into a frozen value.
 
 Layout (hear-preprocess): ``task_metadata.json``, ``labelvocabulary.csv`` (idx,label), one ``<split>.json`` a split,
-audio in ``<sample_rate>/<split>/<file>``. Scene task: a split maps a file to its labels; event task: to its events.
+audio in ``<sample_rate>/<split>/<file>``, and optionally ``groups.json`` (`downstream.groups`). Scene task: a split
+maps a file to its labels; event task: to its events.
 """
 
-import csv
-import json
-import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from downstream.files import read_whole
+from downstream import fields
+from downstream.files import absolute
+from downstream.groups import Groups, read_groups
+from downstream.text_file import read_json, read_table
 
 EMBEDDING_TYPES = ("scene", "event")
 PREDICTION_TYPES = ("multiclass", "multilabel")
@@ -56,6 +58,7 @@ class Task:
         items: per split, in the file's order, file -> labels, or events.
         selects_by_loss: the lowest validation loss selects, instead of the best primary score.
         evaluation_params: HEAR's further settings (post-processing grid, task-specific probe settings).
+        groups: per split, file -> group (speaker, recording), where the folder says so (`downstream.groups`).
     """
 
     name: str
@@ -70,6 +73,7 @@ class Task:
     selects_by_loss: bool = False
     evaluation_params: Mapping[str, Any] = field(default_factory=dict)
     metadata: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    groups: Groups = field(default_factory=dict, repr=False)
 
     @classmethod
     def from_dir(cls, folder: str | Path) -> "Task":
@@ -82,9 +86,12 @@ class Task:
         source = folder / "task_metadata.json"
         if not folder.is_dir():
             raise FileNotFoundError(f"no task folder at {folder}")
+        if not fields.is_unicode(folder.resolve().name):
+            raise ValueError(f"{folder}: the name of a task folder must be in UTF-8; rename the folder")
         if not source.is_file():
             raise FileNotFoundError(f"{source} is missing; a HEAR task folder has one")
-        metadata = _read_json(source, dict)
+        metadata = fields.mapping(read_json(source), f"{source}: the file", "a JSON object")
+        _check_values(source, metadata)
         embedding_type = _one_of(source, metadata, "embedding_type", EMBEDDING_TYPES)
         prediction_type = _one_of(source, metadata, "prediction_type", PREDICTION_TYPES)
         split_mode = _one_of(source, metadata, "split_mode", SPLIT_MODES)
@@ -95,7 +102,7 @@ class Task:
         parse = _events if embedding_type == "event" else _labels
         items = {split: parse(folder / f"{split}.json", labels, prediction_type) for split in splits}
         return cls(
-            name=folder.resolve().name,
+            name=absolute(folder).name,
             folder=folder,
             embedding_type=embedding_type,
             prediction_type=prediction_type,
@@ -104,9 +111,10 @@ class Task:
             labels=labels,
             metrics=_names(source, metadata, "evaluation"),
             items=items,
-            selects_by_loss=not metadata.get("use_scoring_for_early_stopping", True),
-            evaluation_params=_mapping(source, metadata, "evaluation_params"),
+            selects_by_loss=metadata.get("use_scoring_for_early_stopping") is False,
+            evaluation_params=metadata.get("evaluation_params") or {},
             metadata=metadata,
+            groups=read_groups(folder, items),
         )
 
     def folds(self) -> tuple[Fold, ...]:
@@ -125,37 +133,28 @@ class Task:
         return self.embedding_type == "event"
 
 
-def _read_json(path: Path, kind: type) -> Any:
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing")
-    try:
-        found = json.loads(read_whole(path))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: not JSON: {error}") from None
-    if not isinstance(found, kind):
-        raise ValueError(f"{path}: expected a JSON {'object' if kind is dict else kind.__name__}")
-    return found
+def _check_values(source: Path, metadata: Mapping[str, Any]) -> None:
+    """Check the types of what is optional; null is as good as absent."""
+    optional = {
+        "task_name": fields.text,
+        "sample_duration": lambda value, where: fields.number(value, where, above=0),
+        "use_scoring_for_early_stopping": fields.flag,
+        "evaluation_params": lambda value, where: fields.mapping(value, where, "an object"),
+    }
+    for name, check in optional.items():
+        if metadata.get(name) is not None:
+            check(metadata[name], f"{source}: {name}")
 
 
 def _one_of(source: Path, metadata: Mapping, name: str, allowed: tuple[str, ...]) -> str:
-    value = metadata.get(name)
-    if value not in allowed:
-        raise ValueError(f"{source}: {name} must be one of {', '.join(allowed)}, got {value!r}")
-    return value
+    return fields.choice(metadata.get(name), f"{source}: {name}", allowed)
 
 
 def _names(source: Path, metadata: Mapping, name: str) -> tuple[str, ...]:
     value = metadata.get(name)
-    if not isinstance(value, list) or not value or not all(isinstance(v, str) for v in value):
-        raise ValueError(f"{source}: {name} must be a list of names, got {value!r}")
-    return tuple(value)
-
-
-def _mapping(source: Path, metadata: Mapping, name: str) -> Mapping[str, Any]:
-    value = metadata.get(name) or {}
-    if not isinstance(value, Mapping):
-        raise ValueError(f"{source}: {name} must be an object, got {value!r}")
-    return value
+    if not value:
+        raise fields.wrong(value, f"{source}: {name}", "a list of names")
+    return tuple(fields.list_of(fields.text, value, f"{source}: {name}", "a list of names"))
 
 
 def _splits(source: Path, metadata: Mapping, split_mode: str) -> tuple[str, ...]:
@@ -173,55 +172,74 @@ def _splits(source: Path, metadata: Mapping, split_mode: str) -> tuple[str, ...]
 
 
 def _vocabulary(path: Path) -> tuple[str, ...]:
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing")
-    try:
-        rows = list(csv.DictReader(read_whole(path).decode().splitlines()))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"{path}: not a table in UTF-8: {error}") from None
+    rows = [row for _, row in read_table(path, padded=False)]
     if not rows or not {"idx", "label"} <= rows[0].keys():
         raise ValueError(f"{path}: expected a header idx,label and at least one label")
-    by_index = {int(row["idx"]): row["label"] for row in rows if row["label"] and (row["idx"] or "").isdecimal()}
+    by_index = {int(row["idx"]): row["label"] for row in rows if row["label"] and re.fullmatch(r"\d{1,9}", row["idx"])}
     if sorted(by_index) != list(range(len(rows))):
         raise ValueError(f"{path}: idx must count 0, 1, ..., {len(rows) - 1}")
-    return tuple(by_index[i] for i in range(len(rows)))
+    places: dict[str, int] = {}
+    for index in range(len(rows)):
+        label = by_index[index]
+        if label in places:
+            raise ValueError(f"{path}: labels must be distinct, got {label!r} as {places[label]} and as {index}")
+        places[label] = index
+    return tuple(places)
 
 
 def _labels(path: Path, vocabulary: tuple[str, ...], prediction_type: str) -> dict[str, tuple[str, ...]]:
     items, known = {}, set(vocabulary)
-    for file, labels in _read_json(path, dict).items():
-        if not isinstance(labels, list):
-            raise ValueError(f"{path}: {file}: expected a list of labels, got {labels!r}")
-        items[file] = tuple(str(label) for label in labels)
+    for file, labels in _items(path).items():
+        where = f"{path}: {file}"
+        items[file] = tuple(fields.list_of(_label, labels, f"{where}: its labels"))
         for label in items[file]:
             _check_label(path, file, label, known)
         if prediction_type == "multiclass" and len(labels) != 1:
-            raise ValueError(f"{path}: {file}: a multiclass item has exactly one label, got {labels!r}")
-    return _non_empty(path, items)
+            raise ValueError(f"{where}: a multiclass item has exactly one label, got {fields.shown(labels)}")
+    return items
 
 
 def _events(path: Path, vocabulary: tuple[str, ...], _: str) -> dict[str, tuple[Event, ...]]:
     items, known = {}, set(vocabulary)
-    for file, events in _read_json(path, dict).items():
-        try:
-            found = tuple(Event(str(e["label"]), float(e["start"]), float(e["end"])) for e in events)
-        except (TypeError, KeyError, ValueError, OverflowError):
-            raise ValueError(f"{path}: {file}: expected a list of {{label, start, end}}, got {events!r:.80}") from None
-        for event in found:
+    for file, events in _items(path).items():
+        where = f"{path}: {file}: its events"
+        items[file] = tuple(fields.list_of(_event, events, where, "a list of {label, start, end}"))
+        for event in items[file]:
             _check_label(path, file, event.label, known)
-            if not -math.inf < event.start <= event.end < math.inf:
-                raise ValueError(f"{path}: {file}: an event must end after it starts, got {event}")
-        items[file] = found
-    return _non_empty(path, items)
+    return items
+
+
+def _event(value: Any, where: str) -> Event:
+    if not (isinstance(value, Mapping) and {"label", "start", "end"} <= value.keys()):
+        raise fields.wrong(value, where, "{label, start, end}")
+    label = _label(value["label"], f"{where} its label")
+    start, end = (float(fields.number(value[name], f"{where} its {name}")) for name in ("start", "end"))
+    if end < start:
+        raise ValueError(f"{where} must not end before it starts, got {start:g} to {end:g} ms")
+    return Event(label, start, end)
+
+
+def _label(value: Any, where: str) -> str:
+    """A label, which some tasks write as a number."""
+    if type(value) in (int, float):
+        return str(fields.number(value, where, expected="text"))
+    return fields.text(value, where)
+
+
+def _items(path: Path) -> Mapping[str, Any]:
+    """What a split says of each of its files, whose names are below the split's folder."""
+    items = fields.mapping(read_json(path), f"{path}: the file", "a JSON object")
+    for file in items:
+        name = PurePosixPath(file)
+        if str(name) != file or name.is_absolute() or ".." in name.parts or file == "." or "\0" in file:
+            expected = "the name of a file in the split's folder"
+            raise ValueError(f"{path}: {fields.shown(file)} must be {expected}; a task has no clips elsewhere")
+    if not items:
+        raise ValueError(f"{path}: lists no files")
+    return items
 
 
 def _check_label(path: Path, file: str, label: str, known: set[str]) -> None:
     if label not in known:
         shown = ", ".join(sorted(known)[:10]) + (", ..." if len(known) > 10 else "")
         raise ValueError(f"{path}: {file}: label {label!r} is not in labelvocabulary.csv ({shown})")
-
-
-def _non_empty(path: Path, items: dict) -> dict:
-    if not items:
-        raise ValueError(f"{path}: lists no files")
-    return items

@@ -5,16 +5,15 @@ Beside `<path>` lie `<path>.sha256` (its record, as sha256sum writes it), `<path
 """
 
 import contextlib
-import fcntl
 import hashlib
 import logging
 import os
 import re
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from passt.files import locked, write_text
 from passt.transfer import TIMEOUT_S, Track, forget, silent, stated_md5, transfer
 
 OFFLINE_VARIABLE = "PASST_OFFLINE"
@@ -175,22 +174,4 @@ def _record(path: Path) -> Path:
 
 
 def _write_record(path: Path, sha256: str) -> None:
-    record = _record(path)
-    temporary = record.with_name(f".{record.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        temporary.write_text(f"{sha256}  {path.name}\n", encoding="utf-8")
-        temporary.replace(record)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold the lock `<path>.lock`; it ends with the process, however that ends."""
-    with path.with_name(f"{path.name}.lock").open("wb") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            logger.info("%s: waiting for another process that fetches or makes it", path)
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+    write_text(_record(path), f"{sha256}  {path.name}\n")

@@ -13,12 +13,15 @@ from passt import checkpoints, frames, inference
 from passt import weights as weight_files
 from passt.batches import Budget, forward_in_batches
 from passt.checkpoints import MEL_BANDS, PATCH, SAMPLE_RATE, Checkpoint
-from passt.identity import fingerprint_of, hash_of
+from passt.following import FollowsNetwork
+from passt.identity import hash_of
 from passt.initial import network_on_meta
 from passt.mel import MelSpectrogram
 from passt.model import Passt
 from passt.precision import arithmetic, precision_for
+from passt.samples import batch, equally_long
 from passt.spec import EmbeddingSpec
+from passt.training_notes import labels_for
 from passt.windowed import WindowedEmbedder
 
 FORMAT = 2  # part of the fingerprint; raised when the numbers change
@@ -28,7 +31,7 @@ TOKENS_ELSEWHERE = 4096
 BYTES_PER_TOKEN = 60_000  # of memory in a forward pass, at most
 
 
-class PasstEmbedder(WindowedEmbedder):
+class PasstEmbedder(FollowsNetwork, WindowedEmbedder):
     """A PaSST checkpoint as an embedder.
 
     Args:
@@ -40,8 +43,9 @@ class PasstEmbedder(WindowedEmbedder):
         compiled: whether torch.compile makes the blocks' code; where that fails the log says why.
 
     Attributes:
-        spec: the spec in canonical form. mel: the front end. net: the network as it was loaded; what computes may be
-            another form of it, made for the device.
+        spec: the spec in canonical form. mel: the front end.
+        labels: what each of the logits stands for, where the weight file names it.
+        net: the network, which may be trained or changed; name, spec, fingerprint and numbers follow it.
 
     Raises:
         ValueError: for a spec the checkpoint does not allow, weights that do not fit it, an unknown precision.
@@ -61,12 +65,18 @@ class PasstEmbedder(WindowedEmbedder):
     ) -> None:
         device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
         precision_for(precision, device)
-        checkpoint = self.checkpoint = checkpoints.get(spec.checkpoint)
+        checkpoint = checkpoints.get(spec.checkpoint)
         spec = checkpoint.card.resolve(spec)
         state, tag = _state(checkpoint, spec, weights)
-        self.spec = dataclasses.replace(spec, weights=tag)
+        state, checkpoint = weight_files.with_heads(state, checkpoint)
+        self.labels = labels_for(weights, checkpoint.n_classes)
+        if "logits" in spec.levels and not checkpoint.n_classes:
+            source = weights if isinstance(weights, str | Path) else f"{checkpoint.name}@{tag}"
+            raise ValueError(f"{source}: has no head, and so no level logits; ask for features or blocks")
+        self._spec = dataclasses.replace(spec, weights=tag)
         self.precision, self.compiled = precision, compiled
-        self.name = f"{checkpoint.name}@{tag}"
+        self._label = f"{checkpoint.name}@{tag}"
+        self.checkpoint = checkpoint
         self.net = _network(checkpoint, state)
         self.mel = MelSpectrogram(checkpoint.hop)
         special = {"mel": MEL_BANDS * MEL_FRAMES, "melmean": MEL_BANDS, "logits": checkpoint.n_classes}
@@ -75,7 +85,14 @@ class PasstEmbedder(WindowedEmbedder):
         self.max_window_ms = checkpoint.max_window_s * 1000
         self.max_scene_hop_ms = checkpoint.scene_hop_ms
         self.excerpts = {"mel": MEL_FRAMES * checkpoint.hop}
-        self.to(device)
+        self._place(device)
+        self._follow()
+        self._made_form()  # now, so that what can't be used is said
+
+    @property
+    def spec(self) -> EmbeddingSpec:
+        """In canonical form; its weights are those of the network as it is now."""
+        return dataclasses.replace(self._spec, weights=self._weights)
 
     def to(self, device: str | torch.device) -> "PasstEmbedder":
         """Move to another device, and make the network ready for it; returns itself.
@@ -83,33 +100,29 @@ class PasstEmbedder(WindowedEmbedder):
         Raises:
             ValueError: for a precision that the device does not have.
         """
-        device = torch.device(device)
+        self._notice()
+        self._place(torch.device(device))
+        self._take()
+        self._made_form()
+        return self
+
+    def _place(self, device: torch.device) -> None:
         self._precision = precision_for(self.precision, device)
         self.device = device
         self.net.to(device)
         self.mel.to(device)
-        self._ready = inference.ready(self.net, self._precision, device, self.compiled)
         self._budget = Budget.of_memory(device, TOKENS_AT_ONCE.get(device.type, TOKENS_ELSEWHERE), BYTES_PER_TOKEN)
-        return self
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Without the form that computes: packed layers can't be copied, they are made again."""
-        return {name: value for name, value in self.__dict__.items() if name != "_ready"}
+    def _form(self) -> Passt:
+        return inference.ready(self.net, self._precision, self.device, self.compiled)
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__ |= state
-        self.to(self.device)
-
-    @functools.cached_property
-    def fingerprint(self) -> str:
-        """16 hex digits for architecture, front end, tensors and precision."""
+    def _settings(self) -> dict[str, Any]:
         row = dataclasses.asdict(self.checkpoint)
         trained_for = ("hop", "fstride", "tstride", "n_frames", "depth", "max_window_s")
         shape = {name: row[name] for name in trained_for}
         if self.checkpoint.width // self.checkpoint.heads != 64:  # of all published ones; no tensor's shape tells it
             shape["heads"] = row["heads"]
-        settings = {"passt": shape, "precision": self.precision, "format": FORMAT}
-        return fingerprint_of(settings, self.net.state_dict())
+        return {"passt": shape, "precision": self.precision, "format": FORMAT}
 
     def whole(self, clip: Tensor) -> frames.Excerpts:
         return frames.whole(self.mel, clip)
@@ -117,15 +130,14 @@ class PasstEmbedder(WindowedEmbedder):
     def centred(self, clip: Tensor, window: int, hop: int) -> frames.Excerpts:
         return frames.centred(self.mel, clip, window, hop)
 
-    @torch.no_grad()
     def levels(self, views: Sequence[frames.Excerpts], levels: Sequence[str]) -> dict[str, list[Tensor]]:
         """Every level of every window, in batches of equal token count (frames that fill no patch change nothing)."""
 
         def tokens(view: frames.Excerpts) -> int:
             return self.checkpoint.tokens(view.samples)
 
-        forward = functools.partial(self._forward, levels=levels)
-        with arithmetic("highest"):  # the front end is exact in every precision
+        with self._computing() as net, arithmetic("highest"):  # the front end is exact in every precision
+            forward = functools.partial(self._forward, net, levels=levels)
             return forward_in_batches(views, forward, group_of=tokens, cost_of=tokens, budget=self._budget)
 
     def gains(self) -> Mapping[str, float]:
@@ -134,19 +146,19 @@ class PasstEmbedder(WindowedEmbedder):
 
     def scene_embedding(self, audio: Tensor) -> Tensor:
         """(clips, samples) -> (clips, dim): the spec's levels in order; ``mel`` is no scene level and left out."""
-        taps = self.spec.scene_taps()
+        taps = self._spec.scene_taps()
         if not taps:
             raise ValueError(f"{self.spec}: has no scene embedding, its only level is mel")
-        found = self.scene(_clips(audio), taps)
+        found = self.scene(batch(audio), taps)
         return torch.cat([found[tap] for tap in taps], dim=-1)
 
     def timestamp_embedding(self, audio: Tensor) -> tuple[Tensor, Tensor]:
         """(clips, samples) -> ((clips, steps, dim), (steps,) in ms): for each window each level, then ``mel`` once."""
-        taps = self.spec.timestamp_taps()
-        found = self.timestamps(_clips(audio), taps, self.spec.timestamp_hop_ms)
+        taps = self._spec.timestamp_taps()
+        found = self.timestamps(equally_long(audio), taps, self._spec.timestamp_hop_ms)
         return torch.stack([torch.cat([clip[tap] for tap in taps], dim=-1) for clip, _ in found]), found[0][1]
 
-    def _forward(self, mels: list[Tensor], levels: Sequence[str]) -> dict[str, Tensor]:
+    def _forward(self, net: Passt, mels: list[Tensor], levels: Sequence[str]) -> dict[str, Tensor]:
         """The spectrograms of windows of equal token count, each (rows, 128, frames), to {level: (all rows, dim)}."""
         found = {}
         if "mel" in levels:
@@ -157,7 +169,7 @@ class PasstEmbedder(WindowedEmbedder):
             stride = self.checkpoint.tstride
             used = PATCH + (mels[0].shape[-1] - PATCH) // stride * stride
             with arithmetic(self._precision.matmul):
-                found |= self._ready(torch.cat([mel[..., :used] for mel in mels]), deeper)
+                found |= net(torch.cat([mel[..., :used] for mel in mels]), deeper)
         return found
 
 
@@ -166,19 +178,15 @@ def _state(checkpoint: Checkpoint, spec: EmbeddingSpec, weights) -> tuple[dict[s
     if weights is None:
         return weight_files.load(checkpoint, spec.weights), spec.weights
     if isinstance(weights, Mapping):
-        weight_files.check(weights, checkpoint, "weights")
-        state = {name: tensor.detach().float().clone() for name, tensor in weights.items()}
+        found = weight_files.state_of(weights, checkpoint, "weights")
+        state = {name: tensor.detach().clone() for name, tensor in found.items()}
         return state, f"sha256-{hash_of(state)[:12]}"
     return weight_files.read(weights, checkpoint), weight_files.file_tag(weights)
 
 
 def _network(checkpoint: Checkpoint, state: Mapping[str, Tensor]) -> Passt:
     net = network_on_meta(checkpoint)
+    if (rows := len(state["head_dist.weight"])) != checkpoint.n_classes:
+        net.head_dist = torch.nn.Linear(checkpoint.width, rows, device="meta")
     net.load_state_dict(state, strict=True, assign=True)
     return net.eval().requires_grad_(False)
-
-
-def _clips(audio: Tensor) -> list[Tensor]:
-    if audio.ndim != 2:
-        raise ValueError(f"audio must be (clips, samples), got shape {tuple(audio.shape)}")
-    return list(audio)

@@ -2,8 +2,25 @@
 
 The name of this module is what HEAR's tools want, for example
 ``python -m heareval.embeddings.runner passt.hear --model-options '{"spec": "2level-mel"}'``.
+
+The network is frozen until its parameters want gradients; then embeddings are computed under autograd, in fp32::
+
+    model = hear.load_model(spec="passt_demo@features")
+    model.requires_grad_(True)
+    head = torch.nn.Linear(model.scene_embedding_size, 2)
+    optimizer = torch.optim.AdamW([*model.parameters(), *head.parameters()], lr=1e-4)
+    for audio, labels in batches:  # (n_sounds, n_samples), (n_sounds,)
+        loss = torch.nn.functional.cross_entropy(head(hear.get_scene_embeddings(audio, model)), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    torch.save(model.net.state_dict(), "tuned.pt")  # load_model("tuned.pt", spec=...) takes it
+
+    with torch.no_grad():  # the fast form again, of the new weights
+        embeddings = hear.get_scene_embeddings(audio, model)
 """
 
+import logging
 from pathlib import Path
 
 import torch
@@ -14,11 +31,14 @@ from passt.card import choices
 from passt.embedder import PasstEmbedder
 from passt.spec import parse_fields
 
+logger = logging.getLogger(__name__)
+
 
 class HearModel(nn.Module):
     """A PasstEmbedder in the form that HEAR's tools expect: a module with sizes, on the device it is sent to.
 
     Attributes:
+        net: the embedder's network; another one in its place is the embedder's, too.
         sample_rate: of the audio it takes, in Hz.
         scene_embedding_size: values of a scene embedding; 0 where the spec's only level is ``mel``.
         timestamp_embedding_size: values of a timestamp embedding.
@@ -27,20 +47,29 @@ class HearModel(nn.Module):
     def __init__(self, embedder: PasstEmbedder) -> None:
         super().__init__()
         self.embedder = embedder
-        self.net = embedder.net  # registered here, so that the module's own `.to` moves them
+        self._said_frozen = False
+        self.net = embedder.net  # registered here, so that parameters and state dict are the model's
         self.mel = embedder.mel
         self.sample_rate = embedder.sample_rate
         self.scene_embedding_size = sum(embedder.dims[level] for level, _ in embedder.spec.scene_taps())
         self.timestamp_embedding_size = sum(embedder.dims[level] for level, _ in embedder.spec.timestamp_taps())
-        self.eval()
+        super().train(False)
 
     @property
     def device(self) -> torch.device:
         return self.embedder.device
 
     def train(self, mode: bool = True) -> "HearModel":
-        """Stays in evaluation mode: embeddings are of a frozen network."""
+        """Stays in evaluation mode, which changes nothing: the network has no dropout. Says where it is frozen."""
+        if mode and not self._said_frozen and not any(parameter.requires_grad for parameter in self.parameters()):
+            self._said_frozen = True
+            logger.warning("passt.hear: the network is frozen; requires_grad_(True) lets an optimizer train it")
         return super().train(False)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        super().__setattr__(name, value)
+        if name in ("net", "mel"):
+            setattr(self.embedder, name, value)
 
     def extra_repr(self) -> str:
         return str(self.embedder.spec)
@@ -87,7 +116,7 @@ def get_scene_embeddings(audio: Tensor, model: HearModel) -> Tensor:
     """One embedding a sound.
 
     Args:
-        audio: (n_sounds, n_samples) in [-1, 1], mono at `model.sample_rate`, on any device.
+        audio: (n_sounds, n_samples) in [-1, 1] (or int16), mono at `model.sample_rate`, on any device.
 
     Returns:
         (n_sounds, model.scene_embedding_size), float32, on the model's device.
@@ -95,14 +124,14 @@ def get_scene_embeddings(audio: Tensor, model: HearModel) -> Tensor:
     Raises:
         ValueError: for audio of another form, a spec whose only level is ``mel``.
     """
-    return model.embedder.scene_embedding(_checked(audio)).to(model.device)
+    return _embedder(model).scene_embedding(audio).to(model.device)
 
 
 def get_timestamp_embeddings(audio: Tensor, model: HearModel) -> tuple[Tensor, Tensor]:
     """An embedding every 50 ms (or the spec's hop) of every sound.
 
     Args:
-        audio: (n_sounds, n_samples) in [-1, 1], mono at `model.sample_rate`, on any device.
+        audio: (n_sounds, n_samples) in [-1, 1] (or int16), mono at `model.sample_rate`, on any device.
 
     Returns:
         (n_sounds, steps, model.timestamp_embedding_size), and (n_sounds, steps), the window centres in ms from 0;
@@ -111,15 +140,11 @@ def get_timestamp_embeddings(audio: Tensor, model: HearModel) -> tuple[Tensor, T
     Raises:
         ValueError: for audio of another form.
     """
-    values, times = model.embedder.timestamp_embedding(_checked(audio))
+    values, times = _embedder(model).timestamp_embedding(audio)
     return values.to(model.device), times.repeat(len(values), 1).to(model.device)
 
 
-def _checked(audio: Tensor) -> Tensor:
-    if not isinstance(audio, Tensor):
-        raise ValueError(f"audio must be a tensor, got {type(audio).__name__}")
-    if not audio.is_floating_point():
-        raise ValueError(f"audio must be of floats in [-1, 1], got {audio.dtype}")
-    if audio.ndim != 2 or 0 in audio.shape:
-        raise ValueError(f"audio must be (n_sounds, n_samples), neither 0, got shape {tuple(audio.shape)}")
-    return audio.detach().float()
+def _embedder(model: HearModel) -> PasstEmbedder:
+    if model.net is not model.embedder.net:
+        raise ValueError("model.embedder.net was replaced, whose parameters are not the model's: set model.net instead")
+    return model.embedder

@@ -17,7 +17,12 @@ def hash_of(state: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
+def fingerprint_of_hash(settings: Mapping[str, Any], digest: str) -> str:
+    """`fingerprint_of` tensors whose hash is known."""
+    text = json.dumps({**settings, "tensors": digest}, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
 def fingerprint_of(settings: Mapping[str, Any], state: Mapping[str, Tensor]) -> str:
     """First 16 hex digits of the SHA-256 over settings and tensors as canonical JSON."""
-    text = json.dumps({**settings, "tensors": hash_of(state)}, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return fingerprint_of_hash(settings, hash_of(state))

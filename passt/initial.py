@@ -42,7 +42,7 @@ def untrained(architecture: Architecture, seed: int, *, prefix: str = "") -> dic
             continue
         if len(shape) == 1:
             is_norm = name.endswith("weight")
-            state[name] = torch.ones(shape) if is_norm else torch.zeros(shape)
+            state[name] = torch.full(shape, float(is_norm), dtype=torch.float32)
         else:
             stream = np.random.Generator(np.random.Philox(key=[seed, zlib.crc32(name.encode())]))
             state[name] = torch.from_numpy(_truncated_normal(stream, shape)) * _std(name, shape, architecture.width)

@@ -32,7 +32,9 @@ class MelSpectrogram(nn.Module):
     def __init__(self, hop: int) -> None:
         super().__init__()
         self.hop = hop
-        self.register_buffer("window", torch.hann_window(STFT_WINDOW, periodic=False), persistent=False)
+        self.register_buffer(
+            "window", torch.hann_window(STFT_WINDOW, periodic=False, dtype=torch.float32), persistent=False
+        )
         self.register_buffer("bands", mel_bands(), persistent=False)
 
     def forward(self, audio: Tensor, bands: Tensor | None = None) -> Tensor:

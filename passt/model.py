@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from passt.architecture import PATCH, Architecture
 from passt.patchout import apply
+from passt.snapshot import is_hooked
 
 SPECIAL = 2  # tokens in front of the patches: cls and dist
 
@@ -161,7 +162,7 @@ class Passt(nn.Module):
         x = self.tokens(mel, kept, first)
         for number in range(1, self._deepest(levels) + 1):
             block, level = self.blocks[number - 1], f"block{number}"
-            if number < len(self.blocks):
+            if number < len(self.blocks) or type(block) is not Block or is_hooked(block):
                 x = block(x)
                 special = x[:, :SPECIAL]
                 patches = x

@@ -91,7 +91,8 @@ def works(dtype: torch.dtype = torch.float32) -> bool:
 def _error(dtype: torch.dtype) -> float:
     """The largest difference of what is used here to torch's own, on small inputs."""
     stream = torch.Generator().manual_seed(0)
-    x, weight, bias, plus = (torch.randn(*shape, generator=stream) for shape in ((4, 32), (32, 32), (32,), (4, 32)))
+    shapes = (4, 32), (32, 32), (32,), (4, 32)
+    x, weight, bias, plus = (torch.randn(*shape, generator=stream, dtype=torch.float32) for shape in shapes)
     linear = nn.Linear(32, 32, device="meta")
     linear.weight, linear.bias = nn.Parameter(weight / 8), nn.Parameter(bias)
     packed, wanted = PackedLinear(linear, dtype), linear(x)

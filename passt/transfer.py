@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from passt.files import write_text
 from passt.pace import Pace, in_time
 
 Advance = Callable[[float], None]
@@ -132,7 +133,7 @@ def _receive(
         remote, start = _remote(url, response)
         if start == 0:
             forget(part)
-            _meta(part).write_text(json.dumps(dataclasses.asdict(remote)), encoding="utf-8")
+            write_text(_meta(part), json.dumps(dataclasses.asdict(remote)))
         elif known is None or start != offset or remote.contradicts(known):
             forget(part)
             raise Interrupted("the server sent another part than was asked for")

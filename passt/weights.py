@@ -6,7 +6,9 @@ row.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
@@ -15,13 +17,19 @@ from passt.architecture import Architecture
 from passt.checkpoints import Checkpoint
 from passt.download import recorded
 from passt.initial import shapes, untrained
-from passt.published import check as check_shapes
-from passt.published import file_tag, folder, place, published_file, refuse_others, tensors
+from passt.published import content, file_tag, folder, place, published_file, refuse_others, tensors
+from passt.state_dicts import Part, network_of
+from passt.training_notes import notes_of
 from passt.transfer import Track, silent
 
-__all__ = ["check", "file_tag", "folder", "imagenet_start", "load", "place", "published_file", "read", "shapes"]
-__all__ += ["tensors", "untrained"]
+__all__ = ["file_tag", "folder", "imagenet_start", "load", "place", "published_file", "read", "shapes", "state_of"]
+__all__ += ["tensors", "untrained", "with_heads"]
 
+HEADS = (
+    Part(("head.0.weight", "head.0.bias", "head.1.weight", "head.1.bias"), ("head.1.weight", "head.1.bias")),
+    Part(("head_dist.weight", "head_dist.bias"), ("head_dist.weight", "head_dist.bias")),  # not read in inference
+)
+"""Of other labels in a training of one's own, or of none."""
 IMAGENET_START = "deit_base_distilled_patch16_384"
 
 
@@ -53,7 +61,7 @@ def imagenet_start(architecture: Architecture, *, seed: int = 0, track: Track = 
 
 
 def read(path: str | Path, checkpoint: Checkpoint, *, sha256: str | None = None) -> dict[str, Tensor]:
-    """The tensors of a .pt or .safetensors file, checked name by name and shape by shape.
+    """The tensors of a .pt or .safetensors file, checked name by name and shape by shape, see `state_of`.
 
     Args:
         sha256: the file's hash, where the caller has it.
@@ -62,20 +70,48 @@ def read(path: str | Path, checkpoint: Checkpoint, *, sha256: str | None = None)
         FileNotFoundError, ValueError: name the file and what does not fit.
     """
     path = Path(path)
-    state = tensors(path)
+    found = content(path)
     refuse_others(path, checkpoint, checkpoints.table().values(), _described, sha256)
-    if checkpoint.layout == "deit" and deit.recognizes(state):
+    _refuse_other_trainings(path, checkpoint)
+    if checkpoint.layout == "deit" and deit.recognizes(inner := _inner(found)):
         try:
-            state = deit.start(checkpoint, state)
+            found = deit.start(checkpoint, inner)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
-    check(state, checkpoint, str(path))
+    return state_of(found, checkpoint, str(path))
+
+
+def state_of(found: Any, checkpoint: Checkpoint, source: str) -> dict[str, Tensor]:
+    """The checkpoint's tensors, float32, in what a file holds; its heads may be of any width, or absent.
+
+    Raises:
+        ValueError: names the source and what does not fit.
+    """
+    state = network_of(found, shapes(checkpoint), checkpoint.name, source, HEADS)
     return {name: tensor.float() for name, tensor in state.items()}
 
 
-def check(state: Mapping[str, Tensor], checkpoint: Checkpoint, source: str) -> None:
-    """Raise ValueError unless names and shapes are exactly the checkpoint's."""
-    check_shapes(state, shapes(checkpoint), checkpoint.name, source)
+def with_heads(state: Mapping[str, Tensor], checkpoint: Checkpoint) -> tuple[dict[str, Tensor], Checkpoint]:
+    """A state with heads of no outputs where it has none, and the checkpoint with as many classes as it has."""
+    rows = state["head.1.weight"].shape[0] if "head.1.weight" in state else 0
+    checkpoint = replace(checkpoint, n_classes=rows)
+    return {**untrained(replace(checkpoint, n_classes=0), 0, prefix="head"), **state}, checkpoint
+
+
+def _inner(found: Any) -> Mapping:
+    """DeiT's tensors lie one level down."""
+    inner = found.get("model", found) if isinstance(found, Mapping) else {}
+    return inner if isinstance(inner, Mapping) else {}
+
+
+def _refuse_other_trainings(path: Path, checkpoint: Checkpoint) -> None:
+    """Raise ValueError for what a training of another network wrote: shapes do not tell a hop."""
+    trained = notes_of(path).get("recipe", {})
+    for name, value in trained.get("architecture", {}).items() if trained.get("network") == "passt" else ():
+        if name != "n_classes" and value != getattr(checkpoint, name, value):
+            raise ValueError(
+                f"{path}: was trained with {name} {value}, {checkpoint.name} has {getattr(checkpoint, name)}"
+            )
 
 
 def _described(checkpoint: Checkpoint) -> str:

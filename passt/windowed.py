@@ -14,6 +14,7 @@ from torch import Tensor
 
 from passt.batches import Rows, joined, to_device, to_host
 from passt.card import choices
+from passt.samples import clips_of
 from passt.spec import Tap
 from passt.windows import centred, timestamps
 
@@ -63,14 +64,14 @@ class WindowedEmbedder(ABC):
         """Scene embeddings: the mean over windows of each tap's length, or one pass where the clip is no longer.
 
         Args:
-            clips: mono, in [-1, 1], each (samples,) with at least one sample; lengths may differ.
+            clips: mono, in [-1, 1], each (samples,) with at least one sample; lengths may differ (`passt.samples`).
             taps: (level, window_ms); windows of a restricted length are max(50, window // 4) ms apart.
 
         Returns:
             Per tap (clips, dim), float32, on the CPU.
         """
         self._check_taps(taps)
-        clips = to_device(self._long_enough(_checked(clips)), self.device)
+        clips = to_device(self._long_enough(clips_of(clips)), self.device)
         found: dict[Tap, Tensor] = {}
         for window_ms, levels in _by_window(taps).items():
             if excerpts := [level for level in levels if level in self.excerpts]:
@@ -96,7 +97,7 @@ class WindowedEmbedder(ABC):
         """Timestamp embeddings: a window of each tap's length, centred on every multiple of `hop_ms`.
 
         Args:
-            clips: mono, in [-1, 1], each (samples,) with at least one sample; lengths may differ.
+            clips: mono, in [-1, 1], each (samples,) with at least one sample; lengths may differ (`passt.samples`).
             taps: (level, window_ms), with None for the levels that have an excerpt of their own.
 
         Returns:
@@ -106,7 +107,7 @@ class WindowedEmbedder(ABC):
         self._check_taps(taps)
         if hop_ms < 1:
             raise ValueError(f"{self.name}: hop_ms must be a positive number of milliseconds, got {hop_ms}")
-        clips = to_device(_checked(clips), self.device)
+        clips = to_device(clips_of(clips), self.device)
         for level, window_ms in taps:
             if (window_ms is None) != (level in self.excerpts):
                 wanted = "None" if level in self.excerpts else "milliseconds"
@@ -145,17 +146,6 @@ class WindowedEmbedder(ABC):
             text = "%s: %d of %d clips are shorter than %d samples: zeros added at their end"
             logger.warning(text, self.name, count, len(clips), self.min_samples)
         return [torch.nn.functional.pad(clip, (0, n)) if n else clip for clip, n in zip(clips, lacking, strict=True)]
-
-
-def _checked(clips: Sequence[Tensor]) -> list[Tensor]:
-    """The clips as float32 tensors; ValueError unless each is 1-d with at least one sample."""
-    clips = [torch.as_tensor(clip, dtype=torch.float32) for clip in clips]
-    if not clips:
-        raise ValueError("at least one clip is needed, got none")
-    for index, clip in enumerate(clips):
-        if clip.ndim != 1 or len(clip) == 0:
-            raise ValueError(f"clip {index} must be 1-d with at least one sample, got shape {tuple(clip.shape)}")
-    return clips
 
 
 def _by_window(taps: Sequence[Tap]) -> dict[int | None, list[str]]:

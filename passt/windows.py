@@ -32,4 +32,4 @@ def unfolded(audio: Tensor, window: int, hop: int, rows: int) -> Tensor:
 def timestamps(samples: int, hop_ms: int, sample_rate: int) -> Tensor:
     """The window centres in ms, from 0: (samples // hop + 1,), float32."""
     steps = samples // (sample_rate * hop_ms // 1000) + 1
-    return torch.arange(steps, dtype=torch.float32) * hop_ms
+    return torch.arange(steps, dtype=torch.float32, device="cpu") * hop_ms

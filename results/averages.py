@@ -6,7 +6,7 @@ import pandas as pd
 
 from results import emphasis
 from results.beside import READ_OFF_MARK
-from results.normalize import CATEGORIES, normalized, standardized
+from results.normalize import CATEGORIES, IMPUTED_MEANS, IMPUTED_RANKS, normalized, standardized
 from results.reference import challenge_best
 from results.rows import task_table
 
@@ -40,7 +40,8 @@ def cells(found: pd.DataFrame, schemes: Collection[str] = SCHEMES) -> pd.DataFra
     means["whole"] = means["column"].map(whole)
     partial = means["count"] < means["whole"]
     read_off = means["tolerance"].notna()
-    shown = means["mean"].map("{:.3f}".format).where(~read_off, READ_OFF_MARK + means["mean"].map("{:.3f}".format))
+    digits = means["mean"].map("{:.3f}".format).astype(object)  # of floats where there is no mean at all
+    shown = digits.where(~read_off, READ_OFF_MARK + digits)
     of = " [" + means["count"].astype(str) + "/" + means["whole"].astype(str) + "]"
     means["text"] = shown.where(~partial, shown + of)
     scale_free = means["column"].str.endswith("(standardized)")
@@ -57,18 +58,19 @@ def notes(found: pd.DataFrame, schemes: Collection[str] = SCHEMES) -> list[str]:
     of = ", ".join(f"{name} {used.get(name, 0)} of {numbers[name]}" for name in CATEGORIES)
     standard = (
         "standardized: each task to mean 0 and variance 1 over the "
-        f"{found['model'].nunique()} models of this table, clamped to [-1, 1], mean over tasks."
+        f"{found['model'].nunique()} models of this table, clamped to [-1, 1], mean over tasks. Missing scores are "
+        "left out; the leaderboard imputes them first, which changes means of its own models by up to "
+        f"{IMPUTED_MEANS:.3f} and ranks by up to {IMPUTED_RANKS}."
     )
     if "paper" not in schemes:
         return [standard]
-    said = [
-        f"normalized: over the best score of the HEAR 2021 challenge on each task, mean over tasks ({of}).",
-        *([standard] if "leaderboard" in schemes else []),
-    ]
     left_out = values[~values["not_normalized"].isin(["", "no score"]) & values["mean"].notna()].drop_duplicates("task")
-    for why, group in left_out.groupby("not_normalized", sort=False):
-        said.append(f"Not normalized: {', '.join(group['task'])} ({why}).")
-    return said
+    reasons = [f"{', '.join(group['task'])} ({why})" for why, group in left_out.groupby("not_normalized", sort=False)]
+    standard_notes = [standard] if "leaderboard" in schemes else []
+    if used.empty:
+        return [f"No mean of normalized scores: {'; '.join(reasons) or 'no task has a score'}.", *standard_notes]
+    normal = f"normalized: over the best score of the HEAR 2021 challenge on each task, mean over tasks ({of})."
+    return [normal, *standard_notes, *(f"Not normalized: {reason}." for reason in reasons)]
 
 
 def _long(found: pd.DataFrame, schemes: Collection[str]) -> pd.DataFrame:

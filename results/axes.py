@@ -26,20 +26,21 @@ def with_axes(found: pd.DataFrame, models: pd.DataFrame | None = None) -> pd.Dat
     stands for what has several values (features+mel, windows of 160+640 ms), or is not known.
 
     Args:
-        found: has the columns spec and metric. models: a model per row, with name, hop_ms and max_window_ms, such as
-            `ablations.catalog.models_table` makes; what is not there is not known.
+        found: has the columns spec and metric. models: rows with name (a checkpoint), hop_ms and max_window_ms, such as
+            `ablations.shown.known_models` gives; what is not there is not known.
     """
     parts = found["spec"].str.split("@", expand=True).reindex(columns=range(6), fill_value="").fillna("")
     parts.columns = ["checkpoint", "levels", "windows", "scene", "timestamps", "weights"]
-    known = models.set_index("name") if models is not None else pd.DataFrame(columns=["hop_ms", "max_window_ms"])
+    known = pd.DataFrame(columns=["hop_ms", "max_window_ms"])
+    if models is not None:
+        known = models.drop_duplicates("name").set_index("name")
     pooled = parts["levels"].str.extract(r"^(?P<level>[^.+]+)(?:\.(?P<pool>[^.+]+))?$")
     of_checkpoint = {
         name: pd.to_numeric(parts["checkpoint"].map(known[column]), errors="coerce")
         for name, column in (("hop", "hop_ms"), ("longest", "max_window_ms"))
     }
     scene = pd.to_numeric(parts["scene"].str[1:], errors="coerce").fillna(of_checkpoint["longest"])
-    timed = found["metric"].str.match(TIMESTAMPS)
-    window = pd.to_numeric(parts["windows"].str[1:], errors="coerce").where(timed, scene)
+    window = pd.to_numeric(parts["windows"].str[1:], errors="coerce").where(is_timed(found["metric"]), scene)
     return found.assign(
         **{name: parts[name] for name in parts},
         level=pooled["level"],
@@ -47,6 +48,11 @@ def with_axes(found: pd.DataFrame, models: pd.DataFrame | None = None) -> pd.Dat
         window=window.astype(float),
         hop=of_checkpoint["hop"].astype(float),
     )
+
+
+def is_timed(metric: pd.Series) -> pd.Series:
+    """Whether a metric is one of event tasks, which have timestamp embeddings."""
+    return metric.fillna("").astype(str).str.match(TIMESTAMPS)
 
 
 def series(found: pd.DataFrame, axis: str) -> pd.Series:

@@ -1,32 +1,14 @@
 """Published scores beside measured ones: which are shown, how they are marked, and what has to be said of them."""
 
-from collections.abc import Iterable
-from pathlib import Path
-
 import pandas as pd
 
-from results.records import missing_notes, of_absent_tasks, read_record, with_missing
-from results.reference import is_published, labels, notes_on, published, set_of
-from results.rows import read_reference, read_rows
+from results.records import is_missing, missing_notes, of_absent_tasks
+from results.reference import is_published, labels, notes_on, set_of
+from results.rows import task_table
 
 PUBLISHED_MARK = "‡"
 READ_OFF_MARK = "≈"
 USUAL_PROTOCOL = "hear2021"
-
-
-def with_published(folder: str | Path, names: Iterable[str] = ()) -> pd.DataFrame:
-    """The rows of a run, followed by the published ones that its study asks for and those of more `names`.
-
-    Cells of the study that were not measured have a row without a score: see `results.records.with_missing`.
-
-    Raises:
-        FileNotFoundError: where the study has not been run. ValueError: for a name that is not known.
-    """
-    added = [rows for rows in (read_reference(folder), published(names)) if rows is not None and len(rows)]
-    measured = with_missing(read_rows(folder), read_record(folder))
-    if not added:
-        return measured
-    return pd.concat([measured, pd.concat(added).drop_duplicates(["spec", "task"])], ignore_index=True)
 
 
 def shown(rows: pd.DataFrame) -> pd.DataFrame:
@@ -44,10 +26,10 @@ def shown(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def notes(rows: pd.DataFrame) -> list[str]:
-    """On cells that were not measured; on published scores: the mark, sources, exactness, what was left out, traps."""
+    """On scores that are missing; on published scores: the mark, sources, exactness, what was left out, traps."""
     measured, offered = _split(rows)
     fitting = _fitting(measured, offered)
-    found = missing_notes(rows)
+    found = [*_undefined(measured), *_of_some_folders(measured), *missing_notes(rows)]
     if not fitting.empty:
         found.append(f"{PUBLISHED_MARK} published, not measured here: {_sources(fitting)}.")
         if fitting["tolerance"].notna().any():
@@ -58,6 +40,27 @@ def notes(rows: pd.DataFrame) -> list[str]:
     if not measured.empty:
         found += [f"{PUBLISHED_MARK} {note}" for note in _left_out(measured, offered)]
     return found + [f"{PUBLISHED_MARK} {note}" for note in notes_on(fitting)]
+
+
+def _undefined(measured: pd.DataFrame) -> list[str]:
+    """A line for each model and task whose score is not defined, with the reason."""
+    nan = measured[measured["score"].isna() & (measured["reason"].fillna("") != "") & ~is_missing(measured)]
+    return [
+        f"nan: {model} on {task}, {', '.join(map(str, of['fold'].unique()))}: {reason}."
+        for (model, task, reason), of in nan.groupby(["model", "task", "reason"], sort=False)
+    ]
+
+
+def _of_some_folders(measured: pd.DataFrame) -> list[str]:
+    """A line for each score of a HEAR key that stands for several folders, of which not all were run."""
+    known = measured[measured["task_fp"].fillna("") != ""]
+    counts = known.groupby(["model", "task"], sort=False)["task_fp"].nunique()
+    folders = task_table()["hear_folders"].str.split().str.len()
+    return [
+        f"{model} on {task}: scores of {count} of {folders[task]} folders."
+        for (model, task), count in counts.items()
+        if count < folders.get(task, 1)
+    ]
 
 
 def _split(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -1,15 +1,21 @@
-"""Confidence intervals of scores by resampling test clips, of one variant and of the difference of two.
+"""Confidence intervals of one model's score by resampling test clips; `results.permutation` compares two models.
 
 Clips are drawn with replacement within each fold; the score is the mean over folds of the metric, as in the tables. The
-interval is about which clips were tested: not about training (seeds), nor about which clips were trained on.
+interval is about which clips were tested: not about training (seeds), nor about which clips were trained on. Clips are
+taken as independent: where they are in groups (speakers, recordings), give a row a group instead, such as its mean.
+
+Resamples of clips that are all right, or all wrong, are all the same, and would make an interval without width. There
+the interval is Clopper and Pearson's, exact, of all clips of all folds together. Another metric that is 1, or 0, in
+every resample has the interval of a share of clips that is.
 
 Data are an array (clips, ...), a tuple of such arrays (prediction, target), or a list of either, one a fold. The metric
 takes a fold's arrays and returns a number; without one it is the mean of a single array, such as `correct` of
-`results.predictions`. The order of clips within a fold changes nothing. Source: Efron & Tibshirani 1993, ch. 13 to 16.
+`results.predictions`. The order of clips within a fold changes nothing. Sources: Efron & Tibshirani 1993, ch. 13 to 16;
+Clopper & Pearson 1934.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import stats
@@ -24,10 +30,7 @@ DRAWN_AT_ONCE = 2_000_000  # numbers in memory
 
 @dataclass(frozen=True)
 class Interval:
-    """A score or a difference of scores with its bootstrap interval; `method` is percentile where BCa is not defined.
-
-    `p` is of a difference alone: two-sided, of the null hypothesis that it is zero.
-    """
+    """A score with its interval; `method` is percentile where BCa is not defined, exact where all clips are alike."""
 
     estimate: float
     low: float
@@ -35,7 +38,6 @@ class Interval:
     confidence: float
     method: str
     resamples: int
-    p: float | None = None
 
 
 def bootstrap(
@@ -57,45 +59,12 @@ def bootstrap(
     """
     _check(confidence, resamples, method)
     folds = [_sorted(fold) for fold in _folds(data, metric)]
-    found, _ = _resampled(*_statistic(folds, metric), confidence, resamples, method, seed)
+    found = _resampled(*_statistic(folds, metric), confidence, resamples, method, seed)
+    if found.estimate in (0, 1) and found.low == found.high == found.estimate:
+        clips = sum(len(fold[0]) for fold in folds)
+        exact = stats.binomtest(int(found.estimate) * clips, clips).proportion_ci(confidence, "exact")
+        return replace(found, low=float(exact.low), high=float(exact.high), method="exact")
     return found
-
-
-def paired_bootstrap(
-    a: Data,
-    b: Data,
-    metric: Metric | None = None,
-    *,
-    confidence: float = 0.95,
-    resamples: int = RESAMPLES,
-    method: str = "BCa",
-    seed: int = 0,
-) -> Interval:
-    """The difference of two variants' scores (a less b) on the same clips, its interval and p.
-
-    Row i of both is of the same clip, and every resample is of the same clips for both. p is the share of resamples
-    whose difference lies at least as far from the one found as that from zero ((r + 1) / (n + 1)). Exchanging a and b
-    turns the signs; a variant against itself gives 0, [0, 0] and p = 1.
-
-    Raises:
-        ValueError: as `bootstrap`, and for other numbers of folds or clips.
-    """
-    _check(confidence, resamples, method)
-    first, second = _folds(a, metric), _folds(b, metric)
-    sizes = [[len(fold[0]) for fold in each] for each in (first, second)]
-    if sizes[0] != sizes[1]:
-        raise ValueError(f"clips of the folds are {sizes[0]} and {sizes[1]}; expected the same clips")
-    pairs, turned = _paired(first, second)
-    if metric is None:
-        folds, difference = [(np.float64(x) - y,) for x, y in pairs], None
-    else:
-        folds, difference = pairs, _difference_of(metric, len(first[0]))
-    found, draws = _resampled(*_statistic(folds, difference), confidence, resamples, method, seed)
-    far = np.abs(draws - found.estimate) >= abs(found.estimate) - 1e-12
-    sign, ends = (-1, (found.high, found.low)) if turned else (1, (found.low, found.high))
-    estimate, low, high = (sign * value + 0.0 for value in (found.estimate, *ends))
-    p = float("nan") if np.isnan(draws).any() else (float(far.sum()) + 1) / (resamples + 1)
-    return Interval(estimate, low, high, confidence, found.method, resamples, p)
 
 
 def _check(confidence: float, resamples: int, method: str) -> None:
@@ -138,30 +107,6 @@ def _sorted(fold: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
     return tuple(array[order] for array in fold)
 
 
-def _joint(first: Sequence, second: Sequence) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Per fold the rows of both, ordered, and their order."""
-    found = []
-    for x, y in zip(first, second, strict=True):
-        rows = _rows((*x, *y))
-        order = _order(rows)
-        found.append((rows[order], order))
-    return found
-
-
-def _paired(first: Sequence, second: Sequence) -> tuple[list[tuple[np.ndarray, ...]], bool]:
-    """Per fold the arrays of both, clips ordered, and whether the second is first: (b, a) gives what (a, b) does."""
-    forth, back = _joint(first, second), _joint(second, first)
-    turned = [rows.tobytes() for rows, _ in forth] > [rows.tobytes() for rows, _ in back]
-    left, right, orders = (second, first, back) if turned else (first, second, forth)
-    each = zip(left, right, orders, strict=True)
-    return [tuple(array[order] for array in (*x, *y)) for x, y, (_, order) in each], turned
-
-
-def _difference_of(metric: Metric, width: int) -> Metric:
-    """The metric of the first `width` arrays less that of the others."""
-    return lambda *arrays: metric(*arrays[:width]) - metric(*arrays[width:])
-
-
 def _statistic(folds: Sequence, metric: Metric | None) -> tuple[list[np.ndarray], Callable, bool]:
     """What scipy resamples (values, or places of clips), the statistic of it, and whether that is vectorized."""
     if metric is None:
@@ -183,8 +128,8 @@ def _resampled(
     resamples: int,
     method: str,
     seed: int,
-) -> tuple[Interval, np.ndarray]:
-    """The interval by `method`, by percentiles where the draws are all equal; and the draws."""
+) -> Interval:
+    """The interval by `method`, by percentiles where the draws are all equal."""
     estimate = float(statistic(*values))
     common = {
         "n_resamples": resamples,
@@ -199,7 +144,7 @@ def _resampled(
         again = {**common, "n_resamples": 0, "bootstrap_result": draws}
         interval, used = stats.bootstrap(values, statistic, method="BCa", **again).confidence_interval, method
     low, high = float(interval.low), float(interval.high)
-    return Interval(estimate, low, high, confidence, used, resamples), draws.bootstrap_distribution
+    return Interval(estimate, low, high, confidence, used, resamples)
 
 
 def _between(draws: np.ndarray, estimate: float) -> bool:

@@ -25,15 +25,17 @@ def at_edges(rows: pd.DataFrame) -> pd.DataFrame:
     """The measured models and tasks whose chosen learning rate is the lowest or highest that was tried.
 
     Returns:
-        Columns model, task, protocol, lr, edge ("lowest", "highest", or "only" where one was tried), seeds (of how many
-        that is so), of (how many there are).
+        Columns model, task, protocol, lr, edge ("lowest", "highest", or "only" where one was tried), choices (of how
+        many that is so: one is made for each seed, and each folder of a HEAR key that has several), of (how many there
+        are), folders.
     """
     primary = rows[rows["primary"].astype(bool) & ~is_published(rows)].dropna(subset="lr")
-    chosen = primary.drop_duplicates(["model", "task", "protocol", "seed"])
+    chosen = primary.drop_duplicates(["model", "task", "task_fp", "protocol", "seed"])
     chosen = chosen.assign(edge=[_edge(*pair) for pair in zip(chosen["lr"], chosen["protocol"], strict=True)])
     keys = ["model", "task", "protocol"]
-    of = chosen.groupby(keys, sort=False).size().rename("of")
-    found = chosen[chosen["edge"] != ""].groupby([*keys, "lr", "edge"], sort=False).size().rename("seeds")
+    grouped = chosen.groupby(keys, sort=False, dropna=False)
+    of = pd.DataFrame({"of": grouped.size(), "folders": grouped["task_fp"].nunique()})
+    found = chosen[chosen["edge"] != ""].groupby([*keys, "lr", "edge"], sort=False).size().rename("choices")
     return found.reset_index().join(of, on=keys)
 
 
@@ -44,8 +46,9 @@ def edge_warnings(rows: pd.DataFrame) -> list[str]:
         if edge == "only":
             lines.append(f"{protocol} tries one learning rate, {lr:g}: whether another one is better is not known.")
             continue
-        part = " (" + group["seeds"].astype(str) + " of " + group["of"].astype(str) + " seeds)"
-        named = group.assign(text=group["task"] + part.where(group["seeds"] < group["of"], ""))
+        what = (group["folders"] > 1).map({True: " seeds and folders)", False: " seeds)"})
+        part = " (" + group["choices"].astype(str) + " of " + group["of"].astype(str) + what
+        named = group.assign(text=group["task"] + part.where(group["choices"] < group["of"], ""))
         models = [f"{model} on {', '.join(cells['text'])}" for model, cells in named.groupby("model", sort=False)]
         other = {"lowest": "lower", "highest": "higher"}[edge]
         lines.append(

@@ -1,23 +1,28 @@
-"""Scores of event tasks from counts of each clip, for statistics over clips; micro-averaged, as sed_eval's overall."""
+"""Scores of event tasks from counts of clips, for statistics over clips; micro-averaged, as sed_eval's overall.
+
+Each takes counts summed over clips, (..., numbers), and gives (...,) scores, NaN without any reference. Where a model
+predicts no event, sed_eval leaves the F-measure open, and it is missing (`downstream.missing`). Here it is 0, for
+single swaps may leave a model without events.
+"""
 
 from collections.abc import Callable, Mapping
 
 import numpy as np
 
 
-def f_measure(counts: np.ndarray) -> float:
-    """Of (clips, 3) matched, predicted and reference events; NaN without any event, 0 without those of one kind."""
-    matched, predicted, reference = counts.sum(0)
-    return float(2 * matched / (predicted + reference)) if predicted + reference else float("nan")
+def f_measure(sums: np.ndarray) -> np.ndarray:
+    """Of matched, predicted and reference events."""
+    matched, predicted, reference = np.moveaxis(np.asarray(sums, float), -1, 0)
+    return np.where(reference > 0, 2 * matched / np.maximum(predicted + reference, 1), np.nan)
 
 
-def error_rate(counts: np.ndarray) -> float:
-    """Of (clips, 2) errors and active references in segments of 1 s; NaN where nothing is active."""
-    errors, active = counts.sum(0)
-    return float(errors / active) if active else float("nan")
+def error_rate(sums: np.ndarray) -> np.ndarray:
+    """Of errors and active references in segments of 1 s."""
+    errors, active = np.moveaxis(np.asarray(sums, float), -1, 0)
+    return np.where(active > 0, errors / np.maximum(active, 1), np.nan)
 
 
-EVENT_SCORES: Mapping[str, Callable[[np.ndarray], float]] = {
+EVENT_SCORES: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
     "event_onset_200ms_fms": f_measure,
     "event_onset_50ms_fms": f_measure,
     "event_onset_offset_50ms_20perc_fms": f_measure,

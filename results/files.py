@@ -1,37 +1,81 @@
-"""Files that are complete or absent."""
+"""Files that are complete or absent: written beside their place, then renamed into it."""
 
 import contextlib
+import hashlib
+import os
+import socket
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import IO, Any
+
+TRIALS = 3
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[TextIO]:
-    """A text file beside its place, with newlines as they are written, which is renamed into it when all went well.
-
-    Raises:
-        OSError: names the file, which the error of a full disk does not.
-    """
-    with temporary(path) as beside, beside.open("w", newline="", encoding="utf-8") as file:
-        yield file
-
-
-@contextlib.contextmanager
-def temporary(path: Path) -> Iterator[Path]:
-    """A path beside `path` for a file that is renamed into its place when all went well.
+def replacing(path: Path, *, binary: bool = False) -> Iterator[IO[Any]]:
+    """Open a file beside its place, which is renamed into it if all went well; text keeps its newlines as written.
 
     Raises:
         OSError: names the file, which the error of a full disk does not.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    temporary = path.with_name(f".{_machine()}-{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp")
+    options = {"mode": "wb"} if binary else {"mode": "w", "newline": "", "encoding": "utf-8"}
     try:
-        yield beside
-        beside.replace(path)
+        with temporary.open(**options) as file:
+            yield file
+        temporary.replace(path)
     except OSError as error:
-        name = str(path) if error.filename in (None, str(beside)) else error.filename
+        if error.errno is None:
+            raise
+        name = str(path) if error.filename in (None, str(temporary)) else error.filename
         raise OSError(error.errno, error.strerror, name) from error
     finally:
-        beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """`text` as the whole of a file."""
+    with replacing(path) as file:
+        file.write(text)
+
+
+def write_summed(path: Path, text: str) -> None:
+    """`text` as the whole of a file, and beside it `<path>.sha256`, as sha256sum writes it.
+
+    The record is written first, with the sum of the file that is replaced as a second line: a kill between the two
+    leaves a file that the record knows.
+    """
+    sums = [hashlib.sha256(text.encode()).hexdigest()]
+    if path.is_file():
+        sums.append(hashlib.sha256(path.read_bytes()).hexdigest())
+    write_text(sums_of(path), "".join(f"{digest}  {path.name}\n" for digest in dict.fromkeys(sums)))
+    write_text(path, text)
+
+
+def check_sum(path: Path, remedy: str) -> None:
+    """Raise ValueError where a file is not one that its record knows; without a record nothing is known."""
+    record = sums_of(path)
+    for _ in range(TRIALS):  # another process may write in between
+        if not record.is_file():
+            return
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        if digest in record.read_text(encoding="latin-1"):
+            return
+    raise ValueError(
+        f"{path}: not what was written, by {record.name}; {remedy}; or remove {record.name} to take it as it is"
+    )
+
+
+def sums_of(path: Path) -> Path:
+    """The record beside a file of `write_summed`."""
+    return path.with_name(f"{path.name}.sha256")
+
+
+def _machine() -> str:
+    """8 hex digits for where process numbers mean the same: a run sweeps what its dead processes left."""
+    inside = ""
+    with contextlib.suppress(OSError):
+        inside = str(Path("/proc/self/ns/pid").stat().st_ino)
+    return hashlib.sha256(f"{socket.gethostname()} {inside}".encode()).hexdigest()[:8]

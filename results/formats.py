@@ -2,12 +2,14 @@
 
 import html
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pandas as pd
 from tabulate import tabulate
 
 from results.emphasis import BEST, SECOND
+from results.escapes import markdown, printable, to_tex
 
 EMPHASIS_NOTE = "Bold is best, underlined second, of what compares: of one protocol, to three digits."
 
@@ -35,7 +37,8 @@ def to_text(table: Table, styled: bool = False, turn: bool = True) -> str:
 
     With `styled` the best is bold and the second underlined, by escape sequences; without, nothing is emphasized.
     """
-    found = _marked(table, f"{BOLD}{{}}{PLAIN}", f"{UNDERLINED}{{}}{PLAIN}") if styled else table.texts.copy()
+    shown = _escaped(table, printable)
+    found = _marked(shown, f"{BOLD}{{}}{PLAIN}", f"{UNDERLINED}{{}}{PLAIN}") if styled else shown.texts.copy()
     found.columns, found.index = (_joined(axis) for axis in (found.columns, found.index))
     if turn and found.shape[0] < found.shape[1]:
         found = found.T.rename_axis(index=None)
@@ -45,11 +48,12 @@ def to_text(table: Table, styled: bool = False, turn: bool = True) -> str:
     align = ["left", *["right"] * found.shape[1]]
     heads = [found.index.name or "", *found.columns]
     lines = tabulate(body, headers=heads, disable_numparse=True, colalign=align)
-    return "\n\n".join([lines, *(note for note in table.notes if styled or note != EMPHASIS_NOTE)])
+    return "\n\n".join([lines, *(note for note in shown.notes if styled or note != EMPHASIS_NOTE)])
 
 
 def to_markdown(table: Table) -> str:
     """Markdown of GitHub's kind; of two levels the header has both, with a slash."""
+    table = _escaped(table, markdown)
     found = _marked(table, "**{}**", "<ins>{}</ins>")
     found.columns, found.index = (_joined(axis) for axis in (found.columns, found.index))
     lines = found.to_markdown(disable_numparse=True, colalign=("left", *["right"] * found.shape[1]))
@@ -58,19 +62,15 @@ def to_markdown(table: Table) -> str:
 
 def to_html(table: Table) -> str:
     """An HTML table and a paragraph a note; text is escaped."""
-    escaped = Table(table.texts.map(html.escape), table.places)
+    escaped = _escaped(table, lambda text: html.escape(printable(text)))
     found = _marked(escaped, "<b>{}</b>", "<u>{}</u>")
-    found.columns, found.index = (
-        axis.map(lambda key: tuple(map(html.escape, key)) if isinstance(key, tuple) else html.escape(str(key)))
-        for axis in (found.columns, found.index)
-    )
-    notes = [f"<p>{html.escape(note)}</p>" for note in table.notes]
+    notes = [f"<p>{note}</p>" for note in escaped.notes]
     return "\n".join([found.to_html(escape=False, border=0, classes="scores"), *notes])
 
 
 def to_csv(table: Table) -> str:
     """Texts alone, without emphasis or notes; the numbers are `results.scores.scores(rows).to_csv()`."""
-    found = table.texts.copy()
+    found = _escaped(table, printable).texts
     found.columns, found.index = (_joined(axis) for axis in (found.columns, found.index))
     return found.to_csv(lineterminator="\n")
 
@@ -106,6 +106,17 @@ def _line(cells: list[str]) -> str:
     return " & ".join(cells) + r" \\"
 
 
+def _escaped(table: Table, escape: Callable[[str], str]) -> Table:
+    """A table whose cells, heads and notes went through `escape`."""
+    texts = table.texts.map(escape)
+    for name in ("columns", "index"):
+        axis = getattr(texts, name)
+        keys = axis.map(lambda key: tuple(map(escape, key)) if isinstance(key, tuple) else escape(str(key)))
+        setattr(texts, name, keys.set_names(axis.names))
+    places = table.places.set_axis(texts.index).set_axis(texts.columns, axis=1)
+    return Table(texts, places, tuple(map(escape, table.notes)))
+
+
 def _marked(table: Table, bold: str, underlined: str) -> pd.DataFrame:
     best = table.texts.map(bold.format)
     second = table.texts.map(underlined.format)
@@ -116,18 +127,3 @@ def _joined(axis: pd.Index) -> pd.Index:
     if axis.nlevels == 1:
         return axis
     return pd.Index([" / ".join(part for part in key if part) for key in axis], name=axis.names[-1])
-
-
-_TEX = str.maketrans(
-    {
-        **{letter: f"\\{letter}" for letter in "&%$#_{}"},
-        **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},
-        **{"†": r"\textdagger{}", "‡": r"\textdaggerdbl{}", "≈": r"$\approx$", "±": r"$\pm$", "–": "--"},
-        **{"<": r"\textless{}", ">": r"\textgreater{}"},
-    }
-)
-
-
-def to_tex(text: str) -> str:
-    """A text with LaTeX's special characters written out."""
-    return str(text).translate(_TEX)

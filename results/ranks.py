@@ -6,7 +6,7 @@ metric, mean) and raise ValueError for scores of several protocols or of several
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,11 @@ import pandas as pd
 from scipy import stats
 
 from results.normalize import LOWER_IS_BETTER
+from results.permutation import fewest_units
 
+DIFFER, NOT_ESTABLISHED = "differ", "not established"
+EXACT = 12
+"""Tasks that differ, up to which Wilcoxon's test is exact also with ties."""
 DIGITS = 12
 """Differences of scores are compared to so many digits, so that rounding makes no ranks."""
 
@@ -45,7 +49,8 @@ def ranking(found: pd.DataFrame, alpha: float = 0.05) -> Ranking:
     """Friedman's test over tasks and Nemenyi's critical difference, on the tasks that every model has a score of.
 
     Raises:
-        ValueError: for fewer than three models, or fewer than two such tasks.
+        ValueError: for fewer than three models, fewer than two such tasks, or so few that no models could differ: the
+            critical difference is as large as that of the first and the last rank.
     """
     wide = _wide(found)
     complete = wide.dropna()
@@ -55,10 +60,16 @@ def ranking(found: pd.DataFrame, alpha: float = 0.05) -> Ranking:
         raise ValueError(
             f"got {len(complete)} tasks that all {wide.shape[1]} models have scores of; expected 2 or more"
         )
+    models, distance = wide.shape[1], critical_difference(wide.shape[1], len(complete), alpha)
+    if distance >= models - 1:
+        raise ValueError(
+            f"on {len(complete)} tasks no two of {models} models can differ: mean ranks are at most {models - 1} apart "
+            f"and would have to be more than {distance:.2f} apart (Nemenyi, level {alpha:g}); "
+            f"{_enough_tasks(models, alpha)} tasks or more can tell"
+        )
     ranks = (-complete).rank(axis=1).mean().sort_values(kind="stable")
     same = complete.eq(complete.iloc[:, 0], axis=0).all(axis=None)
     test = (0.0, 1.0) if same else stats.friedmanchisquare(*complete.to_numpy().T)
-    distance = critical_difference(wide.shape[1], len(complete), alpha)
     left_out = tuple(task for task in wide.index if task not in complete.index)
     groups = _groups(ranks, distance)
     return Ranking(ranks, *map(float, test), distance, alpha, groups, tuple(complete.index), left_out)
@@ -75,23 +86,46 @@ def critical_difference(models: int, tasks: int, alpha: float = 0.05) -> float:
     return float(q * np.sqrt(models * (models + 1) / (6 * tasks)))
 
 
-def pairwise_wilcoxon(found: pd.DataFrame, against: str | None = None) -> pd.DataFrame:
-    """Wilcoxon's signed-rank test of every pair of models (or of all against one) over the tasks that both have.
+def _enough_tasks(models: int, alpha: float) -> int:
+    """The fewest tasks on which mean ranks can be far enough apart."""
+    one = critical_difference(models, 1, alpha)
+    return int((one / (models - 1)) ** 2) + 1
+
+
+def pairwise_wilcoxon(
+    found: pd.DataFrame,
+    against: str | None = None,
+    pairs: Iterable[tuple[str, str]] | None = None,
+    alpha: float = 0.05,
+) -> pd.DataFrame:
+    """Wilcoxon's signed-rank test of every pair of models over the tasks that both have.
+
+    Args:
+        against: a model, to test all others against it alone. pairs: to test these alone.
 
     Returns:
         Columns a, b, tasks (how many), difference (the median over tasks of a less b, more is better), p (two-sided;
-        1 where no task differs), p_holm (corrected for all rows).
+        1 where no task differs), p_holm (corrected for all rows that can reach the level), verdict (`differ` where
+        p_holm is at most alpha, else `not established`), reason (where there are too few tasks: 6 are needed for 0.05).
 
     Raises:
-        ValueError: where `against` is no model of the frame.
+        ValueError: where a model is not in the frame.
     """
     wide = _wide(found)
-    if against is not None and against not in wide:
-        raise ValueError(f"unknown model {against!r}; expected one of {', '.join(wide)}")
-    pairs = itertools.combinations(wide, 2) if against is None else ((m, against) for m in wide if m != against)
+    if pairs is None:
+        pairs = itertools.combinations(wide, 2) if against is None else [(m, against) for m in wide if m != against]
+    pairs = list(pairs)
+    for model in filter(None, [against, *itertools.chain.from_iterable(pairs)]):
+        if model not in wide:
+            raise ValueError(f"unknown model {model!r}; expected one of {', '.join(wide)}")
     rows = [{"a": a, "b": b, **_wilcoxon((wide[a] - wide[b]).dropna())} for a, b in pairs]
     tests = pd.DataFrame(rows, columns=["a", "b", "tasks", "difference", "p"])
-    return tests.assign(p_holm=holm(tests["p"]))
+    fewest = fewest_units(1 - alpha)
+    enough = tests["tasks"] >= fewest
+    corrected = holm(tests["p"].where(enough))
+    few = tests["tasks"].map("{} tasks; at least ".format) + f"{fewest} are needed for {1 - alpha:.0%}"
+    verdict = np.where(corrected <= alpha + 1e-12, DIFFER, NOT_ESTABLISHED)
+    return tests.assign(p_holm=corrected, verdict=verdict, reason=few.where(~enough, ""))
 
 
 def holm(p: Sequence[float]) -> np.ndarray:
@@ -109,7 +143,16 @@ def _wilcoxon(differences: pd.Series) -> dict[str, float]:
     summary = {"tasks": len(values), "difference": float(np.median(values)) if len(values) else float("nan")}
     if not len(values):
         return summary | {"p": float("nan")}
-    return summary | {"p": float(stats.wilcoxon(values).pvalue) if values.any() else 1.0}
+    return summary | {"p": _signed_rank_p(values[values != 0])}
+
+
+def _signed_rank_p(differences: np.ndarray) -> float:
+    """Two-sided; exact for few differences, ties or not, where scipy's approximation can say too much."""
+    if len(differences) > EXACT:
+        return float(stats.wilcoxon(differences).pvalue)
+    ranks = stats.rankdata(np.abs(differences))
+    signs = 1 - 2 * (np.arange(2 ** len(ranks))[:, None] >> np.arange(len(ranks)) & 1)
+    return float(np.mean(np.abs(signs @ ranks) >= abs(np.sign(differences) @ ranks) - 1e-9))
 
 
 def _wide(found: pd.DataFrame) -> pd.DataFrame:

@@ -7,14 +7,16 @@ Published rows that the study asks for are ``runs/<study>/reference.csv``.
 
 import csv
 import functools
-import json
+import io
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from results.files import replacing
+from results.files import check_sum, write_summed, write_text
+from results.job_files import CHOSEN
+from results.job_files import read_job as read_job
 
 COLUMNS = (
     *("study", "model", "family", "spec", "weights", "task", "split_mode", "fold", "metric", "primary", "score"),
@@ -39,6 +41,7 @@ RESULT_COLUMNS = (
 """What has to be equal after a run was killed and started again."""
 
 REFERENCE_NAME = "reference.csv"
+REMEDY = "remove it, and the next `ablate run` makes it anew from jobs/"
 TASKS_FILE = Path(__file__).parent / "reference" / "tasks.csv"
 
 
@@ -55,17 +58,14 @@ def rows_of(job: Mapping[str, Any], identity: Mapping[str, Any]) -> list[dict[st
         for position, (metric, score) in enumerate(fold["scores"].items()):
             scored = {"fold": fold["fold"], "metric": metric, "primary": position == 0, "score": score}
             scored["reason"] = fold.get("missing", {}).get(metric)
-            chosen = {name: fold[name] for name in ("validation_score", "hidden_layers", "lr", "init", "epoch")}
+            chosen = {name: fold[name] for name in CHOSEN}
             found.append({**dict.fromkeys(COLUMNS), **shared, **scored, **chosen})
     return found
 
 
 def write_rows(rows: Iterable[Mapping[str, Any]], path: Path) -> None:
-    """`rows.csv`, written beside its place and renamed into it."""
-    with replacing(path) as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        writer.writeheader()
-        writer.writerows(rows)
+    """`rows.csv`, written beside its place and renamed into it, with its sum beside it."""
+    write_summed(path, _as_csv(rows))
 
 
 def read_rows(folder: str | Path) -> pd.DataFrame:
@@ -73,6 +73,7 @@ def read_rows(folder: str | Path) -> pd.DataFrame:
 
     Raises:
         FileNotFoundError: where the study has not been run.
+        ValueError: names a file, and the line, that is not what was written; says what to do.
     """
     path = Path(folder) / "rows.csv"
     if not path.is_file():
@@ -85,7 +86,7 @@ def write_reference(rows: pd.DataFrame, path: Path) -> None:
     if rows.empty:
         path.unlink(missing_ok=True)
     else:
-        write_rows(rows.astype(object).where(rows.notna(), None).to_dict("records"), path)
+        write_text(path, _as_csv(rows.astype(object).where(rows.notna(), None).to_dict("records")))
 
 
 def read_reference(folder: str | Path) -> pd.DataFrame | None:
@@ -94,18 +95,42 @@ def read_reference(folder: str | Path) -> pd.DataFrame | None:
     return _parse(path) if path.is_file() else None
 
 
+def _as_csv(rows: Iterable[Mapping[str, Any]]) -> str:
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, COLUMNS)
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
 def _parse(path: Path) -> pd.DataFrame:
     texts = [name for name in COLUMNS if name not in (*NUMBERS, "primary")]
-    found = pd.read_csv(
-        path, dtype=dict.fromkeys(texts, str), keep_default_na=False, na_values={name: ["", "nan"] for name in NUMBERS}
-    )
+    missing = {name: ["", "nan"] for name in NUMBERS}
+    try:
+        found = pd.read_csv(path, dtype=dict.fromkeys(texts, str), keep_default_na=False, na_values=missing)
+    except ValueError as error:
+        raise ValueError(f"{path}: not readable as rows ({' '.join(str(error).split())}); {REMEDY}") from None
+    for name in (*NUMBERS, "primary"):
+        _check_column(path, found, name)
+    check_sum(path, REMEDY)
     absent = {name: "" for name in texts if name not in found}  # in rows of an earlier version
     return found.assign(**absent)
 
 
-def read_job(path: Path) -> dict[str, Any]:
-    """A job's JSON."""
-    return json.loads(path.read_text())
+def _check_column(path: Path, rows: pd.DataFrame, name: str) -> None:
+    """Raise ValueError where a column holds text; names the line."""
+    if name not in rows or pd.api.types.is_numeric_dtype(rows[name]):
+        return
+    good = (
+        rows[name].isin([True, False, "True", "False"])
+        if name == "primary"
+        else pd.to_numeric(rows[name], "coerce").notna()
+    )
+    bad = rows[name][~good & rows[name].notna()]
+    if len(bad):
+        expected = "True or False" if name == "primary" else "a number"
+        where = f"{path}: line {int(bad.index[0]) + 2}"
+        raise ValueError(f"{where}: {name} must be {expected}, got {bad.iloc[0]!r}; {REMEDY}")
 
 
 @functools.cache

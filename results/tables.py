@@ -12,7 +12,6 @@ from results import averages, beside, emphasis, formats
 from results.beside import PUBLISHED_MARK, READ_OFF_MARK, USUAL_PROTOCOL
 from results.formats import EMPHASIS_NOTE, Table
 from results.normalize import CATEGORIES, LOWER_IS_BETTER
-from results.records import is_missing
 from results.reference import is_published
 from results.rows import task_table
 from results.scores import UNTRAINED_MARK, UNTRAINED_NOTE, absent_scores, is_untrained, scores
@@ -128,10 +127,6 @@ def notes(rows: pd.DataFrame) -> list[str]:
     if len(measured) and (protocols != [USUAL_PROTOCOL] or seeds > 1):
         over = f", over {seeds} seeds" if seeds > 1 else ""
         found.append(f"Protocol {' and '.join(protocols)}{over}.")
-    missing = measured[measured["primary"].astype(bool) & measured["score"].isna()]
-    missing = missing[(missing["reason"].fillna("") != "") & ~is_missing(missing)]
-    for (model, task, reason), group in missing.groupby(["model", "task", "reason"], sort=False):
-        found.append(f"nan: {model} on {task}, {', '.join(map(str, group['fold'].unique()))}: {reason}.")
     return found + beside.notes(rows)
 
 

@@ -20,6 +20,14 @@ settings.load_profile("repository")
 RATE = 16000  # Hz, of the folders made here
 
 
+def pytest_collection_modifyitems(items):
+    """Tests marked `slow` run where $ABLATE_SLOW is set."""
+    if "ABLATE_SLOW" not in os.environ:
+        for item in items:
+            if item.get_closest_marker("slow"):
+                item.add_marker(pytest.mark.skip(reason="takes long; run where $ABLATE_SLOW is set"))
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _one_thread_each():
     """Two workers share the machine."""
@@ -83,46 +91,46 @@ def write_task(folder: Path, meta: Mapping, labels: list[str], items: Mapping[st
     return folder
 
 
+def write_tones(folder: Path, clips: int = 6, **changes) -> Path:
+    """A scene task: low and high tones of different lengths, a few a split."""
+    meta, items = metadata(**changes), {}
+    for number, split in enumerate(meta["splits"]):
+        items[split] = {f"{split}{i}.wav": [("low", "high")[i % 2]] for i in range(clips)}
+        for i, file in enumerate(items[split]):
+            frequency = (300, 1500)[i % 2] * (1 + 0.03 * i + 0.01 * number)
+            write_clip(folder / str(RATE) / split / file, tone(frequency, 0.3 + 0.05 * (i % 3)))
+    return write_task(folder, meta, ["low", "high"], items)
+
+
+def write_beeps(folder: Path, clips: int = 3, **changes) -> Path:
+    """An event task: two beeps a clip, in silence with a little noise."""
+    changes = {"embedding_type": "event", "prediction_type": "multilabel", **changes}
+    meta = metadata(**{"evaluation": ["event_onset_200ms_fms", "segment_1s_er"], **changes})
+    items = {}
+    for number, split in enumerate(meta["splits"]):
+        items[split] = {}
+        for i in range(clips):
+            sound = np.random.default_rng(10 * number + i).normal(0, 0.001, int(2.0 * RATE))
+            events = []
+            for label, frequency, start in (("low", 300, 0.2 + 0.1 * i), ("high", 1500, 1.2 - 0.1 * i)):
+                first = int(start * RATE)
+                sound[first : first + RATE // 2] += tone(frequency, 0.5)
+                events.append({"label": label, "start": 1000 * start, "end": 1000 * start + 500})
+            items[split][f"{split}{i}.wav"] = events
+            write_clip(folder / str(RATE) / split / f"{split}{i}.wav", sound)
+    return write_task(folder, meta, ["low", "high"], items)
+
+
 @pytest.fixture
 def scene_task(tmp_path) -> Callable[..., Path]:
-    """Makes a scene task: low and high tones of different lengths, a few a split."""
-
-    def make(name: str = "tones", clips: int = 6, **changes) -> Path:
-        folder, meta = tmp_path / name, metadata(**changes)
-        items = {}
-        for number, split in enumerate(meta["splits"]):
-            items[split] = {f"{split}{i}.wav": [("low", "high")[i % 2]] for i in range(clips)}
-            for i, file in enumerate(items[split]):
-                frequency = (300, 1500)[i % 2] * (1 + 0.03 * i + 0.01 * number)
-                write_clip(folder / str(RATE) / split / file, tone(frequency, 0.3 + 0.05 * (i % 3)))
-        return write_task(folder, meta, ["low", "high"], items)
-
-    return make
+    """Makes a scene task of a name: `write_tones`."""
+    return lambda name="tones", **changes: write_tones(tmp_path / name, **changes)
 
 
 @pytest.fixture
 def event_task(tmp_path) -> Callable[..., Path]:
-    """Makes an event task: two beeps a clip, in silence with a little noise."""
-
-    def make(name: str = "beeps", clips: int = 3, **changes) -> Path:
-        folder = tmp_path / name
-        changes = {"embedding_type": "event", "prediction_type": "multilabel", **changes}
-        meta = metadata(**{"evaluation": ["event_onset_200ms_fms", "segment_1s_er"], **changes})
-        items = {}
-        for number, split in enumerate(meta["splits"]):
-            items[split] = {}
-            for i in range(clips):
-                sound = np.random.default_rng(10 * number + i).normal(0, 0.001, int(2.0 * RATE))
-                events = []
-                for label, frequency, start in (("low", 300, 0.2 + 0.1 * i), ("high", 1500, 1.2 - 0.1 * i)):
-                    first = int(start * RATE)
-                    sound[first : first + RATE // 2] += tone(frequency, 0.5)
-                    events.append({"label": label, "start": 1000 * start, "end": 1000 * start + 500})
-                items[split][f"{split}{i}.wav"] = events
-                write_clip(folder / str(RATE) / split / f"{split}{i}.wav", sound)
-        return write_task(folder, meta, ["low", "high"], items)
-
-    return make
+    """Makes an event task of a name: `write_beeps`."""
+    return lambda name="beeps", **changes: write_beeps(tmp_path / name, **changes)
 
 
 def run_environment(tmp_path: Path) -> dict[str, str]:

@@ -5,15 +5,12 @@ import configparser
 import json
 import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
 from packaging.requirements import Requirement
-
-from ablations.cli import main
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -97,31 +94,6 @@ def test_the_readme_shows_what_exists():
     assert links
     for link in links:
         assert (ROOT / link).exists(), link
-    for command in re.findall(r"^ablate (\w+)", readme, flags=re.MULTILINE):
-        assert command in main.list_commands(None)
-    for target in re.findall(r"^make (\w+)", readme, flags=re.MULTILINE):
-        assert f"\n{target}:" in (ROOT / "Makefile").read_text()
-
-
-def test_the_readmes_python_runs_as_shown(monkeypatch, tmp_path, capsys):
-    results, code = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
-    (tmp_path / "runs").mkdir()
-    shutil.copytree(ROOT / "results" / "quickstart", tmp_path / "runs" / "quickstart")
-    monkeypatch.chdir(tmp_path)
-    exec(results, {})
-    assert "\\toprule" in capsys.readouterr().out
-    names: dict = {}
-    exec(code, names)
-    assert names["scenes"].shape == (4, 384)
-    assert names["steps"].shape == (4, 41, 768)
-    assert names["timestamps"].shape == (41,)
-
-
-def test_the_readmes_study_is_one():
-    from ablations.study import Study
-
-    (text,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
-    assert len(Study.from_dict(yaml.safe_load(text)).models) == 8
 
 
 def test_no_file_is_large_or_names_a_place_of_one_machine():

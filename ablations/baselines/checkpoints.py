@@ -8,7 +8,7 @@ import csv
 import functools
 import math
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -19,10 +19,13 @@ from torch import Tensor
 
 from passt import demo
 from passt.download import recorded
-from passt.published import check, published_file, refuse_others, tensors
+from passt.published import content, published_file, refuse_others
+from passt.state_dicts import Part, network_of
+from passt.training_notes import notes_of
 
 DEMO_FOLDER = Path(__file__).with_name("demo_weights")
 SAMPLE_RATE = 32000  # Hz, of all of them
+TRAINED_HOP = 320  # samples, of the MobileNets that `ablate train` trains
 
 
 @dataclass(frozen=True)
@@ -72,13 +75,17 @@ def of_family(family: str) -> tuple[CnnCheckpoint, ...]:
 
 
 def state_of(
-    row: CnnCheckpoint, weights: str, file: str | Path | None, shapes: Mapping[str, tuple[int, ...]]
+    row: CnnCheckpoint,
+    weights: str,
+    file: str | Path | None,
+    shapes: Mapping[str, tuple[int, ...]],
+    parts: Sequence[Part] = (),
 ) -> dict[str, Tensor]:
     """The tensors that the weights part of a spec, or a file, stands for, checked name by name and shape by shape.
 
     Args:
         weights: `published`, `demo` or `untrained-SEED`. file: a weight file in their place.
-        shapes: of the state dict that the published file has.
+        shapes: of the state dict that the published file has. parts: what of it a file may lack.
 
     Raises:
         FileNotFoundError: a file that is absent and can't be had; says from where to get it and where to put it.
@@ -90,9 +97,10 @@ def state_of(
     if file is None and weights != kind:
         raise ValueError(f"{row.name}: weights {weights!r} have no file; expected {kind}, untrained-SEED or a file")
     path = Path(file) if file else demo.there(row.shipped) if row.shipped else published_file(row)
-    state = tensors(path)
+    found = content(path)
     refuse_others(path, row, table().values(), _described, recorded(path) if file is None else None)
-    check(state, shapes, row.name, str(path))
+    _refuse_other_trainings(path, row)
+    state = network_of(found, shapes, row.name, str(path), parts)
     return {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
 
 
@@ -107,12 +115,19 @@ def untrained(shapes: Mapping[str, tuple[int, ...]], seed: int) -> dict[str, Ten
             state[name] = torch.zeros(shape, dtype=torch.long)
         elif len(shape) < 2:
             ones = name.endswith(("running_var", "weight"))
-            state[name] = torch.ones(shape) if ones else torch.zeros(shape)
+            state[name] = torch.full(shape, float(ones), dtype=torch.float32)
         else:
             stream = np.random.Generator(np.random.Philox(key=[seed, zlib.crc32(name.encode())]))
             values = torch.from_numpy(stream.standard_normal(shape, dtype=np.float32))
             state[name] = values * math.sqrt(2 / math.prod(shape[1:]))
     return state
+
+
+def _refuse_other_trainings(path: Path, row: CnnCheckpoint) -> None:
+    """Raise ValueError for what a training of another network wrote: shapes do not tell a hop."""
+    trained = notes_of(path).get("recipe", {}).get("network")
+    if trained and (row.hop != TRAINED_HOP or trained != f"mn{round(10 * row.width):02}"):
+        raise ValueError(f"{path}: was trained as {trained} with hop {TRAINED_HOP}, not {_described(row)}")
 
 
 def _from_row(row: Mapping[str, str]) -> CnnCheckpoint:

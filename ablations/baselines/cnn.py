@@ -4,21 +4,26 @@ import copy
 import functools
 import itertools
 import time
+import warnings
 from abc import abstractmethod
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from ablations.baselines import cost
 from ablations.baselines.checkpoints import SAMPLE_RATE, CnnCheckpoint, state_of, table
-from ablations.baselines.cost import SECONDS, Cost, counted
 from passt.batches import Budget, Rows, forward_in_batches
-from passt.identity import fingerprint_of
+from passt.following import FollowsNetwork
 from passt.precision import PRECISIONS, Precision, arithmetic, available, precision_for
 from passt.published import file_tag
 from passt.spec import EmbeddingSpec
+from passt.state_dicts import Part
+from passt.training_notes import labels_for
 from passt.windowed import WindowedEmbedder
 from passt.windows import centred
 
@@ -64,7 +69,7 @@ class Spectrograms:
         return self.mel(self.windows[rows])
 
 
-class CnnEmbedder(WindowedEmbedder):
+class CnnEmbedder(FollowsNetwork, WindowedEmbedder):
     """What the CNN families share: weights, precision, batches; each gives its network and its front end.
 
     Args:
@@ -73,7 +78,8 @@ class CnnEmbedder(WindowedEmbedder):
             the inputs of convolutions are rounded; front end, means over time and frequency, and classifier are not.
 
     Attributes:
-        net: the network as it was loaded; what computes has its norms folded into the convolutions.
+        labels: what each of the logits stands for, where the weight file names it.
+        net: the network, which may be trained or changed: numbers, name and fingerprint follow (`passt.following`).
 
     Raises:
         ValueError, FileNotFoundError: for weights that do not fit or are not there, an unknown precision.
@@ -82,6 +88,10 @@ class CnnEmbedder(WindowedEmbedder):
     sample_rate = SAMPLE_RATE
     statistics: tuple[str, ...] = ()
     """Which of `STATISTICS` are levels."""
+    head: str
+    """The layer whose outputs are the labels, which a file may have for other labels, or lack."""
+    optional: tuple[Part, ...] = ()
+    """What else a file may lack."""
     bytes_per_frame: int
     """Of memory in a forward pass at width 1, at most."""
     frames_at_once: Mapping[str, int]
@@ -92,22 +102,37 @@ class CnnEmbedder(WindowedEmbedder):
     ) -> None:
         self.device = torch.device(device)
         self.precision, self._precision = precision, precision_for(precision, self.device)
-        self.checkpoint = table()[spec.checkpoint]
-        self.name = f"{spec.checkpoint}@{spec.weights if weights is None else file_tag(weights)}"
-        self.net = self.network(self.checkpoint)
-        state = state_of(self.checkpoint, spec.weights, weights, self.published_shapes(self.net))
-        self.net.load_state_dict({name: state[name] for name in self.net.state_dict()}, strict=True, assign=True)
+        checkpoint = table()[spec.checkpoint]
+        self._label = f"{spec.checkpoint}@{spec.weights if weights is None else file_tag(weights)}"
+        shapes = self.published_shapes(self.network_on_meta(checkpoint))
+        rows = (f"{self.head}.weight", f"{self.head}.bias")
+        state = state_of(checkpoint, spec.weights, weights, shapes, (Part(rows, rows), *self.optional))
+        self.checkpoint = replace(checkpoint, n_classes=len(state.get(rows[0], ())))
+        self.labels = labels_for(weights, self.checkpoint.n_classes)
+        if "logits" in spec.levels and not self.checkpoint.n_classes:
+            raise ValueError(f"{weights}: has no head, and so no level logits; ask for other levels")
+        self.net = self.network_on_meta(self.checkpoint)
+        wanted = self.net.state_dict()
+        state = {name: state[name] if name in state else torch.empty(wanted[name].shape) for name in wanted}
+        self.net.load_state_dict(state, strict=True, assign=True)
         self.net.eval().requires_grad_(False).to(self.device)
         self.mel = self.front_end(self.checkpoint).to(self.device)
         self.dims = self.dims_of(self.checkpoint)
-        self._ready = ready(self.net, self._precision)
+        self._follow()
         most, each = self.frames_at_once[self.device.type], int(self.bytes_per_frame * max(1, self.checkpoint.width))
         self._budget = Budget.of_memory(self.device, most, each)
 
     @staticmethod
     @abstractmethod
     def network(checkpoint: CnnCheckpoint) -> CnnNet:
-        """The checkpoint's network without any values."""
+        """The checkpoint's network, with as many outputs as it has classes."""
+
+    @classmethod
+    def network_on_meta(cls, checkpoint: CnnCheckpoint) -> CnnNet:
+        """The network without any values."""
+        with torch.device("meta"), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Initializing zero-element tensors")  # a head of no classes
+            return cls.network(checkpoint)
 
     @staticmethod
     @abstractmethod
@@ -119,30 +144,42 @@ class CnnEmbedder(WindowedEmbedder):
         """Name and shape of every tensor of the published file."""
         return {name: tuple(tensor.shape) for name, tensor in net.state_dict().items()}
 
-    @functools.cached_property
-    def fingerprint(self) -> str:
-        """16 hex digits for architecture, front end, tensors and precision."""
+    def _form(self) -> CnnNet:
+        return ready(self.net, self._precision)
+
+    def _settings(self) -> dict[str, Any]:
         settings = {"cnn": self.checkpoint.family, "hop": self.checkpoint.hop, "width": self.checkpoint.width}
-        settings |= {"precision": self.precision, "format": FORMAT}
-        return fingerprint_of(settings, self.net.state_dict())
+        return settings | {"precision": self.precision, "format": FORMAT}
 
     @classmethod
     @functools.cache
     def dims_of(cls, checkpoint: CnnCheckpoint) -> Mapping[str, int]:
         """Level -> width, from the network itself on shapes alone."""
-        with torch.device("meta"):
-            net = cls.network(checkpoint).eval()
-            found = net(torch.empty(1, net.bands, TRIAL_FRAMES), net.names)
-        return dict.fromkeys(cls.statistics, net.bands) | {name: found[name].shape[-1] for name in net.names}
+        net = cls.network_on_meta(checkpoint).eval()
+        found = net(torch.empty(1, net.bands, TRIAL_FRAMES, device="meta"), net.names)
+        widths = {name: found[name].shape[-1] for name in net.names if found[name].shape[-1]}
+        return dict.fromkeys(cls.statistics, net.bands) | widths
 
     @classmethod
     @functools.cache
-    def cost(cls, checkpoint: CnnCheckpoint) -> Cost:
-        """Of the network, with all its levels; the front end is not counted."""
+    def parameters_of(cls, checkpoint: CnnCheckpoint) -> int:
+        """Numbers of the network that training set."""
+        return cost.parameters(lambda: cls.network(checkpoint))
+
+    @classmethod
+    @functools.cache
+    def macs_of(cls, checkpoint: CnnCheckpoint, levels: tuple[str, ...], samples: int) -> int:
+        """Multiply-adds of the network for one window, as deep as the levels want; the front end is not counted."""
+        if not (deeper := tuple(level for level in levels if level not in STATISTICS)):
+            return 0
         with torch.device("meta"):
             net = cls.network(checkpoint).eval()
-        frames = SECONDS * SAMPLE_RATE // checkpoint.hop + 1
-        return counted(lambda: net, (1, net.bands, frames), net.names)
+        return cost.counted(lambda: net, (1, net.bands, cls.frames_of(checkpoint, samples)), deeper)
+
+    @staticmethod
+    @abstractmethod
+    def frames_of(checkpoint: CnnCheckpoint, samples: int) -> int:
+        """How many frames the front end makes of so many samples."""
 
     def whole(self, clip: Tensor) -> Rows:
         return Spectrograms(self.mel, clip[None])
@@ -150,15 +187,14 @@ class CnnEmbedder(WindowedEmbedder):
     def centred(self, clip: Tensor, window: int, hop: int) -> Rows:
         return Spectrograms(self.mel, centred(clip, window, hop))
 
-    @torch.no_grad()
     def levels(self, views: Sequence[Rows], levels: Sequence[str]) -> dict[str, list[Tensor]]:
         """Every level of every window, in batches of equal length."""
 
         def frames(view: Rows) -> int:
             return view.samples // self.checkpoint.hop + 1
 
-        forward = functools.partial(self._forward, levels=levels)
-        with arithmetic("highest"):  # the front end is exact in every precision
+        with self._computing() as net, arithmetic("highest"):  # the front end is exact in every precision
+            forward = functools.partial(self._forward, net, levels=levels)
             return forward_in_batches(
                 views, forward, group_of=lambda view: view.samples, cost_of=frames, budget=self._budget
             )
@@ -166,17 +202,18 @@ class CnnEmbedder(WindowedEmbedder):
     def gains(self) -> Mapping[str, float]:
         """How many times as fast the other precisions of the device are, by name, from a short trial."""
         stream = torch.Generator().manual_seed(0)
-        mel = torch.randn(TRIAL_ROWS, self.net.bands, TRIAL_FRAMES, generator=stream).to(self.device)
+        shape = (TRIAL_ROWS, self.net.bands, TRIAL_FRAMES)
+        mel = torch.randn(shape, generator=stream, dtype=torch.float32).to(self.device)
         seconds = {name: self._seconds(mel, PRECISIONS[name]) for name in available(self.device)}
         return {name: seconds[self.precision] / value for name, value in seconds.items() if name != self.precision}
 
-    def _forward(self, mels: list[Tensor], levels: Sequence[str]) -> dict[str, Tensor]:
+    def _forward(self, net: CnnNet, mels: list[Tensor], levels: Sequence[str]) -> dict[str, Tensor]:
         """The spectrograms of windows of equal length, each (rows, bands, frames), to {level: (all rows, dim)}."""
         mel = torch.cat(mels)
         found = {level: STATISTICS[level](mel) for level in levels if level in STATISTICS}
         if deeper := [level for level in levels if level not in found]:
             with arithmetic(self._precision.matmul):
-                found |= self._ready(mel, deeper)
+                found |= net(mel, deeper)
         return found
 
     @torch.no_grad()

@@ -16,12 +16,13 @@ from torch.nn import functional as F
 from ablations.baselines.checkpoints import SAMPLE_RATE, CnnCheckpoint, of_family
 from ablations.baselines.cnn import CnnEmbedder, CnnNet
 from passt.card import Card
+from passt.state_dicts import Part
 
 BANDS = 64
 FFT = 1024  # samples, of the window too
 FMIN, FMAX = 50.0, 14000.0  # Hz
 CHANNELS = (64, 128, 256, 512, 1024, 2048)
-CLASSES = 527
+HEAD = "fc_audioset"  # the layer whose outputs are the labels
 EARLY = 3  # blocks whose maps are large
 REACH = 16  # frames: no fewer than these blocks see on either side (14), a multiple of their poolings
 POOLINGS = 5  # halvings of time: the fewest frames are 2 ** 5
@@ -46,7 +47,7 @@ class LogMel(nn.Module):
     def __init__(self, hop: int) -> None:
         super().__init__()
         self.hop = hop
-        self.register_buffer("window", torch.hann_window(FFT), persistent=False)
+        self.register_buffer("window", torch.hann_window(FFT, dtype=torch.float32), persistent=False)
         self.register_buffer("bands", slaney_bands(), persistent=False)
 
     def forward(self, audio: Tensor) -> Tensor:
@@ -109,13 +110,13 @@ class Cnn14(CnnNet):
     step_by_step = True  # its tags, behind a sigmoid, differ by more than 1e-5 where sums are made in another order
     names = (*(f"block{number}" for number in range(1, len(CHANNELS) + 1)), "embedding", "logits")
 
-    def __init__(self) -> None:
+    def __init__(self, classes: int) -> None:
         super().__init__()
         self.bn0 = nn.BatchNorm2d(BANDS)
         for number, (inputs, outputs) in enumerate(zip((1, *CHANNELS), CHANNELS, strict=False), start=1):
             self.add_module(f"conv_block{number}", ConvBlock(inputs, outputs))
         self.fc1 = nn.Linear(CHANNELS[-1], CHANNELS[-1])
-        self.fc_audioset = nn.Linear(CHANNELS[-1], CLASSES)
+        self.fc_audioset = nn.Linear(CHANNELS[-1], classes)
 
     def forward(self, mel: Tensor, levels: Collection[str]) -> dict[str, Tensor]:
         some = len(mel) if self.frames_in_cache is None else max(1, self.frames_in_cache // mel.shape[-1])
@@ -167,6 +168,8 @@ class Cnn14(CnnNet):
 class Cnn14Embedder(CnnEmbedder):
     """CNN14 as an embedder; a scene embedding is of the whole clip, however long."""
 
+    head = HEAD
+    optional = (Part(tuple(FIXED)),)  # not read here
     statistics = ("melmean", "melstd")
     bytes_per_frame = 100_000
     frames_at_once = {"cpu": 2048, "cuda": 400_000}  # noqa: RUF012
@@ -177,11 +180,15 @@ class Cnn14Embedder(CnnEmbedder):
 
     @staticmethod
     def network(checkpoint: CnnCheckpoint) -> Cnn14:
-        return Cnn14()
+        return Cnn14(checkpoint.n_classes)
 
     @staticmethod
     def front_end(checkpoint: CnnCheckpoint) -> LogMel:
         return LogMel(checkpoint.hop)
+
+    @staticmethod
+    def frames_of(checkpoint: CnnCheckpoint, samples: int) -> int:
+        return samples // checkpoint.hop + 1
 
     @staticmethod
     def published_shapes(net: CnnNet) -> dict[str, tuple[int, ...]]:

@@ -1,26 +1,17 @@
 """What the network of a baseline costs, counted on shapes alone."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-SECONDS = 10  # of the clip that operations are counted for
 
+def counted(make: Callable[[], nn.Module], shape: tuple[int, ...], *arguments: Any) -> int:
+    """Multiply-adds of a network's products for one input of that shape.
 
-@dataclass(frozen=True)
-class Cost:
-    """What a network costs: numbers that training sets, multiply-adds for the scene embedding of a clip of 10 s."""
-
-    parameters: int
-    macs: int
-
-
-def counted(make: Callable[[], nn.Module], shape: tuple[int, ...], *arguments: Any) -> Cost:
-    """The cost of a network for one input of that shape; nothing is computed, all tensors are on torch's meta device.
+    Nothing is computed: all tensors are on torch's meta device.
 
     Args:
         make: the network, ready for inference. arguments: of its forward, behind the input.
@@ -30,4 +21,10 @@ def counted(make: Callable[[], nn.Module], shape: tuple[int, ...], *arguments: A
         counter = FlopCounterMode(display=False)
         with torch.no_grad(), counter:
             network(torch.empty(shape), *arguments)
-    return Cost(sum(parameter.numel() for parameter in network.parameters()), counter.get_total_flops() // 2)
+    return counter.get_total_flops() // 2
+
+
+def parameters(make: Callable[[], nn.Module]) -> int:
+    """Numbers of a network that training sets."""
+    with torch.device("meta"):
+        return sum(parameter.numel() for parameter in make().parameters())

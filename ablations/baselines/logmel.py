@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from ablations.baselines.cost import Cost
 from passt.batches import Budget, forward_in_batches
 from passt.card import Card
 from passt.checkpoints import MEL_BANDS, SAMPLE_RATE
 from passt.identity import fingerprint_of
 from passt.mel import FFT, MelSpectrogram
+from passt.precision import arithmetic
 from passt.spec import EmbeddingSpec
 from passt.windowed import WindowedEmbedder
 
@@ -44,16 +44,22 @@ class MelEmbedder(WindowedEmbedder):
     sample_rate = SAMPLE_RATE
     min_samples = FFT // 2 + 2  # the STFT reflects half its length at the edges
 
-    def __init__(
-        self, spec: EmbeddingSpec, device: str, dims: Mapping[str, int], tensors: Mapping[str, Tensor]
-    ) -> None:
+    def __init__(self, spec: EmbeddingSpec, device: str, dims: Mapping[str, int]) -> None:
         self.name = f"{spec.checkpoint}@{spec.weights}"
         self.device = torch.device(device)
         self.mel = MelSpectrogram(HOP).to(self.device)
+        self._checkpoint = spec.checkpoint
         self._budget = Budget(SAMPLES_AT_ONCE[self.device.type])
         self.dims = dict(dims)
-        settings = {spec.checkpoint: HOP, "format": FORMAT}
-        self.fingerprint = fingerprint_of(settings, {"bands": self.mel.bands, **tensors})
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hex digits for the front end and `tensors` as they are now."""
+        return fingerprint_of({self._checkpoint: self.mel.hop, "format": FORMAT}, self.tensors())
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What a floor multiplies by."""
+        return {"bands": self.mel.bands}
 
     @abstractmethod
     def level(self, name: str, mels: Tensor) -> Tensor:
@@ -64,7 +70,8 @@ class MelEmbedder(WindowedEmbedder):
         """Every level of every window."""
 
         def forward(windows: list[Tensor]) -> dict[str, Tensor]:
-            mels = self.mel(torch.cat(windows))
+            with arithmetic("highest"):  # whatever the user's settings
+                mels = self.mel(torch.cat(windows))
             return {level: self.level(level, mels) for level in levels}
 
         return forward_in_batches(views, forward, group_of=samples, cost_of=samples, budget=self._budget)
@@ -74,7 +81,7 @@ class LogMelEmbedder(MelEmbedder):
     """Mean and standard deviation of 128 log-mel bands over a window, or over a whole clip for scenes."""
 
     def __init__(self, spec: EmbeddingSpec, *, device: str = "cpu", weights: None = None) -> None:
-        super().__init__(spec, device, dict.fromkeys(LEVELS, MEL_BANDS), {})
+        super().__init__(spec, device, dict.fromkeys(LEVELS, MEL_BANDS))
 
     def level(self, name: str, mels: Tensor) -> Tensor:
         return mels.mean(-1) if name == "mean" else mels.std(-1, correction=0)
@@ -83,8 +90,3 @@ class LogMelEmbedder(MelEmbedder):
 def samples(view: Tensor) -> int:
     """Of each window of a clip."""
     return view.shape[-1]
-
-
-def cost(name: str) -> Cost:
-    """There is no network."""
-    return Cost(parameters=0, macs=0)

@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ablations.baselines.cost import Cost
 from ablations.baselines.logmel import MelEmbedder
 from passt.card import Card
 from passt.checkpoints import MEL_BANDS, SAMPLE_RATE
@@ -43,7 +42,10 @@ class MelProjectionEmbedder(MelEmbedder):
 
     def __init__(self, spec: EmbeddingSpec, *, device: str = "cpu", weights: None = None) -> None:
         self.matrix = projection(int(spec.weights.removeprefix("untrained-"))).to(device)
-        super().__init__(spec, device, {LEVEL: WIDTH}, {"projection": self.matrix})
+        super().__init__(spec, device, {LEVEL: WIDTH})
+
+    def tensors(self) -> dict[str, Tensor]:
+        return {**super().tensors(), "projection": self.matrix}
 
     def level(self, name: str, mels: Tensor) -> Tensor:
         with arithmetic("highest"):
@@ -54,8 +56,3 @@ def projection(seed: int) -> Tensor:
     """The random matrix of a seed: (128, 4096), uniform on [0, 1) over the square root of 128."""
     stream = np.random.Generator(np.random.Philox(key=[seed, zlib.crc32(LEVEL.encode())]))
     return torch.from_numpy(stream.random((MEL_BANDS, WIDTH), dtype=np.float32)) / math.sqrt(MEL_BANDS)
-
-
-def cost(name: str) -> Cost:
-    """No number is trained; one projection a scene (the front end is not counted)."""
-    return Cost(parameters=0, macs=MEL_BANDS * WIDTH)

@@ -19,7 +19,7 @@ from passt.mel import FFT, MelSpectrogram
 
 MAX_WINDOW_MS, SCENE_HOP_MS = 10_000, 2500  # of scene embeddings, as EfficientAT_HEAR
 STEM, LAST, CLASSIFIER = 16, 6, 1280  # channels of the first convolution; of the last one over its inputs; hidden units
-HOP = 320  # samples at 32 kHz, of the standard network
+HEAD = "classifier.5"  # the layer whose outputs are the labels
 SQUEEZE = 4
 DROPOUT = 0.2  # of the hidden units, in training
 
@@ -179,6 +179,7 @@ class MobileNetEmbedder(CnnEmbedder):
     statistics = ("melmean",)
     bytes_per_frame = 40_000
     frames_at_once = {"cpu": 2048, "cuda": 400_000}  # noqa: RUF012
+    head = HEAD
     min_samples = FFT // 2 + 2  # that the STFT takes
     max_window_ms, max_scene_hop_ms = MAX_WINDOW_MS, SCENE_HOP_MS
 
@@ -189,6 +190,10 @@ class MobileNetEmbedder(CnnEmbedder):
     @staticmethod
     def front_end(checkpoint: CnnCheckpoint) -> MelSpectrogram:
         return MelSpectrogram(checkpoint.hop)
+
+    @staticmethod
+    def frames_of(checkpoint: CnnCheckpoint, samples: int) -> int:
+        return (samples - 1) // checkpoint.hop + 1
 
     def whole(self, clip: Tensor) -> frames.Excerpts:
         return frames.whole(self.mel, clip)

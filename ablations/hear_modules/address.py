@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from downstream.fields import shown
 from passt.card import Card
 from passt.spec import OWN_HOP
 
@@ -63,12 +64,14 @@ def parse(text: str) -> Address:
 def of(module: Any, options: Mapping[Any, Any]) -> Address:
     """The address of a module (without `hear:`) with options; ValueError for what an address can't hold."""
     if not isinstance(module, str) or not MODULE.fullmatch(module):
-        raise ValueError(f"hear must be the name of a module, got {module!r}")
+        raise ValueError(f"hear must be the name of a module, got {shown(module)}")
     for name, value in options.items():
         if not isinstance(name, str) or not name:
             raise ValueError(f"hear:{module}: options must have names, got {name!r}")
         if not isinstance(value, str | int | float | None) or value in (float("inf"), -float("inf")) or value != value:
-            raise ValueError(f"hear:{module}: option {name} must be a text, number, true, false or null, got {value!r}")
+            raise ValueError(
+                f"hear:{module}: option {name} must be a text, number, true, false or null, got {shown(value)}"
+            )
         if name == "model_file_path":
             raise ValueError(
                 f"hear:{module}: option model_file_path: a weight file is named by weights, not by options"
@@ -81,7 +84,7 @@ def as_checkpoint(fields: Mapping[str, Any]) -> dict[str, Any]:
     found = dict(fields)
     options = found.pop("options", {})
     if not isinstance(options, Mapping):
-        raise ValueError(f"options must be a mapping or a list of mappings, got {options!r}")
+        raise ValueError(f"options must be a mapping or a list of mappings, got {shown(options)}")
     if "hear" not in found:
         if options:
             raise ValueError("options are for HEAR modules, which `hear` names; got no such key")
@@ -90,7 +93,7 @@ def as_checkpoint(fields: Mapping[str, Any]) -> dict[str, Any]:
         raise ValueError(f"a model has one of checkpoint and hear, got {found['checkpoint']!r} and {found['hear']!r}")
     address = parse(str(found.pop("hear")))
     if address.options and options:
-        raise ValueError(f"{address}: options given twice, got {dict(options)!r} too")
+        raise ValueError(f"{address}: options given twice, got {shown(dict(options))} too")
     return {"checkpoint": str(of(address.module, options) if options else address), **found}
 
 

@@ -25,6 +25,7 @@ TRIAL_SECONDS = 2
 REGULAR_MS = 1.0  # what steps may differ from their mean, hear-validator's words
 MANY = 8  # so many timestamps reach beyond that part of a clip
 SKETCH_PARTS = 8
+SAME_SHARE = 1e-3  # of embeddings' root mean square, by which a device may compute the same differently
 
 
 class ModuleFault(ValueError):
@@ -119,10 +120,15 @@ class Module:
         return self._guarded(failed, ask, sys.modules["tensorflow"].convert_to_tensor(audio), self.model)
 
     def _tried(self):
-        """What its answers on two fixed clips say; ModuleFault where the timestamps are no regular milliseconds."""
+        """What its answers on two fixed clips say, asked for twice.
+
+        ModuleFault where they differ, and where the timestamps are no regular milliseconds.
+        """
         audio = fixed_clips(self.about["sample_rate"])
-        scenes = self.scene(audio)
-        values, times = self.timestamps(audio)
+        scenes = self.scene(audio.copy())  # copies: a module may work in place
+        values, times = self.timestamps(audio.copy())
+        self._check_again("get_scene_embeddings", scenes, self.scene(audio.copy()))
+        self._check_again("get_timestamp_embeddings", values, self.timestamps(audio.copy())[0])
         steps, last, length = np.diff(times), times[-1], 1000.0 * TRIAL_SECONDS
         function = "get_timestamp_embeddings"
         if 0 < last <= 2 * TRIAL_SECONDS:
@@ -140,6 +146,15 @@ class Module:
             got = f"got {steps.min():g} to {steps.max():g} ms"
             self._fault(f"{function} returned irregular timestamps, expected steps of {hop:g} ms, {got}")
         return {"own_hop_ms": hop, "sketch": [sketch(scenes), sketch(values)]}
+
+    def _check_again(self, function, first, second):
+        """Refuse a module that draws: the same audio, asked for again, has to have the same embeddings."""
+        if not (np.isfinite(first).all() and np.isfinite(second).all()):
+            self._fault(f"{function} returned embeddings that are not finite, of an ordinary sound")
+        size = np.sqrt(np.mean(first.astype(np.float64) ** 2))
+        if first.shape != second.shape or np.abs(first - second).max() > SAME_SHARE * size:
+            again = "asked again with the same audio; is something drawn at random, or kept from call to call?"
+            self._fault(f"{function} returned other embeddings when {again}")
 
     def _size(self, key):
         value = getattr(self.model, key, None)

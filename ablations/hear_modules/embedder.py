@@ -21,6 +21,7 @@ from ablations.hear_modules.process import TIMEOUT, TIMEOUT_S, Process
 from downstream.embedder import Tap
 from downstream.files import fingerprint
 from passt.card import choices
+from passt.samples import clips_of
 from passt.spec import OWN_HOP, EmbeddingSpec
 
 SECONDS_AT_ONCE = 30.0  # of sound in one call: what a module's memory bears is not known
@@ -79,7 +80,7 @@ class HearEmbedder:
     def scene(self, clips: Sequence[Tensor], taps: Sequence[Tap]) -> dict[Tap, Tensor]:
         """(clips, scene width)."""
         self._check(taps)
-        found = torch.empty(len(clips), self.dims["embedding"])
+        found = torch.empty(len(clips), self.dims["embedding"], dtype=torch.float32)
         for places, audio in _batches(clips, self.sample_rate):
             with _at_work(self.name, self._settings):
                 values = self._module.scene(audio)
@@ -113,14 +114,15 @@ class HearEmbedder:
 
 def _batches(clips: Sequence[Tensor], sample_rate: int) -> Iterator[tuple[list[int], np.ndarray]]:
     """Clips of equal length together, (clips, samples), with their places; so many as `SECONDS_AT_ONCE` allows."""
+    clips = clips_of(clips)
     by_length: dict[int, list[int]] = {}
     for place, clip in enumerate(clips):
         by_length.setdefault(len(clip), []).append(place)
     for samples, places in by_length.items():
-        size = max(1, int(SECONDS_AT_ONCE * sample_rate / max(samples, 1)))
+        size = max(1, int(SECONDS_AT_ONCE * sample_rate / samples))
         for start in range(0, len(places), size):
             chosen = places[start : start + size]
-            yield chosen, torch.stack([clips[place] for place in chosen]).float().cpu().numpy()
+            yield chosen, torch.stack([clips[place] for place in chosen]).cpu().numpy()
 
 
 def _loaded_here(

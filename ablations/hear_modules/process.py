@@ -12,6 +12,7 @@ import numpy as np
 
 from ablations.child import Child, Limit, seconds_of
 from ablations.hear_modules.worker import GREETING, read_array
+from downstream.files import expanded
 from downstream.room import available
 
 WORKER = Path(__file__).with_name("worker.py")
@@ -28,10 +29,9 @@ def interpreter(python: str | Path, base: Path = Path()) -> Path:
     """
     if not isinstance(python, str | Path):
         raise ValueError(f"python must be the path or the name of an interpreter, got {python!r}")
-    if "/" in str(python):
-        found = (base / Path(python).expanduser()).absolute()  # not resolved: a link into its environment
-    else:
-        found = Path(shutil.which(str(python)) or python)
+    # not resolved: it may be a link into its environment
+    inside = "/" in str(python)
+    found = (base / expanded(python)).absolute() if inside else Path(shutil.which(str(python)) or python)
     if not (found.is_file() and os.access(found, os.X_OK)):
         raise FileNotFoundError(f"python: no interpreter at {found}")
     return found

@@ -1,16 +1,16 @@
 """What can be wrong with a list and its clips: findings, each of a kind that stops the task or is reported."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from ablations.prepare.clips import Clip
+from ablations.prepare.clips import Clip, likeness, near
 from ablations.prepare.listing import Entry, Listing
 
 SILENT_PEAK = 1e-4  # -80 dB of full scale, 3 steps of 16-bit PCM
-SHORTEST_MS = 50.0  # one step of timestamp embeddings
+STEP_MS = 50.0  # of timestamp embeddings
 CLIPPED_SHARE = 1e-3
 LENGTH_TOLERANCE_S = 1e-3
 LATE_MS = 100.0  # by which annotations may outlast a clip; they are cut
@@ -31,17 +31,23 @@ class Kind:
 
 
 KINDS: Mapping[str, Kind] = {
-    "unreadable": Kind("files that are absent or no audio", stops=True, of_files=True),
+    "unreadable": Kind("files that are absent, no audio, cut short or not in [-1, 1]", stops=True, of_files=True),
     "leaks": Kind("one sound or one group in several splits", stops=True),
     "late_events": Kind("events that end after their clip, which are cut", stops=True),
     "lengths": Kind("clips of another length than asked for", stops=True, of_files=True),
     "duplicates": Kind("one sound under several names", of_files=True),
     "conflicts": Kind("one sound with different labels"),
     "silent": Kind(f"clips without a sample above {SILENT_PEAK:g}", of_files=True),
-    "short": Kind(f"clips of less than {SHORTEST_MS:g} ms", of_files=True),
+    "short": Kind(f"clips of less than {STEP_MS:g} ms", of_files=True),
     "clipped": Kind(f"clips with {CLIPPED_SHARE:.1%} of their samples at full scale", of_files=True),
     "one_split": Kind("labels of one split alone, which are never both trained and tested"),
     "absent_labels": Kind("labels that a split lacks"),
+    "no_labels": Kind("splits without any label, where scores such as mAP and F are not defined"),
+    "everywhere": Kind("labels of all files of a split, where aucroc is not defined"),
+    "alike": Kind("labels or groups that differ in case, spaces, accents' form or zeros in front alone"),
+    "double_events": Kind("events given twice, which are written once"),
+    "lost_events": Kind("events that begin where their clip has ended, which are left out"),
+    "unlabeled_events": Kind(f"events between the timestamps of {STEP_MS:g} ms steps: no probe is trained on them"),
     "kit_labels": Kind("labels that hear-eval-kit, which reads them by pandas, takes for others"),
 }
 ALLOWABLE = tuple(name for name, kind in KINDS.items() if kind.stops and name != "unreadable")
@@ -73,7 +79,7 @@ def clip_findings(listing: Listing, clips: Sequence[Clip], seconds: float | None
         clipped = clip.clipped >= CLIPPED_SHARE
         shown = {
             "silent": (clip.peak < SILENT_PEAK, f"largest sample {clip.peak:.2g}"),
-            "short": (1000 * clip.seconds < SHORTEST_MS, f"{1000 * clip.seconds:.4g} ms"),
+            "short": (1000 * clip.seconds < STEP_MS, f"{1000 * clip.seconds:.4g} ms"),
             "clipped": (clipped, f"{clip.clipped:.2%} of the samples at full scale"),
             "lengths": (
                 seconds is not None and abs(clip.seconds - seconds) > LENGTH_TOLERANCE_S,
@@ -129,11 +135,15 @@ def leak_findings(entries: Sequence[Entry], sets: Sequence[Sequence[Entry]]) -> 
     return found
 
 
-def label_findings(labels: Sequence[str], splits: Sequence[str], counts: np.ndarray) -> list[Finding]:
-    """Labels that not all splits have.
+def label_findings(
+    labels: Sequence[str], splits: Sequence[str], counts: np.ndarray, files: Sequence[int], several: bool
+) -> list[Finding]:
+    """Labels that not all splits have, and splits that have none or nothing else.
 
     Args:
         counts: (labels, splits) files with that label.
+        files: (splits,) all files.
+        several: whether scenes have any number of labels, so that one may be on all of them.
     """
     found = []
     for label, row in zip(labels, counts, strict=True):
@@ -143,11 +153,31 @@ def label_findings(labels: Sequence[str], splits: Sequence[str], counts: np.ndar
         elif len(there) < len(splits):
             absent = ", ".join(split for split in splits if split not in there)
             found.append(Finding("absent_labels", f"label {label!r} is not in {absent}"))
-    return found
+        everywhere = [split for split, count, all_ in zip(splits, row, files, strict=True) if count == all_]
+        if everywhere and several:
+            found.append(Finding("everywhere", f"label {label!r} is on every file of {', '.join(everywhere)}"))
+    empty = [split for split, count in zip(splits, counts.sum(axis=0), strict=True) if not count]
+    return found + [Finding("no_labels", f"no file of {split} has a label") for split in empty]
+
+
+def alike_findings(what: str, names: Iterable[str]) -> list[Finding]:
+    """Names that people take for the same, and a computer does not.
+
+    Args:
+        what: is named: label or group.
+    """
+    sets = defaultdict(list)
+    for name in dict.fromkeys(names):
+        sets[likeness(name)].append(name)
+    alike = [" and ".join(map(repr, sorted(members))) for members in sets.values() if len(members) > 1]
+    return [Finding("alike", f"{what}s {text} are taken for different ones") for text in alike]
 
 
 def _why(clip: Clip) -> str:
-    return clip.error if clip.path.is_file() else f"{clip.error} in {clip.path.parent}"
+    if not clip.error.endswith("no such file"):
+        return clip.error
+    meant = near(clip.path)
+    return f"{clip.error} in {clip.path.parent}" + (f" (did you mean {meant}?)" if meant else "")
 
 
 def _labels(entry: Entry) -> str:

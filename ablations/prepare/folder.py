@@ -6,7 +6,6 @@ killed goes on with them where its plan is the same, and starts anew where it is
 
 import contextlib
 import csv
-import fcntl
 import io
 import os
 import shutil
@@ -20,20 +19,27 @@ from scipy.io import wavfile
 from ablations.prepare.clips import Clip, in_parallel
 from downstream.audio import read_clip, resample
 from downstream.files import fingerprint, write_atomically, write_json
+from downstream.groups import GROUPS
 from downstream.kit_export import refuse_existing
+from downstream.locks import lock
 from downstream.progress import Track
+from downstream.task import Task
 
 PLAN = "plan.json"
 
 
 @dataclass(frozen=True)
 class Item:
-    """A clip on its way into the task: under which name, of which split, with what in the split's JSON."""
+    """A clip on its way into the task: under which name, of which split, with what in the split's JSON.
+
+    `group` names what it belongs to (a speaker, a recording); "" for a clip on its own.
+    """
 
     name: str
     split: str
     clip: Clip
     value: list
+    group: str = ""
 
 
 def write_task(
@@ -65,11 +71,14 @@ def write_task(
         lengths = in_parallel(lambda pair: _write_clip(folder, *pair), pairs, workers, track, f"writing {target.name}")
         for split in metadata["splits"]:
             write_json(folder / f"{split}.json", {item.name: item.value for item in items if item.split == split})
-        for name, content in {"labelvocabulary.csv": _vocabulary(labels), **texts}.items():
+        if any(item.group for item in items):
+            write_json(folder / GROUPS, _groups(metadata["splits"], items))
+        for name, content in {"labelvocabulary.csv": vocabulary_csv(labels), **texts}.items():
             write_atomically(folder / name, lambda file, content=content: file.write(content))
         different = {(rate, length) for (_, rate), length in zip(pairs, lengths, strict=True)}
         duration = lengths[0] / rates[0] if len(different) == len(rates) else None
         write_json(folder / "task_metadata.json", {**metadata, "sample_duration": duration})
+        Task.from_dir(folder)  # what is made can be read
         (folder / PLAN).unlink()
         folder.rename(target)
 
@@ -80,14 +89,14 @@ def item_name(file: str, clip: Clip, rates: Sequence[int]) -> str:
 
 
 def _is_copied(clip: Clip, rates: Sequence[int]) -> bool:
-    return clip.channels == 1 and list(rates) == [clip.rate]
+    return clip.channels == 1 and list(rates) == [clip.rate] and clip.plain
 
 
 def _write_clip(folder: Path, item: Item, rate: int) -> int:
     """Write a clip, mono, where it is not there yet; returns its samples."""
     path = folder / str(rate) / item.split / item.name
     if path.is_file():
-        return soundfile.info(path).frames
+        return soundfile.info(os.fsencode(path)).frames
     if _is_copied(item.clip, [rate]) and path.suffix.lower() == item.clip.path.suffix.lower():
         write_atomically(path, lambda file: file.write(item.clip.path.read_bytes()))
         return item.clip.samples
@@ -98,9 +107,18 @@ def _write_clip(folder: Path, item: Item, rate: int) -> int:
     return len(sound)
 
 
-def _vocabulary(labels: Sequence[str]) -> bytes:
+def _groups(splits: Sequence[str], items: Sequence[Item]) -> dict[str, dict[str, str]]:
+    """Split -> file -> group, of the files that have one."""
+    return {split: {item.name: item.group for item in items if item.split == split and item.group} for split in splits}
+
+
+def vocabulary_csv(labels: Sequence[str]) -> bytes:
+    """labelvocabulary.csv, HEAR's: idx,label."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([("idx", "label"), *enumerate(labels)])
+    plain = csv.writer(text, lineterminator="\n")
+    quoted = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    for row in [("idx", "label"), *enumerate(labels)]:
+        (quoted if "\r" in row[1] else plain).writerow(row)  # csv does not take it for the end of a line, readers do
     return text.getvalue().encode()
 
 
@@ -110,10 +128,10 @@ def _partial(target: Path, plan: str) -> Iterator[Path]:
     refuse_existing(target)
     folder = target.with_name(f".{target.name}.partial")
     folder.mkdir(parents=True, exist_ok=True)
-    lock = os.open(folder, os.O_RDONLY)  # goes with the folder when that is renamed
+    opened = os.open(folder, os.O_RDONLY)  # goes with the folder when that is renamed
     try:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(opened, folder, wait=False)
         except BlockingIOError:
             raise BlockingIOError(f"{target} is being made by another run") from None
         refuse_existing(target)
@@ -125,4 +143,4 @@ def _partial(target: Path, plan: str) -> Iterator[Path]:
             path.unlink()
         yield folder
     finally:
-        os.close(lock)
+        os.close(opened)

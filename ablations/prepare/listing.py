@@ -1,16 +1,20 @@
 """The list that a task is made from: a CSV file with a row a file (scenes) or a row an event."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from ablations.lists import SEPARATOR, read_lines, split_labels
+from ablations.prepare.clips import likeness
+from downstream.fields import shown
 from downstream.task import TRAIN_VALID_TEST, Event
+from downstream.text_file import Row
 
 UNITS = {"s": 1000.0, "ms": 1.0}  # ms in one, of the columns start and end
 EVENT_COLUMNS = ("start", "end", "label")
 GROUP_COLUMNS = ("group", "recording")
-Row = tuple[int, Mapping[str, str]]
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,7 @@ def read_listing(
     """
     if unit not in UNITS:
         raise ValueError(f"unit must be one of {', '.join(UNITS)}, got {unit!r}")
+    group = group.strip().casefold() if group is not None else None
     rows = read_lines(path, ("file",) if group is None else ("file", group))
     if not rows:
         raise ValueError(f"{path}: must name at least one file, got none")
@@ -191,9 +196,15 @@ def _check_splits(path: Path, entries: Sequence[Entry]) -> list[Entry]:
 
 def _named_folds(path: Path, entries: Sequence[Entry]) -> tuple[list[Entry], dict[str, str]]:
     """Entries with their folds as the task calls them, fold00, fold01, ...: in the order of numbers, or of names."""
-    given = {str(entry.split) for entry in entries}
-    numbers = all(name.isdecimal() for name in given)
-    names = {name: f"fold{i:02}" for i, name in enumerate(sorted(given, key=int if numbers else str))}
+    given = {str(entry.split): entry.line for entry in reversed(entries)}
+    numbers = all(re.fullmatch(r"\d{1,18}(\.\d{1,18})?", name) for name in given)
+    known: dict[Any, str] = {}
+    for name in sorted(given, key=given.get):
+        like = known.setdefault(float(name) if numbers else likeness(name), name)
+        if like != name:
+            text = f"fold must have one name for a fold, got {shown(name)} and, in line {given[like]}, {shown(like)}"
+            raise ValueError(f"{path}: line {given[name]}: {text}")
+    names = {name: f"fold{i:02}" for i, name in enumerate(sorted(given, key=float if numbers else str))}
     if len(names) < 3:
         raise ValueError(f"{path}: fold must have at least 3 values, got {', '.join(sorted(given))}")
     found = [replace(entry, split=names[str(entry.split)]) for entry in entries]

@@ -1,6 +1,7 @@
 """What a task's metadata says, and which labels it has."""
 
 import io
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ import pandas as pd
 
 from ablations.lists import read_vocabulary
 from ablations.prepare.checks import Finding
+from ablations.prepare.folder import vocabulary_csv
 from ablations.prepare.listing import Listing
 from downstream import metrics
 from downstream.events import DEFAULT_GRID
@@ -84,10 +86,9 @@ def vocabulary_of(listing: Listing, labels: Sequence[str], path: Path | None) ->
 
 def kit_findings(labels: Sequence[str]) -> list[Finding]:
     """Labels that do not survive pandas, by which hear-eval-kit reads the vocabulary: 01 among numbers, NA, None."""
-    text = pd.DataFrame({"idx": range(len(labels)), "label": labels}).to_csv(index=False)
-    read = pd.read_csv(io.StringIO(text))["label"].astype(str)
+    read = pd.read_csv(io.BytesIO(vocabulary_csv(labels)))["label"].astype(str)
     return [
         Finding("kit_labels", f"label {label!r} is {other!r} to hear-eval-kit")
-        for label, other in zip(labels, read, strict=True)
+        for label, other in itertools.zip_longest(labels, read[: len(labels)])
         if label != other
     ]

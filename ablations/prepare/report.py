@@ -11,6 +11,7 @@ import pandas as pd
 from ablations.prepare.checks import KINDS, Finding
 from ablations.prepare.clips import Clip
 from ablations.prepare.listing import Entry
+from results.escapes import markdown, markdown_table
 
 SPREAD = "spread: the difference of its largest and smallest share of a split's files, in percentage points"
 SHOWN = 20  # labels and findings of a kind that are printed; report.md has all
@@ -34,15 +35,16 @@ class Report:
 
     def text(self, shown: int | None = None) -> str:
         """As Markdown; `shown` bounds the rows of labels and of each kind of findings."""
-        parts = [f"# {self.facts['task']}", "\n".join(f"- {name}: {value}" for name, value in self.facts.items())]
-        parts += ["## Splits", self.splits.to_markdown(index=False, floatfmt=".4g")]
+        facts = [f"- {name}: {markdown(value)}" for name, value in self.facts.items()]
+        parts = [f"# {markdown(self.facts['task'])}", "\n".join(facts)]
+        parts += ["## Splits", markdown_table(self.splits, index=False, floatfmt=".4g")]
         rows = self.balance if shown is None else self.balance.head(shown)
-        parts += ["## Files of each label", SPREAD, rows.to_markdown(index=False, disable_numparse=[0])]
+        parts += ["## Files of each label", SPREAD, markdown_table(rows, index=False, disable_numparse=[0])]
         parts += _more(len(self.balance) - len(rows), "labels")
         parts += ["## Findings"] + ([] if self.findings else ["None."])
         for kind, texts in self.by_kind().items():
             parts.append(f"{kind} ({KINDS[kind].what}): {len(texts)}")
-            parts.append("\n".join(f"- {text}" for text in texts[:shown]))
+            parts.append("\n".join(f"- {markdown(text)}" for text in texts[:shown]))
             parts += _more(len(texts) - len(texts[:shown]), "findings")
         return "\n\n".join(parts) + "\n"
 

@@ -1,5 +1,6 @@
 """A HEAR task from a list: examine it, look at the report, then make the folder."""
 
+import math
 import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -12,13 +13,17 @@ import numpy as np
 from ablations.prepare import checks
 from ablations.prepare.checks import ALLOWABLE, DROPPABLE, KINDS, Finding
 from ablations.prepare.clips import Clip, find_clip, in_parallel, inspect
+from ablations.prepare.event_checks import as_written, event_findings
 from ablations.prepare.folder import Item, item_name, write_task
 from ablations.prepare.listing import Entry, Listing
 from ablations.prepare.metadata import kit_findings, metadata_of, metrics_of, vocabulary_of
 from ablations.prepare.report import Report, balance_table, label_counts, split_table
+from downstream.decode import HIGHEST_RATE, LOWEST_RATE
 from downstream.folds import draw_folds, joined_groups
 from downstream.progress import Track, silent
 from downstream.task import TRAIN_VALID_TEST
+
+FEWEST = 2  # items that a probe can be trained on
 
 
 @dataclass(frozen=True)
@@ -55,8 +60,12 @@ class Options:
                 raise ValueError(f"{name} must be of {', '.join(known)}, got {odd[0]!r}")
         if self.folds < 3:
             raise ValueError(f"folds must be at least 3 (train, valid, test), got {self.folds}")
-        if odd_rate := [rate for rate in self.rates if rate < 1]:
-            raise ValueError(f"rate must be at least 1 Hz, got {odd_rate[0]}")
+        if odd_rate := [rate for rate in self.rates if not LOWEST_RATE <= rate <= HIGHEST_RATE]:
+            raise ValueError(f"rate must be {LOWEST_RATE} to {HIGHEST_RATE} Hz, got {odd_rate[0]}")
+        lengths = {"seconds": [self.seconds] if self.seconds is not None else [], **self.grid}
+        for name, values in lengths.items():
+            if odd_length := [value for value in values if not 0 <= value < math.inf]:
+                raise ValueError(f"{name} must be a number of at least 0, got {odd_length[0]}")
 
 
 @dataclass(frozen=True)
@@ -89,6 +98,12 @@ def examine(listing: Listing, name: str, options: Options, track: Track = silent
     clips = {entry.file: clip for entry, clip in zip(listing.entries, decoded, strict=True)}
     left_out = {file for finding in found if finding.kind in options.drop for file in finding.files}
     entries = [entry for entry in listing.entries if not clips[entry.file].error and entry.file not in left_out]
+    if listing.embedding_type == "event":
+        found += [one for entry in entries for one in event_findings(entry, clips[entry.file])]
+        entries = [as_written(entry, clips[entry.file]) for entry in entries]
+        lost = [one for one in found if one.kind in ("late_events", "lost_events")]
+        if lost and not any(entry.events for entry in entries):
+            raise ValueError(f"{listing.path}: {lost[0].text}; no event is left (is --unit right?)")
     found += checks.sound_findings(checks.twins(entries, clips))
     if "duplicates" in options.drop:
         left_out |= {file for finding in found if finding.kind == "duplicates" for file in finding.files}
@@ -101,15 +116,18 @@ def examine(listing: Listing, name: str, options: Options, track: Track = silent
     entries, splits = _with_splits(listing, entries, groups, options)
     counts = label_counts(labels, splits, entries)
     found += checks.leak_findings(entries, checks.twins(entries, clips))
-    found += [*checks.label_findings(labels, splits, counts), *kit_findings(labels)]
-
     rates = options.rates or (max(clips[entry.file].rate for entry in entries),)
     rates = tuple(dict.fromkeys(rates))
     table = split_table(splits, entries, clips, groups)
-    facts = _facts(name, listing, entries, clips, options, rates, len(left_out))
+    several = listing.embedding_type == "scene" and listing.prediction_type == "multilabel"
+    found += checks.label_findings(labels, splits, counts, table["files"], several)
+    found += checks.alike_findings("label", labels)
+    found += checks.alike_findings("group", (entry.group for entry in entries if entry.group is not None))
+    found += kit_findings(labels)
+    facts = _facts(name, listing, entries, clips, options, rates, len(listing.entries) - len(entries))
     report = Report(facts, table, balance_table(labels, splits, counts, table["files"]), tuple(found))
     metadata = metadata_of(name, listing, splits, names, options.grid)
-    items = _items(listing, entries, clips, rates)
+    items = _items(listing, entries, clips, rates, _group_names(entries, groups))
     return Examined(listing.path, report, _stopping(found, options), metadata, labels, items, rates)
 
 
@@ -145,6 +163,22 @@ def _groups(entries: Sequence[Entry], clips: Mapping[str, Clip]) -> np.ndarray:
     return joined_groups(keys)
 
 
+def _group_names(entries: Sequence[Entry], groups: np.ndarray) -> dict[str, str]:
+    """File -> a name of what it belongs to; "" for a file that nothing else belongs to and that the list puts in none.
+
+    Groups that share a sound are one, named by all of them; files of one sound alone, by the first of them.
+    """
+    members: dict[int, list[Entry]] = {}
+    for entry, number in zip(entries, groups.tolist(), strict=True):
+        members.setdefault(number, []).append(entry)
+    names = {}
+    for number, together in members.items():
+        listed = dict.fromkeys(entry.group for entry in together if entry.group is not None)
+        alone = together[0].file if len(together) > 1 else ""
+        names[number] = " + ".join(listed) or alone
+    return {entry.file: names[number] for entry, number in zip(entries, groups.tolist(), strict=True)}
+
+
 def _with_splits(
     listing: Listing, entries: list[Entry], groups: np.ndarray, options: Options
 ) -> tuple[list[Entry], list[str]]:
@@ -164,7 +198,18 @@ def _with_splits(
                 entries[i] = replace(entries[i], split="train" if fold else "valid")
     if empty := [split for split in splits if all(entry.split != split for entry in entries)]:
         raise ValueError(f"{listing.path}: no file is left in {empty[0]}")
+    _check_training(listing, entries, splits)
     return entries, splits
+
+
+def _check_training(listing: Listing, entries: Sequence[Entry], splits: Sequence[str]) -> None:
+    """Raise ValueError where a fold would have a single item to train on: a file, of tasks that have no events."""
+    counts = Counter(entry.split for entry in entries)
+    at_test = [counts[split] for split in sorted(splits)]
+    folds = [len(entries) - a - b for a, b in zip(at_test, [*at_test[1:], at_test[0]], strict=True)]
+    fewest = counts["train"] if listing.split_mode == "trainvaltest" else min(folds)
+    if listing.embedding_type == "scene" and fewest < FEWEST:
+        raise ValueError(f"{listing.path}: at least {FEWEST} files must be trained on, got {fewest}")
 
 
 def _draw(listing: Listing, entries: Sequence[Entry], groups: np.ndarray, options: Options) -> np.ndarray:
@@ -175,7 +220,11 @@ def _draw(listing: Listing, entries: Sequence[Entry], groups: np.ndarray, option
 
 
 def _items(
-    listing: Listing, entries: Sequence[Entry], clips: Mapping[str, Clip], rates: Sequence[int]
+    listing: Listing,
+    entries: Sequence[Entry],
+    clips: Mapping[str, Clip],
+    rates: Sequence[int],
+    groups: Mapping[str, str],
 ) -> tuple[Item, ...]:
     """The task's items under names that are all different: of files in several folders, the folders are part of it."""
     names = [item_name(entry.file, clips[entry.file], rates) for entry in entries]
@@ -187,7 +236,8 @@ def _items(
             name = "_".join([*folders, name])
         if name in found:
             raise ValueError(f"{listing.place(entry)}: is called {name} in the task, as another file is; rename one")
-        found[name] = Item(name, str(entry.split), clips[entry.file], _value(listing, entry, clips[entry.file]))
+        clip = clips[entry.file]
+        found[name] = Item(name, str(entry.split), clip, _value(listing, entry, clip), groups[entry.file])
     return tuple(found.values())
 
 

@@ -11,9 +11,8 @@ from ablations.report import drawn, facts
 from ablations.report.drawn import Drawn
 from ablations.report.sheets import Sheet, of_frame, of_table
 from ablations.shown import costs_of
-from downstream.files import write_atomically
-from results import agreement, edges, figures, tables
-from results.beside import with_published
+from downstream.files import absolute, write_atomically
+from results import agreement, edges, figures, load, tables
 from results.formats import Table
 from results.records import RunRecord, read_record
 from results.rows import task_table
@@ -84,8 +83,8 @@ def runs_in(folder: Path) -> list[Path]:
 
 def part(folder: Path, anchor: str = "run") -> Part:
     """One run: scores, figures, statistics, what it was made with, what failed."""
-    record, rows = read_record(folder), with_published(folder)
-    name = record.study if record else folder.resolve().name
+    record, rows = read_record(folder), load(folder)
+    name = record.study if record else absolute(folder).name
     if facts.measured(rows).empty:
         sections = [Section("Scores", notes=("Nothing was measured.",))]
     else:
@@ -121,9 +120,11 @@ def _statistics(rows: pd.DataFrame, said: Compared) -> Section:
         sheets.append(of_frame("Mean ranks over tasks", ranks, [ranking_line(said.ranking)]))
     if said.tasks is not None and 0 < len(said.tasks) <= PAIRS and said.tasks["tasks"].max() > 1:
         note = (
-            "Wilcoxon's signed-rank test over tasks; difference: the median of a less b; p_holm: corrected over pairs."
+            "Wilcoxon's signed-rank test over tasks; difference: the median of a less b; p_holm: corrected over pairs, "
+            "from which the verdict follows."
         )
-        sheets.append(of_frame("Pairs of models", said.tasks, [note]))
+        few = [f"Not established: {reason}." for reason in said.tasks["reason"].unique() if reason]
+        sheets.append(of_frame("Pairs of models", said.tasks.drop(columns="reason"), [note, *few]))
     if len(varied := _varied(said.variance)):
         note = "Over folds, over seeds, what is left of both, over the points of the grid; – is not known."
         sheets.append(of_frame("Variance of scores", varied, [note]))

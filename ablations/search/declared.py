@@ -1,6 +1,7 @@
 """A search as data, read from YAML: a space of variants, tasks, and what is wanted of a variant."""
 
 import dataclasses
+import itertools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from ablations import yaml_file
+from ablations.search import cost
 from ablations.search.cost import COSTS
 from ablations.search.space import Space
 from ablations.study import Study
+from downstream.fields import choice, flag, list_of, text, whole, wrong
 from downstream.files import fingerprint
 
 FOLDER = Path(__file__).parents[1] / "searches"
@@ -76,10 +79,16 @@ class Search:
         _check(given)
         shared = {key: found[key] for key in ("name", "tasks", "seeds", "precision") if key in found}
         study = Study.from_dict({**shared, "models": [{"checkpoint": "logmel"}]}, base)  # its checks of these are ours
+        space = Space.of(given["space"], given["protocol"], base)
+        for objective, checkpoint in itertools.product(given["objectives"][1:], space.checkpoints):
+            if why := cost.unknown(objective, checkpoint):
+                raise ValueError(f"objectives: {objective} of {checkpoint} is not known, width is: {why}")
+        deciding = {key: given.get(key) for key in DECIDING}
+        deciding["objectives"] = [*given["objectives"], *([cost.FORMAT] if cost.GMACS in given["objectives"] else [])]
         return cls(
             name=study.name,
             tasks=study.tasks,
-            space=Space.of(given["space"], given["protocol"], base),
+            space=space,
             objectives=tuple(given["objectives"]),
             trials=given["trials"],
             sampler=given["sampler"],
@@ -87,7 +96,7 @@ class Search:
             pruning=given["pruning"],
             seeds=study.seeds,
             precision=study.precision,
-            declared={key: fingerprint(json.loads(json.dumps(given.get(key), default=str))) for key in DECIDING},
+            declared={key: fingerprint(json.loads(json.dumps(value, default=str))) for key, value in deciding.items()},
             folder=base,
         )
 
@@ -95,17 +104,13 @@ class Search:
 def _check(given: Mapping[str, Any]) -> None:
     """What Study does not check."""
     objectives = given["objectives"]
-    wanted = f"[{SCORE}] or [{SCORE}, COST] with a cost of {', '.join(COSTS)}"
-    if not isinstance(objectives, list) or objectives[:1] != [SCORE] or len(objectives) > 2:
-        raise ValueError(f"objectives must be {wanted}, got {objectives!r}")
-    if len(objectives) == 2 and objectives[1] not in COSTS:
-        raise ValueError(f"objectives must be {wanted}, got {objectives!r}")
-    if given["sampler"] not in SAMPLERS:
-        raise ValueError(f"sampler must be one of {', '.join(SAMPLERS)}, got {given['sampler']!r}")
-    for key, least in (("trials", 1), ("sampler_seed", 0)):
-        if type(given[key]) is not int or given[key] < least:
-            raise ValueError(f"{key} must be a whole number of at least {least}, got {given[key]!r}")
-    if type(given["pruning"]) is not bool:
-        raise ValueError(f"pruning must be true or false, got {given['pruning']!r}")
-    if given["pruning"] and len(objectives) == 2:
+    expected = f"[{SCORE}] or [{SCORE}, COST] with a cost of {', '.join(COSTS)}"
+    costs = list_of(text, objectives, "objectives", expected)[1:]
+    if objectives[:1] != [SCORE] or len(costs) > 1 or not set(costs) <= set(COSTS):
+        raise wrong(objectives, "objectives", expected)
+    choice(given["sampler"], "sampler", SAMPLERS)
+    text(given["protocol"], "protocol")
+    whole(given["trials"], "trials", 1)
+    whole(given["sampler_seed"], "sampler_seed", 0, 2**32 - 1)
+    if flag(given["pruning"], "pruning") and costs:
         raise ValueError("pruning is for one objective: what is worse in one of two may be on the front")

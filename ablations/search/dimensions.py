@@ -13,9 +13,10 @@ import numpy as np
 from optuna.trial import BaseTrial
 
 from ablations import models
+from downstream.fields import shown
 
 KEYS = ("any_of", "at_most", "low", "high", "log", "points")
-POINTS = 9  # of a range that does not say how many
+POINTS, MOST_POINTS = 9, 1000  # of a range: where it does not say how many, and at most
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def dimension(key: str, value: Any, *, is_list: bool) -> Dimension:
         return _of_mapping(key, value, is_list)
     if is_list and isinstance(value, list):
         if not all(isinstance(choice, list) for choice in value):
-            raise ValueError(f"{key} must be a list of lists, or any_of: {value}; got {value}")
+            raise ValueError(f"{key} must be a list of lists, or any_of: {shown(value)}; got {shown(value)}")
         return _choice(key, [tuple(choice) for choice in value] or [()])
     if is_list:
         return Choice(((value,),))
@@ -110,20 +111,20 @@ def dimension(key: str, value: Any, *, is_list: bool) -> Dimension:
 def _of_mapping(key: str, value: Mapping[str, Any], is_list: bool) -> Dimension:
     for name in value:
         if name not in KEYS:
-            raise ValueError(f"unknown key {name!r} in {key} of space{models.choices(str(name), KEYS)}")
+            raise ValueError(f"unknown key {shown(name)} in {key} of space{models.choices(str(name), KEYS)}")
     at_most = value.get("at_most", 1)
     if "any_of" in value:
         members, rest = value["any_of"], set(value) - {"any_of", "at_most"}
         if rest:
             raise ValueError(f"{key}: {rest.pop()!r} does not go with any_of")
         if not isinstance(members, list) or not members or len(set(map(_text, members))) < len(members):
-            raise ValueError(f"{key}: any_of must be a list of distinct values, got {members!r}")
+            raise ValueError(f"{key}: any_of must be a list of distinct values, got {shown(members)}")
     elif key.endswith("_ms"):
         members = _range(key, value)
     else:
-        raise ValueError(f"{key} must have any_of, got {dict(value)}")
+        raise ValueError(f"{key} must have any_of, got {shown(dict(value))}")
     if type(at_most) is not int or not 1 <= at_most <= len(members):
-        raise ValueError(f"{key}: at_most must be a whole number from 1 to {len(members)}, got {at_most!r}")
+        raise ValueError(f"{key}: at_most must be a whole number from 1 to {len(members)}, got {shown(at_most)}")
     if is_list:
         return Subset(tuple(members), at_most)
     if at_most > 1:
@@ -134,18 +135,20 @@ def _of_mapping(key: str, value: Mapping[str, Any], is_list: bool) -> Dimension:
 def _range(key: str, value: Mapping[str, Any]) -> list[int]:
     """Whole numbers from low to high, evenly spaced, or by equal factors where `log` is true."""
     low, high, points, log = value.get("low"), value.get("high"), value.get("points", POINTS), value.get("log", False)
-    if not all(type(number) is int for number in (low, high, points)) or not 0 < low < high or points < 2:
-        wanted = "low and high must be whole numbers with 0 < low < high, points a whole number of at least 2"
-        raise ValueError(f"{key}: {wanted}; got {dict(value)}")
+    whole = all(type(number) is int for number in (low, high, points))
+    if not (whole and 0 < low < high and 2 <= points <= MOST_POINTS):
+        wanted = "low and high must be whole numbers with 0 < low < high"
+        points = f"points a whole number from 2 to {MOST_POINTS}"
+        raise ValueError(f"{key}: {wanted}, {points}; got {shown(dict(value))}")
     if type(log) is not bool:
-        raise ValueError(f"{key}: log must be true or false, got {log!r}")
+        raise ValueError(f"{key}: log must be true or false, got {shown(log)}")
     spaced = np.geomspace(low, high, points) if log else np.linspace(low, high, points)
     return list(dict.fromkeys(int(number) for number in np.rint(spaced)))
 
 
 def _choice(key: str, values: list[Any]) -> Choice:
     if not values or len(set(map(_text, values))) < len(values):
-        raise ValueError(f"{key} must be a value or a list of distinct values, got {values!r}")
+        raise ValueError(f"{key} must be a value or a list of distinct values, got {shown(values)}")
     numbers = [value[0] if isinstance(value, tuple) and len(value) == 1 else value for value in values]
     scale = all(type(number) is int for number in numbers) and numbers in (sorted(numbers), sorted(numbers)[::-1])
     return Choice(tuple(values), scale)

@@ -6,7 +6,6 @@ twice.
 """
 
 import time
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import comb
@@ -22,10 +21,9 @@ from ablations.machine import choose_device, machine
 from ablations.search.declared import Search
 from ablations.search.run import tasks_of
 from ablations.search.sampling import ask, pruner_of
-from ablations.search.trial import Fold, Goal, Places, run_blind
+from ablations.search.trial import Fold, Goal, Places, run_blind, validations_by_spec
 from ablations.study import Study
 from downstream.progress import Track
-from results.rows import read_rows
 
 REPLAYED = {"tpe": ("tpe", False), "tpe, pruned": ("tpe", True), "random": ("random", False)}
 BUDGETS = (10, 15, 20, 25, 30, 40, 50, 60)
@@ -64,10 +62,7 @@ def table_of(search: Search, places: Places) -> Table:
         models, name = tuple(variant.model for variant in keys.values()), f"{search.name}-{protocol}"
         study = Study(name, models, search.tasks, search.seeds, protocol, search.precision, folder=search.folder)
         folder = run_blind(study, places.folder, places)
-        found = defaultdict(dict)
-        rows = read_rows(folder).query("primary")
-        for row in rows[["spec", "task", "seed", "fold", "validation_score"]].itertuples():
-            found[row.spec][row.task, int(row.seed), row.fold] = float(row.validation_score)
+        found = validations_by_spec(folder)
         folds |= {variant.key: found[spec] for spec, variant in keys.items()}
     return Table(folds, {key: goal.score(found) for key, found in folds.items()}, goal)
 

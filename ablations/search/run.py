@@ -8,6 +8,7 @@ import pandas as pd
 from optuna.trial import Trial, TrialState
 
 from ablations import tasks
+from ablations.errors import one_line
 from ablations.machine import choose_device
 from ablations.search import report
 from ablations.search.cost import cost_of
@@ -18,7 +19,7 @@ from ablations.search.storage import REASON, counted, one_line_errors, open_stud
 from ablations.search.trial import Goal, Places, run_trial
 from ablations.search.workers import at_work
 from ablations.tasks import NamedTask
-from downstream.files import make_folder
+from downstream.files import absolute, make_folder
 from downstream.locks import held
 from downstream.progress import Track, silent
 from downstream.store import default_root
@@ -112,7 +113,7 @@ def _run(
         logger.info("trial %d, %s: pruned", trial.number, variant.model.label)
         study.tell(trial, state=TrialState.PRUNED)
     except Exception as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = one_line(error) or type(error).__name__
         trial.set_user_attr(REASON, reason)
         study.tell(trial, state=TrialState.FAIL)
         expected = isinstance(error, ValueError | OSError)
@@ -127,7 +128,7 @@ def tasks_of(search: Search, places: Places) -> list[NamedTask]:
     found: dict[Path, NamedTask] = {}
     for name in search.tasks:
         for folder in tasks.folders(name, places.tasks or tasks.default_folder(), places.store, search.folder):
-            found.setdefault(folder.resolve(), tasks.read(folder, found.values()))
+            found.setdefault(absolute(folder), tasks.read(folder, found.values()))
     kinds = {each.task.is_event for each in found.values()}
     for event, what, idle in ((True, "event", OF_EVENTS), (False, "scene", OF_SCENES)):
         varied = [key for key in idle if search.space.varying(key)]

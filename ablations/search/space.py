@@ -20,6 +20,7 @@ from ablations import models
 from ablations.hear_modules.address import short_name
 from ablations.search.dimensions import Dimension, dimension
 from ablations.study import HEAR_KEYS, LIST_FIELDS, Model, Study
+from downstream.fields import shown
 from downstream.files import fingerprint
 from downstream.protocol import Protocol
 from passt.spec import field_names
@@ -63,6 +64,9 @@ class Space:
         entries = found if isinstance(found, list) else [found]
         if not entries:
             raise ValueError("space must be a mapping of keys or a list of such, got []")
+        for place, entry in enumerate(entries):
+            if entry in entries[:place]:
+                raise ValueError(f"space must be of distinct blocks, got {entry!r:.120} twice")
         space = cls(tuple(map(_block, entries)), str(Protocol.parse(protocol)), base)
         for number, block in enumerate(space.blocks):
             first = {key: each.values[0] for key, each in block.items()}
@@ -75,6 +79,17 @@ class Space:
     def size(self) -> int:
         """How many points there are."""
         return sum(math.prod(each.size for each in block.values()) for block in self.blocks)
+
+    @property
+    def checkpoints(self) -> list[str]:
+        """The checkpoints of all blocks, HEAR modules as specs call them."""
+        found = {}
+        for number, block in enumerate(self.blocks):
+            first = {key: each.values[0] for key, each in block.items()}
+            for key in ("checkpoint", "hear"):
+                for value in block[key].values if key in block else ():
+                    found[self._variant(number, first | {key: value}).model.spec.checkpoint] = None
+        return list(found)
 
     def varying(self, key: str) -> bool:
         """Whether a key has several values."""
@@ -141,10 +156,10 @@ class Space:
 
 def _block(entry: Any) -> dict[str, Dimension]:
     if not isinstance(entry, Mapping):
-        raise ValueError(f"space must be a mapping of keys or a list of such, got {entry!r:.60}")
+        raise ValueError(f"space must be a mapping of keys or a list of such, got {shown(entry)}")
     for key in entry:
         if key not in KEYS:
-            raise ValueError(f"unknown key {key!r} in space{models.choices(str(key), KEYS)}")
+            raise ValueError(f"unknown key {shown(key)} in space{models.choices(str(key), KEYS)}")
     if not {"checkpoint", "hear"} & set(entry):
         raise ValueError("space needs 'checkpoint' (or 'hear', for HEAR modules)")
     return {key: dimension(key, value, is_list=key in LIST_FIELDS) for key, value in entry.items()}

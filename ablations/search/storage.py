@@ -1,6 +1,5 @@
 """Where a search's trials are kept: a journal in its folder, or whatever storage a URL names for Optuna."""
 
-import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from ablations.search.declared import DECIDING, Search
 from ablations.search.secret import shown, without_secrets
 from ablations.search.workers import has_died
+from downstream.locks import lock
 
 JOURNAL = "journal.log"
 DECLARED = "declared"  # attribute of the search: fingerprints of what it was declared with
@@ -34,7 +34,7 @@ class FileLock:
 
     def acquire(self) -> bool:
         self._file = self.path.open("w")
-        fcntl.flock(self._file, fcntl.LOCK_EX)
+        lock(self._file.fileno(), self.path)
         return True
 
     def release(self) -> None:
@@ -61,6 +61,9 @@ def open_study(search: Search, folder: Path, url: str | None) -> optuna.Study:
         place = url or str(folder / JOURNAL)
         reason = without_secrets(str(error).splitlines()[0], place)
         raise ValueError(f"storage {shown(place)} can't be used: {reason}") from None
+    except (KeyError, TypeError, AttributeError, IndexError, AssertionError):  # Optuna does not check what it reads
+        place = shown(url or str(folder / JOURNAL))
+        raise ValueError(f"storage {place} can't be used: it is not the journal of a search; move it away") from None
     there = study.user_attrs.get(DECLARED)
     if there is None:
         study.set_user_attr(DECLARED, dict(search.declared))
@@ -84,14 +87,14 @@ def one_line_errors(folder: Path, url: str | None) -> Iterator[None]:
 def _journal(folder: Path) -> JournalStorage:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / JOURNAL
-    lock = FileLock(folder / f".{JOURNAL}.lock")
-    lock.acquire()
+    journal_lock = FileLock(folder / f".{JOURNAL}.lock")
+    journal_lock.acquire()
     try:
         with suppress(FileNotFoundError):
             _mend(path)
     finally:
-        lock.release()
-    return JournalStorage(JournalFileBackend(str(path), lock))
+        journal_lock.release()
+    return JournalStorage(JournalFileBackend(str(path), journal_lock))
 
 
 def _mend(path: Path) -> None:

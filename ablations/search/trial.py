@@ -16,10 +16,10 @@ from downstream import evaluate
 from downstream.evaluate import selection_of
 from downstream.progress import Track, silent
 from downstream.watching import FoldSeen, Stopped, watched
-from results.rows import read_rows, task_key
+from results.rows import read_job, read_rows, task_key
 
 Fold = tuple[str, int, str]
-"""Task, seed, and the fold's name."""
+"""Task, seed, and the fold's name behind its task folder's: a HEAR key may stand for several folders."""
 JOBS = "jobs"
 
 
@@ -97,7 +97,7 @@ def run_trial(
     seen: dict[Fold, float] = {}
 
     def watch(fold: FoldSeen) -> None:
-        seen[task_key(fold.task.name), fold.seed, fold.fold] = fold.score
+        seen[task_key(fold.task.name), fold.seed, f"{fold.task.name}/{fold.fold}"] = fold.score
         known = validations(folder) | seen
         if prune and goal.telling(known) and prune(len(known), goal.score(known)):
             if fold.finished:
@@ -133,9 +133,18 @@ def validations(folder: Path) -> dict[Fold, float]:
     """The validation scores in a folder's rows; of test scores nothing is read."""
     if not (folder / "rows.csv").is_file():
         return {}
-    rows = read_rows(folder)
-    rows = rows.loc[rows["primary"], ["task", "seed", "fold", "validation_score"]]
-    return {(str(task), int(seed), str(fold)): float(score) for task, seed, fold, score in rows.to_numpy()}
+    return next(iter(validations_by_spec(folder).values()), {})
+
+
+def validations_by_spec(folder: Path) -> dict[str, dict[Fold, float]]:
+    """The same of every spec in a folder's rows."""
+    rows = read_rows(folder).query("primary")
+    folders = {job: read_job(folder / JOBS / f"{job}.json")["task_folder"] for job in rows["job"].unique()}
+    found: dict[str, dict[Fold, float]] = {}
+    for row in rows.itertuples():
+        fold = str(row.task), int(row.seed), f"{folders[row.job]}/{row.fold}"
+        found.setdefault(row.spec, {})[fold] = float(row.validation_score)
+    return found
 
 
 def _share_jobs(folder: Path, whole: Path) -> None:

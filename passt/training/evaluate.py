@@ -48,10 +48,10 @@ def evaluate(
         if not len(audio):  # files that can't be read
             continue
         computing = torch.autocast(group.device.type, torch.bfloat16, enabled=recipe.precision == "bf16")
-        with arithmetic(PRECISIONS[recipe.precision].matmul):
+        with arithmetic("highest"):  # exact in every precision, as an embedder's
             mel = front_end(audio[:taken].to(group.device))
-            with computing:
-                logits = torch.func.functional_call(_Asked(student), _prefixed(state), (mel,))
+        with arithmetic(PRECISIONS[recipe.precision].matmul), computing:
+            logits = torch.func.functional_call(_Asked(student), _prefixed(state), (mel,))
         scores.append(logits.float().cpu().numpy())
         targets.append(labels[:taken].cpu().numpy())
     student.net.train()

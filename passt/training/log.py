@@ -5,7 +5,7 @@ import io
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from passt.training.state import write_whole
+from passt.files import write_text
 
 LOG_FILE = "log.csv"
 
@@ -40,7 +40,7 @@ def begin(folder: Path, step: int) -> None:
     writer = csv.DictWriter(text, names, lineterminator="\n", extrasaction="ignore")
     writer.writeheader()
     writer.writerows(rows)
-    write_whole(path, lambda part: part.write_text(text.getvalue()))
+    write_text(path, text.getvalue())
 
 
 def append(folder: Path, row: LogRow) -> None:

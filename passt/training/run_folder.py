@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from passt.files import write_text
 from passt.training.recipe import Recipe
-from passt.training.state import write_whole
 
 RECIPE_FILE, LABELS_FILE = "recipe.json", "labels.json"
 FREE = ("steps", "log_every", "evaluate_every", "evaluation_clips", "after")  # that may change from one run to the next
@@ -30,4 +30,4 @@ def claim(folder: Path, recipe: Recipe, labels: Sequence[str]) -> None:
             raise ValueError(f"{folder}: is another training's, which has other labels")
     for name, value in ((LABELS_FILE, list(labels)), (RECIPE_FILE, recipe.to_dict())):
         text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
-        write_whole(folder / name, lambda part, text=text: part.write_text(text, encoding="utf-8"))
+        write_text(folder / name, text)

@@ -2,9 +2,7 @@
 
 import dataclasses
 import json
-import os
-import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,8 @@ from typing import Any
 import safetensors.torch
 import torch
 from torch import Tensor
+
+from passt.files import write_whole
 
 STATE_FILE, WEIGHTS_FILE = "state.pt", "weights.safetensors"
 
@@ -71,16 +71,3 @@ def write_weights(path: Path, state: Mapping[str, Tensor], notes: Mapping[str, A
         for name, tensor in state.items()
     }
     write_whole(path, lambda part: safetensors.torch.save_file(tensors, part, {"training": json.dumps(notes)}))
-
-
-def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
-    """Let `write` make a file beside `path`, then rename it: readers see the old one or the whole new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        write(part)
-        with part.open("rb") as file:
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)

@@ -65,7 +65,8 @@ def _prepared(
         if taught.shape != labels.shape:
             raise ValueError(f"teacher: logits must be {tuple(labels.shape)}, got {tuple(taught.shape)}")
     bands = do.bands(stream(recipe.seed, "bands", *place))
-    mel = front_end(audio, None if bands is None else bands.to(audio.device))
+    with arithmetic("highest"):  # exact in every precision, as an embedder's
+        mel = front_end(audio, None if bands is None else bands.to(audio.device))
     mel = do.masked(mel, stream(recipe.seed, "masks", *place))
     if mix := do.mel_mix(clips, stream(recipe.seed, "mel mix", *place)):
         mel, labels = mix.of(mel), mix.of(labels)

@@ -13,6 +13,7 @@ from passt.initial import network_on_meta, untrained
 from passt.patchout import Patchout
 from passt.training.recipe import Recipe
 
+HEADS = ("head.1", "head_dist")  # of PaSST
 Ask = Callable[[nn.Module, Tensor, Tensor | None, int], Tensor]
 """The network (or what stands for it in several processes), log-mel spectrograms (clips, 128, frames), the patches kept
 and the first column's encoding (see `Passt.tokens`) to logits (clips, labels)."""
@@ -34,12 +35,14 @@ class Student:
         net: its state dict is what is saved; parameters that need no gradient stay as they are.
         hop: STFT hop of its front end in samples.
         architecture: of a network that leaves out patches; None: it takes spectrograms and nothing else.
+        heads: names of the layers whose outputs are the labels.
     """
 
     net: nn.Module
     hop: int
     ask: Ask = _plainly
     architecture: Architecture | None = None
+    heads: tuple[str, ...] = ()
 
     def choice(self, patchout: Patchout, samples: int, generator: torch.Generator) -> tuple[Tensor | None, int]:
         """Patches that a micro-batch keeps (None: all), and the time encoding's entry of its first column.
@@ -85,7 +88,7 @@ def passt_student(recipe: Recipe, labels: int) -> Student:
     net.load_state_dict({name: tensor.clone() for name, tensor in state.items()}, assign=True)
     net.requires_grad_(True).head_dist.requires_grad_(False)  # no loss reads it
     say(net.head[-1], recipe.prior)
-    return Student(net, architecture.hop, _as_passt, architecture)
+    return Student(net, architecture.hop, _as_passt, architecture, HEADS)
 
 
 @torch.no_grad()

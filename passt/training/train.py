@@ -101,6 +101,8 @@ def _check(recipe: Recipe, source: Source, evaluation: Source, student: Student,
         if clips.sample_rate != SAMPLE_RATE:
             raise ValueError(f"{name} clips must be at {SAMPLE_RATE} Hz, got {clips.sample_rate}")
         student.check(recipe.patchout if clips is source else type(recipe.patchout)(), clips.samples)
+    if repeated := next((label for label in source.labels if source.labels.count(label) > 1), None):
+        raise ValueError(f"training clips must have distinct labels, got {repeated!r} twice")
     if source.labels != evaluation.labels:
         raise ValueError("evaluation clips must have the training clips' labels, in their order")
     if (teacher is None) == (recipe.distillation.weight > 0):

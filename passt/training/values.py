@@ -1,6 +1,7 @@
 """Nested frozen dataclasses from plain mappings (JSON, YAML), every key and type checked."""
 
 import dataclasses
+import math
 import types
 import typing
 from collections.abc import Mapping
@@ -45,15 +46,19 @@ def _value(hint: Any, value: Any, name: str) -> Any:
         (hint,) = (option for option in typing.get_args(hint) if option is not type(None))
     if dataclasses.is_dataclass(hint):
         return from_mapping(hint, value, name)
-    if hint is float and type(value) in (int, float):
-        return float(value)
-    if hint is float and isinstance(value, str):  # YAML 1.1 reads 2e-5 as text
+    if hint is float and type(value) in (int, float, str):
         try:
-            return float(value)
+            found = float(value)  # YAML 1.1 reads 2e-5 as text
+        except OverflowError:
+            found = math.inf
         except ValueError:
-            pass
+            found = math.nan
+        if math.isfinite(found):
+            return found
+        value = value if isinstance(value, str) else found
+        raise ValueError(f"{name} must be a number, got {value!r:.60}")
     if type(value) is not hint:
-        raise ValueError(f"{name} must be {_WORDS.get(hint, hint.__name__)}, got {value!r}")
+        raise ValueError(f"{name} must be {_WORDS.get(hint, hint.__name__)}, got {value!r:.60}")
     return value
 
 

@@ -1,15 +1,19 @@
 """Score against cost: what a model's multiply-adds or parameters buy, with the Pareto front."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from results.axes import with_axes
+from results.axes import is_timed
 from results.figures.frame import scores_of
 from results.figures.style import COLUMN, PAGE, SMALL, lighter, notes_on, palette, sheet
 from results.normalize import normalized
 
-COSTS = {"gmacs_10s": "multiply-adds for 10 s of audio (GMACs)", "parameters": "parameters"}
+COSTS = ("gmacs_10s", "parameters")
+KINDS = {False: "scenes", True: "timestamps"}
+"""What embeddings are of, by whether a task is one of events."""
 PLACES = (
     (0, 5, "center", "bottom"),
     (5, 0, "left", "center"),
@@ -25,30 +29,56 @@ LABELS = 14
 """More models than this are named on the front alone."""
 
 
-def cost_table(rows: pd.DataFrame, models: pd.DataFrame, cost: str = "gmacs_10s") -> pd.DataFrame:
+def cost_table(rows: pd.DataFrame, models: pd.DataFrame | None, cost: str = "gmacs_10s") -> pd.DataFrame:
     """Per measured model that has all tasks: model, family, untrained, cost, score (a mean), tasks, front (on it).
 
-    The mean is over normalized scores (`score` / best of the 2021 challenge) where all tasks are HEAR's, else over the
-    primary metrics as they are; the attribute `normalized` says which. A model is on the front where none is both
-    cheaper and better, or one of the two and equal in the other.
+    The cost is the spec's. Multiply-adds are those of the embeddings that a task takes, of scenes or of timestamps, and
+    the mean over the tasks where they are of both kinds. The mean score is over normalized scores (`score` / best of
+    the 2021 challenge) where all tasks are HEAR's, else over the primary metrics as they are; the attribute
+    `normalized` says which, the attribute `kinds` which embeddings how many tasks take. A model is on the front where
+    none is both cheaper and better, or one of the two and equal in the other.
+
+    Raises:
+        ValueError: without rows, or without a table of what each spec costs.
     """
-    found = scores_of(rows).query("not published")
-    found = with_axes(normalized(found))
+    found = normalized(scores_of(rows).query("not published"))
+    columns = {name: cost if cost == "parameters" else f"gmacs_{name}_10s" for name in KINDS.values()}
+    needed = {"spec", *columns.values()}
+    if models is None or not needed <= set(models):
+        raise ValueError(f"a figure of cost needs models: what each spec costs, with {', '.join(sorted(needed))}")
     every = bool(found["not_normalized"].isin(["", "no score"]).all())
     found["share"] = found["normalized"] if every else found["mean"]
+    kind = is_timed(found["metric"]).map(KINDS)
+    known = models.set_index("spec")
+    costs = {name: found["spec"].map(known[column]) for name, column in columns.items()}
+    found["cost"] = pd.to_numeric(costs["scenes"].where(kind == "scenes", costs["timestamps"]), errors="coerce")
     means = found.groupby("model", sort=False).agg(
         family=("family", "first"),
         untrained=("untrained", "first"),
-        checkpoint=("checkpoint", "first"),
         score=("share", lambda values: values.mean(skipna=False)),
+        cost=("cost", lambda values: values.mean(skipna=False)),
         tasks=("share", "size"),
     )
-    means["cost"] = pd.to_numeric(means["checkpoint"].map(models.set_index("name")[cost]), errors="coerce")
     whole = means[means["tasks"] == found["task"].nunique()].dropna(subset=["score", "cost"])
-    whole = whole[whole["cost"] > 0].drop(columns="checkpoint").reset_index()
+    whole = whole[whole["cost"] > 0].reset_index()
     whole["front"] = [on_front(row.cost, row.score, whole) for row in whole.itertuples()]
     whole.attrs["normalized"] = every
+    whole.attrs["kinds"] = kind.groupby(kind).agg(lambda values: found.loc[values.index, "task"].nunique()).to_dict()
     return whole
+
+
+def cost_label(cost: str, kinds: Mapping[str, int]) -> str:
+    """What stands on the axis: which cost, and of which embeddings.
+
+    Args:
+        kinds: how many tasks take embeddings of scenes and of timestamps.
+    """
+    if cost == "parameters":
+        return "parameters"
+    if len(kinds) == 1:
+        return f"multiply-adds for {next(iter(kinds))} of 10 s of audio (GMACs)"
+    of = " and ".join(f"{count} of {name}" for name, count in kinds.items())
+    return f"multiply-adds for 10 s of audio (GMACs), mean over tasks ({of})"
 
 
 def on_front(cost: float, score: float, among: pd.DataFrame) -> bool:
@@ -64,7 +94,8 @@ def pareto(
     """Mean score over all tasks against cost; the line is the Pareto front. Untrained weights are hollow.
 
     Args:
-        models: what is known of checkpoints: name and the cost, as `ablations.catalog.models_table` has them.
+        models: what is known of specs: spec, parameters, gmacs_scenes_10s and gmacs_timestamps_10s, as
+            `ablations.shown.known_models` has them.
         cost: gmacs_10s or parameters.
 
     Raises:
@@ -72,8 +103,6 @@ def pareto(
     """
     if cost not in COSTS:
         raise ValueError(f"cost must be one of {', '.join(COSTS)}, got {cost!r}")
-    if models is None:
-        raise ValueError("a figure of cost needs models: a table of what each costs, with name and " + cost)
     found = cost_table(rows, models, cost)
     if found.empty:
         raise ValueError(f"no measured model has a known cost ({cost}) and scores of all tasks")
@@ -92,7 +121,7 @@ def pareto(
         axes.xaxis.set_major_formatter("{x:g}")
         axes.margins(x=0.12, y=0.12)
         axes.grid()
-        axes.set_xlabel(COSTS[cost])
+        axes.set_xlabel(cost_label(cost, found.attrs["kinds"]))
         number = int(found["tasks"].iloc[0])
         what = "normalized score" if found.attrs["normalized"] else "score (primary metric)"
         axes.set_ylabel(f"{what}, mean of {number} tasks" if number > 1 else what)

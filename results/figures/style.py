@@ -2,7 +2,7 @@
 
 import textwrap
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import matplotlib as mpl
@@ -13,7 +13,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from results import beside
-from results.files import temporary
+from results.files import replacing
 from results.tables import UNTRAINED_NOTE, is_untrained
 
 COLUMN, PAGE = 3.3, 6.8
@@ -72,12 +72,11 @@ def save(figure: Figure, stem: str | Path) -> Path:
         OSError: names the file that can't be written; figures of before stay then.
     """
     stem = Path(stem)
-    pdf, png = (stem.with_name(f"{stem.name}.{kind}") for kind in ("pdf", "png"))
-    with mpl.rc_context(STYLE), temporary(pdf) as new_pdf:
-        figure.savefig(new_pdf, format="pdf")
-        with temporary(png) as new_png:
-            figure.savefig(new_png, format="png", dpi=200)
-    return png
+    with mpl.rc_context(STYLE), ExitStack() as files:
+        for form, options in (("pdf", {}), ("png", {"dpi": 200})):
+            file = files.enter_context(replacing(stem.with_name(f"{stem.name}.{form}"), binary=True))
+            figure.savefig(file, format=form, **options)
+    return stem.with_name(f"{stem.name}.png")
 
 
 def palette(names: Sequence[str]) -> dict[str, tuple[float, float, float]]:

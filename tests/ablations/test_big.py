@@ -1,4 +1,4 @@
-"""Made-up tasks, stages and memory of a run, and what all of HEAR costs."""
+"""Made-up tasks, stages and memory of a run."""
 
 import dataclasses
 import json
@@ -9,15 +9,12 @@ import time
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from ablations import big, big_tasks, cli, hear_cost, memory, stages
+from ablations import big, big_tasks, cli, memory, stages
 from downstream.task import Task
-from passt import EmbeddingSpec
 from passt.mel import MelSpectrogram
-from results.rows import task_table
 
 RECORDS = Path(__file__).parents[2] / "results" / "benchmarks"
 
@@ -120,35 +117,3 @@ def test_wrong_sizes_and_places(tmp_path, options, message):
         (tmp_path / "store").mkdir()
     with pytest.raises(ValueError, match=message):
         big.measure("scenes", tmp_path, **options)
-
-
-def test_operations_of_a_task_by_hand():
-    found = hear_cost.work(EmbeddingSpec())
-    assert len(found) == len(task_table()) == 19
-    assert found["events"].sum() == 2
-    esc = found.loc["esc50"]
-    assert (esc["fits"], esc["items"], esc["clips"]) == (12, 1200, 2000)
-    assert found.loc["gtzan_genre", "windows"] == 13 * 1000  # 30 s: a window of 10 s every 2.5 s, both ends within
-    assert found.loc["maestro_5h", "windows"] == 185 * 2401
-    one = hear_cost.operations(1, 1200, 400, 1295, 3)
-    two = hear_cost.operations(2, 1200, 400, 1295, 3)
-    assert esc["probes_pflop"] == pytest.approx(140 * (3 * one + 9 * two) / 1e15)
-
-
-def test_a_page_of_measured_and_assumed_rates(tmp_path):
-    arguments = ["benchmark", "hear", "--out", str(tmp_path / "page.md"), "--rates"]
-    arguments += [str(RECORDS / "embed_cpu.json"), str(RECORDS / "probes_cpu.json")]
-    shown = CliRunner().invoke(cli.main, arguments)
-    assert shown.exit_code == 0, shown.output
-    text = (tmp_path / "page.md").read_text()
-    assert text.count("measured rates") == text.count("assumed rates") == 2
-    assert "all 19" in text
-    embed, probes = (json.loads((RECORDS / name).read_text()) for name in ("embed_cpu.json", "probes_cpu.json"))
-    with pytest.raises(ValueError, match=r"precision must be one that was measured \(fp32, bf16\), got 'tf32'"):
-        hear_cost.Rates.of(embed, probes, "tf32")
-    fp32 = hear_cost.Rates.of(embed, probes, "fp32")
-    row = hear_cost.hours(hear_cost.work(EmbeddingSpec()), fp32).loc["nsynth_pitch_5h"]
-    assert isinstance(row, pd.Series)
-    assert row["network"] == pytest.approx(
-        2 * 5000 * hear_cost.macs(hear_cost.checkpoints.get(EmbeddingSpec.checkpoint), 4.0) / fp32.scenes / 3600
-    )

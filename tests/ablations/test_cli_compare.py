@@ -1,7 +1,9 @@
 """ablate compare, and ablate table's formats."""
 
 import json
+import math
 
+import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
@@ -41,12 +43,23 @@ def test_two_models_on_clips_and_over_tasks(run):
     lines = result.output.splitlines()
     (esc50,) = [line.split() for line in lines if line.startswith("esc50 ")]
     scored = rows.read_rows(run).query("task == 'esc50'").set_index("model")["score"]
-    assert esc50[1:3] == ["top1_acc", f"{scored['good'] - scored['bad']:+.3f}"]
-    assert "fsd50k (mAP): needs --all-metrics." in lines
+    assert esc50[1:5] == [
+        "top1_acc",
+        f"{scored['good']:.3f}",
+        f"{scored['bad']:.3f}",
+        f"{scored['good'] - scored['bad']:+.3f}",
+    ]
+    assert esc50[-4:] == ["40", "–", "1", "differ"]  # clips, groups, seeds, verdict
+    assert "- fsd50k (mAP): needs --all-metrics." in lines
+    notes = [line for line in lines if line.startswith("- esc50 (top1_acc), dcase2016_task2 (event_onset_200ms_fms): ")]
+    assert [note.split(": ", 1)[1] for note in notes] == [
+        "groups are not recorded in this run; clips are taken as independent.",
+        "one seed: that training with another seed gives another score is not in it.",
+    ]
     (events,) = [line.split() for line in lines if line.startswith("dcase2016_task2 ")]
     assert events[1] == "event_onset_200ms_fms"
-    assert float(events[2]) > 0
-    assert events[-1] == "–"  # McNemar's test is of clips that are right or wrong
+    assert float(events[4]) > 0
+    assert "Not established over tasks: 3 tasks; at least 6 are needed for 95%." in lines
     assert any(line.startswith("Friedman of 3 models over 3 tasks: chi-square ") for line in lines)
     assert any(line.startswith("good ") and " bad " in line for line in lines)
     assert any(line.startswith("The best learning rate is the highest that hear2021 tries") for line in lines)
@@ -54,10 +67,10 @@ def test_two_models_on_clips_and_over_tasks(run):
 
 
 def test_the_twin_has_frames(run):
-    found = compared(run, "good", "bad", all_metrics=True, resamples=50)
+    found = compared(run, [("good", "bad")], all_metrics=True, resamples=50)
     clips = found.clips.set_index("task")
     assert clips["reason"].tolist() == ["", "", clips.loc["dcase2016_task2", "reason"]]
-    assert clips.loc["esc50", "p_mcnemar"] < 0.05
+    assert clips.loc["esc50", "p"] < 0.05
     assert clips.loc["fsd50k", "difference"] > 0
     assert list(found.tasks[["a", "b"]].iloc[0]) == ["good", "bad"]
     assert set(found.variance["model"]) == {"good", "bad"}
@@ -73,16 +86,60 @@ def test_all_models_pair_by_pair(run):
 
 
 def test_a_model_against_itself_finds_nothing(run):
-    found = compared(run, "bad", "bad", resamples=50)
-    assert found.clips.set_index("task").loc["esc50", ["difference", "p", "p_mcnemar"]].tolist() == [0, 1, 1]
+    found = compared(run, [("bad", "bad")], resamples=50)
+    assert found.clips.set_index("task").loc["esc50", ["difference", "low", "high", "p"]].tolist() == [0, 0, 0, 1]
     assert found.tasks.empty
+
+
+def test_two_clips_establish_nothing(run, tmp_path):
+    """22 and 19 of 24 events found in two clips: a bootstrap over clips would give p .0005."""
+    hits = {"good": [(12, 12, 12), (10, 12, 12)], "bad": [(10, 12, 12), (9, 12, 12)]}
+    table = rows.read_rows(run).query("task == 'dcase2016_task2' and model != 'worst'")
+    (tmp_path / "jobs").mkdir()
+    for row in table.itertuples():
+        arrays = {"files": ["0", "1"], "prediction": [[0.0]] * 2, "target": [[0]] * 2, "offsets": [0, 1, 2]}
+        arrays |= {"timestamps": [0.0, 0.0], "counts": hits[row.model], "groups": ["", ""]}
+        path = tmp_path / "jobs" / row.job
+        np.savez(path, **{f"fold00.{name}": np.array(values) for name, values in arrays.items()})
+        job = {"job": row.job, "seed": 0, "folds": [{"fold": "fold00", "tried": []}]}
+        path.with_suffix(".json").write_text(json.dumps(job))
+    rows.write_rows(table.astype(object).where(table.notna(), None).to_dict("records"), tmp_path / "rows.csv")
+    (line,) = compared(tmp_path, [("good", "bad")]).clips.itertuples()
+    assert (line.p, line.verdict) == (0.5, "not established")
+    assert math.isnan(line.low)
+    assert math.isnan(line.high)
+    output = invoke("compare", tmp_path, "good", "bad").output
+    assert "2 independent clips; at least 6 are needed for 95%." in output
+    assert "[" not in next(text for text in output.splitlines() if text.startswith("dcase2016_task2 "))
+
+
+def test_several_models_and_pairs_are_corrected_together_and_written(run, tmp_path):
+    out = tmp_path / "compare.md"
+    options = ("--runs", run.parent, "--resamples", 200, "--pair", "bad=worst", "--out", out)
+    result = invoke("compare", "mine", "good", "bad", "worst", *options)
+    assert result.exit_code == 0, result.output
+    found = compared(run, [("good", "bad"), ("good", "worst"), ("bad", "worst")], resamples=200)
+    assert len(found.clips) == 9
+    one = compared(run, [("good", "bad")], resamples=200).clips
+    assert found.clips["p"].tolist()[0] == one["p"].tolist()[0]
+    assert found.clips["p_holm"].tolist()[0] > one["p_holm"].tolist()[0]
+    text = out.read_text()
+    assert text.startswith('# mine: models compared\n\n`ablate compare mine --pair "good=bad" --pair ')
+    assert text.count("## A: ") == 3
+    assert "| task " in text
+    assert "corrected for the number of comparisons here that can reach 95% (6)" in text
+    assert not list(tmp_path.glob(".*"))
+    again = invoke("compare", run, "--pair", "good=bad", "--out", tmp_path / "compare.md" / "no")
+    assert again.exit_code == 2
 
 
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
         (("x", "bad"), 1, "unknown model 'x' in "),
-        (("bad",), 2, "expected two models, or none, got 1: bad"),
+        (("bad",), 2, "expected two models or more, or none, got 1: bad"),
+        (("--pair", "bad"), 2, "--pair must be two models with = between them, got 'bad'"),
+        (("--pair", "bad=x"), 1, "unknown model 'x' in "),
         (("good", "bad", "--confidence", "95"), 1, "confidence must be between 0 and 1"),
     ],
 )

@@ -71,8 +71,8 @@ def test_a_study_with_published_scores(tmp_path, study):
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        ("fig5", "reference must be a list of str, got 'fig5'"),
-        ([5], r"reference must be a list of str, got \[5\]"),
+        ("fig5", "reference must be a list, got 'fig5'"),
+        ([5], r"reference, number 1, must be text, got 5"),
         (["fig11"], "mine.yaml: unknown reference 'fig11'; expected one of leaderboard, fig4"),
         (["fig5", "ced:x"], "reference 'ced:x' is of no model; expected a pattern of ced-tiny"),
     ],

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 
 from ablations import models
@@ -110,13 +111,14 @@ def test_published_configurations_that_are_not_supported_say_why():
 
 @pytest.mark.parametrize("name", MILLIONS)
 def test_networks_cost_what_is_published(name):
-    cost = mobilenet.MobileNetEmbedder.cost(table()[name])
-    assert cost.parameters / 1e6 == pytest.approx(MILLIONS[name][0], abs=0.006)
-    assert cost.macs / 1e9 == pytest.approx(MILLIONS[name][1], abs=0.006, rel=0.003)  # of 1000 frames
+    checkpoint, embedder = table()[name], mobilenet.MobileNetEmbedder
+    assert embedder.parameters_of(checkpoint) / 1e6 == pytest.approx(MILLIONS[name][0], abs=0.006)
+    macs = embedder.macs_of(checkpoint, mobilenet.LEVELS, 10 * 32000)  # 1000 frames
+    assert macs / 1e9 == pytest.approx(MILLIONS[name][1], abs=0.006, rel=0.003)
 
 
 def test_cnn14_has_the_published_number_of_parameters():
-    parameters = cnn14.Cnn14Embedder.cost(table()["cnn14"]).parameters
+    parameters = cnn14.Cnn14Embedder.parameters_of(table()["cnn14"])
     fixed = sum(torch.Size(shape).numel() for shape in cnn14.FIXED.values())
     assert parameters + fixed == 81837071  # cnn_manifest.json counts what the front end fixes, too
 
@@ -228,6 +230,38 @@ def test_files_that_do_not_fit_are_refused(tmp_path):
     torch.save(state, mine)
     with pytest.raises(ValueError, match="not mn10_as: 28 tensors missing"):
         models.build(*models.resolve_with_file("mn10_as", mine)[:1], device="cpu", weights=mine)
+
+
+@pytest.mark.parametrize(
+    ("name", "level", "heads"), [("mn01_as", "block5", "classifier.5"), ("cnn14", "block1", "fc_audioset")]
+)
+def test_levels_without_the_head_are_those_of_any_head(name, level, heads, tmp_path):
+    original = built(f"{name}@{level}@untrained-0")
+    state = original.net.state_dict()  # of CNN14 without what its front end fixes
+    wrapped = {f"module.{key}": value[:5] if key.startswith(heads) else value for key, value in state.items()}
+    torch.save({"model": wrapped, "epoch": 3}, tmp_path / "five.pt")
+    torch.save({key: value for key, value in state.items() if not key.startswith(heads)}, tmp_path / "none.pt")
+    wanted = original.scene([clip(0.5, 1)], [(level, None)])[level, None]
+    for file, outputs in (("five.pt", 5), ("none.pt", None)):
+        spec, path = models.resolve_with_file(f"{name}@{level}", tmp_path / file)
+        found = models.build(spec, device="cpu", weights=path)
+        assert found.dims.get("logits") == outputs
+        assert torch.equal(found.scene([clip(0.5, 1)], [(level, None)])[level, None], wanted)
+        assert found.fingerprint != original.fingerprint
+    with pytest.raises(ValueError, match=r"none.pt: has no head, and so no level logits; ask for other levels"):
+        models.build(models.resolve(f"{name}@logits"), device="cpu", weights=tmp_path / "none.pt")
+
+
+def test_a_training_of_another_network_is_refused(tmp_path):
+    state = built(SMALL).net.state_dict()
+    notes = {"training": json.dumps({"recipe": {"network": "mn01"}, "labels": []})}
+    safetensors.torch.save_file(state, tmp_path / "mine.safetensors", notes)
+    for name in ("mn10_as_hop_15", "mn10_as"):
+        spec, path = models.resolve_with_file(name, tmp_path / "mine.safetensors")
+        with pytest.raises(ValueError, match=f"was trained as mn01 with hop 320, not {name}'s file"):
+            models.build(spec, device="cpu", weights=path)
+    spec, path = models.resolve_with_file("mn01_as", tmp_path / "mine.safetensors")
+    assert models.build(spec, device="cpu", weights=path).fingerprint == built(SMALL).fingerprint
 
 
 def test_weights_that_only_a_file_gives_are_never_the_published_ones(monkeypatch, tmp_path):

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from ablations import models
+from ablations import cost, models
 from ablations.baselines import crepe
 from passt.precision import available
 from tests.reference_values import REFERENCE, clip
@@ -145,13 +145,14 @@ def test_taps_that_it_does_not_have_are_refused(tap, message):
 
 
 def test_what_it_costs():
-    found = crepe.cost("crepe_full")
     net = built("full").net
-    assert found.parameters == sum(parameter.numel() for parameter in net.parameters())
+    assert crepe.parameters("crepe_full") == sum(parameter.numel() for parameter in net.parameters())
     convolutions = [net.get_submodule(f"conv{n}") for n in range(1, 6)]  # each at 256 positions, halved by each pool
     macs = sum(conv.weight.numel() * 256 // 2**n for n, conv in enumerate(convolutions))
-    assert found.macs == 41 * macs  # frames of 10 s
-    assert crepe.cost("crepe_tiny").macs < found.macs / 30
+    assert crepe.macs("crepe_full", ("layer5",)) == crepe.macs("crepe_full", ("layer2", "layer5.mean")) == macs
+    assert cost.macs(models.resolve("crepe_full"), event=False) == 41 * macs  # frames of 10 s
+    assert cost.macs(models.resolve("crepe_full@t100"), event=True) == 101 * macs
+    assert crepe.macs("crepe_tiny", ("layer5",)) < macs / 30
 
 
 def test_crepe_without_its_package_says_how_to_install_it(monkeypatch):

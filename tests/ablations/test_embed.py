@@ -255,3 +255,14 @@ def test_named_specs_are_resolved_and_no_name_is_that_of_a_model():
     assert not taken & set(named.table())
     for name in named.table():
         assert models.resolve(name) == EmbeddingSpec.parse(name)
+
+
+def test_a_file_whose_name_is_no_utf8_is_embedded_or_named(tmp_path):
+    write_clip(tmp_path / "in" / "a.wav", tone(300, 0.3))
+    (tmp_path / "in" / "a.wav").rename(tmp_path / "in" / "\udcff\udcfe.wav")
+    (tmp_path / "in" / "caf\udce9.wav").write_bytes(b"RIFF")
+    done = invoke(tmp_path / "in", "--spec", LOGMEL, "--out", tmp_path / "out")
+    assert done.exit_code == 1
+    assert "1 of 2 files embedded" in done.output
+    assert "caf\\udce9.wav: not readable as audio" in done.output
+    assert (tmp_path / "out" / "\udcff\udcfe.wav.npz").is_file()

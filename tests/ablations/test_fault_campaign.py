@@ -8,6 +8,7 @@ import pytest
 
 from ablations import fault_runs, faults
 from ablations.fault_phases import phase_of
+from downstream.extraction import unfinished
 from tests.downstream.stores import A, B, made, values
 
 
@@ -24,7 +25,7 @@ def test_phases_by_what_lies_on_the_disk(tmp_path):
     with (partial / "mel@own.npy").open("ab") as data:
         data.write(b"half a batch")
     assert phase_of(tmp_path, store, jobs=2) == "writing"
-    (again,) = folder.unfinished()
+    (again,) = unfinished(folder)
     with again:
         again.append({tap: values(tap)[3:] for tap in (A, B)}, [4], np.arange(4) * 50.0)
         again.finish()
@@ -58,7 +59,7 @@ def test_killed_runs_end_with_the_rows_of_an_undisturbed_one(campaign):
     ("name", "old", "new", "message"),
     [
         ("runs/faults/rows.csv", b"xavier", b"Xavier", "its rows are not those of the undisturbed run"),
-        ("store", None, None, "are not those that were written"),
+        ("store", None, None, "its rows are not what was written"),
         ("runs/faults/jobs", None, None, "the predictions of .*npz are not those of the undisturbed run"),
     ],
 )

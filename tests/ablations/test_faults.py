@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import threading
 
@@ -10,6 +12,7 @@ import pandas as pd
 import pytest
 import safetensors.torch
 
+import results.files
 from ablations.run import run_study
 from ablations.store_check import check
 from ablations.study import Study
@@ -17,6 +20,8 @@ from downstream import extract as extraction
 from downstream.store import TapFolder
 from passt import checkpoints
 from passt.weights import untrained
+from results.job_files import PREDICTIONS, SUM
+from results.predictions import read_predictions
 from results.rows import RESULT_COLUMNS, read_rows
 from tests.ablations.test_run import declare
 from tests.downstream.stores import flip
@@ -118,24 +123,32 @@ def test_a_store_that_can_not_be_written(tmp_path, study):
     assert (tmp_path / "store").read_text() == "in the way"
 
 
-def test_a_file_of_the_store_that_changed_is_named_and_made_anew(tmp_path, study):
+@pytest.mark.parametrize("damage", ["a bit", "no record", "no index", "another fold's"])
+def test_what_changed_in_the_store_is_named_and_made_anew(tmp_path, study, caplog, damage):
     first = run(study, tmp_path)
     wanted = rows(first)
     (job,) = jobs(first)
     job.unlink()  # its probes are to be trained again
-    taps = sorted((tmp_path / "store").rglob("mean@own.npy"))
-    before = {path: path.read_bytes() for path in taps}
-    flip(taps[0], 2000)
-    failure = one_failure(run(study, tmp_path))
-    assert str(taps[0]) in failure
-    assert "are not those that were written; `ablate store check --full --fix`" in failure
-    pd.testing.assert_frame_equal(rows(first), wanted)  # what was known stays
-    found = check(tmp_path / "store", full=True, fix=True)
-    assert found["moved_to"].tolist() == [str(tmp_path / "store/faulty")]
+    store = tmp_path / "store"
+    path, other, *_ = sorted(store.rglob("mean@own.npy"))
+    before = {file: file.read_bytes() for file in sorted(store.glob("*/*/*/*/*.np?"))}
+    if damage == "a bit":
+        flip(path, 2000)
+    elif damage == "no record":
+        path.with_suffix(".json").unlink()
+        path.write_bytes(other.read_bytes())
+    elif damage == "no index":
+        (path.parent / "index.npz").unlink()
+    else:
+        for name in (path.name, path.with_suffix(".json").name):
+            shutil.copy(other.with_name(name), path.with_name(name))
     outcome = run(study, tmp_path)
     assert outcome.failures == ()
+    assert f"{path.parent}" in caplog.text
+    assert "made anew" in caplog.text
     pd.testing.assert_frame_equal(rows(outcome), wanted)
-    assert {path: path.read_bytes() for path in taps} == before
+    assert {file: file.read_bytes() for file in before} == before
+    assert check(store, full=True).empty
 
 
 def test_faults_of_a_run_are_found_moved_away_and_made_anew(tmp_path, study):
@@ -144,13 +157,19 @@ def test_faults_of_a_run_are_found_moved_away_and_made_anew(tmp_path, study):
     (job,) = jobs(outcome)
     arrays, table = job.with_suffix(".npz"), outcome.folder / "rows.csv"
     good = {path: path.read_bytes() for path in (job, arrays, table)}
+    sums = table.with_name("rows.csv.sha256")
+    record = sums.read_bytes()
     other = json.dumps({**json.loads(good[job]), "seed": 5}).encode()
     for path, broken, message in (
         (arrays, None, f"{job}: not a whole job: its predictions {arrays.name} are absent"),
-        (arrays, good[arrays][:-30], f"{job}: not a whole job: File is not a zip file"),
-        (job, good[job][:-30], f"{job}: not a whole job: "),
-        (job, other, "seed '0', expected '5'"),
-        (table, good[table].replace(b"xavier_", b"Xavier_"), "init 'Xavier_"),
+        (
+            arrays,
+            good[arrays][:-30],
+            f"{job}: not a whole job: its predictions {arrays.name} are not those",
+        ),
+        (job, good[job][:-30], f"{job}: not the job that was written here; `ablate store check --runs RUNS --fix`"),
+        (job, other, f"{job}: not the job that was written here"),
+        (table, good[table].replace(b"xavier_", b"Xavier_"), f"{table}: not what was written, by rows.csv.sha256"),
         (table, None, f"{table}: absent, with 1 jobs beside it"),
     ):
         assert check(tmp_path / "store", runs=tmp_path / "runs").empty
@@ -161,12 +180,104 @@ def test_faults_of_a_run_are_found_moved_away_and_made_anew(tmp_path, study):
         pd.testing.assert_frame_equal(rows(outcome), wanted)
         for restored, content in good.items():  # `seconds` of a job that was made again are others
             restored.write_bytes(content)
+        sums.write_bytes(record)
 
 
 def test_a_byte_of_predictions(tmp_path, study):
     (job,) = jobs(run(study, tmp_path))
     flip(job.with_suffix(".npz"), 120)
     assert "not a whole job" in check(tmp_path / "store", runs=tmp_path / "runs/mine")["fault"].iloc[0]
+    with pytest.raises(ValueError, match=rf"{job.stem}.npz: not the predictions that were written with {job.name}"):
+        read_predictions(tmp_path / "runs/mine", job.stem)
+
+
+def without_sums(run_folder) -> None:
+    """A run as earlier versions left it."""
+    for path in (run_folder / "jobs").glob("*.json"):
+        job = json.loads(path.read_text())
+        path.write_text(json.dumps({key: value for key, value in job.items() if key not in (SUM, PREDICTIONS)}))
+    (run_folder / "rows.csv.sha256").unlink()
+
+
+def test_a_run_of_an_earlier_version_is_taken(tmp_path, study, caplog):
+    outcome = run(study, tmp_path)
+    wanted, (job,) = rows(outcome), jobs(outcome)
+    without_sums(outcome.folder)
+    before = job.read_bytes()
+    assert run(study, tmp_path).failures == ()
+    assert job.read_bytes() == before, "it is not made again"
+    pd.testing.assert_frame_equal(rows(outcome), wanted)
+    assert caplog.text.count("jobs of an earlier version carry no sums and are taken as they are") == 1
+    assert check(tmp_path / "store", runs=tmp_path / "runs").empty
+    assert "1 jobs of an earlier version carry no sums, so only their form was checked" in caplog.text
+    assert len(read_predictions(outcome.folder, job.stem)) == 1
+
+
+@pytest.mark.parametrize("damage", ["a digit", "text behind it", "no keys", "another job's", "a list"])
+@pytest.mark.parametrize("earlier", [False, True])
+def test_a_damaged_job_is_named_and_made_anew(tmp_path, study, caplog, damage, earlier):
+    outcome = run(study, tmp_path)
+    wanted, (job,) = rows(outcome), jobs(outcome)
+    if earlier:
+        without_sums(outcome.folder)
+    text = job.read_text()
+    if damage == "a digit" and earlier:
+        pytest.skip("nothing tells it")
+    job.write_text(
+        {
+            "a digit": re.sub(r'"top1_acc": [\d.]+', '"top1_acc": 0.123', text),
+            "text behind it": f"{text}x",
+            "no keys": json.dumps({"job": job.stem}),
+            "another job's": text.replace(job.stem, "0" * 16),
+            "a list": "[]",
+        }[damage]
+    )
+    assert run(study, tmp_path).failures == ()
+    assert f"{job}: not the job that was written here; it is made anew" in caplog.text
+    pd.testing.assert_frame_equal(rows(outcome), wanted)
+    assert check(tmp_path / "store", runs=tmp_path / "runs").empty
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (r",True,[\d.]+,", ",True,w91,", r"rows.csv: line 2: score must be a number, got 'w91'"),
+        (",True,", ",Yes,", r"rows.csv: line 2: primary must be True or False, got 'Yes'"),
+        (r",True,[\d.]+,", ",True,0.123,", r"rows.csv: not what was written, by rows.csv.sha256"),
+        ("study,", '"study,', r"rows.csv: not readable as rows|rows.csv: not what was written"),
+    ],
+)
+def test_damaged_rows_are_named(tmp_path, study, old, new, message):
+    folder = run(study, tmp_path).folder
+    path = folder / "rows.csv"
+    good = path.read_text()
+    path.write_text(re.sub(old, new, good))
+    assert path.read_text() != good
+    for use in (lambda: read_rows(folder), lambda: run(study, tmp_path)):
+        with pytest.raises(ValueError, match="rows.csv: .*; remove it, and the next `ablate run`") as error:
+            use()
+        assert "\n" not in str(error.value)
+    with pytest.raises(ValueError, match=message):
+        read_rows(folder)
+    (fault,) = check(tmp_path / "store", runs=tmp_path / "runs", fix=True)["fault"]
+    assert str(path) in fault
+    assert run(study, tmp_path).failures == ()
+    read_rows(folder)
+
+
+def test_a_kill_between_the_sum_and_the_rows_is_no_fault(tmp_path, study, monkeypatch):
+    folder = run(study, tmp_path).folder
+    write = results.files.write_text
+
+    def dies(path, text):
+        if path.name == "rows.csv":
+            raise KeyboardInterrupt
+        write(path, text)
+
+    monkeypatch.setattr(results.files, "write_text", dies)
+    with pytest.raises(KeyboardInterrupt):
+        results.files.write_summed(folder / "rows.csv", "study\n")
+    read_rows(folder)
 
 
 def weights_file(path, seed: int) -> None:

@@ -51,6 +51,18 @@ def test_it_is_the_same_model_in_either_process(hear_module, capfd):
     assert torch.allclose(scenes[1, 3], 2 * steps[1][0][TAP][:, 1].max() / 2)
 
 
+def test_a_module_gets_floats_within_full_scale_alone(hear_module):
+    embedder = build("hear:" + hear_module(TORCH))
+    (sound,) = clips(0.5)
+    integers = (sound * 32768).round().clamp(-32768, 32767).to(torch.int16)
+    wanted = embedder.scene([integers.float() / 32768], [TAP])[TAP]
+    assert torch.equal(embedder.scene([integers.numpy()], [TAP])[TAP], wanted)
+    for wrong in (integers.float(), sound / 0, integers.int(), sound[:0]):
+        for function in (embedder.scene, lambda c, t: embedder.timestamps(c, t, OWN_HOP)):
+            with pytest.raises(ValueError, match="clip 0 (has samples up to|holds NaN|must be)"):
+                function([wrong], [TAP])
+
+
 def test_what_a_module_sets_is_its_own(hear_module):
     sets = "import torch\ntorch.set_default_dtype(torch.float64)\ntorch.set_grad_enabled(False)\n"
     asks = TORCH.replace("print(", "assert torch.get_default_dtype() is torch.float64; print(")
@@ -202,3 +214,40 @@ def test_passt_hear_is_passt():
     wanted, wanted_times = native.timestamp_embedding(sound[None])
     assert torch.equal(values[TAP], wanted[0])
     assert torch.equal(times.float(), wanted_times)
+
+
+@pytest.mark.parametrize("python", [HERE, THERE])
+@pytest.mark.parametrize("function", ["get_scene_embeddings", "get_timestamp_embeddings"])
+def test_a_module_that_draws_at_each_call_is_refused(hear_module, function, python):
+    draws = f"""
+asked = {function}
+def {function}(audio, model):
+    found = asked(audio, model)
+    noise = lambda values: values + torch.randn(values.shape)
+    return (noise(found[0]), found[1]) if isinstance(found, tuple) else noise(found)
+"""
+    name = hear_module(TORCH + draws)
+    with pytest.raises(ValueError, match="fake_hear: get_.*_embeddings returned other embeddings when asked again"):
+        build(f"hear:{name}", python)
+
+
+def test_numbers_that_are_not_finite_are_named_before_any_file_is_read(hear_module):
+    name = hear_module(TORCH + BROKEN)
+    with pytest.raises(ValueError, match="get_scene_embeddings returned embeddings that are not finite"):
+        build(f"hear:{name}")
+
+
+BROKEN = """
+def load_model(path=""):
+    return Model(float("nan"), "")
+"""
+
+
+def test_a_module_that_works_in_place_is_asked_about_the_same_sound_twice(hear_module):
+    plain = build("hear:" + hear_module(TORCH))
+    first = TORCH.replace("def get_scene_embeddings(", "def unchanged(")
+    changes = (
+        "\ndef get_scene_embeddings(audio, model):\n    found = unchanged(audio.clone(), model)\n    audio.zero_()\n"
+    )
+    embedder = build("hear:" + hear_module(first + changes + "    return found\n", "in_place"))
+    assert embedder._module.about["sketch"] == plain._module.about["sketch"]

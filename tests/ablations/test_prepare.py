@@ -34,6 +34,29 @@ def test_folds_are_drawn_by_recordings_and_files_copied_as_they_are(tmp_path, li
             assert copied.read_bytes() == (tmp_path / "clips" / file).read_bytes()
 
 
+def test_a_task_names_the_group_of_each_clip(tmp_path, listed):
+    assert invoke("prepare", listed(), "--out", tmp_path / "tones-v1", "--folds", 3).exit_code == 0
+    task = Task.from_dir(tmp_path / "tones-v1")
+    found = {file: group for groups in task.groups.values() for file, group in groups.items()}
+    assert found == {f"{i}.wav": f"r{i // 2}" for i in range(12)}
+
+
+def test_clips_of_one_sound_are_a_group_and_others_stand_by_themselves(tmp_path, listed):
+    def ungrouped(rows):
+        return [{"file": row["file"], "label": row["label"]} for row in rows]
+
+    def with_a_copy(rows):
+        write_clip(tmp_path / "clips" / "3.wav", sound(1, 16000), 16000)
+        return ungrouped(rows)
+
+    assert invoke("prepare", listed(with_a_copy), "--out", tmp_path / "tones-v1", "--folds", 3).exit_code == 0
+    task = Task.from_dir(tmp_path / "tones-v1")
+    found = {file: group for groups in task.groups.values() for file, group in groups.items()}
+    assert found == {"1.wav": "clips/1.wav", "3.wav": "clips/1.wav"}
+    assert invoke("prepare", listed(ungrouped), "--out", tmp_path / "alone-v1", "--folds", 3).exit_code == 0
+    assert not (tmp_path / "alone-v1" / "groups.json").exists()
+
+
 def test_the_same_list_and_seed_make_the_same_bytes(tmp_path, listed):
     path = listed(rates=(16000, 8000))
     for place, seed in (("a", 0), ("b", 0), ("c", 1)):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import soundfile
 
 from downstream.task import Task
 from tests.ablations.listed import invoke, kinds, report, sound
@@ -45,6 +46,30 @@ def test_a_leak_stops_the_task_unless_it_is_allowed(tmp_path, listed, what):
     assert "leaks" in kinds(tmp_path)
     assert invoke("prepare", path, "--out", tmp_path / "tones-v1", "--allow", "leaks").exit_code == 0
     assert Task.from_dir(tmp_path / "tones-v1").splits == ("train", "valid", "test")
+
+
+def test_clips_at_the_scale_of_integers_stop_the_task(tmp_path, listed):
+    def change(rows):
+        soundfile.write(tmp_path / "clips" / "0.wav", 32768 * sound(0), 16000, subtype="FLOAT")
+        return rows
+
+    done = invoke("prepare", path := listed(change), "--out", tmp_path / "tones-v1", "--folds", 3)
+    assert done.exit_code == 1
+    assert "line 2: clips/0.wav: samples up to 9830, expected [-1, 1]; divide integers" in done.output.splitlines()[-1]
+    done = invoke("prepare", path, "--out", tmp_path / "tones-v1", "--folds", 3, "--drop", "unreadable")
+    assert done.exit_code == 0, done.output
+
+
+def test_clips_of_an_open_length_are_written_with_one(tmp_path, listed):
+    def change(rows):
+        path = tmp_path / "clips" / "0.wav"
+        content = path.read_bytes()
+        path.write_bytes(content[:40] + b"\0" * 4 + content[44:])
+        return rows
+
+    assert invoke("prepare", listed(change), "--out", tmp_path / "tones-v1", "--folds", 3).exit_code == 0
+    (made,) = (tmp_path / "tones-v1").rglob("0.wav")
+    assert np.abs(soundfile.read(made)[0] - sound(0)).max() < 1e-4
 
 
 def test_broken_and_odd_clips_are_found(tmp_path, listed):

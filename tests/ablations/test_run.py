@@ -18,6 +18,7 @@ from ablations import cli
 from ablations import unit as unit_module
 from ablations.run import run_study
 from ablations.study import Study
+from passt import EmbeddingSpec, PasstEmbedder
 from passt.precision import available
 from results.event_counts import f_measure
 from results.predictions import read_predictions
@@ -71,7 +72,9 @@ def test_rows_of_a_study(tmp_path, scene_task, event_task):
 
 
 def test_a_job_keeps_what_was_tried_and_its_predictions(tmp_path, scene_task):
-    outcome = run(declare(tmp_path, [scene_task()], MODELS[1:]), tmp_path)
+    folder = scene_task()
+    (folder / "groups.json").write_text('{"test": {"test0.wav": "anna", "test3.wav": "anna"}}')
+    outcome = run(declare(tmp_path, [folder], MODELS[1:]), tmp_path)
     (file,) = (outcome.folder / "jobs").glob("*.json")
     job = json.loads(file.read_text())
     assert job["taps"] == [["layer5", None]]
@@ -81,6 +84,8 @@ def test_a_job_keeps_what_was_tried_and_its_predictions(tmp_path, scene_task):
         correct = arrays["test.prediction"].argmax(1) == arrays["test.target"].argmax(1)
         assert correct.mean() == fold["scores"]["top1_acc"]
         assert len(arrays["test.files"]) == 6
+        groups = dict(zip(arrays["test.files"].tolist(), arrays["test.groups"].tolist(), strict=True))
+        assert groups == {f"test{i}.wav": "anna" if i in (0, 3) else "" for i in range(6)}
 
 
 def test_nothing_is_done_twice(tmp_path, scene_task, monkeypatch):
@@ -285,6 +290,17 @@ def test_mel_alone_is_not_applicable_to_scenes(tmp_path, scene_task, event_task)
     assert set(rows["weights"]) == {"untrained-0"}
 
 
+def test_a_file_without_a_head_gives_its_other_levels(tmp_path, scene_task):
+    state = PasstEmbedder(EmbeddingSpec("passt_demo", ("features",), weights="demo"), device="cpu").net.state_dict()
+    torch.save({name: value for name, value in state.items() if not name.startswith("head")}, tmp_path / "mine.pt")
+    variant = {"checkpoint": "passt_demo", "levels": [["logits"], ["melmean"]], "weights": "./mine.pt"}
+    outcome = run(declare(tmp_path, [scene_task()], [variant]), tmp_path)
+    assert outcome.failures == ()
+    (reason,) = outcome.not_applicable
+    assert reason.endswith("on tones: its weights have no level logits")
+    assert read_rows(outcome.folder)["model"].str.contains("melmean").all()
+
+
 def test_tables_and_figures_from_rows(tmp_path, scene_task):
     study = declare(tmp_path, [scene_task()], MODELS[1:])
     runs = ("--runs", tmp_path / "runs")
@@ -345,10 +361,10 @@ def test_hear_keys_are_looked_up_in_the_tasks_folder(tmp_path, scene_task, caplo
 
 
 KILLS = [
-    ("downstream.store:Extraction.append", 1),
-    ("downstream.store:Extraction.append", 5),
-    ("downstream.store:Extraction.finish", 2),
-    ("downstream.store:_header", 3),
+    ("downstream.extraction:Extraction.append", 1),
+    ("downstream.extraction:Extraction.append", 5),
+    ("downstream.extraction:Extraction.finish", 2),
+    ("downstream.extraction:header_of", 3),
     ("downstream.pack:_Pack._validate", 9),
     ("ablations.unit:write_json", 1),
     ("ablations.unit:write_json", 4),

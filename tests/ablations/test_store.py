@@ -11,8 +11,10 @@ from click.testing import CliRunner
 
 from ablations import cli
 from ablations.stored import prune, store_table
+from downstream.clip_cache import keep_clip
 from downstream.locks import in_use
 from tests.downstream.stores import A, B, made
+from tests.downstream.test_store_check import earlier
 
 DAY = 86400
 
@@ -34,8 +36,7 @@ def root(tmp_path):
     for letter, name, days in (("a", "narrow", 40), ("c", "wide", 2)):
         used(made(tmp_path, embedder=letter * 16, name=name), days)
     made(tmp_path, taps=(A,), embedder="d" * 16, name="begun", stop=True)
-    (tmp_path / "audio").mkdir()
-    np.save(tmp_path / "audio" / "0.npy", np.zeros(10, np.float32))
+    keep_clip(tmp_path / "audio" / "0.npy", np.zeros(10, np.float32))
     return tmp_path
 
 
@@ -79,7 +80,7 @@ def test_check_ends_with_1_until_it_is_fixed(root):
     index.write_bytes(b"")
     found = invoke("check", "--store", root)
     assert found.exit_code == 1
-    assert f"{index}: not readable" in found.output
+    assert f"{index}: not what was written here" in found.output
     assert invoke("check", "--store", root, "--fix").exit_code == 0
     assert invoke("check", "--store", root, "--full").exit_code == 0
     assert store_table(root)["embedder"].tolist() == ["wide", "begun", "", ""]
@@ -106,6 +107,17 @@ def test_what_goes(root, conditions, left):
     assert sorted(path.name[0] for path in root.iterdir() if len(path.name) == 16) == sorted(
         {"narrow": "a", "wide": "c", "begun": "d"}[name] for name in left
     )
+
+
+@pytest.mark.parametrize("dry", [[], ["--dry-run"]])
+def test_where_nothing_may_go_nothing_does(root, tmp_path_factory, dry):
+    for store, age in ((root, "90d"), (tmp_path_factory.mktemp("empty"), "30d")):
+        before = store_table(store)["path"].tolist()
+        done = invoke("prune", "--store", store, "--older-than", age, *dry)
+        assert (done.exit_code, done.exception) == (0, None)
+        assert done.output == f"0 B {'would be removed' if dry else 'removed'}\n"
+        assert store_table(store)["path"].tolist() == before
+        assert prune(store, older_than_s=90 * DAY)["removed"].dtype == bool
 
 
 def test_the_least_recently_used_go_until_there_is_room(root):
@@ -141,3 +153,63 @@ def test_wrong_options_end_in_one_line(root, arguments, message):
     assert found.exit_code == 1
     assert message in found.stderr
     assert len(found.stderr.strip().splitlines()) == 1
+
+
+def test_nothing_to_remove(root):
+    gone = invoke("prune", "--store", root, "--older-than", "90d")
+    assert gone.exit_code == 0
+    assert gone.output.splitlines()[-1] == "0 B removed"
+
+
+@pytest.mark.parametrize("damage", ["index cut", "index absent", "record", "a folder in place of a tap", "plan"])
+def test_every_command_copes_with_a_faulty_folder(root, damage):
+    (folder,) = root.glob("a*/*/*/t50")
+    if damage == "index cut":
+        os.truncate(folder / "index.npz", 100)
+    elif damage == "index absent":
+        (folder / "index.npz").unlink()
+    elif damage == "record":
+        (folder / "mel@own.json").write_text("[]")
+    elif damage == "a folder in place of a tap":
+        (folder / "mel@own.npy").unlink()
+        (folder / "mel@own.npy").mkdir()
+    else:
+        (plan,) = root.glob("d*/*/*/*/.partial-*/plan.json")
+        plan.write_text("[1]")
+    assert invoke("ls", "--store", root).exit_code == 0
+    if damage not in ("plan", "a folder in place of a tap"):
+        assert store_table(root)["state"][0] == "faulty"
+    assert invoke("check", "--store", root, "--full", "--fix").exit_code == 0
+    assert invoke("prune", "--store", root, "--keep", "0").exit_code == 0
+    assert not list(root.glob("[a-d]*/*/*/*/features*"))
+
+
+def test_what_lies_behind_a_link_is_never_removed(root, tmp_path_factory):
+    outside = tmp_path_factory.mktemp("outside")
+    folder = made(outside, embedder="e" * 16)
+    (root / ("e" * 16)).symlink_to(outside / ("e" * 16))
+    (outside / "audio").mkdir()
+    assert len(store_table(root)) == 5, "it is listed"
+    gone = prune(root, keep_bytes=0)
+    assert str(outside) not in "".join(map(str, gone["path"]))
+    assert folder.missing([A, B], full=True) == []
+
+
+def test_what_an_earlier_version_made_can_be_removed(tmp_path):
+    earlier(tmp_path)
+    made(tmp_path, embedder="c" * 16)
+    assert store_table(tmp_path)["state"].tolist()[:2] == ["earlier", "complete"]
+    assert invoke("check", "--store", tmp_path, "--full").exit_code == 0
+    assert invoke("prune", "--store", tmp_path, "--earlier").exit_code == 0
+    assert store_table(tmp_path)["state"].tolist()[0] == "complete"
+    assert not list((tmp_path / "audio").iterdir())
+
+
+@pytest.mark.parametrize("command", [["check"], ["prune", "--older-than", "90d"]])
+def test_temporary_files_of_killed_runs_are_swept(root, command):
+    for folder in (root / "audio", *root.glob("a*/*/*/t50")):
+        left = folder / f".clip.npy.{'0' * 32}.tmp"
+        left.touch()
+        os.utime(left, (0, 0))
+    assert invoke(*command, "--store", root).exit_code == 0
+    assert not list(root.rglob(".*.tmp"))

@@ -5,6 +5,7 @@ import yaml
 
 from ablations import models
 from ablations.study import Study
+from ablations.work import Settings
 from passt import EmbeddingSpec
 
 
@@ -57,11 +58,41 @@ def test_a_weight_file_is_named_by_its_hash(tmp_path):
     [
         ({"model": []}, "unknown key 'model' in a study (did you mean 'models'?); expected one of name, models, tasks"),
         ({"tasks": None}, "a study needs 'tasks'"),
-        ({"tasks": "spoken_digit"}, "tasks must be a list of str, got 'spoken_digit'"),
-        ({"seeds": ["0"]}, "seeds must be a list of int"),
+        ({"seeds": [0, 0, True]}, "seeds, number 3, must be a whole number"),
+        ({"seeds": [1.0]}, "seeds, number 1, must be a whole number"),
+        ({"seeds": [0, None]}, "seeds, number 2, must be a whole number"),
+        ({"seeds": [-1]}, "seeds, number 1, must be a whole number"),
+        ({"seeds": 3}, "seeds must be a list, got 3"),
+        ({"seeds": [2, 0, 2]}, "seeds must be distinct, got [2, 0, 2]"),
+        ({"tasks": ["spoken_digit", " "]}, "tasks, number 2, must be text of one line"),
+        ({"precision": ["fp32"]}, "precision must be one of fp32, tf32, bf16, got ['fp32']"),
+        ({"figure": {}}, "figure must be one of bars"),
+        ({"models": [{"checkpoint": "logmel", "label": True}]}, "label must be text, got True"),
+        ({"models": [{"checkpoint": "logmel", "label": "a\nb"}]}, "label must be text of one line"),
+        ({"tasks": "spoken_digit"}, "tasks must be a list, got 'spoken_digit'"),
+        ({"seeds": ["0"]}, "seeds, number 1, must be a whole number"),
         ({"name": "a/b"}, "name must be of letters, digits, '_', '-' and '.', got 'a/b'"),
         ({"name": ".."}, "name must be of letters, digits"),
         ({"seeds": []}, "a study needs 'seeds'"),
+        ({"seeds": [True]}, "seeds, number 1, must be a whole number of at least 0 and at most 4294967295, got True"),
+        ({"seeds": [0, 1, 0]}, "seeds must be distinct, got [0, 1, 0]"),
+        ({"seeds": [-1]}, "seeds, number 1, must be a whole number of at least 0"),
+        ({"seeds": {"a": 1}}, "seeds must be a list, got {'a': 1}"),
+        ({"figure": {"bars": 1}}, "figure must be one of bars"),
+        ({"name": ["mine"]}, "name must be text, got ['mine']"),
+        ({"name": True}, "name must be text, got True"),
+        ({"tasks": ["a", ["b"]]}, "tasks, number 2, must be text, got ['b']"),
+        ({"models": {"checkpoint": "logmel"}}, "models must be a list, got"),
+        ({"models": ["logmel"]}, "models, number 1, must be a mapping of keys, got 'logmel'"),
+        ({"protocol": ["hear2021"]}, "protocol must be text, got ['hear2021']"),
+        ({"models": [{"checkpoint": {"a": 1}}]}, "checkpoint must be text, got {'a': 1}"),
+        ({"models": [{"checkpoint": "logmel", "label": ["x"]}]}, "label must be text, got ['x']"),
+        ({"models": [{"checkpoint": "stfthop160", "weights": [True]}]}, "weights must be text, got True"),
+        ({"models": [{"checkpoint": "logmel", "windows_ms": True}]}, "windows_ms must be positive whole milliseconds"),
+        (
+            {"models": [{"checkpoint": "logmel", "timestamp_hop_ms": float("inf")}]},
+            "timestamp_hop_ms must be a positive",
+        ),
         ({"models": [{"checkpoint": "logmel", "levels": []}]}, "logmel: levels must be at least one level, got ()"),
         ({"models": [{"checkpoint": "logmel", "windows_ms": []}]}, "windows_ms must name at least one window, got ()"),
         ({"models": [{"checkpoint": "logmel", "timestamp_hop_ms": []}]}, "timestamp_hop_ms must be a value or a list"),
@@ -106,6 +137,15 @@ def test_broken_studies_are_named(tmp_path, changes, message):
     assert str(error.value).startswith(str(path))
 
 
+def test_what_is_given_twice_and_changes_nothing_is_used_once_and_said(caplog):
+    found = Study.from_dict(study(tasks=["esc50", "spoken_digit", "esc50"], reference=["ced", "ced"]))
+    assert (found.tasks, found.reference) == (("esc50", "spoken_digit"), ("ced",))
+    assert caplog.messages == [
+        "tasks: 'esc50' is given more than once, and used once",
+        "reference: 'ced' is given more than once, and used once",
+    ]
+
+
 def test_a_study_that_is_not_there(tmp_path):
     with pytest.raises(FileNotFoundError, match="no study 'fig99'.*; expected one of .*quickstart.* or a YAML file"):
         Study.load("fig99")
@@ -132,3 +172,15 @@ def test_every_card_makes_its_default_spec():
             spec = models.resolve(card.name)
             assert spec.checkpoint == card.name
             assert models.resolve(str(spec)) == spec
+
+
+def test_variants_are_counted_before_any_is_made(monkeypatch):
+    entry = {"checkpoint": "passt_demo", "timestamp_hop_ms": [*range(10, 400)], "scene_window_ms": [*range(160, 560)]}
+    monkeypatch.setattr(models, "resolve", None)
+    with pytest.raises(ValueError, match="models must be at most 10000 variants, got 156000: lists are crossed"):
+        Study.from_dict(study(models=[entry]))
+
+
+def test_a_precision_that_is_none_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="precision must be one of fp32, tf32, bf16, got 'nonsense'"):
+        Settings(Study.from_dict(study()), tmp_path, tmp_path, "cpu", "nonsense")

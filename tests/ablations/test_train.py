@@ -61,7 +61,7 @@ def test_a_list_of_files_becomes_weights_that_embed(clips, monkeypatch):
     with (clips / "run" / "unreadable.csv").open(newline="") as file:
         reasons = {row["file"]: row["reason"] for row in csv.DictReader(file)}
     assert reasons["absent.wav"] == "absent.wav: in none of the folders and tar files"
-    assert reasons["3.flac"].startswith("3.flac: not readable as audio")
+    assert "/audio/3.flac: not readable as audio" in reasons["3.flac"]
     shape = {**RECIPE["architecture"], "n_classes": 3}
     row = dataclasses.replace(checkpoints.get("passt_s_swa_p16_128_ap476"), name="mine", **shape)
     monkeypatch.setattr(checkpoints, "table", lambda: {"mine": row})
@@ -70,6 +70,25 @@ def test_a_list_of_files_becomes_weights_that_embed(clips, monkeypatch):
     )
     again = train(clips, "run", "--audio", clips / "audio")
     assert again.output.splitlines()[-1] == result.output.splitlines()[-1]
+
+
+@pytest.mark.parametrize(("network", "spec"), [("passt", "passt_demo"), ("mn01", "mn01_as")])
+def test_what_was_trained_on_own_labels_is_embedded(clips, network, spec):
+    shape = {"architecture": {"width": 192, "heads": 3}} if network == "passt" else {}
+    own = {**RECIPE, "architecture": {}, "steps": 1, "patchout": {}, "network": network, **shape}
+    (clips / "own.yaml").write_text(yaml.safe_dump(own))
+    assert train(clips, "own", "--audio", clips / "audio", recipe="own.yaml").exit_code == 0
+    weights, sound = clips / "own" / "weights.safetensors", clips / "audio" / "0.flac"
+    for levels in ("logits+melmean", "melmean+block3"):
+        out = clips / f"{levels}.npz"
+        options = ("--spec", f"{spec}@{levels}", "--weights", weights, "--out", out, "--scene", "--device", "cpu")
+        result = CliRunner().invoke(cli.main, [str(argument) for argument in ("embed", sound, *options)])
+        assert result.exit_code == 0, result.output
+    with np.load(clips / "logits+melmean.npz") as found:
+        assert found["labels"].tolist() == ["high", "loud", "low"]
+        assert found["scene"].shape == (3 + 128,)
+    with np.load(clips / "melmean+block3.npz") as found:
+        assert "labels" not in found
 
 
 def test_tar_shards_are_folders(clips):
@@ -96,6 +115,31 @@ def test_audio_is_mono_at_the_rate_wanted(clips):
     soundfile.write(clips / "audio" / "empty.wav", np.zeros(0), 16000)
     with pytest.raises(ValueError, match="empty.wav: 0 samples"):
         places.read("empty.wav", 32000)
+
+
+def test_training_refuses_what_embedding_refuses(clips):
+    folder = clips / "audio"
+    soundfile.write(folder / "whole.wav", tone(1000, 0.5), 16000, subtype="FLOAT")
+    whole = (folder / "whole.wav").read_bytes()
+    (folder / "cut.wav").write_bytes(whole[:8000])
+    (folder / "tenth.wav").write_bytes(whole[:76] + (3200).to_bytes(4, "little") + whole[80:])
+    soundfile.write(folder / "loud.wav", 32768 * tone(1000, 0.5), 16000, subtype="FLOAT")
+    soundfile.write(folder / "cut.mp3", tone(1000, 0.5), 16000)
+    (folder / "cut.mp3").write_bytes((folder / "cut.mp3").read_bytes()[:1500])
+    reasons = {
+        "cut.wav": "cut short",
+        "tenth.wav": "header is wrong",
+        "loud.wav": "samples up to",
+        "cut.mp3": "cut short",
+    }
+    with tarfile.open(clips / "shard.tar", "w") as shard:
+        for name in [*reasons, "whole.wav"]:
+            shard.add(folder / name, name)
+    for places in (Places.of([folder]), Places.of([clips / "shard.tar"])):
+        assert np.array_equal(places.read("whole.wav", 16000), tone(1000, 0.5).astype(np.float32))
+        for name, reason in reasons.items():
+            with pytest.raises(ValueError, match=f"/{name}: .*{reason}"):
+                places.read(name, 16000)
 
 
 def test_labels_are_those_of_the_list_or_of_a_vocabulary(clips):

@@ -159,3 +159,14 @@ def test_the_command_line_runs_a_shard(tmp_path, scene_task):
         assert len(read_rows(tmp_path / "runs/mine")) == rows
     assert "Rows:" in result.stdout
     assert not (tmp_path / "runs/mine/table.md").exists()
+
+
+def test_a_linked_task_is_called_as_its_link(tmp_path, scene_task):
+    for name in ("tones", "other"):
+        scene_task(f"disk/{name}/data")
+        (tmp_path / f"{name}-v1").symlink_to(tmp_path / "disk" / name / "data")
+    study = study_of([tmp_path / "tones-v1", tmp_path / "other-v1", tmp_path / "disk/../tones-v1"])
+    found = find_tasks(study, tmp_path, tmp_path / "store", lambda *failure: pytest.fail(str(failure)))
+    assert [named.key for named in found] == ["tones-v1", "other-v1"]
+    assert [named.task.name for named in found] == ["tones-v1", "other-v1"]
+    assert found[1].task.folder == tmp_path / "other-v1"

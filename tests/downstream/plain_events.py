@@ -34,10 +34,12 @@ def decode(probabilities, timestamps, labels, settings) -> list[Event]:
 
 
 def plain_targets(events, timestamps, labels) -> np.ndarray:
+    """hear-eval-kit's rule: an interval tree of [start, end + 0.0001) ms, asked at every timestamp."""
     found = np.zeros((len(timestamps), len(labels)), dtype=np.float32)
     for event in events:
-        held = (event.start <= timestamps) & (timestamps <= event.end)
-        found[held, labels.index(event.label)] = 1
+        for step, timestamp in enumerate(timestamps):
+            if event.start <= float(timestamp) < event.end + 0.0001:
+                found[step, labels.index(event.label)] = 1
     return found
 
 

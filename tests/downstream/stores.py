@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from downstream.extraction import Extraction
 from downstream.store import TapFolder
 
 A, B = ("features", 160), ("mel", None)
@@ -20,7 +21,7 @@ def made(root: Path, taps=(A, B), embedder: str = "a" * 16, name: str = "narrow"
     folder = TapFolder(root / embedder / ("b" * 16) / "train" / "t50")
     dims = {tap: values(tap).shape[1] for tap in taps}
     about = {"embedder": name, "clips": "beeps/train"}
-    with folder.begin(dims, [["x.wav", "y.wav"], ["z.wav"]], about) as extraction:
+    with Extraction.begin(folder, dims, [["x.wav", "y.wav"], ["z.wav"]], about) as extraction:
         extraction.append({tap: values(tap)[:3] for tap in taps}, [2, 1], np.arange(3) * 50.0)
         if not stop:
             extraction.append({tap: values(tap)[3:] for tap in taps}, [4], np.arange(4) * 50.0)

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 import torch
 
-from downstream.audio import SplitAudio, _say_once, read_clip
+from downstream.audio import SplitAudio, _say_once, read_clip, resample
 from downstream.files import load_arrays
 from downstream.task import Task
 from tests.conftest import tone, write_clip
@@ -39,6 +39,18 @@ def test_resampling_keeps_the_tone_and_is_cached(folder):
     assert len(cached) == 1
     assert torch.equal(audio.load("train0.wav"), clip)
     assert list((audio.cache / "audio").iterdir()) == cached
+
+
+@pytest.mark.parametrize("frequency", [17000.0, 19500.0, 23000.0])
+def test_resampling_removes_what_the_new_rate_cannot_hold(frequency):
+    """A tone above the new Nyquist frequency would come back as another one; the quality HQ leaves less than -90 dB."""
+    resampled = resample(tone(frequency, 0.5, 48000), 48000, 32000)[1000:-1000]  # its onset is no pure tone
+    assert np.abs(resampled).max() < 0.3 * 10 ** (-90 / 20)
+
+
+def test_resampling_keeps_what_the_new_rate_can_hold():
+    kept = resample(tone(14000.0, 0.5, 48000), 48000, 32000)
+    np.testing.assert_allclose(kept[1000:-1000], tone(14000.0, 0.5, 32000)[1000:-1000], atol=1e-3)
 
 
 def test_equal_clips_are_resampled_by_several_threads_at_once(folder):

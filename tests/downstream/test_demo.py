@@ -1,4 +1,6 @@
 import itertools
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 import numpy as np
 import pytest
@@ -64,3 +66,17 @@ def test_an_unknown_name(tmp_path):
         ValueError, match="unknown packaged task 'digits', expected one of spoken_digit, digit_soundscapes"
     ):
         demo_task("digits", tmp_path)
+
+
+def test_two_processes_that_first_use_a_task_at_once(tmp_path):
+    with ProcessPoolExecutor(2, mp_context=get_context("fork")) as pool:
+        folders = list(pool.map(demo_task, ["spoken_digit"] * 4, [tmp_path] * 4))
+    assert len(set(folders)) == 1
+    assert len(Task.from_dir(folders[0]).splits) == 5
+
+
+def test_what_a_killed_process_left_of_a_task_is_removed(tmp_path):
+    left = tmp_path / "tasks" / "rule1" / ".spoken_digit.partial"
+    (left / "half").mkdir(parents=True)
+    folder = demo_task("spoken_digit", tmp_path)
+    assert list(folder.parent.iterdir()) == [folder]

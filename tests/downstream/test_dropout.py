@@ -65,6 +65,12 @@ def test_seeds_calls_units_and_items_are_independent():
             assert abs((drawn * turned).mean().item() / 0.25) < 5 * drawn.numel() ** -0.5
 
 
+def test_masks_do_not_come_again():
+    masks = Masks([42])
+    drawn = torch.stack([masks.keep(0.5, 4, 16)[0].flatten() for _ in range(3 * dropout.CALLS + 1)])
+    assert len(drawn.unique(dim=0)) == len(drawn)
+
+
 WANTED = ["1001010111010001", "1100010110110100", "0010110010000000", "1001011001001011"]
 
 

@@ -9,7 +9,9 @@ import pytest
 
 from downstream import kit, metrics
 from downstream.evaluate import Evaluation, evaluate, evaluate_all
+from downstream.kit_scores import scores_record
 from downstream.pack import _source, fit_all
+from downstream.probe import ProbeConfig
 from downstream.scoring import Scorer
 from downstream.splits import LabelledSplit, item_order
 from downstream.task import Task
@@ -65,6 +67,20 @@ def test_all_folds_are_tested_with_the_first_folds_configuration(scene_task):
     for result in results:
         assert result.scores["top1_acc"] == metrics.top1_acc(result.predictions, result.test.y)["top1_acc"]
         assert result.predictions.shape == (20, 2)
+    assert results[0].epochs == 8 * results[0].chosen.epochs, "all fits count: each took all epochs here"
+    assert results[1].epochs == results[1].chosen.epochs
+
+
+def test_fits_of_folds_and_seeds_start_from_streams_of_their_own(scene_task):
+    task = Task.from_dir(scene_task(split_mode="presplit_kfold", splits=list("abc"), clips=4))
+    starts = {}
+    for seed in (0, 1):
+        evaluation = Evaluation(task, made_splits(task), seed=seed)
+        (best,) = fit_all([replace(evaluation.first()[0], config=ProbeConfig(hidden_dim=4, max_epochs=3))])
+        fittings = [replace(one, config=best.config) for one in (evaluation.first()[0], *evaluation.others([best]))]
+        for fold, fitting in zip(evaluation.folds, fittings, strict=True):
+            starts[seed, fold.name] = fitting.probe("cpu").projection.weight
+    assert len({tuple(weight.flatten().tolist()) for weight in starts.values()}) == len(starts) == 6
 
 
 def test_evaluation_is_a_function_of_its_seed(scene_task):
@@ -141,6 +157,20 @@ def test_a_score_that_is_not_defined_is_missing_with_the_reason(scene_task, capl
     assert f"fold test: no aucroc: {result.missing['aucroc']}" in caplog.text
 
 
+def test_map_without_a_positive_item_is_missing_and_0_for_the_kit(scene_task):
+    changes = {"prediction_type": "multilabel", "evaluation": ["mAP", "aucroc"]}
+    task = Task.from_dir(scene_task(clips=4, evaluation_params=SHORT, **changes))
+    splits = made_splits(task)
+    splits["test"] = replace(splits["test"], y=np.zeros((4, 2), np.float32))
+    (result,) = evaluate(task, splits)
+    assert math.isnan(result.scores["mAP"])
+    assert result.missing["mAP"] == "test has no positive item"
+    assert scores_record(task, [result])["test"]["test_mAP"] == 0
+    splits["valid"] = replace(splits["valid"], y=np.zeros((4, 2), np.float32))
+    (unselected,) = evaluate(task, splits)
+    assert unselected.chosen.best.score == 0  # the kit's, which selects
+
+
 @pytest.mark.parametrize(
     "protocol", ["hear2021+grid3", "hear2021+linear", "hear2021+shuffled", "hear2021+standardized"]
 )
@@ -160,6 +190,40 @@ def test_protocols_beyond_the_kits(scene_task, protocol):
     if "standardized" in protocol:  # scale and place of the features change nothing
         near = evaluate(task, splits, protocol=protocol)
         assert np.abs(near[0].predictions - found[0].predictions).max() < 0.05
+
+
+@pytest.mark.parametrize("split", ["valid", "test"])
+def test_standardizing_uses_the_training_items_alone(scene_task, split):
+    """The mean and standard deviation of any other split would leak what it holds into its own scores."""
+    task = Task.from_dir(scene_task(split_mode="presplit_kfold", splits=list("abcd"), clips=6))
+    splits = {
+        name: replace(data, x=10 * i + (i + 1) * data.x) for i, (name, data) in enumerate(made_splits(task).items())
+    }
+    evaluation = Evaluation(task, splits, "hear2021+standardized")
+    for fold in evaluation.folds:  # one evaluation keeps the statistics of all its folds
+        train, other = np.concatenate([splits[name].x for name in fold.train]), splits[getattr(fold, split)]
+        data, features = evaluation._data(fold, getattr(fold, split))
+        np.testing.assert_allclose(data.x[:], (train - train.mean(0)) / train.std(0), atol=1e-4)
+        np.testing.assert_allclose(features.x[:], (other.x - train.mean(0)) / train.std(0), atol=1e-4)
+
+
+def test_a_tie_of_configurations_goes_to_the_first_that_was_tried(scene_task, monkeypatch):
+    monkeypatch.setattr(Scorer, "validate", lambda self, predictions: ({"top1_acc": 0.5}, None))
+    task = Task.from_dir(scene_task(split_mode="presplit_kfold", splits=["a", "b", "c"], clips=4))
+    results = evaluate(task, made_splits(task))
+    assert [score for _, score in results[0].tried] == [0.5] * 8
+    assert {result.chosen.config for result in results} == {results[0].tried[0][0]}
+
+
+def test_training_folds_follow_each_other_in_the_order_of_their_names(scene_task):
+    """Batches keep the items' order, so that another order of folds gives another probe."""
+    task = Task.from_dir(scene_task(split_mode="presplit_kfold", splits=list("edcab"), clips=4))
+    splits = made_splits(task)
+    evaluation = Evaluation(task, splits)
+    for fold, names in zip(evaluation.folds, ("cde", "ade", "abe", "abc", "bcd"), strict=True):
+        data, _ = evaluation._data(fold, fold.valid)
+        np.testing.assert_array_equal(data.x[:], np.concatenate([splits[name].x for name in names]))
+        np.testing.assert_array_equal(data.y[:], np.concatenate([splits[name].y for name in names]))
 
 
 def test_evaluations_made_together_are_those_made_alone(scene_task):
@@ -187,6 +251,15 @@ def test_seeds_share_their_features(scene_task, protocol, sources):
     assert len({_source(fitting) for fitting in (*first.first(), *second.first())}) == sources
     (fits,) = (fit_all([fitting]) for fitting in first.first()[:1])
     assert len({_source(fitting) for fitting in first.others(fits)}) == 3
+
+
+def test_protocols_that_change_the_data_share_none(scene_task):
+    task = Task.from_dir(scene_task(clips=4))
+    splits = made_splits(task)
+    protocols = ("hear2021", "hear2021+standardized", "hear2021+shuffled")
+    plain, standardized, shuffled = (Evaluation(task, splits, protocol).first()[0] for protocol in protocols)
+    assert len({one.train.key for one in (plain, standardized, shuffled)}) == 3
+    assert plain.valid.key == shuffled.valid.key != standardized.valid.key
 
 
 def test_esc10_scores_are_those_of_hear_eval_kit(shared):

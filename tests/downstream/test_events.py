@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from downstream.events import PostProcessing, postprocessing_grid, targets
+from downstream.events import PostProcessing, postprocessing_grid, rests_on_slack, targets
 from downstream.task import Event
 from tests.downstream.plain_events import decode, plain_targets
 
@@ -34,6 +34,36 @@ def test_targets_are_those_of_a_loop_over_events(events, timestamps):
     found = targets(events, np.array(timestamps), LABELS)
     assert np.array_equal(found, wanted)
     assert found.dtype == np.float32
+
+
+SECONDS = st.floats(0, 120, allow_nan=False) | st.integers(0, 12_000).map(lambda n: n / 100)
+SLACKS = st.sampled_from([0.0, 5e-5, 1e-4, 1.0001e-4, -5e-5, -1e-4, -1e-12, 1e-12])
+
+
+@given(st.data(), st.sampled_from([1, 20, 50]))
+def test_targets_are_those_of_an_interval_tree_whose_ends_are_one_ten_thousandth_of_a_ms_later(data, hop):
+    timestamps = np.arange(120_000 // hop + 1, dtype=np.float32)[:400] * np.float32(hop)
+    near = st.builds(lambda step, slack: max(0.0, step * hop + slack), st.integers(0, 400), SLACKS)
+    place = near | SECONDS.map(lambda seconds: seconds * 1000)
+    pairs = data.draw(st.lists(st.tuples(st.sampled_from(LABELS), place, place), max_size=6))
+    events = [Event(label, *sorted(ends)) for label, *ends in pairs]
+    assert np.array_equal(targets(events, timestamps, LABELS), plain_targets(events, timestamps, LABELS))
+
+
+def test_an_end_in_seconds_that_falls_just_below_a_timestamp_labels_it():
+    end = 32.3 * 1000
+    assert end < 32300
+    times = np.array([32250.0, 32300.0, 32350.0], dtype=np.float32)
+    assert targets([Event("bell", 32200.0, end)], times, LABELS)[:, 0].tolist() == [1, 1, 0]
+
+
+@given(st.lists(SECONDS.map(lambda seconds: seconds * 1000), max_size=6), st.sampled_from([20, 50]))
+def test_labels_rest_on_the_slack_where_they_differ_from_those_of_closed_events(ends, hop):
+    events = [Event("bell", 0.0, end) for end in ends]
+    times = np.arange(130_000 // hop, dtype=np.float64) * hop
+    every = [targets([event], times, LABELS)[:, 0] for event in events]
+    differs = any((found != (times <= event.end)).any() for found, event in zip(every, events, strict=True))
+    assert rests_on_slack(events, hop) == differs
 
 
 def test_a_label_outside_the_vocabulary_is_named():
@@ -94,5 +124,5 @@ def test_the_grid_is_the_tasks_or_hears():
     [{"median": [150]}, {"median_filter_ms": [150]}, {"median_filter_ms": 150, "min_duration": [50]}, [150], None],
 )
 def test_a_broken_grid_is_named(grid):
-    with pytest.raises(ValueError, match="event_postprocessing_grid must list numbers for median_filter_ms and"):
+    with pytest.raises(ValueError, match="event_postprocessing_grid.* must be a(n object with|) lists? of numbers"):
         postprocessing_grid({"event_postprocessing_grid": grid})

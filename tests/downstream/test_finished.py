@@ -1,4 +1,6 @@
+import io
 import logging
+import shutil
 
 import numpy as np
 import pytest
@@ -8,7 +10,9 @@ from downstream import finished, pack
 from downstream.evaluate import Evaluation, evaluate_all
 from downstream.finished import FinishedFits
 from downstream.selection import EarlyStopping
+from downstream.sums import place_of, write_summed
 from downstream.task import Task
+from tests.downstream.stores import flip
 from tests.downstream.test_evaluate import made_splits
 from tests.downstream.test_pack import fitting
 
@@ -30,6 +34,7 @@ def test_a_fit_comes_back_as_it_was(tmp_path):
     )
     assert all(torch.equal(found.state[name], value) for name, value in fit.state.items())
     assert kept.read(other) is None
+    assert kept.read(fitting(seed=1)) is None
     kept.discard()
     assert not (tmp_path / "fits").exists()
 
@@ -50,10 +55,23 @@ def test_a_file_that_is_broken_is_trained_again(tmp_path, caplog):
     assert f"{file}: trained again, its file can't be read" in caplog.text
 
 
+def test_a_file_that_changed_or_is_of_another_place_is_trained_again(tmp_path, caplog):
+    kept, other, one = FinishedFits(tmp_path / "a"), FinishedFits(tmp_path / "b"), fitting()
+    kept.write(one, pack.fit_all([one])[0])
+    (file,) = (tmp_path / "a").iterdir()
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+    assert other.read(one) is None
+    flip(file, 2000)
+    assert kept.read(one) is None
+    assert caplog.text.count("not what was written here") == 2
+
+
 @pytest.mark.parametrize("found", [[], {}, {"validations": [{"postprocessing": {"width": 3}}]}])
 def test_a_file_of_another_version_is_trained_again(tmp_path, caplog, found):
     kept, one = FinishedFits(tmp_path), fitting()
-    torch.save(found, kept._path(one))
+    content = io.BytesIO()
+    torch.save(found, content)
+    write_summed(kept._path(one), content.getbuffer(), place_of(kept._path(one), finished.PLACE_PARTS))
     assert kept.read(one) is None
     assert "trained again, its file can't be read" in caplog.text
 

@@ -202,6 +202,20 @@ def test_the_features_of_a_pack_share_one_room(monkeypatch, way):
     assert (less.train.resident, less.valid.resident) == (True, False)
 
 
+def test_probes_share_their_targets_which_count_as_kept():
+    sources = [data(90, dim=60, labels=50, seed=1), data(70, dim=60, labels=50, seed=2)]
+    owners = [0] * 10 + [1] * 10
+    feed = Feed(sources, owners, 32, TorchProducts(), "cpu", 1 << 30, training=False)
+    batches = list(feed.epoch(0))
+    kept = {t.data_ptr(): t.numel() * 4 for batch in batches for t in (*batch.targets, *(x for _, x in batch.parts))}
+    kept |= {y.data_ptr(): y.numel() * 4 for step in feed._kept for _, y in step}
+    assert sum(kept.values()) <= feed.kept_bytes < 2 * sum(kept.values())
+    assert [len(batch.targets) for batch in batches] == [2] * 3
+    assert {target.shape for target in batches[0].targets} == {(50, 32)}
+    less = Feed(sources, owners, 32, TorchProducts(), "cpu", feed.kept_bytes - 1, training=False)
+    assert not less.resident
+
+
 def test_a_probe_on_a_cpu_does_not_depend_on_its_pack():
     fittings = [fitting(lr=lr, hidden_layers=layers) for lr in (1e-2, 1e-3) for layers in (1, 2)]
     together = fit_all(fittings)

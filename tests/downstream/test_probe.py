@@ -8,7 +8,7 @@ import torch
 
 from downstream.dropout import Masks
 from downstream.fit import Fitting, fit, predict
-from downstream.probe import Dropout, Probe, ProbeConfig
+from downstream.probe import Dropout, Probe, ProbeConfig, seed_of
 from downstream.rows import ProbeData
 from downstream.selection import Selection
 
@@ -83,6 +83,13 @@ def test_selection_by_loss_computes_no_scores():
 
 def accuracy(predictions):
     return {"top1_acc": float((predictions.argmax(1) == data(40, seed=2).y.argmax(1)).mean())}, None
+
+
+def test_a_fits_seed_is_of_the_evaluations_seed_and_of_the_configuration():
+    config = ProbeConfig()
+    seeds = {seed_of(*of) for of in ((0, config), (1, config), ((0, "fold00"), config), (0, ProbeConfig(lr=1e-4)))}
+    assert len(seeds) == 4
+    assert seed_of(0, config) == seed_of(0, ProbeConfig())
 
 
 def test_a_fit_depends_on_its_seed_alone():

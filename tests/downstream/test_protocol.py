@@ -29,11 +29,15 @@ def test_settings_of_a_task(scene_task):
     own = {"task_specific_param_grid": {"max_epochs": [50], "check_val_every_n_epoch": [1]}}
     (config, *_) = Protocol().configurations(Task.from_dir(scene_task(evaluation_params=own)))
     assert (config.max_epochs, config.check_val_every_n_epoch) == (50, 1)
+    both = Task.from_dir(scene_task(task_name="dcase2016_task2", evaluation_params=own))
+    assert Protocol().configurations(both)[0].check_val_every_n_epoch == 1, "a task's own settings go first"
 
 
 @pytest.mark.parametrize(
     ("own", "message"),
     [
+        ([50], r"task_specific_param_grid must be an object, got \[50\]"),
+        ({"max_epochs": [10**400]}, "max_epochs, number 1, must be a number, got a whole number of about 401 digits"),
         ({"max_epoch": [50]}, "task_specific_param_grid: unknown setting 'max_epoch'"),
         ({"max_epochs": [10, 50]}, "max_epochs must be a list of one number"),
         ({"lr": [1e-3]}, "unknown setting 'lr'"),
@@ -41,7 +45,7 @@ def test_settings_of_a_task(scene_task):
         ({"max_epochs": [2]}, "task_metadata.json: .*max_epochs must be at least 3, got 2"),
         ({"check_val_every_n_epoch": [0]}, "check_val_every_n_epoch must be a whole number of at least 1, got 0"),
         ({"batch_size": [1]}, "batch_size must be a whole number of at least 2, got 1"),
-        ({"hidden_dim": [True]}, "hidden_dim must be a whole number of at least 1, got True"),
+        ({"hidden_dim": [True]}, "hidden_dim, number 1, must be a number, got True"),
         ({"dropout": [1]}, "dropout must be at least 0 and below 1, got 1"),
         ({"dropout": [-0.1]}, "dropout must be at least 0 and below 1, got -0.1"),
     ],

@@ -1,10 +1,13 @@
+import os
 import threading
 import time
 
 import numpy as np
 import pytest
 
-from downstream.store import Extraction, TapFolder
+from downstream.extraction import Extraction, unfinished
+from downstream.store import TapFolder
+from tests.downstream.stores import flip
 
 A, B = ("features", 160), ("mel", None)
 DIMS = {A: 3, B: 2}
@@ -33,7 +36,7 @@ def folder(tmp_path):
 
 def test_a_finished_extraction_is_ordinary_npy(folder):
     assert folder.missing([A, B]) == [A, B]
-    with folder.begin(DIMS, BATCHES) as extraction:
+    with Extraction.begin(folder, DIMS, BATCHES) as extraction:
         append(extraction, 0)
         assert folder.missing([A, B]) == [A, B]
         append(extraction, 1)
@@ -50,36 +53,44 @@ def test_a_finished_extraction_is_ordinary_npy(folder):
 
 
 def test_it_goes_on_behind_the_last_whole_batch(folder):
-    with folder.begin(DIMS, BATCHES) as extraction:
+    with Extraction.begin(folder, DIMS, BATCHES) as extraction:
         append(extraction, 0)
         part = extraction.path
     with (part / "features@160.npy").open("ab") as data:
         data.write(b"a batch cut off")
     with (part / "journal.jsonl").open("a") as journal:
         journal.write("[[4], [0.0, 5")
-    (again,) = folder.unfinished()
+    (again,) = unfinished(folder)
     with again:
         assert again.remaining() == [["z.wav"]]
         append(again, 1)
         again.finish()
     for tap in DIMS:
         assert np.array_equal(np.load(folder.file(tap)), everything(tap))
-    assert folder.unfinished() == []
+    assert unfinished(folder) == []
 
 
-def test_it_finishes_where_only_some_files_were_in_place(folder):
-    with folder.begin(DIMS, BATCHES) as extraction:
+def test_it_finishes_where_only_some_files_were_in_place(folder, monkeypatch):
+    put = Extraction._put
+
+    def dies_at_the_second(self, tap, index):
+        if tap == B:
+            raise KeyboardInterrupt
+        put(self, tap, index)
+
+    monkeypatch.setattr(Extraction, "_put", dies_at_the_second)
+    with Extraction.begin(folder, DIMS, BATCHES) as extraction:
         append(extraction, 0)
         append(extraction, 1)
-        extraction._data[A].close()
-        part = extraction.part(A)
-        part.write_bytes(b"")  # as after its rename
-        part.unlink()
-        np.save(folder.file(A), everything(A))
-    (again,) = folder.unfinished()
+        with pytest.raises(KeyboardInterrupt):
+            extraction.finish()
+    monkeypatch.undo()
+    assert folder.missing([A, B], full=True) == [B]
+    (again,) = unfinished(folder)
     with again:
         assert again.remaining() == []
         again.finish()
+    assert folder.missing([A, B], full=True) == []
     for tap in DIMS:
         assert np.array_equal(np.load(folder.file(tap)), everything(tap))
 
@@ -102,14 +113,16 @@ def test_a_second_run_waits_for_the_first(folder, caplog):
 
 
 def test_what_a_kill_left_is_swept(folder):
-    with folder.begin(DIMS, BATCHES) as extraction:
+    with Extraction.begin(folder, DIMS, BATCHES) as extraction:
         append(extraction, 0)
         append(extraction, 1)
         extraction.finish()
     extraction.path.mkdir()  # as a kill in the middle of its removal leaves it
     (extraction.path / "journal.jsonl").write_text("[[4], 4]\n")
-    (folder.path / ".index.npz.0123.tmp").write_bytes(b"half")
-    assert folder.unfinished() == []
+    left = folder.path / f".index.npz.{'0' * 32}.tmp"
+    left.write_bytes(b"half")
+    os.utime(left, (0, 0))
+    assert unfinished(folder) == []
     assert sorted(path.name for path in folder.path.iterdir()) == WHOLE
 
 
@@ -118,7 +131,7 @@ def test_rows_in_another_order_than_those_here_are_refused(folder):
         ({A: 3}, BATCHES, ""),
         ({B: 2}, [["z.wav"], ["x.wav", "y.wav"]], "its rows are not"),
     ):
-        with folder.begin(dims, batches) as extraction:
+        with Extraction.begin(folder, dims, batches) as extraction:
             for batch in batches:
                 append(extraction, BATCHES.index(batch))
             if message:
@@ -129,20 +142,33 @@ def test_rows_in_another_order_than_those_here_are_refused(folder):
     assert folder.missing([A, B]) == [B]
 
 
-def test_lost_data_is_noticed(folder):
-    with folder.begin(DIMS, BATCHES) as extraction:
+@pytest.mark.parametrize("damage", ["cut", "changed", "another journal", "another plan", "another place"])
+def test_an_extraction_whose_data_are_not_what_was_written_is_begun_anew(folder, caplog, damage):
+    with Extraction.begin(folder, DIMS, BATCHES) as extraction:
         append(extraction, 0)
-        part = extraction.part(A)
-    part.write_bytes(part.read_bytes()[:130])
-    (again,) = folder.unfinished()
-    with pytest.raises(ValueError, match=r"features@160.npy: 130 bytes, expected at least 164; remove"), again:
-        pass
+    part, journal, plan = (extraction.path / name for name in ("features@160.npy", "journal.jsonl", "plan.json"))
+    if damage == "cut":
+        part.write_bytes(part.read_bytes()[:130])
+    elif damage == "changed":
+        flip(part, 140)
+    elif damage == "another journal":
+        journal.write_text(journal.read_text().replace("[2, 1]", "[1, 2]"))
+    elif damage == "another plan":
+        plan.write_text(plan.read_text().replace("z.wav", "y.wav"))
+    else:
+        other = TapFolder(folder.path.parents[1] / "test" / "t50")
+        other.path.parent.mkdir()
+        folder.path.rename(other.path)
+        folder = other
+    assert unfinished(folder) == []
+    assert not list(folder.path.glob(".partial-*"))
+    assert "its extraction is begun anew" in caplog.text
 
 
 def test_rows_of_the_wrong_width_are_refused(folder):
     wrong = {**values(0), A: np.zeros((3, 4), np.float32)}
     with (
-        folder.begin(DIMS, BATCHES) as extraction,
+        Extraction.begin(folder, DIMS, BATCHES) as extraction,
         pytest.raises(ValueError, match=r"expected shape \(3, 3\), got \(3, 4\)"),
     ):
         extraction.append(wrong, LENGTHS[0], np.zeros(3))
@@ -150,7 +176,7 @@ def test_rows_of_the_wrong_width_are_refused(folder):
 
 def test_nothing_is_finished_early(folder):
     with (
-        folder.begin(DIMS, BATCHES) as extraction,
+        Extraction.begin(folder, DIMS, BATCHES) as extraction,
         pytest.raises(ValueError, match="2 batches are still to be computed"),
     ):
         extraction.finish()

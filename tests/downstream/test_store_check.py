@@ -1,15 +1,19 @@
 """Faults of a store are found and named, and only faulty parts are moved away."""
 
 import errno
-import json
+import os
+import shutil
 
 import numpy as np
 import pytest
 
-from downstream import files, sums
+from downstream import files
+from downstream.clip_cache import keep_clip
+from downstream.extraction import unfinished
 from downstream.locks import held, in_use
 from downstream.store_check import faults, move_away
-from tests.downstream.stores import ROWS, A, B, flip, made, values
+from downstream.sums import write_sealed
+from tests.downstream.stores import A, B, flip, made, values
 
 
 def cut(path):
@@ -33,17 +37,14 @@ BROKEN = [
     ("features@160.npy", garbage, False, "features@160.npy: not readable", 2),
     ("features@160.npy", lambda path: path.write_bytes(b""), False, "features@160.npy: not readable", 2),
     ("features@160.npy", lengthen, False, "features@160.npy: 216 bytes, expected 212", 2),
-    (
-        "features@160.npy",
-        lambda path: np.save(path, values(A)[:4]),
-        False,
-        "expected 7 rows of float32, got float32",
-        2,
-    ),
-    ("features@160.npy", lambda path: flip(path, 170), True, "its rows 3 to 6 are not those that were written", 2),
-    ("features@160.json", garbage, False, "features@160.json: not the sums of a tap", 2),
-    ("index.npz", garbage, False, "index.npz: not readable", 5),
-    ("index.npz", cut, False, "index.npz: not readable", 5),
+    ("features@160.npy", shorter, False, r"float32 (4, 3), expected float32 (7, 3)", 2),
+    ("features@160.npy", lambda path: flip(path, 170), True, "features@160.npy: its rows are not what was written", 2),
+    ("features@160.json", garbage, False, "features@160.json: not what was written here", 2),
+    ("features@160.json", lambda path: path.unlink(), False, "features@160.npy: has no record of what", 2),
+    ("features@160.json", lambda path: path.write_text("[[]]"), False, "features@160.json: not what was written", 2),
+    ("index.npz", garbage, False, "index.npz: not what was written here", 5),
+    ("index.npz", cut, False, "index.npz: not what was written here", 5),
+    ("index.npz", lambda path: flip(path, 500), False, "index.npz: not what was written here", 5),
     ("index.npz", lambda path: path.unlink(), False, "2 taps without index.npz", 5),
 ]
 
@@ -66,37 +67,62 @@ def test_a_fault_is_named_and_its_parts_are_moved_away(tmp_path, name, break_it,
     assert list(faults(tmp_path, full=True)) == []
     assert sum(path.is_file() for path in (tmp_path / "faulty").rglob("*")) == there
     if parts == 2:  # the other tap is as it was
-        assert np.array_equal(folder.read(B, ROWS), values(B))
+        assert np.array_equal(folder.read(B), values(B))
         assert folder.missing([A, B]) == [A]
 
 
-def test_values_that_are_not_finite_are_found_without_sums(tmp_path):
-    folder = made(tmp_path)
-    (folder.path / "features@160.json").unlink()  # as of an earlier version
-    array = np.load(folder.file(A), mmap_mode="r+")
-    array[5, 1] = np.nan
-    array.flush()
-    (fault,) = faults(tmp_path, full=True)
-    assert "features@160.npy: its row 5 holds NaN or infinity" in fault.text
+def exchange(one, other):
+    content = one.read_bytes()
+    one.write_bytes(other.read_bytes())
+    other.write_bytes(content)
 
 
-def test_a_changed_tap_is_not_used(tmp_path):
-    """A run reads with the number of rows, which verifies; a file that is as it was is read once for that."""
+@pytest.mark.parametrize("names", [("features@160.npy", "features@160.json"), ("index.npz",)])
+def test_files_of_two_folders_that_were_exchanged(tmp_path, names):
+    """Each pair is whole by itself; only the place tells."""
+    folder, other = made(tmp_path), made(tmp_path, embedder="c" * 16)
+    for name in names:
+        exchange(folder.path / name, other.path / name)
+    assert len(list(faults(tmp_path))) == 2
+    assert A in folder.missing([A, B])
+
+
+def test_files_of_two_taps_that_were_exchanged(tmp_path):
+    folder = made(tmp_path, taps=(A, ("other", 160)))
+    for suffix in ("npy", "json"):
+        exchange(folder.path / f"features@160.{suffix}", folder.path / f"other@160.{suffix}")
+    assert len(list(faults(tmp_path))) == 2
+
+
+def test_a_changed_tap_is_not_used(tmp_path, caplog):
+    """A run reads and verifies; a file that is as it was is read once for that."""
     folder = made(tmp_path)
-    assert np.array_equal(folder.read(A, ROWS), values(A))
+    assert np.array_equal(folder.read(A), values(A))
     flip(folder.file(A), 140)
-    with pytest.raises(ValueError, match=r"features@160.npy: its rows 0 to 2 are not those that were written"):
-        folder.read(A, ROWS)
+    with pytest.raises(ValueError, match=r"features@160.npy: its rows are not what was written here; `ablate store"):
+        folder.read(A)
+    assert folder.missing([A, B]) == []  # no header tells it
+    assert folder.missing([A, B], full=True) == [A]
+    assert "features@160.npy: its rows are not what was written here; it is made anew" in caplog.text
+
+
+def test_time_and_size_that_were_set_back_do_not_hide_a_change(tmp_path):
+    folder = made(tmp_path)
+    assert folder.missing([A], full=True) == []
+    before = folder.file(A).stat()
+    flip(folder.file(A), 140)
+    os.utime(folder.file(A), ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert folder.missing([A], full=True) == [A]
 
 
 @pytest.mark.parametrize(
     ("name", "break_it", "full", "message"),
     [
-        ("plan.json", garbage, False, "plan.json: not the plan of an extraction"),
-        ("journal.jsonl", lambda path: path.write_text("{\n"), False, "journal.jsonl: not the journal"),
+        ("plan.json", garbage, False, "plan.json: not what was written here"),
+        ("journal.jsonl", lambda path: path.write_text("{\n"), False, "journal.jsonl: its line 1 is not what was"),
         ("features@160.npy", lambda path: path.write_bytes(b"x" * 130), False, "130 bytes, expected at least 164"),
-        ("features@160.npy", lambda path: path.unlink(), False, "absent, expected at least 164 bytes"),
-        ("features@160.npy", lambda path: flip(path, 150), True, "its rows 0 to 2 are not those written"),
+        ("features@160.npy", lambda path: path.unlink(), False, "0 bytes, expected at least 164"),
+        ("features@160.npy", lambda path: flip(path, 150), True, "features@160.npy: not what was written here"),
     ],
 )
 def test_a_faulty_unfinished_extraction_is_moved_away(tmp_path, name, break_it, full, message):
@@ -109,7 +135,7 @@ def test_a_faulty_unfinished_extraction_is_moved_away(tmp_path, name, break_it, 
     (fault,) = faults(tmp_path, full=full)
     assert message in fault.text
     assert move_away(fault, tmp_path, tmp_path / "faulty")
-    assert folder.unfinished() == []
+    assert unfinished(folder) == []
 
 
 def test_what_a_process_holds_is_not_moved(tmp_path):
@@ -126,28 +152,45 @@ def test_what_a_process_holds_is_not_moved(tmp_path):
 
 def test_caches_beside_the_taps(tmp_path):
     made(tmp_path)
-    for name in ("audio", "hashes"):
-        (tmp_path / name).mkdir()
-    np.save(tmp_path / "audio/good.npy", np.zeros(100, np.float32))
-    np.save(tmp_path / "audio/bad.npy", np.zeros(100, np.float32))
-    cut(tmp_path / "audio/bad.npy")
-    (tmp_path / "hashes/good.json").write_text("{}")
+    for name in ("good", "bad", "exchanged"):
+        keep_clip(tmp_path / f"audio/{name}.npy", np.ones(100, np.float32))
+        write_sealed(tmp_path / f"hashes/{name}.json", {"files": {}}, f"hashes/{name}.json")
+    flip(tmp_path / "audio/bad.npy", 200)
+    shutil.copy(tmp_path / "audio/good.npy", tmp_path / "audio/exchanged.npy")
     (tmp_path / "hashes/bad.json").write_text("{")
-    found = list(faults(tmp_path))
-    assert [fault.parts[0].name for fault in found] == ["bad.json", "bad.npy"]
+    shutil.copy(tmp_path / "hashes/good.json", tmp_path / "hashes/exchanged.json")
+    found = list(faults(tmp_path, full=True))
+    assert [fault.parts[0].name for fault in found] == ["bad.json", "exchanged.json", "bad.npy", "exchanged.npy"]
 
 
-def test_an_earlier_versions_journal_has_no_sums(tmp_path):
-    folder = made(tmp_path, stop=True)
-    (partial,) = folder.path.glob(".partial-*")
-    lengths, times, _ = json.loads((partial / "journal.jsonl").read_text())
-    (partial / "journal.jsonl").write_text(json.dumps([lengths, times]) + "\n")
-    (again,) = folder.unfinished()
-    with again:
-        again.append({tap: values(tap)[3:] for tap in (A, B)}, [4], np.arange(4) * 50.0)
-        again.finish()
-    assert sums.Sums.read(folder.file(A)).blocks == ()
-    assert np.array_equal(folder.read(A, ROWS), values(A))
+def earlier(root):
+    """A store as earlier versions left it: no sums bound to places."""
+    folder = made(root)
+    for tap in (A, B):
+        folder.file(tap).with_suffix(".json").write_text('{"dim": 3, "blocks": [[7, "0123"]], "about": {}}')
+    np.savez(folder.path / "index.npz", files=["x.wav"], offsets=[0, 7], timestamps=[])
+    for name in ("audio", "hashes"):
+        (root / name).mkdir()
+    np.save(root / f"audio/{'0' * 32}-32000-soxr-HQ.npy", np.zeros(10, np.float32))
+    (root / "hashes" / "0.json").write_text('{"x.wav": [1, 2, "abc"]}')
+    return folder
+
+
+def test_what_an_earlier_version_made_is_no_fault_but_not_used(tmp_path, caplog):
+    folder = earlier(tmp_path)
+    assert list(faults(tmp_path, full=True)) == []
+    assert "3 files and folders were made by an earlier version and are not used any more" in caplog.text
+    assert folder.missing([A, B]) == [A, B]
+
+
+def test_faults_behind_a_link_out_of_the_store_stay(tmp_path):
+    folder = made(tmp_path / "outside")
+    cut(folder.file(A))
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / ("a" * 16)).symlink_to(tmp_path / "outside" / ("a" * 16))
+    (fault,) = faults(tmp_path / "store")
+    assert not move_away(fault, tmp_path / "store", tmp_path / "store/faulty")
+    assert folder.file(A).is_file()
 
 
 def test_errors_of_writing_name_the_file(tmp_path):

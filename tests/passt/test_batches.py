@@ -87,6 +87,52 @@ def test_on_a_cpu_nothing_is_copied():
     assert to_host(clips)[0].data_ptr() == clips[0].data_ptr()
 
 
+class OnCuda:
+    """What copies ask of a tensor on CUDA."""
+
+    is_cuda, device, shape, dtype = True, "cuda:0", (3,), torch.float32
+
+
+def test_copies_to_cuda_are_of_pinned_memory_and_do_not_wait():
+    asked = []
+
+    class Clip:
+        is_cuda = False
+
+        def pin_memory(self):
+            return Pinned()
+
+    class Pinned:
+        def to(self, device, non_blocking=False):
+            asked.append((str(device), non_blocking))
+            return OnCuda()
+
+    assert isinstance(to_device([Clip()], torch.device("cuda"))[0], OnCuda)
+    assert asked == [("cuda", True)]
+
+
+def test_results_leave_cuda_together_and_are_waited_for_once(monkeypatch):
+    asked = []
+
+    class Host:
+        def copy_(self, tensor, non_blocking=False):
+            asked.append(("copy", non_blocking))
+            return self
+
+    class Stream:
+        def synchronize(self):
+            asked.append("wait")
+
+    def empty(shape, dtype, pin_memory=False):
+        assert (shape, dtype, pin_memory) == ((3,), torch.float32, True)
+        return Host()
+
+    monkeypatch.setattr(torch, "empty", empty)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: Stream())
+    assert all(isinstance(tensor, Host) for tensor in to_host([OnCuda(), OnCuda()]))
+    assert asked == [("copy", True), ("copy", True), "wait"]
+
+
 @pytest.mark.gpu
 def test_there_and_back(cuda):
     clips = [torch.randn(5), torch.randn(7)]

@@ -52,6 +52,12 @@ def test_macs_are_those_of_the_formula(row):
         assert complexity.macs(row, seconds) == whole
 
 
+def test_scene_windows_of_longer_clips_are_those_of_hear21passt():
+    hops = {row.alias: row.scene_hop_ms for row in TABLE.values() if row.max_window_s > 10}
+    assert hops == {"passt_20sec": 5000, "passt_30sec": 10000}
+    assert {row.scene_hop_ms for row in TABLE.values() if row.max_window_s <= 10} == {2500}
+
+
 def test_costs_of_an_excerpt_that_does_not_fit_are_refused():
     row = checkpoints.get("passt_s_swa_p16_128_ap476")
     for seconds in (0.1, 10.1):

@@ -20,7 +20,7 @@ from tests.reference_values import clip
 pytestmark = pytest.mark.skipif(
     np.lib.NumpyVersion(np.__version__) < "2.0.0", reason="numpy 1 reflects otherwise the second time"
 )
-LIGHT = "passt_l_kd_p16_128_ap47"  # 7 blocks, the smallest
+LIGHT = "passt_demo"  # 12 narrow blocks, the smallest network
 PER_MS = 32  # samples
 PATCH_SAMPLES = 4801  # the shortest clip that holds a patch at hop 320
 DEEP, SHALLOW = ("melmean", "features"), ("melmean", "block1")  # the first block alone is quick
@@ -141,6 +141,19 @@ def test_clips_about_the_longest_window(embedder, samples):
     found = embedder.scene([audio], [("melmean", None)])["melmean", None]
     wanted = torch.stack([embedder.mel(excerpt).mean(dim=-1) for excerpt in excerpts]).mean(0, keepdim=True)
     assert_near(found, wanted, "melmean", f"{samples} samples")
+
+
+@pytest.mark.parametrize(("name", "maximum_s", "hop_s"), [("passt_20sec", 20, 5), ("passt_30sec", 30, 10)])
+def test_a_clip_beyond_the_longest_window_of_longer_checkpoints(name, maximum_s, hop_s):
+    zeros = {name: torch.zeros(shape) for name, shape in weights.shapes(checkpoints.get(name)).items()}
+    embedder = PasstEmbedder(EmbeddingSpec(name), weights=zeros, device="cpu")  # its mel is what is looked at
+    second = PER_MS * 1000
+    audio = clip(maximum_s + 1.0, 2)
+    fits = audio[: maximum_s * second]
+    found = embedder.scene([fits, audio], [("melmean", None)])["melmean", None]
+    for i, excerpts in enumerate(([fits], cut(audio, maximum_s * second, hop_s * second))):
+        wanted = torch.stack([embedder.mel(excerpt).mean(dim=-1) for excerpt in excerpts]).mean(0, keepdim=True)
+        assert_near(found[i, None], wanted, "melmean", f"{name}, {len(excerpts)} windows")
 
 
 def test_a_clip_beyond_the_longest_window(embedder):

@@ -1,14 +1,18 @@
 """Properties of the embedder that the reference values do not show."""
 
+import dataclasses
 import logging
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from passt import EmbeddingSpec, PasstEmbedder, checkpoints, weights
+from passt.identity import hash_of
 from tests.reference_values import clip
 
-LIGHT = "passt_l_kd_p16_128_ap47"  # 7 blocks, the smallest
+LIGHT = "passt_demo"  # 12 narrow blocks, the smallest network
+WIDTH = 192
 TOLERANCE = 2e-5
 
 
@@ -76,9 +80,9 @@ def test_public_methods_concatenate_the_specs_levels():
     spec = EmbeddingSpec(LIGHT, ("block2", "melmean", "mel"), (160, 320), weights="untrained-0")
     embedder = PasstEmbedder(spec, device="cpu")
     audio = torch.stack([clip(0.3, 1), clip(0.3, 2)])
-    assert embedder.scene_embedding(audio).shape == (2, 768 + 128)
+    assert embedder.scene_embedding(audio).shape == (2, WIDTH + 128)
     values, times = embedder.timestamp_embedding(audio)
-    assert values.shape == (2, 7, 2 * (768 + 128) + 768)
+    assert values.shape == (2, 7, 2 * (WIDTH + 128) + 768)
     assert times.tolist() == [50.0 * step for step in range(7)]
     assert values.dtype == times.dtype == torch.float32
 
@@ -91,10 +95,43 @@ def test_the_fingerprint_is_of_what_decides_the_numbers(embedder):
     assert len(embedder.fingerprint) == 16
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        *({"hop": 160}, {"fstride": 16}, {"tstride": 16}, {"n_frames": 1500}, {"depth": 5}, {"max_window_s": 20}),
+        *({"width": 96, "heads": 4}, {"precision": "bf16"}, {"tensor": 1.0}),
+    ],
+    ids=str,
+)
+def test_whatever_decides_the_numbers_is_in_the_fingerprint(changes):
+    """Tensors of one shape serve several hops, strides and windows, whose embeddings must not share a place."""
+
+    def fingerprint(precision="fp32", tensor=0.0, **of_checkpoint):
+        row = dataclasses.replace(checkpoints.get(LIGHT), **of_checkpoint)
+        net = SimpleNamespace(state_dict=lambda: {"a": torch.full((2,), tensor)})
+        return PasstEmbedder.fingerprint.func(SimpleNamespace(checkpoint=row, precision=precision, net=net))
+
+    assert fingerprint() == fingerprint(audioset_mAP=0.1, url="elsewhere")
+    assert fingerprint(**changes) != fingerprint()
+
+
+def test_names_shapes_and_types_of_tensors_are_in_their_hash():
+    values = torch.arange(4, dtype=torch.float32)
+    states = [
+        {"a": values},
+        {"b": values},
+        {"a": values.reshape(2, 2)},
+        {"a": values.view(torch.int32)},
+        {"a": -values},
+    ]
+    assert len({hash_of(state) for state in states}) == len(states)
+    assert hash_of({"a": values, "b": values}) == hash_of({"b": values, "a": values})
+
+
 def test_an_embedder_keeps_its_weights_to_itself():
     state = weights.untrained(checkpoints.get(LIGHT), 5)
     state["cls_token"] = torch.nn.Parameter(state["cls_token"])
-    mine = PasstEmbedder(EmbeddingSpec(LIGHT), weights=state, device="cpu")
+    mine = PasstEmbedder(EmbeddingSpec(LIGHT, weights="demo"), weights=state, device="cpu")
     before = mine.scene([clip(0.3, 1)], [("features", None)])["features", None]
     with torch.no_grad():
         state["cls_token"] += 1
@@ -104,7 +141,7 @@ def test_an_embedder_keeps_its_weights_to_itself():
 
 def test_weights_in_half_precision_are_taken():
     state = {name: tensor.bfloat16() for name, tensor in weights.untrained(checkpoints.get(LIGHT), 5).items()}
-    mine = PasstEmbedder(EmbeddingSpec(LIGHT), weights=state, device="cpu")
+    mine = PasstEmbedder(EmbeddingSpec(LIGHT, weights="demo"), weights=state, device="cpu")
     assert mine.net.cls_token.dtype == torch.float32
     assert mine.spec.weights.startswith("sha256-")
 
@@ -116,8 +153,8 @@ def test_wrong_calls_are_named(embedder):
         embedder.scene([clip(1, 1)], [("mel", None)])
     with pytest.raises(ValueError, match="the window of a timestamp tap features must be milliseconds, got None"):
         embedder.timestamps([clip(1, 1)], [("features", None)], 50)
-    with pytest.raises(ValueError, match="unknown level 'block9'.*; expected one of mel, melmean, block1"):
-        embedder.scene([clip(1, 1)], [("block9", None)])
+    with pytest.raises(ValueError, match="unknown level 'block19'.*; expected one of mel, melmean, block1"):
+        embedder.scene([clip(1, 1)], [("block19", None)])
     for window in (10, 20_000):
         with pytest.raises(ValueError, match=f"the window of a tap must be 151 to 10000 ms, got {window} ms"):
             embedder.timestamps([clip(1, 1)], [("features", window)], 50)

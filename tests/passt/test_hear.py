@@ -1,5 +1,6 @@
 """The HEAR common API: what hear-validator 2021.0.2 checks, and that the values are the embedder's."""
 
+import inspect
 import re
 
 import pytest
@@ -81,12 +82,12 @@ def test_wrong_options_are_named(options, message):
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        (torch.zeros(32000), "audio must be (n_sounds, n_samples), neither 0, got shape (32000,)"),
+        (torch.zeros(32000), "audio must be (clips, samples), got shape (32000,); one clip is audio[None]"),
         (torch.zeros(2, 1, 32000), "got shape (2, 1, 32000)"),
         (torch.zeros(0, 32000), "got shape (0, 32000)"),
         (torch.zeros(2, 0), "got shape (2, 0)"),
-        (torch.zeros(2, 32000, dtype=torch.int16), "audio must be of floats in [-1, 1], got torch.int16"),
-        (torch.zeros(2, 32000).numpy(), "audio must be a tensor, got ndarray"),
+        (torch.zeros(2, 32000, dtype=torch.int32), "must be of floats in [-1, 1] or of int16, got torch.int32"),
+        ("clip.wav", "audio must be (clips, samples), a tensor, an array or a list of clips, got str"),
     ],
 )
 def test_wrong_audio_is_named(model, wrong, message):
@@ -134,3 +135,51 @@ def test_what_a_spec_leaves_out_is_its_checkpoints_default():
     model = hear.load_model(spec="deit_base_distilled_patch16_384@untrained-0", device="cpu")
     assert model.embedder.spec.levels == ("features",)
     assert model.scene_embedding_size == 768
+
+
+DEMO = "passt_demo@features@w160@demo"
+
+
+def test_the_documented_fine_tuning_learns(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code = hear.__doc__.partition("::\n\n")[2]
+    sounds = torch.stack([clip(0.2, number) for number in range(4)])
+    batches = [(sounds, torch.tensor([0, 1, 0, 1]))] * 3
+    torch.manual_seed(0)
+    names = {"torch": torch, "hear": hear, "batches": batches}
+    exec(inspect.cleandoc(code), names)
+    before, model = hear.load_model(spec=DEMO, device="cpu"), names["model"]
+    assert not torch.allclose(names["embeddings"], hear.get_scene_embeddings(sounds, before), atol=1e-3)
+    again = hear.load_model("tuned.pt", spec="passt_demo@features", device="cpu")
+    assert torch.equal(hear.get_scene_embeddings(sounds, again), names["embeddings"])
+    assert again.embedder.fingerprint == model.embedder.fingerprint != before.embedder.fingerprint
+    with torch.no_grad():
+        after = torch.nn.functional.cross_entropy(names["head"](names["embeddings"]), batches[0][1])
+    assert after < names["loss"]
+
+
+def test_training_a_frozen_model_is_said_once(caplog):
+    model = hear.load_model(spec=DEMO, device="cpu")
+    assert not hear.get_scene_embeddings(clip(0.2, 1)[None], model).requires_grad
+    model.train()
+    model.train()
+    assert caplog.text.count("passt.hear: the network is frozen; requires_grad_(True) lets an optimizer train it") == 1
+    model.requires_grad_(True).train()
+    assert not model.training
+    assert hear.get_scene_embeddings(clip(0.2, 1)[None], model).requires_grad
+
+
+def test_a_state_dict_and_another_network_are_the_embedders(audio):
+    model, other = (
+        hear.load_model(spec=f"passt_demo@features@w160@{kind}", device="cpu") for kind in ("demo", "untrained-7")
+    )
+    wanted = hear.get_scene_embeddings(audio, other)
+    model.load_state_dict(other.state_dict())
+    assert torch.equal(hear.get_scene_embeddings(audio, model), wanted)
+    model = hear.load_model(spec=DEMO, device="cpu")
+    model.net = other.net
+    assert torch.equal(hear.get_scene_embeddings(audio, model), wanted)
+    assert model.embedder.fingerprint == other.embedder.fingerprint
+    model.embedder.net = hear.load_model(spec=DEMO, device="cpu").net
+    with pytest.raises(ValueError, match=r"model.embedder.net was replaced.*: set model.net instead"):
+        hear.get_scene_embeddings(audio, model)

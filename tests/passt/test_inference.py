@@ -9,7 +9,7 @@ from passt import EmbeddingSpec, PasstEmbedder, inference, onednn
 from passt.precision import PRECISIONS, available
 from tests.reference_values import clip
 
-LIGHT = EmbeddingSpec("passt_l_kd_p16_128_ap47", weights="untrained-0")
+LIGHT = EmbeddingSpec("passt_demo", weights="untrained-0")
 CPU = torch.device("cpu")
 TAPS = [("block1", None), ("features", None)]
 
@@ -36,6 +36,19 @@ def test_the_plain_network_and_the_ready_one_agree_on_every_level(embedder):
     assert found.keys() == wanted.keys()
     for level in levels:
         assert torch.allclose(found[level], wanted[level], atol=2e-5), level
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype"), [("fp32", torch.float32), ("tf32", torch.float32), ("bf16", torch.bfloat16)]
+)
+def test_weights_of_the_blocks_products_have_the_precisions_type_on_cuda(embedder, name, dtype):
+    ready = inference.ready(embedder.net, PRECISIONS[name], torch.device("cuda"))
+    for block in ready.blocks:
+        for linear in (block.attn.qkv, block.attn.proj, block.mlp.fc1, block.mlp.fc2):
+            assert linear.weight.dtype == linear.bias.dtype == dtype
+        assert block.norm1.weight.dtype == torch.float32
+    assert ready.patch_embed.proj.weight.dtype == torch.float32
+    assert all(tensor.dtype == torch.float32 for tensor in embedder.net.state_dict().values())
 
 
 @pytest.mark.skipif(not onednn.works(), reason="oneDNN can't be used on this machine")
@@ -82,7 +95,7 @@ def test_what_torch_compile_makes_is_used_for_all_blocks(embedder, monkeypatch):
     compiled = PasstEmbedder(LIGHT, device="cpu", compiled=True)
     calls.clear()
     found, wanted = compiled.scene([clip(0.4, 1)], TAPS), embedder.scene([clip(0.4, 1)], TAPS)
-    assert len(calls) == 6  # the last block's two tokens are computed as they are
+    assert len(calls) == 12 - 1  # the last block's two tokens are computed as they are
     assert all(torch.allclose(found[tap], wanted[tap], atol=2e-5) for tap in TAPS)
 
 

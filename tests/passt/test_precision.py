@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional as F
 
 from passt import EmbeddingSpec, PasstEmbedder
-from passt.precision import arithmetic, available, precision_for
+from passt.precision import PRECISIONS, arithmetic, available, precision_for
 from tests.reference_values import clip
 
 LIGHT = EmbeddingSpec("passt_l_kd_p16_128_ap47", weights="untrained-0")
@@ -27,6 +27,25 @@ def test_what_a_device_lacks_is_refused():
     with pytest.raises(ValueError, match="precision must be one of fp32, tf32, bf16, got 'half'"):
         precision_for("half", CPU)
     assert available(torch.device("meta")) == ("fp32",)
+
+
+@pytest.mark.parametrize(("name", "products"), [("fp32", "ieee"), ("tf32", "tf32"), ("bf16", "ieee")])
+def test_the_settings_of_a_precision_on_cuda(monkeypatch, name, products):
+    """tf32 rounds products and convolutions, no other precision does; bf16 rounds in the weights' type alone."""
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (8, 0))
+    precision = precision_for(name, torch.device("cuda"))
+    assert precision.dtype == (torch.bfloat16 if name == "bf16" else torch.float32)
+    with arithmetic(precision.matmul):
+        if hasattr(torch.backends.cuda.matmul, "fp32_precision"):
+            assert torch.backends.cuda.matmul.fp32_precision == products
+            assert torch.backends.cudnn.conv.fp32_precision == products
+        else:
+            assert torch.backends.cuda.matmul.allow_tf32 == torch.backends.cudnn.allow_tf32 == (products == "tf32")
+
+
+def test_gpus_before_ampere_have_fp32_alone(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (7, 5))
+    assert available(torch.device("cuda")) == ("fp32",)
 
 
 def test_users_settings_come_back():
@@ -95,6 +114,24 @@ def test_bf16_is_close_and_known_by_its_fingerprint(exact):
         assert F.cosine_similarity(found[tap], wanted[tap]).min() >= 0.999, tap
     assert torch.equal(found["melmean", None], wanted["melmean", None])  # the front end is exact
     assert not torch.equal(found["features", None], wanted["features", None])
+
+
+def test_the_front_end_is_exact_in_every_precision(exact, monkeypatch):
+    """Its products are at the highest precision, those of the network at that which was asked for."""
+    seen = {}
+
+    def noting(name, function):
+        def run(*arguments):
+            seen[name] = torch.get_float32_matmul_precision()
+            return function(*arguments)
+
+        return run
+
+    monkeypatch.setattr(exact, "_precision", PRECISIONS["tf32"])
+    monkeypatch.setattr(exact.mel, "_scaled", noting("front end", exact.mel._scaled))
+    monkeypatch.setattr(exact, "_ready", noting("network", exact._ready))
+    exact.scene([clip(0.3, 1)], [("features", None)])
+    assert seen == {"front end": "highest", "network": "high"}
 
 
 @pytest.mark.gpu

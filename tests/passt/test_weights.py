@@ -1,3 +1,5 @@
+import dataclasses
+import itertools
 import pickle
 
 import pytest
@@ -6,12 +8,15 @@ import torch
 
 from passt import EmbeddingSpec, PasstEmbedder, checkpoints, download, weights
 
-LIGHT = checkpoints.get("passt_l_kd_p16_128_ap47")  # 7 blocks, the smallest
+TABLE = checkpoints.table()
+LIGHT = dataclasses.replace(TABLE["passt_l_kd_p16_128_ap47"], depth=1)  # of its seven blocks
+NARROW = dataclasses.replace(LIGHT, depth=2, width=64, heads=2, n_classes=10)
 
 
 @pytest.fixture(autouse=True)
-def _offline(monkeypatch):
+def _light_and_offline(monkeypatch):
     monkeypatch.setenv("PASST_OFFLINE", "1")
+    monkeypatch.setattr(checkpoints, "table", lambda: {**TABLE, LIGHT.name: LIGHT})
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +33,32 @@ def test_untrained_weights_come_from_their_seed(state):
     assert weight.abs().max() <= 0.04
     assert (state["blocks.0.norm1.weight"] == 1).all()
     assert (state["blocks.0.mlp.fc1.bias"] == 0).all()
+
+
+def test_untrained_tensors_have_streams_of_their_own():
+    """Tensors of one shape differ, also from one block to the next."""
+    drawn = {name: tensor for name, tensor in weights.untrained(NARROW, seed=3).items() if tensor.ndim > 1}
+    for one, other in itertools.combinations(drawn, 2):
+        some = min(8, drawn[one].numel(), drawn[other].numel())
+        first, second = (drawn[name].flatten()[:some] / drawn[name].std(correction=0) for name in (one, other))
+        assert not torch.allclose(first, second, atol=0.01), f"{one} and {other}"
+
+
+RECORDED = {
+    "cls_token": [-1086, 1493, 414, 198],
+    "patch_embed.proj.weight": [-6936, -1000, 1243, 9005],
+    "blocks.0.attn.qkv.weight": [-13353, 389, -16249, 3711],
+    "blocks.1.attn.qkv.weight": [10775, 6193, 2265, 16712],
+    "head.1.weight": [-397, 2425, 793, 1180],
+}
+"""The first numbers of tensors of seed 3, in units of 1e-5."""
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_untrained_weights_stay_the_same(name):
+    """In every version: `untrained-SEED` is an embedding's name in studies and stores."""
+    tensor = weights.untrained(NARROW, seed=3, prefix=name)[name]
+    assert (tensor.flatten()[:4] * 1e5).round().int().tolist() == RECORDED[name]
 
 
 def test_absent_published_weights_say_what_to_put_where(monkeypatch, tmp_path):
@@ -62,7 +93,7 @@ def test_a_file_is_named_by_its_hash(tmp_path, state, suffix):
 
 def test_weights_of_another_checkpoint_are_refused(tmp_path, state):
     torch.save(state, tmp_path / "light.pt")
-    with pytest.raises(ValueError, match=r"light.pt: not passt_s_swa_p16_128_ap476: 60 tensors missing"):
+    with pytest.raises(ValueError, match=r"light.pt: not passt_s_swa_p16_128_ap476: 132 tensors missing"):
         PasstEmbedder(EmbeddingSpec(), weights=tmp_path / "light.pt", device="cpu")
     state = {**state, "time_new_pos_embed": torch.zeros(1, 768, 1, 200)}
     with pytest.raises(ValueError, match=r"time_new_pos_embed is \(1, 768, 1, 200\), expected \(1, 768, 1, 99\)"):
@@ -204,14 +235,14 @@ def test_a_file_of_anything_but_tensors_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda t: t.to_sparse(), "is torch.sparse_coo, expected dense tensors with values"),
-        (lambda t: t.to("meta"), "is meta, expected dense tensors with values"),
-        (lambda t: t.to(torch.int8), "is torch.int8, expected floating numbers"),
-        (lambda t: t.to(torch.complex64), "is torch.complex64, expected floating numbers"),
-        (lambda t: t.bool(), "is torch.bool, expected floating numbers"),
+        (lambda t: t.to_sparse(), "float32, sparse_coo"),
+        (lambda t: t.to("meta"), "without values"),
+        (lambda t: t.to(torch.int8), "int8, strided"),
+        (lambda t: t.to(torch.complex64), "complex64, strided"),
+        (lambda t: t.bool(), "bool, strided"),
     ],
 )
 def test_only_dense_floating_tensors_are_weights(tmp_path, state, change, message):
     torch.save({**state, "head.1.weight": change(state["head.1.weight"])}, tmp_path / "odd.pt")
-    with pytest.raises(ValueError, match=f"odd.pt: .*{message}"):
+    with pytest.raises(ValueError, match=f"odd.pt: head.1.weight must be a dense tensor of floats, got one {message}"):
         weights.read(tmp_path / "odd.pt", LIGHT)

@@ -5,6 +5,7 @@ import itertools
 import pandas as pd
 import pytest
 
+import results
 from results import beside, figures, rows, tables
 from results.reference import published
 from tests.results.test_results import all_texts, job
@@ -158,11 +159,18 @@ def test_published_scores_alone_are_a_figure():
 
 def test_the_rows_of_a_run_with_what_its_study_and_a_name_ask_for(tmp_path):
     rows.write_rows(OURS.to_dict("records"), tmp_path / "rows.csv")
-    assert len(beside.with_published(tmp_path)) == len(OURS)
+    assert len(results.load(tmp_path)) == len(OURS)
     rows.write_reference(published(["fig5"]), tmp_path / "reference.csv")
-    assert len(beside.with_published(tmp_path)) == len(OURS) + 12
-    found = beside.with_published(tmp_path, ["fig5:OpenL3", "leaderboard:OpenL3"])
+    assert len(results.load(tmp_path)) == len(OURS) + 12
+    found = results.load(tmp_path, ["fig5:OpenL3", "leaderboard:OpenL3"])
     assert len(found) == len(OURS) + 12 + 19
     pd.testing.assert_frame_equal(tables.table(found), tables.table(together(OURS, "fig5", "leaderboard:OpenL3")))
     with pytest.raises(FileNotFoundError, match="no rows at"):
-        beside.with_published(tmp_path / "none", ["fig5"])
+        results.load(tmp_path / "none", ["fig5"])
+
+
+def test_a_key_of_two_folders_of_which_one_was_run_is_told():
+    one = measured(("a", "beehive", "aucroc", (0.5,)), ("b", "beehive", "aucroc", (0.6,))).assign(task_fp="first")
+    both = pd.concat([one, one[one["model"] == "a"].assign(task_fp="second")], ignore_index=True)
+    assert beside.notes(both) == ["b on beehive: scores of 1 of 2 folders."]
+    assert beside.notes(one.assign(task_fp="")) == []

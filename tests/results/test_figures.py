@@ -1,7 +1,7 @@
 """What figures draw of small tables of rows: bars, points, bands, labels, order, notes."""
 
+import errno
 import math
-from pathlib import Path
 
 import matplotlib as mpl
 import pandas as pd
@@ -167,18 +167,17 @@ def test_no_rows_are_no_figure(name):
 
 
 @pytest.mark.parametrize("kind", ["pdf", "png"])
-def test_a_figure_that_can_not_be_written_leaves_the_one_before(tmp_path, monkeypatch, kind):
-    stem = tmp_path / "figure"
+def test_earlier_figures_stay_if_a_new_one_cannot_be_written(tmp_path, monkeypatch, kind):
     for name in ("figure.pdf", "figure.png"):
         (tmp_path / name).write_text("before")
 
-    def full(self, path, format, **options):
-        Path(path).write_text("beginning")
+    def full(self, file, format, **options):
+        file.write(b"half")
         if format == kind:
-            raise OSError(28, "No space left on device")
+            raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Figure, "savefig", full)
     with pytest.raises(OSError, match=f"No space left on device: '.*figure.{kind}'"):
-        figures.save(Figure(), stem)
+        figures.save(Figure(), tmp_path / "figure")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["figure.pdf", "figure.png"]
     assert {path.read_text() for path in tmp_path.iterdir()} == {"before"}

@@ -126,6 +126,16 @@ def test_measured_against_published():
         figures.agreement(pd.concat([ours.assign(model="x"), published(["fig5"])]))
 
 
+def costed(found: pd.DataFrame) -> pd.DataFrame:
+    """What is known of the specs of rows: timestamps cost twice what scenes do."""
+    known = pd.DataFrame({"spec": found["spec"].unique()})
+    about = MODELS.set_index("name").loc[known["spec"].str.split("@").str[0]].reset_index()
+    scenes = about["gmacs_10s"].where(about["gmacs_10s"] > 0)
+    return known.assign(
+        name=about["name"], parameters=about["parameters"], gmacs_scenes_10s=scenes, gmacs_timestamps_10s=2 * scenes
+    )
+
+
 def test_scores_against_cost():
     cells = [
         ("PaSST", spec(), SCENES, (0.9,)),
@@ -134,28 +144,38 @@ def test_scores_against_cost():
         ("PaSST fine", spec(FINE, weights="untrained-0"), SCENES, (0.2,)),
         ("floor", spec("logmel", weights="none"), SCENES, (0.4,)),
     ]
-    found = cost_table(made(*cells), MODELS).set_index("model")
+    found = cost_table(made(*cells), costed(made(*cells))).set_index("model")
     assert found["front"].to_dict() == {"PaSST": True, "mn04": True, "mn10": False, "PaSST fine†": False}
     assert found.loc["PaSST", "score"] == pytest.approx(0.9 / 0.947499991)
-    figure = figures.pareto(made(*cells), None, MODELS)
+    figure = figures.pareto(made(*cells), None, costed(made(*cells)))
     (axes,) = figure.axes
     assert {text.get_text() for text in axes.texts} == {"PaSST", "mn04", "mn10", "PaSST fine†"}
     assert axes.lines[-1].get_xdata().tolist() == [0.1, 117.0]
     assert any("without all tasks: floor." in text.replace("\n", " ") for text in all_texts(figure))
-    with pytest.raises(ValueError, match="needs models"):
-        figures.pareto(made(*cells))
+    for models in (None, MODELS, MODELS.assign(spec=MODELS["name"])):
+        with pytest.raises(ValueError, match="needs models: what each spec costs, with gmacs_scenes_10s, gmacs_times"):
+            figures.pareto(made(*cells), None, models)
     with pytest.raises(ValueError, match="cost must be one of gmacs_10s, parameters, got 'watts'"):
-        figures.pareto(made(*cells), None, MODELS, cost="watts")
+        figures.pareto(made(*cells), None, costed(made(*cells)), cost="watts")
+    by_size = figures.pareto(made(*cells), None, costed(made(*cells)), cost="parameters")
+    assert by_size.axes[0].get_xlabel() == "parameters"
 
 
 def test_equal_models_are_both_on_the_front():
     cells = [(name, spec(levels=level), SCENES, (0.5,)) for name, level in (("a", "features"), ("b", "logits"))]
-    assert cost_table(made(*cells), MODELS)["front"].all()
+    assert cost_table(made(*cells), costed(made(*cells)))["front"].all()
+
+
+def test_a_model_costs_what_the_embeddings_of_the_tasks_cost():
+    dear, cheap = spec(), spec("mn10_as")
+    for tasks, cost in (([SCENES], 117.0), ([EVENTS], 234.0), ([SCENES, EVENTS], 175.5)):
+        found = made(*((name, text, task, (0.5,)) for name, text in (("a", dear), ("b", cheap)) for task in tasks))
+        assert cost_table(found, costed(found)).set_index("model")["cost"]["a"] == cost
 
 
 def test_names_of_points_do_not_overlap():
     cells = [(f"model {i}", spec(levels=f"block{i}"), SCENES, (0.5 + 0.004 * i,)) for i in range(1, 5)]
-    figure = figures.pareto(made(*cells), None, MODELS)
+    figure = figures.pareto(made(*cells), None, costed(made(*cells)))
     figure.draw_without_rendering()
     boxes = [text.get_window_extent() for text in figure.axes[0].texts]
     assert len(boxes) == 4

@@ -46,10 +46,10 @@ def test_groups_are_the_largest_runs_that_do_not_differ():
 
 
 def test_incomplete_tasks_are_named():
-    found = frame(np.random.default_rng(0).random((4, 3))).drop(index=4)
+    found = frame(np.random.default_rng(0).random((5, 3))).drop(index=4)
     result = ranks.ranking(found)
     assert result.left_out == ("t1",)
-    assert result.tasks == ("t0", "t2", "t3")
+    assert result.tasks == ("t0", "t2", "t3", "t4")
 
 
 def test_the_leaderboard_ranks():
@@ -74,9 +74,16 @@ def test_wilcoxon_by_hand():
     tests = ranks.pairwise_wilcoxon(frame(np.stack([0.5 + better, np.full(8, 0.5)], axis=1)))
     (row,) = tests.itertuples()
     assert (row.a, row.b, row.tasks, row.p) == ("m0", "m1", 8, 2 / 2**8)
+    assert (row.verdict, row.reason) == ("differ", "")
     assert row.difference == pytest.approx(0.045)
     errors = ranks.pairwise_wilcoxon(frame(np.stack([0.5 + better, np.full(8, 0.5)], axis=1), "segment_1s_er"))
     assert errors["difference"].item() == pytest.approx(-0.045)
+
+
+def test_the_difference_of_two_models_is_the_median_over_tasks():
+    """One task on which everything differs does not decide it."""
+    tests = ranks.pairwise_wilcoxon(frame([[0.51, 0.5], [0.52, 0.5], [0.9, 0.1]]))
+    assert tests["difference"].item() == pytest.approx(0.02)
 
 
 def test_pairs_and_all_against_one():
@@ -125,3 +132,28 @@ def test_what_does_not_compare():
         ranks.ranking(found[found["model"] != "m0"])
     with pytest.raises(ValueError, match="got 1 tasks that all 3 models have scores of"):
         ranks.ranking(found[found["task"] == "t0"])
+
+
+@pytest.mark.parametrize(("tasks", "verdict"), [(2, "not established"), (5, "not established"), (6, "differ")])
+def test_fewer_than_six_tasks_do_not_reach_the_level(tasks, verdict):
+    """Ties, too: the approximation for them would give p .043 on five tasks."""
+    (row,) = ranks.pairwise_wilcoxon(frame([(0.6, 0.5)] * tasks)).itertuples()
+    assert row.p == 2 / 2**tasks
+    assert row.verdict == verdict
+    assert row.reason == ("" if tasks == 6 else f"{tasks} tasks; at least 6 are needed for 95%")
+
+
+@given(st.lists(st.integers(-4, 4).filter(bool), min_size=1, max_size=11))
+def test_the_signed_rank_test_is_scipys_without_ties(differences):
+    values = np.array(differences) + np.arange(len(differences)) / 100
+    assert ranks._signed_rank_p(values) == pytest.approx(stats.wilcoxon(values, method="exact").pvalue)
+
+
+def test_a_ranking_that_could_tell_nothing_is_withheld():
+    found = frame(np.random.default_rng(0).random((2, 9)))
+    message = (
+        r"on 2 tasks no two of 9 models can differ: mean ranks are at most 8 apart and would have to be more than "
+    )
+    with pytest.raises(ValueError, match=message + r"8\.49 apart .*; 3 tasks or more can tell"):
+        ranks.ranking(found)
+    assert len(ranks.ranking(frame(np.random.default_rng(0).random((3, 9)))).ranks) == 9

@@ -5,6 +5,7 @@ import dataclasses
 import pandas as pd
 import pytest
 
+import results
 from results import beside, figures, records, rows, tables
 from results.records import RecordedFailure, RecordedModel, RunRecord, read_record, with_missing, write_record
 from results.reference import published
@@ -131,5 +132,5 @@ def test_untrained_models_keep_their_mark():
 def test_a_run_of_a_folder_has_them(tmp_path):
     rows.write_rows(ROWS.to_dict("records"), tmp_path / "rows.csv")
     write_record(RECORD, tmp_path)
-    assert records.is_missing(beside.with_published(tmp_path)).sum() == 3
+    assert records.is_missing(results.load(tmp_path)).sum() == 3
     assert len(rows.read_rows(tmp_path)) == len(ROWS), "rows.csv has measured rows alone"

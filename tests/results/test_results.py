@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from results import figures, rows, tables
+from results import beside, figures, rows, tables
 
 JOB = {
     "job": "0123456789abcdef",
@@ -65,7 +65,7 @@ def test_rows_survive_their_file(tmp_path):
     assert list(again.columns) == list(rows.COLUMNS)
     for column in ("model", "fold", "metric", "score", "primary", "lr", "weights", "job"):
         assert again[column].tolist() == written[column].tolist()
-    assert [path.name for path in tmp_path.iterdir()] == ["rows.csv"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["rows.csv", "rows.csv.sha256"]
 
 
 def test_rows_that_are_not_there(tmp_path):
@@ -169,7 +169,9 @@ def test_a_missing_score_keeps_its_reason(tmp_path):
     found = rows.read_rows(tmp_path)
     missing = found[(found["metric"] == "aucroc") & found["score"].isna()]
     assert missing["reason"].tolist() == ["label 'x' has no positive item in fold00"]
-    assert "nan: m on m, fold00: label 'x' has no positive item in fold00." in tables.to_markdown(found)
+    reason = "nan: m on m, fold00: label 'x' has no positive item in fold00."
+    assert reason in tables.to_markdown(found)
+    assert reason in beside.notes(found)  # which figures show, too
 
 
 def test_rows_of_an_earlier_version_are_read(tmp_path):

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from results import emphasis, tables
 from results.reference import published
@@ -40,6 +41,33 @@ def test_spreads_over_folds_and_over_seeds_are_apart():
     assert found.std_folds == pytest.approx(values.mean(axis=1).std(ddof=1))
     assert found.std_seeds == pytest.approx(values.mean(axis=0).std(ddof=1))
     assert (found.std, found.folds, found.seeds, found.count) == (found.std_folds, 3, 4, 12)
+
+
+@pytest.mark.parametrize("form", tables.FORMATS)
+def test_tasks_of_nobodys_challenge_have_no_mean_which_is_said(form):
+    rows = crossed(models=("a", "b"), tasks=("birds", "bats"))
+    plain, text = (tables.FORMATS[form](rows, means=means) for means in (False, ["paper"]))
+    if form == "csv":
+        assert text == plain
+    else:
+        assert "No mean of normalized scores: birds, bats (not a task of the challenge)." in text
+    assert "nan" not in text
+    assert list(tables.table(rows, means=["paper", "leaderboard"]).columns)[-1] == "all (standardized)"
+
+
+def test_two_folds_show_the_spread_over_folds():
+    (found,) = scores(crossed(models=("a",), folds=2, seeds=5)).itertuples()
+    assert found.std == found.std_folds != found.std_seeds
+
+
+@pytest.mark.parametrize(("folds", "seeds", "number"), [(4, 3, 4), (1, 3, 3)])
+def test_the_interval_counts_folds_and_not_scores(folds, seeds, number):
+    """Scores of one fold under several seeds are no further folds."""
+    rows = crossed(models=("a",), folds=folds, seeds=seeds)
+    (found,) = scores(rows, interval=0.9).itertuples()
+    means = rows.groupby("fold" if folds > 1 else "seed")["score"].mean()
+    half = stats.t.ppf(0.95, number - 1) * means.std(ddof=1) / math.sqrt(number)
+    assert (found.low, found.high) == pytest.approx((means.mean() - half, means.mean() + half))
 
 
 def test_one_fold_shows_the_spread_over_seeds():
@@ -127,6 +155,7 @@ def test_other_protocols_are_not_compared():
         ((0.7, math.nan), (), [0, 0]),
         ((0.700, 0.702, 0.1), (0.003, math.nan, math.nan), [1, 1, 0]),
         ((0.700, 0.710, 0.1), (0.003, math.nan, math.nan), [2, 1, 0]),
+        ((0.702, 0.700, 0.1), (0.003, math.nan, math.nan), [1, 1, 0]),
     ],
 )
 def test_places(values, tolerances, expected):
@@ -150,6 +179,22 @@ def test_means_by_both_schemes():
     notes = tables.compose(crossed(tasks=("esc50", "mine")), means=True).notes
     assert "Not normalized: mine (not a task of the challenge)." in notes
     assert any("speech 0 of 5, music 0 of 7, general 1 of 7" in note for note in notes)
+
+
+def test_a_mean_over_a_part_of_the_tasks_is_not_the_best():
+    rows = measured(
+        *(("a", "esc50", "top1_acc", (0.3,)), ("a", "gtzan_genre", "top1_acc", (0.2,))),
+        *(
+            ("b", "esc50", "top1_acc", (0.4,)),
+            ("b", "gtzan_genre", "top1_acc", (0.3,)),
+            ("c", "esc50", "top1_acc", (0.9,)),
+        ),
+    )
+    table = tables.compose(rows, means=["paper"])
+    marks = table.places["all (normalized)"]
+    assert table.texts.loc["c", "all (normalized)"].endswith(" [1/2]")
+    assert marks.loc["b"] == emphasis.BEST
+    assert marks.loc["c"] == 0
 
 
 def test_costs_are_the_callers():

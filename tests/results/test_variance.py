@@ -43,6 +43,20 @@ def test_components_by_hand():
     assert found.seeds_variance == pytest.approx(max(0, seeds.var(ddof=1) - rest / 3))
 
 
+@pytest.mark.parametrize("shape", [(6, 2), (2, 6), (3, 4)])
+def test_components_are_those_of_mean_squares(shape):
+    """The expected mean squares of a crossed design, with as many of either factor as there are of the other."""
+    folds, seeds = shape
+    grid = np.arange(folds)[:, None] + 2.0 * np.arange(seeds)
+    values = (grid + np.random.default_rng(0).normal(0, 0.1, shape)) / 20
+    by_fold, by_seed = seeds * values.mean(1).var(ddof=1), folds * values.mean(0).var(ddof=1)
+    residuals = values - values.mean(1, keepdims=True) - values.mean(0) + values.mean()
+    rest = (residuals**2).sum() / ((folds - 1) * (seeds - 1))
+    (found,) = variance(with_scores(values)).itertuples()
+    expected = (by_fold - rest) / seeds, (by_seed - rest) / folds, rest
+    assert [getattr(found, name) for name in COMPONENTS] == pytest.approx(expected)
+
+
 def test_what_cannot_be_told_apart_is_missing():
     one_seed = variance(with_scores(np.array([[0.1], [0.3]])))
     assert one_seed[COMPONENTS].iloc[0].tolist() == pytest.approx([0.02, np.nan, np.nan], nan_ok=True)
@@ -107,3 +121,11 @@ def test_a_best_learning_rate_at_the_edge_is_told():
 def test_marks_are_those_of_the_table():
     rows = crossed().assign(weights="untrained-0")
     assert variance(rows)["model"].tolist() == tables.table(rows).index.tolist()
+
+
+def test_edges_of_a_key_with_two_folders_are_told_of_both():
+    """Beehive's key stands for two folders, whose folds have one name."""
+    rows = crossed(models=("a",), tasks=("beehive",), folds=1, seeds=2).assign(lr=1e-3, task_fp="first")
+    rows = pd.concat([rows, rows.assign(task_fp="second", lr=3.2e-3)], ignore_index=True)
+    (warning,) = edges.edge_warnings(rows)
+    assert warning.endswith("a higher one may be better: a on beehive (2 of 4 seeds and folders).")

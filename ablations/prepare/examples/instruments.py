@@ -41,38 +41,42 @@ PEAK, QUIETER_DB = 0.5, 9.0
 
 def pitch(clips: Clips, soundfont: Path, seed: int) -> None:
     """Which key is played: multiclass, 25 keys by 25 instruments."""
-    for fold, family, program in _folds(soundfont, PITCHED, seed):
+    for fold, family, program, group in _folds(soundfont, PITCHED, seed):
         for key, note in zip(KEYS, notes_of(soundfont, program), strict=True):
             rng = np.random.default_rng((seed, program, key))
-            row = {"label": key, "fold": fold, "group": f"program {program}", "family": family}
+            row = {"label": key, "fold": fold, "group": group, "family": family}
             clips.add(f"{program:03}_{key}.flac", _leveled(note, rng), RATE, **row)
 
 
 def families(clips: Clips, soundfont: Path, seed: int) -> None:
     """Which family plays: multiclass, 45 instruments at 8 keys each."""
-    for fold, family, program in _folds(soundfont, FAMILIES, seed):
+    for fold, family, program, group in _folds(soundfont, FAMILIES, seed):
         notes = notes_of(soundfont, program)
         for key in FAMILY_KEYS:
             rng = np.random.default_rng((seed, program, key))
-            row = {"label": family, "fold": fold, "group": f"program {program}"}
+            row = {"label": family, "fold": fold, "group": group}
             clips.add(f"{program:03}_{key}.flac", _leveled(notes[key - KEYS[0]], rng), RATE, **row)
 
 
 def duets(clips: Clips, soundfont: Path, seed: int) -> None:
-    """Which families play together: multilabel, two or three at once, at different keys and levels."""
+    """Which families play together: multilabel, two or three at once, at different keys and levels.
+
+    Clips of a fold mix the same instruments, so that a fold is one group.
+    """
     placed = _folds(soundfont, FAMILIES, seed)
     for fold, members in itertools.groupby(sorted(placed), key=lambda one: one[0]):
         there = list(members)
         for number in range(CLIPS_PER_FOLD):
             rng = np.random.default_rng((seed, fold, number))
-            names = sorted({family for _, family, _ in there})
+            names = sorted({family for _, family, *_ in there})
             chosen = rng.choice(names, size=min(rng.choice(TOGETHER), len(names)), replace=False)
             keys = rng.choice(len(KEYS), size=len(chosen), replace=False)
             mixed = np.zeros(CLIP_MS * RATE // 1000, np.float32)
             for name, key in zip(chosen, keys, strict=True):
-                program = rng.choice([program for _, family, program in there if family == name])
+                program = rng.choice([program for _, family, program, _ in there if family == name])
                 mixed += _leveled(notes_of(soundfont, int(program))[key], rng) / len(chosen)
-            clips.add(f"{fold}_{number:02}.flac", mixed, RATE, labels=",".join(sorted(chosen)), fold=fold)
+            row = {"labels": ",".join(sorted(chosen)), "fold": fold, "group": f"instruments of fold {fold}"}
+            clips.add(f"{fold}_{number:02}.flac", mixed, RATE, **row)
 
 
 @functools.lru_cache(maxsize=64)
@@ -90,16 +94,17 @@ def notes_of(soundfont: Path, program: int) -> np.ndarray:
     return cut / peaks
 
 
-def _folds(soundfont: Path, names: tuple[str, ...] | Mapping, seed: int) -> Iterator[tuple[int, str, int]]:
-    """(fold, family, program): families spread over folds, programs of shared recordings in one."""
+def _folds(soundfont: Path, names: tuple[str, ...] | Mapping, seed: int) -> Iterator[tuple[int, str, int, str]]:
+    """(fold, family, program, group): families spread over folds, programs of shared recordings in one group."""
     recordings = samples_of(soundfont)
     members = [(family, program) for family in names for program in FAMILIES[family]]
     if absent := [program for _, program in members if not recordings.get(program)]:
         raise ValueError(f"{soundfont}: has no General MIDI program {absent[0]}, expected all of 0 to 127")
     groups = joined_groups([sorted(recordings[program]) for _, program in members])
     folds = draw_folds([(family,) for family, _ in members], groups, FOLDS, seed)
-    for fold, (family, program) in zip(folds.tolist(), members, strict=True):
-        yield fold, family, program
+    first = {group: program for group, (_, program) in reversed(list(zip(groups.tolist(), members, strict=True)))}
+    for fold, group, (family, program) in zip(folds.tolist(), groups.tolist(), members, strict=True):
+        yield fold, family, program, f"program {first[group]}"
 
 
 def _leveled(note: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Sounds of ESC-10 over backgrounds of ESC-10: what sounds when, scored as DCASE 2016.
 
-A soundscape has clips of one of ESC-10's folds only; folds are in different splits.
+A soundscape has clips of one of ESC-10's folds only; folds are in different splits. Soundscapes that share a recording,
+or are linked by others that do, are one group.
 """
 
 from collections.abc import Mapping, Sequence
@@ -8,6 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from ablations.prepare.examples.clips import Clips
+from downstream.folds import joined_groups
 
 SOUNDS: Mapping[str, str] = {
     "Dog bark": "dog",
@@ -33,22 +35,25 @@ PAUSE_MS, FIRST_MS = (200.0, 1200.0), (100.0, 800.0)
 ABOVE_DB = (3.0, 15.0)  # of an event's level over the background's
 FADE_MS, BACKGROUND_RMS, PEAK = 10, 0.03, 0.9
 
-Sound = tuple[str, str, np.ndarray]
-"""Label in ESC-10, fold, and (samples,) at RATE."""
+Sound = tuple[str, str, str, np.ndarray]
+"""Label in ESC-10, fold, recording, and (samples,) at RATE."""
+Part = tuple[str, np.ndarray]
+"""A recording and (samples,) of it at RATE."""
 
 
 def soundscapes(clips: Clips, sounds: Sequence[Sound], seed: int) -> None:
     """Events of four labels, one after another, over rain, waves or fire."""
     for fold, (split, count) in FOLDS.items():
-        there = [(label, sound) for label, where, sound in sounds if where == fold]
+        there = [(label, (recording, sound)) for label, where, recording, sound in sounds if where == fold]
         excerpts = {ours: _excerpts(there, label) for label, ours in SOUNDS.items()}
-        beds = [sound for label, sound in there if label in BACKGROUNDS]
+        beds = [part for label, part in there if label in BACKGROUNDS]
         if not beds or not all(excerpts.values()):
             raise ValueError(f"fold {fold} of ESC-10 must have clips of {', '.join([*SOUNDS, BACKGROUNDS[0]])}")
-        for number in range(count):
-            rng = np.random.default_rng((seed, int(fold), number))
-            sound, events = _mixed(rng, beds, excerpts)
-            clips.add(f"{fold}_{number:02}.flac", sound, RATE, events, split=split)
+        streams = [np.random.default_rng((seed, int(fold), number)) for number in range(count)]
+        mixed = [_mixed(rng, beds, excerpts) for rng in streams]
+        groups = joined_groups([recordings for _, _, recordings in mixed])
+        for number, ((sound, events, _), group) in enumerate(zip(mixed, groups.tolist(), strict=True)):
+            clips.add(f"{fold}_{number:02}.flac", sound, RATE, events, split=split, group=f"{fold}_{group}")
 
 
 def active(sound: np.ndarray, rate: int) -> list[tuple[int, int]]:
@@ -63,10 +68,14 @@ def active(sound: np.ndarray, rate: int) -> list[tuple[int, int]]:
     return [(int(start) * size, int(end) * size) for start, end in zip(starts, ends, strict=True)]
 
 
-def _excerpts(there: Sequence[tuple[str, np.ndarray]], label: str) -> list[np.ndarray]:
+def _excerpts(there: Sequence[tuple[str, Part]], label: str) -> list[Part]:
     shortest, longest = (length * RATE // 1000 for length in LENGTH_MS)
-    runs = [(sound, run) for name, sound in there if name == label for run in active(sound, RATE)]
-    return [_faded(sound[start:end]) for sound, (start, end) in runs if shortest <= end - start <= longest]
+    runs = [(part, run) for name, part in there if name == label for run in active(part[1], RATE)]
+    return [
+        (recording, _faded(sound[start:end]))
+        for (recording, sound), (start, end) in runs
+        if shortest <= end - start <= longest
+    ]
 
 
 def _faded(sound: np.ndarray, fade_ms: int = FADE_MS) -> np.ndarray:
@@ -78,14 +87,15 @@ def _faded(sound: np.ndarray, fade_ms: int = FADE_MS) -> np.ndarray:
 
 
 def _mixed(
-    rng: np.random.Generator, beds: Sequence[np.ndarray], excerpts: Mapping[str, Sequence[np.ndarray]]
-) -> tuple[np.ndarray, list[dict]]:
-    """A soundscape at RATE and its events in ms."""
-    mixed = _bed(beds[rng.integers(len(beds))])
+    rng: np.random.Generator, beds: Sequence[Part], excerpts: Mapping[str, Sequence[Part]]
+) -> tuple[np.ndarray, list[dict], list[str]]:
+    """A soundscape at RATE, its events in ms, and the recordings that it is made of."""
+    recording, bed = beds[rng.integers(len(beds))]
+    mixed, recordings = _bed(bed), [recording]
     events, at = [], rng.uniform(*FIRST_MS)
     while True:
         label = str(rng.choice(list(excerpts)))
-        event = excerpts[label][rng.integers(len(excerpts[label]))]
+        recording, event = excerpts[label][rng.integers(len(excerpts[label]))]
         start = int(at) * RATE // 1000
         if start + len(event) > len(mixed):
             break
@@ -93,8 +103,9 @@ def _mixed(
         mixed[start : start + len(event)] += level * event
         end = int(at) + 1000 * len(event) / RATE
         events.append({"label": label, "start": int(at), "end": end})
+        recordings.append(recording)
         at = end + rng.uniform(*PAUSE_MS)
-    return mixed * min(1.0, PEAK / np.abs(mixed).max()), events
+    return mixed * min(1.0, PEAK / np.abs(mixed).max()), events, recordings
 
 
 def _bed(sound: np.ndarray) -> np.ndarray:

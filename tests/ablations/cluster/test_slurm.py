@@ -75,7 +75,7 @@ def test_the_page_has_both_ways():
     assert [re.sub("[0-9]+", "N", line.split()[1]) for line in SBATCH] == ["--array=N-N", "--nodes=N"]
 
 
-@pytest.mark.skipif("ABLATE_SLOW" not in os.environ, reason="takes minutes; run where $ABLATE_SLOW is set")
+@pytest.mark.slow
 def test_job_array_and_ray_give_the_files_of_one_process(tmp_path, cluster, request):
     cluster("ablate run windows.yaml --tasks /data/hear/tasks --runs alone")
     cluster(SBATCH[0])

@@ -94,6 +94,7 @@ WRONG = [
     ({"checkpoint": "logmel", "timestamp_hop_ms": [50, 50]}, "a list of distinct values, got [50, 50]"),
     ({"checkpoint": "logmel", "protocol": ["hear2021+grid20"]}, "unknown protocol 'hear2021+grid20'"),
     (BLOCKS[0] | {"levels": {"any_of": ["mel", "block1"], "at_most": 2}}, "levels must be mel at the end only"),
+    ([BLOCKS[0], BLOCKS[0]], "space must be of distinct blocks, got"),
     ([], "space must be a mapping of keys or a list of such"),
 ]
 
@@ -110,9 +111,24 @@ def test_what_is_wrong_is_named(found, message):
     [
         ({"trails": 3}, "unknown key 'trails' in a search (did you mean 'trials'?)"),
         ({"objectives": ["gmacs_per_s"]}, "objectives must be [score] or [score, COST]"),
+        ({"objectives": ["score", []]}, "objectives, number 2, must be text, got []"),
+        ({"seeds": [0, 0, True]}, "seeds, number 3, must be a whole number"),
+        ({"precision": []}, "precision must be one of"),
         ({"objectives": ["score", "speed"]}, "a cost of gmacs_per_s, width, parameters"),
         ({"objectives": ["score", "width"], "pruning": True}, "pruning is for one objective"),
         ({"sampler": "grid"}, "sampler must be one of tpe, nsga2, random, got 'grid'"),
+        ({"trials": True}, "trials must be a whole number of at least 1, got True"),
+        ({"sampler": ["tpe"]}, "sampler must be one of tpe, nsga2, random, got ['tpe']"),
+        ({"sampler_seed": -1}, "sampler_seed must be a whole number of at least 0"),
+        ({"objectives": [["score"]]}, "objectives, number 1, must be text, got ['score']"),
+        ({"objectives": "score"}, "objectives must be [score] or [score, COST]"),
+        ({"pruning": "yes"}, "pruning must be true or false, got 'yes'"),
+        ({"protocol": {"a": 1}}, "protocol must be text, got {'a': 1}"),
+        ({"seeds": [0, 0]}, "seeds must be distinct"),
+        (
+            {"space": {"checkpoint": "logmel", "timestamp_hop_ms": {"low": 1, "high": 9, "points": 10**12}}},
+            "points a whole number from 2 to 1000",
+        ),
         ({"trials": 0}, "trials must be a whole number of at least 1, got 0"),
         ({"precision": "fp8"}, "precision must be one of"),
         ({"tasks": []}, "a search needs 'tasks'"),

@@ -79,3 +79,11 @@ def test_the_lock_of_a_journal_is_held_by_one(tmp_path):
     open_study(made(), tmp_path, None)
     with (tmp_path / f".{JOURNAL}.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # free between writes
+
+
+@pytest.mark.parametrize("text", ['{"a": 1}', "[]", "7", '{"op_code": 77}', "not JSON"])
+def test_a_journal_of_another_kind_is_named(tmp_path, text):
+    (tmp_path / JOURNAL).write_text(f"{text}\n")
+    with pytest.raises(ValueError, match=f"storage .*{JOURNAL} can't be used: ") as error:
+        open_study(made(), tmp_path, None)
+    assert "\n" not in str(error.value)

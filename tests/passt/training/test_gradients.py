@@ -1,5 +1,8 @@
 """What a step computes, against another way to write it: masks in place of gathering, attention as two products."""
 
+import dataclasses
+
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -11,6 +14,9 @@ from passt.mel import MelSpectrogram
 from passt.model import Passt
 from passt.patchout import Patchout
 from passt.training.distill import loss_of, soft_labels
+from passt.training.evaluate import evaluate
+from passt.training.files import FileList
+from passt.training.group import Group
 from passt.training.recipe import Distillation
 from passt.training.step import backward
 from passt.training.streams import stream
@@ -151,3 +157,22 @@ def test_the_loss_of_labels_and_a_teacher():
     same = loss_of(teacher, labels, soft_labels(teacher, warm), warm)
     for other in (teacher + 0.5, teacher - 0.5, 2 * teacher):
         assert loss_of(other, labels, soft_labels(teacher, warm), warm) > same
+
+
+def test_the_front_end_is_exact_in_every_precision(monkeypatch):
+    one, seen = recipe(architecture={"width": 32, "heads": 4, "depth": 2}), []
+    student, mel = passt_student(one, 4), MelSpectrogram(320)
+    evaluation = FileList(
+        ("a",), np.eye(1, 4), Tones().labels, lambda name: np.ones(SAMPLES, np.float32), 32000, SAMPLES
+    )
+
+    def front_end(*inputs):
+        seen.append(("front end", torch.get_float32_matmul_precision()))
+        return mel(*inputs)
+
+    front_end.window = mel.window
+    student.net.register_forward_pre_hook(lambda *_: seen.append(("net", torch.get_float32_matmul_precision())))
+    one = dataclasses.replace(one, precision="tf32", evaluation_clips=1)
+    backward(student, student.net, one, front_end, Tones().batch(0, 2), (0, 0), 1.0)
+    evaluate(student, student.net.state_dict(), one, evaluation, front_end, Group(torch.device("cpu")))
+    assert seen == [("front end", "highest"), ("net", "high")] * 2

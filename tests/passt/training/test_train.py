@@ -159,3 +159,9 @@ def test_clips_may_be_made_by_a_network_in_another_thread(tmp_path):
                 return super().batch(index, size)
 
     assert run(tmp_path, source=Made(), evaluation=Made(), workers=2).steps == 6
+
+
+def test_labels_that_are_there_twice_are_refused(tmp_path):
+    twice = Tones(labels=(*LABELS[:3], LABELS[0]))
+    with pytest.raises(ValueError, match="training clips must have distinct labels, got 'low' twice"):
+        run(tmp_path, source=twice, evaluation=twice)

@@ -1,0 +1,112 @@
+"""Types and ranges of parsed values (JSON, YAML): each check returns the value or raises one line.
+
+Every check takes the value and `where`, the words that name it in messages: a key, behind the file that holds it.
+"""
+
+import math
+import reprlib
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, TypeVar
+
+MOST_DIGITS = 18
+"""Digits of the longest whole number that any setting may have: it fits 64 bits."""
+Value = TypeVar("Value")
+
+
+class _Short(reprlib.Repr):
+    """A representation of bounded size: a parsed tree can be larger, by far, than its file."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel, self.maxlist, self.maxtuple, self.maxdict = 2, 6, 6, 6
+        self.maxstring = self.maxother = 80
+
+    def repr_int(self, value: int, level: int) -> str:
+        if abs(value) < 10**MOST_DIGITS:
+            return repr(value)
+        return f"a whole number of about {int(value.bit_length() * math.log10(2)) + 1} digits"
+
+
+shown = _Short().repr
+"""A value for a message: shortened, control characters escaped."""
+
+
+def wrong(value: Any, where: str, expected: str) -> ValueError:
+    """The error that names the field, what it must be and the value got."""
+    return ValueError(f"{where} must be {expected}, got {shown(value)}")
+
+
+def text(value: Any, where: str) -> str:
+    """A text that UTF-8 can hold."""
+    if not isinstance(value, str):
+        raise wrong(value, where, "text")
+    if not is_unicode(value):
+        raise wrong(value, where, "text in Unicode")
+    return value
+
+
+def one_line(value: Any, where: str) -> str:
+    """A text of one line, not empty, without spaces at its ends or several together."""
+    if text(value, where) != " ".join(value.split()) or not value:
+        raise wrong(value, where, "text of one line, without spaces around it")
+    return value
+
+
+def is_unicode(value: str) -> bool:
+    """Whether UTF-8 can hold a text; it can't where bytes of another encoding were smuggled into it."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def whole(value: Any, where: str, least: int | None = None, most: int | None = None) -> int:
+    """A whole number; true and false are none."""
+    bounds = [f" of at least {least}"] if least is not None else []
+    bounds += [f"{' and' if bounds else ' of'} at most {most}"] if most is not None else []
+    low, high = -(10**MOST_DIGITS) if least is None else least, 10**MOST_DIGITS if most is None else most
+    if type(value) is not int or not low <= value <= high:
+        raise wrong(value, where, "a whole number" + "".join(bounds))
+    return value
+
+
+def number(value: Any, where: str, above: float = -math.inf, expected: str = "a number") -> float:
+    """A finite number, whole or not; true and false are none."""
+    expected += "" if above == -math.inf else f" above {above:g}"
+    if type(value) not in (int, float):
+        raise wrong(value, where, expected)
+    if not (abs(value) < 10**MOST_DIGITS and value > above):  # NaN is not less than anything
+        raise wrong(value, where, expected)
+    return value
+
+
+def flag(value: Any, where: str) -> bool:
+    """True or false."""
+    if not isinstance(value, bool):
+        raise wrong(value, where, "true or false")
+    return value
+
+
+def choice(value: Any, where: str, known: Collection[str]) -> str:
+    """One of some texts."""
+    if not isinstance(value, str) or value not in known:
+        raise wrong(value, where, f"one of {', '.join(known)}")
+    return value
+
+
+def list_of(check: Callable[[Any, str], Value], value: Any, where: str, expected: str = "a list") -> list[Value]:
+    """A list whose values pass `check`, each named by its place, counted from 1."""
+    if not isinstance(value, list):
+        raise wrong(value, where, expected)
+    return [check(item, f"{where}, number {place},") for place, item in enumerate(value, 1)]
+
+
+def mapping(value: Any, where: str, expected: str = "a mapping of keys") -> Mapping[str, Any]:
+    """A mapping whose keys are texts."""
+    if not isinstance(value, Mapping):
+        raise wrong(value, where, expected)
+    for key in value:
+        if not (isinstance(key, str) and is_unicode(key)):
+            raise wrong(key, f"{where}: every key", "text in Unicode")
+    return value

@@ -1,0 +1,26 @@
+"""Notices to the user that are worth one line, once a process."""
+
+import logging
+import threading
+
+logger = logging.getLogger("downstream")
+
+
+class Once:
+    """Log a warning unless one of the same key (default: its text) was logged before, by whatever thread."""
+
+    def __init__(self) -> None:
+        self._lock, self._keys = threading.Lock(), set()
+
+    def __call__(self, message: str, key: str = "") -> None:
+        with self._lock:
+            if (key or message) not in self._keys:
+                self._keys.add(key or message)
+                logger.warning("%s", message)
+
+    def cache_clear(self) -> None:
+        """Forget what was logged."""
+        self._keys.clear()
+
+
+say_once = Once()

@@ -1,0 +1,103 @@
+"""Files that are complete or absent, locks, and folders of the user.
+
+A temporary file is called ``.<machine>-<process>-<random>.tmp``; the next process that writes in its folder removes
+those whose process is dead.
+"""
+
+import contextlib
+import errno
+import hashlib
+import logging
+import os
+import re
+import socket
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+try:
+    import fcntl
+except ModuleNotFoundError:  # not a POSIX system
+    fcntl = None
+
+UNSUPPORTED = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS)
+
+logger = logging.getLogger(__name__)
+
+
+def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
+    """Let `write` make a file beside `path`, then rename it: readers see the old one or the whole new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(path.parent)
+    part = path.with_name(f".{_machine()}-{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp")
+    try:
+        write(part)
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """`text` as the whole of a file."""
+    write_whole(path, lambda part: part.write_text(text, encoding="utf-8"))
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock `<path>.lock`; it ends with the process, however that ends.
+
+    Raises:
+        OSError: names a file that can't be locked, and says what to do.
+    """
+    lock_path = path.with_name(f"{path.name}.lock")
+    if fcntl is None:
+        raise OSError(f"{lock_path}: can't be locked, this system has no flock; expected Linux or macOS")
+    with lock_path.open("wb") as lock:
+        try:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                logger.info("%s: waiting for another process that fetches or makes it", path)
+                fcntl.flock(lock, fcntl.LOCK_EX)
+        except OSError as error:
+            if error.errno not in UNSUPPORTED:
+                raise
+            raise OSError(
+                f"{lock_path}: can't be locked, its file system has no locks ({error.strerror}); use a local disk: "
+                "$PASST_WEIGHTS for weights, --tasks for tasks"
+            ) from error
+        yield
+
+
+def expanded(path: str | Path) -> Path:
+    """`path` with ~ and ~user as the home they stand for; ValueError names one that is not known."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise ValueError(f"{path}: no home of that user is known here; expected a path without ~") from None
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what dead processes of this machine left half written in a folder."""
+    if os.name != "posix":
+        return
+    for path in folder.glob(f".{_machine()}-*.tmp"):
+        if match := re.fullmatch(r"\.[0-9a-f]{8}-(\d+)-[0-9a-f]{8}\.tmp", path.name):
+            try:
+                os.kill(int(match[1]), 0)
+            except (ProcessLookupError, OverflowError):
+                with contextlib.suppress(OSError):
+                    path.unlink()
+            except PermissionError:  # of another user
+                continue
+
+
+def _machine() -> str:
+    """8 hex digits for where process numbers mean the same: the machine, and the container on it."""
+    inside = ""
+    with contextlib.suppress(OSError):
+        inside = str(Path("/proc/self/ns/pid").stat().st_ino)
+    return hashlib.sha256(f"{socket.gethostname()} {inside}".encode()).hexdigest()[:8]

@@ -1,0 +1,75 @@
+"""The files of a job: its JSON, which carries the sum of its content, and its predictions, whose sum the JSON has.
+
+A sum is bound to its place by the job's name, which is in the content and names both files. Jobs of earlier versions
+carry none, and are taken as they are.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+SUM, PREDICTIONS = "sum", "predictions_sha256"
+CHOSEN = ("validation_score", "hidden_layers", "lr", "init", "epoch")
+"""What is kept of the probe that was chosen in a fold."""
+REMEDY = "`ablate store check --runs RUNS --fix` moves it away, and the next `ablate run` makes it anew"
+
+
+def sealed(job: Mapping[str, Any], predictions: Path) -> dict[str, Any]:
+    """A job's content, to be written as its JSON, with the sums of it and of its predictions."""
+    content = {**job, PREDICTIONS: sha256_of(predictions)}
+    return {**content, SUM: _sum_of(content)}
+
+
+def parse_job(path: Path, *, whole: bool = True) -> dict[str, Any]:
+    """The content of a job's JSON.
+
+    Args:
+        whole: whether everything that rows are made of has to be there, which sums do not show where there are none.
+
+    Raises:
+        ValueError: names a file that is not what was written. FileNotFoundError: there is none.
+    """
+    try:
+        job = json.loads(path.read_bytes())
+        seal = job.pop(SUM, None)
+        good = job["job"] == path.stem and (seal == _sum_of(job) if seal or PREDICTIONS in job else True)
+        if good and (not whole or _makes_rows(job)):
+            return job
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        pass
+    raise ValueError(f"{path}: not the job that was written here")
+
+
+def read_job(path: Path) -> dict[str, Any]:
+    """`parse_job`, whose error says what to do; parts that are absent are not looked for."""
+    try:
+        return parse_job(path, whole=False)
+    except ValueError as error:
+        raise ValueError(f"{error}; {REMEDY}") from None
+
+
+def _makes_rows(job: Mapping[str, Any]) -> bool:
+    chosen = all({"fold", *CHOSEN} <= fold.keys() and dict(fold["scores"]) for fold in job["folds"])
+    return chosen and bool(job["folds"]) and isinstance(job["versions"], dict)
+
+
+def check_predictions(path: Path) -> None:
+    """Raise ValueError where a job's predictions are not those that were written with its JSON, which lies beside."""
+    job = path.with_suffix(".json")
+    if job.is_file() and (known := read_job(job).get(PREDICTIONS)) and sha256_of(path) != known:
+        raise ValueError(f"{path}: not the predictions that were written with {job.name}; {REMEDY}")
+
+
+def sha256_of(path: Path) -> str:
+    """The 64 hex digits of a file's SHA-256."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sum_of(content: Mapping[str, Any]) -> str:
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

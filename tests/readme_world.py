@@ -1,0 +1,94 @@
+"""A folder in which the commands of the documents can be tried: small tasks, recordings, lists and finished runs."""
+
+import io
+import re
+import shutil
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import soundfile
+import yaml
+from click.testing import CliRunner
+
+from ablations.cli import main
+from ablations.study import FOLDERS, Study
+from tests.conftest import tone, write_beeps, write_clip, write_tones
+
+ROOT = Path(__file__).parents[1]
+SMALL = {"passt_s_swa_p16_128_ap476": "passt_demo", "crepe_full": "crepe_tiny"}
+"""Models of the README, and those that stand for them: their weights are not here without a network, or large."""
+QUICK = {"task_specific_param_grid": {"max_epochs": [2], "check_val_every_n_epoch": [1]}}
+GRID = "hear2021+grid1"  # one probe configuration in place of eight
+FOLDS = {"split_mode": "presplit_kfold", "splits": ["fold00", "fold01", "fold02"], "clips": 3}
+
+
+def fences(text: str, *languages: str) -> list[str]:
+    """The contents of a document's fenced blocks of these languages; "" are blocks that name none."""
+    blocks = re.findall(r"^```(\w*)[^\n]*\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
+    return [content for language, content in blocks if language in languages]
+
+
+def studies(text: str) -> Iterator[dict]:
+    """The studies that a document shows."""
+    for block in fences(text, "yaml", "yml"):
+        if "models" in (content := yaml.safe_load(block)):
+            yield content
+
+
+def make_world(world: Path, readme: str) -> None:
+    """Make the folder; the current folder and the user's home are in it.
+
+    In it are the studies of the README, on small tasks under the names of HEAR's, and their runs; the run `quickstart`
+    on small tasks under the names of its own; the rows of the runs that are committed; `list.csv`, `a.wav` and
+    `recordings/`; `esc10.zip`; the kit folder `embeddings/esc50`; the committed figures of benchmarks.
+    """
+    tasks = world / "hear" / "tasks"
+    write_tones(tasks / "esc50-v2.0.0-full", **FOLDS, evaluation_params=QUICK)
+    write_tones(tasks / "esc10-v1", **FOLDS, evaluation_params=QUICK)
+    write_beeps(tasks / "dcase2016_task2-hear2021-full", clips=2, evaluation_params=QUICK)
+    (world / "tasks").symlink_to(tasks)
+    write_tones(world / "my_tasks" / "tones", clips=2, evaluation_params=QUICK)
+    write_tones(world / "small" / "spoken_digit", **FOLDS, evaluation_params=QUICK)
+    write_beeps(world / "small" / "digit_soundscapes", clips=2, evaluation_params=QUICK)
+    for number in range(10):
+        write_clip(world / "recordings" / f"{number}.wav", tone((300, 1500)[number % 2] * (1 + 0.02 * number), 0.4))
+    files = sorted((world / "recordings").iterdir())
+    shutil.copy(files[0], world / "a.wav")
+    listed = {"file": [f"recordings/{file.name}" for file in files], "label": ["low", "high"] * (len(files) // 2)}
+    pd.DataFrame(listed).to_csv(world / "list.csv", index=False)
+    _write_archive(world / "esc10.zip")
+    for rows in (ROOT / "results").glob("*/rows.csv"):
+        (world / "runs" / rows.parent.name).mkdir(parents=True)
+        shutil.copy(rows, world / "runs" / rows.parent.name)
+    shutil.rmtree(world / "runs" / "quickstart")
+    shutil.copytree(ROOT / "results" / "benchmarks", world / "results" / "benchmarks")
+    quickstart = yaml.safe_load((FOLDERS[0] / "quickstart.yaml").read_text())
+    small = {**quickstart, "tasks": ["small/*"], "protocol": GRID}
+    for study in (small, *map(_small, studies(readme))):
+        path = world / f"{study['name']}.yaml"
+        path.write_text(yaml.safe_dump(study))
+        Study.load(path)
+        _done("run", path, "--tasks", tasks)
+    _done("export", "logmel", "esc50", "--tasks", tasks, "--out", "embeddings")
+
+
+def _small(study: dict) -> dict:
+    models = [{**model, "checkpoint": SMALL.get(model["checkpoint"], model["checkpoint"])} for model in study["models"]]
+    return {**study, "models": models, "protocol": GRID}
+
+
+def _done(*arguments) -> None:
+    done = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert done.exit_code == 0, done.output
+
+
+def _write_archive(path: Path) -> None:
+    """An archive in ESC-10's layout."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for number, label in enumerate(("Dog bark", "Rain"), start=1):
+            for fold in range(1, 6):
+                sound = io.BytesIO()
+                soundfile.write(sound, tone(200 * number + 20 * fold, 0.2), 16000, format="OGG")
+                archive.writestr(f"00{number} - {label}/{fold}-{1000 * fold + number}-A.ogg", sound.getvalue())

@@ -1,0 +1,92 @@
+"""Numbers in documents come from committed outputs: each section links the files that its decimals are read from."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ablations.baselines import named as named_cnns
+from passt.training.corpus import kinds
+from results.reference import published
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = (
+    "README.md",
+    "passt/demo_weights/README.md",
+    "results/README.md",
+    "results/benchmarks/README.md",
+    "results/examples/README.md",
+)
+OUTPUTS = (".csv", ".json", ".md")
+NUMBER = r"(?<![\w.])[+-]?\d*\.\d+(?![\w.]|-\w)"
+
+
+def sections(text: str) -> list[str]:
+    """The parts of a document between its headings, without its blocks of code."""
+    return re.split(r"^#+ ", re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE), flags=re.MULTILINE)
+
+
+def sources(section: str, folder: Path) -> list[Path]:
+    """The committed outputs that a section links; of a folder the outputs in it."""
+    linked = [folder / target for target in re.findall(r"\]\(([^)#:]+)\)", section)]
+    files = [file for path in linked for file in (path.iterdir() if path.is_dir() else [path])]
+    return [file for file in files if file.suffix in OUTPUTS and file.name != "README.md"]
+
+
+def prose(section: str) -> str:
+    """A section without code and addresses."""
+    return re.sub(r"\]\([^)]*\)", "]", re.sub(r"`[^`]*`", "", section))
+
+
+def untraced(section: str, folder: Path) -> list[str]:
+    """The decimals and intervals of a section that are in none of its sources."""
+    texts = [file.read_text(encoding="utf-8") for file in sources(section, folder)]
+    known = [abs(float(number)) for text in texts for number in re.findall(r"[+-]?\d+\.?\d*(?:e-?\d+)?", text)]
+    body = prose(section)
+    intervals = re.findall(r"\[[+-]?\d?\.\d+, [+-]?\d?\.\d+\]", body)
+    missing = [interval for interval in intervals if not any(interval in text for text in texts)]
+    for number in re.findall(NUMBER, body):
+        digits = len(number.partition(".")[2])
+        value = abs(float(number))
+        if not any(abs(value - other) <= 0.5 * 10**-digits + 1e-12 for other in known):
+            missing.append(number)
+    return missing
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_decimals_and_intervals_are_those_of_linked_outputs(name):
+    path = ROOT / name
+    missing = {
+        section.partition("\n")[0]: found
+        for section in sections(path.read_text(encoding="utf-8"))
+        if (found := untraced(section, path.parent))
+    }
+    assert not missing, f"{name}: not in the outputs that the section links: {missing}"
+
+
+def test_a_changed_digit_is_seen(tmp_path):
+    (tmp_path / "table.md").write_text("| a | 0.714 ± 0.020 | [+0.101, +0.302] |")
+    assert untraced("[table](table.md): 0.714, [+0.101, +0.302]", tmp_path) == []
+    assert untraced("[table](table.md): 0.715, [+0.101, +0.303]", tmp_path) == ["[+0.101, +0.303]", "0.715", "+0.303"]
+    assert untraced("no table: 0.714", tmp_path) == ["0.714"]
+
+
+COUNTS: dict[str, Callable[[], int]] = {
+    r"(\d+) kinds": lambda: len(kinds.KINDS),
+    r"(\d+) labels \(\d+ notes": lambda: len(kinds.LABELS),
+    r"The (\d+) configurations": lambda: len(named_cnns.table()),
+    r"(\d+) of them \(pooling": lambda: sum(bool(row.unsupported) for row in named_cnns.table().values()),
+    r"leaderboard \((\d+) models\)": lambda: published(["leaderboard"])["model"].nunique(),
+}
+
+
+@pytest.mark.parametrize("pattern", COUNTS)
+def test_counts_are_those_of_the_code(pattern):
+    found = [
+        (name, int(count))
+        for name in DOCUMENTS
+        for count in re.findall(pattern, (ROOT / name).read_text(encoding="utf-8"))
+    ]
+    assert found
+    assert {count for _, count in found} == {COUNTS[pattern]()}, found
