@@ -45,14 +45,19 @@ demos: $(READY)
 
 EXAMPLES ?= runs/examples
 STUDIES := examples_level examples_resolution examples_field examples_cnns
+DEMOS := passt_demo passt_demo_hop160 cnn_demo
 
 examples: $(READY)
 	$(VENV)/bin/python -m ablations.prepare.examples tasks $(EXAMPLES)/tasks $(SOURCES)
-	@status=0; for study in $(STUDIES); do \
+	@status=0; for study in demos $(STUDIES); do \
+	  place=results/examples/$$study; test $$study != demos || place=results/demos; \
 	  $(VENV)/bin/ablate run $$study --tasks $(EXAMPLES)/tasks --runs $(EXAMPLES) || status=1; \
-	  if [ -f $(EXAMPLES)/$$study/table.md ]; then mkdir -p results/examples/$$study && \
-	    for file in rows.csv table.md figure.png; do cp $(EXAMPLES)/$$study/$$file results/examples/$$study/; done; fi; \
-	done; exit $$status
+	  if [ -f $(EXAMPLES)/$$study/table.md ]; then mkdir -p $$place && \
+	    for file in rows.csv table.md figure.png; do cp $(EXAMPLES)/$$study/$$file $$place/; done; fi; \
+	done; \
+	$(VENV)/bin/ablate compare demos --runs $(EXAMPLES) $(foreach demo,$(DEMOS),--pair "$(demo)=$(demo) untrained-0") \
+	  --pair "passt_demo=cnn_demo" --out results/demos/compare.md || status=1; \
+	exit $$status
 
 campaigns: $(READY)
 	@work=$$(mktemp -d); trap 'rm -rf $$work' EXIT; export ABLATE_STORE=$$work/store PASST_OFFLINE=1 OMP_NUM_THREADS=1; status=0; \

@@ -9,7 +9,7 @@ from ablations.study import Model
 from ablations.work import Unit
 from downstream.audio import SplitAudio
 from downstream.embedder import Embedder, Tap
-from downstream.finished import FinishedFits
+from downstream.finished import SUFFIX, FinishedFits
 from downstream.notices import say_once
 from downstream.store import TapFolder, tap_folder
 from results.job_files import PREDICTIONS, parse_job
@@ -124,4 +124,4 @@ def is_done(folder: Path, key: str) -> bool:
 
 def fits_of(folder: Path, key: str) -> FinishedFits:
     """The fits that have ended of a job that has not."""
-    return FinishedFits(job_file(folder, key).with_suffix(".fits"))
+    return FinishedFits(job_file(folder, key).with_suffix(SUFFIX))

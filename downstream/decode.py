@@ -92,9 +92,10 @@ def header(path: Path):
         check_room(str(path), size)
         with path.open("rb") as file:
             whole = containers.mended(file, size, containers.locate(file, size))
-        if whole is None:
+        try:
+            found = soundfile.info(io.BytesIO(whole or b""))
+        except soundfile.LibsndfileError:
             raise _unreadable(path, size, error) from None
-        found = soundfile.info(io.BytesIO(whole))
     _check_rate(path, found.samplerate)
     if found.frames == 0 or found.frames >= OPEN_FRAMES:  # only what is there tells
         found.frames = len(decode(path)[0])

@@ -1,5 +1,6 @@
 """Fits that have ended, kept in files until their evaluation has: a run that was killed does not train them again."""
 
+import contextlib
 import dataclasses
 import io
 import logging
@@ -17,6 +18,7 @@ from downstream.sums import place_of, read_summed, write_summed
 
 logger = logging.getLogger(__name__)
 
+SUFFIX = ".fits"  # of a job's folder of fits
 PLACE_PARTS = 3  # job, what was heard, fit
 WORTH_S = 2.0  # what took less, of a pack its share, is made again
 UNREADABLE = (RuntimeError, EOFError, ValueError, pickle.UnpicklingError, OSError, KeyError, TypeError)
@@ -64,6 +66,9 @@ class FinishedFits:
     def discard(self) -> None:
         """The evaluation has its results."""
         shutil.rmtree(self.folder, ignore_errors=True)
+        if self.folder.parent.suffix == SUFFIX:  # which held the fits on sound as it is heard by these versions
+            with contextlib.suppress(OSError):
+                self.folder.parent.rmdir()
 
     def _path(self, fitting: Fitting) -> Path:
         return self.folder / f"{seed_of(fitting.seed, fitting.config):014x}.pt"

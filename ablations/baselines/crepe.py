@@ -150,7 +150,7 @@ class CrepeEmbedder(FollowsNetwork):
         self._label = f"{spec.checkpoint}@{spec.weights}"
         self.device = torch.device(device)
         self.precision, self._precision = precision, precision_for(precision, self.device)
-        self.net = Crepe(CHANNELS[spec.checkpoint])
+        self.net = Crepe(CHANNELS[spec.checkpoint]).float()  # whatever torch's default is
         self.net.load_state_dict(_other_axis(_published(spec.checkpoint)), strict=True)
         self.net.to(self.device, memory_format=torch.channels_last).eval().requires_grad_(False)
         self._budget = Budget(FRAMES_PER_BATCH[self.device.type])

@@ -1,5 +1,6 @@
 """The one model of cost: equal to what the embedders' networks compute, and the same wherever a cost is shown."""
 
+import copy
 import functools
 import math
 
@@ -42,7 +43,7 @@ class Counting:
     """An embedder's network that counts the multiply-adds of its products, on the shapes of what it is given."""
 
     def __init__(self, net: torch.nn.Module) -> None:
-        self.net, self.macs = net.to("meta"), 0
+        self.net, self.macs = copy.deepcopy(net).to("meta"), 0
 
     def __call__(self, batch: torch.Tensor, levels):
         with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
@@ -57,7 +58,7 @@ def counting(checkpoint: str) -> tuple[Embedder, Counting]:
     seeded = "untrained" in models.card(checkpoint).weights
     embedder = models.build(models.resolve(checkpoint + "@untrained-0" * seeded), device="cpu")
     network = Counting(embedder.net)
-    setattr(embedder, "net" if models.card(checkpoint).family == "crepe" else "_ready", network)
+    embedder._made = network  # what computes inference
     return embedder, network
 
 

@@ -1,5 +1,6 @@
 """Files cut short, headers that lie or leave the length open, and what is none of these, by container."""
 
+import contextlib
 import functools
 import io
 import logging
@@ -276,3 +277,15 @@ def test_random_bytes_in_headers_never_end_in_another_error():
             with io.BytesIO(content) as file:
                 sound = containers.locate(file, len(content))
                 assert isinstance(containers.fault(file, len(content), sound), str)
+
+
+def test_an_mp3_whose_length_header_is_damaged_is_read_or_named(tmp_path):
+    sound = io.BytesIO()
+    soundfile.write(sound, 0.3 * np.sin(np.arange(8000) * 0.12), 16000, format="MP3")
+    path, content = tmp_path / "sound.mp3", sound.getvalue()
+    assert b"Xing" in content
+    for damaged in (content.replace(b"Xing", b"XiNg"), content.replace(b"Xing\0\0\0\x0f\0", b"Xing\0\0\0\x0f")):
+        path.write_bytes(damaged)
+        for read in (read_header, read_sound):
+            with contextlib.suppress(ValueError):
+                read(path)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from passt import EmbeddingSpec, PasstEmbedder, checkpoints, weights
-from passt.identity import hash_of
+from passt.identity import fingerprint_of, hash_of
 from tests.reference_values import clip
 
 LIGHT = "passt_demo"  # 12 narrow blocks, the smallest network
@@ -108,8 +108,8 @@ def test_whatever_decides_the_numbers_is_in_the_fingerprint(changes):
 
     def fingerprint(precision="fp32", tensor=0.0, **of_checkpoint):
         row = dataclasses.replace(checkpoints.get(LIGHT), **of_checkpoint)
-        net = SimpleNamespace(state_dict=lambda: {"a": torch.full((2,), tensor)})
-        return PasstEmbedder.fingerprint.func(SimpleNamespace(checkpoint=row, precision=precision, net=net))
+        settings = PasstEmbedder._settings(SimpleNamespace(checkpoint=row, precision=precision))
+        return fingerprint_of(settings, {"a": torch.full((2,), tensor)})
 
     assert fingerprint() == fingerprint(audioset_mAP=0.1, url="elsewhere")
     assert fingerprint(**changes) != fingerprint()
