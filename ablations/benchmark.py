@@ -1,7 +1,6 @@
 """How fast embeddings are: against hear21passt and against what the machine's matrix products allow, in one run."""
 
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import pandas as pd
 import torch
 from torch.nn import functional as F
 
+from ablations import child
 from ablations.job import versions
 from ablations.machine import best, in_use, machine, peak, product_rates, reset_peak
 from downstream.progress import Track, silent
@@ -176,8 +176,8 @@ def _peer(interpreter: str, device: str, clips: int) -> dict[str, float]:
         "timestamp_samples": TIMESTAMP_S * SAMPLE_RATE,
         "repeats": REPEATS,
     }
-    done = subprocess.run([interpreter, str(PEER), json.dumps(request)], capture_output=True, text=True, check=False)
-    if done.returncode:
-        lines = done.stderr.strip().splitlines()
-        raise ValueError(f"{interpreter}: hear21passt can't be timed with it: {lines[-1] if lines else 'no reason'}")
-    return json.loads(done.stdout)
+    return child.ask(
+        [interpreter, str(PEER), json.dumps(request)],
+        child.PEER_S,
+        f"{interpreter}: hear21passt can't be timed with it",
+    )

@@ -36,7 +36,7 @@ from results.rows import task_table
     multiple=True,
     help="A rate in Hz to have tasks at besides; can be repeated.",
 )
-@click.option("--workers", type=click.IntRange(min=1), help="Threads that resample  [default: one a processor]")
+@click.option("--workers", type=click.IntRange(1, 1024), help="Threads that resample  [default: one a processor]")
 @click.option("--from", "mirror", metavar="URL", help="Where the archives of tasks are  [default: the public record]")
 @click.option("--delete-archives", "delete", is_flag=True, help="Delete archives of tasks once they are unpacked.")
 @one_line_errors

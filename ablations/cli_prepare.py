@@ -12,7 +12,7 @@ from ablations.prepare.listing import UNITS, read_listing
 from ablations.prepare.report import SHOWN
 from ablations.prepare.task import Options, examine, make_task
 from ablations.progress import bars, terminal
-from downstream.files import write_atomically
+from downstream.files import check_place, write_atomically
 from downstream.kit_export import refuse_existing
 
 
@@ -39,7 +39,7 @@ from downstream.kit_export import refuse_existing
 @click.option("--drop", type=click.Choice(DROPPABLE), multiple=True, help="Leave such files out.")
 @click.option("--allow", type=click.Choice(ALLOWABLE), multiple=True, help="Go on in spite of these.")
 @click.option("--check", "only_check", is_flag=True, help="Report, and make nothing.")
-@click.option("--workers", type=click.IntRange(1), help="Threads  [default: one a core]")
+@click.option("--workers", type=click.IntRange(1, 1024), help="Threads  [default: one a core]")
 @one_line_errors
 def prepare(
     listing: Path,
@@ -61,6 +61,7 @@ def prepare(
     """
     if not only_check:
         refuse_existing(out)
+        check_place(out)
     read = read_listing(listing, separator=separator, unit=unit, group=group, multiclass=multiclass)
     grid = {"median_filter_ms": median_filter_ms, "min_duration": min_duration_ms}
     chosen = Options(**options, grid=grid)

@@ -7,6 +7,7 @@ import click
 from ablations.cli_options import PATH
 from ablations.errors import NewFile, one_line_errors
 from ablations.report.page import write_page
+from downstream.files import check_place
 
 
 @click.command()
@@ -19,7 +20,9 @@ def report(folder: Path, out: Path | None) -> None:
     DIR is the folder of a run (runs/NAME), or a folder of several (runs). The page is one HTML file that needs no
     network.
     """
+    out = out or folder / "report.html"
     try:
-        click.echo(write_page(folder, out or folder / "report.html"))
+        check_place(out)
+        click.echo(write_page(folder, out))
     except PermissionError as error:
         raise OSError(f"{error}; --out names another place") from None

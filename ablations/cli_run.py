@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -59,7 +60,7 @@ def run(
             if len(studies) > 1:
                 click.echo(f"\n{ended.study.name} ({len(found) + 1} of {len(studies)})\n")
             if ended.outcome:
-                _show(ended, time.perf_counter() - start, whole=shard is None)
+                ended = replace(ended, error=_shown(ended, time.perf_counter() - start, whole=shard is None))
             found.append(ended)
             start = time.perf_counter()
     if study == PAPER:
@@ -75,6 +76,15 @@ def summary_text(found: Sequence[Ended]) -> str:
     return f"{text}\n\nmeasured, of cells: models x tasks; absent: tasks."
 
 
+def _shown(ended: Ended, seconds: float, *, whole: bool) -> str:
+    """`_show`; why it can't be, which must not hide what of the study failed, or ""."""
+    try:
+        _show(ended, seconds, whole=whole)
+    except (ValueError, OSError) as error:
+        return f"its rows are there, but not its table and figure: {one_line(error)}"
+    return ""
+
+
 def _show(ended: Ended, seconds: float, *, whole: bool) -> None:
     """The table, and where everything was written; of a part of a study only the latter."""
     folder = ended.outcome.folder
@@ -83,8 +93,8 @@ def _show(ended: Ended, seconds: float, *, whole: bool) -> None:
         return
     if whole:
         rows = load(folder)
-        write_table(folder, rows)
         click.echo(render(rows, "terminal"))
+        write_table(folder, rows)
         click.echo(f"\nFigure: {write_figure(folder, ended.study)}")
     click.echo(f"Rows:   {folder / 'rows.csv'}   ({seconds:.0f} s)")
 

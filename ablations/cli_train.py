@@ -31,7 +31,7 @@ from passt.training.train import Result
 @click.option("--start", type=PATH, help="Weights to start with  [default: those of the recipe that it is after]")
 @DEVICE
 @click.option("--steps", type=int, help="In place of the recipe's.")
-@click.option("--workers", type=click.IntRange(0), default=2, show_default=True, help="Threads that read files.")
+@click.option("--workers", type=click.IntRange(0, 1024), default=2, show_default=True, help="Threads that read files.")
 @one_line_errors
 def train(
     recipe: str,

@@ -29,6 +29,8 @@ def one_line_errors(command: Callable) -> Callable:
             raise
         except (ValueError, OSError) as error:
             raise click.ClickException(one_line(error)) from None
+        except MemoryError as error:
+            raise click.ClickException(f"not enough memory {one_line(error)}".strip()) from None
 
     return guarded
 
@@ -43,6 +45,6 @@ class NewFile(click.Path):
         path = super().convert(value, param, ctx)
         try:
             check_place(path)
-        except NotADirectoryError as error:
+        except OSError as error:
             self.fail(one_line(error), param, ctx)
         return path

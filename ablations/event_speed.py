@@ -5,7 +5,6 @@ Beside hear-eval-kit on the same predictions, where an interpreter that has it i
 
 import json
 import math
-import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -17,6 +16,7 @@ import pandas as pd
 import torch
 from scipy.ndimage import uniform_filter1d
 
+from ablations import child
 from ablations.job import versions
 from ablations.machine import best, machine
 from downstream import decoding, events, metrics
@@ -188,11 +188,7 @@ def _theirs(kit: str, task: Task, data: LabelledSplit, predictions: np.ndarray) 
         (Path(folder) / "events.json").write_text(json.dumps(reference))
         about = {"threads": torch.get_num_threads(), "folder": folder, "grid": grid}
         request = json.dumps({**about, "metrics": task.metrics, "labels": task.labels})
-        done = subprocess.run([kit, str(PEER), request], capture_output=True, text=True, check=False)
-    if done.returncode:
-        lines = done.stderr.strip().splitlines()
-        raise ValueError(f"{kit}: hear-eval-kit can't be timed with it: {lines[-1] if lines else 'no reason'}")
-    return json.loads(done.stdout)
+        return child.ask([kit, str(PEER), request], child.PEER_S, f"{kit}: hear-eval-kit can't be timed with it")
 
 
 def _difference(name: str, scores: Mapping[str, float], setting: events.PostProcessing, theirs: Mapping) -> float:

@@ -11,6 +11,7 @@ from downstream import splits
 from downstream.audio import SplitAudio
 from downstream.embedder import Embedder, Tap, released
 from downstream.extract import extract
+from downstream.files import check_place
 from downstream.kit_export import refuse_existing, write_folder
 from downstream.locks import in_use
 from downstream.progress import Track, silent
@@ -58,6 +59,7 @@ def export(
         raise ValueError(f"task {task!r}: expected folders of different names, got {', '.join(map(str, folders))}")
     for one, target in zip(found, targets, strict=True):
         refuse_existing(target)
+        check_place(target)
         _taps(resolved, one)
     with released(models.build_alone(resolved, choose_device(device), file, precision, track, python)) as embedder:
         for one, target in zip(found, targets, strict=True):

@@ -8,10 +8,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ablations.child import Child, seconds_of
+from ablations.child import ask as ask_once
 from downstream.files import expanded
 
 DEFAULT = Path(".kit/bin/python")
 RUNNER = Path(__file__).with_name("kit_runner.py")
+START_S = 120.0  # until the kit's interpreter greets
+TIMEOUT, TIMEOUT_S = "ABLATE_KIT_TIMEOUT", 86400.0
+"""The environment variable that limits the wait for each of the kit's answers, and its default in seconds."""
 
 
 def interpreter(kit: str | Path | None = None) -> Path:
@@ -37,36 +42,39 @@ def ask(kit: Path, request: Mapping[str, Any], threads: int) -> Iterator[dict[st
     """
     command = [str(kit), str(RUNNER), "measure", json.dumps({**request, "threads": threads})]
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "CUDA_VISIBLE_DEVICES": ""}
-    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w+") as log:
-        process = subprocess.Popen(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-            env=environment,
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-        )
+    with tempfile.TemporaryDirectory() as folder:
+        child = Child(command, env=environment, cwd=folder, stdin=subprocess.DEVNULL)
         try:
-            for line in process.stdout:
-                yield json.loads(line)
-            status = process.wait()
+            for line in _lines(child):
+                if answer := json.loads(line):
+                    yield answer
+            if status := child.status():
+                raise ValueError(f"ended with status {status}: {child.last_words()}")
+        except ValueError as error:
+            raise ValueError(f"kit: {kit} {error}") from None
         finally:
-            process.kill()
-            process.wait()
-            process.stdout.close()
-        if status:
-            log.seek(0)
-            lines = [line for line in log.read().splitlines() if line.strip()] or ["it said nothing"]
-            raise ValueError(f"kit: {kit} ended with status {status}: {lines[-1].strip()}")
+            child.kill("was stopped")
+            child.end()
+
+
+def _lines(child: Child) -> Iterator[bytes]:
+    """The lines of the script until it ends: its greeting soon, its answers each within its time."""
+    seconds, advice = START_S, ""
+    while True:
+        try:
+            with child.limited(seconds, advice):
+                line = child.line()
+        except EOFError:
+            return
+        yield line
+        seconds, advice = seconds_of(TIMEOUT, TIMEOUT_S), f"; ${TIMEOUT} sets the seconds"
 
 
 def describe(kit: Path) -> dict[str, str]:
     """The kit's version, and those of what it computes with, by name; ValueError where one is missing."""
     names = ("heareval", "torch", "pytorch-lightning", "scikit-learn", "numpy")
     code = "import importlib.metadata as m, json, sys; print(json.dumps({n: m.version(n) for n in sys.argv[1:]}))"
-    done = subprocess.run([str(kit), "-c", code, *names], capture_output=True, text=True, check=False)
-    if done.returncode:
-        lines = done.stderr.strip().splitlines() or [f"status {done.returncode}"]
-        raise ValueError(f"kit: {kit} lacks what hear-eval-kit needs: {lines[-1]}; `make kit` makes {DEFAULT}")
-    return json.loads(done.stdout)
+    try:
+        return ask_once([str(kit), "-c", code, *names], START_S, f"kit: {kit} lacks what hear-eval-kit needs")
+    except ValueError as error:
+        raise ValueError(f"{error}; `make kit` makes {DEFAULT}") from None

@@ -46,12 +46,17 @@ def main(arguments: list[str]) -> None:
 
 
 def measure(request: dict[str, Any]) -> None:
-    """What a request asks for, with everything that the kit prints thrown away: a JSON line on stdout an answer."""
+    """What a request asks for, with everything that the kit prints thrown away: a JSON line on stdout an answer.
+
+    An empty object comes first, as a greeting.
+    """
+    answers = sys.stdout
+    answers.write("{}\n")  # who asks knows then that this is the script
+    answers.flush()
     import torch
 
     torch.set_num_threads(request["threads"])
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
-    answers = sys.stdout
     with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
         for answer in (embeddings if "module" in request else predictions)(request):
             answers.write(json.dumps(answer) + "\n")

@@ -6,7 +6,6 @@ clip at a time, as EfficientAT (which is in no package registry) is used.
 
 import json
 import math
-import subprocess
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -17,7 +16,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from ablations import cost, models
+from ablations import child, cost, models
 from ablations.baselines.cnn import STATISTICS
 from ablations.baselines.mobilenet import MobileNetEmbedder
 from ablations.hear_modules.process import interpreter
@@ -170,9 +169,4 @@ def _panns(python: Path, device: str, clips: int) -> dict[str, Any]:
         "repeats": REPEATS,
     }
     command = [str(python), str(PEER), json.dumps(request)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    try:
-        return json.loads(done.stdout)
-    except ValueError:
-        reason = (done.stderr.strip().splitlines() or [f"it ended with status {done.returncode} and no answer"])[-1]
-        raise ValueError(f"{python}: panns_inference can't be timed with it: {reason}") from None
+    return child.ask(command, child.PEER_S, f"{python}: panns_inference can't be timed with it")

@@ -22,6 +22,7 @@ from ablations.hear_modules.process import interpreter
 from downstream.embedder import Embedder
 from downstream.files import absolute, expanded
 from downstream.progress import Advance, Track, silent
+from downstream.room import check_room
 from passt import EmbeddingSpec, PasstEmbedder, checkpoints, complexity, named
 from passt.card import Card, choices
 from passt.precision import precision_for
@@ -138,6 +139,7 @@ def resolve_weights(weights: str, base: Path) -> tuple[str, Path | None]:
     path = base / expanded(weights)
     if not path.is_file():
         raise FileNotFoundError(f"weights: no file at {path}")
+    check_room(f"weights: {path}", path.stat().st_size)
     return file_tag(path), path
 
 

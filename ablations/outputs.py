@@ -24,7 +24,7 @@ from ablations.sources import Source
 from downstream.audio import RESAMPLER
 from downstream.embedder import Embedder, Tap, distance_ms, widths
 from downstream.extract import seconds_at_once
-from downstream.files import absolute, write_atomically
+from downstream.files import absolute, load_arrays, write_atomically
 from passt import EmbeddingSpec
 
 FORMAT = 1  # of the .npz files
@@ -126,7 +126,7 @@ class Work:
     def kept(self, source: Source, digest: str) -> dict[str, np.ndarray]:
         """What an earlier run wrote of the same sound and spec; a kind that is asked for now replaces it."""
         try:
-            with np.load(source.output, allow_pickle=False) as known:
+            with load_arrays(source.output, allow_pickle=False) as known:
                 wanted = {**self.identity(), "audio_sha256": digest}
                 same = all(key in known.files and known[key].item() == value for key, value in wanted.items())
                 return {key: known[key] for key in known.files} if same else {}
@@ -162,7 +162,7 @@ class Work:
 def _read_known(path: Path) -> tuple[dict[str, Any], dict[str, tuple[int, ...]]]:
     """What a .npz says of itself, and the shapes of its embeddings; nothing where it is none of these files."""
     try:
-        with np.load(path, allow_pickle=False) as found:
+        with load_arrays(path, allow_pickle=False) as found:
             known = {key: found[key].item() for key in found.files if found[key].ndim == 0}
             return known, {key: found[key].shape for key in EMBEDDINGS if key in found.files}
     except Exception:  # whatever else the file may be, it is not ours

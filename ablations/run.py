@@ -17,7 +17,7 @@ from ablations.outcome import Failure, Outcome
 from ablations.study import Model, Study
 from ablations.study_rows import StudyRows
 from ablations.work import Settings, Shard, Unit, failure_of, find_tasks, units_of
-from downstream.files import sweep
+from downstream.files import make_folder, sweep
 from downstream.progress import Track, silent
 
 logger = logging.getLogger(__name__)
@@ -45,6 +45,7 @@ def run_study(
 
     Raises:
         ValueError: for a device or a precision that is not here, for workers that can't be had.
+        OSError: for a folder of runs that can't be written, before anything is computed.
     """
     device = workers.device(device) if workers else choose_device(device)
     keep_freed()
@@ -53,6 +54,7 @@ def run_study(
     settings = Settings(study, Path(runs) / study.name, store, device, precision or study.precision, compiled)
     if not (workers and workers.address):
         check(settings)
+    make_folder(settings.folder)
     failures: list[Failure] = []
     found = find_tasks(study, tasks_folder or tasks.default_folder(), store, functools.partial(_fail, failures))
     if absent := [failure.task for failure in failures if failure.absent]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ablations.lists import SEPARATOR, read_lines, read_vocabulary, split_labels
 from downstream.audio import read_sound, resample
+from downstream.room import check_room
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,7 @@ class Places:
         if name not in self.members:
             raise FileNotFoundError(f"{name}: in none of the folders and tar files")
         path, offset, size = self.members[name]
+        check_room(f"{path}: {name}", size)
         with path.open("rb") as shard:
             shard.seek(offset)
             content = shard.read(size)

@@ -7,7 +7,9 @@ need none, and following them is what tarfile's own filter has failed at (CVE-20
 
 import contextlib
 import gzip
+import itertools
 import logging
+import math
 import os
 import shutil
 import tarfile
@@ -23,9 +25,13 @@ from downstream.task import Task
 
 MAX_FILES = 500_000  # the largest HEAR task has 100,503 clips
 MAX_BYTES = 200 * 10**9  # and the largest takes 33 GB
+MAX_HEADERS = 4 << 20  # bytes of a member's headers
 MAX_READ = 1 << 20  # bytes at once; long names are shorter, data is read in smaller pieces
 GZIP_START = b"\x1f\x8b\x08"
-BROKEN = (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError, ValueError, OverflowError, RecursionError)
+BROKEN = (
+    *(tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError),
+    *(ValueError, OverflowError, RecursionError, IndexError),
+)
 """What reading an archive that is none, or not whole, ends in."""
 
 logger = logging.getLogger(__name__)
@@ -127,15 +133,30 @@ def _extract(archive: Path, folder: Path, advance: Advance) -> None:
 
 
 class _Bounded:
-    """A stream of which nobody reads much at once: what a header says of its own length is not believed."""
+    """A stream of which nobody reads much at once: what a header says of its own length is not believed.
+
+    Attributes:
+        left: bytes that may still be read, while the headers of a member are.
+    """
 
     def __init__(self, stream: gzip.GzipFile) -> None:
         self.stream, self.seek, self.tell = stream, stream.seek, stream.tell
+        self.left: float = MAX_HEADERS  # tarfile reads the first ones as it opens
 
     def read(self, size: int = -1) -> bytes:
         if not 0 <= size <= MAX_READ:
             raise ValueError(f"a header of {size} bytes, expected at most {MAX_READ}")
+        self.left -= size
+        if self.left < 0:
+            raise ValueError(f"headers of more than {MAX_HEADERS} bytes before a file")
         return self.stream.read(size)
+
+    @contextlib.contextmanager
+    def headers(self) -> Iterator[None]:
+        """Meanwhile the headers of one member are read, which may say that others follow without end."""
+        self.left = MAX_HEADERS
+        yield
+        self.left = math.inf
 
 
 def _opened(stream: gzip.GzipFile) -> tarfile.TarFile:
@@ -151,11 +172,15 @@ def _members(opened: tarfile.TarFile, task: str) -> Iterator[tuple[tarfile.TarIn
     above: tuple[str, ...] | None = None
     seen: set[PurePosixPath] = set()
     size = 0
-    while (member := opened.next()) is not None:
+    for count in itertools.count():
+        with opened.fileobj.headers():
+            member = opened.next()
+        if member is None:
+            return
         opened.members.clear()  # tarfile keeps each
         path = _safe_path(member)
         size += member.size
-        if size > MAX_BYTES or len(seen) >= MAX_FILES:
+        if size > MAX_BYTES or count >= MAX_FILES:
             raise ValueError(f"holds more than {MAX_FILES} files or {MAX_BYTES / 1e9:.0f} GB")
         if above is None and task in path.parts:
             above = path.parts[: path.parts.index(task)]

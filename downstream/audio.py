@@ -6,6 +6,7 @@ by content, and by the versions of both, so that it is done once for all models 
 
 import functools
 import logging
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,9 +17,10 @@ import torch
 from torch import Tensor
 
 from downstream.clip_cache import AUDIO, content_hashes, hash_of, keep_clip, kept_clip
-from downstream.decode import decode, header
+from downstream.decode import SPECIAL, decode, header, is_special
 from downstream.files import fingerprint
 from downstream.notices import say_once as _say_once
+from downstream.room import check_room
 from downstream.task import Task
 
 RESAMPLER = "soxr-HQ"
@@ -54,12 +56,13 @@ class SplitAudio:
         there = rates(task.folder)
         source_rate = next((rate for rate in there if rate >= sample_rate), there[-1])
         folder = task.folder / str(source_rate) / split
-        present = {file.name for file in folder.iterdir()} if folder.is_dir() else set()
+        present = {entry.name for entry in os.scandir(folder) if entry.is_file()} if folder.is_dir() else set()
         files = tuple(task.items[split])
         absent = [file for file in files if file not in present and not (folder / file).is_file()]
         if absent:
+            state = SPECIAL if is_special(folder / absent[0]) else "absent"
             raise FileNotFoundError(
-                f"{folder / absent[0]} is listed in {split}.json but absent"
+                f"{folder / absent[0]} is listed in {split}.json but {state}"
                 + (f" (and {len(absent) - 1} more)" if len(absent) > 1 else "")
             )
         return cls(files, folder, source_rate, sample_rate, Path(cache))
@@ -131,7 +134,12 @@ def rates(folder: Path) -> list[int]:
 
 
 def resample(clip: np.ndarray, rate: int, wanted: int) -> np.ndarray:
-    """(samples,) at `rate` -> (samples,) float32 at `wanted`, both in Hz; at least one sample, by `RESAMPLER`."""
+    """(samples,) at `rate` -> (samples,) float32 at `wanted`, both in Hz; at least one sample, by `RESAMPLER`.
+
+    Raises:
+        ValueError: the memory can't hold what it would become.
+    """
+    check_room(f"{len(clip)} samples at a rate of {rate} Hz, resampled to {wanted} Hz", 8 * len(clip) * wanted // rate)
     clip = clip if rate == wanted else soxr.resample(clip, rate, wanted, quality="HQ")
     return np.ascontiguousarray(clip if len(clip) else np.zeros(1), dtype=np.float32)
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from downstream.files import fingerprint, load_arrays, write_atomically
 from downstream.notices import say_once
+from downstream.room import check_room
 from downstream.sums import CHANGED, SUM, SUM_BYTES, place_of, read_sealed, sum_of, write_sealed
 
 HASHES, AUDIO = "hashes", "audio"  # folders of a store
@@ -44,7 +45,8 @@ def content_hashes(folder: Path, files: Sequence[str], cache: Path) -> dict[str,
 
 
 def hash_of(path: Path) -> str:
-    """The 64 hex digits of the SHA-256 of a file's bytes."""
+    """The 64 hex digits of the SHA-256 of a file's bytes; ValueError for a file that the memory can't hold."""
+    check_room(str(path), path.stat().st_size)  # hashing a clip that can't be read could take days
     with path.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
@@ -67,13 +69,11 @@ def read_clip_file(path: Path, *, full: bool = True) -> np.ndarray:
         ValueError: names a file that is not what was written there. FileNotFoundError: there is none.
     """
     try:
-        clip = load_arrays(path, mmap_mode="r")
+        clip = load_arrays(path, behind=SUM_BYTES, mmap_mode=None if full else "r")
         whole = clip.ndim == 1 and clip.dtype == np.float32
-        whole = whole and path.stat().st_size == clip.offset + clip.nbytes + SUM_BYTES
     except (ValueError, EOFError, IsADirectoryError):
         whole = False
     if whole and full:
-        clip = np.array(clip)
         with path.open("rb") as file:
             file.seek(-SUM_BYTES, io.SEEK_END)
             whole = file.read() == sum_of(clip.data, place_of(path, PLACE_PARTS))

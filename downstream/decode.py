@@ -11,14 +11,17 @@ import torch
 
 from downstream import containers
 from downstream.notices import say_once
+from downstream.room import available, check_room
 
 LOWEST_RATE, HIGHEST_RATE = 1000, 10_000_000  # Hz; others are faults of a header
 LOUD = 2.0  # float files may pass 1, by resampling or by a recorder's headroom; beyond this it is said
 LOUDEST = 8.0  # beyond it they are integers that nobody divided by their full scale
 OPEN_FRAMES = 1 << 40  # and more in a header: libsndfile's word for a length that is not known
 BLOCK = 1 << 22  # samples that are read at once where the header promises more than the file can hold
+SAMPLE_BYTES = 10  # that a sample takes while its clip is read: twice as float32, and what is made of it
 SAMPLES_A_BYTE = 64  # at most, of compressed sound; silence in FLAC is read in blocks
 
+SPECIAL = "no regular file, but a pipe, device or the like"
 REASONS = {"SF_INFO struct incomplete": "its header has no sampling rate, no channels or no samples"}
 
 
@@ -40,9 +43,11 @@ def decode(path: Path, content: bytes | None = None) -> tuple[np.ndarray, int]:
 
     Raises:
         ValueError: names the file: unreadable, empty, cut short, of a header that is wrong or a rate out of range, not
-            finite, at the scale of integers.
+            finite, at the scale of integers, larger than the memory.
     """
     size = path.stat().st_size if content is None else len(content)
+    if content is None:
+        check_room(str(path), size)
     with _opened(path, content) as file:
         sound = containers.locate(file, size)
         if reason := containers.fault(file, size, sound):
@@ -66,6 +71,11 @@ def decode(path: Path, content: bytes | None = None) -> tuple[np.ndarray, int]:
     return samples, rate
 
 
+def is_special(path: Path) -> bool:
+    """Whether something is there that is neither a regular file nor a folder."""
+    return path.exists() and not (path.is_file() or path.is_dir())
+
+
 def header(path: Path):
     """soundfile's description of a file: samplerate, channels, frames, duration.
 
@@ -73,12 +83,13 @@ def header(path: Path):
         FileNotFoundError, ValueError: name what is absent, no audio, or of a rate out of range.
     """
     if not path.is_file():
-        where = f": a link to {path.readlink()}, which is absent" if path.is_symlink() else ": no such file"
-        raise FileNotFoundError(f"{path}{where}")
+        where = f"a link to {path.readlink()}, which is absent" if path.is_symlink() else "no such file"
+        raise FileNotFoundError(f"{path}: {SPECIAL if is_special(path) else where}")
     try:
         found = soundfile.info(os.fsencode(path))
     except (soundfile.LibsndfileError, OSError, TypeError) as error:
         size = path.stat().st_size
+        check_room(str(path), size)
         with path.open("rb") as file:
             whole = containers.mended(file, size, containers.locate(file, size))
         try:
@@ -98,8 +109,10 @@ def _read(path: Path, content: bytes | None, size: int) -> tuple[np.ndarray, int
         with _Stream(os.fsencode(path) if content is None else io.BytesIO(containers.untagged(content))) as stream:
             _check_rate(path, stream.samplerate)
             frames, opened = stream.frames, True
+            if frames < OPEN_FRAMES:
+                check_room(f"{path}: {frames} frames of sound", SAMPLE_BYTES * stream.channels * frames)
             if frames * stream.channels > size * SAMPLES_A_BYTE + BLOCK:
-                samples = _in_blocks(stream)
+                samples = _in_blocks(stream, path)
             else:
                 samples = stream.read(frames, dtype="float32", always_2d=True)
             if len(samples) < frames < OPEN_FRAMES and stream.format != "MP3":  # whose header may be a guess
@@ -119,11 +132,15 @@ def _frames(path: Path, content: bytes | None) -> int:
         return 0
 
 
-def _in_blocks(stream: soundfile.SoundFile) -> np.ndarray:
-    """What is there, whatever length the header promises."""
-    blocks = []
+def _in_blocks(stream: soundfile.SoundFile, path: Path) -> np.ndarray:
+    """What is there, whatever length the header promises; ValueError where it outgrows the memory."""
+    frame_bytes = SAMPLE_BYTES * stream.channels
+    blocks, frames, most = [], 0, available() // frame_bytes
     while len(block := stream.read(BLOCK // stream.channels, dtype="float32", always_2d=True)):
         blocks.append(block)
+        frames += len(block)
+        if frames > most:
+            check_room(f"{path}: more than {frames} frames of sound", frame_bytes * frames)
     return np.concatenate(blocks) if blocks else np.zeros((0, stream.channels), np.float32)
 
 

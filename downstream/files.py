@@ -11,16 +11,21 @@ import os
 import re
 import shutil
 import socket
+import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from io import FileIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
+from downstream import arrays
+from downstream.room import check_room
+
 TRIALS = 10
+PARSED = 10  # times the size of a text that what is parsed of it takes
 TEMPORARY = re.compile(r"\.([0-9a-f]{8})-(\d+)-[0-9a-f]{8}\.tmp|\..+\.[0-9a-f]{32}\.tmp")  # or of an earlier version
 ABANDONED_S = 86400.0  # age of a temporary file of a process that can't be asked
 
@@ -113,23 +118,61 @@ def append_whole(file: FileIO, data: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def load_arrays(path: Path | BinaryIO, **options: Any) -> Any:
-    """`numpy.load`, again where it failed for no fault of the file.
+def load_arrays(source: Path | BinaryIO, *, behind: int = 0, **options: Any) -> Any:
+    """`numpy.load` of what has headers that are true, again where it failed for no fault of the file.
 
-    It parses a header with Python's parser, which before 3.11.8 and 3.12.2 fails at times where two threads use it at
-    once (python/cpython issue 106905).
+    Args:
+        behind: bytes that follow a .npy file's array. options: of `numpy.load`.
+
+    NumPy parses a header with Python's parser, which before 3.11.8 and 3.12.2 fails at times where two threads use it
+    at once (python/cpython issue 106905).
     """
     for _ in range(TRIALS - 1):
         with contextlib.suppress(SystemError):
-            return np.load(path, **options)
-    return np.load(path, **options)
+            return _load(source, behind, options)
+    return _load(source, behind, options)
+
+
+def _load(source: Path | BinaryIO, behind: int, options: Mapping[str, Any]) -> Any:
+    arrays.check(source, mapped=options.get("mmap_mode") is not None, behind=behind)
+    return np.load(source, **options)
+
+
+def read_whole(path: Path) -> bytes:
+    """The bytes of a file; ValueError where they, and what is made of them, would not fit the memory."""
+    check_room(str(path), PARSED * path.stat().st_size)
+    return path.read_bytes()
 
 
 def check_place(path: Path) -> None:
-    """Raise NotADirectoryError where no file can come to be at `path`, for one of its folders is a file."""
+    """Look whether a file or folder can come to be at `path`, before it is worked for; nothing is made.
+
+    Raises:
+        NotADirectoryError, PermissionError: one of its folders is a file, or can't be written.
+    """
     there = next((parent for parent in path.absolute().parents if parent.exists()), None)
     if there and not there.is_dir():
         raise NotADirectoryError(f"{path} can't be written: {there} is a file, expected a folder")
+    if there and not os.access(there, os.W_OK | os.X_OK):
+        raise PermissionError(f"{path} can't be written: the folder {there} is read-only, expected one for results")
+    if path.is_dir() and not os.access(path, os.W_OK | os.X_OK):
+        raise PermissionError(f"{path} can't be written: it is read-only, expected a folder for results")
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder for results, and try whether a file can be written there.
+
+    Raises:
+        OSError: names the folder and the reason.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"tried")
+            file.flush()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OSError(f"{folder} can't be written: {reason}; expected a folder for results") from None
 
 
 def write_json(path: Path, value: Any) -> None:

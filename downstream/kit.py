@@ -14,6 +14,7 @@ import numpy as np
 
 from downstream.fields import shown
 from downstream.kit_labels import read_labels
+from downstream.room import check_room
 from downstream.rows import first_bad_row
 from downstream.splits import LabelledSplit, item_order, one_hot
 from downstream.task import Task
@@ -25,6 +26,7 @@ EMBEDDINGS, DIMENSIONS, LABELS, TIMESTAMPS = (
     "target-labels.pkl",
     "filename-timestamps.json",
 )
+BATCH_ROWS = 1024  # of embeddings, that have to fit the memory at once
 LAST_MS = 1e12  # 30 years: no clip is that long
 logger = logging.getLogger(__name__)
 
@@ -55,7 +57,7 @@ def file_of(task: Task, split: str, name: str) -> Path:
 
 
 def _read_split(task: Task, split: str) -> LabelledSplit:
-    x = _embeddings(task, split)
+    x = _embeddings(task, split)  # their values are looked at last, for the file may be of any size
     source = file_of(task, split, LABELS)
     labels = read_labels(_existing(source), task.labels, exactly_one=task.prediction_type == "multiclass")
     if len(labels) != len(x):
@@ -63,28 +65,32 @@ def _read_split(task: Task, split: str) -> LabelledSplit:
     y = one_hot(labels, task.labels)
     if task.is_event:
         files, offsets, timestamps = _rows(task, split, len(x))
+        _check_finite(task, split, x)
         return LabelledSplit(x, y, files, offsets, timestamps)
     if len(x) != len(task.items[split]):
         expected = f"{len(task.items[split])}, one for each item of {split}.json"
         raise ValueError(f"{file_of(task, split, EMBEDDINGS)}: {len(x)} rows, expected {expected}")
+    _check_finite(task, split, x)
     return LabelledSplit(x, y, _scene_files(task, split, labels), np.arange(len(x) + 1), np.zeros(0))
 
 
 def _embeddings(task: Task, split: str) -> np.ndarray:
-    """(rows, dim) float32, memory-mapped, its size and its values checked."""
+    """(rows, dim) float32, memory-mapped, its size checked."""
     path, source = _existing(file_of(task, split, EMBEDDINGS)), file_of(task, split, DIMENSIONS)
     shape = _read_json(source)
-    whole = isinstance(shape, list) and len(shape) == 2 and all(type(n) is int and n > 0 for n in shape)
+    whole = isinstance(shape, list) and len(shape) == 2 and all(type(n) is int and 0 < n < 1 << 48 for n in shape)
     if not whole:
-        raise ValueError(f"{source}: expected [rows, dim], two whole numbers above 0, got {shape!s:.80}")
+        raise ValueError(f"{source}: expected [rows, dim], two whole numbers above 0, got {shown(shape)}")
     size, wanted = path.stat().st_size, shape[0] * shape[1] * 4
     if size != wanted:
         raise ValueError(f"{path}: {size} bytes, expected {wanted} for {shape} float32")
-    x = np.memmap(path, dtype="<f4", mode="r", shape=tuple(shape))
-    bad = first_bad_row(x)
-    if bad is not None:
-        raise ValueError(f"{path}: row {bad} is not finite, expected finite numbers only")
-    return x
+    check_room(f"{path}: {BATCH_ROWS} rows of {shape[1]} numbers", BATCH_ROWS * 4 * shape[1])
+    return np.memmap(path, dtype="<f4", mode="r", shape=tuple(shape))
+
+
+def _check_finite(task: Task, split: str, x: np.ndarray) -> None:
+    if (bad := first_bad_row(x)) is not None:
+        raise ValueError(f"{file_of(task, split, EMBEDDINGS)}: row {bad} is not finite, expected finite numbers only")
 
 
 def _scene_files(task: Task, split: str, labels: list[list[str]]) -> tuple[str, ...]:
@@ -100,7 +106,7 @@ def _rows(task: Task, split: str, count: int) -> tuple[tuple[str, ...], np.ndarr
     source = file_of(task, split, TIMESTAMPS)
     pairs = _read_json(source)
     if not isinstance(pairs, list) or len(pairs) != count:
-        got = f"{len(pairs)} rows" if isinstance(pairs, list) else f"{pairs!s:.80}"
+        got = f"{len(pairs)} rows" if isinstance(pairs, list) else shown(pairs)
         raise ValueError(f"{source}: expected a list of {count} rows as in the embeddings, got {got}")
     files: list[str] = []
     offsets: list[int] = []
@@ -125,7 +131,7 @@ def _rows(task: Task, split: str, count: int) -> tuple[tuple[str, ...], np.ndarr
 
 def _pair(source: Path, row: int, pair: Any) -> tuple[str, float]:
     if not (isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], str) and type(pair[1]) in (int, float)):
-        raise ValueError(f"{source}: row {row}: expected [path, ms], got {pair!s:.80}")
+        raise ValueError(f"{source}: row {row}: expected [path, ms], got {shown(pair)}")
     if not 0 <= pair[1] < LAST_MS:
         raise ValueError(f"{source}: row {row}: expected a timestamp in ms of at least 0, got {shown(pair[1])}")
     return Path(pair[0]).name, float(pair[1])

@@ -2,11 +2,15 @@
 
 import io
 import pickle
+import pickletools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from downstream.fields import shown
+from downstream.files import read_whole
+
+PUTS = ("PUT", "BINPUT", "LONG_BINPUT")
 
 
 class _PlainUnpickler(pickle.Unpickler):
@@ -33,12 +37,20 @@ def read_labels(path: Path, vocabulary: Sequence[str], exactly_one: bool) -> lis
 
 
 def _load(path: Path) -> Any:
-    data = path.read_bytes()
+    data = read_whole(path)
     try:
+        _check_places(data)
         return _PlainUnpickler(io.BytesIO(data)).load()
     except Exception as error:  # a broken pickle can raise nearly anything
         reason = str(error) or type(error).__name__
         raise ValueError(f"{path}: {len(data)} bytes, not a pickled list of label names: {reason}") from None
+
+
+def _check_places(data: bytes) -> None:
+    """UnpicklingError for a place in the memo beyond all of the file's: as many places would be made as it says."""
+    for operation, argument, _ in pickletools.genops(data):
+        if operation.name in PUTS and argument > len(data):
+            raise pickle.UnpicklingError(f"it puts something at place {argument:.6g}, expected at most {len(data)}")
 
 
 def _row(path: Path, number: int, row: Any, known: set[str], exactly_one: bool) -> list[str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from downstream.fields import shown
+from downstream.files import read_whole
 
 MARKS = (  # UTF-32's first: it begins with UTF-16's
     (codecs.BOM_UTF32_LE, "UTF-32"),
@@ -28,11 +29,12 @@ def read_text(path: Path) -> str:
     """The text of a file in UTF-8, without a byte order mark.
 
     Raises:
-        FileNotFoundError, ValueError: name the file; for another encoding also the line and what it looks like.
+        FileNotFoundError, ValueError: name the file, which may not fit the memory; for another encoding also the line
+            and what it looks like.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing")
-    data = path.read_bytes()
+    data = read_whole(path)
     for mark, name in MARKS:
         if data.startswith(mark):
             raise ValueError(f"{path}: is in {name}, expected UTF-8; save it as UTF-8")

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from passt.architecture import Architecture
 from passt.initial import shapes, untrained
 from passt.model import SPECIAL
+from passt.state_dicts import check_dense
 
 POSITIONS = "pos_embed"  # DeiT's name of its 2-d position encoding, cls and dist in front; no PaSST has it
 HEADS = ("head.", "head_dist.")
@@ -42,6 +43,8 @@ def start(architecture: Architecture, state: Mapping[str, Tensor], *, seed: int 
         raise ValueError(f"{architecture}: a start from DeiT needs its {POSITIONS}, got {len(state)} other tensors")
     if architecture.depth not in BLOCKS:
         raise ValueError(f"{architecture}: a start from DeiT has 12 or 7 blocks, got {architecture.depth}")
+    for name, tensor in state.items():
+        check_dense(name, tensor, f"{architecture}: DeiT's tensors")
     kept = {name: tensor.float() for name, tensor in state.items() if not name.startswith((*HEADS, POSITIONS))}
     found = _with_blocks(kept, BLOCKS[architecture.depth])
     found["patch_embed.proj.weight"] = found["patch_embed.proj.weight"].sum(dim=1, keepdim=True)

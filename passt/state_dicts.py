@@ -139,15 +139,18 @@ def _check(
         shape = (*widths[key], *shapes[key][1:]) if key in widths else tuple(shapes[key])
         if tuple(tensor.shape) != shape:
             raise ValueError(f"{source}: not {name}: {key} is {tuple(tensor.shape)}, expected {shape}")
-        if (
-            tensor.layout != torch.strided
-            or tensor.is_meta
-            or not (tensor.is_floating_point() or key.endswith(INTEGERS))
-        ):
-            kind = "without values" if tensor.is_meta else f"{tensor.dtype}, {tensor.layout}"
-            raise ValueError(f"{source}: {key} must be a dense tensor of floats, got one {kind}".replace("torch.", ""))
+        check_dense(key, tensor, source)
         if not tensor.isfinite().all():
             raise ValueError(f"{source}: {key} holds NaN or infinite values")
+
+
+def check_dense(name: str, tensor: Any, source: str) -> None:
+    """Raise ValueError for what is no dense tensor of floats with values; norms count in integers."""
+    if not isinstance(tensor, Tensor):
+        raise ValueError(f"{source}: {name} must be a dense tensor of floats, got {type(tensor).__name__}")
+    if tensor.layout != torch.strided or tensor.is_meta or not (tensor.is_floating_point() or name.endswith(INTEGERS)):
+        kind = "without values" if tensor.is_meta else f"{tensor.dtype}, {tensor.layout}"
+        raise ValueError(f"{source}: {name} must be a dense tensor of floats, got one {kind}".replace("torch.", ""))
 
 
 def _described(content: Any) -> str:

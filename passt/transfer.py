@@ -20,6 +20,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from passt.files import write_text
+from passt.pace import Pace, in_time
 
 Advance = Callable[[float], None]
 Track = Callable[[str, float], AbstractContextManager[Advance]]
@@ -76,16 +77,18 @@ def transfer(url: str, part: Path, *, size: int | None, track: Track, timeout: f
         OSError: it is not to be had, or does not fit the disk; what came so far is kept where it can be gone on with.
     """
     failures, farthest, connected = 0, _length(part), False
+    pace = Pace()
     with _meter(track, urlsplit(url).path.rsplit("/", 1)[-1]) as show:
         while True:
             try:
-                return _receive(url, part, size, timeout, show)
+                return _receive(url, part, size, timeout, show, pace)
             except Unreachable as error:
                 if not connected:  # no network, no such host: waiting would not help
                     raise OSError(str(error)) from error
                 reason = error
             except Interrupted as error:
                 reason, connected = error, True
+            pace.check(0)
             reached = _length(part)
             failures = 0 if reached > farthest else failures + 1
             farthest = max(farthest, reached)
@@ -116,7 +119,9 @@ def stated_md5(part: Path) -> str | None:
     return found[1] if found else None
 
 
-def _receive(url: str, part: Path, size: int | None, timeout: float, show: Callable[[int, int | None], None]) -> None:
+def _receive(
+    url: str, part: Path, size: int | None, timeout: float, show: Callable[[int, int | None], None], pace: Pace
+) -> None:
     """One request, for what `part` lacks."""
     known, offset = _known(part, url), _length(part)
     if known and offset == known.size:
@@ -139,17 +144,19 @@ def _receive(url: str, part: Path, size: int | None, timeout: float, show: Calla
             raise OSError("the server does not say how long it is")
         _check_room(part, (total or 0) - start)
         show(start, total)
-        position = _write(response, part, start, lambda position: show(position, total))
+        position = _write(response, part, start, lambda position: show(position, total), pace)
     if total is not None and position != total:
         raise Interrupted(f"the connection ended after {position} of {total} bytes")
 
 
-def _write(response: http.client.HTTPResponse, part: Path, position: int, show: Callable[[int], None]) -> int:
+def _write(
+    response: http.client.HTTPResponse, part: Path, position: int, show: Callable[[int], None], pace: Pace
+) -> int:
     """What the response still brings at the end of `part`; the length that this then has."""
     with part.open("ab") as file:
         while True:
             try:
-                chunk = response.read(CHUNK)
+                chunk = response.read1(CHUNK)  # as it comes
             except (OSError, http.client.HTTPException) as error:
                 raise Interrupted(f"the connection ended after {position} bytes ({_text(error)})") from error
             if not chunk:
@@ -157,6 +164,7 @@ def _write(response: http.client.HTTPResponse, part: Path, position: int, show: 
             file.write(chunk)
             position += len(chunk)
             show(position)
+            pace.check(len(chunk))
 
 
 def _open(
@@ -164,7 +172,7 @@ def _open(
 ) -> http.client.HTTPResponse:
     request = urllib.request.Request(url, headers={"Accept-Encoding": "identity", **headers}, method=method)
     try:
-        return urllib.request.build_opener(_SameScheme).open(request, timeout=timeout)
+        return in_time(lambda: urllib.request.build_opener(_SameScheme).open(request, timeout=timeout))
     except urllib.error.HTTPError as error:
         error.close()
         if error.code == RANGE_REFUSED and part:

@@ -29,7 +29,8 @@ def replacing(path: Path, *, binary: bool = False) -> Iterator[IO[Any]]:
     except OSError as error:
         if error.errno is None:
             raise
-        raise OSError(error.errno, error.strerror, str(path)) from error
+        name = str(path) if error.filename in (None, str(temporary)) else error.filename
+        raise OSError(error.errno, error.strerror, name) from error
     finally:
         temporary.unlink(missing_ok=True)
 

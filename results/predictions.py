@@ -1,11 +1,19 @@
 """Test predictions of a run, clip by clip, for statistics over clips; a job's file is made beside its JSON."""
 
+import os
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from results.job_files import check_predictions
+
+UNREADABLE = (ValueError, KeyError, EOFError, MemoryError, NotImplementedError, zipfile.BadZipFile, zlib.error)
+"""What reading a damaged .npz file ends in."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +42,11 @@ def read_predictions(folder: str | Path, job: str) -> list[Predictions]:
     """The predictions of a job of the run in `folder`, one a fold; `job` is the rows' column of that name.
 
     Raises:
-        FileNotFoundError: where the run has no such file. ValueError: it is not what was written.
+        FileNotFoundError: where the run has no such file.
+        ValueError: it is not what was written, is damaged, or does not fit the memory.
     """
     names, optional = ("files", "prediction", "target", "offsets", "timestamps"), ("counts", "groups")
-    with np.load(_existing(folder, job), allow_pickle=False) as arrays:
+    with _opened(folder, job) as arrays:
         return [
             Predictions(
                 fold,
@@ -68,9 +77,10 @@ def read_clips(folder: str | Path, job: str) -> list[Clips]:
     """What comparisons take of a job, one a fold; time steps of event tasks are not read.
 
     Raises:
-        FileNotFoundError: where the run has no such file. ValueError: it is not what was written.
+        FileNotFoundError: where the run has no such file.
+        ValueError: it is not what was written, is damaged, or does not fit the memory.
     """
-    with np.load(_existing(folder, job), allow_pickle=False) as arrays:
+    with _opened(folder, job) as arrays:
         return [_clips(arrays, fold) for fold in _folds(arrays)]
 
 
@@ -99,12 +109,29 @@ def correct(found: Predictions | Clips) -> np.ndarray:
     return found.prediction.argmax(1) == found.target.argmax(1)
 
 
-def _existing(folder: str | Path, job: str) -> Path:
+@contextmanager
+def _opened(folder: str | Path, job: str) -> Iterator[np.lib.npyio.NpzFile]:
+    """The arrays of a job; errors of reading them, too, name the file."""
     path = Path(folder) / "jobs" / f"{job}.npz"
     if not path.is_file():
         raise FileNotFoundError(f"no predictions at {path}; expected a job of the run in {folder}")
     check_predictions(path)
-    return path
+    try:
+        _check_size(path)
+        with np.load(path, allow_pickle=False) as arrays:
+            yield arrays
+    except UNREADABLE as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ValueError(f"{path}: not the predictions of a job: {reason}; remove it and {job}.json") from None
+
+
+def _check_size(path: Path) -> None:
+    """ValueError for a file that unpacks to more than this machine has of memory."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    with zipfile.ZipFile(path) as archive:
+        size = sum(member.file_size for member in archive.infolist())
+    if size > memory:
+        raise ValueError(f"it unpacks to {size / 1e9:.1f} GB, expected less than the memory, {memory / 1e9:.1f} GB")
 
 
 def _folds(arrays: np.lib.npyio.NpzFile) -> list[str]:

@@ -155,9 +155,10 @@ def of_ablations(command: click.Command, words: list[str]) -> str | None:
     leaf, name, rest = command, "", words
     while isinstance(leaf, click.Group) and rest and rest != ["--help"]:
         name, *rest = rest
-        if name not in leaf.commands:
+        found = leaf.get_command(click.Context(leaf), name)
+        if found is None:
             return f"no command {name}"
-        leaf = leaf.commands[name]
+        leaf = found
     if {"--help", "...", "…"} & set(rest):  # a command's name
         return None
     long = LONG.keys() & set(words)

@@ -10,7 +10,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ablations.cluster.session import Share, environment, session
+from ablations.cluster.session import Share, alive, environment, room_on, session
 from ablations.cluster.worker import Answer, UnitWorker
 from ablations.cluster.workers import RayWorkers
 from ablations.engine import Results
@@ -18,6 +18,7 @@ from ablations.unit import UnitResult
 from ablations.work import Group, Settings, Unit, failure_of
 
 TRIES = 3  # of a unit whose worker dies
+LOOK_S = 2.0  # between two looks at the nodes, while no answer comes
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +27,7 @@ def run_on_ray(units: Sequence[Unit], settings: Settings, workers: RayWorkers) -
     """Every unit with its result, as they are ready.
 
     Raises:
-        ValueError: for a cluster that does not answer or has no room.
+        ValueError: for a cluster that does not answer, has no room, or dies.
     """
     if units:
         with session(workers, settings.device) as (ray, share):
@@ -46,13 +47,18 @@ class Driver:
         self.tries: Counter[Hashable] = Counter()
         self.working: dict[Any, tuple[Any, Unit]] = {}  # answer to come -> worker, unit
         self.loaded: dict[Any, Group] = {}
+        self.answered: set[Any] = set()
         self.said: set[str] = set()
 
     def results(self) -> Iterator[tuple[Unit, UnitResult]]:
         for _ in range(min(self.share.count, len(self.waiting))):
             self.give(self.worker())
         while self.working:
-            (ready,), _ = self.ray.wait(list(self.working))
+            answers, _ = self.ray.wait(list(self.working), timeout=LOOK_S)
+            if not answers:
+                self.look()
+                continue
+            (ready,) = answers
             worker, unit = self.working.pop(ready)
             try:
                 answer: Answer = self.ray.get(ready)
@@ -64,6 +70,7 @@ class Driver:
                 result = self.again(unit, error)
                 worker = self.worker() if self.waiting else None
             else:
+                self.answered.add(worker)
                 self.say(answer)
                 result = answer.result
             if worker is not None:
@@ -105,6 +112,21 @@ class Driver:
             self.waiting.insert(0, unit)
             return None
         return _failed(unit, ValueError(f"its worker died {TRIES} times: {reason}"))
+
+    def look(self) -> None:
+        """Give up workers that wait for a node which is there no more; ValueError where no other one works."""
+        surplus = len(self.working) - room_on(alive(self.ray), self.share.threads, self.share.gpus)
+        for answer, (worker, unit) in reversed(list(self.working.items())):
+            if surplus > 0 and worker not in self.answered:
+                surplus -= 1
+                del self.working[answer]
+                self.loaded.pop(worker, None)
+                self.ray.kill(worker)
+                self.tries[unit.key] -= 1
+                self.waiting.insert(0, unit)
+                logger.warning("%s: waits for another worker, for there is no node for its own", unit)
+        if not self.working:
+            raise ValueError("the Ray cluster has lost the nodes that workers need; the same command goes on")
 
     def say(self, answer: Answer) -> None:
         """What was logged there; what every worker tells is said once."""

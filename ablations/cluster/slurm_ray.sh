@@ -13,6 +13,9 @@
 
 set -eu
 export RAY_USAGE_STATS_ENABLED=0
+# Ray's ports want this token, which is drawn for the job; srun hands it to the nodes in the environment.
+export RAY_AUTH_MODE="${RAY_AUTH_MODE:-token}"
+export RAY_AUTH_TOKEN="${RAY_AUTH_TOKEN:-$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')}"
 cpus="${SLURM_CPUS_PER_TASK:-1}"
 port="${RAY_PORT:-6379}"
 mapfile -t nodes < <(scontrol show hostnames "$SLURM_JOB_NODELIST")

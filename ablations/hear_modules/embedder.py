@@ -5,6 +5,7 @@ import importlib
 import io
 import logging
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ablations.child import seconds_of
 from ablations.hear_modules import address
 from ablations.hear_modules.api import Module
-from ablations.hear_modules.process import Process
+from ablations.hear_modules.process import TIMEOUT, TIMEOUT_S, Process
 from downstream.embedder import Tap
 from downstream.files import fingerprint
 from passt.card import choices
@@ -145,11 +147,17 @@ def _at_work(name: str, settings: dict[str, Any]) -> Iterator[None]:
         settings: as it left them last, empty at first.
     """
     printed, ours = io.StringIO(), {key: get() for key, (get, _) in SETTINGS.items()}
+    seconds = seconds_of(TIMEOUT, TIMEOUT_S)
+    text = "%s: no answer in %g s, and in this process it can't be ended; with an interpreter of its own (python) it is"
+    waiting = threading.Timer(seconds + 1, logger.warning, (text, name, seconds))
+    waiting.daemon = True
+    waiting.start()
     try:
         with contextlib.redirect_stdout(printed):
             _set(settings)
             yield
     finally:
+        waiting.cancel()
         settings.update({key: get() for key, (get, _) in SETTINGS.items()})
         _set(ours)
         if printed.getvalue():

@@ -1,26 +1,24 @@
 """A HEAR module in a process of its own, with the interpreter that has it: started, asked, ended."""
 
-import contextlib
 import json
 import os
 import shutil
-import signal
-import subprocess
-import tempfile
 import threading
-import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
+from ablations.child import Child, Limit, seconds_of
 from ablations.hear_modules.worker import GREETING, read_array
 from downstream.files import expanded
+from downstream.room import available
 
 WORKER = Path(__file__).with_name("worker.py")
-LOG_BYTES = 2**16  # at its end that are looked at, of a log that may be of any size
-SECONDS_TO_END = 5  # before a process that was told to end is killed
+TIMEOUT, TIMEOUT_S = "ABLATE_MODULE_TIMEOUT", 600.0
+"""The environment variable that limits loading a module and each of its answers, and its default in seconds."""
+GREETING_WITHIN = 1 << 20  # bytes that an interpreter may print of itself
 
 
 def interpreter(python: str | Path, base: Path = Path()) -> Path:
@@ -43,7 +41,8 @@ class Process:
     """A module as `api.Module`, whose functions run in another process; one call at a time.
 
     The process has the current folder and the environment of this one. It ends with `close`, with this object, or with
-    this process. Where it died, the call says so, and the next one starts another: one clip does not stop the others.
+    this process. Where it died or hung, the call says so, and the next one starts another: one clip does not stop the
+    others. $ABLATE_MODULE_TIMEOUT limits loading and every call, in seconds.
 
     Args:
         python: the interpreter. name, options, weights, device: as `api.Module` takes them.
@@ -55,6 +54,7 @@ class Process:
     def __init__(self, python: Path, name: str, options: Mapping[str, Any], weights: str | None, device: str) -> None:
         self.name, self.python = name, python
         self._load = {"name": name, "options": dict(options), "weights": weights, "device": device}
+        self._seconds = seconds_of(TIMEOUT, TIMEOUT_S)
         self._lock = threading.Lock()
         self._closed = False
         self.about = self._started()
@@ -87,14 +87,8 @@ class Process:
 
     def _started(self) -> dict[str, Any]:
         """What a new process says of the module; `_ended` ends it."""
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115
-        try:
-            self._process = subprocess.Popen(
-                [str(self.python), str(WORKER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log
-            )
-        except OSError as error:
-            raise ValueError(f"python: {self.python} can't be run: {error.strerror}") from None
-        self._ended = weakref.finalize(self, _end, self._process, self._log)
+        self._child = Child([str(self.python), str(WORKER)])
+        self._ended = self._child.end
         try:
             return self._exchange({"load": self._load}, greeted=False)[0]["about"]
         except BaseException:
@@ -108,13 +102,19 @@ class Process:
         if not self._ended.alive:
             raise ValueError(self._last_words())
         try:
-            stdin, stdout = self._process.stdin, self._process.stdout
-            stdin.write(json.dumps(request).encode() + b"\n" + (b"" if data is None else data.tobytes()))
-            stdin.flush()
-            if not greeted:
-                _skip_to_greeting(stdout)
-            answer = json.loads(_line(stdout))
-            arrays = [read_array(stdout, dtype, shape) for dtype, shape in answer.get("arrays", ())]
+            with self._child.limited(self._seconds, f"; ${TIMEOUT} sets the seconds"):
+                stdin, stdout = self._child.process.stdin, self._child.process.stdout
+                stdin.write(json.dumps(request).encode() + b"\n" + (b"" if data is None else data.tobytes()))
+                stdin.flush()
+                if not greeted:
+                    _skip_to_greeting(self._child)
+                answer = json.loads(self._child.line())
+                arrays = [self._array(stdout, *described) for described in answer.get("arrays", ())]
+        except Limit as error:
+            if not self._ended.alive:
+                raise ValueError(self._last_words()) from None
+            self._ended()
+            raise ValueError(f"hear:{self.name}: its process ({self.python}) {error}") from None
         except (EOFError, BrokenPipeError):
             raise ValueError(self._last_words()) from None
         except BaseException:
@@ -124,43 +124,28 @@ class Process:
             raise ValueError(answer["error"])
         return answer, arrays
 
+    def _array(self, stdout: BinaryIO, dtype: str, shape: Sequence[int]) -> np.ndarray:
+        """An array that the process announced; ValueError for more than the memory can hold."""
+        size = int(np.prod(shape, dtype=object)) * np.dtype(dtype).itemsize
+        if size > (most := available()):
+            raise ValueError(f"hear:{self.name}: an answer of {size} bytes, expected at most {most}, the free memory")
+        return read_array(stdout, dtype, shape)
+
     def _last_words(self) -> str:
         """How the process ended, and the last line of its log, unless it was closed."""
         if not self._ended.alive:
             return f"hear:{self.name}: its process has ended"
-        try:
-            status = self._process.wait(SECONDS_TO_END)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            status = self._process.wait()
-        self._log.seek(max(0, self._log.seek(0, os.SEEK_END) - LOG_BYTES))
-        lines = [line.strip() for line in self._log.read().decode(errors="replace").splitlines() if line.strip()]
+        how = self._child.fate(self._child.status())
+        text = f"hear:{self.name}: its process ({self.python}) {how}: {self._child.last_words()}"
         self._ended()
-        how = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
-        return f"hear:{self.name}: its process ({self.python}) {how}: {lines[-1] if lines else 'it said nothing':.400}"
+        return text
 
 
-def _skip_to_greeting(stream: BinaryIO) -> None:
+def _skip_to_greeting(child: Child) -> None:
     """Past what an interpreter may print before the worker has the pipes for itself."""
-    while not _line(stream).endswith(GREETING):
-        pass
-
-
-def _line(stream: BinaryIO) -> bytes:
-    line = stream.readline()
-    if not line:
-        raise EOFError
-    return line
-
-
-def _end(process: subprocess.Popen, log: BinaryIO) -> None:
-    """Tell a process to end, and kill it where it doesn't."""
-    with contextlib.suppress(BrokenPipeError):  # it had ended, with something unread
-        process.stdin.close()
-    try:
-        process.wait(SECONDS_TO_END)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-    process.stdout.close()
-    log.close()
+    skipped = 0
+    while not (line := child.line()).endswith(GREETING):
+        skipped += len(line)
+        if skipped > GREETING_WITHIN:
+            child.kill(f"printed more than {GREETING_WITHIN >> 20} MB before the worker's greeting and was ended")
+            raise EOFError

@@ -15,11 +15,11 @@ from ablations.search.cost import cost_of
 from ablations.search.declared import Search
 from ablations.search.sampling import ask, pruner_of
 from ablations.search.space import Variant
-from ablations.search.storage import REASON, counted, open_study, take_up_again
+from ablations.search.storage import REASON, counted, one_line_errors, open_study, take_up_again
 from ablations.search.trial import Goal, Places, run_trial
 from ablations.search.workers import at_work
 from ablations.tasks import NamedTask
-from downstream.files import absolute
+from downstream.files import absolute, make_folder
 from downstream.locks import held
 from downstream.progress import Track, silent
 from downstream.store import default_root
@@ -57,13 +57,18 @@ def search(
     """
     declared = declared if isinstance(declared, Search) else Search.load(declared)
     places = Places(Path(runs) / declared.name, store or default_root(), tasks_folder, choose_device(device), track)
+    make_folder(places.folder)
     named = tasks_of(declared, places)
     goal = Goal.of(named, declared.seeds)
     events = [each.task.is_event for each in named]
     budget = trials or declared.trials
     study = open_study(declared, places.folder, storage)
     study.pruner = pruner_of(declared.pruning)
-    with at_work(places.folder) as worker, track(f"search {declared.name}", budget) as advance:
+    with (
+        one_line_errors(places.folder, storage),
+        at_work(places.folder) as worker,
+        track(f"search {declared.name}", budget) as advance,
+    ):
         shown = 0
         while (found := _next(study, declared, places.folder, worker, budget)) is not None:
             _run(study, declared, *found, places, goal, events)
@@ -72,7 +77,8 @@ def search(
             ended = sum(trial.state != TrialState.RUNNING for trial in counted(study))
             advance(ended - shown)
             shown = ended
-    return report.write(places.folder, study, declared)
+    with one_line_errors(places.folder, storage):
+        return report.write(places.folder, study, declared)
 
 
 def _next(study: optuna.Study, search: Search, folder: Path, worker: str, budget: int) -> tuple[Trial, Variant] | None:

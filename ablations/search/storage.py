@@ -1,16 +1,19 @@
 """Where a search's trials are kept: a journal in its folder, or whatever storage a URL names for Optuna."""
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
 import optuna
+from optuna.exceptions import StorageInternalError
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
 from ablations.search.declared import DECIDING, Search
+from ablations.search.secret import shown, without_secrets
 from ablations.search.workers import has_died
 from downstream.locks import lock
 
@@ -54,18 +57,31 @@ def open_study(search: Search, folder: Path, url: str | None) -> optuna.Study:
     try:
         storage = _journal(folder) if url is None else url
         study = optuna.create_study(storage=storage, study_name=search.name, directions=directions, load_if_exists=True)
-    except (SQLAlchemyError, ImportError, ValueError, OSError) as error:
-        raise ValueError(f"storage {url or folder / JOURNAL} can't be used: {str(error).splitlines()[0]}") from None
+    except (SQLAlchemyError, StorageInternalError, ImportError, ValueError, OSError) as error:
+        place = url or str(folder / JOURNAL)
+        reason = without_secrets(str(error).splitlines()[0], place)
+        raise ValueError(f"storage {shown(place)} can't be used: {reason}") from None
     except (KeyError, TypeError, AttributeError, IndexError, AssertionError):  # Optuna does not check what it reads
-        where = url or folder / JOURNAL
-        raise ValueError(f"storage {where} can't be used: it is not the journal of a search; move it away") from None
+        place = shown(url or str(folder / JOURNAL))
+        raise ValueError(f"storage {place} can't be used: it is not the journal of a search; move it away") from None
     there = study.user_attrs.get(DECLARED)
     if there is None:
         study.set_user_attr(DECLARED, dict(search.declared))
     elif changed := [key for key in DECIDING if there.get(key) != search.declared[key]]:
         what = f"holds trials of a search {search.name!r} whose {changed[0]} was another"
-        raise ValueError(f"{url or folder}: {what}; name this one anew")
+        raise ValueError(f"{shown(url or str(folder))}: {what}; name this one anew")
     return study
+
+
+@contextmanager
+def one_line_errors(folder: Path, url: str | None) -> Iterator[None]:
+    """Errors of a storage that is lost while a search runs, as ValueError without the password of its URL."""
+    try:
+        yield
+    except (SQLAlchemyError, StorageInternalError) as error:
+        place = url or str(folder / JOURNAL)
+        reason = without_secrets(str(error.__cause__ or error).splitlines()[0], place)
+        raise ValueError(f"storage {shown(place)} was lost: {reason}; the same command goes on") from None
 
 
 def _journal(folder: Path) -> JournalStorage:

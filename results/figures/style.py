@@ -2,7 +2,7 @@
 
 import textwrap
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import matplotlib as mpl
@@ -66,12 +66,16 @@ def sheet(
 
 
 def save(figure: Figure, stem: str | Path) -> Path:
-    """`stem`.pdf (text stays text) and `stem`.png; returns the latter."""
+    """`stem`.pdf (text stays text) and `stem`.png, both or none; returns the latter.
+
+    Raises:
+        OSError: names the file that can't be written; figures of before stay then.
+    """
     stem = Path(stem)
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context(STYLE), ExitStack() as files:
         for form, options in (("pdf", {}), ("png", {"dpi": 200})):
-            with replacing(stem.with_name(f"{stem.name}.{form}"), binary=True) as file:
-                figure.savefig(file, format=form, **options)
+            file = files.enter_context(replacing(stem.with_name(f"{stem.name}.{form}"), binary=True))
+            figure.savefig(file, format=form, **options)
     return stem.with_name(f"{stem.name}.png")
 
 

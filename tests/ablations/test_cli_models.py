@@ -11,7 +11,7 @@ from ablations.catalog import models_table
 from ablations.catalog_text import compressed, to_text
 from ablations.cli_download import download
 from ablations.cli_models import models
-from ablations.models import Family, families
+from ablations.models import Family, families, resolve_with_file
 from passt import checkpoints, weights
 from passt.card import Card
 from passt.download import recorded, sha256_of
@@ -236,3 +236,10 @@ def test_a_hear_module_says_nothing_of_what_only_it_knows():
     found = CliRunner().invoke(models, ["hear:passt.hear?spec=base"])
     assert found.exit_code == 0, found.output
     assert ["sample", "rate", "its", "own"] in [line.split() for line in found.output.splitlines()]
+
+
+def test_weights_that_no_memory_holds_are_not_hashed(tmp_path):
+    with (tmp_path / "huge.pt").open("wb") as file:
+        file.truncate(9 << 40)
+    with pytest.raises(ValueError, match=r"weights: .*huge.pt would take 9895.6 GB of memory"):
+        resolve_with_file("base", tmp_path / "huge.pt")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from ablations import models
+from ablations import child, models
 from ablations.hear_modules import process, worker
 from downstream.embedder import OWN_HOP, released
 from tests.ablations.hear_fakes import TORCH
@@ -54,6 +54,64 @@ def test_a_process_that_dies_is_named(hear_module, fault, message):
         build(f"hear:fake_hear?fault={fault}", THERE)
 
 
+def test_a_module_that_hangs_while_loading_is_ended(hear_module, monkeypatch):
+    hear_module("import time\ntime.sleep(60)\n")
+    monkeypatch.setenv("ABLATE_MODULE_TIMEOUT", "0.5")
+    wanted = f"hear:fake_hear: its process ({THERE}) gave no answer in 0.5 s and was ended; $ABLATE_MODULE_TIMEOUT"
+    with pytest.raises(ValueError, match=re.escape(wanted)):
+        build("hear:fake_hear", THERE)
+
+
+def test_a_module_of_this_process_that_takes_long_is_told(hear_module, monkeypatch, caplog):
+    hear_module("import time\ntime.sleep(1.2)\n" + TORCH)
+    monkeypatch.setenv("ABLATE_MODULE_TIMEOUT", "0.1")
+    build("hear:fake_hear", None)
+    assert "no answer in 0.1 s, and in this process it can't be ended" in caplog.text
+
+
+def test_a_clip_on_which_it_hangs_fails_alone(of_tensorflow):
+    sound = clips(1.0)
+    with released(build(of_tensorflow, THERE)) as embedder:
+        wanted = embedder.scene(sound, [TAP])[TAP]
+        embedder._module._seconds = 0.3
+        with pytest.raises(ValueError, match="gave no answer in 0.3 s"):
+            embedder.scene([torch.zeros(1)], [TAP])  # takes a minute
+        embedder._module._seconds = 60
+        assert torch.equal(embedder.scene(sound, [TAP])[TAP], wanted)
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "soon", "nan"])
+def test_a_time_limit_that_is_none_is_named(of_tensorflow, monkeypatch, text):
+    monkeypatch.setenv("ABLATE_MODULE_TIMEOUT", text)
+    with pytest.raises(ValueError, match=f"ABLATE_MODULE_TIMEOUT must be a number of seconds above 0, got '{text}'"):
+        build(of_tensorflow, THERE)
+
+
+@pytest.mark.parametrize("endless", ["yes", "yes | tr -d '\\n'"])
+def test_an_interpreter_that_prints_without_end_is_ended(of_tensorflow, tmp_path, endless):
+    python = tmp_path / "python"
+    python.write_text(f"#!/bin/sh\n{endless}\n")
+    python.chmod(0o755)
+    with pytest.raises(ValueError, match="printed (more than 1 MB before the worker's greeting|a line of more than)"):
+        build(of_tensorflow, python)
+
+
+def test_a_module_that_fills_its_log_is_ended(hear_module, monkeypatch):
+    monkeypatch.setattr(child, "LOG_BYTES", 1 << 20)
+    monkeypatch.setattr(child, "LOOK_S", 0.05)
+    hear_module("while True:\n    print('x' * 1000)\n")
+    with pytest.raises(ValueError, match="printed more than 1 MB and was ended"):
+        build("hear:fake_hear", THERE)
+
+
+def test_an_answer_that_no_memory_holds_is_refused(hear_module, monkeypatch):
+    hear_module(TORCH)
+    with released(build("hear:fake_hear", THERE)) as embedder:
+        monkeypatch.setattr(process, "available", lambda: 10)
+        with pytest.raises(ValueError, match="an answer of 16 bytes, expected at most 10, the free memory"):
+            embedder.scene(clips(1.0), [TAP])
+
+
 def test_what_a_module_forked_does_not_outlast_it(of_tensorflow):
     module = Path("fake_hear.py")
     forks = "import os, time\nif not os.fork():\n    time.sleep(20)\n    os._exit(0)\n"
@@ -94,13 +152,13 @@ def test_what_is_no_interpreter_is_named(of_tensorflow, tmp_path, python):
 
 def test_a_process_ends_with_what_holds_it(of_tensorflow, monkeypatch):
     embedder = build(of_tensorflow, THERE)
-    child = embedder._module._process
+    ended = embedder._module._child.process
     del embedder
-    assert child.returncode == 0
+    assert ended.returncode == 0
     embedder = build(of_tensorflow, THERE)
     embedder.close()
     embedder.close()
-    assert embedder._module._process.returncode == 0
+    assert embedder._module._child.process.returncode == 0
     with pytest.raises(ValueError, match="hear:fake_hear: its process has ended"):
         embedder.scene(clips(1), [TAP])
     alone = subprocess.Popen([THERE, process.WORKER], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -110,7 +168,7 @@ def test_a_process_ends_with_what_holds_it(of_tensorflow, monkeypatch):
 
 
 def test_a_process_that_hangs_is_killed(of_tensorflow, monkeypatch):
-    monkeypatch.setattr(process, "SECONDS_TO_END", 0.2)
+    monkeypatch.setattr(child, "SECONDS_TO_END", 0.2)
     embedder = build(of_tensorflow, THERE)
     caught = []
 

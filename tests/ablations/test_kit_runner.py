@@ -104,3 +104,22 @@ def test_what_the_kit_says_last_is_the_error(package):
     request = {"folder": str(package), "seeds": [0], "grid_points": 1}
     with pytest.raises(ValueError, match="ended with status 1: FileNotFoundError: .*train.embedding-dimensions.json"):
         list(kit_process.ask(Path(sys.executable), request, threads=1))
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ("sleep 60", "gave no answer in 0.2 s and was ended"),
+        ("yes", "Expecting value"),
+        ("yes | tr -d '\\n'", "printed a line of more than 1048576 bytes"),
+        ("echo '{}'; sleep 60", r"gave no answer in 0.3 s and was ended; \$ABLATE_KIT_TIMEOUT sets the seconds"),
+    ],
+)
+def test_an_interpreter_that_never_answers_is_ended(tmp_path, monkeypatch, script, message):
+    monkeypatch.setattr(kit_process, "START_S", 0.2 if script == "sleep 60" else 20)
+    monkeypatch.setenv("ABLATE_KIT_TIMEOUT", "0.3")
+    python = tmp_path / "python"
+    python.write_text(f"#!/bin/sh\n{script}\n")
+    python.chmod(0o755)
+    with pytest.raises(ValueError, match=f"kit: {python} {message}"):
+        list(kit_process.ask(python, {}, threads=1))

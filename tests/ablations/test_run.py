@@ -320,6 +320,30 @@ def test_tables_and_figures_from_rows(tmp_path, scene_task):
     assert Path(drawn.output.strip()).is_file()
 
 
+def test_failures_are_told_where_the_figure_can_not_be_written(tmp_path, scene_task, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device", "figure.png")
+
+    monkeypatch.setattr("ablations.cli_run.write_figure", full)
+    study = declare(tmp_path, [scene_task(), "none/such"], MODELS[:1])
+    result = invoke("run", study, "--runs", tmp_path / "runs", "--store", tmp_path / "store")
+    assert result.exit_code == 1
+    assert "top1_acc" in result.stdout
+    told = [line for line in result.stderr.splitlines() if line.startswith(("Failed", "Task"))]
+    assert any("No space left on device: 'figure.png'" in line for line in told)
+    assert any("none/such" in line for line in told)
+
+
+def test_runs_that_can_not_be_written_are_said_before_anything_is_computed(tmp_path, scene_task):
+    (tmp_path / "runs").write_text("a file")
+    study = declare(tmp_path, [scene_task()])
+    result = invoke("run", study, "--runs", tmp_path / "runs", "--store", tmp_path / "store")
+    assert result.exit_code == 1
+    (line,) = result.stderr.strip().splitlines()
+    assert "can't be written: Not a directory; expected a folder for results" in line
+    assert not (tmp_path / "store").exists()
+
+
 def test_hear_keys_are_looked_up_in_the_tasks_folder(tmp_path, scene_task, caplog):
     folder = scene_task("esc50-v2.0.0-full")
     study = declare(tmp_path, ["esc50", "crema_d"], MODELS[1:])

@@ -192,7 +192,8 @@ def test_flac_headers(tmp_path):
     (tmp_path / "clip.flac").write_bytes(flac_of(0))
     assert read_header(tmp_path / "clip.flac").duration == 1.0
     for samples in (10 * RATE, 2**36 - 1):
-        with pytest.raises(ValueError, match=f"cut short, 32000 samples where its header promises {samples}"):
+        cut, large = f"cut short, 32000 samples where its header promises {samples}", f"{samples} frames of sound would"
+        with pytest.raises(ValueError, match=f"{cut}|{large}"):
             read(flac_of(samples))
     with pytest.raises(ValueError, match="its header is wrong"):
         read(flac_of(RATE // 10))

@@ -230,3 +230,19 @@ def test_a_file_of_anything_but_tensors_is_refused(tmp_path):
     torch.save({"a": torch.zeros(1), "epoch": 3}, tmp_path / "mixed.pt")
     with pytest.raises(ValueError, match=r"mixed.pt: not a state dict of tensors"):
         weights.tensors(tmp_path / "mixed.pt")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t.to_sparse(), "float32, sparse_coo"),
+        (lambda t: t.to("meta"), "without values"),
+        (lambda t: t.to(torch.int8), "int8, strided"),
+        (lambda t: t.to(torch.complex64), "complex64, strided"),
+        (lambda t: t.bool(), "bool, strided"),
+    ],
+)
+def test_only_dense_floating_tensors_are_weights(tmp_path, state, change, message):
+    torch.save({**state, "head.1.weight": change(state["head.1.weight"])}, tmp_path / "odd.pt")
+    with pytest.raises(ValueError, match=f"odd.pt: head.1.weight must be a dense tensor of floats, got one {message}"):
+        weights.read(tmp_path / "odd.pt", LIGHT)

@@ -166,17 +166,18 @@ def test_no_rows_are_no_figure(name):
         figures.FIGURES[name](made(("a", spec(), SCENES, (0.5,))).iloc[:0], None, MODELS)
 
 
-def test_an_earlier_figure_stays_if_the_new_one_cannot_be_written(tmp_path, monkeypatch):
-    figure = Figure()
-    figures.save(figure, tmp_path / "figure")
-    before = (tmp_path / "figure.pdf").read_bytes()
+@pytest.mark.parametrize("kind", ["pdf", "png"])
+def test_earlier_figures_stay_if_a_new_one_cannot_be_written(tmp_path, monkeypatch, kind):
+    for name in ("figure.pdf", "figure.png"):
+        (tmp_path / name).write_text("before")
 
-    def full(self, file, **options):
+    def full(self, file, format, **options):
         file.write(b"half")
-        raise OSError(errno.EFBIG, "File too large")
+        if format == kind:
+            raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Figure, "savefig", full)
-    with pytest.raises(OSError, match=r"File too large: '.*figure.pdf'"):
-        figures.save(figure, tmp_path / "figure")
-    assert (tmp_path / "figure.pdf").read_bytes() == before
-    assert len(list(tmp_path.iterdir())) == 2
+    with pytest.raises(OSError, match=f"No space left on device: '.*figure.{kind}'"):
+        figures.save(Figure(), tmp_path / "figure")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["figure.pdf", "figure.png"]
+    assert {path.read_text() for path in tmp_path.iterdir()} == {"before"}

@@ -1,16 +1,14 @@
 """Small parts of the two archives as tasks: spoken digits, ten kinds of sound, and soundscapes of these."""
 
-import io
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
 from ablations.prepare.examples import soundscapes as scapes
 from ablations.prepare.examples.archives import COLUMNS, members
 from ablations.prepare.examples.clips import Clips
-from downstream.audio import resample
+from downstream.audio import read_sound, resample
 
 DIGITS_EACH = 8  # of a digit by a speaker
 SCENES_EACH = 4  # of a class in a fold
@@ -46,5 +44,5 @@ def _drawn(clips: Clips, name: str, archive: Path, each: int, seed: int) -> None
 def _sounds(archive: Path) -> Iterator[scapes.Sound]:
     for clip, content in members("esc10", archive):
         if clip["label"] in (*scapes.SOUNDS, *scapes.BACKGROUNDS):
-            sound, rate = soundfile.read(io.BytesIO(content), dtype="float32", always_2d=True)
-            yield clip["label"], clip["fold"], clip["recording"], resample(sound.mean(axis=1), rate, scapes.RATE)
+            sound = resample(*read_sound(archive / clip["file"], content), scapes.RATE)
+            yield clip["label"], clip["fold"], clip["recording"], sound

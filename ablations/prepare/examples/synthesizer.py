@@ -1,17 +1,18 @@
 """Notes as sound: fluidsynth with a General MIDI soundfont, without reverberation, chorus or anything random."""
 
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from ablations import child
 from ablations.prepare.examples.midi import Note, midi_file
 
 RATE = 32000  # Hz
 GAIN = 0.5
+SYNTHESIS_S = 600.0  # that fluidsynth may take for one clip
 SOUNDFONT = Path("/usr/share/sounds/sf2/FluidR3_GM.sf2")
 """Where Debian's package fluid-soundfont-gm (FluidR3 GM by F. Wen and others, MIT license) puts it."""
 PACKAGES = "apt-get install fluidsynth fluid-soundfont-gm"
@@ -48,10 +49,12 @@ def render(
         score.write_bytes(midi_file(program, notes, ended))
         command = ["fluidsynth", "-n", "-i", "-q", "-R", "0", "-C", "0", "-g", str(GAIN), "-r", str(RATE)]
         command += ["-T", "raw", "-O", "float", "-F", str(sound), str(soundfont), str(score)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode or not sound.is_file():
-            said = (done.stderr or done.stdout).strip().splitlines() or ["nothing said"]
-            raise ValueError(f"fluidsynth failed on {soundfont}: {said[-1]}")
+        try:
+            child.run(command, SYNTHESIS_S)
+        except ValueError as error:
+            raise ValueError(f"fluidsynth failed on {soundfont}: {error}") from None
+        if not sound.is_file():
+            raise ValueError(f"fluidsynth failed on {soundfont}: it wrote nothing")
         both = np.fromfile(sound, "<f4").reshape(-1, 2)
     found = np.zeros(round(seconds * RATE), np.float32)
     kept = both[: len(found)].mean(axis=1)

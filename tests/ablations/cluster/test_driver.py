@@ -1,5 +1,7 @@
 """Which unit goes to which worker, and what becomes of those whose worker dies; by a Ray that is none."""
 
+import socket
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -8,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from ablations import cli
+from ablations.cluster import session
 from ablations.cluster import workers as workers_module
 from ablations.cluster.engine import TRIES, Driver
 from ablations.cluster.session import Share, share
@@ -59,8 +62,11 @@ class FakeRay:
 
         return SimpleNamespace(options=lambda **_: SimpleNamespace(remote=make))
 
-    def wait(self, answers):
+    def wait(self, answers, timeout):
         return answers[:1], answers[1:]
+
+    def nodes(self):
+        return [{"Alive": True, "Resources": {"CPU": 2.0}}]
 
     def get(self, asked):
         key = asked.unit.key
@@ -145,6 +151,92 @@ def test_what_a_worker_raises_is_a_failure_and_what_it_logs_is_said(tmp_path, ca
     assert caplog.text.count("a hint") == 1
 
 
+class Waiting(FakeRay):
+    """The answers of workers whose names are in `silent` never come; nodes die by `cores`, one entry a look."""
+
+    def __init__(self, silent, cores):
+        super().__init__()
+        self.silent, self.cores = silent, list(cores)
+
+    def wait(self, answers, timeout):
+        ready = [answer for answer in answers if answer.worker.name not in self.silent]
+        return ready[: len(self.cores) == 1], []
+
+    def nodes(self):
+        cores = self.cores.pop(0) if len(self.cores) > 1 else self.cores[0]
+        return [{"Alive": count > 0, "Resources": {"CPU": count}} for count in cores]
+
+
+def test_a_cluster_that_dies_ends_the_run(tmp_path):
+    ray = Waiting({"w1", "w2"}, [[2.0], [0.0]])
+    driver = Driver(ray, units_of(study_of(["t"]), made_up(1, 1)), settings(tmp_path), Share(2, 1, 0.0))
+    with pytest.raises(ValueError, match="no node of the Ray cluster is there any more; the same command goes on"):
+        list(driver.results())
+
+
+def test_a_worker_that_lost_its_node_gives_its_unit_to_another(tmp_path, caplog):
+    units = units_of(study_of(["t"]), made_up(1, 1))
+    ray = Waiting({"w2"}, [[1.0, 1.0], [1.0, 0.0], [1.0, 0.0]])
+    driver = Driver(ray, units, settings(tmp_path), Share(2, 1, 0.0))
+    found = [unit.key for unit, _ in driver.results()]
+    assert len(found) == len(set(found)) == len(units)
+    assert "waits for another worker" in caplog.text
+
+
+def test_without_a_node_for_any_worker_the_run_ends(tmp_path):
+    units = units_of(study_of(["t"]), made_up(1, 1))
+    driver = Driver(Waiting({"w1", "w2"}, [[1.0]]), units, settings(tmp_path), Share(2, 2, 0.0))
+    with pytest.raises(ValueError, match="has lost the nodes that workers need"):
+        list(driver.results())
+
+
+@pytest.mark.parametrize(("cores", "memory"), [(2, 10**12), (64, 10**9)])
+def test_more_workers_than_a_machine_bears_are_reduced(monkeypatch, caplog, cores, memory):
+    monkeypatch.setattr(session.os, "sched_getaffinity", lambda _: set(range(cores)))
+    monkeypatch.setattr(session, "available", lambda: memory)
+    assert share(RayWorkers(1000), "cpu", [{"CPU": 1000}]).count == 2
+    assert "workers: 2 are used, got 1000" in caplog.text
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "127.0.0.1:99999999", "no.such.host.invalid:6379"])
+def test_an_address_where_nobody_is_is_named_at_once(address):
+    with (
+        pytest.raises(ValueError, match=f"no Ray cluster answers at {address}: "),
+        session.session(RayWorkers(1, address), "cpu"),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("answer", [None, b""])
+def test_an_address_where_nobody_speaks_is_named(monkeypatch, answer):
+    monkeypatch.setattr(session, "ANSWER_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        if answer is not None:
+            threading.Thread(target=lambda: silent.accept()[0].close(), daemon=True).start()
+        with pytest.raises(ValueError, match=f"no Ray cluster answers at {address}: (timed out|it closed|.*reset)"):
+            session._check_answer(address)
+
+
+def test_an_address_without_a_port_is_none():
+    with pytest.raises(ValueError, match="must be auto or host:port, got 'here:there'"):
+        session._check_answer("here:there")
+
+
+def test_a_session_alone_has_a_token_of_its_own(monkeypatch):
+    for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    first, second = (session._settings(RayWorkers(2)) for _ in range(2))
+    assert len(first["RAY_AUTH_TOKEN"]) == 64
+    assert first["RAY_AUTH_TOKEN"] != second["RAY_AUTH_TOKEN"]
+    assert "RAY_AUTH_MODE" not in first  # Ray is imported here, and has decided
+    assert "RAY_AUTH_TOKEN" not in session._settings(RayWorkers(2, "auto"))
+    monkeypatch.setattr(session.sys, "modules", {})
+    assert session._settings(RayWorkers(2))["RAY_AUTH_MODE"] == "token"
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    assert not {"RAY_AUTH_MODE", "RAY_AUTH_TOKEN"} & session._settings(RayWorkers(2)).keys()  # the user's stays
+
+
 def test_fewer_units_than_workers(tmp_path):
     ray, found = results(tmp_path, units_of(study_of(["t"]), made_up(1))[:1], count=8)
     assert (ray.made, len(found)) == (1, 1)
@@ -162,7 +254,8 @@ def test_fewer_units_than_workers(tmp_path):
         (RayWorkers(None, "auto", 2), "cuda", [{"CPU": 8, "GPU": 3}], Share(1, 8, 2)),
     ],
 )
-def test_what_each_worker_gets(workers, device, nodes, expected):
+def test_what_each_worker_gets(monkeypatch, workers, device, nodes, expected):
+    monkeypatch.setattr(session, "most_here", lambda: 64)
     assert share(workers, device, nodes) == expected
 
 

@@ -35,7 +35,11 @@ STUBS = {
                 done ;;
             --nodes=*) shift; SLURM_JOB_NODELIST=node[1-2] bash "$@" ;;
         esac""",
-    "srun": 'while case $1 in --*) true ;; *) false ;; esac; do shift; done; echo "$@" >> srun.log; exec "$@"',
+    "srun": """
+        while case $1 in --*) true ;; *) false ;; esac; do shift; done
+        echo "$RAY_AUTH_MODE $RAY_AUTH_TOKEN" >> token.log
+        echo "$@" >> srun.log
+        exec "$@" """,
     "scontrol": "echo node1; echo node2",
     "hostname": "echo ${HEAD%:*} 192.0.2.1",
     "ray": "exit 0",
@@ -80,8 +84,20 @@ def test_job_array_and_ray_give_the_files_of_one_process(tmp_path, cluster, requ
         pytest.skip("Ray, an extra, is not installed")
     shutil.rmtree(tmp_path / "runs")
     address = request.getfixturevalue("two_nodes")
-    cluster(SBATCH[1], HEAD=address, RAY_PORT=address.split(":")[1])
+    cluster(SBATCH[1], HEAD=address, RAY_PORT=address.split(":")[1], RAY_AUTH_MODE="disabled")  # as that cluster
     assert_same_run(tmp_path / "alone/windows", tmp_path / "runs/windows")
     started = (tmp_path / "srun.log").read_text()
     assert started.count("ray start --head --port=") == 1
     assert started.count(f"ray start --address={address}") == 1
+
+
+def test_every_node_of_a_job_has_its_token(tmp_path, cluster):
+    (tmp_path / "bin" / "ablate").write_text('#!/bin/sh\necho "$RAY_AUTH_MODE $RAY_AUTH_TOKEN" >> token.log\n')
+    tokens = []
+    for _ in range(2):
+        cluster(SBATCH[1], HEAD="192.0.2.1:1")
+        (token,) = set((tmp_path / "token.log").read_text().splitlines())
+        assert re.fullmatch(r"token [0-9a-f]{64}", token)
+        tokens.append(token)
+        (tmp_path / "token.log").unlink()
+    assert tokens[0] != tokens[1]

@@ -1,0 +1,87 @@
+"""Ctrl-C and SIGTERM: one line, the exit status that shells expect, one signal, no process left behind."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from ablations.stopping import STOPPED
+from tests.ablations.test_child import is_alive, soon
+
+COMMAND = """
+import sys, threading, time, types
+from concurrent.futures import ThreadPoolExecutor
+import click
+from ablations import cli, stopping
+from ablations.child import Child
+
+stopping.GRACE_S = 0.5
+
+@click.command()
+def wait():
+    print("ready", flush=True)
+    {body}
+
+sys.modules["ablations.cli_wait"] = types.SimpleNamespace(wait=wait)
+cli.COMMANDS["wait"] = "cli_wait"
+cli.main.callback = lambda: None
+cli.main(["wait"])
+"""
+SLEEPS = "time.sleep(60)"
+IN_A_THREAD = "ThreadPoolExecutor(1).submit(time.sleep, 60).result()"
+SWALLOWED = """
+    while True:
+        try:
+            time.sleep(60)
+        except BaseException:
+            pass
+"""
+ON_A_CHILD = """
+    child = Child(["sleep", "60"])
+    print(child.process.pid, flush=True)
+    pool = ThreadPoolExecutor(1)
+    with pool:
+        pool.submit(child.line).result()
+"""
+
+
+def started(body: str) -> subprocess.Popen:
+    command = [sys.executable, "-c", COMMAND.format(body=body)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+@pytest.mark.parametrize("body", [SLEEPS, IN_A_THREAD, SWALLOWED], ids=["sleeps", "in a thread", "swallowed"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_signal_ends_a_command_in_one_line(body, number):
+    process = started(body)
+    time.sleep(0.05)
+    process.send_signal(number)
+    _, error = process.communicate(timeout=10)
+    assert process.returncode == 128 + number
+    assert error.splitlines() == [STOPPED]
+
+
+def test_a_child_that_hangs_ends_too():
+    process = started(ON_A_CHILD)
+    child = int(process.stdout.readline())
+    time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=10)
+    assert process.returncode == 128 + signal.SIGINT
+    assert error.splitlines() == [STOPPED]
+    assert soon(lambda: not is_alive(child))
+
+
+def test_a_signal_that_is_ignored_stays_so():
+    process = started("time.sleep(0.5)")
+    process.send_signal(signal.SIGCONT)
+    assert process.wait(10) == 0
+    command = [sys.executable, "-c", COMMAND.format(body="time.sleep(0.3)")]
+    ignoring = subprocess.Popen(["sh", "-c", 'trap "" INT; exec "$@"', "sh", *command], stdout=subprocess.PIPE)
+    assert ignoring.stdout.readline() == b"ready\n"
+    ignoring.send_signal(signal.SIGINT)
+    assert ignoring.wait(10) == 0
