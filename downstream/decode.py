@@ -146,7 +146,7 @@ def _in_blocks(stream: soundfile.SoundFile, path: Path) -> np.ndarray:
 
 def _check_rate(path: Path, rate: int) -> None:
     if not LOWEST_RATE <= rate <= HIGHEST_RATE:
-        raise ValueError(f"{path}: sampled at {rate} Hz, expected {LOWEST_RATE} to {HIGHEST_RATE} Hz")
+        raise ValueError(f"{path}: its sampling rate is {rate} Hz, expected {LOWEST_RATE} to {HIGHEST_RATE} Hz")
 
 
 def _unreadable(path: Path, size: int, error: Exception) -> ValueError:
