@@ -1,6 +1,7 @@
 """A run's models compared: pairs on the same clips, all over the tasks, and where the spread of scores comes from."""
 
 import itertools
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,12 +39,20 @@ class Compared:
     notes: tuple[str, ...]
 
 
-def compared(folder: str | Path, pairs: Iterable[Pair] = (), *, all_metrics: bool = False, **options) -> Compared:
+def compared(
+    folder: str | Path,
+    pairs: Iterable[Pair] = (),
+    *,
+    all_metrics: bool = False,
+    most_pairs: float = math.inf,
+    **options,
+) -> Compared:
     """Pairs of models of a run, or all models over the tasks alone where none are named.
 
     Args:
         pairs: models, as rows call them. all_metrics: on clips also mAP and its like, which are computed anew for every
-            swap pattern. options: those of `results.versus.comparisons`.
+            swap pattern. most_pairs: without pairs, more than these are not tested. options: those of
+            `results.versus.comparisons`.
 
     Raises:
         FileNotFoundError: for a folder without rows. ValueError: for a model that is not in the run.
@@ -56,7 +65,7 @@ def compared(folder: str | Path, pairs: Iterable[Pair] = (), *, all_metrics: boo
     clips = _on_clips(folder, pairs, clip_metrics() if all_metrics else {}, options, notes) if pairs else None
     chosen = rows[rows["model"].isin(named)] if pairs else rows
     alpha = 1 - options.get("confidence", 0.95)
-    tasks = _or_note(lambda: _over_tasks(chosen, pairs, alpha), "no test over tasks", notes)
+    tasks = _or_note(lambda: _over_tasks(chosen, pairs, alpha, most_pairs), "no test over tasks", notes)
     ranking = _or_note(lambda: ranks.ranking(scores(rows), alpha), "no ranking of all models", notes)
     tried = variance.tried(folder) if any((Path(folder) / "jobs").glob("*.json")) else None
     return Compared(pairs, clips, tasks, ranking, variance.variance(chosen, tried), tuple(notes))
@@ -90,8 +99,13 @@ def _on_clips(
         return None
 
 
-def _over_tasks(rows: pd.DataFrame, pairs: Sequence[Pair], alpha: float) -> pd.DataFrame:
+def _over_tasks(rows: pd.DataFrame, pairs: Sequence[Pair], alpha: float, most_pairs: float) -> pd.DataFrame:
     found = scores(rows)
+    models = found["model"].nunique()
+    if not pairs and math.comb(models, 2) > most_pairs:
+        raise ValueError(
+            f"{models} models make {math.comb(models, 2)} pairs, more than the {most_pairs} that are shown"
+        )
     labels = {label.removesuffix(UNTRAINED_MARK): label for label in found["model"]}
     chosen = [(labels[a], labels[b]) for a, b in pairs if a != b]
     return ranks.pairwise_wilcoxon(found, pairs=chosen if pairs else None, alpha=alpha)

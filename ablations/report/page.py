@@ -88,7 +88,7 @@ def part(folder: Path, anchor: str = "run") -> Part:
     if facts.measured(rows).empty:
         sections = [Section("Scores", notes=("Nothing was measured.",))]
     else:
-        said = compared(folder)
+        said = compared(folder, most_pairs=PAIRS)
         beside = agreement.table(rows)
         kind = record.figure if record and record.figure in figures.FIGURES else "bars"
         drawings = drawn.of_rows(rows, kind, name, beside is not None, said.ranking)
@@ -118,7 +118,7 @@ def _statistics(rows: pd.DataFrame, said: Compared) -> Section:
     if said.ranking is not None:
         ranks = said.ranking.ranks.rename("mean rank").rename_axis("model").reset_index()
         sheets.append(of_frame("Mean ranks over tasks", ranks, [ranking_line(said.ranking)]))
-    if said.tasks is not None and 0 < len(said.tasks) <= PAIRS and said.tasks["tasks"].max() > 1:
+    if said.tasks is not None and len(said.tasks) and said.tasks["tasks"].max() > 1:
         note = (
             "Wilcoxon's signed-rank test over tasks; difference: the median of a less b; p_holm: corrected over pairs, "
             "from which the verdict follows."

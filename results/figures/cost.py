@@ -78,7 +78,7 @@ def cost_label(cost: str, kinds: Mapping[str, int]) -> str:
     if len(kinds) == 1:
         return f"multiply-adds for {next(iter(kinds))} of 10 s of audio (GMACs)"
     of = " and ".join(f"{count} of {name}" for name, count in kinds.items())
-    return f"multiply-adds for 10 s of audio (GMACs), mean over tasks ({of})"
+    return f"multiply-adds for 10 s of audio (GMACs),\nmean over tasks ({of})"
 
 
 def on_front(cost: float, score: float, among: pd.DataFrame) -> bool:

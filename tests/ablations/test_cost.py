@@ -133,7 +133,7 @@ def test_a_task_of_scenes_costs_scenes_and_both_kinds_their_mean():
     mixed = pd.concat([found, variants(text), variants(text, task=other)], ignore_index=True)
     assert cost_table(mixed, known_models(mixed))["cost"].tolist() == pytest.approx([(2 * scenes + timestamps) / 3])
     label = draw(mixed, "pareto", "t").axes[0].get_xlabel()
-    assert label == "multiply-adds for 10 s of audio (GMACs), mean over tasks (2 of scenes and 1 of timestamps)"
+    assert label == "multiply-adds for 10 s of audio (GMACs),\nmean over tasks (2 of scenes and 1 of timestamps)"
 
 
 def test_the_search_and_the_weight_of_units_count_alike():

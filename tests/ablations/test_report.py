@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from ablations import cli
 from ablations.report import facts
+from ablations.report.page import write_page
 from ablations.report.sheets import of_table
 from results import rows
 from results.formats import Table
@@ -206,3 +207,13 @@ def test_jobs_of_several_models_count_once():
     lines = facts.setup(whole, record).set_index("what")["value"]
     assert lines["jobs"] == "9, whose probes took 18 s"
     assert lines["published beside"] == "fig10"
+
+
+def test_pairs_are_tested_only_where_they_are_shown(tmp_path, monkeypatch):
+    tested = []
+    monkeypatch.setattr("results.ranks._wilcoxon", lambda *given: tested.append(given) or {})
+    some = [(f"m{number}", "esc50", "top1_acc", (0.1 * number,)) for number in range(11)]
+    rows.write_rows(measured(*some).to_dict("records"), tmp_path / "rows.csv")
+    text = write_page(tmp_path, tmp_path / "page.html").read_text()
+    assert "11 models make 55 pairs, more than the 45 that are shown" in text
+    assert not tested
