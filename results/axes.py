@@ -36,17 +36,21 @@ def with_axes(found: pd.DataFrame, models: pd.DataFrame | None = None) -> pd.Dat
         known = models.drop_duplicates("name").set_index("name")
     pooled = parts["levels"].str.extract(r"^(?P<level>[^.+]+)(?:\.(?P<pool>[^.+]+))?$")
     of_checkpoint = {
-        name: pd.to_numeric(parts["checkpoint"].map(known[column]), errors="coerce")
+        name: pd.to_numeric(parts["checkpoint"].map(known[column]), errors="coerce").astype(float)
         for name, column in (("hop", "hop_ms"), ("longest", "max_window_ms"))
     }
-    scene = pd.to_numeric(parts["scene"].str[1:], errors="coerce").fillna(of_checkpoint["longest"])
+    scene = (
+        pd.to_numeric(parts["scene"].str[1:], errors="coerce")
+        .astype(float)
+        .fillna(of_checkpoint["longest"].astype(float))
+    )
     window = pd.to_numeric(parts["windows"].str[1:], errors="coerce").where(is_timed(found["metric"]), scene)
     return found.assign(
         **{name: parts[name] for name in parts},
         level=pooled["level"],
         pool=pooled["pool"].fillna(""),
         window=window.astype(float),
-        hop=of_checkpoint["hop"].astype(float),
+        hop=of_checkpoint["hop"],
     )
 
 

@@ -1,5 +1,6 @@
 """Ctrl-C and SIGTERM: one line, the exit status that shells expect, one signal, no process left behind."""
 
+import functools
 import signal
 import subprocess
 import sys
@@ -49,7 +50,8 @@ ON_A_CHILD = """
 
 def started(body: str) -> subprocess.Popen:
     command = [sys.executable, "-c", COMMAND.format(body=body)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    heard = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # even where the tests run behind an &
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heard)
     assert process.stdout.readline() == "ready\n"
     return process
 

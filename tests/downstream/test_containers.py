@@ -228,7 +228,7 @@ def test_an_ogg_file_without_its_last_page():
 
 
 @pytest.mark.parametrize(
-    ("rate", "reason"), [(0, "no sampling rate"), (1, "at 1 Hz"), (999, "at 999 Hz"), (2**31 - 1, "Hz")]
+    ("rate", "reason"), [(0, "no sampling rate"), (1, "rate is 1 Hz"), (999, "rate is 999 Hz"), (2**31 - 1, "Hz")]
 )
 def test_rates_that_no_recorder_has(rate, reason, tmp_path):
     path = tmp_path / "clip.wav"
