@@ -26,17 +26,15 @@ import yaml
 
 from ablations import cli
 from ablations.errors import one_line_errors
-from ablations.job import versions
-from ablations.machine import machine
 from ablations.search.declared import Search
 from ablations.study import Study
 from ablations.train import load_stages
 from downstream.archive import unpack
-from downstream.files import write_json
 from downstream.task import Task
 from passt import EmbeddingSpec, PasstEmbedder
 from tests.campaigns.children import Ending, attempt
 from tests.campaigns.mutations import ODD_TEXTS, changed_bytes, changed_text, changed_value
+from tests.campaigns.record import command_of
 
 LIMIT_S, LIMIT_MB = 30.0, 1000.0
 RATE = 16000
@@ -279,19 +277,7 @@ def _told(number: int, name: str, ending: Ending) -> dict[str, Any]:
     return {"number": number, "door": name, "kind": ending.kind, "peak_mb": memory, "last_line": last[:300]}
 
 
-@click.command()
-@click.option("--count", default=900, show_default=True)
-@click.option("--seed", default=0, show_default=True)
-@click.option("--work", type=click.Path(path_type=Path), required=True, help="An empty folder.")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="The JSON file to write.")
-def main(count: int, seed: int, work: Path, out: Path) -> None:
-    """Attempt bad inputs at every door; the exit status is 1 where one ended otherwise than it should."""
-    work.mkdir(parents=True, exist_ok=True)
-    record = campaign(work, count, seed)
-    command = f"python -m tests.campaigns.bad_inputs --count {count} --seed {seed}"
-    write_json(out, {"command": command, "device": machine("cpu"), "versions": versions(), **record})
-    raise SystemExit(bool(record["wrong"]))
-
+main = command_of("bad_inputs", campaign, 900)
 
 if __name__ == "__main__":
     main()

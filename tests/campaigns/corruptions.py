@@ -20,12 +20,10 @@ import pandas as pd
 import torch
 
 from ablations import cli
-from ablations.job import versions
-from ablations.machine import machine
-from downstream.files import write_json
 from results.rows import RESULT_COLUMNS
 from tests.campaigns.bad_inputs import Good
 from tests.campaigns.children import Ending, attempt
+from tests.campaigns.record import command_of
 
 LIMIT_S = 60.0
 RUN = Path("runs") / "good"
@@ -171,19 +169,7 @@ def _expect_good(ending: Ending) -> None:
         raise ValueError(f"the good store and run were not made: {ending.output[-500:]}")
 
 
-@click.command()
-@click.option("--count", default=150, show_default=True)
-@click.option("--seed", default=0, show_default=True)
-@click.option("--work", type=click.Path(path_type=Path), required=True, help="An empty folder.")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="The JSON file to write.")
-def main(count: int, seed: int, work: Path, out: Path) -> None:
-    """Corrupt files of a store and a run; the exit status is 1 where a fault had consequences without a word."""
-    work.mkdir(parents=True, exist_ok=True)
-    record = campaign(work, count, seed)
-    command = f"python -m tests.campaigns.corruptions --count {count} --seed {seed}"
-    write_json(out, {"command": command, "device": machine("cpu"), "versions": versions(), **record})
-    raise SystemExit(bool(record["wrong"]))
-
+main = command_of("corruptions", campaign, 150)
 
 if __name__ == "__main__":
     main()
