@@ -78,41 +78,32 @@ def _w64(file: BinaryIO, size: int, head: bytes, first: int) -> Sound | None:
             raise ValueError(f"no chunk at {place}")
         return name, place + max(24, -(-length // 8) * 8)
 
-    place = 40
-    while place < size:
-        name, behind = follow(place)
-        if name == b"data":
-            (length,) = struct.unpack("<Q", _at(file, place + 16, 8))
-            return _chunked(file, size, place + 24, max(0, length - 24), (place + 16, "<Q"), follow, 24)
-        place = behind
-    return None
+    if (found := _first_of((b"data",), follow, 40, size)) is None:
+        return None
+    _, place = found
+    (length,) = struct.unpack("<Q", _at(file, place + 16, 8))
+    return _chunked(file, size, place + 24, max(0, length - 24), (place + 16, "<Q"), follow, 24)
 
 
 def _iff(file: BinaryIO, size: int, head: bytes, first: int) -> Sound | None:
     """AIFF and AIFC (SSND, with two numbers ahead of the samples), and 8SVX and 16SV (BODY)."""
     follow = _chunks(file, ">4sI", 2)
-    place = 12
-    while place < size:
-        name, behind = follow(place)
-        if name in (b"SSND", b"BODY"):
-            before = 8 if name == b"SSND" else 0
-            (length,) = struct.unpack(">I", _at(file, place + 4, 4))
-            return _chunked(file, size, place + 8 + before, max(0, length - before), (place + 4, ">I"), follow, before)
-        place = behind
-    return None
+    if (found := _first_of((b"SSND", b"BODY"), follow, 12, size)) is None:
+        return None
+    name, place = found
+    before = 8 if name == b"SSND" else 0
+    (length,) = struct.unpack(">I", _at(file, place + 4, 4))
+    return _chunked(file, size, place + 8 + before, max(0, length - before), (place + 4, ">I"), follow, before)
 
 
 def _caf(file: BinaryIO, size: int, head: bytes, first: int) -> Sound | None:
     """Chunks with sizes of 8 bytes, of which -1 is an open one; an edit count is ahead of the samples."""
     follow = _chunks(file, ">4sq", 1)
-    place = 8
-    while place < size:
-        name, behind = follow(place)
-        if name == b"data":
-            (length,) = struct.unpack(">q", _at(file, place + 4, 8))
-            return _chunked(file, size, place + 16, max(0, length - 4), (place + 4, ">q"), follow, 4)
-        place = behind
-    return None
+    if (found := _first_of((b"data",), follow, 8, size)) is None:
+        return None
+    _, place = found
+    (length,) = struct.unpack(">q", _at(file, place + 4, 8))
+    return _chunked(file, size, place + 16, max(0, length - 4), (place + 4, ">q"), follow, 4)
 
 
 def _au(file: BinaryIO, size: int, head: bytes, first: int) -> Sound:
@@ -204,6 +195,16 @@ READERS: tuple[tuple[bytes, Callable[[BinaryIO, int, bytes, int], Sound | None]]
     (b"fLaC", _flac),
 )
 """How a file begins -> what reads its header: (file, size, first 40 bytes, their place)."""
+
+
+def _first_of(names: tuple[bytes, ...], follow: Follow, place: int, size: int) -> tuple[bytes, int] | None:
+    """The name and place of the first chunk of these names, from `place` on; None where the file has none."""
+    while place < size:
+        name, behind = follow(place)
+        if name in names:
+            return name, place
+        place = behind
+    return None
 
 
 def _chunks(file: BinaryIO, form: str, align: int) -> Follow:
