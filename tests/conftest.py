@@ -51,6 +51,14 @@ def shared() -> Path:
 
 
 @pytest.fixture
+def _float64_by_default():
+    """torch's default dtype is float64 during the test."""
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+@pytest.fixture
 def cuda() -> str:
     if not torch.cuda.is_available():
         pytest.skip("no CUDA device on this machine")

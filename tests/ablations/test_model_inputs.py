@@ -7,13 +7,6 @@ import torch
 from ablations import models
 
 
-@pytest.fixture
-def _float64_by_default():
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(torch.float32)
-
-
 @pytest.mark.usefixtures("_float64_by_default")
 @pytest.mark.parametrize("family", ["logmel", "melproj", "cnn_demo@demo", "crepe_tiny"])
 def test_integers_defaults_and_scales(family):

@@ -136,13 +136,6 @@ def test_clips_of_several_lengths_have_scenes_but_no_common_timestamps(embedder,
         equally_long(unequal)
 
 
-@pytest.fixture
-def _float64_by_default():
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(torch.float32)
-
-
 @pytest.mark.usefixtures("_float64_by_default")
 def test_the_numbers_do_not_depend_on_torchs_default_dtype(embedder, audio):
     twin = PasstEmbedder(EmbeddingSpec.parse(DEMO), device="cpu")
