@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -34,13 +35,25 @@ class Commands(click.Group):
         with stoppable() if extra.get("standalone_mode", True) else contextlib.nullcontext():
             return super().main(*args, **extra)
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the options; `--help` imports every command."""
+        with _one_line(ctx):
+            return super().parse_args(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; where a signal stops it, say so in one line."""
-        try:
+        """Run a command."""
+        with _one_line(ctx):
             return super().invoke(ctx)
-        except KeyboardInterrupt:
-            say()
-            ctx.exit(status())
+
+
+@contextlib.contextmanager
+def _one_line(ctx: click.Context) -> Iterator[None]:
+    """Where a signal stops what is done meanwhile, say so in one line."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        say()
+        ctx.exit(status())
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -1,10 +1,11 @@
 """Ctrl-C and SIGTERM: one line, the exit status that shells expect, one signal, no process left behind."""
 
-import functools
+import configparser
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -47,10 +48,29 @@ ON_A_CHILD = """
         pool.submit(child.line).result()
 """
 
+EARLY = """
+import os, sys
+from ablations.start import main
+
+class Signals:  # the signal comes while this module is imported
+    def find_spec(self, name, *_):
+        if name == {module!r}:
+            os.kill(os.getpid(), {number})
+
+sys.meta_path.insert(0, Signals())
+sys.argv[1:] = {arguments}
+main()
+"""
+"""What the console script does."""
+
+
+def heard() -> None:
+    """Hear Ctrl-C even where the tests run behind an &."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 
 def started(body: str) -> subprocess.Popen:
     command = [sys.executable, "-c", COMMAND.format(body=body)]
-    heard = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # even where the tests run behind an &
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heard)
     assert process.stdout.readline() == "ready\n"
     return process
@@ -87,3 +107,40 @@ def test_a_signal_that_is_ignored_stays_so():
     assert ignoring.stdout.readline() == b"ready\n"
     ignoring.send_signal(signal.SIGINT)
     assert ignoring.wait(10) == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("module", "arguments"),
+    [
+        *(("ablations.cli", ["models"]), ("click", ["models"]), ("ablations.child", ["models"])),
+        *(("ablations.cli_models", ["models"]), ("ablations.cli_store", ["--help"])),
+    ],
+)
+def test_a_signal_while_the_command_line_loads_ends_it_in_one_line(module, arguments, number):
+    code = EARLY.format(module=module, number=int(number), arguments=arguments)
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, preexec_fn=heard, check=False)
+    assert ended.returncode == 128 + number
+    assert ended.stderr.splitlines() == [STOPPED]
+
+
+def test_the_console_script_handles_signals_before_it_loads_anything():
+    settings = configparser.ConfigParser()
+    settings.read(Path(__file__).parents[2] / "setup.cfg")
+    assert settings["options.entry_points"]["console_scripts"].strip() == "ablate = ablations.start:main"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("seconds", [0.05, 0.1, 0.2, 0.5, 1.0])
+def test_a_signal_in_the_first_second(number, seconds):
+    process = subprocess.Popen(
+        [sys.executable, "-c", "print('ready', flush=True); from ablations.start import main; main()", "models"],
+        **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "preexec_fn": heard},
+    )
+    process.stdout.readline()  # the interpreter itself is there: before, no line of ours was run
+    time.sleep(seconds)
+    process.send_signal(number)
+    _, error = process.communicate(timeout=20)
+    assert process.returncode == 128 + number
+    assert error.splitlines() == [STOPPED]
