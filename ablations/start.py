@@ -1,4 +1,4 @@
-"""The beginning of the command `ablate`: signals end it in one line from the first moment, before anything is loaded."""
+"""The beginning of the command `ablate`: from the first moment, signals end it in one line."""
 
 import os
 import signal
