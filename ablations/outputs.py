@@ -23,7 +23,7 @@ from ablations.errors import one_line
 from ablations.sources import Source
 from downstream.audio import RESAMPLER
 from downstream.embedder import Embedder, Tap, distance_ms, widths
-from downstream.extract import seconds_at_once
+from downstream.extract import check_steps, seconds_at_once
 from downstream.files import absolute, load_arrays, write_atomically
 from passt import EmbeddingSpec
 
@@ -149,6 +149,7 @@ class Work:
             for arrays, *parts in zip(found, *(values[tap] for tap in self.scene_taps), strict=True):
                 arrays["scene"] = torch.cat(parts).numpy()
         if clips and self.timestamp_taps:
+            check_steps(self.embedder, clips, self.timestamp_taps, self.spec.timestamp_hop_ms)
             per_clip = self.embedder.timestamps(clips, self.timestamp_taps, self.spec.timestamp_hop_ms)
             for arrays, (values, times) in zip(found, per_clip, strict=True):
                 parts = [values[tap] for tap in self.timestamp_taps]

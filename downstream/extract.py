@@ -16,12 +16,14 @@ from downstream.audio import SplitAudio
 from downstream.embedder import Embedder, Tap, distance_ms, widths
 from downstream.extraction import Extraction, unfinished
 from downstream.progress import Track, silent
+from downstream.room import check_room
 from downstream.store import TapFolder
 
 BATCH_CLIPS = 64
 BATCH_SECONDS = 240.0  # of sound in one batch, which bounds the memory of its clips
 TIMESTAMP_BATCH_SECONDS = 60.0  # the same for timestamp embeddings, which take longer: what a kill can lose
 BATCH_BYTES = 256e6  # of timestamp embeddings in one batch
+STEP_BYTES = 8  # that a number of a timestamp embedding takes: it is float32, and put together once
 READERS = 4
 BATCHES_AHEAD = 2
 
@@ -160,11 +162,19 @@ def seconds_at_once(dims: Mapping[Tap, int], hop_ms: float | None) -> float:
     return min(TIMESTAMP_BATCH_SECONDS, BATCH_BYTES / (4 * sum(dims.values()) * 1000 / hop_ms))
 
 
+def check_steps(embedder: Embedder, clips: Sequence[Tensor], taps: Sequence[Tap], hop_ms: int) -> None:
+    """Raise ValueError where the timestamp embeddings of clips are more than the memory can hold."""
+    steps = sum(map(len, clips)) / embedder.sample_rate * 1000 / distance_ms(embedder, hop_ms)
+    width = sum(widths(embedder, taps, hop_ms).values())
+    check_room(f"{steps:.0f} timestamps of {width} numbers", int(STEP_BYTES * steps * width))
+
+
 @torch.no_grad()
 def _embed(embedder: Embedder, clips: list[Tensor], taps: list[Tap], hop_ms: int | None) -> Embedded:
     if hop_ms is None:
         values = {tap: rows.numpy() for tap, rows in embedder.scene(clips, taps).items()}
         return values, [1] * len(clips), np.zeros(0)
+    check_steps(embedder, clips, taps, hop_ms)
     per_clip = embedder.timestamps(clips, taps, hop_ms)
     values = {tap: np.concatenate([found[tap].numpy() for found, _ in per_clip]) for tap in taps}
     return values, [len(times) for _, times in per_clip], np.concatenate([times.numpy() for _, times in per_clip])

@@ -26,6 +26,8 @@ WEIGHT_KINDS = {
 }
 """How the kinds of weights are called in messages, by the first word of a spec's weights."""
 WEIGHTS_WANTED = "published, demo, none, untrained-SEED or sha256-<12 hex digits>"
+MOST_MS = 600_000
+"""The longest window and the longest hop, ten minutes: as long as the longest clips of the HEAR tasks."""
 OWN_HOP = 0  # timestamps of the model's own, `town` in a spec's text
 
 Tap = tuple[str, int | None]
@@ -64,7 +66,7 @@ class EmbeddingSpec:
             if isinstance(value, list):
                 object.__setattr__(self, name, tuple(value))
             elif not isinstance(value, tuple):
-                raise ValueError(f"{name} must be a list, got {value!r}")
+                raise ValueError(f"{name} must be a list, got {_shown(value)}")
         _check(isinstance(self.checkpoint, str) and CHECKPOINT.fullmatch(self.checkpoint), self, "checkpoint", "a name")
         _check(self.levels, self, "levels", "at least one level")
         for level in self.levels:
@@ -78,6 +80,9 @@ class EmbeddingSpec:
         _check(self.scene_window_ms is None or _positive(self.scene_window_ms), self, "scene_window_ms", "positive ms")
         own = self.timestamp_hop_ms == OWN_HOP and not isinstance(self.timestamp_hop_ms, bool)
         _check(own or _positive(self.timestamp_hop_ms), self, "timestamp_hop_ms", "a positive number of milliseconds")
+        longest = {name: getattr(self, name) or 0 for name in ("scene_window_ms", "timestamp_hop_ms")}
+        for name, value in {"windows_ms": max(self.windows_ms, default=0), **longest}.items():
+            _check(value <= MOST_MS, self, name, f"at most {MOST_MS} ms")
         _check(isinstance(self.weights, str) and WEIGHTS.fullmatch(self.weights), self, "weights", WEIGHTS_WANTED)
 
     def __str__(self) -> str:
@@ -131,11 +136,11 @@ def fields_of(name: str) -> dict[str, Any]:
 
 
 def _parse_part(part: str, text: str) -> tuple[str, Any]:
-    if re.fullmatch(r"w(own|\d+(\+\d+)*)", part):
+    if re.fullmatch(r"w(own|\d{1,18}(\+\d{1,18})*)", part):
         return "windows_ms", () if part == "wown" else tuple(int(w) for w in part[1:].split("+"))
-    if re.fullmatch(r"s(max|\d+)", part):
+    if re.fullmatch(r"s(max|\d{1,18})", part):
         return "scene_window_ms", None if part == "smax" else int(part[1:])
-    if re.fullmatch(r"t(own|\d+)", part):
+    if re.fullmatch(r"t(own|\d{1,18})", part):
         return "timestamp_hop_ms", OWN_HOP if part == "town" else int(part[1:])
     if WEIGHTS.fullmatch(part):
         return "weights", part
@@ -162,4 +167,13 @@ def _distinct(values: tuple) -> bool:
 
 def _check(holds: Any, spec: EmbeddingSpec, name: str, wanted: str) -> None:
     if not holds:
-        raise ValueError(f"{name} must be {wanted}, got {getattr(spec, name)!r}")
+        raise ValueError(f"{name} must be {wanted}, got {_shown(getattr(spec, name))}")
+
+
+def _shown(value: Any) -> str:
+    """A value for a message, shortened: it may be a whole number of more digits than Python writes."""
+    try:
+        text = repr(value)
+    except ValueError:
+        return "a number of thousands of digits"
+    return text if len(text) <= 200 else f"{text[:200]}..."

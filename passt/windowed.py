@@ -15,7 +15,7 @@ from torch import Tensor
 from passt.batches import Rows, joined, to_device, to_host
 from passt.card import choices
 from passt.samples import clips_of
-from passt.spec import Tap
+from passt.spec import MOST_MS, Tap
 from passt.windows import centred, timestamps
 
 logger = logging.getLogger(__name__)
@@ -105,7 +105,7 @@ class WindowedEmbedder(ABC):
             steps = samples // hop + 1.
         """
         self._check_taps(taps)
-        if hop_ms < 1:
+        if not (_is_whole(hop_ms) and hop_ms >= 1):
             raise ValueError(f"{self.name}: hop_ms must be a positive number of milliseconds, got {hop_ms}")
         clips = to_device(clips_of(clips), self.device)
         for level, window_ms in taps:
@@ -131,10 +131,9 @@ class WindowedEmbedder(ABC):
         for level, window_ms in taps:
             if level not in self.dims:
                 raise ValueError(f"{self.name}: unknown level {level!r}{choices(str(level), self.dims)}")
-            least, most = -(-self.min_samples * 1000 // self.sample_rate), self.max_window_ms
-            if window_ms is not None and (window_ms < least or (most is not None and window_ms > most)):
-                allowed = f"at least {least} ms" if most is None else f"{least} to {most} ms"
-                raise ValueError(f"{self.name}: the window of a tap must be {allowed}, got {window_ms} ms")
+            least, most = -(-self.min_samples * 1000 // self.sample_rate), self.max_window_ms or MOST_MS
+            if window_ms is not None and not (_is_whole(window_ms) and least <= window_ms <= most):
+                raise ValueError(f"{self.name}: the window of a tap must be {least} to {most} ms, got {window_ms} ms")
 
     def _samples(self, ms: int) -> int:
         return self.sample_rate * ms // 1000
@@ -146,6 +145,10 @@ class WindowedEmbedder(ABC):
             text = "%s: %d of %d clips are shorter than %d samples: zeros added at their end"
             logger.warning(text, self.name, count, len(clips), self.min_samples)
         return [torch.nn.functional.pad(clip, (0, n)) if n else clip for clip, n in zip(clips, lacking, strict=True)]
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _by_window(taps: Sequence[Tap]) -> dict[int | None, list[str]]:

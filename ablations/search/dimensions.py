@@ -14,6 +14,7 @@ from optuna.trial import BaseTrial
 
 from ablations import models
 from downstream.fields import shown
+from passt.spec import MOST_MS
 
 KEYS = ("any_of", "at_most", "low", "high", "log", "points")
 POINTS, MOST_POINTS = 9, 1000  # of a range: where it does not say how many, and at most
@@ -136,8 +137,8 @@ def _range(key: str, value: Mapping[str, Any]) -> list[int]:
     """Whole numbers from low to high, evenly spaced, or by equal factors where `log` is true."""
     low, high, points, log = value.get("low"), value.get("high"), value.get("points", POINTS), value.get("log", False)
     whole = all(type(number) is int for number in (low, high, points))
-    if not (whole and 0 < low < high and 2 <= points <= MOST_POINTS):
-        wanted = "low and high must be whole numbers with 0 < low < high"
+    if not (whole and 0 < low < high <= MOST_MS and 2 <= points <= MOST_POINTS):
+        wanted = f"low and high must be whole numbers with 0 < low < high <= {MOST_MS}"
         points = f"points a whole number from 2 to {MOST_POINTS}"
         raise ValueError(f"{key}: {wanted}, {points}; got {shown(dict(value))}")
     if type(log) is not bool:

@@ -93,6 +93,7 @@ def test_a_weight_file_is_named_by_its_hash(tmp_path):
             {"models": [{"checkpoint": "logmel", "timestamp_hop_ms": float("inf")}]},
             "timestamp_hop_ms must be a positive",
         ),
+        ({"models": [{"checkpoint": "logmel", "windows_ms": [[10**15]]}]}, "windows_ms must be at most 600000 ms"),
         ({"models": [{"checkpoint": "logmel", "levels": []}]}, "logmel: levels must be at least one level, got ()"),
         ({"models": [{"checkpoint": "logmel", "windows_ms": []}]}, "windows_ms must name at least one window, got ()"),
         ({"models": [{"checkpoint": "logmel", "timestamp_hop_ms": []}]}, "timestamp_hop_ms must be a value or a list"),

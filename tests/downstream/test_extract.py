@@ -190,6 +190,14 @@ def test_a_later_tap_keeps_the_order_of_the_rows(audio, tmp_path, monkeypatch):
         assert folder.read(POWER)[index.rows([file]), 1] == audio.load(file).abs().max()
 
 
+def test_more_timestamps_than_the_memory_holds_are_refused_before_they_are_made(audio, tmp_path, monkeypatch):
+    monkeypatch.setattr("downstream.room.SMALL", 0)
+    monkeypatch.setattr("downstream.room.available", lambda: 1000)
+    with pytest.raises(ValueError, match=r"\d+ timestamps of \d+ numbers would take .* GB of memory"):
+        extraction.check_steps(Moments(), [torch.zeros(Moments.sample_rate)], [MEAN], 1)
+    extraction.check_steps(Moments(), [torch.zeros(Moments.sample_rate)], [MEAN], 1000)
+
+
 def test_batches_of_timestamp_embeddings_are_bounded():
     assert extraction.seconds_at_once({MEAN: 768}, None) == extraction.BATCH_SECONDS
     assert extraction.seconds_at_once({MEAN: 768}, 50) == extraction.TIMESTAMP_BATCH_SECONDS

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from passt import EmbeddingSpec, checkpoints
-from passt.spec import parse_fields
+from passt.spec import MOST_MS, parse_fields
 
 SPECS = st.builds(
     EmbeddingSpec,
@@ -63,6 +63,27 @@ def test_parts_may_be_left_out():
 def test_broken_syntax_is_named(fields, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         EmbeddingSpec(**fields)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [-1, 0, True, 0.5, float("nan"), float("inf"), MOST_MS + 1, 10**15, "1", None, pytest.param(10**6000, id="long")],
+)
+@pytest.mark.parametrize("field", ["windows_ms", "scene_window_ms", "timestamp_hop_ms"])
+def test_milliseconds_are_whole_and_at_most_ten_minutes(field, value):
+    if (field, value) in [("scene_window_ms", None)] or (field == "timestamp_hop_ms" and value == 0):
+        return  # the maximum, and its own
+    with pytest.raises(ValueError, match=f"{field} must be (a positive|positive|at most {MOST_MS} ms)") as error:
+        EmbeddingSpec(**{field: (value,) if field == "windows_ms" else value})
+    assert len(str(error.value)) < 300
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("part", ["w{}", "s{}", "t{}", "w160+{}"])
+@pytest.mark.parametrize("digits", [7, 18, 19, 6000])
+def test_texts_with_too_many_milliseconds_are_named(part, digits):
+    with pytest.raises(ValueError, match="at most 600000 ms|is not a part of a spec"):
+        EmbeddingSpec.parse(f"a@{part.format('9' * digits)}")
 
 
 @pytest.mark.parametrize("text", ["a@features@block1", "a@w160@w640", "a@W160", "a@"])

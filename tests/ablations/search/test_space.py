@@ -91,6 +91,8 @@ WRONG = [
         "logmel: windows_ms must be at least 20 ms, got 10",
     ),
     ({"checkpoint": "logmel", "windows_ms": {"low": 640, "high": 100}}, "must be whole numbers with 0 < low < high"),
+    ({"checkpoint": "logmel", "windows_ms": {"low": 100, "high": 10**400}}, "with 0 < low < high <= 600000"),
+    ({"checkpoint": "logmel", "scene_window_ms": [100, 10**15]}, "scene_window_ms must be at most 600000 ms"),
     ({"checkpoint": "logmel", "timestamp_hop_ms": [50, 50]}, "a list of distinct values, got [50, 50]"),
     ({"checkpoint": "logmel", "protocol": ["hear2021+grid20"]}, "unknown protocol 'hear2021+grid20'"),
     (BLOCKS[0] | {"levels": {"any_of": ["mel", "block1"], "at_most": 2}}, "levels must be mel at the end only"),
