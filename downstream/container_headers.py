@@ -1,8 +1,8 @@
 """Where the samples lie in a file by its header: RIFF and its kin, W64, AIFF, 8SVX, CAF, AU, VOC, NIST SPHERE, AVR,
 MATLAB 4 and 5, MPC 2000, WVE and FLAC.
 
-HTK and SDS files that were cut are not read by libsndfile; headers of IRCAM, PAF and PVF give no
-length, and XI is an instrument's.
+HTK files that were cut are not read by libsndfile. Headers of IRCAM, PAF, PVF and SDS give no length, and XI is an
+instrument's: `decode` refuses them.
 
 Sources: IBM and Microsoft, Multimedia Programming Interface 1.0 (1991); EBU Tech 3306 (RF64); Apple, AIFF 1.3 and Core
 Audio Format 1.0; RFC 9639 (FLAC); the headers that libsndfile 1.2 writes.

@@ -3,7 +3,7 @@
 import io
 import os
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import soundfile
@@ -20,6 +20,11 @@ BLOCK = 1 << 22  # samples that are read at once where the header promises more 
 SAMPLE_BYTES = 10  # that a sample takes while its clip is read: twice as float32, and what is made of it
 SAMPLES_A_BYTE = 64  # at most, of compressed sound; silence in FLAC is read in blocks
 
+CONTAINERS = frozenset(  # by libsndfile's names
+    {"WAV", "WAVEX", "RF64", "W64", "AIFF", "AU", "CAF", "FLAC", "OGG", "MP3", "NIST", "VOC", "SVX", "AVR"}
+    | {"MAT4", "MAT5", "MPC2K", "WVE", "HTK"}
+)
+"""Containers of which a file that was cut short can be told."""
 SPECIAL = "no regular file, but a pipe, device or the like"
 REASONS = {"SF_INFO struct incomplete": "its header has no sampling rate, no channels or no samples"}
 
@@ -95,7 +100,7 @@ def header(path: Path):
             found = soundfile.info(io.BytesIO(whole or b""))
         except soundfile.LibsndfileError:
             raise _unreadable(path, size, error) from None
-    _check_rate(path, found.samplerate)
+    _check_kind(path, found)
     if found.frames == 0 or found.frames >= OPEN_FRAMES:  # only what is there tells
         found.frames = len(decode(path)[0])
         found.duration = found.frames / found.samplerate
@@ -106,7 +111,7 @@ def _read(path: Path, content: bytes | None, size: int) -> tuple[np.ndarray, int
     opened = False
     try:
         with _Stream(os.fsencode(path) if content is None else io.BytesIO(containers.untagged(content))) as stream:
-            _check_rate(path, stream.samplerate)
+            _check_kind(path, stream)
             frames, opened = stream.frames, True
             if frames < OPEN_FRAMES:
                 check_room(f"{path}: {frames} frames of sound", SAMPLE_BYTES * stream.channels * frames)
@@ -143,7 +148,12 @@ def _in_blocks(stream: soundfile.SoundFile, path: Path) -> np.ndarray:
     return np.concatenate(blocks) if blocks else np.zeros((0, stream.channels), np.float32)
 
 
-def _check_rate(path: Path, rate: int) -> None:
+def _check_kind(path: Path, found: Any) -> None:
+    """Raise ValueError for a container that does not tell its length, or a rate out of range; `found` has both."""
+    if found.format not in CONTAINERS:
+        name = found.format_info.split(" (")[0]
+        raise ValueError(f"{path}: a file of {name} does not tell whether it is whole; convert it to WAV or FLAC")
+    rate = found.samplerate
     if not LOWEST_RATE <= rate <= HIGHEST_RATE:
         raise ValueError(f"{path}: its sampling rate is {rate} Hz, expected {LOWEST_RATE} to {HIGHEST_RATE} Hz")
 

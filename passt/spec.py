@@ -136,12 +136,12 @@ def fields_of(name: str) -> dict[str, Any]:
 
 
 def _parse_part(part: str, text: str) -> tuple[str, Any]:
-    if re.fullmatch(r"w(own|\d{1,18}(\+\d{1,18})*)", part):
-        return "windows_ms", () if part == "wown" else tuple(int(w) for w in part[1:].split("+"))
-    if re.fullmatch(r"s(max|\d{1,18})", part):
-        return "scene_window_ms", None if part == "smax" else int(part[1:])
-    if re.fullmatch(r"t(own|\d{1,18})", part):
-        return "timestamp_hop_ms", OWN_HOP if part == "town" else int(part[1:])
+    if re.fullmatch(r"w(own|\d+(\+\d+)*)", part):
+        return "windows_ms", () if part == "wown" else tuple(_ms(w, "windows_ms") for w in part[1:].split("+"))
+    if re.fullmatch(r"s(max|\d+)", part):
+        return "scene_window_ms", None if part == "smax" else _ms(part[1:], "scene_window_ms")
+    if re.fullmatch(r"t(own|\d+)", part):
+        return "timestamp_hop_ms", OWN_HOP if part == "town" else _ms(part[1:], "timestamp_hop_ms")
     if WEIGHTS.fullmatch(part):
         return "weights", part
     levels = tuple(part.split("+"))
@@ -150,6 +150,12 @@ def _parse_part(part: str, text: str) -> tuple[str, Any]:
     raise ValueError(
         f"spec {text!r}: {part!r} is not a part of a spec; expected checkpoint@levels@w160+640@smax@t50@weights"
     )
+
+
+def _ms(digits: str, name: str) -> int:
+    if len(digits) > 18:
+        raise ValueError(f"{name} must be at most {MOST_MS} ms, got {len(digits)} digits")
+    return int(digits)
 
 
 def field_names() -> tuple[str, ...]:

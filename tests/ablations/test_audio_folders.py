@@ -35,7 +35,7 @@ def sound(form: str = "WAV") -> bytes:
         *(("a.w64", "W64"), ("a.sph", "NIST"), ("a.nist", "NIST"), ("a.snd", "AU"), ("a.au", "AU")),
         *(("a.aif", "AIFF"), ("a.AIFC", "AIFF"), ("a.mp3", "MP3"), ("a.mp2", "MP3"), ("a.mpga", "MP3")),
         *(("a.flac", "FLAC"), ("a.ogg", "OGG"), ("a.oga", "OGG"), ("a.caf", "CAF"), ("a.voc", "VOC")),
-        *(("a.avr", "AVR"), ("a.ircam", "IRCAM"), ("a.sf", "IRCAM")),
+        ("a.avr", "AVR"),
         ("a.m4a", "WAV"),  # by what it holds
     ],
 )
@@ -45,6 +45,13 @@ def test_what_libsndfile_reads_is_found_and_embedded(tmp_path, name, form):
     (row,) = run([tmp_path / "in"], tmp_path).to_dict("records")
     assert row["error"] == ""
     assert row["output"] == str(tmp_path / "out" / f"{name}.npz")
+
+
+def test_what_does_not_tell_its_length_is_found_and_named(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.sf").write_bytes(sound("IRCAM"))
+    (row,) = run([tmp_path / "in"], tmp_path).to_dict("records")
+    assert row["error"].endswith("convert it to WAV or FLAC")
 
 
 def test_what_only_looks_like_audio_is_counted_in_one_line(tmp_path, caplog):

@@ -80,6 +80,22 @@ def test_a_file_that_was_cut_short_is_said_to_be(form, share):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("form", ["IRCAM", "PAF", "PVF", "SDS", "XI"])
+def test_a_container_that_does_not_tell_whether_it_is_whole_is_refused(form, tmp_path):
+    (tmp_path / "clip").write_bytes(written(form))
+    for function in (decode, read_header):
+        with pytest.raises(ValueError, match=r"clip: a file of .* does not tell .*; convert it to WAV or FLAC"):
+            function(tmp_path / "clip")
+
+
+def test_every_other_container_names_a_file_that_was_cut():
+    for form in set(soundfile.available_formats()) - {"RAW", "SD2", "IRCAM", "PAF", "PVF", "SDS", "XI"}:
+        content = written(form)
+        assert len(read(content)) == RATE
+        with pytest.raises(ValueError, match="clip: "):
+            read(content[: len(content) // 2])
+
+
 @pytest.mark.parametrize("name", SIZES)
 def test_a_header_that_leaves_sound_out_is_refused(name):
     with pytest.raises(ValueError, match="its header is wrong, it gives 6400 bytes of sound, but 57... bytes more lie"):

@@ -82,7 +82,7 @@ def test_milliseconds_are_whole_and_at_most_ten_minutes(field, value):
 @pytest.mark.parametrize("part", ["w{}", "s{}", "t{}", "w160+{}"])
 @pytest.mark.parametrize("digits", [7, 18, 19, 6000])
 def test_texts_with_too_many_milliseconds_are_named(part, digits):
-    with pytest.raises(ValueError, match="at most 600000 ms|is not a part of a spec"):
+    with pytest.raises(ValueError, match="must be at most 600000 ms, got "):
         EmbeddingSpec.parse(f"a@{part.format('9' * digits)}")
 
 
