@@ -90,7 +90,8 @@ def header(path: Path):
         where = f"a link to {path.readlink()}, which is absent" if path.is_symlink() else "no such file"
         raise FileNotFoundError(f"{path}: {SPECIAL if is_special(path) else where}")
     try:
-        found = soundfile.info(os.fsencode(path))
+        with path.open("rb") as file:
+            found = _info(file)
     except (soundfile.LibsndfileError, OSError, TypeError) as error:
         size = path.stat().st_size
         check_room(str(path), size)
@@ -110,7 +111,8 @@ def header(path: Path):
 def _read(path: Path, content: bytes | None, size: int) -> tuple[np.ndarray, int]:
     opened = False
     try:
-        with _Stream(os.fsencode(path) if content is None else io.BytesIO(containers.untagged(content))) as stream:
+        untagged = None if content is None else containers.untagged(content)
+        with _opened(path, untagged) as file, _Stream(_source(file)) as stream:
             _check_kind(path, stream)
             frames, opened = stream.frames, True
             if frames < OPEN_FRAMES:
@@ -131,7 +133,8 @@ def _read(path: Path, content: bytes | None, size: int) -> tuple[np.ndarray, int
 def _frames(path: Path, content: bytes | None) -> int:
     """The samples that libsndfile sees by itself."""
     try:
-        return soundfile.info(os.fsencode(path) if content is None else io.BytesIO(content)).frames
+        with _opened(path, content) as file:
+            return _info(file).frames
     except soundfile.LibsndfileError:
         return 0
 
@@ -165,6 +168,15 @@ def _unreadable(path: Path, size: int, error: Exception) -> ValueError:
 def _reason(error: Exception) -> str:
     text = str(error).split(": ")[-1].strip()
     return REASONS.get(text.rstrip("."), text)
+
+
+def _source(file: BinaryIO) -> int | BinaryIO:
+    """What libsndfile opens, and closes: no path, for beside "a.mp3" it reads "._a.mp3", which macOS leaves there."""
+    return file if isinstance(file, io.BytesIO) else os.dup(file.fileno())
+
+
+def _info(file: BinaryIO) -> Any:
+    return soundfile.info(_source(file))
 
 
 def _opened(path: Path, content: bytes | None) -> BinaryIO:

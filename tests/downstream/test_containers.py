@@ -236,6 +236,25 @@ def test_mpeg_tags_are_no_frames():
     assert len(read(mpeg_frames() + b"TAG" + b"x" * 125)) == len(read(mpeg_frames()))
 
 
+@pytest.mark.parametrize("form", ["MP3", "WAV", "FLAC", "OGG"])
+def test_what_macos_leaves_beside_a_file_is_not_read(form, tmp_path):
+    path = tmp_path / f"clip.{form.lower()}"
+    path.write_bytes(written(form))
+    path.with_name(f"._{path.name}").write_bytes(bytes.fromhex("0005160700020000") + bytes(4096))
+    assert len(decode(path)[0]) == read_header(path).frames == RATE
+
+
+def test_no_file_stays_open(tmp_path):
+    for name, content in (("good", written("WAV")), ("bad", b"RIFF"), ("cut", written("MP3")[:500])):
+        (tmp_path / name).write_bytes(content)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for path in tmp_path.iterdir():
+        for function in (decode, read_header):
+            with contextlib.suppress(ValueError):
+                function(path)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
 def test_an_ogg_file_without_its_last_page():
     content = written("OGG")
     with pytest.raises(ValueError, match=r"cut short, its \d+ bytes end without a last page"):
