@@ -77,7 +77,7 @@ class Extraction:
         """The extraction whose plan lies in a folder; ValueError names a plan that is not what was written there."""
         try:
             return cls(folder, path, read_sealed(path / PLAN, place_of(path, PLACE_PARTS)))
-        except FileNotFoundError:
+        except (FileNotFoundError, IsADirectoryError):
             raise ValueError(f"{path}: has no plan") from None
 
     def __enter__(self) -> "Extraction":
@@ -173,7 +173,7 @@ class Extraction:
                 *entry, seal = json.loads(line)
                 batches.append(Batch(*entry))
                 good = seal == seal_of(entry, self._place_of_line(number))
-            except (ValueError, TypeError):
+            except (ValueError, TypeError, RecursionError):
                 good = False
             if not good:
                 raise ValueError(f"{self.path / JOURNAL}: its line {number + 1} is {CHANGED}")
@@ -217,6 +217,8 @@ class Extraction:
 
     def _lines(self) -> list[bytes]:
         path = self.path / JOURNAL
+        if path.is_dir():
+            raise ValueError(f"{path}: {CHANGED}")
         text = path.read_bytes() if path.is_file() else b""
         return text[: text.rfind(b"\n") + 1].splitlines(keepends=True)
 

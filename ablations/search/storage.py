@@ -1,46 +1,25 @@
 """Where a search's trials are kept: a journal in its folder, or whatever storage a URL names for Optuna."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 import optuna
 from optuna.exceptions import StorageInternalError
 from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
 from ablations.search.declared import DECIDING, Search
+from ablations.search.journal import VARIANT, Journal
 from ablations.search.secret import shown, without_secrets
 from ablations.search.workers import has_died
-from downstream.locks import lock
 
 JOURNAL = "journal.log"
 DECLARED = "declared"  # attribute of the search: fingerprints of what it was declared with
-VARIANT = "variant"  # of a trial: what it runs (key, label, spec, protocol), and the worker that does
 AGAIN = "again"  # of a trial: the number of the one whose process died
 REPEAT = "repeat"  # of a trial that came up again and was not run
 REASON = "reason"  # of a trial that failed
-
-
-class FileLock:
-    """The lock of a journal, as Optuna's are: one that a killed process held is free at once."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._file: IO | None = None
-
-    def acquire(self) -> bool:
-        self._file = self.path.open("w")
-        lock(self._file.fileno(), self.path)
-        return True
-
-    def release(self) -> None:
-        if self._file:
-            self._file.close()
-        self._file = None
 
 
 def open_study(search: Search, folder: Path, url: str | None) -> optuna.Study:
@@ -59,9 +38,9 @@ def open_study(search: Search, folder: Path, url: str | None) -> optuna.Study:
         study = optuna.create_study(storage=storage, study_name=search.name, directions=directions, load_if_exists=True)
     except (SQLAlchemyError, StorageInternalError, ImportError, ValueError, OSError) as error:
         place = url or str(folder / JOURNAL)
-        reason = without_secrets(str(error).splitlines()[0], place)
+        reason = without_secrets(str(error).removeprefix(f"{place}: ").splitlines()[0], place)
         raise ValueError(f"storage {shown(place)} can't be used: {reason}") from None
-    except (KeyError, TypeError, AttributeError, IndexError, AssertionError):  # Optuna does not check what it reads
+    except (LookupError, TypeError, AttributeError, AssertionError, ArithmeticError):  # Optuna checks nothing it reads
         place = shown(url or str(folder / JOURNAL))
         raise ValueError(f"storage {place} can't be used: it is not the journal of a search; move it away") from None
     there = study.user_attrs.get(DECLARED)
@@ -86,23 +65,7 @@ def one_line_errors(folder: Path, url: str | None) -> Iterator[None]:
 
 def _journal(folder: Path) -> JournalStorage:
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / JOURNAL
-    journal_lock = FileLock(folder / f".{JOURNAL}.lock")
-    journal_lock.acquire()
-    try:
-        with suppress(FileNotFoundError):
-            _mend(path)
-    finally:
-        journal_lock.release()
-    return JournalStorage(JournalFileBackend(str(path), journal_lock))
-
-
-def _mend(path: Path) -> None:
-    """A line that a kill cut short was never written."""
-    with path.open("r+b") as file:
-        text = file.read()
-        if text and not text.endswith(b"\n"):
-            file.truncate(text.rfind(b"\n") + 1)
+    return JournalStorage(Journal(folder / JOURNAL))
 
 
 def counted(study: optuna.Study) -> list[FrozenTrial]:

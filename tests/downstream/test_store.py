@@ -1,4 +1,6 @@
+import json
 import os
+import random
 import threading
 import time
 
@@ -7,6 +9,7 @@ import pytest
 
 from downstream.extraction import Extraction, unfinished
 from downstream.store import TapFolder
+from tests.campaigns.mutations import changed_value
 from tests.downstream.stores import flip
 
 A, B = ("features", 160), ("mel", None)
@@ -162,6 +165,36 @@ def test_an_extraction_whose_data_are_not_what_was_written_is_begun_anew(folder,
         folder = other
     assert unfinished(folder) == []
     assert not list(folder.path.glob(".partial-*"))
+    assert "its extraction is begun anew" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["journal.jsonl", "plan.json"])
+def test_a_journal_or_plan_of_other_types_is_named_and_begun_anew(folder, name, caplog):
+    with Extraction.begin(folder, DIMS, BATCHES) as extraction:
+        append(extraction, 0)
+        append(extraction, 1)
+    file = extraction.path / name
+    *before, last = file.read_text().splitlines()
+    whole = json.loads(last if name == "journal.jsonl" else file.read_text())
+    before = before if name == "journal.jsonl" else []
+    draw = random.Random(0)
+    texts = [json.dumps(changed_value(whole, draw)) for _ in range(100)] + [
+        "[" * 5000,
+        "9" * 5000,
+        "NaN",
+        '"x"',
+        "{}",
+        "[]",
+    ]
+    for text in texts:
+        if json.loads(json.dumps(whole)) != (json.loads(text) if len(text) < 4000 else None):
+            file.write_text("\n".join([*before, text]) + "\n")
+            with pytest.raises(ValueError, match="not what was written here") as error:
+                Extraction.reopen(folder, extraction.path).verified()
+            assert "\n" not in str(error.value)
+    file.unlink()
+    file.mkdir()
+    assert unfinished(folder) == []
     assert "its extraction is begun anew" in caplog.text
 
 
