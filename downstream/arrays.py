@@ -26,6 +26,8 @@ def check(source: Path | BinaryIO, *, mapped: bool = False, behind: int = 0) -> 
         ValueError: an array has more or less bytes than its header says, or would not fit the memory.
     """
     name = str(source) if isinstance(source, Path) else "arrays"
+    if isinstance(source, Path) and source.exists() and not source.is_file():  # opening a pipe would never end
+        raise ValueError(f"{source}: no regular file")
     with source.open("rb") if isinstance(source, Path) else nullcontext(source) as file:
         if file.read(len(ZIP_START)) == ZIP_START:
             _check_members(file, name)

@@ -16,7 +16,7 @@ import numpy as np
 from downstream.files import fingerprint, load_arrays, write_atomically
 from downstream.notices import say_once
 from downstream.room import check_room
-from downstream.sums import CHANGED, SUM, SUM_BYTES, place_of, read_sealed, sum_of, write_sealed
+from downstream.sums import CHANGED, SUM, SUM_BYTES, content_of, place_of, read_sealed, sum_of, write_sealed
 
 HASHES, AUDIO = "hashes", "audio"  # folders of a store
 EARLIER_CLIPS = "*-soxr-HQ.npy"  # as earlier versions called them, which did not know what had made them
@@ -103,9 +103,9 @@ def keep(path: Path, write: Callable[[], None]) -> None:
 def is_earlier_hashes(path: Path) -> bool:
     """Whether hashes were kept by an earlier version: a mapping of file to size, time and hash, without a sum."""
     try:
-        entries = json.loads(path.read_bytes())
+        entries = json.loads(content_of(path))
         return SUM not in entries and all(len(size_time_hash) == 3 for size_time_hash in entries.values())
-    except (OSError, ValueError, TypeError, AttributeError):
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
         return False
 
 

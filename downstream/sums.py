@@ -41,7 +41,7 @@ def read_sealed(path: Path, place: str) -> dict[str, Any]:
         ValueError: names a file that is another, or was changed. FileNotFoundError: there is none.
     """
     try:
-        value = json.loads(path.read_bytes())
+        value = json.loads(content_of(path))
         if value.pop(SUM) == seal_of(value, place):
             return value
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -65,10 +65,17 @@ def read_summed(path: Path, place: str) -> memoryview:
     Raises:
         ValueError: names a file that is another, or was changed. FileNotFoundError: there is none.
     """
-    content = memoryview(path.read_bytes())
+    content = memoryview(content_of(path))
     if content[-SUM_BYTES:] != sum_of(content[:-SUM_BYTES], place):
         raise ValueError(f"{path}: {CHANGED}")
     return content[:-SUM_BYTES]
+
+
+def content_of(path: Path) -> bytes:
+    """The bytes of a file; ValueError for a pipe or the like, which might never end."""
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path}: {CHANGED}")
+    return path.read_bytes()
 
 
 def sum_of(content: bytes | memoryview, place: str) -> bytes:

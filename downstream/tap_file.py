@@ -17,7 +17,7 @@ import numpy as np
 
 from downstream.files import load_arrays
 from downstream.index import PLACE_PARTS, Index
-from downstream.sums import CHANGED, DIGITS, place_of, read_sealed, write_sealed
+from downstream.sums import CHANGED, DIGITS, content_of, place_of, read_sealed, write_sealed
 
 HEADER_BYTES = 128  # of a .npy file: numpy leaves room in it for the first axis to grow
 CHUNK_BYTES = 1 << 20
@@ -58,8 +58,8 @@ class TapRecord:
 
 def is_earlier(path: Path) -> bool:
     """Whether a tap's record is of an earlier version, which did not bind it to its place and is not used any more."""
-    with contextlib.suppress(OSError, ValueError, TypeError):
-        return "blocks" in json.loads(path.with_suffix(".json").read_bytes())
+    with contextlib.suppress(OSError, ValueError, TypeError, RecursionError):
+        return "blocks" in json.loads(content_of(path.with_suffix(".json")))
     return False
 
 

@@ -32,6 +32,8 @@ def parse_job(path: Path, *, whole: bool = True) -> dict[str, Any]:
         ValueError: names a file that is not what was written. FileNotFoundError: there is none.
     """
     try:
+        if path.exists() and not path.is_file():  # reading a pipe would never end
+            raise ValueError
         job = json.loads(path.read_bytes())
         seal = job.pop(SUM, None)
         good = job["job"] == path.stem and (seal == _sum_of(job) if seal or PREDICTIONS in job else True)
@@ -66,6 +68,8 @@ def check_predictions(path: Path) -> None:
 
 def sha256_of(path: Path) -> str:
     """The 64 hex digits of a file's SHA-256."""
+    if path.exists() and not path.is_file():  # reading a pipe would never end
+        raise ValueError(f"{path}: no regular file; {REMEDY}")
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

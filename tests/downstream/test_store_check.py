@@ -28,6 +28,16 @@ def garbage(path):
     path.write_bytes(b"not what it was")
 
 
+def pipe(path):
+    path.unlink()
+    os.mkfifo(path)
+
+
+def folder_there(path):
+    path.unlink()
+    path.mkdir()
+
+
 def shorter(path):
     np.save(path, values(A)[:4])
 
@@ -45,6 +55,11 @@ BROKEN = [
     ("index.npz", garbage, False, "index.npz: not what was written here", 5),
     ("index.npz", cut, False, "index.npz: not what was written here", 5),
     ("index.npz", lambda path: flip(path, 500), False, "index.npz: not what was written here", 5),
+    ("features@160.json", pipe, False, "features@160.json: not what was written here", 2),
+    ("features@160.json", folder_there, False, "features@160.json: not what was written here", 2),
+    ("features@160.json", lambda path: path.write_text("[" * 9999), False, "features@160.json: not what was", 2),
+    ("index.npz", pipe, False, "index.npz: not what was written here", 5),
+    ("index.npz", folder_there, False, "index.npz: not what was written here", 5),
     ("index.npz", lambda path: path.unlink(), False, "2 taps without index.npz", 5),
 ]
 
@@ -65,7 +80,8 @@ def test_a_fault_is_named_and_its_parts_are_moved_away(tmp_path, name, break_it,
     there = sum(part.exists() for part in fault.parts)
     assert move_away(fault, tmp_path, tmp_path / "faulty")
     assert list(faults(tmp_path, full=True)) == []
-    assert sum(path.is_file() for path in (tmp_path / "faulty").rglob("*")) == there
+    moved = {path.name for path in (tmp_path / "faulty").rglob("*")}
+    assert sum(part.name in moved for part in fault.parts) == there
     if parts == 2:  # the other tap is as it was
         assert np.array_equal(folder.read(B), values(B))
         assert folder.missing([A, B]) == [A]
@@ -152,15 +168,19 @@ def test_what_a_process_holds_is_not_moved(tmp_path):
 
 def test_caches_beside_the_taps(tmp_path):
     made(tmp_path)
-    for name in ("good", "bad", "exchanged"):
+    for name in ("good", "bad", "exchanged", "pipe"):
         keep_clip(tmp_path / f"audio/{name}.npy", np.ones(100, np.float32))
         write_sealed(tmp_path / f"hashes/{name}.json", {"files": {}}, f"hashes/{name}.json")
     flip(tmp_path / "audio/bad.npy", 200)
     shutil.copy(tmp_path / "audio/good.npy", tmp_path / "audio/exchanged.npy")
-    (tmp_path / "hashes/bad.json").write_text("{")
+    (tmp_path / "hashes/bad.json").write_text("[" * 9999)
+    for name in ("audio/pipe.npy", "hashes/pipe.json"):
+        pipe(tmp_path / name)
     shutil.copy(tmp_path / "hashes/good.json", tmp_path / "hashes/exchanged.json")
     found = list(faults(tmp_path, full=True))
-    assert [fault.parts[0].name for fault in found] == ["bad.json", "exchanged.json", "bad.npy", "exchanged.npy"]
+    assert [fault.parts[0].name for fault in found] == [
+        *("bad.json", "exchanged.json", "pipe.json", "bad.npy", "exchanged.npy", "pipe.npy"),
+    ]
 
 
 def earlier(root):
