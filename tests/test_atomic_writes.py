@@ -19,7 +19,7 @@ ELSEWHERE = {
     "ablations/machine.py": "/proc",
     "ablations/panns_peer.py": "in a temporary folder",
     "ablations/prepare/examples/synthesizer.py": "in a temporary folder",
-    "ablations/search/storage.py": "a lock",
+    "ablations/search/journal.py": "a journal, which is gone on with",
     "downstream/demo.py": "in a folder that is renamed",
     "downstream/kit_export.py": "in a folder that is renamed",
     "downstream/extraction.py": "data and journal of an extraction, which is gone on with",
