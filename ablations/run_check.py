@@ -15,12 +15,12 @@ from downstream.store_check import Fault
 from results.files import check_sum, sums_of
 from results.job_files import PREDICTIONS, parse_job, sha256_of
 from results.job_files import REMEDY as ADVICE
-from results.rows import COLUMNS, rows_of
+from results.rows import COLUMNS, as_text, rows_of
 
 logger = logging.getLogger(__name__)
 
-IDENTITY = ("study", "model", "family", "spec", "weights", "task", "source", "tolerance")
-"""Columns that are not of the job."""
+NOT_COMPARED = ("study", "model", "family", "spec", "weights", "task", "source", "tolerance", "seconds")
+"""Columns that are not of the job, and its time: rows keep that of the first time that it was done."""
 UNREADABLE = (ValueError, KeyError, TypeError, OSError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
@@ -80,7 +80,7 @@ def _of_rows(path: Path, jobs: Mapping[str, Mapping[str, Any]]) -> Iterator[Faul
         if name not in jobs:
             yield Fault(f"{where}: no whole job {name} is there; the next `ablate run` makes it anew")
             continue
-        wanted = [_as_text(row) for row in rows_of(jobs[name], {})]
+        wanted = [{column: as_text(value) for column, value in row.items()} for row in rows_of(jobs[name], {})]
         difference = _difference(own, wanted)
         if difference:
             yield Fault(f"{where}: not those of its job file {name}: {difference}; {ADVICE}", (path, sums_of(path)))
@@ -93,11 +93,6 @@ def _difference(rows: list[dict[str, str]], wanted: list[dict[str, str]]) -> str
         return f"{len(rows)} rows, expected {len(wanted)}"
     for row, other in zip(rows, wanted, strict=True):
         for name in COLUMNS:
-            if name in row and name not in IDENTITY and row[name] != other[name]:
+            if name in row and name not in NOT_COMPARED and row[name] != other[name]:
                 return f"fold {row['fold']}, {row['metric']}: {name} {row[name]!r}, expected {other[name]!r}"
     return ""
-
-
-def _as_text(row: Mapping[str, Any]) -> dict[str, str]:
-    """As the csv module writes it."""
-    return {name: "" if value is None else str(value) for name, value in row.items()}

@@ -3,10 +3,13 @@
 Several processes may run parts of one study in one folder: `rows.csv` and `study.json` are read again under a lock
 before they are written, so that the last one that writes has the rows of all. Rows that the study does not ask for any
 more (`ablations.asked_rows`) are left out at the first write, which the log says; their jobs stay.
+
+A job whose file was damaged or lost is made anew with equal scores, and takes another time. Where rows differ in
+`seconds` alone the earlier ones stay, so that `rows.csv` is the file of before: a changed file means changed results.
 """
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -74,9 +77,12 @@ class StudyRows:
     def write(self, failures: Sequence[Failure], not_applicable: Sequence[str] = (), final: bool = False) -> None:
         """In the study's order. Rows of an earlier run stay until they come up again, or for what failed."""
         with held(self.folder / LOCK):
-            rows = [row for key in sorted(self._rows, key=str) for row in self._rows[key]]
+            earlier = self._earlier()
+            known = {_apart_from_time(row): row for row in earlier}
+            made = [row for key in sorted(self._rows, key=str) for row in self._rows[key]]
+            rows = [known.get(_apart_from_time(row), row) for row in made]
             new, left_out = set(map(self._cell, rows)), []
-            for row in self._earlier():
+            for row in earlier:
                 if why := self._asked.why_not(row, failures):
                     left_out.append(why)
                 elif self._cell(row) in new:
@@ -161,3 +167,8 @@ class StudyRows:
             return [row | {"spec": row["spec"], "task": row["task"], "seed": int(row["seed"])} for row in found]
         except (KeyError, ValueError, TypeError):
             raise ValueError(f"{self.file}: not the rows of a run; remove it, it is made anew from jobs/") from None
+
+
+def _apart_from_time(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """A row as `rows.csv` has it, without `seconds`."""
+    return tuple(result_rows.as_text(row.get(name)) for name in result_rows.COLUMNS if name != "seconds")

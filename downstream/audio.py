@@ -16,7 +16,7 @@ import soxr
 import torch
 from torch import Tensor
 
-from downstream.clip_cache import AUDIO, content_hashes, hash_of, keep_clip, kept_clip
+from downstream.clip_cache import AUDIO, content_states, keep_clip, kept_clip, state_of
 from downstream.decode import SPECIAL, decode, header, is_special
 from downstream.files import fingerprint
 from downstream.notices import say_once as _say_once
@@ -70,7 +70,12 @@ class SplitAudio:
     @functools.cached_property
     def hashes(self) -> dict[str, str]:
         """file -> SHA-256 of its bytes, remembered so that each is hashed once."""
-        return content_hashes(self.folder, self.files, self.cache)
+        return {file: content for file, (*_, content) in self._states.items()}
+
+    @functools.cached_property
+    def _states(self) -> dict[str, list]:
+        """file -> what the system told of it when it was hashed, and the hash."""
+        return content_states(self.folder, self.files, self.cache)
 
     @property
     def fingerprint(self) -> str:
@@ -113,10 +118,11 @@ class SplitAudio:
         return torch.from_numpy(clip)
 
     def _read(self, file: str) -> np.ndarray:
-        """A clip at its own rate, whose content is that of its hash."""
+        """A clip at its own rate, which has not changed since it was hashed: to hash it again would cost as much as to
+        decode it."""
         path = self.folder / file
         clip = read_clip(path, self.source_rate)
-        if hash_of(path) != self.hashes[file]:
+        if state_of(path) != self._states[file][:-1]:
             raise ValueError(f"{path}: was changed while it was used; run the same command again")
         return clip
 

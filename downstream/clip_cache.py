@@ -25,23 +25,28 @@ PLACE_PARTS = 2  # folder and file
 logger = logging.getLogger(__name__)
 
 
-def content_hashes(folder: Path, files: Sequence[str], cache: Path) -> dict[str, str]:
-    """file -> SHA-256 of its bytes; each file is hashed once for as long as the system says that it is the same.
+def content_states(folder: Path, files: Sequence[str], cache: Path) -> dict[str, list]:
+    """file -> its `state_of` and, behind it, the SHA-256 of its bytes; hashed once for as long as its state stays."""
+    path = cache / HASHES / f"{fingerprint(str(folder.resolve()))}.json"
+    known = _known_hashes(path)
+    states = {}
+    for file in files:
+        state = state_of(folder / file)  # before it is hashed: a change in between is seen
+        entry = known.get(file)
+        states[file] = entry if entry and entry[:-1] == state else [*state, hash_of(folder / file)]
+    if any(known.get(file) != entry for file, entry in states.items()):
+        keep(path, lambda: write_sealed(path, {"files": {**known, **states}}, place_of(path, PLACE_PARTS)))
+    return states
+
+
+def state_of(path: Path) -> list[int]:
+    """What of a file is another with every change of its content, as the system tells it.
 
     The time of its last change (ctime) and its number (inode) belong to that: unlike size and time of modification, no
     program can set them back.
     """
-    path = cache / HASHES / f"{fingerprint(str(folder.resolve()))}.json"
-    known = _known_hashes(path)
-    hashes = {}
-    for file in files:
-        stat = (folder / file).stat()
-        state = [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
-        entry = known.get(file)
-        hashes[file] = entry if entry and entry[:-1] == state else [*state, hash_of(folder / file)]
-    if hashes != known:
-        keep(path, lambda: write_sealed(path, {"files": {**known, **hashes}}, place_of(path, PLACE_PARTS)))
-    return {file: entry[-1] for file, entry in hashes.items()}
+    stat = path.stat()
+    return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
 
 
 def hash_of(path: Path) -> str:

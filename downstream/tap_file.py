@@ -20,7 +20,7 @@ from downstream.index import PLACE_PARTS, Index
 from downstream.sums import CHANGED, DIGITS, content_of, place_of, read_sealed, write_sealed
 
 HEADER_BYTES = 128  # of a .npy file: numpy leaves room in it for the first axis to grow
-CHUNK_BYTES = 1 << 20
+CHUNK_BYTES = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -105,11 +105,12 @@ def _sum_of(path: Path, size: int, *_: int) -> str:
 def sum_of_part(path: Path, start: int, size: int) -> "hashlib._Hash":
     """The SHA-256 of `size` bytes of a file, which may be gone on with; fewer where the file ends."""
     digest = hashlib.sha256()
-    with path.open("rb") as file:
+    chunk = memoryview(bytearray(CHUNK_BYTES))  # one for all: a new one each time costs as much as the sum
+    with path.open("rb", buffering=0) as file:
         file.seek(start)
-        while size > 0 and (chunk := file.read(min(size, CHUNK_BYTES))):
-            digest.update(chunk)
-            size -= len(chunk)
+        while size > 0 and (count := file.readinto(chunk[: min(size, CHUNK_BYTES)])):
+            digest.update(chunk[:count])
+            size -= count
     return digest
 
 

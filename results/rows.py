@@ -63,6 +63,11 @@ def rows_of(job: Mapping[str, Any], identity: Mapping[str, Any]) -> list[dict[st
     return found
 
 
+def as_text(value: Any) -> str:
+    """A value of a row as `rows.csv` has it."""
+    return "" if value is None else str(value)
+
+
 def write_rows(rows: Iterable[Mapping[str, Any]], path: Path) -> None:
     """`rows.csv`, written beside its place and renamed into it, with its sum beside it."""
     write_summed(path, _as_csv(rows))

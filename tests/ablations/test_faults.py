@@ -223,6 +223,7 @@ def test_a_damaged_job_is_named_and_made_anew(tmp_path, study, caplog, damage, e
     text = job.read_text()
     if damage == "a digit" and earlier:
         pytest.skip("nothing tells it")
+    before = (outcome.folder / "rows.csv").read_bytes()
     job.write_text(
         {
             "a digit": re.sub(r'"top1_acc": [\d.]+', '"top1_acc": 0.123', text),
@@ -235,6 +236,7 @@ def test_a_damaged_job_is_named_and_made_anew(tmp_path, study, caplog, damage, e
     assert run(study, tmp_path).failures == ()
     assert f"{job}: not the job that was written here; it is made anew" in caplog.text
     pd.testing.assert_frame_equal(rows(outcome), wanted)
+    assert (outcome.folder / "rows.csv").read_bytes() == before, "rows keep the time of the first job"
     assert check(tmp_path / "store", runs=tmp_path / "runs").empty
 
 
