@@ -5,6 +5,7 @@ import time
 import numpy as np
 import pytest
 
+from downstream import locks
 from downstream.extraction import Extraction, unfinished
 from downstream.store import TapFolder
 from tests.downstream.stores import flip
@@ -95,7 +96,8 @@ def test_it_finishes_where_only_some_files_were_in_place(folder, monkeypatch):
         assert np.array_equal(np.load(folder.file(tap)), everything(tap))
 
 
-def test_a_second_run_waits_for_the_first(folder, caplog):
+def test_a_second_run_waits_for_the_first(folder, caplog, monkeypatch):
+    monkeypatch.setattr(locks, "PATIENCE_S", 0.01)
     order = []
 
     def other():
@@ -105,7 +107,7 @@ def test_a_second_run_waits_for_the_first(folder, caplog):
     with folder.locked():
         thread = threading.Thread(target=other)
         thread.start()
-        while "is being written by another run: waiting" not in caplog.text:
+        while ".lock: waiting for process" not in caplog.text:
             time.sleep(0.01)
         order.append("first")
     thread.join(timeout=10)
