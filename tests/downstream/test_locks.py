@@ -128,10 +128,8 @@ def test_who_waits_for_a_lock_says_for_whom_and_what_to_do(tmp_path, monkeypatch
     assert not waiter.is_alive(), "the system releases the lock of a process that was killed"
     holder.communicate()
     (line,) = caplog.messages
-    state = " and is stopped" if stopped else ""
-    assert line.startswith(
-        f"{lock}: waiting for process {holder.pid} on {socket.gethostname()}, which holds it{state};"
-    )
+    who, state = f"process {holder.pid} on {socket.gethostname()}", " and is stopped" if stopped else ""
+    assert line.startswith(f"{lock}: waiting for {who}, which holds it{state};")
     assert f"`kill -CONT {holder.pid}`" in line
 
 
