@@ -24,12 +24,8 @@ ENVIRONMENT = {
     "RAY_DEDUP_LOGS": "0",
 }
 LOOPBACK = "127.0.0.1"
-ALONE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_gcs_rpc_server_reconnect_timeout_s": "10"}
-"""Of a session on this machine alone.
-
-Ray's name for it has every process listen on the loopback only; and where the run was killed, what is left of Ray looks
-for the rest of it no longer than these seconds, in place of a minute.
-"""
+ALONE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+"""Of a session on this machine alone: Ray's name for it has every process listen on the loopback only."""
 PASSED_ON = ("PASST_WEIGHTS", "PASST_OFFLINE", "ABLATE_STORE", "HEAR_TASKS", "XDG_CACHE_HOME", "ABLATE_MODULE_TIMEOUT")
 NODES_WAIT_S = 60
 ANSWER_S = 10.0  # for a cluster's address to take a connection, and to say something

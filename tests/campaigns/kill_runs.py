@@ -29,7 +29,7 @@ BATCH_CLIPS = 2  # of a small task, so that there are many moments
 COMPARED = (*RESULT_COLUMNS, "spec", "seed", "protocol", "job")
 LOOK_S = 0.002
 LIMIT_S = 240.0  # for a run to end
-LEFT_S = 30.0  # for the processes that it started to end after it
+LEFT_S = 90.0  # for the processes that it started to end after it: Ray's agents try for 60 s to reach a dead Ray
 PROC = Path("/proc")
 
 
@@ -43,12 +43,14 @@ class Place:
 
     Attributes:
         options: of `ablate run`: which engine. jobs_in_all: of a run that has ended.
+        seen: processes that runs here started, with when each began, by their numbers.
     """
 
     folder: Path
     study: Path
     options: tuple[str, ...] = ()
     jobs_in_all: int = 0
+    seen: dict[int, str] = field(default_factory=dict)
 
     @property
     def run(self) -> Path:
@@ -93,13 +95,12 @@ class Running:
     """A run that was started.
 
     Attributes:
-        log: what it prints. seen: processes that it started, with when each began, by their numbers.
+        log: what it prints.
     """
 
     place: Place
     process: multiprocessing.Process
     log: Path
-    seen: dict[int, str] = field(default_factory=dict)
 
     @property
     def alive(self) -> bool:
@@ -118,9 +119,10 @@ class Running:
         return False
 
     def processes(self) -> dict[int, str]:
-        """The command lines of the processes that it started and that live."""
-        self.seen.update((process, _begun(process)) for process in memory.tree(self.process.pid)[1:])
-        alive = {process: _command(process) for process, begun in self.seen.items() if begun == _begun(process) != ""}
+        """The command lines of the processes that runs of its place started and that live."""
+        seen = self.place.seen
+        seen.update((process, _begun(process)) for process in memory.tree(self.process.pid)[1:])
+        alive = {process: _command(process) for process, begun in seen.items() if begun == _begun(process) != ""}
         mark = f"{MARK}={self.place.folder}".encode()
         for entry in PROC.glob("[0-9]*"):
             with contextlib.suppress(OSError):
