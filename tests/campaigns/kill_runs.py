@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ BATCH_CLIPS = 2  # of a small task, so that there are many moments
 COMPARED = (*RESULT_COLUMNS, "spec", "seed", "protocol", "job")
 LOOK_S = 0.002
 LIMIT_S = 240.0  # for a run to end
-LEFT_S = 90.0  # for the processes that it started to end after it: Ray's agents try for 60 s to reach a dead Ray
+LEFT_S = 90.0  # for the processes that it started to end: where it was killed, Ray's agents take a minute
 PROC = Path("/proc")
 
 
@@ -43,7 +43,7 @@ class Place:
 
     Attributes:
         options: of `ablate run`: which engine. jobs_in_all: of a run that has ended.
-        seen: processes that runs here started, with when each began, by their numbers.
+        seen: processes that runs here started, with when each began, by their numbers. orphans: those of killed runs.
     """
 
     folder: Path
@@ -51,6 +51,7 @@ class Place:
     options: tuple[str, ...] = ()
     jobs_in_all: int = 0
     seen: dict[int, str] = field(default_factory=dict)
+    orphans: dict[int, str] = field(default_factory=dict)
 
     @property
     def run(self) -> Path:
@@ -122,7 +123,7 @@ class Running:
         """The command lines of the processes that runs of its place started and that live."""
         seen = self.place.seen
         seen.update((process, _begun(process)) for process in memory.tree(self.process.pid)[1:])
-        alive = {process: _command(process) for process, begun in seen.items() if begun == _begun(process) != ""}
+        alive = living(seen)
         mark = f"{MARK}={self.place.folder}".encode()
         for entry in PROC.glob("[0-9]*"):
             with contextlib.suppress(OSError):
@@ -157,6 +158,11 @@ class Running:
         if left:
             raise WrongEnding(f"left {len(left)} processes behind: {', '.join(sorted(left.values()))[:300]}")
         return status
+
+
+def living(processes: Mapping[int, str]) -> dict[int, str]:
+    """The command lines of those processes that live, by when each began."""
+    return {process: _command(process) for process, begun in processes.items() if begun == _begun(process) != ""}
 
 
 def _begun(process: int) -> str:
@@ -220,6 +226,11 @@ def compare(place: Place, undisturbed: Place) -> None:
         raise WrongEnding(named[0])
     if left := place.temporary():
         raise WrongEnding(f"{left[0]} remains")
+    end = time.monotonic() + LEFT_S
+    while (orphans := living(place.orphans)) and time.monotonic() < end:
+        time.sleep(LOOK_S)
+    if orphans:
+        raise WrongEnding(f"processes of a killed run remain: {', '.join(sorted(orphans.values()))[:300]}")
     for job in undisturbed.jobs():
         name = job.with_suffix(".npz").name
         with np.load(job.with_suffix(".npz")) as one, np.load(place.run / "jobs" / name) as other:

@@ -22,10 +22,12 @@ It raises WrongEnding where the answer is wrong.
 
 
 def kill_run(running: Running, _: random.Random) -> str:
-    """Kill the first process of a run; whether the others end too is seen when the run is started again."""
+    """Kill the first process of a run; `compare` looks whether the others have ended."""
     running.processes()
     running.process.kill()
     running.process.join()
+    running.place.orphans.update(running.place.seen)
+    running.place.seen.clear()
     return running.place.phase() if running.process.exitcode else ""
 
 
@@ -124,11 +126,12 @@ class Engine:
     """An engine of `ablate run`.
 
     Attributes:
-        options: that choose it. ways: of ending its runs.
+        options: that choose it. ways: of ending its runs. at_once: how many runs; the start of Ray's is mostly waiting.
     """
 
     options: tuple[str, ...]
     ways: Mapping[str, Way]
+    at_once: int = 1
 
 
 HOLDER = "SIGSTOP of a lock's holder"
@@ -137,5 +140,5 @@ OF_RAY = {"SIGKILL of a worker": kill_worker, "SIGKILL of the raylet": kill_rayl
 ENGINES = {
     "process": Engine((), OF_RUNS | {HOLDER: _stop_holder(())}),
     "shard": Engine(("--shard", "1/1"), OF_RUNS | {HOLDER: _stop_holder(("--shard", "2/2"))}),
-    "ray": Engine(("--workers", "2"), OF_RUNS | OF_RAY),
+    "ray": Engine(("--workers", "2"), OF_RUNS | OF_RAY, at_once=2),
 }

@@ -6,11 +6,13 @@ Runs of a small study are ended in every way of `kill_ways`, at moments that are
 until they end. Then rows and predictions have to be those of an undisturbed run, and nothing else may remain.
 """
 
+import itertools
 import json
 import random
 import shutil
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -50,6 +52,7 @@ class Tally:
     """What came of the kills of an engine so far."""
 
     phases: dict[str, Counter[str]]
+    runs: int = 0
     faults: int = 0
     temporary: int = 0
     wrong: list[dict[str, Any]] = field(default_factory=list)
@@ -72,27 +75,33 @@ def campaign(folder: Path, count: int, seed: int, engine: str) -> dict[str, Any]
     start = time.perf_counter()
     undisturbed.finish()
     seconds, jobs = time.perf_counter() - start, len(undisturbed.jobs())
-    tally, runs = Tally({way: Counter() for way in chosen.ways}), 0
-    while tally.kills < count and runs < MISSES * count:
-        place = Place(folder / f"run{runs}", study, chosen.options, jobs)
-        try:
-            if not _killed(place, chosen, tally, random.Random(f"{seed} {engine} {runs}"), seconds):
-                place.finish()
-            compare(place, undisturbed)
-        except WrongEnding as error:
-            tally.wrong.append({"run": runs, "kills": tally.kills, "ending": str(error)})
-            click.echo(json.dumps(tally.wrong[-1]))
-        else:
-            shutil.rmtree(place.folder)
-        runs += 1
-        click.echo(f"{tally.kills} kills of {runs} runs")
+    tally, numbers = Tally({way: Counter() for way in chosen.ways}), itertools.count()
+
+    def kill_and_compare() -> None:
+        while tally.kills < count and (number := next(numbers)) < MISSES * count:
+            place = Place(folder / f"run{number}", study, chosen.options, jobs)
+            try:
+                if not _killed(place, chosen, tally, random.Random(f"{seed} {engine} {number}"), seconds):
+                    place.finish()
+                compare(place, undisturbed)
+            except WrongEnding as error:
+                tally.wrong.append({"run": number, "ending": str(error)})
+                click.echo(json.dumps(tally.wrong[-1]))
+            else:
+                shutil.rmtree(place.folder)
+            tally.runs += 1
+            click.echo(f"{tally.kills} kills of {tally.runs} runs")
+
+    with ThreadPoolExecutor() as pool:
+        for worker in [pool.submit(kill_and_compare) for _ in range(chosen.at_once)]:
+            worker.result()
     return {
         "seed": seed,
         "what": " ".join(("ablate run", *chosen.options)),
         "seconds_undisturbed": round(seconds, 1),
         "rows": len(rows_of_run(undisturbed)),
         "kills": tally.kills,
-        "runs": runs,
+        "runs": tally.runs,
         "kills_by_way_and_phase": {way: dict(counts) for way, counts in tally.phases.items()},
         "kills_that_left_temporary_files": tally.temporary,
         "store_faults_after_kills": tally.faults,
@@ -110,9 +119,7 @@ def declared(folder: Path) -> Path:
 
 def _killed(place: Place, engine: Engine, tally: Tally, draw: random.Random, seconds: float) -> bool:
     """Kill a run up to `KILLS_A_RUN` times, starting it again each time; whether it ended by itself."""
-    ways = list(engine.ways)
-    for _ in range(KILLS_A_RUN):
-        way = ways[(tally.kills + len(tally.wrong)) % len(ways)]
+    for way in draw.sample(list(engine.ways), KILLS_A_RUN):
         delay, aim = draw.uniform(EARLIEST_S, seconds), draw.choice((None, None, *PHASES))
         running = place.launch()
         running.process.join(delay)
