@@ -126,12 +126,11 @@ class Engine:
     """An engine of `ablate run`.
 
     Attributes:
-        options: that choose it. ways: of ending its runs. at_once: how many runs; the start of Ray's is mostly waiting.
+        options: that choose it. ways: of ending its runs.
     """
 
     options: tuple[str, ...]
     ways: Mapping[str, Way]
-    at_once: int = 1
 
 
 HOLDER = "SIGSTOP of a lock's holder"
@@ -140,5 +139,5 @@ OF_RAY = {"SIGKILL of a worker": kill_worker, "SIGKILL of the raylet": kill_rayl
 ENGINES = {
     "process": Engine((), OF_RUNS | {HOLDER: _stop_holder(())}),
     "shard": Engine(("--shard", "1/1"), OF_RUNS | {HOLDER: _stop_holder(("--shard", "2/2"))}),
-    "ray": Engine(("--workers", "2"), OF_RUNS | OF_RAY, at_once=2),
+    "ray": Engine(("--workers", "2"), OF_RUNS | OF_RAY),
 }

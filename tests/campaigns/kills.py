@@ -6,13 +6,11 @@ Runs of a small study are ended in every way of `kill_ways`, at moments that are
 until they end. Then rows and predictions have to be those of an undisturbed run, and nothing else may remain.
 """
 
-import itertools
 import json
 import random
 import shutil
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -75,26 +73,20 @@ def campaign(folder: Path, count: int, seed: int, engine: str) -> dict[str, Any]
     start = time.perf_counter()
     undisturbed.finish()
     seconds, jobs = time.perf_counter() - start, len(undisturbed.jobs())
-    tally, numbers = Tally({way: Counter() for way in chosen.ways}), itertools.count()
-
-    def kill_and_compare() -> None:
-        while tally.kills < count and (number := next(numbers)) < MISSES * count:
-            place = Place(folder / f"run{number}", study, chosen.options, jobs)
-            try:
-                if not _killed(place, chosen, tally, random.Random(f"{seed} {engine} {number}"), seconds):
-                    place.finish()
-                compare(place, undisturbed)
-            except WrongEnding as error:
-                tally.wrong.append({"run": number, "ending": str(error)})
-                click.echo(json.dumps(tally.wrong[-1]))
-            else:
-                shutil.rmtree(place.folder)
-            tally.runs += 1
-            click.echo(f"{tally.kills} kills of {tally.runs} runs")
-
-    with ThreadPoolExecutor() as pool:
-        for worker in [pool.submit(kill_and_compare) for _ in range(chosen.at_once)]:
-            worker.result()
+    tally = Tally({way: Counter() for way in chosen.ways})
+    while tally.kills < count and tally.runs < MISSES * count:
+        place = Place(folder / f"run{tally.runs}", study, chosen.options, jobs)
+        try:
+            if not _killed(place, chosen, tally, random.Random(f"{seed} {engine} {tally.runs}"), seconds):
+                place.finish()
+            compare(place, undisturbed)
+        except WrongEnding as error:
+            tally.wrong.append({"run": tally.runs, "ending": str(error)})
+            click.echo(json.dumps(tally.wrong[-1]))
+        else:
+            shutil.rmtree(place.folder)
+        tally.runs += 1
+        click.echo(f"{tally.kills} kills of {tally.runs} runs")
     return {
         "seed": seed,
         "what": " ".join(("ablate run", *chosen.options)),

@@ -223,6 +223,16 @@ def test_an_address_without_a_port_is_none():
         session._check_answer("here:there")
 
 
+def test_a_ray_that_does_not_start_is_told_in_one_line():
+    def init(**_):
+        raise Exception("The current node timed out during startup.\nThis could happen because ...")
+
+    ray = SimpleNamespace(init=init, is_initialized=lambda: False)
+    with pytest.raises(ValueError, match="did not start on this machine: The current .*; the same command") as error:
+        session._begin(ray, RayWorkers(1))
+    assert "\n" not in str(error.value)
+
+
 def test_a_session_alone_has_a_token_of_its_own(monkeypatch):
     for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN"):
         monkeypatch.delenv(name, raising=False)
