@@ -33,8 +33,6 @@ logger = logging.getLogger(__name__)
 def held(path: Path, *, shared: bool = False, wait: bool = True) -> Iterator[None]:
     """Hold the lock of a file, which is made with its folder if it is absent.
 
-    A wait of more than `PATIENCE_S` is logged once, with the process that holds the lock.
-
     Raises:
         BlockingIOError: another process has it, and `wait` is False.
         OSError: names a file whose file system has no locks.
@@ -46,13 +44,7 @@ def held(path: Path, *, shared: bool = False, wait: bool = True) -> Iterator[Non
         except FileNotFoundError:  # the folder was removed in between
             continue
         try:
-            try:
-                lock(descriptor, path, shared=shared, wait=False)
-            except BlockingIOError:
-                if not wait:
-                    raise
-                with _told(path):
-                    lock(descriptor, path, shared=shared)
+            lock(descriptor, path, shared=shared, wait=wait)
             if _still_there(descriptor, path):
                 with contextlib.nullcontext() if shared or not wait else _named(descriptor):
                     yield
@@ -110,6 +102,8 @@ def _is_stopped(process: int) -> bool:
 def lock(descriptor: int, path: Path, *, shared: bool = False, wait: bool = True) -> None:
     """Take the lock of an open file; closing the file releases it.
 
+    A wait of more than `PATIENCE_S` is logged once, with the process that holds the lock.
+
     Args:
         path: named by errors.
 
@@ -121,7 +115,13 @@ def lock(descriptor: int, path: Path, *, shared: bool = False, wait: bool = True
         raise OSError(f"{path}: can't be locked, this system has no flock; expected Linux or macOS")
     kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     try:
-        fcntl.flock(descriptor, kind if wait else kind | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if not wait:
+                raise
+            with _told(path):
+                fcntl.flock(descriptor, kind)
     except OSError as error:
         if error.errno not in UNSUPPORTED:
             raise
