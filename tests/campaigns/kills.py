@@ -41,7 +41,7 @@ SIZES = (
 MAX_EPOCHS = 8
 KILLS_A_RUN = 3  # at most, before it is brought to its end
 EARLIEST_S = 0.2  # before that, the command has not begun
-LATEST = 0.8  # of an undisturbed run's time, for runs that go on take less
+LATEST = 0.4  # of the time that an undisturbed run takes; the phases that kills are aimed at come later
 MISSES = 3  # runs that end before they are killed, a kill asked for
 
 
