@@ -91,6 +91,15 @@ def _holder(path: Path) -> str:
     )
 
 
+def stopped_holder(path: Path) -> str:
+    """The process that holds a lock, with what to do, where it was stopped by a signal on this machine; "" else."""
+    try:
+        process, machine = path.read_text().split()
+        return _holder(path) if machine == socket.gethostname() and _is_stopped(int(process)) else ""
+    except (OSError, ValueError):
+        return ""
+
+
 def _is_stopped(process: int) -> bool:
     """Whether a process of this machine was stopped by a signal; False where the system does not tell."""
     try:

@@ -73,8 +73,11 @@ class Place:
         return running
 
     def finish(self) -> None:
-        """Run to the end."""
-        self.launch().expect(0)
+        """Run to the end, again where the machine was too busy for Ray."""
+        running = self.launch()
+        while running.expect(0, 1) and running.too_busy:
+            running = self.launch()
+        running.expect(0)
 
     def jobs(self) -> list[Path]:
         return sorted((self.run / "jobs").glob("*.json"))
@@ -106,6 +109,11 @@ class Running:
     @property
     def alive(self) -> bool:
         return self.process.exitcode is None
+
+    @property
+    def too_busy(self) -> bool:
+        """Whether it ended because Ray did not start in the 30 s that Ray gives itself."""
+        return not self.alive and "Ray did not start" in self.text()
 
     def text(self) -> str:
         return self.log.read_text(errors="replace") if self.log.exists() else ""

@@ -119,8 +119,7 @@ def _killed(place: Place, engine: Engine, tally: Tally, draw: random.Random, sec
             running.until(lambda aim=aim: place.phase() == aim)
         phase = engine.ways[way](running, draw) if running.alive else ""
         if not phase:
-            running.expect(0)
-            return True
+            return not running.too_busy and running.expect(0) == 0
         tally.phases[way][phase] += 1
         tally.temporary += bool(place.temporary())
         tally.faults += len(faults(place))

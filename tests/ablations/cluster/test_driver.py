@@ -1,6 +1,9 @@
 """Which unit goes to which worker, and what becomes of those whose worker dies; by a Ray that is none."""
 
+import os
+import signal
 import socket
+import subprocess
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from ablations import cli
-from ablations.cluster import session
+from ablations.cluster import engine, session
 from ablations.cluster import workers as workers_module
 from ablations.cluster.engine import TRIES, Driver
 from ablations.cluster.session import Share, share
@@ -172,6 +175,27 @@ def test_a_cluster_that_dies_ends_the_run(tmp_path):
     driver = Driver(ray, units_of(study_of(["t"]), made_up(1, 1)), settings(tmp_path), Share(2, 1, 0.0))
     with pytest.raises(ValueError, match="no node of the Ray cluster is there any more; the same command goes on"):
         list(driver.results())
+
+
+def test_a_stopped_process_that_workers_may_wait_for_is_named_once(tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr(engine, "LOOKS", 1)
+    holder = subprocess.Popen(["sleep", "60"])
+    holder.send_signal(signal.SIGSTOP)
+    os.waitpid(holder.pid, os.WUNTRACED)
+    chosen = settings(tmp_path)
+    lock = chosen.store / "embedder" / "audio" / "train" / "scene" / ".lock"
+    lock.parent.mkdir(parents=True)
+    lock.write_text(f"{holder.pid} {socket.gethostname()}")
+    driver = Driver(
+        Waiting({"w1"}, [[2.0], [2.0], [0.0]]), units_of(study_of(["t"]), made_up(1)), chosen, Share(1, 1, 0)
+    )
+    with pytest.raises(ValueError, match="the same command goes on"):
+        list(driver.results())
+    holder.kill()
+    holder.wait()
+    (line,) = caplog.messages
+    assert line.startswith(f"{lock}: workers may be waiting for process {holder.pid} on ")
+    assert f"is stopped; if it does not go on by itself, `kill -CONT {holder.pid}`" in line
 
 
 def test_a_worker_that_lost_its_node_gives_its_unit_to_another(tmp_path, caplog):
