@@ -6,6 +6,7 @@ Runs of a small study are ended in every way of `kill_ways`, at moments that are
 until they end. Then rows and predictions have to be those of an undisturbed run, and nothing else may remain.
 """
 
+import contextlib
 import json
 import random
 import shutil
@@ -74,19 +75,20 @@ def campaign(folder: Path, count: int, seed: int, engine: str) -> dict[str, Any]
     undisturbed.finish()
     seconds, jobs = time.perf_counter() - start, len(undisturbed.jobs())
     tally = Tally({way: Counter() for way in chosen.ways})
-    while tally.kills < count and tally.runs < MISSES * count:
-        place = Place(folder / f"run{tally.runs}", study, chosen.options, jobs)
-        try:
-            if not _killed(place, chosen, tally, random.Random(f"{seed} {engine} {tally.runs}"), seconds):
-                place.finish()
-            compare(place, undisturbed)
-        except WrongEnding as error:
-            tally.wrong.append({"run": tally.runs, "ending": str(error)})
-            click.echo(json.dumps(tally.wrong[-1]))
-        else:
-            shutil.rmtree(place.folder)
-        tally.runs += 1
-        click.echo(f"{tally.kills} kills of {tally.runs} runs")
+    with contextlib.suppress(KeyboardInterrupt):  # Ctrl-C: the counts so far
+        while tally.kills < count and tally.runs < MISSES * count:
+            place = Place(folder / f"run{tally.runs}", study, chosen.options, jobs)
+            try:
+                if not _killed(place, chosen, tally, random.Random(f"{seed} {engine} {tally.runs}"), seconds):
+                    place.finish()
+                compare(place, undisturbed)
+            except WrongEnding as error:
+                tally.wrong.append({"run": tally.runs, "ending": str(error)})
+                click.echo(json.dumps(tally.wrong[-1]))
+            else:
+                shutil.rmtree(place.folder)
+            tally.runs += 1
+            click.echo(f"{tally.kills} kills of {tally.runs} runs")
     return {
         "seed": seed,
         "what": " ".join(("ablate run", *chosen.options)),

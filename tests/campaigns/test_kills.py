@@ -46,6 +46,7 @@ def campaign(tmp_path_factory):
         yield work, kills.campaign(work, 2, 0, "process")
 
 
+@pytest.mark.slow
 def test_killed_runs_end_with_the_rows_of_an_undisturbed_one(campaign):
     _, record = campaign
     assert record["wrong"] == []
@@ -53,6 +54,7 @@ def test_killed_runs_end_with_the_rows_of_an_undisturbed_one(campaign):
     assert record["rows"] == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "old", "new", "message"),
     [
