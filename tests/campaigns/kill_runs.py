@@ -201,6 +201,7 @@ def started(function: Callable[..., Any], *arguments: Any) -> multiprocessing.Pr
 def _ablate(arguments: list[str], log: Path, mark: str) -> None:
     """In the child: the command, with what it prints in a file."""
     os.environ[MARK] = mark
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # even where the campaign runs behind an &
     torch.set_num_threads(1)
     extract.BATCH_CLIPS = BATCH_CLIPS
     command = importlib.import_module("ablations.cli").main
