@@ -1,4 +1,5 @@
 import os
+import shutil
 import threading
 import time
 
@@ -6,8 +7,9 @@ import numpy as np
 import pytest
 
 from downstream import locks
-from downstream.extraction import Extraction, unfinished
+from downstream.extraction import Extraction, tidy, unfinished
 from downstream.store import TapFolder
+from downstream.store_check import faults
 from tests.downstream.stores import flip
 
 A, B = ("features", 160), ("mel", None)
@@ -112,6 +114,24 @@ def test_a_second_run_waits_for_the_first(folder, caplog, monkeypatch):
         order.append("first")
     thread.join(timeout=10)
     assert order == ["first", "other"]
+
+
+def test_an_extraction_that_was_killed_in_its_removal_leaves_nothing(folder, monkeypatch):
+    def killed(path):
+        (path / "timestamps").unlink()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, Extraction.begin(folder, DIMS, BATCHES) as extraction:
+        append(extraction, 0)
+        append(extraction, 1)
+        patch.setattr(shutil, "rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            extraction.finish()
+    assert folder.missing([A, B], full=True) == []
+    assert list(faults(folder.path.parents[3], full=True)) == []
+    tidy(folder)
+    assert not list(folder.path.glob(".partial-*"))
+    assert folder.missing([A, B], full=True) == []
 
 
 def test_what_a_kill_left_is_swept(folder):
