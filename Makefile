@@ -3,7 +3,7 @@
 # make demos   the demonstration checkpoints, trained anew (hours; goes on where it was)
 # make examples   small tasks, and the paper's questions on them; in EXAMPLES=runs/examples, rows to results/examples
 #                 SOURCES='--esc10 a.zip --fsdd b.zip' where the archives can't be fetched; needs fluidsynth
-# make campaigns   attacks, and bad inputs and corruptions by the hundred; results to results/benchmarks (half an hour)
+# make campaigns   attacks, kills, and bad inputs and corruptions by the hundred; results to results/benchmarks (an hour)
 # make notebooks   run the notebooks in place (jupyter comes with it)
 # Each makes the virtual environment first where it is missing or older than setup.cfg or constraints.txt.
 PYTHON ?= python3
@@ -63,6 +63,10 @@ campaigns: $(READY)
 	@work=$$(mktemp -d); trap 'rm -rf $$work' EXIT; export ABLATE_STORE=$$work/store PASST_OFFLINE=1 OMP_NUM_THREADS=1; status=0; \
 	for name in attacks bad_inputs corruptions; do \
 	  $(VENV)/bin/python -m tests.campaigns.$$name --work $$work/$$name --out results/benchmarks/$$name.json || status=1; \
+	done; \
+	for engine in process shard ray; do \
+	  $(VENV)/bin/python -m tests.campaigns.kills --engine $$engine --work $$work/$$engine \
+	    --out results/benchmarks/kills_$$engine.json || status=1; \
 	done; exit $$status
 
 notebooks: $(READY)

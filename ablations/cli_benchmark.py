@@ -8,7 +8,6 @@ from ablations.benchmark import embeddings, to_markdown
 from ablations.cli_benchmark_big import big_command
 from ablations.cli_benchmark_engines import engines
 from ablations.cli_benchmark_events import events
-from ablations.cli_benchmark_faults import faults_command
 from ablations.cli_benchmark_models import models
 from ablations.cli_benchmark_probes import probes
 from ablations.cli_benchmark_search import search
@@ -26,7 +25,7 @@ from downstream.files import write_json
 def benchmark() -> None:
     """Measure this machine: embeddings, models, probes, events, tables, engines, searches, big tasks.
 
-    Also kill runs, and simulate comparisons of models.
+    Also simulate comparisons of models.
     """
 
 
@@ -48,7 +47,7 @@ def embed(device: str | None, peer: str | None, long: bool, out: Path | None) ->
 
 COMMANDS = (
     *(complexity, models, probes, events, tables),
-    *(engines, search, big_command, faults_command, statistics),
+    *(engines, search, big_command, statistics),
 )
 
 for command in COMMANDS:

@@ -62,10 +62,14 @@ def stoppable() -> Iterator[None]:
 
 @contextlib.contextmanager
 def handlers_kept() -> Iterator[None]:
-    """Put the handlers of signals back that a library replaces meanwhile."""
+    """Put the handlers of signals back that a library replaces meanwhile; its exit by a signal is ours."""
     before = {number: signal.getsignal(number) for number in SIGNALS}
     try:
         yield
+    except SystemExit as end:  # Ray's handler of SIGTERM exits with the signal's number
+        if end.code in SIGNALS:
+            _raise(end.code, None)
+        raise
     finally:
         if threading.current_thread() is threading.main_thread():
             _put_back(before)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from downstream.audio import SplitAudio
 from downstream.embedder import Embedder, Tap, distance_ms, widths
-from downstream.extraction import Extraction, unfinished
+from downstream.extraction import Extraction, tidy, unfinished
 from downstream.progress import Track, silent
 from downstream.room import check_room
 from downstream.store import TapFolder
@@ -55,6 +55,7 @@ def extract(
         NotFiniteError: names a clip and the tap that is not finite there.
     """
     if not folder.missing(taps, full=True):
+        tidy(folder)
         return
     with folder.locked():
         for begun in unfinished(folder):

@@ -140,12 +140,12 @@ class Extraction:
         for tap in self.dims:
             if name_of(tap) in self._files:
                 self._put(tap, index)
-        shutil.rmtree(self.path)
+        _remove(self.path)
 
     def discard(self) -> None:
         """Give it up: nothing of it is kept."""
         self._open.close()
-        shutil.rmtree(self.path)
+        _remove(self.path)
 
     def _put(self, tap: Tap, index: Index) -> None:
         """A tap into its place, with its header, and its record before it."""
@@ -239,10 +239,24 @@ def unfinished(folder: TapFolder) -> list[Extraction]:
                 logger.warning("%s; its extraction is begun anew", error)
             extraction = None
         if extraction is None or not folder.missing(list(extraction.dims)):
-            shutil.rmtree(path)
+            _remove(path)
         else:
             found.append(extraction)
     return found
+
+
+def tidy(folder: TapFolder) -> None:
+    """Remove what a kill left of extractions whose taps are all here, unless somebody is writing."""
+    if any(folder.path.glob(".partial-*")):
+        with contextlib.suppress(OSError), folder.locked(wait=False):
+            for begun in unfinished(folder):
+                begun._open.close()
+
+
+def _remove(path: Path) -> None:
+    """Remove an extraction, its plan first: what a kill leaves of it is known as a rest."""
+    (path / PLAN).unlink(missing_ok=True)
+    shutil.rmtree(path)
 
 
 def _opened(path: Path, size: int) -> FileIO:

@@ -93,8 +93,7 @@ class TapFolder:
 
     def locked(self, *, wait: bool = True) -> contextlib.AbstractContextManager[None]:
         """Only one run writes here at a time; others wait, and then find what it wrote (or BlockingIOError)."""
-        waiting = f"{self.path} is being written by another run: waiting for it"
-        return held(self.path / LOCK, wait=wait, waiting=waiting)
+        return held(self.path / LOCK, wait=wait)
 
 
 def name_of(tap: Tap) -> str:

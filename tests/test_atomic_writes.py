@@ -13,8 +13,6 @@ HELPERS = {"downstream/files.py", "results/files.py", "passt/files.py"}
 ELSEWHERE = {
     "ablations/big_tasks.py": "in a folder that is renamed",
     "ablations/event_speed.py": "in a temporary folder",
-    "ablations/fault_runs.py": "a log",
-    "ablations/faults.py": "the study of a campaign, before its first run",
     "ablations/kit_runner.py": "/dev/null",
     "ablations/machine.py": "/proc",
     "ablations/panns_peer.py": "in a temporary folder",

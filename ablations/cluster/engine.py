@@ -16,9 +16,11 @@ from ablations.cluster.workers import RayWorkers
 from ablations.engine import Results
 from ablations.unit import UnitResult
 from ablations.work import Group, Settings, Unit, failure_of
+from downstream.locks import LOCK, stopped_holder
 
 TRIES = 3  # of a unit whose worker dies
 LOOK_S = 2.0  # between two looks at the nodes, while no answer comes
+LOOKS = 15  # at the nodes, between two at the locks
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +51,7 @@ class Driver:
         self.loaded: dict[Any, Group] = {}
         self.answered: set[Any] = set()
         self.said: set[str] = set()
+        self.looks = 0
 
     def results(self) -> Iterator[tuple[Unit, UnitResult]]:
         for _ in range(min(self.share.count, len(self.waiting))):
@@ -115,6 +118,9 @@ class Driver:
 
     def look(self) -> None:
         """Give up workers that wait for a node which is there no more; ValueError where no other one works."""
+        self.looks += 1
+        if self.looks % LOOKS == 0:
+            self.look_at_locks()
         surplus = len(self.working) - room_on(alive(self.ray), self.share.threads, self.share.gpus)
         for answer, (worker, unit) in reversed(list(self.working.items())):
             if surplus > 0 and worker not in self.answered:
@@ -127,6 +133,14 @@ class Driver:
                 logger.warning("%s: waits for another worker, for there is no node for its own", unit)
         if not self.working:
             raise ValueError("the Ray cluster has lost the nodes that workers need; the same command goes on")
+
+    def look_at_locks(self) -> None:
+        """Say which locks are held by stopped processes: a worker that waits for one can't tell before it goes on."""
+        for path in (self.settings.folder / LOCK, *self.settings.store.glob(f"*/*/*/*/{LOCK}")):
+            who = stopped_holder(path)
+            if who and who not in self.said:
+                logger.warning("%s: workers may be waiting for %s", path, who)
+                self.said.add(who)
 
     def say(self, answer: Answer) -> None:
         """What was logged there; what every worker tells is said once."""

@@ -72,7 +72,13 @@ def _begin(ray: Any, workers: RayWorkers) -> None:
     if workers.address is None:
         cores = len(os.sched_getaffinity(0))
         here = {"include_dashboard": False, "_node_ip_address": LOOPBACK, "object_store_memory": STORE_BYTES}
-        ray.init(address="local", num_cpus=cores, **here, **quiet)
+        try:
+            ray.init(address="local", num_cpus=cores, **here, **quiet)
+        except Exception as error:  # a bare one, where this machine is too busy for it or its processes die
+            reason = " ".join(str(error).split())
+            raise ValueError(
+                f"Ray did not start on this machine: {reason.rstrip('.')}; the same command goes on"
+            ) from None
         if any(node["NodeManagerAddress"] != LOOPBACK for node in ray.nodes()):  # Ray was imported before
             logger.warning("Ray listens on all of this machine's addresses; a token guards its ports")
         return

@@ -33,6 +33,13 @@ cli.main(["wait"])
 """
 SLEEPS = "time.sleep(60)"
 IN_A_THREAD = "ThreadPoolExecutor(1).submit(time.sleep, 60).result()"
+IN_A_LIBRARY = """
+    import signal
+    with stopping.handlers_kept():  # Ray sets such a handler
+        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(number))
+        print("set", flush=True)
+        time.sleep(60)
+"""
 SWALLOWED = """
     while True:
         try:
@@ -96,6 +103,15 @@ def test_a_child_that_hangs_ends_too():
     assert process.returncode == 128 + signal.SIGINT
     assert error.splitlines() == [STOPPED]
     assert soon(lambda: not is_alive(child))
+
+
+def test_a_library_that_exits_by_a_signal_does_not_hide_it():
+    process = started(IN_A_LIBRARY)
+    assert process.stdout.readline() == "set\n"
+    process.send_signal(signal.SIGTERM)
+    _, error = process.communicate(timeout=10)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert error.splitlines() == [STOPPED]
 
 
 def test_a_signal_that_is_ignored_stays_so():

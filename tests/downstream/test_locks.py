@@ -3,6 +3,12 @@
 import errno
 import fcntl
 import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
 
 import pytest
 
@@ -93,3 +99,58 @@ def test_a_writer_has_a_file_alone(tmp_path):
         assert not is_free(lock)
         with pytest.raises(BlockingIOError), held(lock, shared=True, wait=False):
             pass
+
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from downstream.locks import held
+with held(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("stopped", [True, False])
+def test_who_waits_for_a_lock_says_for_whom_and_what_to_do(tmp_path, monkeypatch, caplog, stopped):
+    monkeypatch.setattr(locks, "PATIENCE_S", 0.05)
+    lock = tmp_path / ".lock"
+    holder = subprocess.Popen([sys.executable, "-c", HOLDER, str(lock)], stdout=subprocess.PIPE, text=True)
+    assert holder.stdout.readline() == "held\n"
+    if stopped:
+        holder.send_signal(signal.SIGSTOP)
+        os.waitpid(holder.pid, os.WUNTRACED)
+    waiter = threading.Thread(target=is_waited_for, args=(lock,))
+    waiter.start()
+    time.sleep(0.2)
+    holder.kill()
+    waiter.join(10)
+    assert not waiter.is_alive(), "the system releases the lock of a process that was killed"
+    holder.communicate()
+    (line,) = caplog.messages
+    who, state = f"process {holder.pid} on {socket.gethostname()}", " and is stopped" if stopped else ""
+    assert line.startswith(f"{lock}: waiting for {who}, which holds it{state};")
+    assert f"`kill -CONT {holder.pid}`" in line
+
+
+def is_waited_for(path) -> None:
+    with held(path):
+        pass
+
+
+def test_a_lock_names_its_holder_as_long_as_it_is_held(tmp_path):
+    lock = tmp_path / ".lock"
+    lock.write_text("123456 a machine that was, by a process that was killed")
+    with held(lock):
+        assert lock.read_text() == f"{os.getpid()} {socket.gethostname()}"
+    assert lock.read_text() == ""
+
+
+def test_a_short_wait_is_not_told(tmp_path, caplog):
+    lock = tmp_path / ".lock"
+    with held(lock):
+        waiter = threading.Thread(target=is_waited_for, args=(lock,))
+        waiter.start()
+        time.sleep(0.05)
+    waiter.join(10)
+    assert caplog.messages == []

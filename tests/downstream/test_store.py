@@ -1,14 +1,17 @@
 import json
 import os
 import random
+import shutil
 import threading
 import time
 
 import numpy as np
 import pytest
 
-from downstream.extraction import Extraction, unfinished
+from downstream import locks
+from downstream.extraction import Extraction, tidy, unfinished
 from downstream.store import TapFolder
+from downstream.store_check import faults
 from tests.campaigns.mutations import changed_value
 from tests.downstream.stores import flip
 
@@ -98,7 +101,8 @@ def test_it_finishes_where_only_some_files_were_in_place(folder, monkeypatch):
         assert np.array_equal(np.load(folder.file(tap)), everything(tap))
 
 
-def test_a_second_run_waits_for_the_first(folder, caplog):
+def test_a_second_run_waits_for_the_first(folder, caplog, monkeypatch):
+    monkeypatch.setattr(locks, "PATIENCE_S", 0.01)
     order = []
 
     def other():
@@ -108,11 +112,29 @@ def test_a_second_run_waits_for_the_first(folder, caplog):
     with folder.locked():
         thread = threading.Thread(target=other)
         thread.start()
-        while "is being written by another run: waiting" not in caplog.text:
+        while ".lock: waiting for process" not in caplog.text:
             time.sleep(0.01)
         order.append("first")
     thread.join(timeout=10)
     assert order == ["first", "other"]
+
+
+def test_an_extraction_that_was_killed_in_its_removal_leaves_nothing(folder, monkeypatch):
+    def killed(path):
+        (path / "timestamps").unlink()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, Extraction.begin(folder, DIMS, BATCHES) as extraction:
+        append(extraction, 0)
+        append(extraction, 1)
+        patch.setattr(shutil, "rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            extraction.finish()
+    assert folder.missing([A, B], full=True) == []
+    assert list(faults(folder.path.parents[3], full=True)) == []
+    tidy(folder)
+    assert not list(folder.path.glob(".partial-*"))
+    assert folder.missing([A, B], full=True) == []
 
 
 def test_what_a_kill_left_is_swept(folder):

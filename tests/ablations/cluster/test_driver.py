@@ -1,6 +1,9 @@
 """Which unit goes to which worker, and what becomes of those whose worker dies; by a Ray that is none."""
 
+import os
+import signal
 import socket
+import subprocess
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from ablations import cli
-from ablations.cluster import session
+from ablations.cluster import engine, session
 from ablations.cluster import workers as workers_module
 from ablations.cluster.engine import TRIES, Driver
 from ablations.cluster.session import Share, share
@@ -174,6 +177,27 @@ def test_a_cluster_that_dies_ends_the_run(tmp_path):
         list(driver.results())
 
 
+def test_a_stopped_process_that_workers_may_wait_for_is_named_once(tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr(engine, "LOOKS", 1)
+    holder = subprocess.Popen(["sleep", "60"])
+    holder.send_signal(signal.SIGSTOP)
+    os.waitpid(holder.pid, os.WUNTRACED)
+    chosen = settings(tmp_path)
+    lock = chosen.store / "embedder" / "audio" / "train" / "scene" / ".lock"
+    lock.parent.mkdir(parents=True)
+    lock.write_text(f"{holder.pid} {socket.gethostname()}")
+    driver = Driver(
+        Waiting({"w1"}, [[2.0], [2.0], [0.0]]), units_of(study_of(["t"]), made_up(1)), chosen, Share(1, 1, 0)
+    )
+    with pytest.raises(ValueError, match="the same command goes on"):
+        list(driver.results())
+    holder.kill()
+    holder.wait()
+    (line,) = caplog.messages
+    assert line.startswith(f"{lock}: workers may be waiting for process {holder.pid} on ")
+    assert f"is stopped; if it does not go on by itself, `kill -CONT {holder.pid}`" in line
+
+
 def test_a_worker_that_lost_its_node_gives_its_unit_to_another(tmp_path, caplog):
     units = units_of(study_of(["t"]), made_up(1, 1))
     ray = Waiting({"w2"}, [[1.0, 1.0], [1.0, 0.0], [1.0, 0.0]])
@@ -221,6 +245,16 @@ def test_an_address_where_nobody_speaks_is_named(monkeypatch, answer):
 def test_an_address_without_a_port_is_none():
     with pytest.raises(ValueError, match="must be auto or host:port, got 'here:there'"):
         session._check_answer("here:there")
+
+
+def test_a_ray_that_does_not_start_is_told_in_one_line():
+    def init(**_):
+        raise Exception("The current node timed out during startup.\nThis could happen because ...")
+
+    ray = SimpleNamespace(init=init, is_initialized=lambda: False)
+    with pytest.raises(ValueError, match="did not start on this machine: The current .*; the same command") as error:
+        session._begin(ray, RayWorkers(1))
+    assert "\n" not in str(error.value)
 
 
 def test_a_session_alone_has_a_token_of_its_own(monkeypatch):

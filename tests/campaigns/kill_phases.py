@@ -11,7 +11,7 @@ from pathlib import Path
 from downstream.tap_file import HEADER_BYTES
 
 PHASES = ("extraction", "writing", "probes")
-"""Those that a campaign wants to have seen."""
+"""Those that kills are aimed at."""
 
 
 def phase_of(folder: Path, store: Path, jobs: int) -> str:

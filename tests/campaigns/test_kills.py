@@ -1,14 +1,14 @@
-"""The fault campaign: what a run was at when it was killed; and rows that are not the undisturbed ones are noticed."""
+"""The kill campaign: what a run was at when it was killed, and whether it notices what is wrong after a kill."""
 
-import json
 import shutil
 
 import numpy as np
 import pytest
 
-from ablations import fault_runs, faults
-from ablations.fault_phases import phase_of
 from downstream.extraction import unfinished
+from tests.campaigns import kills
+from tests.campaigns.kill_phases import phase_of
+from tests.campaigns.kill_runs import Place, WrongEnding, compare
 from tests.downstream.stores import A, B, made, values
 
 
@@ -38,37 +38,38 @@ def test_phases_by_what_lies_on_the_disk(tmp_path):
 
 @pytest.fixture(scope="module")
 def campaign(tmp_path_factory):
-    """One kill of a run of one model on one task."""
+    """Two kills of runs of one model on one task; the folder, and the record."""
     work = tmp_path_factory.mktemp("campaign")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(faults, "STUDY", {**faults.STUDY, "models": [{"checkpoint": "logmel"}]})
-        patch.setattr(faults, "SIZES", faults.SIZES[:1])
-        yield work, faults.campaign(work, kills=1, each=0)
+        patch.setattr(kills, "STUDY", {**kills.STUDY, "models": [{"checkpoint": "logmel"}]})
+        patch.setattr(kills, "SIZES", kills.SIZES[:1])
+        yield work, kills.campaign(work, 2, 0, "process")
 
 
+@pytest.mark.slow
 def test_killed_runs_end_with_the_rows_of_an_undisturbed_one(campaign):
-    _, found = campaign
-    assert found["kills"] == len(found["moments"]) >= 1
-    assert found["runs_with_equal_rows_and_predictions"] == found["runs_killed"] >= 1
-    assert found["store_faults_after_kills"] == 0
-    assert found["rows"] == 1
-    assert "kills of" in faults.to_markdown(json.loads(json.dumps(found)))
+    _, record = campaign
+    assert record["wrong"] == []
+    assert record["kills"] == sum(sum(phases.values()) for phases in record["kills_by_way_and_phase"].values()) >= 2
+    assert record["rows"] == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "old", "new", "message"),
     [
-        ("runs/faults/rows.csv", b"xavier", b"Xavier", r"rows\.csv: "),
+        ("runs/kills/rows.csv", b"xavier", b"Xavier", r"rows\.csv: "),
         ("store", None, None, "its rows are not what was written"),
-        ("runs/faults/jobs", None, None, r"its predictions .*\.npz are not those that were written"),
+        ("runs/kills/jobs", None, None, r"its predictions .*\.npz are not those that were written"),
+        ("runs/kills/.0123.tmp", b"", b"half", r"\.0123\.tmp remains"),
     ],
 )
 def test_other_results_are_noticed(campaign, tmp_path, name, old, new, message):
     work, _ = campaign
-    shutil.copytree(work, tmp_path, dirs_exist_ok=True)
-    undisturbed, other = (fault_runs.Place(tmp_path / n, work / "faults.yaml", ()) for n in ("undisturbed", "round0"))
-    wanted = fault_runs.rows_of_run(undisturbed)
-    fault_runs.compare(other, undisturbed, wanted)
+    undisturbed = Place(work / "undisturbed", work / "kills.yaml")
+    other = Place(tmp_path, work / "kills.yaml")
+    shutil.copytree(undisturbed.folder, tmp_path, dirs_exist_ok=True)
+    compare(other, undisturbed)
     place = other.folder / name
     if name == "store":
         (place,) = place.rglob("test/scene/mean@own.npy")
@@ -82,13 +83,14 @@ def test_other_results_are_noticed(campaign, tmp_path, name, old, new, message):
         changed["test.prediction"] = changed["test.prediction"] * 0.5
         np.savez_compressed(place, **changed)
     else:
-        place.write_bytes(place.read_bytes().replace(old, new))
-    with pytest.raises(ValueError, match=message):
-        fault_runs.compare(other, undisturbed, wanted)
+        before = place.read_bytes() if place.exists() else b""
+        place.write_bytes(before.replace(old, new))
+    with pytest.raises((ValueError, WrongEnding), match=message):
+        compare(other, undisturbed)
 
 
 def test_a_run_that_fails_by_itself_is_no_kill(tmp_path):
-    study = tmp_path / "faults.yaml"
-    study.write_text("name: faults\nmodels: [{checkpoint: no_such_model}]\ntasks: [x]\n")
-    with pytest.raises(ValueError, match=r"ablate run ended with 1: Error: .*unknown checkpoint"):
-        fault_runs.finish(fault_runs.Place(tmp_path, study, ()))
+    study = tmp_path / "kills.yaml"
+    study.write_text("name: kills\nmodels: [{checkpoint: no_such_model}]\ntasks: [x]\n")
+    with pytest.raises(WrongEnding, match=r"ended with 1, expected 0: (.|\n)*hear:MODULE"):
+        Place(tmp_path, study).finish()
