@@ -12,9 +12,9 @@ from urllib.parse import quote, urlsplit
 from downstream.archive import complete, staging, unpack, wrong_start
 from downstream.rates import add_rate
 from downstream.task import Task
-from passt.download import fetch, offline, other_md5
-from passt.files import locked
-from passt.transfer import Track, Unreachable, silent, size_of
+from passt.fetch.download import fetch, offline, other_md5
+from passt.fetch.files import locked
+from passt.fetch.transfer import Track, Unreachable, silent, size_of
 from results.rows import task_table
 
 RECORD = "https://zenodo.org/records/6332517"

@@ -13,9 +13,9 @@ from ablations.job import versions
 from ablations.machine import best, in_use, machine, peak, product_rates, reset_peak
 from downstream.progress import Track, silent
 from passt import EmbeddingSpec, PasstEmbedder
-from passt.checkpoints import SAMPLE_RATE
+from passt.catalog.checkpoints import SAMPLE_RATE
 from passt.complexity import macs
-from passt.precision import available
+from passt.network.precision import available
 
 SCENE_S, TIMESTAMP_S, LONG_S = 10, 2, 120
 CLIPS = {"cpu": 4, "cuda": 64}

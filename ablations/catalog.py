@@ -6,9 +6,9 @@ import pandas as pd
 
 from ablations import cost, models
 from ablations.baselines.named import fields_of
-from passt import checkpoints
-from passt.card import Card
-from passt.published import Published, place
+from passt.catalog import checkpoints
+from passt.catalog.card import Card
+from passt.weights.published import Published, place
 
 WHOLE = ("min_window_ms", "max_window_ms", "hop", "tokens_10s", "parameters", "cached_bytes")
 """Columns of whole numbers, absent for some models."""

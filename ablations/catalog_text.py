@@ -9,7 +9,7 @@ import pandas as pd
 from tabulate import tabulate
 
 from ablations.cost import SECONDS
-from passt.spec import WEIGHT_KINDS
+from passt.catalog.spec import WEIGHT_KINDS
 
 NUMBERED = re.compile(r"(\D+)(\d+)(\D*)")
 LEFT = {"name", "stride", "mAP", "trained on", "cached"}

@@ -20,7 +20,7 @@ from downstream.demo import MAKERS
 from downstream.files import expanded
 from downstream.progress import Advance, Track
 from downstream.task import Task
-from passt import weights
+from passt.weights import load
 from results.rows import task_table
 
 
@@ -107,7 +107,7 @@ def _weights(name: str, track: Track) -> str:
         found = published(name)
     except ValueError as error:
         raise ValueError(f"{error}; or a HEAR task ({', '.join(task_table().index)})") from error
-    path = weights.published_file(found, track=track)
+    path = load.published_file(found, track=track)
     return f"{path} ({path.stat().st_size / 1e6:.1f} MB)"
 
 

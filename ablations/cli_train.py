@@ -15,8 +15,8 @@ from ablations.machine import choose_device
 from ablations.progress import bars, terminal
 from ablations.train import CARD_FILE, UNREADABLE_FILE, load_recipe, load_stages, train_on_corpus, train_on_files
 from downstream.progress import silent
+from passt.training.declared.recipe import Recipe
 from passt.training.group import processes
-from passt.training.recipe import Recipe
 from passt.training.train import Result
 
 

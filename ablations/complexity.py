@@ -14,10 +14,10 @@ from ablations.machine import choose_device
 from ablations.speed import CLIP_S, Meter, steps
 from ablations.step_memory import step_memory
 from downstream.progress import Track, silent
-from passt import checkpoints
-from passt.checkpoints import SAMPLE_RATE, Checkpoint
-from passt.model import SPECIAL
-from passt.patchout import PAPER, Patchout
+from passt.catalog import checkpoints
+from passt.catalog.checkpoints import SAMPLE_RATE, Checkpoint
+from passt.network.model import SPECIAL
+from passt.network.patchout import PAPER, Patchout
 from results.rows import TASKS_FILE
 
 PUBLISHED_FILE = TASKS_FILE.with_name("koutini2022_table2_complexity.csv")

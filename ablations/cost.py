@@ -12,8 +12,8 @@ from collections.abc import Iterable
 
 from ablations import models
 from passt import EmbeddingSpec
-from passt.card import Card
-from passt.spec import Tap
+from passt.catalog.card import Card
+from passt.catalog.spec import Tap
 
 SECONDS = 10
 """Of the clip that is counted: the scene embedding of PaSST takes it in one window."""
@@ -78,7 +78,7 @@ def _passes(card: Card, frames: models.Frames | None, window_ms: int | None, hop
 
 
 def _steps(card: Card, hop_ms: int) -> int:
-    """Windows that are centred on multiples of the hop, from 0 on: see `passt.windows`."""
+    """Windows that are centred on multiples of the hop, from 0 on: see `passt.windows.centered`."""
     return SECONDS * card.sample_rate // (card.sample_rate * hop_ms // 1000) + 1
 
 

@@ -15,7 +15,7 @@ from ablations.unit import UnitResult, run_unit
 from ablations.work import Settings, Unit, failure_of, grouped
 from downstream.embedder import Embedder, released
 from downstream.progress import Track, silent
-from passt.precision import precision_for
+from passt.network.precision import precision_for
 
 logger = logging.getLogger(__name__)
 

@@ -13,10 +13,10 @@ from typing import Any
 
 import torch
 
-from passt import onednn
-from passt.architecture import Architecture
+from passt.catalog.architecture import Architecture
 from passt.embedder import TOKENS_AT_ONCE, TOKENS_ELSEWHERE
-from passt.precision import PRECISIONS, arithmetic
+from passt.network import onednn
+from passt.network.precision import PRECISIONS, arithmetic
 
 STATUS = Path("/proc/self/status")
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h

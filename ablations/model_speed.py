@@ -25,7 +25,7 @@ from ablations.machine import best, in_use, machine, peak, product_rates, reset_
 from downstream.embedder import OWN_HOP, Embedder, Tap, released
 from downstream.progress import Track, silent
 from passt import EmbeddingSpec
-from passt.precision import arithmetic, available
+from passt.network.precision import arithmetic, available
 
 NAMES = ("passt_s_swa_p16_128_ap476", "cnn14", "mn04_as", "mn10_as", "mn40_as", "crepe_tiny", "crepe_full", "logmel")
 SCENE_S, TIMESTAMP_S, HOP_MS = 10, 2, 50

@@ -23,11 +23,12 @@ from downstream.embedder import Embedder
 from downstream.files import absolute, expanded
 from downstream.progress import Advance, Track, silent
 from downstream.room import check_room
-from passt import EmbeddingSpec, PasstEmbedder, checkpoints, complexity, named
-from passt.card import Card, choices
-from passt.precision import precision_for
-from passt.published import Published, file_tag, published_file
-from passt.spec import parse_fields
+from passt import EmbeddingSpec, PasstEmbedder, complexity
+from passt.catalog import checkpoints, named
+from passt.catalog.card import Card, choices
+from passt.catalog.spec import parse_fields
+from passt.network.precision import precision_for
+from passt.weights.published import Published, file_tag, published_file
 
 WORTH_SAYING = 1.1  # times as fast
 

@@ -14,15 +14,15 @@ import torch
 from torch import Tensor
 
 from passt import EmbeddingSpec, PasstEmbedder
-from passt.checkpoints import SAMPLE_RATE, Checkpoint
-from passt.mel import MelSpectrogram
-from passt.patchout import PAPER, Patchout
-from passt.precision import PRECISIONS
-from passt.training.augment import Augmentations
+from passt.catalog.checkpoints import SAMPLE_RATE, Checkpoint
+from passt.network.patchout import PAPER, Patchout
+from passt.network.precision import PRECISIONS
+from passt.training.data.augment import Augmentations
+from passt.training.declared.recipe import Recipe
 from passt.training.products import use_fastest
-from passt.training.recipe import Recipe
 from passt.training.step import backward
 from passt.training.student import Student, passt_student
+from passt.windows.mel import MelSpectrogram
 
 logger = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ STAGES = {
         "downstream.audio:SplitAudio.seconds",
         "downstream.audio:SplitAudio.hashes.func",
     ),
-    "mel": ("passt.mel:MelSpectrogram.forward",),
+    "mel": ("passt.windows.mel:MelSpectrogram.forward",),
     "network": ("downstream.extract:_embed",),
     "writing": (
         "downstream.extraction:Extraction.append",

@@ -8,8 +8,8 @@ import torch
 from ablations.machine import give_back, peak, reset_peak
 from ablations.memory import anonymous, watched
 from ablations.speed import recipe_of, sound, trained, training_step
-from passt.checkpoints import Checkpoint
-from passt.patchout import Patchout
+from passt.catalog.checkpoints import Checkpoint
+from passt.network.patchout import Patchout
 
 
 def step_memory(checkpoint: Checkpoint, device: str, precision: str, batch: int, choice: Patchout) -> float:

@@ -21,8 +21,8 @@ from ablations.hear_modules.address import as_checkpoint, short_name
 from downstream.fields import choice, list_of, mapping, one_line, shown, text, whole, wrong
 from downstream.protocol import Protocol
 from passt import EmbeddingSpec
-from passt.precision import PRECISIONS
-from passt.spec import field_names
+from passt.catalog.spec import field_names
+from passt.network.precision import PRECISIONS
 from results.figures import FIGURES
 from results.reference import published
 

@@ -16,11 +16,11 @@ from ablations.training_sources import corpus_clips
 from ablations.training_students import student_of
 from downstream.files import fingerprint, write_json
 from downstream.progress import Track, silent
-from passt.architecture import SAMPLE_RATE
-from passt.download import sha256_of
-from passt.training.files import FileList, FileSource, Unreadable
-from passt.training.recipe import Recipe
-from passt.training.source import Source
+from passt.catalog.architecture import SAMPLE_RATE
+from passt.fetch.download import sha256_of
+from passt.training.data.files import FileList, FileSource, Unreadable
+from passt.training.data.source import Source
+from passt.training.declared.recipe import Recipe
 from passt.training.start import from_file
 from passt.training.train import Result, train
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from ablations.job import versions
 from ablations.machine import machine
 from downstream.files import write_json
-from passt.download import sha256_of
-from passt.training.recipe import Recipe
+from passt.fetch.download import sha256_of
+from passt.training.declared.recipe import Recipe
 from passt.training.student import Student
 from passt.training.train import Result
 

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 
 from ablations import models
+from ablations.training.corpus import Corpus, Windowed
 from downstream.embedder import Embedder
 from downstream.progress import Track, silent
-from passt.training.corpus import Corpus, Windowed
-from passt.training.recipe import Recipe
-from passt.training.source import Source
+from passt.training.data.source import Source
+from passt.training.declared.recipe import Recipe
 
 EVALUATION_SEED = 1 << 62  # added to the recipe's: no clip of the one is a clip of the other
 LOGITS = ("logits", None)

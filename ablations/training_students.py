@@ -6,7 +6,7 @@ import torch
 
 from ablations.baselines.checkpoints import TRAINED_HOP, untrained
 from ablations.baselines.mobilenet import HEAD, MobileNet
-from passt.training.recipe import PASST, Recipe
+from passt.training.declared.recipe import PASST, Recipe
 from passt.training.student import Student, passt_student, say
 
 MOBILE_NET = re.compile(r"mn(\d\d)")

@@ -18,8 +18,8 @@ from ablations.study import Model, Study
 from ablations.tasks import NamedTask
 from downstream.fields import choice
 from downstream.files import absolute
-from passt.precision import PRECISIONS
-from passt.spec import Tap
+from passt.catalog.spec import Tap
+from passt.network.precision import PRECISIONS
 
 CLIP_S = 10.0  # where a task does not say
 STEPS_A_SECOND = 20  # timestamps, about

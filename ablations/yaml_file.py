@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from ablations.yaml_values import parse_yaml
 from downstream.fields import shown
 from downstream.text_file import read_text
-from passt.card import choices
+from passt.catalog.card import choices
 
 Declared = TypeVar("Declared")
 SUFFIXES = (".yaml", ".yml")

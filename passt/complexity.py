@@ -6,9 +6,9 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from passt.checkpoints import MEL_BANDS, SAMPLE_RATE, Checkpoint
-from passt.initial import network_on_meta
-from passt.model import Passt
+from passt.catalog.checkpoints import MEL_BANDS, SAMPLE_RATE, Checkpoint
+from passt.network.model import Passt
+from passt.weights.initial import network_on_meta
 
 
 @functools.cache

@@ -9,20 +9,22 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from passt import checkpoints, frames, inference
-from passt import weights as weight_files
-from passt.batches import Budget, forward_in_batches
-from passt.checkpoints import MEL_BANDS, PATCH, SAMPLE_RATE, Checkpoint
-from passt.following import FollowsNetwork
-from passt.identity import hash_of
-from passt.initial import network_on_meta
-from passt.mel import MelSpectrogram
-from passt.model import Passt
-from passt.precision import arithmetic, precision_for
-from passt.samples import batch, equally_long
-from passt.spec import EmbeddingSpec
-from passt.training_notes import labels_for
+from passt.catalog import checkpoints
+from passt.catalog.checkpoints import MEL_BANDS, PATCH, SAMPLE_RATE, Checkpoint
+from passt.catalog.spec import EmbeddingSpec
+from passt.network import inference
+from passt.network.following import FollowsNetwork
+from passt.network.identity import hash_of
+from passt.network.model import Passt
+from passt.network.precision import arithmetic, precision_for
+from passt.weights import load as weight_files
+from passt.weights.initial import network_on_meta
+from passt.weights.training_notes import labels_for
 from passt.windowed import WindowedEmbedder
+from passt.windows import frames
+from passt.windows.batches import Budget, forward_in_batches
+from passt.windows.mel import MelSpectrogram
+from passt.windows.samples import batch, equally_long
 
 FORMAT = 2  # part of the fingerprint; raised when the numbers change
 MEL_FRAMES = 6  # of the level `mel`: the excerpt around a timestamp

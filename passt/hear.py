@@ -26,10 +26,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from passt import checkpoints, named
-from passt.card import choices
+from passt.catalog import checkpoints, named
+from passt.catalog.card import choices
+from passt.catalog.spec import parse_fields
 from passt.embedder import PasstEmbedder
-from passt.spec import parse_fields
 
 logger = logging.getLogger(__name__)
 
@@ -94,7 +94,8 @@ def load_model(
 
     Args:
         model_file_path: a weight file of the spec's checkpoint; "" for the weights that the spec names.
-        spec: a spec text or the name of one (`passt.named`): ``2level-mel``, ``stfthop160@features@untrained-0``.
+        spec: a spec text or the name of one (`passt.catalog.named`): ``2level-mel``,
+        ``stfthop160@features@untrained-0``.
         device: a torch device, or "auto": CUDA where there is one.
         precision: as PasstEmbedder takes it.
 

@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from passt.batches import Rows, joined, to_device, to_host
-from passt.card import choices
-from passt.samples import clips_of
-from passt.spec import MOST_MS, Tap
-from passt.windows import centred, timestamps
+from passt.catalog.card import choices
+from passt.catalog.spec import MOST_MS, Tap
+from passt.windows.batches import Rows, joined, to_device, to_host
+from passt.windows.centered import centred, timestamps
+from passt.windows.samples import clips_of
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +64,8 @@ class WindowedEmbedder(ABC):
         """Scene embeddings: the mean over windows of each tap's length, or one pass where the clip is no longer.
 
         Args:
-            clips: mono, in [-1, 1], each (samples,) with at least one sample; lengths may differ (`passt.samples`).
+            clips: mono, in [-1, 1], each (samples,) with at least one sample; lengths may differ
+            (`passt.windows.samples`).
             taps: (level, window_ms); windows of a restricted length are max(50, window // 4) ms apart.
 
         Returns:
@@ -97,7 +98,8 @@ class WindowedEmbedder(ABC):
         """Timestamp embeddings: a window of each tap's length, centred on every multiple of `hop_ms`.
 
         Args:
-            clips: mono, in [-1, 1], each (samples,) with at least one sample; lengths may differ (`passt.samples`).
+            clips: mono, in [-1, 1], each (samples,) with at least one sample; lengths may differ
+            (`passt.windows.samples`).
             taps: (level, window_ms), with None for the levels that have an excerpt of their own.
 
         Returns:

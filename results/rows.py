@@ -16,7 +16,6 @@ import pandas as pd
 
 from results.files import check_sum, write_summed, write_text
 from results.job_files import CHOSEN
-from results.job_files import read_job as read_job
 
 COLUMNS = (
     *("study", "model", "family", "spec", "weights", "task", "split_mode", "fold", "metric", "primary", "score"),

@@ -11,7 +11,7 @@ import soundfile
 import torch
 from hypothesis import settings
 
-from passt import transfer
+from passt.fetch import transfer
 from tests.reference_values import SHARED
 
 settings.register_profile("repository", deadline=None, derandomize=True)  # shared machines are slow at times

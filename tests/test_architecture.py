@@ -38,7 +38,7 @@ def test_imports_follow_the_arrows(package):
 
 def test_the_check_sees_imports_inside_functions(tmp_path):
     path = tmp_path / "module.py"
-    path.write_text("def f():\n    from passt.spec import EmbeddingSpec\n    import torch.nn\n")
+    path.write_text("def f():\n    from passt.catalog.spec import EmbeddingSpec\n    import torch.nn\n")
     assert imported(path) == {"passt", "torch"}
 
 
@@ -74,6 +74,12 @@ def _imports(path: Path, modules: dict[str, Path]) -> set[str]:
 
 def test_every_module_can_be_imported_without_flock():
     """Where there is no `fcntl`, only what needs a lock fails."""
-    names = ("passt.download", "downstream.locks", "results", "ablations.prepare.folder", "ablations.search.storage")
+    names = (
+        "passt.fetch.download",
+        "downstream.locks",
+        "results",
+        "ablations.prepare.folder",
+        "ablations.search.storage",
+    )
     code = f"import sys, importlib; sys.modules['fcntl'] = None; [importlib.import_module(n) for n in {names}]"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

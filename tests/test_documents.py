@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from ablations.baselines import named as named_cnns
-from passt.training.corpus import kinds
+from ablations.training.corpus.kinds import table
 from results.reference import published
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = (
     "README.md",
-    "passt/demo_weights/README.md",
+    "passt/catalog/demo_weights/README.md",
     "results/README.md",
     "results/benchmarks/README.md",
     "results/examples/README.md",
@@ -73,8 +73,8 @@ def test_a_changed_digit_is_seen(tmp_path):
 
 
 COUNTS: dict[str, Callable[[], int]] = {
-    r"(\d+) kinds": lambda: len(kinds.KINDS),
-    r"(\d+) labels \(\d+ notes": lambda: len(kinds.LABELS),
+    r"(\d+) kinds": lambda: len(table.KINDS),
+    r"(\d+) labels \(\d+ notes": lambda: len(table.LABELS),
     r"The (\d+) configurations": lambda: len(named_cnns.table()),
     r"(\d+) of them \(pooling": lambda: sum(bool(row.unsupported) for row in named_cnns.table().values()),
     r"leaderboard \((\d+) models\)": lambda: published(["leaderboard"])["model"].nunique(),

@@ -12,15 +12,15 @@ from ablations.tasks import default_folder
 from downstream import files
 from downstream.files import cache_folder, expanded, sweep, temporary_beside, write_atomically, write_json
 from downstream.store import default_root
-from passt.files import write_text
-from passt.published import folder as weights_folder
+from passt.fetch.files import write_text
+from passt.weights.published import folder as weights_folder
 from results.files import replacing
 
 KILLED = """
 import os, signal
 from pathlib import Path
 from downstream.files import write_atomically
-from passt.files import write_whole
+from passt.fetch.files import write_whole
 from results.files import replacing
 die = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 os.replace = die

@@ -17,11 +17,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from passt import demo
-from passt.download import recorded
-from passt.published import content, published_file, refuse_others
-from passt.state_dicts import Part, network_of
-from passt.training_notes import notes_of
+from passt.catalog import demo
+from passt.fetch.download import recorded
+from passt.weights.published import content, published_file, refuse_others
+from passt.weights.state_dicts import Part, network_of
+from passt.weights.training_notes import notes_of
 
 DEMO_FOLDER = Path(__file__).with_name("demo_weights")
 SAMPLE_RATE = 32000  # Hz, of all of them

@@ -17,15 +17,15 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ablations.baselines import cost
 from ablations.baselines.checkpoints import SAMPLE_RATE, CnnCheckpoint, state_of, table
-from passt.batches import Budget, Rows, forward_in_batches
-from passt.following import FollowsNetwork
-from passt.precision import PRECISIONS, Precision, arithmetic, available, precision_for
-from passt.published import file_tag
-from passt.spec import EmbeddingSpec
-from passt.state_dicts import Part
-from passt.training_notes import labels_for
+from passt.catalog.spec import EmbeddingSpec
+from passt.network.following import FollowsNetwork
+from passt.network.precision import PRECISIONS, Precision, arithmetic, available, precision_for
+from passt.weights.published import file_tag
+from passt.weights.state_dicts import Part
+from passt.weights.training_notes import labels_for
 from passt.windowed import WindowedEmbedder
-from passt.windows import centred
+from passt.windows.batches import Budget, Rows, forward_in_batches
+from passt.windows.centered import centred
 
 FORMAT = 1  # part of the fingerprint; raised when the numbers change
 STATISTICS = {"melmean": lambda mel: mel.mean(-1), "melstd": lambda mel: mel.std(-1, correction=0)}
@@ -79,7 +79,8 @@ class CnnEmbedder(FollowsNetwork, WindowedEmbedder):
 
     Attributes:
         labels: what each of the logits stands for, where the weight file names it.
-        net: the network, which may be trained or changed: numbers, name and fingerprint follow (`passt.following`).
+        net: the network, which may be trained or changed: numbers, name and fingerprint follow
+        (`passt.network.following`).
 
     Raises:
         ValueError, FileNotFoundError: for weights that do not fit or are not there, an unknown precision.

@@ -15,8 +15,8 @@ from torch.nn import functional as F
 
 from ablations.baselines.checkpoints import SAMPLE_RATE, CnnCheckpoint, of_family
 from ablations.baselines.cnn import CnnEmbedder, CnnNet
-from passt.card import Card
-from passt.state_dicts import Part
+from passt.catalog.card import Card
+from passt.weights.state_dicts import Part
 
 BANDS = 64
 FFT = 1024  # samples, of the window too

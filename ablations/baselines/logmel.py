@@ -9,14 +9,14 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from passt.batches import Budget, forward_in_batches
-from passt.card import Card
-from passt.checkpoints import MEL_BANDS, SAMPLE_RATE
-from passt.identity import fingerprint_of
-from passt.mel import FFT, MelSpectrogram
-from passt.precision import arithmetic
-from passt.spec import EmbeddingSpec
+from passt.catalog.card import Card
+from passt.catalog.checkpoints import MEL_BANDS, SAMPLE_RATE
+from passt.catalog.spec import EmbeddingSpec
+from passt.network.identity import fingerprint_of
+from passt.network.precision import arithmetic
 from passt.windowed import WindowedEmbedder
+from passt.windows.batches import Budget, forward_in_batches
+from passt.windows.mel import FFT, MelSpectrogram
 
 HOP = 320  # samples, 10 ms
 SAMPLES_AT_ONCE = {"cpu": 40 * SAMPLE_RATE, "cuda": 1000 * SAMPLE_RATE}  # of windows, by type of device

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 
 from ablations.baselines.logmel import MelEmbedder
-from passt.card import Card
-from passt.checkpoints import MEL_BANDS, SAMPLE_RATE
-from passt.precision import arithmetic
-from passt.spec import EmbeddingSpec
+from passt.catalog.card import Card
+from passt.catalog.checkpoints import MEL_BANDS, SAMPLE_RATE
+from passt.catalog.spec import EmbeddingSpec
+from passt.network.precision import arithmetic
 
 WIDTH = 4096
 LEVEL = "projection"

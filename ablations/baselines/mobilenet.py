@@ -12,10 +12,11 @@ from torch import Tensor, nn
 
 from ablations.baselines.checkpoints import SAMPLE_RATE, CnnCheckpoint, of_family
 from ablations.baselines.cnn import CnnEmbedder, CnnNet
-from passt import demo, frames
-from passt.card import Card
-from passt.checkpoints import MEL_BANDS
-from passt.mel import FFT, MelSpectrogram
+from passt.catalog import demo
+from passt.catalog.card import Card
+from passt.catalog.checkpoints import MEL_BANDS
+from passt.windows import frames
+from passt.windows.mel import FFT, MelSpectrogram
 
 MAX_WINDOW_MS, SCENE_HOP_MS = 10_000, 2500  # of scene embeddings, as EfficientAT_HEAR
 STEM, LAST, CLASSIFIER = 16, 6, 1280  # channels of the first convolution; of the last one over its inputs; hidden units

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from passt import spec as specs
+from passt.catalog import spec as specs
 
 
 @dataclass(frozen=True)

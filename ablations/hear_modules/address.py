@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from downstream.fields import shown
-from passt.card import Card
-from passt.spec import OWN_HOP
+from passt.catalog.card import Card
+from passt.catalog.spec import OWN_HOP
 
 PREFIX = "hear:"
 LEVELS = ("embedding",)

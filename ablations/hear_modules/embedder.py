@@ -20,9 +20,9 @@ from ablations.hear_modules.api import Module
 from ablations.hear_modules.process import TIMEOUT, TIMEOUT_S, Process
 from downstream.embedder import Tap
 from downstream.files import fingerprint
-from passt.card import choices
-from passt.samples import clips_of
-from passt.spec import OWN_HOP, EmbeddingSpec
+from passt.catalog.card import choices
+from passt.catalog.spec import OWN_HOP, EmbeddingSpec
+from passt.windows.samples import clips_of
 
 SECONDS_AT_ONCE = 30.0  # of sound in one call: what a module's memory bears is not known
 FORMAT = 2  # part of the fingerprint; raised when the numbers change

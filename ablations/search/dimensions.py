@@ -14,7 +14,7 @@ from optuna.trial import BaseTrial
 
 from ablations import models
 from downstream.fields import shown
-from passt.spec import MOST_MS
+from passt.catalog.spec import MOST_MS
 
 KEYS = ("any_of", "at_most", "low", "high", "log", "points")
 POINTS, MOST_POINTS = 9, 1000  # of a range: where it does not say how many, and at most

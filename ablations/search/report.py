@@ -18,7 +18,7 @@ from ablations.search.trial import Places
 from ablations.search.winner import look
 from downstream.files import write_atomically
 from downstream.locks import held
-from passt.spec import EmbeddingSpec, field_names
+from passt.catalog.spec import EmbeddingSpec, field_names
 from results import rows as result_rows
 from results.figures import save
 from results.figures.cost import on_front

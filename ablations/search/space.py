@@ -23,7 +23,7 @@ from ablations.study import HEAR_KEYS, LIST_FIELDS, Model, Study
 from downstream.fields import shown
 from downstream.files import fingerprint
 from downstream.protocol import Protocol
-from passt.spec import field_names
+from passt.catalog.spec import field_names
 
 KEYS = (*field_names(), *HEAR_KEYS, "protocol")
 BLOCK = "space"

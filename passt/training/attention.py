@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from passt.onednn import TILED_FROM, tiles
+from passt.network.onednn import TILED_FROM, tiles
 
 KEPT_BYTES = 2**24  # of one block's scores at most; more do not stay in a processor's cache
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from torch import Tensor
 from torch.nn import functional as F
 
-from passt.training.recipe import Distillation
+from passt.training.declared.recipe import Distillation
 
 Teacher = Callable[[Tensor], Tensor]
 """Sound (clips, samples) at 32 kHz, as the student hears it, to logits (clips, labels); called without gradients."""

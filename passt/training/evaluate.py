@@ -6,14 +6,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from passt.mel import MelSpectrogram
-from passt.precision import PRECISIONS, arithmetic
-from passt.training.ahead import read_ahead
+from passt.network.precision import PRECISIONS, arithmetic
+from passt.training.data.ahead import read_ahead
+from passt.training.data.source import FixedSource, Source
+from passt.training.declared.recipe import Recipe
 from passt.training.group import Group
-from passt.training.recipe import Recipe
 from passt.training.scores import mean_average_precision
-from passt.training.source import FixedSource, Source
 from passt.training.student import Student
+from passt.windows.mel import MelSpectrogram
 
 
 def clips_of(recipe: Recipe, evaluation: Source) -> int:

@@ -9,9 +9,9 @@ import functools
 import torch
 from torch import Tensor, nn
 
-from passt import onednn
-from passt.model import Attention, Linear
-from passt.precision import Precision
+from passt.network import onednn
+from passt.network.model import Attention, Linear
+from passt.network.precision import Precision
 from passt.training.attention import attention
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from torch import Tensor
 
-from passt.published import content
-from passt.state_dicts import Part, closest
-from passt.training_notes import labels_of
+from passt.weights.published import content
+from passt.weights.state_dicts import Part, closest
+from passt.weights.training_notes import labels_of
 
 
 def from_file(

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from passt.mel import MelSpectrogram
-from passt.patchout import Patchout
-from passt.precision import PRECISIONS, arithmetic
+from passt.network.patchout import Patchout
+from passt.network.precision import PRECISIONS, arithmetic
+from passt.training.data.streams import seed_of, stream
+from passt.training.declared.recipe import Recipe
 from passt.training.distill import Teacher, loss_of, soft_labels
-from passt.training.recipe import Recipe
-from passt.training.streams import seed_of, stream
 from passt.training.student import Student
+from passt.windows.mel import MelSpectrogram
 
 
 def backward(

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from passt import weights
-from passt.architecture import Architecture
-from passt.initial import network_on_meta, untrained
-from passt.patchout import Patchout
-from passt.training.recipe import Recipe
+from passt.catalog.architecture import Architecture
+from passt.network.patchout import Patchout
+from passt.training.declared.recipe import Recipe
+from passt.weights import load
+from passt.weights.initial import network_on_meta, untrained
 
 HEADS = ("head.1", "head_dist")  # of PaSST
 Ask = Callable[[nn.Module, Tensor, Tensor | None, int], Tensor]
@@ -82,7 +82,7 @@ def passt_student(recipe: Recipe, labels: int) -> Student:
     architecture = replace(architecture, n_classes=labels)
     net = network_on_meta(architecture)
     if recipe.start == "imagenet":
-        state = weights.imagenet_start(architecture, seed=recipe.seed)
+        state = load.imagenet_start(architecture, seed=recipe.seed)
     else:
         state = untrained(architecture, recipe.seed)
     net.load_state_dict({name: tensor.clone() for name, tensor in state.items()}, assign=True)

@@ -12,23 +12,23 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from passt.architecture import SAMPLE_RATE
-from passt.mel import MelSpectrogram
-from passt.precision import PRECISIONS, precision_for
-from passt.training import log
-from passt.training.ahead import read_ahead
+from passt.catalog.architecture import SAMPLE_RATE
+from passt.fetch.transfer import Track, silent
+from passt.network.precision import PRECISIONS, precision_for
 from passt.training.average import with_another
+from passt.training.data.ahead import read_ahead
+from passt.training.data.source import Source
+from passt.training.declared.recipe import PASST, Recipe
 from passt.training.distill import Teacher
 from passt.training.evaluate import clips_of, evaluate
+from passt.training.folder import log
+from passt.training.folder.run_folder import claim
+from passt.training.folder.state import WEIGHTS_FILE, State, write_weights
 from passt.training.group import Group, processes
 from passt.training.products import use_fastest
-from passt.training.recipe import PASST, Recipe
-from passt.training.run_folder import claim
-from passt.training.source import Source
-from passt.training.state import WEIGHTS_FILE, State, write_weights
 from passt.training.step import backward
 from passt.training.student import Student, passt_student
-from passt.transfer import Track, silent
+from passt.windows.mel import MelSpectrogram
 
 SAVE_SECONDS = 60.0  # at least, between two states
 

@@ -10,7 +10,7 @@ from ablations.outcome import Failure
 from ablations.run import run_study
 from ablations.study import Study
 from ablations.work import Shard
-from passt.precision import available
+from passt.network.precision import available
 from results.records import read_record
 from results.rows import read_rows
 

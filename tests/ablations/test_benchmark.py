@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from ablations import benchmark
 from ablations.cli import main
 from ablations.machine import product_rates
-from passt.precision import available
+from passt.network.precision import available
 
 
 @pytest.fixture

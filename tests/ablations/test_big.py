@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from ablations import big, big_tasks, cli, memory, stages
 from downstream.task import Task
-from passt.mel import MelSpectrogram
+from passt.windows.mel import MelSpectrogram
 
 RECORDS = Path(__file__).parents[2] / "results" / "benchmarks"
 

@@ -4,7 +4,7 @@ import pytest
 from click.testing import CliRunner
 
 from ablations.cli import main
-from passt import transfer
+from passt.fetch import transfer
 from results.rows import task_table
 from tests.server import Server
 from tests.task_archives import packed

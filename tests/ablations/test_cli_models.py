@@ -12,9 +12,10 @@ from ablations.catalog_text import compressed, to_text
 from ablations.cli_download import download
 from ablations.cli_models import models
 from ablations.models import Family, families, resolve_with_file
-from passt import checkpoints, weights
-from passt.card import Card
-from passt.download import recorded, sha256_of
+from passt.catalog import checkpoints
+from passt.catalog.card import Card
+from passt.fetch.download import recorded, sha256_of
+from passt.weights import load
 
 NAME = "passt_s_swa_f128_stfthop160_p16_s10_ap473"
 OF_PASST = ["stride", "token_ms", "tokens_10s"]
@@ -49,7 +50,7 @@ def other_family(monkeypatch):
 
 
 def put(name, content=b"weights"):
-    path = weights.place(checkpoints.get(name))
+    path = load.place(checkpoints.get(name))
     path.write_bytes(content)
     return path
 
@@ -87,7 +88,7 @@ def test_what_a_row_says():
     assert row.tokens_10s == 12 * 199 + 2  # Koutini et al. 2022, Table 2
     assert 86e6 < row.parameters < 87e6
     assert (row.audioset_mAP, row.trained_on) == (0.473, "AudioSet")
-    assert (row.cached, row.cached_bytes, row.file) == (True, 2_500_000, str(weights.place(checkpoints.get(NAME))))
+    assert (row.cached, row.cached_bytes, row.file) == (True, 2_500_000, str(load.place(checkpoints.get(NAME))))
     rows = [*checkpoints.table().values(), *cnns.table().values()]
     shipped = [row.name for row in rows if row.shipped and row.shipped.is_file()]
     assert table.index[table.cached.fillna(False)].tolist() == [NAME, *shipped]
@@ -207,7 +208,7 @@ def test_names_go_on_behind_one_that_fails():
 
 
 def test_files_of_every_family_are_fetched(other_family):
-    path = weights.folder() / "other.pth"
+    path = load.folder() / "other.pth"
     path.write_bytes(b"weights")
     found = run(download, "other", "other_free", "logmel")
     assert found.exit_code == 1

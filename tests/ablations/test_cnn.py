@@ -10,8 +10,8 @@ import torch
 from ablations import models
 from ablations.baselines import cnn14, mobilenet, named
 from ablations.baselines.checkpoints import state_of, table, untrained
-from passt import weights as weight_files
-from passt.precision import available
+from passt.network.precision import available
+from passt.weights import load as weight_files
 from tests.reference_values import REFERENCE, clip, filled_cnn_state
 
 MN10 = {"mel_avgs": "melmean"} | {f"b{number}": f"block{number}" for number in (5, 11, 13, 15)}
@@ -287,7 +287,7 @@ def test_a_published_file_with_another_md5_never_gets_its_name(monkeypatch, tmp_
     def served(url, part, *args, **options):
         part.write_bytes((tmp_path / "other.pt").read_bytes())
 
-    monkeypatch.setattr("passt.download.transfer", served)
+    monkeypatch.setattr("passt.fetch.download.transfer", served)
     with pytest.raises(FileNotFoundError, match="its MD5 is [0-9a-f]{32}, expected 541141fa2ee191a88f24a3219fff024e"):
         weight_files.published_file(table()["cnn14"])
     assert not weight_files.place(table()["cnn14"]).exists()

@@ -8,11 +8,13 @@ from click.testing import CliRunner
 from ablations import complexity, speed
 from ablations.cli_complexity import complexity as command
 from ablations.speed import Meter, recipe_of, trained, training_step
-from passt import checkpoints, onednn, weights
-from passt.initial import network_on_meta
-from passt.mel import MelSpectrogram
-from passt.patchout import Patchout
+from passt.catalog import checkpoints
+from passt.network import onednn
+from passt.network.patchout import Patchout
 from passt.training.attention import attention
+from passt.weights import load
+from passt.weights.initial import network_on_meta
+from passt.windows.mel import MelSpectrogram
 from tests.reference_values import clip
 
 LIGHT = checkpoints.get("passt_l_kd_p16_128_ap47")  # 7 blocks, the smallest
@@ -64,7 +66,7 @@ def test_the_published_file_is_consistent():
 def test_the_trained_network_is_the_embedders_network(student):
     mel = torch.randn(1, 128, 56, generator=torch.Generator().manual_seed(0))
     plain = network_on_meta(LIGHT)
-    plain.load_state_dict(weights.untrained(LIGHT, 0), assign=True)
+    plain.load_state_dict(load.untrained(LIGHT, 0), assign=True)
     with torch.no_grad():
         wanted = plain(mel, ("logits",))["logits"]
         found = [student.ask(student.net, mel, kept, 0) for kept in (None, torch.arange(12 * 5), torch.arange(12 * 4))]

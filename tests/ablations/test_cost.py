@@ -17,7 +17,8 @@ from ablations.shown import costs_of, draw, known_models, unknown_costs
 from ablations.study import Model
 from ablations.work import network_gmacs
 from downstream.embedder import Embedder
-from passt import checkpoints, complexity
+from passt import complexity
+from passt.catalog import checkpoints
 from results import rows
 from results.figures.cost import cost_table
 from tests.results.test_figures import EVENTS, SCENES, made

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from ablations import cost, models
 from ablations.baselines import crepe
-from passt.precision import available
+from passt.network.precision import available
 from tests.reference_values import REFERENCE, clip
 
 CPU = torch.device("cpu")

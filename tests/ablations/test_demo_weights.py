@@ -7,8 +7,9 @@ import torch
 
 from ablations import models
 from ablations.baselines import checkpoints as cnns
-from passt import EmbeddingSpec, checkpoints
-from passt.download import sha256_of
+from passt import EmbeddingSpec
+from passt.catalog import checkpoints
+from passt.fetch.download import sha256_of
 
 SHIPPED = {
     name: row.shipped for table in (checkpoints.table(), cnns.table()) for name, row in table.items() if row.shipped

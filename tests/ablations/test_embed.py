@@ -10,7 +10,9 @@ from ablations import models, outputs
 from ablations.baselines.logmel import LogMelEmbedder
 from ablations.cli_embed import embed
 from ablations.embed import embed_files
-from passt import EmbeddingSpec, PasstEmbedder, checkpoints, named, weights
+from passt import EmbeddingSpec, PasstEmbedder
+from passt.catalog import checkpoints, named
+from passt.weights import load
 from tests.conftest import tone, write_clip
 from tests.reference_values import clip
 
@@ -206,9 +208,9 @@ def test_the_command(tmp_path):
 
 def test_a_weight_file(tmp_path):
     write_clip(tmp_path / "a.wav", tone(440, 0.2))
-    torch.save(weights.untrained(checkpoints.get(LIGHT), 1), tmp_path / "mine.pt")
+    torch.save(load.untrained(checkpoints.get(LIGHT), 1), tmp_path / "mine.pt")
     (row,) = run([tmp_path / "a.wav"], tmp_path, f"{LIGHT}@block1", weights=tmp_path / "mine.pt").to_dict("records")
-    assert read(row["output"])["weights"] == weights.file_tag(tmp_path / "mine.pt")
+    assert read(row["output"])["weights"] == load.file_tag(tmp_path / "mine.pt")
     with pytest.raises(ValueError, match="weights are given twice: 'untrained-0' in the spec, and the file"):
         run([tmp_path / "a.wav"], tmp_path, PASST, weights=tmp_path / "mine.pt")
     with pytest.raises(FileNotFoundError, match=r"weights: no file at .*no\.pt"):

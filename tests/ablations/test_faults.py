@@ -18,8 +18,8 @@ from ablations.store_check import check
 from ablations.study import Study
 from downstream import extract as extraction
 from downstream.store import TapFolder
-from passt import checkpoints
-from passt.weights import untrained
+from passt.catalog import checkpoints
+from passt.weights.load import untrained
 from results.job_files import PREDICTIONS, SUM
 from results.predictions import read_predictions
 from results.rows import RESULT_COLUMNS, read_rows

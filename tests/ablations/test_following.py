@@ -11,7 +11,7 @@ from ablations import models
 from ablations.baselines.melproj import MelProjectionEmbedder
 from downstream import extract
 from passt import EmbeddingSpec
-from passt.precision import available
+from passt.network.precision import available
 from tests.reference_values import clip
 
 TAPS = {

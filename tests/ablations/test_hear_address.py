@@ -12,7 +12,8 @@ from ablations import models
 from ablations.hear_modules import address
 from ablations.study import Study
 from downstream import embedder
-from passt import EmbeddingSpec, spec
+from passt import EmbeddingSpec
+from passt.catalog import spec
 
 VALUES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 

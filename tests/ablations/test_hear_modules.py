@@ -13,7 +13,7 @@ from ablations import models
 from ablations.hear_modules import api, worker
 from downstream.embedder import OWN_HOP, released
 from passt import EmbeddingSpec, PasstEmbedder
-from passt.weights import file_tag
+from passt.weights.load import file_tag
 from tests.ablations.hear_fakes import TENSORFLOW, TORCH
 from tests.reference_values import clip
 

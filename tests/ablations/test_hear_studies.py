@@ -16,8 +16,9 @@ from ablations import cli, models
 from ablations.run import run_study
 from ablations.study import Study
 from downstream.embedder import OWN_HOP, released
-from passt import EmbeddingSpec, PasstEmbedder, checkpoints
-from passt.weights import untrained
+from passt import EmbeddingSpec, PasstEmbedder
+from passt.catalog import checkpoints
+from passt.weights.load import untrained
 from results.rows import RESULT_COLUMNS, read_rows
 from results.tables import to_markdown
 from tests.ablations.hear_fakes import TORCH

@@ -12,7 +12,7 @@ from ablations.models import card
 from ablations.shown import known_models, write_figure
 from ablations.study import FOLDERS, Study
 from passt import EmbeddingSpec
-from passt.checkpoints import get
+from passt.catalog.checkpoints import get
 from results.figures import FIGURES, PAPER
 from results.reference import published
 from results.rows import task_table, write_rows

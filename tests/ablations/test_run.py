@@ -19,7 +19,7 @@ from ablations import unit as unit_module
 from ablations.run import run_study
 from ablations.study import Study
 from passt import EmbeddingSpec, PasstEmbedder
-from passt.precision import available
+from passt.network.precision import available
 from results.event_counts import f_measure
 from results.predictions import read_predictions
 from results.records import read_record

@@ -2,8 +2,9 @@ import concurrent.futures
 import multiprocessing
 
 from ablations import speed, step_memory
-from passt import checkpoints, complexity
-from passt.patchout import Patchout
+from passt import complexity
+from passt.catalog import checkpoints
+from passt.network.patchout import Patchout
 
 LIGHT = checkpoints.get("passt_l_kd_p16_128_ap47")  # 7 blocks, the smallest
 

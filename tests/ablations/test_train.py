@@ -13,7 +13,8 @@ from click.testing import CliRunner
 from ablations import cli
 from ablations.train import RECIPES, load_recipe, load_stages
 from ablations.training_clips import Labelled, Places, vocabulary
-from passt import PasstEmbedder, checkpoints
+from passt import PasstEmbedder
+from passt.catalog import checkpoints
 from tests.conftest import tone
 
 RECIPE = {

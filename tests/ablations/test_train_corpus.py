@@ -14,11 +14,11 @@ from click.testing import CliRunner
 from ablations import cli, training_sources
 from ablations.baselines.mobilenet import MobileNet
 from ablations.train import load_recipe
+from ablations.training.corpus import Corpus, Windowed
 from ablations.training_sources import Tagged, corpus_clips
 from ablations.training_students import student_of
-from passt.download import sha256_of
-from passt.training.corpus import Corpus, Windowed
-from passt.training.recipe import Recipe
+from passt.fetch.download import sha256_of
+from passt.training.declared.recipe import Recipe
 
 RECIPE = {
     "name": "small",

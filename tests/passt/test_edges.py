@@ -14,7 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from passt import EmbeddingSpec, PasstEmbedder, checkpoints, weights
+from passt import EmbeddingSpec, PasstEmbedder
+from passt.catalog import checkpoints
+from passt.weights import load
 from tests.reference_values import clip
 
 pytestmark = pytest.mark.skipif(
@@ -111,7 +113,7 @@ def test_the_order_of_clips_and_windows_does_not_matter(embedder):
 
 
 def test_a_finer_stft_hop():
-    zeros = {name: torch.zeros(shape) for name, shape in weights.shapes(checkpoints.get("stfthop100")).items()}
+    zeros = {name: torch.zeros(shape) for name, shape in load.shapes(checkpoints.get("stfthop100")).items()}
     embedder = PasstEmbedder(EmbeddingSpec("stfthop100"), weights=zeros, device="cpu")  # its mel is what is looked at
     clips = [clip(0.12, 1), clip(0.12, 2)[:1600], clip(0.12, 3)[:1]]
     assert_timestamps(embedder, clips, [50, 61], 25, ["melmean"])
@@ -145,7 +147,7 @@ def test_clips_about_the_longest_window(embedder, samples):
 
 @pytest.mark.parametrize(("name", "maximum_s", "hop_s"), [("passt_20sec", 20, 5), ("passt_30sec", 30, 10)])
 def test_a_clip_beyond_the_longest_window_of_longer_checkpoints(name, maximum_s, hop_s):
-    zeros = {name: torch.zeros(shape) for name, shape in weights.shapes(checkpoints.get(name)).items()}
+    zeros = {name: torch.zeros(shape) for name, shape in load.shapes(checkpoints.get(name)).items()}
     embedder = PasstEmbedder(EmbeddingSpec(name), weights=zeros, device="cpu")  # its mel is what is looked at
     second = PER_MS * 1000
     audio = clip(maximum_s + 1.0, 2)

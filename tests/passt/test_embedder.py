@@ -7,8 +7,10 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from passt import EmbeddingSpec, PasstEmbedder, checkpoints, weights
-from passt.identity import fingerprint_of, hash_of
+from passt import EmbeddingSpec, PasstEmbedder
+from passt.catalog import checkpoints
+from passt.network.identity import fingerprint_of, hash_of
+from passt.weights import load
 from tests.reference_values import clip
 
 LIGHT = "passt_demo"  # 12 narrow blocks, the smallest network
@@ -129,7 +131,7 @@ def test_names_shapes_and_types_of_tensors_are_in_their_hash():
 
 
 def test_an_embedder_keeps_its_weights_to_itself():
-    state = weights.untrained(checkpoints.get(LIGHT), 5)
+    state = load.untrained(checkpoints.get(LIGHT), 5)
     state["cls_token"] = torch.nn.Parameter(state["cls_token"])
     mine = PasstEmbedder(EmbeddingSpec(LIGHT, weights="demo"), weights=state, device="cpu")
     before = mine.scene([clip(0.3, 1)], [("features", None)])["features", None]
@@ -140,7 +142,7 @@ def test_an_embedder_keeps_its_weights_to_itself():
 
 
 def test_weights_in_half_precision_are_taken():
-    state = {name: tensor.bfloat16() for name, tensor in weights.untrained(checkpoints.get(LIGHT), 5).items()}
+    state = {name: tensor.bfloat16() for name, tensor in load.untrained(checkpoints.get(LIGHT), 5).items()}
     mine = PasstEmbedder(EmbeddingSpec(LIGHT, weights="demo"), weights=state, device="cpu")
     assert mine.net.cls_token.dtype == torch.float32
     assert mine.spec.weights.startswith("sha256-")

@@ -7,7 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from passt import EmbeddingSpec, PasstEmbedder, checkpoints, hear, weights
+from passt import EmbeddingSpec, PasstEmbedder, hear
+from passt.catalog import checkpoints
+from passt.weights import load
 from tests.reference_values import clip
 
 LIGHT = "passt_l_kd_p16_128_ap47"  # 7 blocks, the smallest
@@ -51,10 +53,10 @@ def test_timestamp_embeddings(model, audio):
 
 
 def test_a_name_is_a_spec_and_a_file_is_its_weights(tmp_path, audio):
-    state = weights.untrained(checkpoints.get("passt_s_swa_p16_128_ap476"), seed=1)
+    state = load.untrained(checkpoints.get("passt_s_swa_p16_128_ap476"), seed=1)
     torch.save(state, tmp_path / "weights.pt")
     model = hear.load_model(str(tmp_path / "weights.pt"), device="cpu")
-    assert model.embedder.spec.weights == weights.file_tag(tmp_path / "weights.pt")
+    assert model.embedder.spec.weights == load.file_tag(tmp_path / "weights.pt")
     assert model.embedder.spec.levels == ("logits", "features")
     assert (model.scene_embedding_size, model.timestamp_embedding_size) == (1295, 1295)
 

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from passt import EmbeddingSpec, PasstEmbedder, checkpoints, weights
+from passt import EmbeddingSpec, PasstEmbedder
+from passt.catalog import checkpoints
+from passt.weights import load
 from tests.reference_values import REFERENCE, clip, filled_state
 
 EMBEDDING, MEL = 2e-5, 5e-5  # largest absolute difference, fp32 on a CPU
@@ -19,7 +21,7 @@ def case(request):
     """(name, manifest entry, reference arrays, embedder with the rule's weights)."""
     checkpoint = checkpoints.get(CHECKPOINTS[request.param])
     embedder = PasstEmbedder(
-        EmbeddingSpec(checkpoint.name), weights=filled_state(weights.shapes(checkpoint)), device="cpu"
+        EmbeddingSpec(checkpoint.name), weights=filled_state(load.shapes(checkpoint)), device="cpu"
     )
     with np.load(REFERENCE / f"passt_{request.param}.npz") as arrays:
         return request.param, MANIFEST[request.param], dict(arrays), embedder
@@ -71,7 +73,7 @@ def blocks(embedder, audio) -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize("name", json.loads((REFERENCE / "passt_state_dict.json").read_text()))
 def test_names_and_shapes_are_those_of_the_published_checkpoints(name):
     published = json.loads((REFERENCE / "passt_state_dict.json").read_text())[name]
-    assert weights.shapes(checkpoints.get(name)) == {key: tuple(shape) for key, shape in published.items()}
+    assert load.shapes(checkpoints.get(name)) == {key: tuple(shape) for key, shape in published.items()}
 
 
 @pytest.mark.gpu

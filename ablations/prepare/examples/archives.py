@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ablations.prepare.examples.clips import Clips
-from passt.download import fetch
-from passt.transfer import Track, silent
+from passt.fetch.download import fetch
+from passt.fetch.transfer import Track, silent
 
 COLUMNS = ("label", "fold", "recording")
 NAMES: Mapping[str, re.Pattern] = {

@@ -6,7 +6,8 @@ from ablations import cost, models
 from ablations.search.cost import COSTS, cost_of
 from ablations.search.declared import Search
 from ablations.study import Model
-from passt import checkpoints, complexity
+from passt import complexity
+from passt.catalog import checkpoints
 
 
 def model(text: str) -> Model:

@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from passt import onednn
-from passt.precision import available
+from passt.network import onednn
+from passt.network.precision import available
 from passt.training import attention as module
 from passt.training.attention import attention
-from passt.training.streams import stream
+from passt.training.data.streams import stream
 
 TOLERANCES = {torch.float32: 2e-5, torch.bfloat16: 0.05}  # of values of about 1
 pytestmark = pytest.mark.skipif(not onednn.works(), reason="oneDNN can't be used on this machine")

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from passt.mel import FMAX, FMIN, MelSpectrogram, mel_bands
-from passt.training.augment import MASKED, Augmentations, Mix
-from passt.training.streams import stream
+from passt.training.data.augment import MASKED, Augmentations, Mix
+from passt.training.data.streams import stream
+from passt.windows.mel import FMAX, FMIN, MelSpectrogram, mel_bands
 from tests.passt.training.toy import PLAIN
 
 CLIPS = 400

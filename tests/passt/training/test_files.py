@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from passt.training.files import FileList, FileSource, Unreadable, cropped
-from passt.training.sampling import balanced_weights, epoch_order
-from passt.training.source import FixedSource, Source
+from passt.training.data.files import FileList, FileSource, Unreadable, cropped
+from passt.training.data.sampling import balanced_weights, epoch_order
+from passt.training.data.source import FixedSource, Source
 
 SAMPLES, LABELS = 50, ("a", "b")
 NAMES = tuple(f"{i}.wav" for i in range(10))

@@ -8,19 +8,19 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from passt.architecture import Architecture
-from passt.initial import untrained
-from passt.mel import MelSpectrogram
-from passt.model import Passt
-from passt.patchout import Patchout
+from passt.catalog.architecture import Architecture
+from passt.network.model import Passt
+from passt.network.patchout import Patchout
+from passt.training.data.files import FileList
+from passt.training.data.streams import stream
+from passt.training.declared.recipe import Distillation
 from passt.training.distill import loss_of, soft_labels
 from passt.training.evaluate import evaluate
-from passt.training.files import FileList
 from passt.training.group import Group
-from passt.training.recipe import Distillation
 from passt.training.step import backward
-from passt.training.streams import stream
 from passt.training.student import passt_student
+from passt.weights.initial import untrained
+from passt.windows.mel import MelSpectrogram
 from tests.passt.training.toy import PLAIN, SAMPLES, Tones, recipe
 
 SHAPE = Architecture(width=32, heads=4, depth=2, n_frames=80, n_classes=4)

@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from passt import onednn
-from passt.precision import PRECISIONS, available
+from passt.network import onednn
+from passt.network.precision import PRECISIONS, available
 from passt.training import products
-from passt.training.streams import stream
+from passt.training.data.streams import stream
 from passt.training.student import passt_student
 from tests.passt.training.toy import recipe
 

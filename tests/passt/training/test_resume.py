@@ -9,10 +9,11 @@ import safetensors
 import safetensors.torch
 import torch
 
-from passt import PasstEmbedder, checkpoints
+from passt import PasstEmbedder
+from passt.catalog import checkpoints
 from passt.training import train as module
-from passt.training.recipe import Recipe
-from passt.training.state import write_weights
+from passt.training.declared.recipe import Recipe
+from passt.training.folder.state import write_weights
 from tests.passt.training.children import killed_at
 from tests.passt.training.toy import (
     EVERY_PART,

@@ -8,7 +8,7 @@ import safetensors.torch
 import torch
 
 from ablations.training_students import student_of
-from passt.training.recipe import Recipe
+from passt.training.declared.recipe import Recipe
 from passt.training.start import from_file
 from passt.training.student import passt_student
 

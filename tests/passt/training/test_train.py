@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import nn
 
-from passt import weights
-from passt.initial import untrained
-from passt.precision import arithmetic, available
+from passt.network.precision import arithmetic, available
 from passt.training.student import Student, passt_student
 from passt.training.train import train
+from passt.weights import load
+from passt.weights.initial import untrained
 from tests.passt.training.children import together
 from tests.passt.training.toy import (
     EVERY_PART,
@@ -135,7 +135,7 @@ def test_a_training_starts_from_untrained_weights_of_its_seed_or_from_imagenet(m
         asked.append((architecture, seed))
         return untrained(architecture, 9)
 
-    monkeypatch.setattr(weights, "imagenet_start", imagenet_start)
+    monkeypatch.setattr(load, "imagenet_start", imagenet_start)
     other = passt_student(recipe(seed=3, start="imagenet"), len(LABELS))
     assert_equal(other.net.state_dict(), untrained(one.architecture, 9))
     assert asked == [(one.architecture, 3)]

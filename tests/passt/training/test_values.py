@@ -10,10 +10,10 @@ import pytest
 import torch
 from sklearn.metrics import average_precision_score
 
-from passt.training.recipe import Averaging, Recipe
-from passt.training.schedule import Schedule
+from passt.training.data.streams import stream
+from passt.training.declared.recipe import Averaging, Recipe
+from passt.training.declared.schedule import Schedule
 from passt.training.scores import average_precision, mean_average_precision
-from passt.training.streams import stream
 from tests.passt.training.toy import recipe
 
 

@@ -9,7 +9,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from passt.training.recipe import Recipe
+from passt.training.declared.recipe import Recipe
 from passt.training.train import Result, train
 
 SAMPLES = 12800  # 40 frames: 3 columns of patches

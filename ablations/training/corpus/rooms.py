@@ -1,0 +1,70 @@
+"""Where a clip is heard: reverberation, the microphone with what it adds, its level."""
+
+from collections.abc import Sequence
+
+import torch
+from scipy.fft import next_fast_len
+from torch import Tensor
+
+from ablations.training.corpus.plan import room_of
+from ablations.training.corpus.synthesis.randomness import OFFSETS, noise, uniform, whole
+
+LONGEST = 1.6  # s of an impulse response
+AT_ONCE = {"cpu": 2, "cuda": 64}  # clips whose convolutions are computed together
+PEAK = (-18.0, -0.2)  # dB of a clip's largest sample
+REFLECTION = 40  # samples by which the nearest surface delays the sound, at most; it colors the spectrum
+FLOOR = (-80.0, -32.0)  # dB of a clip's noise against its root mean square
+
+
+def impulse_responses(clips: Sequence[int], rate: int, device: torch.device) -> Tensor:
+    """Direct sound, then, a few ms later, noise that falls by 60 dB within the clip's reverberation time.
+
+    Args:
+        clips: keys of clips that have a room.
+
+    Shape:
+        (clips, LONGEST * rate); the direct sound is 1.
+    """
+    length = int(LONGEST * rate)
+    decay = torch.tensor([room_of(clip)[1] for clip in clips], device=device)[:, None]
+    wet = torch.tensor([0.25 + 0.75 * uniform(clip, "wet") for clip in clips], device=device)[:, None]
+    early = 0.002 + 0.02 * (decay / 2.5)
+    time = torch.arange(length, device=device) / rate
+    level = torch.exp(-6.9078 * time / decay) * (time > early)
+    offsets = torch.tensor([[whole(clip, f"room {t}", OFFSETS) for t in (0, 1)] for clip in clips], device=device)
+    tail = noise(offsets, length)
+    tail[:, 1:] += 0.6 * tail[:, :-1].clone()  # air and walls take the high frequencies
+    tail *= level
+    tail *= wet / tail.square().sum(-1, keepdim=True).sqrt()
+    tail[:, 0] += 1
+    return tail
+
+
+def reverberated(audio: Tensor, clips: Sequence[int], rate: int) -> Tensor:
+    """The clips (n, samples) in their rooms, in place; those that have none stay as they are."""
+    chosen = [row for row, clip in enumerate(clips) if room_of(clip)[1] > 0]
+    size = next_fast_len(audio.shape[-1] + int(LONGEST * rate), real=True)
+    step = AT_ONCE.get(audio.device.type, AT_ONCE["cpu"])
+    for first in range(0, len(chosen), step):
+        rows = chosen[first : first + step]
+        spectrum = torch.fft.rfft(audio[rows], size)
+        spectrum *= torch.fft.rfft(impulse_responses([clips[row] for row in rows], rate, audio.device), size)
+        audio[rows] = torch.fft.irfft(spectrum, size)[:, : audio.shape[-1]]
+    return audio
+
+
+def recorded(audio: Tensor, clips: Sequence[int]) -> Tensor:
+    """The clips (n, samples) by a microphone near a surface: its slope, noise and level within [-1, 1]; in place."""
+
+    def column(name: str, low: float, high: float) -> Tensor:
+        return torch.tensor([low + (high - low) * uniform(clip, name) for clip in clips], device=audio.device)[:, None]
+
+    audio[:, 1:] += column("slope", -0.5, 0.5) * audio[:, :-1].clone()
+    for row, clip in zip(audio, clips, strict=True):
+        delay = 2 + whole(clip, "delay", REFLECTION)
+        row[delay:] += row[:-delay] * (uniform(clip, "reflection") - 0.5)
+    offsets = torch.tensor([[whole(c, f"floor {t}", OFFSETS) for t in (0, 1)] for c in clips], device=audio.device)
+    loudness = audio.square().mean(-1, keepdim=True).sqrt()
+    audio += noise(offsets, audio.shape[-1]) * (loudness * 10 ** (column("floor", *FLOOR) / 20))
+    peak = audio.abs().amax(-1, keepdim=True).clamp(min=1e-9)
+    return audio.mul_(10 ** (column("peak", *PEAK) / 20) / peak).clamp_(-1, 1)

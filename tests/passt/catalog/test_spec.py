@@ -1,0 +1,147 @@
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from passt import EmbeddingSpec
+from passt.catalog import checkpoints
+from passt.catalog.spec import MOST_MS, parse_fields
+
+SPECS = st.builds(
+    EmbeddingSpec,
+    checkpoint=st.sampled_from(["passt_s_swa_p16_128_ap476", "cnn14", "Cnn14_mAP=0.431", "crepe_full"]),
+    levels=st.lists(st.sampled_from(["logits", "features", "block3", "block3.patches", "b11"]), min_size=1, unique=True)
+    .flatmap(lambda levels: st.sampled_from([levels, [*levels, "mel"]]))
+    .map(tuple),
+    windows_ms=st.lists(st.integers(1, 30000), unique=True, max_size=3).map(tuple),
+    scene_window_ms=st.none() | st.integers(1, 30000),
+    timestamp_hop_ms=st.integers(1, 1000),
+    weights=st.sampled_from(["published", "demo", "none", "untrained-0", "untrained-17", "sha256-0123456789ab"]),
+)
+
+
+@given(SPECS)
+def test_the_text_form_is_parsed_back_to_an_equal_spec(spec):
+    assert EmbeddingSpec.parse(str(spec)) == spec
+
+
+def test_text_form():
+    text = "passt_s_swa_p16_128_ap476@logits+features@w160@smax@t50@published"
+    assert str(EmbeddingSpec()) == text
+    assert str(EmbeddingSpec("crepe_full", ("layer5",), ())) == "crepe_full@layer5@wown@smax@t50@published"
+
+
+@given(st.lists(SPECS, max_size=5))
+def test_specs_sort_by_text(specs):
+    assert [str(spec) for spec in sorted(specs)] == sorted(map(str, specs))
+
+
+def test_parts_may_be_left_out():
+    assert parse_fields("stfthop160@w160+640") == {"checkpoint": "stfthop160", "windows_ms": (160, 640)}
+    assert parse_fields("logmel") == {"checkpoint": "logmel"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"levels": ()}, "levels must be at least one level, got ()"),
+        ({"levels": "features"}, "levels must be a list, got 'features'"),
+        ({"levels": ("mel", "features")}, "mel at the end only"),
+        ({"levels": ("features", "features")}, "distinct levels"),
+        ({"windows_ms": (160, -1)}, "positive whole milliseconds"),
+        ({"windows_ms": (160.5,)}, "positive whole milliseconds"),
+        ({"scene_window_ms": 0}, "scene_window_ms must be positive ms, got 0"),
+        ({"timestamp_hop_ms": True}, "timestamp_hop_ms must be a positive number"),
+        ({"weights": "random"}, "weights must be published, demo, none, untrained-SEED"),
+        ({"weights": "untrained-00"}, "weights must be published"),
+        ({"weights": "untrained-99999999999999999999"}, "weights must be published"),
+        ({"levels": ("t50",)}, "levels must be names that no other part of a spec can have"),
+        ({"levels": ("published",)}, "names that no other part of a spec can have"),
+        ({"checkpoint": "a b"}, "checkpoint must be a name, got 'a b'"),
+    ],
+)
+def test_broken_syntax_is_named(fields, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        EmbeddingSpec(**fields)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [-1, 0, True, 0.5, float("nan"), float("inf"), MOST_MS + 1, 10**15, "1", None, pytest.param(10**6000, id="long")],
+)
+@pytest.mark.parametrize("field", ["windows_ms", "scene_window_ms", "timestamp_hop_ms"])
+def test_milliseconds_are_whole_and_at_most_ten_minutes(field, value):
+    if (field, value) in [("scene_window_ms", None)] or (field == "timestamp_hop_ms" and value == 0):
+        return  # the maximum, and its own
+    with pytest.raises(ValueError, match=f"{field} must be (a positive|positive|at most {MOST_MS} ms)") as error:
+        EmbeddingSpec(**{field: (value,) if field == "windows_ms" else value})
+    assert len(str(error.value)) < 300
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("part", ["w{}", "s{}", "t{}", "w160+{}"])
+@pytest.mark.parametrize("digits", [7, 18, 19, 6000])
+def test_texts_with_too_many_milliseconds_are_named(part, digits):
+    with pytest.raises(ValueError, match="must be at most 600000 ms, got "):
+        EmbeddingSpec.parse(f"a@{part.format('9' * digits)}")
+
+
+@pytest.mark.parametrize("text", ["a@features@block1", "a@w160@w640", "a@W160", "a@"])
+def test_broken_text_is_named(text):
+    with pytest.raises(ValueError, match="spec"):
+        EmbeddingSpec.parse(text)
+
+
+def test_taps():
+    spec = EmbeddingSpec(levels=("features", "block3", "mel"), windows_ms=(160, 640), scene_window_ms=1000)
+    assert spec.scene_taps() == [("features", 1000), ("block3", 1000)]
+    timestamp = [("features", 160), ("block3", 160), ("features", 640), ("block3", 640), ("mel", None)]
+    assert spec.timestamp_taps() == timestamp
+    assert EmbeddingSpec(levels=("mel",)).scene_taps() == []
+    assert EmbeddingSpec("crepe_tiny", ("layer5",), ()).timestamp_taps() == [("layer5", None)]
+
+
+def test_the_table_of_checkpoints():
+    table = checkpoints.table()
+    assert len(table) == 16
+    assert checkpoints.get("stfthop160") is table["passt_s_swa_f128_stfthop160_p16_s10_ap473"]
+    grids = {row.hop: row.grid for row in table.values() if row.tstride == 10 and row.max_window_s == 10}
+    assert grids == {320: (12, 99), 160: (12, 200), 100: (12, 320)}
+    # patches for 10 s (Koutini et al. 2022, Table 2)
+    columns = {row.hop: row.columns(320000) for row in table.values() if row.tstride == 10 and row.max_window_s == 10}
+    assert columns == {320: 99, 160: 199, 100: 319}
+    for row in table.values():
+        assert row.columns(row.min_samples) == 1
+        assert row.columns(row.max_window_s * 32000) <= row.grid[1]
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"levels": ["block13"]}, "unknown level 'block13' .did you mean 'block"),
+        ({"levels": ["block13"]}, "expected one of mel, melmean, block1, block1.patches, block2"),
+        ({"windows_ms": [100]}, "windows_ms must be 151 to 10000 ms, got 100 ms"),
+        ({"windows_ms": [10001]}, "windows_ms must be 151 to 10000 ms, got 10001 ms"),
+        ({"windows_ms": []}, "windows_ms must name at least one window"),
+        ({"scene_window_ms": 20000}, "scene_window_ms must be 151 to 10000 ms, got 20000 ms"),
+        ({"weights": "none"}, "weights must be published or untrained-SEED or a file, got 'none'"),
+        ({"level": ["features"]}, "unknown key 'level', expected one of checkpoint, levels"),
+        ({"levels": []}, "passt_s_swa_p16_128_ap476: levels must be at least one level"),
+    ],
+)
+def test_a_card_refuses_what_its_checkpoint_does_not_have(fields, message):
+    with pytest.raises(ValueError, match=message):
+        checkpoints.get("passt_s_swa_p16_128_ap476").card.spec(**fields)
+
+
+def test_a_card_makes_a_spec_canonical():
+    card = checkpoints.get("stfthop160").card
+    spec = card.spec(scene_window_ms=10000)
+    assert spec == EmbeddingSpec(checkpoint="passt_s_swa_f128_stfthop160_p16_s10_ap473")
+    assert card.resolve(EmbeddingSpec("stfthop160")).checkpoint == card.name
+
+
+def test_an_unknown_checkpoint_is_answered_with_the_known_ones():
+    with pytest.raises(ValueError, match=r"unknown checkpoint 'stfthop161'.*expected one of passt_s_swa_p16_128_ap476"):
+        checkpoints.get("stfthop161")

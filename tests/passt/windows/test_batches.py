@@ -1,0 +1,141 @@
+"""Batches give every window its own result, stay within their budget, and come smaller where memory is short."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from passt.windows.batches import Budget, forward_in_batches, to_device, to_host
+
+VIEWS = st.lists(st.tuples(st.integers(1, 9), st.sampled_from([4, 5, 8])), min_size=1, max_size=6)
+
+
+def group_of(view):
+    return view.shape[-1] // 4
+
+
+def sums(windows):
+    assert len({group_of(window) for window in windows}) == 1
+    return {"sum": torch.cat([window.sum(1, keepdim=True) for window in windows])}
+
+
+@given(VIEWS, st.integers(1, 30), st.integers(1, 3))
+def test_every_window_gets_its_own_result_within_the_budget(shapes, size, cost):
+    views = [torch.randn(count, samples) for count, samples in shapes]
+    sizes = []
+
+    def forward(windows):
+        sizes.append(sum(map(len, windows)))
+        return sums(windows)
+
+    found = forward_in_batches(views, forward, group_of=group_of, budget=Budget(size), cost_of=lambda _: cost)
+    assert max(sizes) <= max(1, size // cost)
+    assert sum(sizes) == sum(map(len, views))
+    for view, result in zip(views, found["sum"], strict=True):
+        assert torch.allclose(result, view.sum(1, keepdim=True))
+
+
+@pytest.mark.parametrize(
+    "error", [torch.cuda.OutOfMemoryError("CUDA out of memory"), RuntimeError("can't allocate memory: 5 bytes")]
+)
+def test_too_large_batches_come_again_smaller_and_the_budget_stays_so(error, caplog):
+    views, budget, tried = [torch.randn(7, 4), torch.randn(6, 4)], Budget(64), []
+
+    def forward(windows):
+        tried.append(sum(map(len, windows)))
+        if tried[-1] > 4:
+            raise error
+        return sums(windows)
+
+    found = forward_in_batches(views, forward, group_of=group_of, budget=budget)
+    assert tried == [13, 6, 3, 3, 3, 3, 1]
+    assert budget.size == 3
+    assert "out of memory with 13 windows at once: going on with 6" in caplog.text
+    for view, result in zip(views, found["sum"], strict=True):
+        assert torch.allclose(result, view.sum(1, keepdim=True))
+
+
+def test_what_no_smaller_batch_helps_is_raised():
+    def too_large(windows):
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+
+    def broken(windows):
+        raise RuntimeError("shapes do not fit")
+
+    budget = Budget(4)
+    with pytest.raises(torch.cuda.OutOfMemoryError):
+        forward_in_batches([torch.zeros(4, 4)], too_large, group_of=group_of, budget=budget)
+    with pytest.raises(RuntimeError, match="shapes do not fit"):
+        forward_in_batches([torch.zeros(4, 4)], broken, group_of=group_of, budget=Budget(4))
+
+
+def test_a_budget_is_of_the_memory_there_is(monkeypatch):
+    cuda = torch.device("cuda")
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 3)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", {3: (6_000, 20_000)}.__getitem__)
+    monkeypatch.setattr(torch.cuda, "memory_reserved", {3: 5_000}.__getitem__)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", {3: 1_000}.__getitem__)
+    assert Budget.of_memory(cuda, most=1000, bytes_each=10).size == 500
+    assert Budget.of_memory(cuda, most=100, bytes_each=10).size == 100
+    assert Budget.of_memory(cuda, most=100, bytes_each=10**9).size == 1
+    assert Budget.of_memory(torch.device("cpu"), most=100, bytes_each=10**9).size == 100
+
+
+def test_on_a_cpu_nothing_is_copied():
+    clips = [torch.randn(5)]
+    assert to_device(clips, torch.device("cpu"))[0].data_ptr() == clips[0].data_ptr()
+    assert to_host(clips)[0].data_ptr() == clips[0].data_ptr()
+
+
+class OnCuda:
+    """What copies ask of a tensor on CUDA."""
+
+    is_cuda, device, shape, dtype = True, "cuda:0", (3,), torch.float32
+
+
+def test_copies_to_cuda_are_of_pinned_memory_and_do_not_wait():
+    asked = []
+
+    class Clip:
+        is_cuda = False
+
+        def pin_memory(self):
+            return Pinned()
+
+    class Pinned:
+        def to(self, device, non_blocking=False):
+            asked.append((str(device), non_blocking))
+            return OnCuda()
+
+    assert isinstance(to_device([Clip()], torch.device("cuda"))[0], OnCuda)
+    assert asked == [("cuda", True)]
+
+
+def test_results_leave_cuda_together_and_are_waited_for_once(monkeypatch):
+    asked = []
+
+    class Host:
+        def copy_(self, tensor, non_blocking=False):
+            asked.append(("copy", non_blocking))
+            return self
+
+    class Stream:
+        def synchronize(self):
+            asked.append("wait")
+
+    def empty(shape, dtype, pin_memory=False):
+        assert (shape, dtype, pin_memory) == ((3,), torch.float32, True)
+        return Host()
+
+    monkeypatch.setattr(torch, "empty", empty)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: Stream())
+    assert all(isinstance(tensor, Host) for tensor in to_host([OnCuda(), OnCuda()]))
+    assert asked == [("copy", True), ("copy", True), "wait"]
+
+
+@pytest.mark.gpu
+def test_there_and_back(cuda):
+    clips = [torch.randn(5), torch.randn(7)]
+    there = to_device(clips, torch.device(cuda))
+    assert all(clip.is_cuda for clip in there)
+    assert all(torch.equal(back, clip) for back, clip in zip(to_host(there), clips, strict=True))
