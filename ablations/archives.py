@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from downstream.archive import complete, staging, unpack, wrong_start
-from downstream.rates import add_rate
-from downstream.task import Task
+from downstream.tasks.archive import complete, staging, unpack, wrong_start
+from downstream.tasks.rates import add_rate
+from downstream.tasks.task import Task
 from passt.fetch.download import fetch, offline, other_md5
 from passt.fetch.files import locked
 from passt.fetch.transfer import Track, Unreachable, silent, size_of

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import soundfile
 
-from downstream.containers import begins_as_audio
+from downstream.sound.containers import begins_as_audio
 
 SUFFIXES = {f".{name.lower()}" for name in soundfile.available_formats()} - {".raw"} | {
     *(".wave", ".bwf", ".bw64"),

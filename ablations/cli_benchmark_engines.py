@@ -7,7 +7,7 @@ import click
 from ablations.engine_speed import engine_speed, to_markdown
 from ablations.errors import NewFile, one_line_errors
 from ablations.progress import bars, terminal
-from downstream.files import write_json
+from downstream.disk.files import write_json
 
 
 @click.command()

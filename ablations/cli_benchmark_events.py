@@ -8,7 +8,7 @@ from ablations.errors import NewFile, one_line_errors
 from ablations.event_speed import SIZES, measure, to_markdown
 from ablations.kit_process import interpreter
 from ablations.progress import bars, terminal
-from downstream.files import write_json
+from downstream.disk.files import write_json
 
 
 @click.command()

@@ -9,7 +9,7 @@ from ablations.cli_options import DEVICE, PATH
 from ablations.errors import NewFile, one_line_errors
 from ablations.machine import choose_device
 from ablations.progress import bars, terminal
-from downstream.files import write_json
+from downstream.disk.files import write_json
 
 
 @click.command()

@@ -8,8 +8,8 @@ from ablations.cli_options import DEVICE, RUNS, STORE, TASKS
 from ablations.errors import NewFile, one_line_errors
 from ablations.machine import choose_device
 from ablations.progress import bars, terminal
-from downstream.files import write_json
-from downstream.store import default_root
+from downstream.disk.files import write_json
+from downstream.store.store import default_root
 
 DEFAULT = "search_benchmark"
 

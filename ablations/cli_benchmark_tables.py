@@ -6,7 +6,7 @@ import click
 
 from ablations.errors import NewFile, one_line_errors
 from ablations.table_speed import FOLDS, MODELS, SEEDS, measure, to_markdown
-from downstream.files import write_json
+from downstream.disk.files import write_json
 
 
 @click.command()

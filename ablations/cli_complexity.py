@@ -15,7 +15,7 @@ from ablations.errors import NewFile, one_line_errors
 from ablations.job import versions
 from ablations.machine import choose_device, machine
 from ablations.progress import bars, terminal
-from downstream.files import write_json
+from downstream.disk.files import write_json
 
 
 @click.command()

@@ -16,10 +16,10 @@ from ablations.cli_options import TASKS
 from ablations.errors import one_line, one_line_errors
 from ablations.progress import terminal
 from ablations.tasks import default_folder
-from downstream.demo import MAKERS
-from downstream.files import expanded
+from downstream.disk.files import expanded
 from downstream.progress import Advance, Track
-from downstream.task import Task
+from downstream.tasks.packaged import MAKERS
+from downstream.tasks.task import Task
 from passt.weights import load
 from results.rows import task_table
 

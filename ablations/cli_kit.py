@@ -17,9 +17,9 @@ from ablations.kit_probe import places, scores_table
 from ablations.kit_probe import probe as probe_folder
 from ablations.machine import choose_device
 from ablations.progress import bars, terminal
-from downstream.files import write_json
+from downstream.disk.files import write_json
+from downstream.probes.protocol import BASE, GRID_POINTS, Protocol
 from downstream.progress import Track
-from downstream.protocol import BASE, GRID_POINTS, Protocol
 from results.escapes import markdown_table, printable
 
 

@@ -8,7 +8,7 @@ from ablations.catalog import models_table
 from ablations.catalog_text import in_full, to_text
 from ablations.cli_options import PATH
 from ablations.errors import one_line_errors
-from downstream.files import write_atomically
+from downstream.disk.files import write_atomically
 
 
 @click.command()

@@ -9,7 +9,7 @@ from ablations.errors import NewFile, one_line_errors
 from ablations.plan import plan_study, to_text
 from ablations.progress import bars, terminal
 from ablations.study import Study
-from downstream.store import default_root
+from downstream.store.store import default_root
 from results.files import replacing
 
 

@@ -12,8 +12,8 @@ from ablations.prepare.listing import UNITS, read_listing
 from ablations.prepare.report import SHOWN
 from ablations.prepare.task import Options, examine, make_task
 from ablations.progress import bars, terminal
-from downstream.files import check_place, write_atomically
-from downstream.kit_export import refuse_existing
+from downstream.disk.files import check_place, write_atomically
+from downstream.kit.write import refuse_existing
 
 
 @click.command()

@@ -7,7 +7,7 @@ import click
 from ablations.cli_options import PATH
 from ablations.errors import NewFile, one_line_errors
 from ablations.report.page import write_page
-from downstream.files import check_place
+from downstream.disk.files import check_place
 
 
 @click.command()

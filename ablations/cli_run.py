@@ -16,7 +16,7 @@ from ablations.progress import bars, terminal
 from ablations.run_many import PAPER, Ended, run_studies, studies_of, summary
 from ablations.shown import render, write_figure, write_table
 from ablations.work import Shard
-from downstream.store import default_root
+from downstream.store.store import default_root
 from results import load
 from results.rows import read_rows
 

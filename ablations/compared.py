@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from downstream.metrics import METRICS
+from downstream.scores.metrics import METRICS
 from results import ranks, variance
 from results.rows import read_rows
 from results.scores import UNTRAINED_MARK, scores

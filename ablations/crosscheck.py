@@ -20,10 +20,10 @@ import torch
 from ablations import job, kit_process
 from ablations.machine import machine
 from downstream.evaluate import evaluate
-from downstream.kit import DIMENSIONS, EMBEDDINGS, LABELS, TIMESTAMPS, read_folder
+from downstream.kit.read import DIMENSIONS, EMBEDDINGS, LABELS, TIMESTAMPS, read_folder
+from downstream.probes.protocol import GRID_POINTS, Protocol
 from downstream.progress import Advance, Track, silent
-from downstream.protocol import GRID_POINTS, Protocol
-from downstream.task import Task
+from downstream.tasks.task import Task
 
 COLUMNS = ("folder", "metric", "kit", "kit_std", "ours", "ours_std", "difference", "standard_errors")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from downstream.files import check_place
+from downstream.disk.files import check_place
 from results.escapes import printable
 
 MOST = 2000  # characters of a message

@@ -19,12 +19,14 @@ from scipy.ndimage import uniform_filter1d
 from ablations import child
 from ablations.job import versions
 from ablations.machine import best, machine
-from downstream import decoding, events, metrics
-from downstream.event_table import event_table
+from downstream.events import decoding
+from downstream.events import targets as events
+from downstream.events.table import event_table
 from downstream.progress import Track, silent
-from downstream.scoring import Scorer
+from downstream.scores import metrics
+from downstream.scores.scoring import Scorer
 from downstream.splits import LabelledSplit
-from downstream.task import Event, Task
+from downstream.tasks.task import Event, Task
 
 HOP_MS = 50
 REPEATS = 5

@@ -8,16 +8,16 @@ from ablations import models, tasks
 from ablations.jobs import tap_folders
 from ablations.machine import choose_device
 from downstream import splits
-from downstream.audio import SplitAudio
+from downstream.disk.files import check_place
+from downstream.disk.locks import in_use
 from downstream.embedder import Embedder, Tap, released
 from downstream.extract import extract
-from downstream.files import check_place
-from downstream.kit_export import refuse_existing, write_folder
-from downstream.locks import in_use
+from downstream.kit.write import refuse_existing, write_folder
 from downstream.progress import Track, silent
 from downstream.splits import LabelledSplit
-from downstream.store import default_root
-from downstream.task import Task
+from downstream.store.store import default_root
+from downstream.tasks.audio import SplitAudio
+from downstream.tasks.task import Task
 from passt import EmbeddingSpec
 
 logger = logging.getLogger(__name__)

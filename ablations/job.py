@@ -10,13 +10,13 @@ import numpy as np
 import torch
 
 from ablations.tasks import NamedTask
-from downstream.audio import SplitAudio
+from downstream.disk.files import fingerprint
 from downstream.embedder import OWN_HOP, Embedder, Tap
 from downstream.evaluate import FoldResult
-from downstream.events import rests_on_slack
-from downstream.files import fingerprint
-from downstream.groups import Groups, groups_of
-from downstream.task import Task
+from downstream.events.targets import rests_on_slack
+from downstream.tasks.audio import SplitAudio
+from downstream.tasks.groups import Groups, groups_of
+from downstream.tasks.task import Task
 
 FORMAT = 2  # part of a job's key; raised when its protocols give other numbers
 ENDS = "start <= t < end + 1e-4 ms"

@@ -7,11 +7,11 @@ from pathlib import Path
 from ablations.job import Job, fingerprints, needs_slack
 from ablations.study import Model
 from ablations.work import Unit
-from downstream.audio import SplitAudio
 from downstream.embedder import Embedder, Tap
-from downstream.finished import SUFFIX, FinishedFits
 from downstream.notices import say_once
-from downstream.store import TapFolder, tap_folder
+from downstream.probes.finished import SUFFIX, FinishedFits
+from downstream.store.store import TapFolder, tap_folder
+from downstream.tasks.audio import SplitAudio
 from results.job_files import PREDICTIONS, parse_job
 
 

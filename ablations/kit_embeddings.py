@@ -12,13 +12,13 @@ import torch
 
 from ablations import kit_process, models
 from ablations.export import export
-from downstream.audio import SplitAudio
-from downstream.demo import MAKERS, demo_task
-from downstream.kit import read_folder
+from downstream.kit.read import read_folder
 from downstream.progress import Track, silent
 from downstream.splits import LabelledSplit
-from downstream.store import default_root
-from downstream.task import Task
+from downstream.store.store import default_root
+from downstream.tasks.audio import SplitAudio
+from downstream.tasks.packaged import MAKERS, demo_task
+from downstream.tasks.task import Task
 
 SPEC = "passt_s_swa_p16_128_ap476@features@w160@untrained-0"
 COLUMNS = ("task", "split", "rows", "dim", "max_difference", "largest", "same_labels", "same_timestamps")

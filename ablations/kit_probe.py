@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from downstream.disk.files import absolute, check_place
 from downstream.evaluate import FoldResult, evaluate
-from downstream.files import absolute, check_place
-from downstream.kit import read_folder
-from downstream.kit_scores import NAME, scores_record, write_scores
+from downstream.kit.read import read_folder
+from downstream.kit.scores import NAME, scores_record, write_scores
 from downstream.progress import Track, silent
 
 DONE = "prediction-done.json"  # the kit writes it behind its scores

@@ -10,7 +10,7 @@ from typing import Any
 
 from ablations.child import Child, seconds_of
 from ablations.child import ask as ask_once
-from downstream.files import expanded
+from downstream.disk.files import expanded
 
 DEFAULT = Path(".kit/bin/python")
 RUNNER = Path(__file__).with_name("kit_runner.py")

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from downstream.fields import shown
-from downstream.text_file import Row, read_table
+from downstream.disk.fields import shown
+from downstream.disk.text_file import Row, read_table
 
 VOCABULARY_COLUMNS = ("label", "mid")  # HEAR's labelvocabulary.csv, AudioSet's class_labels_indices.csv
 SEPARATOR = ","  # between the labels of a file

@@ -19,10 +19,10 @@ from ablations.baselines.named import table as named_cnns
 from ablations.hear_modules import address
 from ablations.hear_modules.embedder import HearEmbedder
 from ablations.hear_modules.process import interpreter
+from downstream.disk.files import absolute, expanded
+from downstream.disk.room import check_room
 from downstream.embedder import Embedder
-from downstream.files import absolute, expanded
 from downstream.progress import Advance, Track, silent
-from downstream.room import check_room
 from passt import EmbeddingSpec, PasstEmbedder, complexity
 from passt.catalog import checkpoints, named
 from passt.catalog.card import Card, choices

@@ -21,10 +21,10 @@ from torch import Tensor
 
 from ablations.errors import one_line
 from ablations.sources import Source
-from downstream.audio import RESAMPLER
+from downstream.disk.files import absolute, load_arrays, write_atomically
 from downstream.embedder import Embedder, Tap, distance_ms, widths
 from downstream.extract import check_steps, seconds_at_once
-from downstream.files import absolute, load_arrays, write_atomically
+from downstream.tasks.audio import RESAMPLER
 from passt import EmbeddingSpec
 
 FORMAT = 1  # of the .npz files

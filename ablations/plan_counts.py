@@ -8,12 +8,12 @@ from pathlib import Path
 
 from ablations.jobs import Shared, fits_of, is_done, jobs_of, tap_folders, taps_of
 from ablations.work import Settings, Unit
-from downstream.audio import SplitAudio
 from downstream.embedder import OWN_HOP, Embedder, Tap, distance_ms, widths
-from downstream.extraction import Extraction
-from downstream.probe import ProbeConfig
-from downstream.protocol import Protocol
-from downstream.store import TapFolder
+from downstream.probes.probe import ProbeConfig
+from downstream.probes.protocol import Protocol
+from downstream.store.extraction import Extraction
+from downstream.store.store import TapFolder
+from downstream.tasks.audio import SplitAudio
 
 
 @dataclass(frozen=True)

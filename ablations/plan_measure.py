@@ -13,11 +13,11 @@ import torch
 from ablations.machine import in_use, peak, reset_peak
 from ablations.plan_counts import Extracting, Probing
 from downstream.embedder import Embedder
-from downstream.fit import Fitting
-from downstream.pack import COPIES, CPU_BYTES, fit_all
-from downstream.probe import ProbeConfig
-from downstream.rows import ProbeData
-from downstream.selection import Selection
+from downstream.probes.fit import Fitting
+from downstream.probes.pack import COPIES, CPU_BYTES, fit_all
+from downstream.probes.probe import ProbeConfig
+from downstream.probes.rows import ProbeData
+from downstream.probes.selection import Selection
 
 SCENE_S, TIMESTAMP_S = 20.0, 4.0  # of sound that is embedded to measure
 WARM_UP_S = 1.0
@@ -72,7 +72,7 @@ def probe_seconds(work: Probing, device: str, epochs: float) -> float:
 
 
 def probe_memory(work: Probing) -> int:
-    """Bytes: the probes of a pack, and features that are kept prepared; both are bounded (`downstream.pack`)."""
+    """Bytes: the probes of a pack, and features that are kept prepared; both are bounded (`downstream.probes.pack`)."""
     hidden = max((config.hidden_dim for config in work.configs), default=0)
     probe = 4 * COPIES * (work.dim * hidden + hidden * hidden + hidden * work.labels)
     return min(CPU_BYTES, len(work.configs) * probe) + min(CPU_BYTES, 4 * work.dim * work.items)

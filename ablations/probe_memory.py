@@ -10,12 +10,12 @@ import pandas as pd
 
 from ablations.machine import give_back
 from ablations.memory import anonymous, watched
-from downstream.fit import Fitting
-from downstream.pack import fit_all
-from downstream.probe import ProbeConfig
+from downstream.probes.fit import Fitting
+from downstream.probes.pack import fit_all
+from downstream.probes.probe import ProbeConfig
+from downstream.probes.rows import ProbeData, Rows
+from downstream.probes.selection import Selection
 from downstream.progress import Track, silent
-from downstream.rows import ProbeData, Rows
-from downstream.selection import Selection
 
 SIZES = {"scenes": (50_000, 1295, 200, "multilabel"), "event steps": (100_000, 3358, 88, "multilabel")}
 VALID_SHARE = 10  # one item of so many

@@ -15,13 +15,13 @@ from ablations.crosscheck import copied
 from ablations.job import versions
 from ablations.machine import machine, product_rates
 from downstream.evaluate import evaluate
-from downstream.fit import Fit, Fitting, fit
-from downstream.kit import read_folder
-from downstream.pack import fit_all
-from downstream.probe import ProbeConfig
+from downstream.kit.read import read_folder
+from downstream.probes.fit import Fit, Fitting, fit
+from downstream.probes.pack import fit_all
+from downstream.probes.probe import ProbeConfig
+from downstream.probes.rows import ProbeData
+from downstream.probes.selection import Selection
 from downstream.progress import Track, silent
-from downstream.rows import ProbeData
-from downstream.selection import Selection
 
 ITEMS, VALID_ITEMS, DIM, LABELS = 240, 80, 1295, 10  # ESC-10 at the width of PaSST's logits and features
 EPOCHS = 30

@@ -17,7 +17,7 @@ from ablations.outcome import Failure, Outcome
 from ablations.study import Model, Study
 from ablations.study_rows import StudyRows
 from ablations.work import Settings, Shard, Unit, failure_of, find_tasks, units_of
-from downstream.files import make_folder, sweep
+from downstream.disk.files import make_folder, sweep
 from downstream.progress import Track, silent
 
 logger = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from downstream.store_check import Fault
+from downstream.store.check import Fault
 from results.files import check_sum, sums_of
 from results.job_files import PREDICTIONS, parse_job, sha256_of
 from results.job_files import REMEDY as ADVICE

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from ablations.audio_folders import audio_in
-from downstream.audio import read_header, read_sound, resample
-from downstream.files import absolute
+from downstream.disk.files import absolute
+from downstream.tasks.audio import read_header, read_sound, resample
 
 
 @dataclass(frozen=True, order=True)
@@ -40,7 +40,7 @@ class Source:
         """Its sound, mixed down and resampled: (samples,) float32 at `sample_rate`, and its length in seconds.
 
         Raises:
-            ValueError: names the file: what `downstream.decode` refuses.
+            ValueError: names the file: what `downstream.sound.decode` refuses.
         """
         clip, rate = read_sound(self.path)
         return torch.from_numpy(resample(clip, rate, sample_rate)), len(clip) / rate

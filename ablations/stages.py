@@ -14,21 +14,21 @@ from typing import Any
 
 STAGES = {
     "reading": (
-        "downstream.audio:SplitAudio.load",
-        "downstream.audio:SplitAudio.seconds",
-        "downstream.audio:SplitAudio.hashes.func",
+        "downstream.tasks.audio:SplitAudio.load",
+        "downstream.tasks.audio:SplitAudio.seconds",
+        "downstream.tasks.audio:SplitAudio.hashes.func",
     ),
     "mel": ("passt.windows.mel:MelSpectrogram.forward",),
     "network": ("downstream.extract:_embed",),
     "writing": (
-        "downstream.extraction:Extraction.append",
-        "downstream.extraction:Extraction.finish",
+        "downstream.store.extraction:Extraction.append",
+        "downstream.store.extraction:Extraction.finish",
         "numpy:savez_compressed",
         "results.rows:write_rows",
         "os:fsync",
     ),
-    "verifying": ("downstream.tap_file:verify", "downstream.checks:first_bad_row"),
-    "probes": ("downstream.pack:_Pack.run", "downstream.evaluate:Evaluation._result"),
+    "verifying": ("downstream.store.tap_file:verify", "downstream.checks:first_bad_row"),
+    "probes": ("downstream.probes.pack:_Pack.run", "downstream.evaluate:Evaluation._result"),
 }
 """Stage -> its functions. `network` has what lies around the front end: the network, pooling, copies; `reading` hashes
 and headers too; `probes` validations, scores and tests."""

@@ -5,9 +5,9 @@ from pathlib import Path
 import pandas as pd
 
 from ablations.run_check import run_faults
-from downstream.files import sweep
-from downstream.store import default_root
-from downstream.store_check import FAULTY, faults, move_away
+from downstream.disk.files import sweep
+from downstream.store.check import FAULTY, faults, move_away
+from downstream.store.store import default_root
 
 COLUMNS = ("fault", "moved_to")
 

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from downstream.files import sweep
-from downstream.inventory import OTHERS, Stored, earlier_clips, inside, remove, size_of, stored
-from downstream.store import default_root
+from downstream.disk.files import sweep
+from downstream.store.inventory import OTHERS, Stored, earlier_clips, inside, remove, size_of, stored
+from downstream.store.store import default_root
 
 logger = logging.getLogger(__name__)
 

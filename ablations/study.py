@@ -18,8 +18,8 @@ from typing import Any
 
 from ablations import models, yaml_file
 from ablations.hear_modules.address import as_checkpoint, short_name
-from downstream.fields import choice, list_of, mapping, one_line, shown, text, whole, wrong
-from downstream.protocol import Protocol
+from downstream.disk.fields import choice, list_of, mapping, one_line, shown, text, whole, wrong
+from downstream.probes.protocol import Protocol
 from passt import EmbeddingSpec
 from passt.catalog.spec import field_names
 from passt.network.precision import PRECISIONS

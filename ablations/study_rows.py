@@ -19,7 +19,7 @@ from ablations.jobs import Done, job_file
 from ablations.outcome import Failure
 from ablations.study import Study
 from ablations.work import Unit
-from downstream.locks import held
+from downstream.disk.locks import held
 from results import rows as result_rows
 from results.files import check_sum
 from results.records import RecordedFailure, RecordedModel, RunRecord, read_record, write_record

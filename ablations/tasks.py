@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from downstream.demo import MAKERS, demo_task
-from downstream.files import absolute, expanded
-from downstream.task import Task
+from downstream.disk.files import absolute, expanded
+from downstream.tasks.packaged import MAKERS, demo_task
+from downstream.tasks.task import Task
 from results.rows import task_key, task_table
 
 TASKS_VARIABLE = "HEAR_TASKS"

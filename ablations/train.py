@@ -14,7 +14,7 @@ from ablations.training_card import CARD_FILE, write_card
 from ablations.training_clips import Labelled, Places, vocabulary
 from ablations.training_sources import corpus_clips
 from ablations.training_students import student_of
-from downstream.files import fingerprint, write_json
+from downstream.disk.files import fingerprint, write_json
 from downstream.progress import Track, silent
 from passt.catalog.architecture import SAMPLE_RATE
 from passt.fetch.download import sha256_of

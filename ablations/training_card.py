@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ablations.job import versions
 from ablations.machine import machine
-from downstream.files import write_json
+from downstream.disk.files import write_json
 from passt.fetch.download import sha256_of
 from passt.training.declared.recipe import Recipe
 from passt.training.student import Student

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from ablations.lists import SEPARATOR, read_lines, read_vocabulary, split_labels
-from downstream.audio import read_sound, resample
-from downstream.room import check_room
+from downstream.disk.room import check_room
+from downstream.tasks.audio import read_sound, resample
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class Places:
         """A file's sound: (samples,) float32 at that rate, mono.
 
         Raises:
-            FileNotFoundError, ValueError: name the file: absent, or what `downstream.decode` refuses.
+            FileNotFoundError, ValueError: name the file: absent, or what `downstream.sound.decode` refuses.
         """
         for folder in self.folders:
             if (folder / name).is_file():

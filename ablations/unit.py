@@ -14,15 +14,15 @@ from ablations.outcome import Failure
 from ablations.study import Model
 from ablations.work import Settings, Unit, failure_of
 from downstream import splits
-from downstream.audio import SplitAudio
+from downstream.disk.files import fingerprint, write_atomically, write_json
+from downstream.disk.locks import LOCK, held, in_use
 from downstream.embedder import Embedder, Tap
 from downstream.evaluate import Evaluation, FoldResult, evaluate_all
 from downstream.extract import NotFiniteError, extract
-from downstream.files import fingerprint, write_atomically, write_json
-from downstream.locks import LOCK, held, in_use
 from downstream.progress import Advance, Track, silent
 from downstream.splits import LabelledSplit
-from downstream.store import TapFolder
+from downstream.store.store import TapFolder
+from downstream.tasks.audio import SplitAudio
 from results.job_files import sealed
 
 logger = logging.getLogger(__name__)

@@ -16,8 +16,8 @@ from ablations.errors import one_line
 from ablations.outcome import Failure
 from ablations.study import Model, Study
 from ablations.tasks import NamedTask
-from downstream.fields import choice
-from downstream.files import absolute
+from downstream.disk.fields import choice
+from downstream.disk.files import absolute
 from passt.catalog.spec import Tap
 from passt.network.precision import PRECISIONS
 

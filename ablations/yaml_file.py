@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ablations.yaml_values import parse_yaml
-from downstream.fields import shown
-from downstream.text_file import read_text
+from downstream.disk.fields import shown
+from downstream.disk.text_file import read_text
 from passt.catalog.card import choices
 
 Declared = TypeVar("Declared")

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from downstream import events, metrics
-from downstream.rows import first_bad_row
+from downstream.events import targets
+from downstream.probes.rows import first_bad_row
+from downstream.scores import metrics
 from downstream.splits import LabelledSplit
-from downstream.task import Task
+from downstream.tasks.task import Task
 
 logger = logging.getLogger(__name__)
 
@@ -20,7 +21,7 @@ def check_task(task: Task) -> None:
         for metric in map(metrics.get, task.metrics):
             if metric.of_events != task.is_event:
                 raise ValueError(f"{metric.name} is not a metric of {task.embedding_type} tasks")
-        grid = events.postprocessing_grid(task.evaluation_params)
+        grid = targets.postprocessing_grid(task.evaluation_params)
     except ValueError as error:
         raise ValueError(f"{source}: evaluation: {error}") from None
     if task.is_event and task.selects_by_loss and len(grid) != 1:

@@ -14,20 +14,22 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from downstream import events, metrics, rows
 from downstream.checks import check_splits, check_task
-from downstream.events import PostProcessing
-from downstream.finished import FinishedFits
-from downstream.fit import Fit, Fitting, predict
-from downstream.pack import fit_all
-from downstream.probe import ProbeConfig
+from downstream.events import targets
+from downstream.events.targets import PostProcessing
+from downstream.probes import rows
+from downstream.probes.finished import FinishedFits
+from downstream.probes.fit import Fit, Fitting, predict
+from downstream.probes.pack import fit_all
+from downstream.probes.probe import ProbeConfig
+from downstream.probes.protocol import Protocol
+from downstream.probes.rows import ProbeData
+from downstream.probes.selection import Selection
 from downstream.progress import Advance, Track, silent
-from downstream.protocol import Protocol
-from downstream.rows import ProbeData
-from downstream.scoring import Scorer
-from downstream.selection import Selection
+from downstream.scores import metrics
+from downstream.scores.scoring import Scorer
 from downstream.splits import LabelledSplit, stacked
-from downstream.task import Fold, Task
+from downstream.tasks.task import Fold, Task
 from downstream.watching import FoldSeen, tell
 
 logger = logging.getLogger(__name__)
@@ -153,7 +155,7 @@ class Evaluation:
         predictions, loss = predict(chosen, data, task.prediction_type, device)
         setting = chosen.best.postprocessing
         if task.is_event and setting is None:  # the loss selected, nothing was decoded at validation: one is left
-            (setting,) = events.postprocessing_grid(task.evaluation_params)
+            (setting,) = targets.postprocessing_grid(task.evaluation_params)
         scorer = Scorer(task, fold.test, test)
         scores = scorer.reported(predictions, setting)
         missing = scorer.missing(scores)

@@ -12,12 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from downstream.audio import SplitAudio
+from downstream.disk.room import check_room
 from downstream.embedder import Embedder, Tap, distance_ms, widths
-from downstream.extraction import Extraction, tidy, unfinished
 from downstream.progress import Track, silent
-from downstream.room import check_room
-from downstream.store import TapFolder
+from downstream.store.extraction import Extraction, tidy, unfinished
+from downstream.store.store import TapFolder
+from downstream.tasks.audio import SplitAudio
 
 BATCH_CLIPS = 64
 BATCH_SECONDS = 240.0  # of sound in one batch, which bounds the memory of its clips

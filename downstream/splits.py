@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from downstream import events
 from downstream.embedder import Tap
-from downstream.rows import Features, ProbeData, Rows, Stacked
-from downstream.store import TapFolder
-from downstream.task import Task
+from downstream.events import targets
+from downstream.probes.rows import Features, ProbeData, Rows, Stacked
+from downstream.store.store import TapFolder
+from downstream.tasks.task import Task
 
 
 @dataclass(frozen=True)
@@ -87,5 +87,5 @@ def _targets(task: Task, split: str, files: Sequence[str], offsets: np.ndarray, 
     if not task.is_event:
         return one_hot([items[file] for file in files], task.labels)
     return np.concatenate(
-        [events.targets(items[file], times[offsets[i] : offsets[i + 1]], task.labels) for i, file in enumerate(files)]
+        [targets.targets(items[file], times[offsets[i] : offsets[i + 1]], task.labels) for i, file in enumerate(files)]
     )

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
-from downstream.finished import FinishedFits
-from downstream.task import Task
+from downstream.probes.finished import FinishedFits
+from downstream.tasks.task import Task
 
 
 class Stopped(BaseException):

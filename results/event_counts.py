@@ -1,8 +1,8 @@
 """Scores of event tasks from counts of clips, for statistics over clips; micro-averaged, as sed_eval's overall.
 
 Each takes counts summed over clips, (..., numbers), and gives (...,) scores, NaN without any reference. Where a model
-predicts no event, sed_eval leaves the F-measure open, and it is missing (`downstream.missing`). Here it is 0, for
-single swaps may leave a model without events.
+predicts no event, sed_eval leaves the F-measure open, and it is missing (`downstream.scores.missing`). Here it is 0,
+for single swaps may leave a model without events.
 """
 
 from collections.abc import Callable, Mapping

@@ -76,7 +76,7 @@ def test_every_module_can_be_imported_without_flock():
     """Where there is no `fcntl`, only what needs a lock fails."""
     names = (
         "passt.fetch.download",
-        "downstream.locks",
+        "downstream.disk.locks",
         "results",
         "ablations.prepare.folder",
         "ablations.search.storage",

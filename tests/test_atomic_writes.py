@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[1]
 MODES = {base + more for base in "wax" for more in ("", "b", "+", "b+")}
 OPEN = {"file", "rows", "table"}
 """Names of what `to_csv` may be given: open files, and tables that become text."""
-HELPERS = {"downstream/files.py", "results/files.py", "passt/fetch/files.py"}
+HELPERS = {"downstream/disk/files.py", "results/files.py", "passt/fetch/files.py"}
 ELSEWHERE = {
     "ablations/big_tasks.py": "in a folder that is renamed",
     "ablations/event_speed.py": "in a temporary folder",
@@ -18,9 +18,9 @@ ELSEWHERE = {
     "ablations/panns_peer.py": "in a temporary folder",
     "ablations/prepare/examples/synthesizer.py": "in a temporary folder",
     "ablations/search/journal.py": "a journal, which is gone on with",
-    "downstream/demo.py": "in a folder that is renamed",
-    "downstream/kit_export.py": "in a folder that is renamed",
-    "downstream/extraction.py": "data and journal of an extraction, which is gone on with",
+    "downstream/tasks/packaged.py": "in a folder that is renamed",
+    "downstream/kit/write.py": "in a folder that is renamed",
+    "downstream/store/extraction.py": "data and journal of an extraction, which is gone on with",
     "passt/training/data/files.py": "a list that grows",
     "passt/training/folder/log.py": "a log that grows",
     "passt/fetch/transfer.py": "what came so far of a file, which is gone on with",

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from ablations.tasks import default_folder
-from downstream import files
-from downstream.files import cache_folder, expanded, sweep, temporary_beside, write_atomically, write_json
-from downstream.store import default_root
+from downstream.disk import files
+from downstream.disk.files import cache_folder, expanded, sweep, temporary_beside, write_atomically, write_json
+from downstream.store.store import default_root
 from passt.fetch.files import write_text
 from passt.weights.published import folder as weights_folder
 from results.files import replacing
@@ -19,7 +19,7 @@ from results.files import replacing
 KILLED = """
 import os, signal
 from pathlib import Path
-from downstream.files import write_atomically
+from downstream.disk.files import write_atomically
 from passt.fetch.files import write_whole
 from results.files import replacing
 die = lambda *_: os.kill(os.getpid(), signal.SIGKILL)

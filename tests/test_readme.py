@@ -26,7 +26,7 @@ from ablations.prepare.examples.__main__ import main as examples
 from ablations.search.declared import Search
 from ablations.study import Study
 from ablations.train import load_stages
-from downstream.store import default_root
+from downstream.store.store import default_root
 from tests.readme_world import ROOT, fences, make_world, studies
 
 README = ROOT / "README.md"

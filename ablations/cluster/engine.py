@@ -16,7 +16,7 @@ from ablations.cluster.workers import RayWorkers
 from ablations.engine import Results
 from ablations.unit import UnitResult
 from ablations.work import Group, Settings, Unit, failure_of
-from downstream.locks import LOCK, stopped_holder
+from downstream.disk.locks import LOCK, stopped_holder
 
 TRIES = 3  # of a unit whose worker dies
 LOOK_S = 2.0  # between two looks at the nodes, while no answer comes

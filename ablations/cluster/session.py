@@ -16,7 +16,7 @@ from typing import Any
 import ablations
 from ablations.cluster.workers import RayWorkers, threads_each
 from ablations.stopping import handlers_kept
-from downstream.room import available
+from downstream.disk.room import available
 
 ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",

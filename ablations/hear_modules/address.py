@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from downstream.fields import shown
+from downstream.disk.fields import shown
 from passt.catalog.card import Card
 from passt.catalog.spec import OWN_HOP
 

@@ -18,8 +18,8 @@ from ablations.child import seconds_of
 from ablations.hear_modules import address
 from ablations.hear_modules.api import Module
 from ablations.hear_modules.process import TIMEOUT, TIMEOUT_S, Process
+from downstream.disk.files import fingerprint
 from downstream.embedder import Tap
-from downstream.files import fingerprint
 from passt.catalog.card import choices
 from passt.catalog.spec import OWN_HOP, EmbeddingSpec
 from passt.windows.samples import clips_of

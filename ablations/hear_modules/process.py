@@ -12,8 +12,8 @@ import numpy as np
 
 from ablations.child import Child, Limit, seconds_of
 from ablations.hear_modules.worker import GREETING, read_array
-from downstream.files import expanded
-from downstream.room import available
+from downstream.disk.files import expanded
+from downstream.disk.room import available
 
 WORKER = Path(__file__).with_name("worker.py")
 TIMEOUT, TIMEOUT_S = "ABLATE_MODULE_TIMEOUT", 600.0

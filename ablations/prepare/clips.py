@@ -13,8 +13,8 @@ from typing import TypeVar
 import numpy as np
 import soundfile
 
-from downstream.audio import read_clip, read_header
 from downstream.progress import Track
+from downstream.tasks.audio import read_clip, read_header
 
 FULL_SCALE = 32766 / 32768  # and more: clipped
 Item, Result = TypeVar("Item"), TypeVar("Result")

@@ -6,7 +6,7 @@ from dataclasses import replace
 from ablations.prepare.checks import STEP_MS, Finding
 from ablations.prepare.clips import Clip
 from ablations.prepare.listing import Entry
-from downstream.task import Event
+from downstream.tasks.task import Event
 
 SLACK_MS = 1e-4  # by which hear-eval-kit takes an event as longer, when it labels timestamps
 

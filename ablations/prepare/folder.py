@@ -17,13 +17,13 @@ import soundfile
 from scipy.io import wavfile
 
 from ablations.prepare.clips import Clip, in_parallel
-from downstream.audio import read_clip, resample
-from downstream.files import fingerprint, write_atomically, write_json
-from downstream.groups import GROUPS
-from downstream.kit_export import refuse_existing
-from downstream.locks import lock
+from downstream.disk.files import fingerprint, write_atomically, write_json
+from downstream.disk.locks import lock
+from downstream.kit.write import refuse_existing
 from downstream.progress import Track
-from downstream.task import Task
+from downstream.tasks.audio import read_clip, resample
+from downstream.tasks.groups import GROUPS
+from downstream.tasks.task import Task
 
 PLAN = "plan.json"
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from ablations.lists import SEPARATOR, read_lines, split_labels
 from ablations.prepare.clips import likeness
-from downstream.fields import shown
-from downstream.task import TRAIN_VALID_TEST, Event
-from downstream.text_file import Row
+from downstream.disk.fields import shown
+from downstream.disk.text_file import Row
+from downstream.tasks.task import TRAIN_VALID_TEST, Event
 
 UNITS = {"s": 1000.0, "ms": 1.0}  # ms in one, of the columns start and end
 EVENT_COLUMNS = ("start", "end", "label")

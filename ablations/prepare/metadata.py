@@ -13,8 +13,8 @@ from ablations.lists import read_vocabulary
 from ablations.prepare.checks import Finding
 from ablations.prepare.folder import vocabulary_csv
 from ablations.prepare.listing import Listing
-from downstream import metrics
-from downstream.events import DEFAULT_GRID
+from downstream.events.targets import DEFAULT_GRID
+from downstream.scores import metrics
 
 METRICS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("scene", "multiclass"): ("top1_acc",),

@@ -18,10 +18,10 @@ from ablations.prepare.folder import Item, item_name, write_task
 from ablations.prepare.listing import Entry, Listing
 from ablations.prepare.metadata import kit_findings, metadata_of, metrics_of, vocabulary_of
 from ablations.prepare.report import Report, balance_table, label_counts, split_table
-from downstream.decode import HIGHEST_RATE, LOWEST_RATE
-from downstream.folds import draw_folds, joined_groups
+from ablations.tasks.prepare.folds import draw_folds, joined_groups
 from downstream.progress import Track, silent
-from downstream.task import TRAIN_VALID_TEST
+from downstream.sound.decode import HIGHEST_RATE, LOWEST_RATE
+from downstream.tasks.task import TRAIN_VALID_TEST
 
 FEWEST = 2  # items that a probe can be trained on
 

@@ -11,7 +11,7 @@ from ablations.report import drawn, facts
 from ablations.report.drawn import Drawn
 from ablations.report.sheets import Sheet, of_frame, of_table
 from ablations.shown import costs_of
-from downstream.files import absolute, write_atomically
+from downstream.disk.files import absolute, write_atomically
 from results import agreement, edges, figures, load, tables
 from results.formats import Table
 from results.records import RunRecord, read_record

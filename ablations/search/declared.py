@@ -13,8 +13,8 @@ from ablations.search import cost
 from ablations.search.cost import COSTS
 from ablations.search.space import Space
 from ablations.study import Study
-from downstream.fields import choice, flag, list_of, text, whole, wrong
-from downstream.files import fingerprint
+from downstream.disk.fields import choice, flag, list_of, text, whole, wrong
+from downstream.disk.files import fingerprint
 
 FOLDER = Path(__file__).parents[1] / "searches"
 """Where packaged searches are."""

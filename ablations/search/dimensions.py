@@ -13,7 +13,7 @@ import numpy as np
 from optuna.trial import BaseTrial
 
 from ablations import models
-from downstream.fields import shown
+from downstream.disk.fields import shown
 from passt.catalog.spec import MOST_MS
 
 KEYS = ("any_of", "at_most", "low", "high", "log", "points")

@@ -11,9 +11,9 @@ from typing import Any
 
 from optuna.storages.journal import BaseJournalBackend
 
-from downstream.fields import flag, list_of, mapping, shown, text, whole, wrong
-from downstream.locks import held
-from downstream.sums import CHANGED, SUM, seal_of
+from downstream.disk.fields import flag, list_of, mapping, shown, text, whole, wrong
+from downstream.disk.locks import held
+from downstream.disk.sums import CHANGED, SUM, seal_of
 
 VARIANT = "variant"  # attribute of a trial: what it runs (key, label, spec, protocol), and the worker that does
 ADVICE = "move the journal away; the same command then begins its trials anew, and takes the jobs that are done"

@@ -16,8 +16,8 @@ from ablations.search.space import BLOCK, Space
 from ablations.search.storage import REASON, VARIANT, counted
 from ablations.search.trial import Places
 from ablations.search.winner import look
-from downstream.files import write_atomically
-from downstream.locks import held
+from downstream.disk.files import write_atomically
+from downstream.disk.locks import held
 from passt.catalog.spec import EmbeddingSpec, field_names
 from results import rows as result_rows
 from results.figures import save

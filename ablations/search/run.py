@@ -19,10 +19,10 @@ from ablations.search.storage import REASON, counted, one_line_errors, open_stud
 from ablations.search.trial import Goal, Places, run_trial
 from ablations.search.workers import at_work
 from ablations.tasks import NamedTask
-from downstream.files import absolute, make_folder
-from downstream.locks import held
+from downstream.disk.files import absolute, make_folder
+from downstream.disk.locks import held
 from downstream.progress import Track, silent
-from downstream.store import default_root
+from downstream.store.store import default_root
 from downstream.watching import Stopped
 
 logger = logging.getLogger(__name__)

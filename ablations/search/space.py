@@ -20,9 +20,9 @@ from ablations import models
 from ablations.hear_modules.address import short_name
 from ablations.search.dimensions import Dimension, dimension
 from ablations.study import HEAR_KEYS, LIST_FIELDS, Model, Study
-from downstream.fields import shown
-from downstream.files import fingerprint
-from downstream.protocol import Protocol
+from downstream.disk.fields import shown
+from downstream.disk.files import fingerprint
+from downstream.probes.protocol import Protocol
 from passt.catalog.spec import field_names
 
 KEYS = (*field_names(), *HEAR_KEYS, "protocol")

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from downstream.files import write_json
+from downstream.disk.files import write_json
 from results.figures.search import marked
 from results.rows import read_rows
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from downstream.locks import held
+from downstream.disk.locks import held
 
 WORKERS = ".workers"
 

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from ablations import big, big_tasks, cli, memory, stages
-from downstream.task import Task
+from downstream.tasks.task import Task
 from passt.windows.mel import MelSpectrogram
 
 RECORDS = Path(__file__).parents[2] / "results" / "benchmarks"

@@ -10,7 +10,7 @@ from ablations import cli_kit, probe_speed
 from ablations.cli_benchmark_events import events
 from ablations.cli_benchmark_probes import probes
 from ablations.export import export
-from downstream.kit_scores import NAME
+from downstream.kit.scores import NAME
 from tests.reference_values import REFERENCE
 
 

@@ -11,8 +11,8 @@ from ablations import kit_process
 from ablations.crosscheck import costs, crosscheck, to_table
 from ablations.export import export
 from ablations.kit_embeddings import task_at
-from downstream.audio import SplitAudio
-from downstream.task import Task
+from downstream.tasks.audio import SplitAudio
+from downstream.tasks.task import Task
 
 KIT = Path(__file__).parents[2] / kit_process.DEFAULT
 FAKE = """

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from ablations import cli_benchmark_events, event_peer, event_speed
 from ablations.event_speed import COLUMNS, SIZES, made, measure, to_markdown
-from downstream.scoring import Scorer
+from downstream.scores.scoring import Scorer
 
 SMALL = {name: dataclasses.replace(size, files=2, steps=400, events=size.events // 6) for name, size in SIZES.items()}
 STEPS = ("first validation", "validation", "postprocessing")

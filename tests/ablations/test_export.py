@@ -5,9 +5,9 @@ import pytest
 
 from ablations import models
 from ablations.export import export, extracted
-from downstream import kit
+from downstream.kit import read
 from downstream.splits import item_order
-from downstream.task import Task
+from downstream.tasks.task import Task
 
 
 @pytest.mark.parametrize("kind", ["scene_task", "event_task"])
@@ -15,10 +15,10 @@ from downstream.task import Task
 def test_a_folder_reads_back_as_the_store_gives_it(kind, small, request, tmp_path, monkeypatch):
     folder = request.getfixturevalue(kind)()
     if not small:  # rows are read from the store as they are needed, and written in chunks
-        monkeypatch.setattr("downstream.rows.PIECE_BYTES", 4 * 256 * 5)
+        monkeypatch.setattr("downstream.probes.rows.PIECE_BYTES", 4 * 256 * 5)
     (target,) = export("logmel", str(folder), tmp_path / "out", store=tmp_path / "store", device="cpu")
     assert target == tmp_path / "out" / folder.name
-    task, found = kit.read_folder(target)
+    task, found = read.read_folder(target)
     spec = models.resolve("logmel")
     wanted = extracted(models.build(spec, device="cpu"), spec, Task.from_dir(folder), tmp_path / "store")
     for split, data in wanted.items():
@@ -35,7 +35,7 @@ def test_another_model_writes_other_numbers(scene_task, tmp_path):
     widths = {}
     for spec in ("logmel@mean", "logmel@std"):
         (target,) = export(spec, str(folder), tmp_path / spec, store=tmp_path / "store", device="cpu")
-        widths[spec] = kit.read_folder(target)[1]["test"].x[:]
+        widths[spec] = read.read_folder(target)[1]["test"].x[:]
     assert widths["logmel@mean"].shape == widths["logmel@std"].shape == (6, 128)
     assert not np.allclose(widths["logmel@mean"], widths["logmel@std"])
 

@@ -17,7 +17,7 @@ from ablations.run import run_study
 from ablations.store_check import check
 from ablations.study import Study
 from downstream import extract as extraction
-from downstream.store import TapFolder
+from downstream.store.store import TapFolder
 from passt.catalog import checkpoints
 from passt.weights.load import untrained
 from results.job_files import PREDICTIONS, SUM

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from ablations.job import Job, needs_slack
-from downstream.task import Task
+from downstream.tasks.task import Task
 
 END = 32.3 * 1000  # 32299.999999999996: labels the timestamp at 32300 ms
 

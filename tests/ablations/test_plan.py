@@ -13,7 +13,7 @@ from ablations import cli, models, plan_measure
 from ablations.plan import COLUMNS, duration, plan_study, to_text
 from ablations.run import run_study
 from downstream import extract as extract_module
-from downstream.extraction import Extraction
+from downstream.store.extraction import Extraction
 from tests.ablations.test_work import study_of
 
 

@@ -9,9 +9,9 @@ import soundfile
 import yaml
 
 from ablations.lists import read_vocabulary
-from downstream.audio import SplitAudio, read_clip
 from downstream.checks import check_task
-from downstream.task import Event, Task
+from downstream.tasks.audio import SplitAudio, read_clip
+from downstream.tasks.task import Event, Task
 from results.rows import read_rows
 from tests.ablations.listed import contents, invoke, report, sound
 from tests.conftest import write_clip

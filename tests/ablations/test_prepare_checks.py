@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from downstream.task import Task
+from downstream.tasks.task import Task
 from tests.ablations.listed import invoke, kinds, report, sound
 from tests.conftest import write_clip
 

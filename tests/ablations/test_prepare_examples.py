@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from ablations import cli
 from ablations.prepare.examples.archives import unpack
-from downstream.task import Task
+from downstream.tasks.task import Task
 from tests.conftest import tone
 
 

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from ablations.prepare.listing import read_listing
-from downstream.task import Event
+from downstream.tasks.task import Event
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from ablations.training_clips import Labelled
-from downstream.task import Task
+from downstream.tasks.task import Task
 from tests.ablations.listed import invoke, kinds, report, sound
 from tests.conftest import write_clip
 

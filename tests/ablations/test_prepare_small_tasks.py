@@ -19,7 +19,7 @@ from ablations.prepare.examples.midi import Note, midi_file
 from ablations.prepare.examples.samples import TABLES, samples_of
 from ablations.prepare.examples.tasks import TASKS, VERSION, make_tasks
 from ablations.study import FOLDERS, Study
-from downstream.task import Task
+from downstream.tasks.task import Task
 from tests.conftest import tone
 
 MIDDLE_C = 261.63  # Hz

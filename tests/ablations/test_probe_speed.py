@@ -13,7 +13,7 @@ from ablations.cli import main
 from ablations.machine import give_back
 from ablations.memory import anonymous, watched
 from ablations.probe_speed import operations
-from downstream.probe import ProbeConfig
+from downstream.probes.probe import ProbeConfig
 from tests.reference_values import REFERENCE
 
 

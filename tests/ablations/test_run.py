@@ -361,11 +361,11 @@ def test_hear_keys_are_looked_up_in_the_tasks_folder(tmp_path, scene_task, caplo
 
 
 KILLS = [
-    ("downstream.extraction:Extraction.append", 1),
-    ("downstream.extraction:Extraction.append", 5),
-    ("downstream.extraction:Extraction.finish", 2),
-    ("downstream.extraction:header_of", 3),
-    ("downstream.pack:_Pack._validate", 9),
+    ("downstream.store.extraction:Extraction.append", 1),
+    ("downstream.store.extraction:Extraction.append", 5),
+    ("downstream.store.extraction:Extraction.finish", 2),
+    ("downstream.store.extraction:header_of", 3),
+    ("downstream.probes.pack:_Pack._validate", 9),
     ("ablations.unit:write_json", 1),
     ("ablations.unit:write_json", 4),
     ("results.rows:write_rows", 2),

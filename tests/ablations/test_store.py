@@ -11,10 +11,10 @@ from click.testing import CliRunner
 
 from ablations import cli
 from ablations.stored import prune, store_table
-from downstream.clip_cache import keep_clip
-from downstream.locks import in_use
+from downstream.disk.locks import in_use
+from downstream.tasks.clip_cache import keep_clip
+from tests.downstream.store.test_check import earlier
 from tests.downstream.stores import A, B, made
-from tests.downstream.test_store_check import earlier
 
 DAY = 86400
 

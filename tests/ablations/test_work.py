@@ -16,7 +16,7 @@ from ablations.study import Study
 from ablations.study_rows import StudyRows
 from ablations.tasks import NamedTask
 from ablations.work import Shard, find_tasks, units_of
-from downstream.task import Task
+from downstream.tasks.task import Task
 from results.rows import read_rows
 
 MODELS = [

@@ -29,8 +29,8 @@ from ablations.errors import one_line_errors
 from ablations.search.declared import Search
 from ablations.study import Study
 from ablations.train import load_stages
-from downstream.archive import unpack
-from downstream.task import Task
+from downstream.tasks.archive import unpack
+from downstream.tasks.task import Task
 from passt import EmbeddingSpec, PasstEmbedder
 from tests.campaigns.children import Ending, attempt
 from tests.campaigns.mutations import ODD_TEXTS, changed_bytes, changed_text, changed_value

@@ -28,10 +28,10 @@ from ablations.machine import machine
 from ablations.run import run_study
 from ablations.store_check import check
 from ablations.study import Study
-from downstream import tap_file
-from downstream.extraction import Extraction
-from downstream.files import write_json
-from downstream.store import TapFolder
+from downstream.disk.files import write_json
+from downstream.store import tap_file
+from downstream.store.extraction import Extraction
+from downstream.store.store import TapFolder
 from tests.campaigns.record import PATH
 from tests.campaigns.sum_clock import Clock, clock_of_sums
 

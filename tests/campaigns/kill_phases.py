@@ -8,7 +8,7 @@
 import json
 from pathlib import Path
 
-from downstream.tap_file import HEADER_BYTES
+from downstream.store.tap_file import HEADER_BYTES
 
 PHASES = ("extraction", "writing", "probes")
 """Those that kills are aimed at."""

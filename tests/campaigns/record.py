@@ -8,7 +8,7 @@ import click
 
 from ablations.job import versions
 from ablations.machine import machine
-from downstream.files import write_json
+from downstream.disk.files import write_json
 
 PATH = click.Path(path_type=Path)
 

@@ -11,7 +11,9 @@ from typing import Any
 from unittest import mock
 
 from ablations import run_check
-from downstream import clip_cache, extraction, sums, tap_file
+from downstream.disk import sums
+from downstream.store import extraction, tap_file
+from downstream.tasks import clip_cache
 from results import job_files
 
 FUNCTIONS = (

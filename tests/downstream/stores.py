@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from downstream.extraction import Extraction
-from downstream.store import TapFolder
+from downstream.store.extraction import Extraction
+from downstream.store.store import TapFolder
 
 A, B = ("features", 160), ("mel", None)
 ROWS = 7

@@ -7,14 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from downstream import kit, metrics
 from downstream.evaluate import Evaluation, evaluate, evaluate_all
-from downstream.kit_scores import scores_record
-from downstream.pack import _source, fit_all
-from downstream.probe import ProbeConfig
-from downstream.scoring import Scorer
+from downstream.kit import read
+from downstream.kit.scores import scores_record
+from downstream.probes.pack import _source, fit_all
+from downstream.probes.probe import ProbeConfig
+from downstream.scores import metrics
+from downstream.scores.scoring import Scorer
 from downstream.splits import LabelledSplit, item_order
-from downstream.task import Task
+from downstream.tasks.task import Task
 from tests.reference_values import REFERENCE
 
 
@@ -90,7 +91,7 @@ def test_evaluation_is_a_function_of_its_seed(scene_task):
 
 
 def test_the_postprocessing_of_the_largest_score_is_chosen(monkeypatch):
-    task, splits = kit.read_folder(REFERENCE / "heareval" / "event")
+    task, splits = read.read_folder(REFERENCE / "heareval" / "event")
     valid = splits["valid"]
     scripted = {}
 
@@ -107,7 +108,7 @@ def test_the_postprocessing_of_the_largest_score_is_chosen(monkeypatch):
 
 
 def test_a_perfect_event_prediction_scores_high():
-    task, splits = kit.read_folder(REFERENCE / "heareval" / "event")
+    task, splits = read.read_folder(REFERENCE / "heareval" / "event")
     scores, _ = Scorer(task, "valid", splits["valid"]).validate(splits["valid"].y)
     assert scores["event_onset_200ms_fms"] > 0.8
     assert scores["segment_1s_er"] < 0.2
@@ -267,7 +268,7 @@ def test_esc10_scores_are_those_of_hear_eval_kit(shared):
     folder = shared / "oracle" / "heareval_esc10"
     if not folder.is_dir():
         pytest.skip(f"no embedding folder at {folder}")
-    task, splits = kit.read_folder(folder)
+    task, splits = read.read_folder(folder)
     mean = statistics.mean(result.scores["top1_acc"] for result in evaluate(task, splits))
     assert mean == pytest.approx(0.804, abs=3 * 0.011)
     kits = json.loads((folder / "kit-scores.json").read_text())["aggregated_scores"]["test_top1_acc_mean"]

@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 import torch
 
-from downstream import decoding, events, kit
 from downstream.evaluate import selection_of
-from downstream.fit import Fitting, fit, predict
-from downstream.probe import Probe, ProbeConfig
-from downstream.rows import ProbeData
-from downstream.scoring import Scorer
+from downstream.events import decoding, targets
+from downstream.kit import read
+from downstream.probes.fit import Fitting, fit, predict
+from downstream.probes.probe import Probe, ProbeConfig
+from downstream.probes.rows import ProbeData
+from downstream.scores.scoring import Scorer
 from downstream.splits import joined
 from tests.reference_values import REFERENCE
 
@@ -43,7 +44,7 @@ def fitting_of(folder) -> tuple:
     )
     with np.load(folder / "initial_weights.npz") as arrays:
         initial = {name: torch.from_numpy(np.asarray(value)) for name, value in arrays.items()}
-    task, splits = kit.read_folder(folder)
+    task, splits = read.read_folder(folder)
     fold = task.folds()[0]
     valid = splits[fold.valid]
     fitting = Fitting(
@@ -107,7 +108,7 @@ def test_test_predictions_and_scores_are_the_kits(golden):
     assert test_loss == pytest.approx(wanted["test"]["test_loss"], abs=SCORE)
     setting = found.best.postprocessing
     if task.selects_by_loss:
-        (setting,) = events.postprocessing_grid(task.evaluation_params)
+        (setting,) = targets.postprocessing_grid(task.evaluation_params)
     scores = Scorer(task, task.folds()[0].test, test).scores(predictions, setting)
     compared = [name for name in scores if f"test_{name}" in wanted["test"]]
     assert compared[0] == task.metrics[0]
@@ -122,7 +123,7 @@ def test_the_events_of_the_test_split_are_the_kits(golden):
         return
     with threads(2):
         predictions, _ = predict(found, ProbeData(test.x, test.y), task.prediction_type)
-    setting = found.best.postprocessing or events.postprocessing_grid(task.evaluation_params)[0]
+    setting = found.best.postprocessing or targets.postprocessing_grid(task.evaluation_params)[0]
     line = decoding.timeline(test.timestamps, test.offsets)
     table = decoding.runs(predictions, line, line.widths(setting.median_filter_ms)).lasting(setting.min_duration)
     columns = zip(table.file, table.label, table.start, table.end, strict=True)
@@ -143,7 +144,7 @@ def still_biases(monkeypatch):
                 if isinstance(layer, torch.nn.Linear):
                     layer.bias.requires_grad_(False)
 
-    monkeypatch.setattr("downstream.probe.Probe", Still)
+    monkeypatch.setattr("downstream.probes.probe.Probe", Still)
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from downstream.extraction import Extraction
 from downstream.splits import from_store, item_order, one_hot
-from downstream.store import TapFolder
-from downstream.task import Task
+from downstream.store.extraction import Extraction
+from downstream.store.store import TapFolder
+from downstream.tasks.task import Task
 
 WIDE, NARROW = ("features", 160), ("mel", None)
 DIMS = {WIDE: 3, NARROW: 2}

@@ -6,7 +6,7 @@ import pytest
 from downstream import splits
 from downstream.evaluate import Evaluation, evaluate_all
 from downstream.splits import LabelledSplit
-from downstream.task import Task
+from downstream.tasks.task import Task
 from downstream.watching import FoldSeen, Stopped, watched
 from tests.conftest import metadata, write_task
 
@@ -27,7 +27,7 @@ def evaluation(tmp_path) -> Evaluation:
 
 
 def test_every_fold_is_told_once_with_the_score_that_its_result_has(evaluation, monkeypatch):
-    monkeypatch.setattr("downstream.finished.WORTH_S", 0.0)
+    monkeypatch.setattr("downstream.probes.finished.WORTH_S", 0.0)
     seen: list[FoldSeen] = []
     for _ in range(2):  # the second time from fits that are kept
         with watched(seen.append):

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from downstream.protocol import GRID, GRID_POINTS, Protocol
+from downstream.probes.protocol import GRID, GRID_POINTS, Protocol
 from results import edges, tables
 from results.reference import published
 from results.variance import tried, variance

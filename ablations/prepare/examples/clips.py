@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from downstream.files import write_atomically
+from downstream.disk.files import write_atomically
 
 
 @dataclass(frozen=True)

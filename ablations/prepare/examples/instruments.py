@@ -15,7 +15,7 @@ from ablations.prepare.examples.clips import Clips
 from ablations.prepare.examples.midi import Note
 from ablations.prepare.examples.samples import samples_of
 from ablations.prepare.examples.synthesizer import RATE, render
-from downstream.folds import draw_folds, joined_groups
+from ablations.tasks.prepare.folds import draw_folds, joined_groups
 
 FAMILIES: Mapping[str, tuple[int, ...]] = {
     "piano": (0, 2, 4, 6, 7),

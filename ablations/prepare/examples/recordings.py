@@ -8,7 +8,7 @@ import numpy as np
 from ablations.prepare.examples import soundscapes as scapes
 from ablations.prepare.examples.archives import COLUMNS, members
 from ablations.prepare.examples.clips import Clips
-from downstream.audio import read_sound, resample
+from downstream.tasks.audio import read_sound, resample
 
 DIGITS_EACH = 8  # of a digit by a speaker
 SCENES_EACH = 4  # of a class in a fold

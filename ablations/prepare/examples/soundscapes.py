@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from ablations.prepare.examples.clips import Clips
-from downstream.folds import joined_groups
+from ablations.tasks.prepare.folds import joined_groups
 
 SOUNDS: Mapping[str, str] = {
     "Dog bark": "dog",

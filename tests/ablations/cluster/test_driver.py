@@ -143,7 +143,9 @@ def test_what_a_worker_raises_is_a_failure_and_what_it_logs_is_said(tmp_path, ca
             found = super().get(asked)
             if asked.unit is units[0]:
                 raise self.exceptions.RayTaskError("it can't be pickled")
-            return Answer(found.result, (("downstream.audio", 30, "mixed down"), ("ablations.unit", 20, "a hint")))
+            return Answer(
+                found.result, (("downstream.tasks.audio", 30, "mixed down"), ("ablations.unit", 20, "a hint"))
+            )
 
     with caplog.at_level("INFO"):
         found = list(Driver(Raising(), units, settings(tmp_path), Share(1, 1, 0.0)).results())

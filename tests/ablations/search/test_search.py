@@ -148,7 +148,7 @@ class AllBut(BasePruner):
 
 def test_a_pruned_trial_ends_at_its_first_folds(task, places, tmp_path, monkeypatch):
     monkeypatch.setattr(run_module, "pruner_of", lambda pruning: AllBut())
-    monkeypatch.setattr("downstream.finished.WORTH_S", 0.0)
+    monkeypatch.setattr("downstream.probes.finished.WORTH_S", 0.0)
     trials = search(Search.from_dict(declared(task, pruning=True)), runs=tmp_path, **places)
     assert trials["state"].tolist() == ["complete"] * 2 + ["pruned"] * 3
     assert trials["folds"].dropna().tolist() == [1, 1, 1]

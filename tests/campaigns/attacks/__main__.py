@@ -16,7 +16,7 @@ import torch
 
 from ablations.job import versions
 from ablations.machine import machine
-from downstream.files import write_json
+from downstream.disk.files import write_json
 from tests.campaigns.attacks import cluster, inputs, runs, store
 from tests.campaigns.attacks.place import Place
 from tests.campaigns.bad_inputs import Good

@@ -7,7 +7,7 @@ import signal
 
 import numpy as np
 
-from downstream.clip_cache import AUDIO, HASHES
+from downstream.tasks.clip_cache import AUDIO, HASHES
 from tests.campaigns.attacks.place import Place
 
 

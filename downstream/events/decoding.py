@@ -1,0 +1,122 @@
+"""Events from predictions, all files and labels of a split at once.
+
+Source: Turian et al. 2022 and hear-eval-kit 2021.1.3, whose behavior is kept. The kit filters probabilities with
+`scipy.ndimage.median_filter` and then thresholds; here the threshold comes first: the filter takes one rank of a
+window, and that exceeds the threshold exactly where enough of the window's values do, so that counting is enough.
+"""
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+
+from downstream.events.table import EventTable
+
+THRESHOLD = 0.5  # of a predicted probability, to be exceeded
+
+
+@dataclass(frozen=True, eq=False)
+class Timeline:
+    """The steps of a split's files in the order of time.
+
+    Attributes:
+        times: (items,) in ms, sorted within each file. file: (items,) the index of its file.
+        order: (items,) where each step stands among the items; None where these are sorted.
+        offsets: (files + 1,), steps offsets[i] to offsets[i + 1] are of file i.
+        step: (files,) mean difference of successive timestamps in ms, 0 for a file of one step.
+    """
+
+    times: np.ndarray
+    file: np.ndarray
+    order: np.ndarray | None
+    offsets: np.ndarray
+    step: np.ndarray
+
+    def widths(self, filter_ms: float) -> tuple[int, ...]:
+        """The width of a filter in steps of each file, rounded half to even; 0 leaves it out."""
+        width = np.divide(filter_ms, self.step, out=np.zeros_like(self.step), where=self.step > 0)
+        return tuple(int(value) for value in np.rint(width))
+
+
+def timeline(timestamps: np.ndarray, offsets: np.ndarray) -> Timeline:
+    """Of items in file order whose timestamps, (items,) in ms, may be in any order within a file."""
+    times = np.asarray(timestamps, dtype=np.float64)
+    file = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+    order = np.lexsort((times, file))
+    times = times[order]
+    means = [
+        float(np.mean(np.diff(times[start:stop]))) if stop - start > 1 else 0.0
+        for start, stop in itertools.pairwise(offsets)
+    ]
+    in_order = np.array_equal(order, np.arange(len(order)))
+    return Timeline(times, file, None if in_order else order, np.asarray(offsets), np.array(means))
+
+
+def runs(probabilities: np.ndarray, line: Timeline, widths: tuple[int, ...]) -> EventTable:
+    """Runs of consecutive positive steps, each the event [first timestamp, last timestamp], however short.
+
+    Args:
+        probabilities: (items, labels), in the order of the items; what is not a number is not positive.
+        widths: of the median filter over time, in steps, for each file (`Timeline.widths`).
+    """
+    positive = probabilities > THRESHOLD
+    if line.order is not None:
+        positive = positive[line.order]
+    for i, width in enumerate(widths):
+        rows = slice(line.offsets[i], line.offsets[i + 1])
+        if width > 1:
+            positive[rows] = median_filtered(positive[rows], width)
+    first, label = _edges(positive, line.offsets[:-1][np.diff(line.offsets) > 0], later=False)
+    last, _ = _edges(positive, line.offsets[1:][np.diff(line.offsets) > 0] - 1, later=True)
+    return EventTable(label, line.file[first], line.times[first], line.times[last], positive.shape[1], len(widths))
+
+
+def median_filtered(positive: np.ndarray, width: int) -> np.ndarray:
+    """`median_filter(values, size=(width, 1)) > threshold` from `values > threshold`: (steps, labels) bool.
+
+    A window of width w at step i spans i - w // 2 to i - w // 2 + w - 1, the upper middle value is taken, and edges are
+    reflected (d c b a | a b c d | d c b a), as often as needed: the median is positive where at least half of the
+    window is. Twice the steps are one period, of which only what is left after whole ones has to be counted.
+    """
+    steps = len(positive)
+    periods, rest = divmod(width, 2 * steps)
+    needed = (width + 1) // 2
+    if periods:
+        needed = needed - periods * 2 * positive.sum(axis=0)
+    place = np.arange(-(width // 2), steps - width // 2 + rest) % (2 * steps)
+    extended = positive.take(np.minimum(place, 2 * steps - 1 - place), axis=0)
+    return _windows(extended, rest) >= needed
+
+
+def _windows(positive: np.ndarray, width: int) -> np.ndarray:
+    """Sums over `width` successive rows, (steps + width, labels) -> (steps, labels), from sums of powers of two."""
+    steps = len(positive) - width
+    dtype = np.min_scalar_type(width)
+    power, size, start = positive.astype(dtype), 1, 0
+    total = np.zeros((steps, positive.shape[1]), dtype)
+    while size <= width:
+        if width & size:
+            total += power[start : start + steps]
+            start += size
+        if 2 * size <= width:
+            power = power[:-size] + power[size:]
+        size *= 2
+    return total
+
+
+def _edges(positive: np.ndarray, borders: np.ndarray, later: bool) -> tuple[np.ndarray, np.ndarray]:
+    """The (step, label) where runs begin, or end where `later`, sorted by label, then step.
+
+    Args:
+        borders: steps at which a file begins, or ends; no run reaches over these.
+    """
+    edges = positive.copy()
+    if later:
+        edges[:-1] &= ~positive[1:]
+    else:
+        edges[1:] &= ~positive[:-1]
+    edges[borders] = positive[borders]
+    step, label = np.divmod(np.flatnonzero(edges), positive.shape[1])
+    small = np.min_scalar_type(positive.shape[1])  # 16 bits are sorted by radix
+    order = np.argsort(label.astype(small), kind="stable")
+    return step[order], label[order]

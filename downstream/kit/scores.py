@@ -1,0 +1,104 @@
+"""Scores in the format of hear-eval-kit's ``test.predicted-scores.json``: its keys, in its order (2021.1.3).
+
+Two things are ours: scores are float64, where the kit's went through float32; and ``initialization`` is written without
+the address in memory that the kit adds to it.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from downstream.disk.files import write_atomically
+from downstream.evaluate import FoldResult, selection_of
+from downstream.probes.probe import ProbeConfig
+from downstream.probes.protocol import BASE, Protocol
+from downstream.scores import metrics
+from downstream.scores.missing import has_positives
+from downstream.tasks.task import Task
+
+NAME = "test.predicted-scores.json"
+PARTS = ("precision", "recall")  # of an event metric, behind its main one
+
+
+def write_scores(path: Path, record: dict[str, Any]) -> None:
+    """`scores_record` as JSON, atomically; NaN and infinite scores as NaN, Infinity and -Infinity, as the kit does."""
+    text = json.dumps(record, indent=4, allow_nan=True)
+    write_atomically(path, lambda file: file.write(text.encode()))
+
+
+def scores_record(task: Task, results: Sequence[FoldResult], protocol: str = BASE) -> dict[str, Any]:
+    """What the kit writes of an evaluation: folds, mean and standard deviation over them, the chosen probe.
+
+    Args:
+        results: of `evaluate`, a fold each; the first one's probe configuration is that of all.
+        protocol: theirs; one that goes beyond the kit's is in the record, under a key of its own.
+    """
+    folds = {result.fold.test: fold_scores(task, result) for result in results}
+    record: dict[str, Any] = dict(folds)
+    if len(folds) > 1:
+        record["aggregated_scores"] = _aggregated(folds)
+    beyond = {} if str(Protocol.parse(protocol)) == BASE else {"protocol": protocol}
+    return (
+        record
+        | beyond
+        | {
+            "hparams": _hparams(results[0].chosen.config),
+            "postprocessing": _postprocessing(results[0]),
+            "score_mode": selection_of(task).mode,
+            "embedding_path": str(task.folder),
+        }
+    )
+
+
+def fold_scores(task: Task, result: FoldResult) -> dict[str, float]:
+    """One fold under the kit's keys: test loss and scores, and the best validation's."""
+    scores = dict(result.scores)
+    if "mAP" in scores and not has_positives(result.test.y):
+        scores["mAP"] = 0.0  # ours is missing (`downstream.scores.missing`)
+    found = {"test_loss": result.test_loss, "test_score": scores[task.metrics[0]]}
+    for name in task.metrics:
+        found[f"test_{name}"] = scores[name]
+        if task.is_event:
+            main = "f_measure" if metrics.get(name).higher_is_better else "error_rate"
+            found[f"test_{name}_{main}"] = scores[name]
+            parts = [f"{name}_{part}" for part in PARTS if f"{name}_{part}" in scores]
+            found |= {f"test_{part}": scores[part] for part in parts}
+    best = result.chosen.best
+    return found | {"validation_score": best.score, "epoch": best.epoch, "time_in_min": result.chosen.seconds / 60}
+
+
+def _aggregated(folds: dict[str, dict[str, float]]) -> dict[str, float]:
+    """Mean and standard deviation (ddof 1) over folds, without NaN."""
+    table = pd.DataFrame.from_dict(folds, orient="index")
+    found = {}
+    for name in table:
+        found |= {f"{name}_mean": float(table[name].mean()), f"{name}_std": float(table[name].std())}
+    return found
+
+
+def _hparams(config: ProbeConfig) -> dict[str, Any]:
+    return {
+        "batch_size": config.batch_size,
+        "check_val_every_n_epoch": config.check_val_every_n_epoch,
+        "dropout": config.dropout,
+        "embedding_norm": "<class 'torch.nn.modules.linear.Identity'>",
+        "hidden_dim": config.hidden_dim,
+        "hidden_layers": config.hidden_layers,
+        "hidden_norm": "<class 'torch.nn.modules.batchnorm.BatchNorm1d'>",
+        "initialization": f"<function {config.init}_>",
+        "lr": config.lr,
+        "max_epochs": config.max_epochs,
+        "norm_after_activation": False,
+        "optim": "<class 'torch.optim.adam.Adam'>",
+        "patience": config.patience,
+    }
+
+
+def _postprocessing(result: FoldResult) -> list[list]:
+    chosen = result.postprocessing
+    if chosen is None:
+        return []
+    return [["median_filter_ms", chosen.median_filter_ms], ["min_duration", chosen.min_duration]]

@@ -1,0 +1,133 @@
+"""Training a probe, one configuration at a time.
+
+This is hear-eval-kit's protocol step by step (Turian et al. 2022; hear-eval-kit 2021.1.3), written to be
+read against it; `downstream.probes.pack` does the same for many probes at once. Features are not normalised, batches
+keep the order of the items in every epoch, and the weights of the best validation are used.
+"""
+
+import copy
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from downstream.probes.probe import Probe, ProbeConfig, loss_of, probabilities_of, probe_of, seed_of
+from downstream.probes.rows import ProbeData, to_float32
+from downstream.probes.selection import EarlyStopping, Selection, Validation
+
+Score = Callable[[np.ndarray], tuple[Mapping[str, float], Any]]
+"""Probabilities (items, labels) on the validation split -> (scores by metric, the primary first; post-processing)."""
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """What one fit is made from.
+
+    Attributes:
+        prediction_type: `multiclass` (cross-entropy) or `multilabel` (binary cross-entropy).
+        seed: any value; with the configuration it fixes initial weights and dropout.
+        initial: a state dict to start from, for comparisons.
+    """
+
+    config: ProbeConfig
+    train: ProbeData
+    valid: ProbeData
+    prediction_type: str
+    selection: Selection
+    score: Score
+    seed: Any = 0
+    initial: Mapping[str, Tensor] | None = None
+
+    def probe(self, device: str) -> Probe:
+        """The probe as training finds it."""
+        shape = self.train.x.shape[1], self.train.y.shape[1]
+        probe = probe_of(self.config, *shape, seed_of(self.seed, self.config), device)
+        if self.initial is not None:
+            probe.load_state_dict(self.initial)
+        return probe
+
+    def validation(self, epoch: int, logits: Tensor) -> Validation:
+        """What is seen of logits (items, labels) on the validation split; their loss is the mean over all at once."""
+        loss = float(loss_of(self.prediction_type)(logits, torch.from_numpy(self.valid.y)))
+        if self.selection.by_loss:
+            return Validation(epoch, loss, loss)
+        scores, postprocessing = self.score(probabilities_of(self.prediction_type)(logits).numpy())
+        return Validation(epoch, loss, next(iter(scores.values())), scores, postprocessing)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A trained probe: every validation, which was best, and the weights of that one.
+
+    Attributes:
+        state: from a pack on the CPU, from `fit` on the device.
+        seconds: that it took; in a pack its share, by epochs.
+    """
+
+    config: ProbeConfig
+    validations: tuple[Validation, ...]
+    best: Validation
+    state: Mapping[str, Tensor] = field(repr=False)
+    seconds: float
+
+    @property
+    def epochs(self) -> int:
+        """How many it was trained for."""
+        return self.validations[-1].epoch + 1
+
+
+def fit(fitting: Fitting, device: str = "cpu") -> Fit:
+    """Train one probe, validating every few epochs, until it stops improving (`EarlyStopping`)."""
+    start, config = time.perf_counter(), fitting.config
+    probe = fitting.probe(device)
+    optimizer = torch.optim.Adam(probe.parameters(), lr=config.lr)
+    stopping, state = EarlyStopping(fitting.selection, config.patience), {}
+    for epoch in range(config.max_epochs):
+        _train_epoch(probe, optimizer, fitting, epoch, device)
+        if (epoch + 1) % config.check_val_every_n_epoch:
+            continue
+        logits = _logits(probe, fitting.valid, config.batch_size, device)
+        if stopping.see(fitting.validation(epoch, logits)):
+            state = copy.deepcopy(probe.state_dict())
+        if stopping.over:
+            break
+    return Fit(config, tuple(stopping.validations), stopping.best, state, time.perf_counter() - start)
+
+
+def predict(found: Fit, data: ProbeData, prediction_type: str, device: str = "cpu") -> tuple[np.ndarray, float]:
+    """(items, labels) probabilities of a trained probe, and its mean loss over the whole of `data`."""
+    probe = probe_of(found.config, data.x.shape[1], data.y.shape[1], 0, device)
+    probe.load_state_dict(found.state)
+    logits = _logits(probe, data, found.config.batch_size, device)
+    loss = loss_of(prediction_type)(logits, torch.from_numpy(data.y))
+    return probabilities_of(prediction_type)(logits).numpy(), float(loss)
+
+
+def _train_epoch(probe: Probe, optimizer: torch.optim.Adam, fitting: Fitting, epoch: int, device: str) -> None:
+    probe.train()
+    data, loss_function = fitting.train, loss_of(fitting.prediction_type)
+    for rows in data.batches(fitting.config.batch_size, epoch, training=True):
+        loss = loss_function(probe(_tensor(data.x[rows], device)), _tensor(data.y[rows], device))
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+
+
+@torch.inference_mode()
+def _logits(probe: Probe, data: ProbeData, size: int, device: str) -> Tensor:
+    """(items, labels) on the CPU, in evaluation mode."""
+    probe.eval()
+
+    def parts() -> Iterator[Tensor]:
+        for rows in ProbeData(data.x, data.y).batches(size, training=False):
+            yield probe(_tensor(data.x[rows], device)).cpu()
+
+    return torch.cat(list(parts()))
+
+
+def _tensor(rows: Any, device: str) -> Tensor:
+    return torch.from_numpy(to_float32(rows)).to(device)

@@ -1,0 +1,219 @@
+"""Packs: probes that are trained together, as one tensor program.
+
+Probes of one architecture that take as many steps an epoch share a pack, whatever their learning rate, initialization,
+seed, features and fold. A pack gives what `downstream.probes.fit.fit` gives for each of its probes, but for rounding.
+On a CPU a pack is of one source of features, and a probe's numbers do not depend on what else is in its pack.
+"""
+
+import dataclasses
+import gc
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Sequence
+from contextlib import closing
+
+import torch
+from torch import Tensor
+
+from downstream.probes.feed import Feed
+from downstream.probes.fit import Fit, Fitting
+from downstream.probes.products import products_for
+from downstream.probes.rows import ProbeData
+from downstream.probes.selection import EarlyStopping
+from downstream.probes.stacked import StackedProbes
+
+logger = logging.getLogger(__name__)
+
+CPU_BYTES = 1 << 30  # for the probes of a pack, and as much for features that are kept prepared
+CUDA_SHARE = 0.4  # of the free memory, for each of the two
+COPIES = 5  # of a probe's parameters: themselves, gradients, two moments, the best
+ACTIVATIONS = 6  # of (hidden units, items) a hidden layer, at the same time
+
+Done = Callable[[int, Fit], None]
+"""Called with each fit as soon as it has ended, and its number."""
+
+
+def fit_all(fittings: Sequence[Fitting], device: str = "cpu", done: Done = lambda number, fit: None) -> list[Fit]:
+    """Every fit, in the given order, in as few packs as the memory allows."""
+    found: dict[int, Fit] = {}
+
+    def ended(number: int, fit: Fit) -> None:
+        found[number] = fit
+        done(number, fit)
+
+    for members in plan(fittings, device):
+        _fit(fittings, members, device, ended)
+    return [found[number] for number in range(len(fittings))]
+
+
+def plan(fittings: Sequence[Fitting], device: str) -> list[list[int]]:
+    """The packs, as numbers of fittings: those of one kind by source and learning rate, cut where memory ends."""
+    kinds: dict[Hashable, list[int]] = defaultdict(list)
+    for number, fitting in enumerate(fittings):
+        kinds[_kind(fitting, device)].append(number)
+    packs = []
+    for members in kinds.values():
+        sources = list(dict.fromkeys(_source(fittings[i]) for i in members))
+        members.sort(key=lambda i, order=sources: (order.index(_source(fittings[i])), fittings[i].config.lr))
+        most = max(1, _room(device) // _bytes_of_probe(fittings[members[0]]))
+        packs += [members[start : start + most] for start in range(0, len(members), most)]
+    return packs
+
+
+def _fit(fittings: Sequence[Fitting], members: list[int], device: str, done: Done) -> None:
+    """One pack; in halves where it does not fit."""
+    ended: list[int] = []
+
+    def note(place: int, fit: Fit) -> None:
+        ended.append(place)
+        done(members[place], fit)
+
+    try:
+        _Pack([fittings[number] for number in members], device).run(note)
+        return
+    except torch.cuda.OutOfMemoryError:
+        if len(members) == 1:
+            raise
+    gc.collect()  # an error of the thread that reads ahead refers to itself, and to the pack
+    torch.cuda.empty_cache()  # here and not above, where the error still holds on to the tensors
+    remaining = [number for place, number in enumerate(members) if place not in ended]
+    half = -(-len(remaining) // 2)
+    logger.warning("out of memory with %d probes at once: going on with %d", len(members), half)
+    for some in (remaining[:half], remaining[half:]):
+        if some:
+            _fit(fittings, some, device, done)
+
+
+class _Pack:
+    """The training of one pack.
+
+    Attributes:
+        live: the numbers of the fittings that go on.
+        programs: their probes, in that order: all in one program, or one program each (`_together`).
+    """
+
+    def __init__(self, fittings: Sequence[Fitting], device: str) -> None:
+        self.fittings, self.config, self.together = fittings, fittings[0].config, _together(device)
+        self.live = list(range(len(fittings)))
+        self.stopping = [EarlyStopping(fitting.selection, fitting.config.patience) for fitting in fittings]
+        self.states: list[dict[str, Tensor]] = [{} for _ in fittings]
+        self.seconds = [0.0] * len(fittings)
+        products = products_for(device)
+        sources = list(dict.fromkeys(map(_source, fittings)))
+        owners = [sources.index(_source(fitting)) for fitting in fittings]
+        firsts = [fittings[owners.index(number)] for number in range(len(sources))]
+
+        def feed(data: list[ProbeData], room: int, training: bool) -> Feed:
+            own = owners if self.together else owners[:1]
+            return Feed(data, own, self.config.batch_size, products, device, room, training=training)
+
+        room = _room(device)
+        self.train = feed([fitting.train for fitting in firsts], room, training=True)
+        room -= self.train.kept_bytes
+        self.valid = feed(
+            [dataclasses.replace(fitting.valid, shuffle=None) for fitting in firsts], room, training=False
+        )
+        probes = [(fitting.probe(device), fitting.config) for fitting in fittings]
+        groups = [probes] if self.together else [[probe] for probe in probes]
+        self.programs = [StackedProbes(group, fittings[0].prediction_type, products) for group in groups]
+
+    def run(self, done: Done) -> None:
+        every = self.config.check_val_every_n_epoch
+        for last in range(every, self.config.max_epochs + 1, every):  # epochs behind the last validation change nothing
+            start = time.perf_counter()
+            self._train(range(last - every, last))
+            over = self._validate(last - 1)
+            for number in self.live:
+                self.seconds[number] += (time.perf_counter() - start) / len(self.live)
+            if over:
+                self._end(over, done)
+            if not self.live:
+                return
+        self._end(list(self.live), done)
+
+    def _train(self, epochs: range) -> None:
+        """Program after program, so that its probes stay in the cache; or batch after batch, where these are read."""
+        groups = [[program] for program in self.programs] if self.train.resident else [self.programs]
+        for programs in groups:
+            for epoch in epochs:
+                with closing(self.train.epoch(epoch)) as batches:  # not left to garbage collection: it has a thread
+                    for batch in batches:
+                        for program in programs:
+                            program.step(batch)
+
+    def _validate(self, epoch: int) -> list[int]:
+        """The fittings that end with this validation."""
+        places = [(program, probe) for program in self.programs for probe in range(len(program))]
+        for number, logits, (program, probe) in zip(self.live, self._logits(), places, strict=True):
+            if self.stopping[number].see(self.fittings[number].validation(epoch, logits)):
+                self.states[number] = program.state(probe)
+        return [number for number in self.live if self.stopping[number].over]
+
+    def _end(self, over: list[int], done: Done) -> None:
+        """These have ended; the others go on."""
+        for number in over:
+            stopping, config, seconds = self.stopping[number], self.fittings[number].config, self.seconds[number]
+            state = {name: value.cpu() for name, value in self.states[number].items()}  # the room is for other packs
+            self.states[number] = {}
+            done(number, Fit(config, tuple(stopping.validations), stopping.best, state, seconds))
+        going = [place for place, number in enumerate(self.live) if number not in over]
+        self.live = [self.live[place] for place in going]
+        if not self.together:
+            self.programs = [self.programs[place] for place in going]
+        elif going:
+            for part in (*self.programs, self.train, self.valid):
+                part.select(going)
+
+    def _logits(self) -> list[Tensor]:
+        """On the validation split, of each probe that goes on (items, labels), on the CPU."""
+        parts: list[list[Tensor]] = [[] for _ in self.live]
+        with closing(self.valid.epoch(0)) as batches:
+            for batch in batches:
+                found = torch.cat([program.logits(batch) for program in self.programs])
+                items = batch.items if self.together else batch.items * len(self.live)
+                for part, logits, count in zip(parts, found, items, strict=True):
+                    part.append(logits[:, :count].T)
+        if not self.together:
+            return [torch.cat(parts.pop(0)) for _ in self.live]  # parts go as they are joined
+        whole = torch.cat([rows for part in parts for rows in part]).cpu()  # one copy for all
+        return list(whole.split([sum(map(len, part)) for part in parts]))
+
+
+def _source(fitting: Fitting) -> tuple[Hashable, ...]:
+    """Equal for fittings on the same data."""
+    return tuple(data.key or id(data) for data in (fitting.train, fitting.valid))
+
+
+def _together(device: str) -> bool:
+    """Whether a pack is one program: on a CPU nothing is gained by that, and caches hold only so much."""
+    return torch.device(device).type != "cpu"
+
+
+def _kind(fitting: Fitting, device: str) -> Hashable:
+    """What has to be equal in a pack."""
+    architecture = dataclasses.replace(fitting.config, lr=0.0, init="xavier_uniform")
+    shape = fitting.train.x.shape[1], fitting.train.y.shape[1], fitting.prediction_type
+    size = fitting.config.batch_size
+    steps = [
+        sum(1 for _ in data.batches(size, training=training))
+        for data, training in ((fitting.train, True), (fitting.valid, False))
+    ]
+    return architecture, shape, *steps, None if _together(device) else _source(fitting)
+
+
+def _bytes_of_probe(fitting: Fitting) -> int:
+    config, dim = fitting.config, fitting.train.x.shape[1]
+    numbers = 0
+    for _ in range(config.hidden_layers):
+        numbers += COPIES * dim * config.hidden_dim + ACTIVATIONS * config.hidden_dim * config.batch_size
+        dim = config.hidden_dim
+    return 4 * (numbers + COPIES * dim * fitting.train.y.shape[1])
+
+
+def _room(device: str) -> int:
+    """Bytes for the probes of a pack, or for features that stay."""
+    if torch.device(device).type != "cuda":
+        return CPU_BYTES
+    free, _ = torch.cuda.mem_get_info(device)
+    return int(CUDA_SHARE * (free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)))

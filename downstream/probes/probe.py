@@ -1,0 +1,132 @@
+"""The probe: a shallow MLP on frozen embeddings, its configuration, its loss.
+
+Source: Turian et al. 2022; hear-eval-kit 2021.1.3, whose parameter names and initialization are kept.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from downstream.probes.dropout import Masks
+
+LEAST = {
+    "hidden_layers": 0,
+    "hidden_dim": 1,
+    "batch_size": 2,  # BatchNorm
+    "max_epochs": 1,
+    "check_val_every_n_epoch": 1,
+    "patience": 1,
+}
+INITIALIZATIONS = {"xavier_uniform": nn.init.xavier_uniform_, "xavier_normal": nn.init.xavier_normal_}
+
+
+@dataclass(frozen=True)
+class ProbeConfig:
+    """One setting of the probe and its training; the defaults are those of HEAR 2021.
+
+    Raises:
+        ValueError: for an unknown initialization, numbers that are none of a probe, or training that would end before
+            its first validation.
+    """
+
+    hidden_layers: int = 1
+    lr: float = 1e-3
+    init: str = "xavier_uniform"
+    hidden_dim: int = 1024
+    dropout: float = 0.1
+    batch_size: int = 1024
+    max_epochs: int = 500
+    check_val_every_n_epoch: int = 3
+    patience: int = 20
+
+    def __post_init__(self) -> None:
+        if self.init not in INITIALIZATIONS:
+            raise ValueError(f"init must be one of {', '.join(INITIALIZATIONS)}, got {self.init!r}")
+        for name, least in LEAST.items():
+            value = getattr(self, name)
+            if type(value) is not int or value < least:
+                raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout must be at least 0 and below 1, got {self.dropout!r}")
+        if self.max_epochs < self.check_val_every_n_epoch:
+            raise ValueError(f"max_epochs must be at least {self.check_val_every_n_epoch}, got {self.max_epochs}")
+
+
+class Dropout(nn.Module):
+    """Dropout by masks of its own: a fit does not depend on what else draws. Shape: (items, units) -> the same."""
+
+    def __init__(self, p: float, masks: Masks) -> None:
+        super().__init__()
+        self.p, self.masks = p, masks
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.p == 0:
+            return x
+        return x * self.masks.keep(self.p, x.shape[1], x.shape[0])[0].T.div(1 - self.p)
+
+
+class Probe(nn.Module):
+    """hidden_layers times (Linear, BatchNorm, Dropout, ReLU), then a Linear to the labels.
+
+    Weights are Xavier with the gain of the activation before them (none in front of the first); biases are torch's.
+
+    Args:
+        initial: the random stream of the initial weights, on the CPU. masks: of one probe, on its device.
+
+    Shape:
+        (items, dim) -> logits (items, labels).
+    """
+
+    def __init__(self, dim: int, labels: int, config: ProbeConfig, initial: torch.Generator, masks: Masks) -> None:
+        super().__init__()
+        self.masks = masks
+        layers: list[nn.Module] = []
+        gain = "linear"
+        for _ in range(config.hidden_layers):
+            layers += [
+                _linear(dim, config.hidden_dim, config.init, gain, initial),
+                nn.BatchNorm1d(config.hidden_dim),
+                Dropout(config.dropout, masks),
+                nn.ReLU(),
+            ]
+            dim, gain = config.hidden_dim, "relu"
+        self.hidden = nn.Sequential(*layers)
+        self.projection = _linear(dim, labels, config.init, gain, initial)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.projection(self.hidden(x))
+
+
+def probe_of(config: ProbeConfig, dim: int, labels: int, seed: int, device: str = "cpu") -> Probe:
+    """The untrained probe of a seed, whose weights do not depend on the device."""
+    return Probe(dim, labels, config, torch.Generator().manual_seed(seed), Masks([seed], device)).to(device)
+
+
+def seed_of(seed: Any, config: ProbeConfig) -> int:
+    """The seed of one fit: a function of any value and the configuration."""
+    return int.from_bytes(hashlib.sha256(f"{seed!r} {config!r}".encode()).digest()[:7], "big")
+
+
+def loss_of(prediction_type: str) -> Callable[[Tensor, Tensor], Tensor]:
+    """Logits and targets, (items, labels) both, to the mean loss: cross-entropy, or binary cross-entropy."""
+    if prediction_type == "multiclass":
+        return lambda logits, y: F.cross_entropy(logits, y.argmax(dim=1))
+    return F.binary_cross_entropy_with_logits
+
+
+def probabilities_of(prediction_type: str) -> Callable[[Tensor], Tensor]:
+    """Logits (items, labels) to probabilities: softmax over the labels, or a sigmoid each."""
+    return torch.sigmoid if prediction_type == "multilabel" else lambda logits: torch.softmax(logits, dim=1)
+
+
+def _linear(inputs: int, outputs: int, init: str, gain: str, stream: torch.Generator) -> nn.Linear:
+    layer = nn.utils.skip_init(nn.Linear, inputs, outputs)
+    with torch.no_grad():
+        INITIALIZATIONS[init](layer.weight, gain=nn.init.calculate_gain(gain), generator=stream)
+        layer.bias.uniform_(-(inputs**-0.5), inputs**-0.5, generator=stream)
+    return layer

@@ -1,0 +1,99 @@
+"""The protocol of an evaluation: hear-eval-kit's, and options that go beyond it, which its text names.
+
+``hear2021`` is hear-eval-kit 2021.1.3 with its defaults. ``hear2021+grid16+standardized`` changes two things; scores
+under different texts do not compare.
+"""
+
+import random
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sklearn.model_selection import ParameterGrid
+
+from downstream.disk import fields
+from downstream.probes.probe import ProbeConfig
+from downstream.tasks.task import Task
+
+BASE = "hear2021"
+GRID: Mapping[str, list] = {
+    "hidden_layers": [1, 2],
+    "lr": [3.2e-3, 1e-3, 3.2e-4, 1e-4],
+    "init": ["xavier_uniform", "xavier_normal"],
+}
+GRID_POINTS = 8  # tried, of the 16
+GRID_SEED = 42
+SWITCHES = ("linear", "shuffled", "standardized")
+TASK_SETTINGS: Mapping[str, Mapping[str, int]] = {"dcase2016_task2": {"check_val_every_n_epoch": 10}}
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What is changed of hear-eval-kit's protocol.
+
+    Attributes:
+        grid_points: how many of the 16 probe configurations are tried; in the text `grid16`.
+        linear: the probe has no hidden layer; all 8 settings of learning rate and initialization are tried.
+        shuffled: training batches are drawn anew in every epoch, not kept in the order of the items.
+        standardized: each feature has mean 0 and standard deviation 1 over the training items of a fold.
+    """
+
+    grid_points: int = GRID_POINTS
+    linear: bool = False
+    shuffled: bool = False
+    standardized: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> "Protocol":
+        """From its text form, the options in any order.
+
+        Raises:
+            ValueError: names what is unknown, and the known options.
+        """
+        base, *options = str(text).split("+")
+        found: dict[str, int | bool] = {}
+        for option in options:
+            points = re.fullmatch(r"grid([1-9]|1[0-6])", option)
+            name, value = ("grid_points", int(points[1])) if points else (option, True)
+            if name in found or not (points or name in SWITCHES):
+                base = ""
+            found[name] = value
+        if base != BASE:
+            expected = f"{BASE}, behind it +grid1 to +grid16, +{', +'.join(SWITCHES)}, each at most once"
+            raise ValueError(f"unknown protocol {text!r}, expected {expected}")
+        return cls(**found)
+
+    def __str__(self) -> str:
+        grid = [f"grid{self.grid_points}"] if self.grid_points != GRID_POINTS else []
+        return "+".join([BASE, *grid, *(name for name in SWITCHES if getattr(self, name))])
+
+    def configurations(self, task: Task) -> list[ProbeConfig]:
+        """The probe configurations that are tried, in hear-eval-kit's order with its seed 42.
+
+        Raises:
+            ValueError: for settings of the task that are unknown or of several values.
+        """
+        grid = {**GRID, "hidden_layers": [0]} if self.linear else GRID
+        points = list(ParameterGrid(grid))
+        random.Random(GRID_SEED).shuffle(points)
+        settings = {**TASK_SETTINGS.get(task.metadata.get("task_name", ""), {}), **_own_settings(task)}
+        try:
+            return [ProbeConfig(**point, **settings) for point in points[: self.grid_points]]
+        except ValueError as error:
+            raise ValueError(f"{task.folder / 'task_metadata.json'}: task_specific_param_grid: {error}") from None
+
+
+def _own_settings(task: Task) -> dict[str, Any]:
+    """The task's own probe settings, each of exactly one value (MAESTRO has such)."""
+    source = task.folder / "task_metadata.json"
+    own = task.evaluation_params.get("task_specific_param_grid") or {}
+    fields.mapping(own, f"{source}: task_specific_param_grid", "an object")
+    known = ProbeConfig.__dataclass_fields__
+    for name, values in own.items():
+        if name not in known or name in GRID:
+            raise ValueError(f"{source}: task_specific_param_grid: unknown setting {name!r}")
+        where = f"{source}: task_specific_param_grid: {name}"
+        if len(fields.list_of(fields.number, values, where, "a list of one number")) != 1:
+            raise fields.wrong(values, where, "a list of one number")
+    return {name: values[0] for name, values in own.items()}

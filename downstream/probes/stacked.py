@@ -1,0 +1,215 @@
+"""Probes of one depth and width as one tensor program: forward, backward and Adam for all of them at once.
+
+Every tensor has the probes first. Activations are (probes, units, items), so that batch statistics are taken along
+rows. What is computed is what `downstream.probes.probe.Probe` computes under autograd and torch.optim.Adam, step by
+step.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from downstream.probes.dropout import Masks
+from downstream.probes.feed import Batch
+from downstream.probes.probe import Probe, ProbeConfig
+from downstream.probes.products import Products
+
+EPS, MOMENTUM = 1e-5, 0.1  # of torch's BatchNorm1d
+BUFFERS = ("running_mean", "running_var")
+threshold_backward = torch.ops.aten.threshold_backward  # the gradient where the output is above the threshold
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """Of a hidden layer: its input, normalized values, their inverse deviation, output; (probes, units, items)."""
+
+    h: Tensor | None
+    normalized: Tensor
+    inverse: Tensor
+    out: Tensor
+
+
+class StackedProbes:
+    """Probes in training.
+
+    Args:
+        probes: as training finds them, on one device, of one architecture, with their configurations. Equal learning
+            rates side by side are updated together.
+    """
+
+    def __init__(self, probes: Sequence[tuple[Probe, ProbeConfig]], prediction_type: str, products: Products) -> None:
+        states = [probe.state_dict() for probe, _ in probes]
+        configs = [config for _, config in probes]
+        names = [name for name in states[0] if not name.endswith("num_batches_tracked")]
+        self.tensors = {name: torch.stack([state[name] for state in states]) for name in names}
+        self.masks = Masks.joined([probe.masks for probe, _ in probes])
+        self.configs, self.products = list(configs), products
+        self.depth, self.dropout = configs[0].hidden_layers, configs[0].dropout
+        self.scale = 1 / (1 - self.dropout)
+        self.multiclass = prediction_type == "multiclass"
+        self.trained = [name for name in names if not name.endswith(BUFFERS)]
+        self.moments = {
+            name: (torch.zeros_like(self.tensors[name]), torch.zeros_like(self.tensors[name])) for name in self.trained
+        }
+        self.steps = 0
+        self._plan()
+
+    def __len__(self) -> int:
+        return len(self.configs)
+
+    @torch.no_grad()
+    def step(self, batch: Batch) -> None:
+        """One update of every probe."""
+        logits, layers = self._forward(batch)
+        gradients = self._backward(self._loss_gradient(logits, batch), layers, batch)
+        for name, gradient in gradients.items():
+            for parameter, probes in self._places[name]:
+                parameter.grad = gradient[probes]
+        self.optimizer.step()
+        self.optimizer.zero_grad()  # so that the next gradients get their memory, while it is in the cache
+        self.steps += 1
+
+    @torch.inference_mode()
+    def logits(self, batch: Batch) -> Tensor:
+        """In evaluation mode, by running statistics: (probes, labels, items)."""
+        h = None
+        for layer in range(self.depth):
+            norm = f"hidden.{4 * layer + 1}"
+            scale = self.tensors[f"{norm}.weight"] * (self.tensors[f"{norm}.running_var"] + EPS).rsqrt()
+            mean = self.tensors[f"{norm}.running_mean"] - self.tensors[f"hidden.{4 * layer}.bias"]
+            shift = self.tensors[f"{norm}.bias"] - mean * scale
+            z = self._product(f"hidden.{4 * layer}", h, batch)
+            h = z.mul_(scale[..., None]).add_(shift[..., None]).relu_()
+        return self._projection(h, batch)
+
+    def state(self, probe: int) -> dict[str, Tensor]:
+        """A copy of one probe's state dict, on the device."""
+        found = {name: values[probe].clone() for name, values in self.tensors.items()}
+        counts = {f"hidden.{4 * layer + 1}.num_batches_tracked" for layer in range(self.depth)}
+        return found | {name: torch.tensor(self.steps) for name in counts}
+
+    def select(self, probes: Sequence[int]) -> None:
+        """Only these probes go on."""
+        index = torch.tensor(probes, device=self.tensors["projection.weight"].device)
+        for name in self.tensors:
+            self.tensors[name] = self.tensors[name][index]
+        for name, moments in self.moments.items():
+            self.moments[name] = tuple(moment[index] for moment in moments)
+        self.configs = [self.configs[probe] for probe in probes]
+        self.masks.select(probes)
+        self._plan()
+
+    def _plan(self) -> None:
+        """The optimizer over views of the stacked tensors, a group for each run of equal lr's."""
+        groups, self._places = [], {name: [] for name in self.trained}
+        rates = [config.lr for config in self.configs]
+        starts = [i for i, rate in enumerate(rates) if not i or rate != rates[i - 1]]
+        for start, stop in zip(starts, [*starts[1:], len(rates)], strict=True):
+            group = []
+            for name in self.trained:
+                parameter = torch.nn.Parameter(self.tensors[name][start:stop])
+                self._places[name].append((parameter, slice(start, stop)))
+                group.append(parameter)
+            groups.append({"params": group, "lr": rates[start]})
+        self.optimizer = torch.optim.Adam(groups, fused=True)
+        for name, places in self._places.items():
+            for parameter, probes in places:
+                first, second = (moment[probes] for moment in self.moments[name])
+                step = torch.tensor(float(self.steps), device=parameter.device)
+                self.optimizer.state[parameter] = {"step": step, "exp_avg": first, "exp_avg_sq": second}
+
+    def _product(self, name: str, h: Tensor | None, batch: Batch) -> Tensor:
+        """Weight by h, or by the batch's features in the first layer: (probes, out, items)."""
+        weight = self.tensors[f"{name}.weight"]
+        if h is not None:
+            return self.products.multiply(weight, h)
+        return _joined([self.products.forward(weight[probes], x) for probes, x in batch.parts])
+
+    def _projection(self, h: Tensor | None, batch: Batch) -> Tensor:
+        return self._product("projection", h, batch).add_(self.tensors["projection.bias"][..., None])
+
+    def _forward(self, batch: Batch) -> tuple[Tensor, list[_Layer]]:
+        """Logits, and what the way back needs of each hidden layer."""
+        h, layers = None, []
+        for layer in range(self.depth):
+            normalized, inverse = self._normalize(layer, self._product(f"hidden.{4 * layer}", h, batch), batch)
+            gamma, beta = (self.tensors[f"hidden.{4 * layer + 1}.{what}"] for what in ("weight", "bias"))
+            out = (normalized * (gamma * self.scale)[..., None]).add_((beta * self.scale)[..., None]).relu_()
+            if self.dropout:
+                out.mul_(self._keep(layer, batch))
+            layers.append(_Layer(h, normalized, inverse, out))
+            h = out
+        return self._projection(h, batch), layers
+
+    def _normalize(self, layer: int, z: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Over the items of the batch, and the inverse deviation; running statistics follow, by the unbiased variance.
+
+        Args:
+            z: without the layer's bias, which a normalization takes out again; running means have it.
+        """
+        bias, norm = self.tensors[f"hidden.{4 * layer}.bias"], f"hidden.{4 * layer + 1}"
+        n = z.shape[-1] if batch.counts is None else batch.counts
+        mean = (z if batch.mask is None else z * batch.mask).sum(-1, keepdim=True).div_(n)
+        z.sub_(mean)
+        if batch.mask is not None:
+            z.mul_(batch.mask)
+        variance = torch.square(z).sum(-1, keepdim=True).div_(n)
+        self.tensors[f"{norm}.running_mean"].lerp_(mean[..., 0] + bias, MOMENTUM)
+        self.tensors[f"{norm}.running_var"].lerp_((variance * (n / (n - 1)))[..., 0], MOMENTUM)
+        inverse = (variance + EPS).rsqrt_()
+        return z.mul_(inverse), inverse
+
+    def _keep(self, layer: int, batch: Batch) -> Tensor:
+        """(probes, units, items): 0 where dropped, else 1."""
+        units = self.tensors[f"hidden.{4 * layer}.bias"].shape[1]
+        return self.masks.keep(self.dropout, units, batch.targets[0].shape[-1])
+
+    def _loss_gradient(self, logits: Tensor, batch: Batch) -> Tensor:
+        """Of the mean loss over each probe's items, (probes, labels, items)."""
+        n = logits.shape[-1] if batch.counts is None else batch.counts
+        if self.multiclass:
+            # along rows, which are rounded each by itself, whatever stands beside them
+            gradient, terms = torch.softmax(logits.mT.contiguous(), dim=-1).mT, n
+        else:
+            gradient, terms = torch.sigmoid(logits), n * logits.shape[1]
+        for (probes, _), targets in zip(batch.parts, batch.targets, strict=True):
+            gradient[probes].sub_(targets)
+        gradient.div_(terms)
+        return gradient if batch.mask is None else gradient.mul_(batch.mask)
+
+    def _backward(self, gradient: Tensor, layers: list[_Layer], batch: Batch) -> Mapping[str, Tensor]:
+        """The gradients of all parameters by that of the logits."""
+        found: dict[str, Tensor] = {}
+        above = "projection"
+        self._affine_gradients(above, gradient, layers[-1].out if layers else None, batch, found)
+        for number in reversed(range(self.depth)):
+            layer, norm = layers[number], f"hidden.{4 * number + 1}"
+            gradient = self.products.multiply(self.tensors[f"{above}.weight"].mT, gradient)
+            gradient = threshold_backward(gradient, layer.out, 0)  # the rest of dropout is in self.scale, as a factor
+            n = gradient.shape[-1] if batch.counts is None else batch.counts
+            gamma, beta = (gradient * layer.normalized).sum(-1), gradient.sum(-1)
+            found[f"{norm}.weight"], found[f"{norm}.bias"] = gamma * self.scale, beta * self.scale
+            gradient.sub_(beta[..., None] / n).sub_(layer.normalized.mul_(gamma[..., None] / n))
+            gradient.mul_((self.tensors[f"{norm}.weight"] * self.scale)[..., None] * layer.inverse)
+            if batch.mask is not None:
+                gradient.mul_(batch.mask)
+            above = f"hidden.{4 * number}"
+            self._affine_gradients(above, gradient, layer.h, batch, found)
+        return found
+
+    def _affine_gradients(
+        self, name: str, gradient: Tensor, h: Tensor | None, batch: Batch, found: dict[str, Tensor]
+    ) -> None:
+        """Those of an affine layer by that of its output."""
+        found[f"{name}.bias"] = gradient.sum(-1)
+        if h is not None:
+            found[f"{name}.weight"] = self.products.multiply(gradient, h.mT)
+        else:
+            parts = [self.products.backward(gradient[probes], x) for probes, x in batch.parts]
+            found[f"{name}.weight"] = _joined(parts)
+
+
+def _joined(parts: list[Tensor]) -> Tensor:
+    return parts[0] if len(parts) == 1 else torch.cat(parts)

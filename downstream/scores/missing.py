@@ -1,0 +1,61 @@
+"""The rule for scores that are not defined: such a score is missing, with the reason in words, and never 0.
+
+Missing are an F-measure where no event was predicted (precision is 0 / 0) or none is there (recall is), an error rate
+without active references, both as in sed_eval; areas under ROC curves of a label of one class; and mAP of a split
+without any positive item, which scikit-learn calls 0. An F-measure is 0 where events were predicted and none matches.
+Tables, figures and comparisons of models take it from the rows. Probes are selected as hear-eval-kit does it, and files
+in its format have its numbers.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from downstream.events.table import EventTable
+
+NAMED = 3  # labels that a reason names
+
+
+def of_events(name: str, scores: Mapping[str, float], reference: EventTable, split: str) -> str:
+    """Of an event metric that is NaN in `scores`, which hold its parts."""
+    if not len(reference):
+        return f"{split} has no event"
+    if math.isnan(scores.get(f"{name}_precision", 0.0)):
+        return "no event was predicted"
+    return f"no event of {split} is active in a segment"
+
+
+def of_scenes(name: str, targets: np.ndarray, labels: Sequence[str], split: str) -> str:
+    """Of a metric of (items, labels) targets that is NaN; an area under a ROC curve wants both classes of a label."""
+    if name == "mAP" and not has_positives(targets):
+        return f"{split} has no positive item"
+    if name in ("aucroc", "d_prime"):
+        positives = (targets > 0).sum(axis=0)
+        none, every = np.flatnonzero(positives == 0), np.flatnonzero(positives == len(targets))
+        reasons = []
+        if len(none):
+            reasons.append(f"{_named(none, labels)} no positive item in {split}")
+        if len(every):
+            reasons.append(f"{_named(every, labels)} only positive items in {split}")
+        if reasons:
+            return "; ".join(reasons)
+    if name == "d_prime":
+        return "predictions are not finite, or the areas under the ROC curves are 1 for one label and 0 for another"
+    return "predictions are not finite"
+
+
+def without_undefined(scores: Mapping[str, float], targets: np.ndarray) -> dict[str, float]:
+    """Scores of (items, labels) targets as they are reported: mAP is NaN without any positive item."""
+    return {name: math.nan if name == "mAP" and not has_positives(targets) else scores[name] for name in scores}
+
+
+def has_positives(targets: np.ndarray) -> bool:
+    """Whether any item has any label."""
+    return bool((targets > 0).any())
+
+
+def _named(found: np.ndarray, labels: Sequence[str]) -> str:
+    names = ", ".join(repr(labels[i]) for i in found[:NAMED])
+    more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
+    return f"label {names} has" if len(found) == 1 else f"labels {names}{more} have"
