@@ -1,7 +1,7 @@
 # make quickstart   clone to first table       make test   the test suite       make lint   the linters
 # make kit   hear-eval-kit itself, in an environment of its own, for `ablate crosscheck`
 # make demos   the demonstration checkpoints, trained anew (hours; goes on where it was)
-# make examples   small tasks, and the paper's questions on them; in EXAMPLES=runs/examples, rows to results/examples
+# make examples   small tasks, and the paper's questions on them; in EXAMPLES=runs/examples, rows to results/runs/examples
 #                 SOURCES='--esc10 a.zip --fsdd b.zip' where the archives can't be fetched; needs fluidsynth
 # make campaigns   attacks, kills, and bad inputs and corruptions by the hundred; results to results/benchmarks (an hour)
 # make notebooks   run the notebooks in place (jupyter comes with it)
@@ -50,13 +50,13 @@ DEMOS := passt_demo passt_demo_hop160 cnn_demo
 examples: $(READY)
 	$(VENV)/bin/python -m ablations.prepare.examples tasks $(EXAMPLES)/tasks $(SOURCES)
 	@status=0; for study in demos $(STUDIES); do \
-	  place=results/examples/$$study; test $$study != demos || place=results/demos; \
+	  place=results/runs/examples/$$study; test $$study != demos || place=results/runs/demos; \
 	  $(VENV)/bin/ablate run $$study --tasks $(EXAMPLES)/tasks --runs $(EXAMPLES) || status=1; \
 	  if [ -f $(EXAMPLES)/$$study/table.md ]; then mkdir -p $$place && \
 	    for file in rows.csv table.md figure.png; do cp $(EXAMPLES)/$$study/$$file $$place/; done; fi; \
 	done; \
 	$(VENV)/bin/ablate compare demos --runs $(EXAMPLES) $(foreach demo,$(DEMOS),--pair "$(demo)=$(demo) untrained-0") \
-	  --pair "passt_demo=cnn_demo" --out results/demos/compare.md || status=1; \
+	  --pair "passt_demo=cnn_demo" --out results/runs/demos/compare.md || status=1; \
 	exit $$status
 
 campaigns: $(READY)

@@ -15,7 +15,7 @@ from downstream.tasks.task import Task
 from passt.fetch.download import fetch, offline, other_md5
 from passt.fetch.files import locked
 from passt.fetch.transfer import Track, Unreachable, silent, size_of
-from results.rows import task_table
+from results.rows.rows import task_table
 
 RECORD = "https://zenodo.org/records/6332517"
 MD5 = {  # as embeddings-benchmark/mteb, scripts/data/beehive/create_data.py, checks them

@@ -16,7 +16,7 @@ from ablations.run import run_study
 from ablations.stored import store_table
 from ablations.study import Study
 from downstream.progress import Track, silent
-from results.rows import read_rows
+from results.rows.rows import read_rows
 
 SPEC = {"checkpoint": "passt_demo", "weights": "untrained-0"}
 PROTOCOL = "hear2021"

@@ -9,10 +9,10 @@ from ablations.cli_options import RUNS, folder_of
 from ablations.compared import Pair, compared
 from ablations.compared_text import to_text
 from ablations.errors import NewFile, one_line_errors
-from results import edges
-from results.files import replacing
-from results.permutation import RESAMPLES
-from results.rows import read_rows
+from results.rows.files import replacing
+from results.rows.rows import read_rows
+from results.statistics import edges
+from results.statistics.permutation import RESAMPLES
 
 
 @click.command()

@@ -21,7 +21,7 @@ from downstream.progress import Advance, Track
 from downstream.tasks.packaged import MAKERS
 from downstream.tasks.task import Task
 from passt.weights import load
-from results.rows import task_table
+from results.rows.rows import task_table
 
 
 @click.command()

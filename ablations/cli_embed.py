@@ -8,7 +8,7 @@ from ablations.cli_options import DEVICE, PATH
 from ablations.embed import embed_files
 from ablations.errors import one_line, one_line_errors
 from ablations.progress import bars, terminal
-from results.escapes import printable
+from results.tables.escapes import printable
 
 
 @click.command()

@@ -10,7 +10,7 @@ from ablations.errors import one_line_errors
 from ablations.shown import draw
 from ablations.study import Study
 from results import figures, load
-from results.records import read_record
+from results.scores.records import read_record
 
 SUFFIXES = (".png", ".pdf")
 

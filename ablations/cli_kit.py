@@ -20,7 +20,7 @@ from ablations.progress import bars, terminal
 from downstream.disk.files import write_json
 from downstream.probes.protocol import BASE, GRID_POINTS, Protocol
 from downstream.progress import Track
-from results.escapes import markdown_table, printable
+from results.tables.escapes import markdown_table, printable
 
 
 @click.command()

@@ -10,7 +10,7 @@ from ablations.plan import plan_study, to_text
 from ablations.progress import bars, terminal
 from ablations.study import Study
 from downstream.store.store import default_root
-from results.files import replacing
+from results.rows.files import replacing
 
 
 @click.command()

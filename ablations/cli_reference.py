@@ -7,9 +7,9 @@ import pandas as pd
 from tabulate import tabulate
 
 from ablations.errors import NewFile, one_line_errors
-from results import tables
-from results.reference import published, sets
-from results.rows import write_reference
+from results.reference.published import published, sets
+from results.rows.rows import write_reference
+from results.tables import compose
 
 
 @click.command()
@@ -38,15 +38,15 @@ def sets_text(found: pd.DataFrame) -> str:
     within = ["exact" if pd.isna(value) else f"read off, within {value:g}" for value in found["tolerance"]]
     shown = found.assign(tolerance=within).reset_index()
     text = tabulate(shown, headers="keys", showindex=False, disable_numparse=True)
-    return f"{text}\n\nFigures 6 to 9 are box plots: results.reference.boxes() has their statistics."
+    return f"{text}\n\nFigures 6 to 9 are box plots: results.reference.published.boxes() has their statistics."
 
 
 def rows_text(rows: pd.DataFrame) -> str:
     """Scores for a terminal, with notes: whichever are fewer, models or tasks, are the columns."""
-    wide = tables.table(rows)
+    wide = compose.table(rows)
     wide.columns = [column.replace(" (", "\n(") for column in wide]
     if wide.shape[0] < wide.shape[1]:
         wide = wide.T.rename(index=lambda task: task.replace("\n", " "))
     align = ["left", *["right"] * wide.shape[1]]
     text = tabulate(wide.reset_index(names=""), headers="keys", showindex=False, disable_numparse=True, colalign=align)
-    return "\n\n".join([text, *tables.notes(rows)])
+    return "\n\n".join([text, *compose.notes(rows)])

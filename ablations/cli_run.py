@@ -18,7 +18,7 @@ from ablations.shown import render, write_figure, write_table
 from ablations.work import Shard
 from downstream.store.store import default_root
 from results import load
-from results.rows import read_rows
+from results.rows.rows import read_rows
 
 
 @click.command()

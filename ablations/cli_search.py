@@ -7,7 +7,7 @@ import click
 from ablations.cli_options import DEVICE, RUNS, STORE, TASKS
 from ablations.errors import one_line, one_line_errors
 from ablations.progress import bars, terminal
-from results.escapes import markdown_table
+from results.tables.escapes import markdown_table
 
 SHOWN = 10  # trials
 

@@ -7,7 +7,8 @@ import click
 from ablations.cli_options import REFERENCE, RUNS, folder_of
 from ablations.errors import one_line, one_line_errors
 from ablations.shown import WRITERS, costs_of, render, write_table
-from results import averages, load
+from results import load
+from results.tables import averages
 
 STATISTICS = ("sd", "seeds", "ci", "none")
 

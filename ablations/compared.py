@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from downstream.scores.metrics import METRICS
-from results import ranks, variance
-from results.rows import read_rows
-from results.scores import UNTRAINED_MARK, scores
-from results.swapped import Metric
-from results.versus import RIGHT_OR_WRONG, comparisons
+from results.rows.rows import read_rows
+from results.scores.scores import UNTRAINED_MARK, scores
+from results.statistics import ranks, variance
+from results.statistics.swapped import Metric
+from results.statistics.versus import RIGHT_OR_WRONG, comparisons
 
 Pair = tuple[str, str]
 
@@ -25,10 +25,10 @@ class Compared:
 
     Attributes:
         pairs: of models that were compared on clips.
-        clips: `results.versus.comparisons` of these pairs; None where none were named.
-        tasks: `results.ranks.pairwise_wilcoxon`, of the models named or of all.
-        ranking: Friedman's test of all models, `results.ranks.ranking`.
-        variance: `results.variance.variance`, of the models named or of all.
+        clips: `results.statistics.versus.comparisons` of these pairs; None where none were named.
+        tasks: `results.statistics.ranks.pairwise_wilcoxon`, of the models named or of all.
+        ranking: Friedman's test of all models, `results.statistics.ranks.ranking`.
+        variance: `results.statistics.variance.variance`, of the models named or of all.
     """
 
     pairs: tuple[Pair, ...]
@@ -52,7 +52,7 @@ def compared(
     Args:
         pairs: models, as rows call them. all_metrics: on clips also mAP and its like, which are computed anew for every
             swap pattern. most_pairs: without pairs, more than these are not tested. options: those of
-            `results.versus.comparisons`.
+            `results.statistics.versus.comparisons`.
 
     Raises:
         FileNotFoundError: for a folder without rows. ValueError: for a model that is not in the run.

@@ -6,9 +6,9 @@ import pandas as pd
 from tabulate import tabulate
 
 from ablations.compared import Compared, ranking_line
-from results import escapes
-from results.ranks import Ranking
-from results.scores import UNTRAINED_MARK, UNTRAINED_NOTE
+from results.scores.scores import UNTRAINED_MARK, UNTRAINED_NOTE
+from results.statistics.ranks import Ranking
+from results.tables import escapes
 
 VARIANCES = ("folds_variance", "seeds_variance", "rest_variance", "grid_variance")
 METHOD = (

@@ -18,7 +18,7 @@ from passt.catalog import checkpoints
 from passt.catalog.checkpoints import SAMPLE_RATE, Checkpoint
 from passt.network.model import SPECIAL
 from passt.network.patchout import PAPER, Patchout
-from results.rows import TASKS_FILE
+from results.rows.rows import TASKS_FILE
 
 PUBLISHED_FILE = TASKS_FILE.with_name("koutini2022_table2_complexity.csv")
 CHECKPOINTS = {10: "passt_s_swa_p16_128_ap476", 5: "stfthop160", 3: "stfthop100"}  # by STFT hop in ms, as printed

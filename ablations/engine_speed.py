@@ -15,7 +15,7 @@ from ablations.machine import machine
 from ablations.run import run_study
 from ablations.study import Study
 from downstream.progress import Track, silent
-from results.rows import RESULT_COLUMNS, read_rows
+from results.rows.rows import RESULT_COLUMNS, read_rows
 
 MODELS = ({"checkpoint": "logmel"}, {"checkpoint": "melproj"}, {"checkpoint": "crepe_tiny"})
 TASKS = ("spoken_digit", "digit_soundscapes")

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from downstream.disk.files import check_place
-from results.escapes import printable
+from results.tables.escapes import printable
 
 MOST = 2000  # characters of a message
 

@@ -12,7 +12,7 @@ from downstream.notices import say_once
 from downstream.probes.finished import SUFFIX, FinishedFits
 from downstream.store.store import TapFolder, tap_folder
 from downstream.tasks.audio import SplitAudio
-from results.job_files import PREDICTIONS, parse_job
+from results.rows.job_files import PREDICTIONS, parse_job
 
 
 @dataclass(frozen=True)

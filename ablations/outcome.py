@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from ablations.study import Model
-from results.records import RecordedFailure
-from results.rows import task_key
+from results.rows.rows import task_key
+from results.scores.records import RecordedFailure
 
 
 @dataclass(frozen=True)

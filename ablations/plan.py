@@ -19,7 +19,7 @@ from ablations.study import Model, Study
 from ablations.work import Settings, Unit, failure_of, find_tasks, grouped, units_of
 from downstream.embedder import Embedder, Tap, released
 from downstream.progress import Advance, Track, silent
-from results.escapes import markdown_table, printable
+from results.tables.escapes import markdown_table, printable
 
 COLUMNS = {
     "model": "the embedder",

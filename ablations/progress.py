@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Column
 
 from downstream.progress import Advance, Track
-from results.escapes import printable
+from results.tables.escapes import printable
 
 
 def terminal() -> Console:

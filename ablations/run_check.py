@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from downstream.store.check import Fault
-from results.files import check_sum, sums_of
-from results.job_files import PREDICTIONS, parse_job, sha256_of
-from results.job_files import REMEDY as ADVICE
-from results.rows import COLUMNS, as_text, rows_of
+from results.rows.files import check_sum, sums_of
+from results.rows.job_files import PREDICTIONS, parse_job, sha256_of
+from results.rows.job_files import REMEDY as ADVICE
+from results.rows.rows import COLUMNS, as_text, rows_of
 
 logger = logging.getLogger(__name__)
 

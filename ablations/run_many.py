@@ -10,8 +10,8 @@ from ablations.errors import one_line
 from ablations.outcome import Outcome
 from ablations.run import run_study
 from ablations.study import Study
-from results.records import is_missing, read_record, with_missing
-from results.rows import read_rows
+from results.rows.rows import read_rows
+from results.scores.records import is_missing, read_record, with_missing
 
 PAPER = "paper"
 """The word that stands for all of `PAPER_STUDIES`."""

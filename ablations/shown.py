@@ -12,12 +12,14 @@ from matplotlib.figure import Figure
 from ablations import cost, models
 from ablations.catalog import models_table
 from ablations.study import Study
-from results import agreement, edges, figures, formats, load, tables
-from results.axes import is_timed
-from results.escapes import markdown, printable, to_tex
-from results.files import replacing, write_text
-from results.formats import Table
-from results.reference import is_published
+from results import figures, load
+from results.reference.published import is_published
+from results.rows.files import replacing, write_text
+from results.scores.axes import is_timed
+from results.statistics import edges
+from results.tables import agreement, compose, formats
+from results.tables.escapes import markdown, printable, to_tex
+from results.tables.formats import Table
 
 logger = logging.getLogger(__name__)
 
@@ -47,9 +49,9 @@ def render(rows: pd.DataFrame, form: str, **options) -> str:
     """The table, what is published beside what was measured, unknown costs and warnings; as CSV the table alone.
 
     Args:
-        form: a name of `WRITERS`. options: those of `results.tables.compose`.
+        form: a name of `WRITERS`. options: those of `results.tables.compose.compose`.
     """
-    text = WRITERS[form](tables.compose(rows, **options))
+    text = WRITERS[form](compose.compose(rows, **options))
     if form == "csv":
         return text.rstrip("\n")
     parts = [text]
@@ -64,7 +66,7 @@ def render(rows: pd.DataFrame, form: str, **options) -> str:
 def write_table(folder: Path, rows: pd.DataFrame, **options) -> None:
     """table.md, table.csv and, where what was measured is published, agreement.csv in the folder of a run."""
     write_text(folder / "table.md", render(rows, "markdown", **options) + "\n")
-    write_text(folder / "table.csv", tables.to_csv(rows, **options))
+    write_text(folder / "table.csv", compose.to_csv(rows, **options))
     beside, path = agreement.pairs(rows), folder / "agreement.csv"
     if beside.empty:
         path.unlink(missing_ok=True)

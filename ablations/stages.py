@@ -24,7 +24,7 @@ STAGES = {
         "downstream.store.extraction:Extraction.append",
         "downstream.store.extraction:Extraction.finish",
         "numpy:savez_compressed",
-        "results.rows:write_rows",
+        "results.rows.rows:write_rows",
         "os:fsync",
     ),
     "verifying": ("downstream.store.tap_file:verify", "downstream.checks:first_bad_row"),

@@ -17,9 +17,9 @@ import pandas as pd
 from scipy.stats import norm
 
 from ablations.machine import machine
-from results.event_counts import f_measure
-from results.permutation import Swapped, fewest_units, swap_test
-from results.swapped import of_counts, of_shares
+from results.rows.event_counts import f_measure
+from results.statistics.permutation import Swapped, fewest_units, swap_test
+from results.statistics.swapped import of_counts, of_shares
 
 LEVEL = 0.05
 EQUAL, DIFFERENT = 5000, 2000

@@ -24,7 +24,7 @@ from passt import EmbeddingSpec
 from passt.catalog.spec import field_names
 from passt.network.precision import PRECISIONS
 from results.figures import FIGURES
-from results.reference import published
+from results.reference.published import published
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ class Study:
         tasks: keys of the HEAR tasks, packaged tasks, folders or globs (of this folder or the tasks folder).
         seeds: each is a run of all probes of its own.
         precision: fp32, tf32 or bf16, of the models that have several; the others are fp32.
-        reference: published scores to show beside, by names that `results.reference.published` knows.
+        reference: published scores to show beside, by names that `results.reference.published.published` knows.
         figure: what draws it, by a name of `results.figures.FIGURES`.
         folder: where its file is; task folders and weight files are relative to it.
     """

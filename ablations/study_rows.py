@@ -20,10 +20,10 @@ from ablations.outcome import Failure
 from ablations.study import Study
 from ablations.work import Unit
 from downstream.disk.locks import held
-from results import rows as result_rows
-from results.files import check_sum
-from results.records import RecordedFailure, RecordedModel, RunRecord, read_record, write_record
-from results.reference import published
+from results.reference.published import published
+from results.rows import rows as result_rows
+from results.rows.files import check_sum
+from results.scores.records import RecordedFailure, RecordedModel, RunRecord, read_record, write_record
 
 LOCK = ".rows.lock"
 TWINS = frozenset(key for key, names in result_rows.task_table()["hear_folders"].items() if len(names.split()) > 1)

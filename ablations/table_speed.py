@@ -10,13 +10,15 @@ import numpy as np
 import pandas as pd
 
 from ablations.machine import machine
-from results import tables
-from results.rows import COLUMNS, NUMBERS, task_table
-from results.scores import scores
+from results.rows.rows import COLUMNS, NUMBERS, task_table
+from results.scores.scores import scores
+from results.tables import compose
 
 MODELS, FOLDS, SEEDS = 100, 10, 5
 COLUMNS_OF_ROWS = ("step", "seconds", "cpu_seconds")
-WITHOUT_TORCH = "import sys, results.tables, results.figures, results.agreement; print('torch' in sys.modules)"
+WITHOUT_TORCH = (
+    "import sys, results.tables.compose, results.figures, results.tables.agreement; print('torch' in sys.modules)"
+)
 
 
 def measure(models: int = MODELS, folds: int = FOLDS, seeds: int = SEEDS) -> dict[str, Any]:
@@ -27,8 +29,8 @@ def measure(models: int = MODELS, folds: int = FOLDS, seeds: int = SEEDS) -> dic
     """
     made = made_rows(models, folds, seeds)
     steps = {"scores": lambda: scores(made)}
-    steps |= {name: lambda write=write: write(made) for name, write in tables.FORMATS.items()}
-    steps["markdown with means"] = lambda: tables.to_markdown(made, means=True, by_category=True)
+    steps |= {name: lambda write=write: write(made) for name, write in compose.FORMATS.items()}
+    steps["markdown with means"] = lambda: compose.to_markdown(made, means=True, by_category=True)
     rows = []
     for name, step in steps.items():
         start, busy = time.perf_counter(), time.process_time()

@@ -8,7 +8,7 @@ from pathlib import Path
 from downstream.disk.files import absolute, expanded
 from downstream.tasks.packaged import MAKERS, demo_task
 from downstream.tasks.task import Task
-from results.rows import task_key, task_table
+from results.rows.rows import task_key, task_table
 
 TASKS_VARIABLE = "HEAR_TASKS"
 FETCHES = "fetches it"

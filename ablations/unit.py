@@ -23,7 +23,7 @@ from downstream.progress import Advance, Track, silent
 from downstream.splits import LabelledSplit
 from downstream.store.store import TapFolder
 from downstream.tasks.audio import SplitAudio
-from results.job_files import sealed
+from results.rows.job_files import sealed
 
 logger = logging.getLogger(__name__)
 

@@ -1,5 +1,5 @@
 """Rows in; tables, statistics and figures out. Published reference numbers live here too. No torch."""
 
-from results.runs import load
+from results.load import load
 
 __all__ = ["load"]

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[1]
 MODES = {base + more for base in "wax" for more in ("", "b", "+", "b+")}
 OPEN = {"file", "rows", "table"}
 """Names of what `to_csv` may be given: open files, and tables that become text."""
-HELPERS = {"downstream/disk/files.py", "results/files.py", "passt/fetch/files.py"}
+HELPERS = {"downstream/disk/files.py", "results/rows/files.py", "passt/fetch/files.py"}
 ELSEWHERE = {
     "ablations/big_tasks.py": "in a folder that is renamed",
     "ablations/event_speed.py": "in a temporary folder",

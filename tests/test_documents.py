@@ -8,7 +8,7 @@ import pytest
 
 from ablations.baselines import named as named_cnns
 from ablations.training.corpus.kinds import table
-from results.reference import published
+from results.reference.published import published
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = (
@@ -16,7 +16,7 @@ DOCUMENTS = (
     "passt/catalog/demo_weights/README.md",
     "results/README.md",
     "results/benchmarks/README.md",
-    "results/examples/README.md",
+    "results/runs/examples/README.md",
 )
 OUTPUTS = (".csv", ".json", ".md")
 NUMBER = r"(?<![\w.])[+-]?\d*\.\d+(?![\w.]|-\w)"

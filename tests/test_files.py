@@ -14,14 +14,14 @@ from downstream.disk.files import cache_folder, expanded, sweep, temporary_besid
 from downstream.store.store import default_root
 from passt.fetch.files import write_text
 from passt.weights.published import folder as weights_folder
-from results.files import replacing
+from results.rows.files import replacing
 
 KILLED = """
 import os, signal
 from pathlib import Path
 from downstream.disk.files import write_atomically
 from passt.fetch.files import write_whole
-from results.files import replacing
+from results.rows.files import replacing
 die = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 os.replace = die
 Path.replace = die

@@ -11,7 +11,7 @@ import pandas as pd
 from ablations.prepare.checks import KINDS, Finding
 from ablations.prepare.clips import Clip
 from ablations.prepare.listing import Entry
-from results.escapes import markdown, markdown_table
+from results.tables.escapes import markdown, markdown_table
 
 SPREAD = "spread: the difference of its largest and smallest share of a split's files, in percentage points"
 SHOWN = 20  # labels and findings of a kind that are printed; report.md has all

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from ablations.shown import draw, draw_or_bars
 from results import figures
-from results.ranks import Ranking
+from results.statistics.ranks import Ranking
 
 logger = logging.getLogger(__name__)
 

@@ -2,10 +2,10 @@
 
 import pandas as pd
 
-from results.records import RunRecord, is_missing
-from results.reference import is_published
-from results.rows import task_table
-from results.scores import UNTRAINED_MARK, is_untrained
+from results.reference.published import is_published
+from results.rows.rows import task_table
+from results.scores.records import RunRecord, is_missing
+from results.scores.scores import UNTRAINED_MARK, is_untrained
 
 
 def measured(rows: pd.DataFrame) -> pd.DataFrame:

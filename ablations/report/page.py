@@ -12,10 +12,12 @@ from ablations.report.drawn import Drawn
 from ablations.report.sheets import Sheet, of_frame, of_table
 from ablations.shown import costs_of
 from downstream.disk.files import absolute, write_atomically
-from results import agreement, edges, figures, load, tables
-from results.formats import Table
-from results.records import RunRecord, read_record
-from results.rows import task_table
+from results import figures, load
+from results.rows.rows import task_table
+from results.scores.records import RunRecord, read_record
+from results.statistics import edges
+from results.tables import agreement, compose
+from results.tables.formats import Table
 
 PAIRS = 45
 """No more pairs of models than this are listed with Wilcoxon's test: those of ten models."""
@@ -105,7 +107,7 @@ def part(folder: Path, anchor: str = "run") -> Part:
 def _scores(rows: pd.DataFrame) -> Section:
     costs = costs_of(rows)
     normal = bool(rows["task"].isin(task_table().index).any())
-    table = tables.compose(rows, costs=costs if costs.notna().any(axis=None) else None, means=normal)
+    table = compose.compose(rows, costs=costs if costs.notna().any(axis=None) else None, means=normal)
     return Section("Scores", (of_table("Models x tasks", table),))
 
 
@@ -133,7 +135,7 @@ def _statistics(rows: pd.DataFrame, said: Compared) -> Section:
 
 
 def _varied(found: pd.DataFrame) -> pd.DataFrame:
-    """Lines and columns of `results.variance.variance` that say something."""
+    """Lines and columns of `results.statistics.variance.variance` that say something."""
     names = [name for name in found if name.endswith("_variance")]
     known = found.drop(columns="metric").dropna(subset=names, how="all")
     return known.drop(columns=[name for name in names if known[name].isna().all()])

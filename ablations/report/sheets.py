@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from results.emphasis import BEST, SECOND
-from results.formats import Table
+from results.tables.emphasis import BEST, SECOND
+from results.tables.formats import Table
 
 CLASSES = {BEST: "best", SECOND: "second"}
 _NUMBER = re.compile(r"[≈+-]?\d|nan|–|exact")
@@ -33,7 +33,7 @@ class Sheet:
 
 
 def of_table(caption: str, table: Table) -> Sheet:
-    """A table of scores as `results.tables.compose` makes it."""
+    """A table of scores as `results.tables.compose.compose` makes it."""
     numeric = [all(map(_NUMBER.match, table.texts.iloc[:, place])) for place in range(table.texts.shape[1])]
     heads = [Cell(str(name), "number" if number else "") for name, number in zip(table.texts, numeric, strict=True)]
     each = zip(table.texts.index, table.texts.to_numpy(), table.places.to_numpy(), strict=True)

@@ -19,10 +19,10 @@ from ablations.search.winner import look
 from downstream.disk.files import write_atomically
 from downstream.disk.locks import held
 from passt.catalog.spec import EmbeddingSpec, field_names
-from results import rows as result_rows
 from results.figures import save
 from results.figures.cost import on_front
 from results.figures.search import search_front, search_history, search_importances
+from results.rows import rows as result_rows
 
 STATES = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed"}
 ENOUGH = 5  # complete trials, for importances

@@ -13,7 +13,7 @@ import pandas as pd
 
 from downstream.disk.files import write_json
 from results.figures.search import marked
-from results.rows import read_rows
+from results.rows.rows import read_rows
 
 FILE = "winner.json"
 

@@ -5,11 +5,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from results.agreement import pairs, summary
 from results.figures.frame import scores_of, task_name
 from results.figures.style import PAGE, SMALL, legend_above, notes_on, palette, sheet
-from results.reference import is_published
-from results.tables import is_untrained
+from results.reference.published import is_published
+from results.tables.agreement import pairs, summary
+from results.tables.compose import is_untrained
 
 ROW = 0.15  # inches
 MARKERS = "osD^vP*X"

@@ -10,11 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from results.axes import AXES, series, with_axes
 from results.figures.frame import scores_of, task_name
 from results.figures.style import COLUMN, PAGE, legend_above, notes_on, palette, sheet
-from results.reference import is_published
-from results.tables import UNTRAINED_MARK
+from results.reference.published import is_published
+from results.scores.axes import AXES, series, with_axes
+from results.tables.compose import UNTRAINED_MARK
 
 PANELS = 3  # side by side at most
 LINES, TICKS = 6, 18  # in a column's width at most
@@ -32,8 +32,8 @@ def along(
     dotted and marked.
 
     Args:
-        axis: level, window or hop. models: what is known of checkpoints, see `results.axes.with_axes`; the axis hop,
-            and scene windows that are the model's longest, need it.
+        axis: level, window or hop. models: what is known of checkpoints, see `results.scores.axes.with_axes`; the axis
+            hop, and scene windows that are the model's longest, need it.
 
     Raises:
         ValueError: for another axis, or where nothing has a place on it.

@@ -16,7 +16,7 @@ from matplotlib.patches import Patch
 
 from results.figures.frame import scores_of
 from results.figures.style import COLUMN, PAGE, legend_above, look, notes_on, palette, sheet
-from results.normalize import CATEGORIES, normalized
+from results.scores.normalize import CATEGORIES, normalized
 
 BOX = ("whisker_hi", "q3", "median", "q1", "whisker_lo")
 GROUP = 0.86  # of the distance of two categories

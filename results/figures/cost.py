@@ -6,10 +6,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from results.axes import is_timed
 from results.figures.frame import scores_of
 from results.figures.style import COLUMN, PAGE, SMALL, lighter, notes_on, palette, sheet
-from results.normalize import normalized
+from results.scores.axes import is_timed
+from results.scores.normalize import normalized
 
 COSTS = ("gmacs_10s", "parameters")
 KINDS = {False: "scenes", True: "timestamps"}

@@ -1,7 +1,7 @@
 """What figures draw: the table of scores with, for each model, what its rows say of it."""
 
-from results.rows import task_table
-from results.scores import scores_of
+from results.rows.rows import task_table
+from results.scores.scores import scores_of
 
 __all__ = ["category_of", "scores_of", "task_name"]
 

@@ -7,10 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from results.beside import READ_OFF_MARK
 from results.figures.frame import category_of, scores_of, task_name
 from results.figures.style import COLUMN, PAGE, SMALL, legend_above, look, notes_on, palette, sheet
-from results.tables import text
+from results.scores.beside import READ_OFF_MARK
+from results.tables.compose import text
 
 FEW_TASKS = 4
 """Up to so many tasks name their metrics and their values."""

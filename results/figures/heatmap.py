@@ -7,11 +7,11 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from results.axes import with_axes
 from results.figures.frame import scores_of, task_name
 from results.figures.style import PAGE, SMALL, notes_on, sheet
-from results.normalize import LOWER_IS_BETTER
-from results.tables import text
+from results.scores.axes import with_axes
+from results.scores.normalize import LOWER_IS_BETTER
+from results.tables.compose import text
 
 ROW, COLUMN = 0.19, 0.5  # inches
 SHARE = "share of the best in its column"

@@ -7,8 +7,8 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from results import beside
-from results.tables import UNTRAINED_MARK, UNTRAINED_NOTE, is_untrained, scores, text
+from results.scores import beside
+from results.tables.compose import UNTRAINED_MARK, UNTRAINED_NOTE, is_untrained, scores, text
 
 HEIGHT_PER_MODEL, HEIGHT_OF_FRAME, HEIGHT_PER_LINE = 0.36, 1.15, 0.125  # inches
 MANY_MODELS, HEIGHT_PER_MODEL_OF_MANY = 16, 0.24

@@ -10,12 +10,12 @@ from collections.abc import Callable
 import pandas as pd
 from matplotlib.figure import Figure
 
-from results.beside import PUBLISHED_MARK, READ_OFF_MARK
 from results.figures.boxes import box_statistics, draw_boxes
 from results.figures.frame import scores_of
 from results.figures.grouped import grouped_bars
 from results.figures.style import notes_on
-from results.reference import boxes, category_means, is_published, published
+from results.reference.published import boxes, category_means, is_published, published
+from results.scores.beside import PUBLISHED_MARK, READ_OFF_MARK
 
 Rows = pd.DataFrame | None
 

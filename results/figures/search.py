@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from results.figures.style import COLUMN, PAGE, SMALL, palette, sheet
-from results.tables import UNTRAINED_MARK, UNTRAINED_NOTE, is_untrained
+from results.tables.compose import UNTRAINED_MARK, UNTRAINED_NOTE, is_untrained
 
 LABELS = 16  # of the front, in lines below
 NUMBERS = "Numbers are those of the trials."  # of more

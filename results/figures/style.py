@@ -12,9 +12,9 @@ from matplotlib.artist import Artist
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from results import beside
-from results.files import replacing
-from results.tables import UNTRAINED_NOTE, is_untrained
+from results.rows.files import replacing
+from results.scores import beside
+from results.tables.compose import UNTRAINED_NOTE, is_untrained
 
 COLUMN, PAGE = 3.3, 6.8
 """Widths of a paper's column and page in inches."""

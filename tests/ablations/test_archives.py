@@ -14,7 +14,7 @@ import pytest
 from ablations import archives
 from ablations.archives import Archive, need, task_folder
 from ablations.tasks import folders
-from results.rows import task_table
+from results.rows.rows import task_table
 from tests.server import Server
 from tests.task_archives import content, packed
 

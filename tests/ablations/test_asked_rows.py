@@ -11,8 +11,8 @@ from ablations.run import run_study
 from ablations.study import Study
 from ablations.work import Shard
 from passt.network.precision import available
-from results.records import read_record
-from results.rows import read_rows
+from results.rows.rows import read_rows
+from results.scores.records import read_record
 
 LOGMEL = {"checkpoint": "logmel", "windows_ms": [[160]]}
 TWO = {"checkpoint": "logmel", "windows_ms": [[160], [320]]}

@@ -10,9 +10,9 @@ from click.testing import CliRunner
 
 from ablations import cli
 from ablations.compared import clip_metrics, compared
-from results import rows
-from tests.results.test_tables import crossed
-from tests.results.test_versus import write_job
+from results.rows import rows
+from tests.results.statistics.test_versus import write_job
+from tests.results.tables.test_compose import crossed
 
 
 def invoke(*arguments):

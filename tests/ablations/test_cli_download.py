@@ -5,7 +5,7 @@ from click.testing import CliRunner
 
 from ablations.cli import main
 from passt.fetch import transfer
-from results.rows import task_table
+from results.rows.rows import task_table
 from tests.server import Server
 from tests.task_archives import packed
 

@@ -7,8 +7,8 @@ from click.testing import CliRunner
 
 from ablations import cli
 from ablations.study import Study
-from results.reference import published
-from results.rows import read_rows
+from results.reference.published import published
+from results.rows.rows import read_rows
 
 
 def invoke(*arguments):

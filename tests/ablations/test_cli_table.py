@@ -8,11 +8,12 @@ from click.testing import CliRunner
 
 import results
 from ablations import cli
-from results import formats, rows, tables
-from results.records import write_record
-from results.reference import published
-from tests.results.test_records import RECORD, ROWS
-from tests.results.test_results import row_table
+from results.reference.published import published
+from results.rows import rows
+from results.scores.records import write_record
+from results.tables import compose, formats
+from tests.results.rows.test_rows import row_table
+from tests.results.scores.test_records import RECORD, ROWS
 
 
 def invoke(*arguments):
@@ -35,12 +36,12 @@ def test_the_table_is_that_of_the_rows_that_load_gives(folder, references):
     options = [word for name in references for word in ("--reference", name)]
     printed = {form: invoke("table", folder, "--format", form, *options) for form in ("markdown", "terminal", "csv")}
     assert [result.exit_code for result in printed.values()] == [0, 0, 0], printed["markdown"].output
-    assert printed["markdown"].stdout.startswith(tables.to_markdown(loaded) + "\n")
-    assert printed["terminal"].stdout.startswith(formats.to_text(tables.compose(loaded)) + "\n")
-    assert printed["csv"].stdout == tables.to_csv(loaded)
-    assert (folder / "table.md").read_text().startswith(tables.to_markdown(loaded) + "\n")
-    assert (folder / "table.csv").read_text() == tables.to_csv(loaded)
-    text = tables.to_markdown(loaded)
+    assert printed["markdown"].stdout.startswith(compose.to_markdown(loaded) + "\n")
+    assert printed["terminal"].stdout.startswith(formats.to_text(compose.compose(loaded)) + "\n")
+    assert printed["csv"].stdout == compose.to_csv(loaded)
+    assert (folder / "table.md").read_text().startswith(compose.to_markdown(loaded) + "\n")
+    assert (folder / "table.csv").read_text() == compose.to_csv(loaded)
+    text = compose.to_markdown(loaded)
     assert "not measured: b on fsd50k" in text, "cells that are missing"
     assert "‡" in text, "what is published"
     assert text.index("| b ") < text.index("| a ") < text.index("‡"), "the order of the study"
@@ -51,7 +52,7 @@ def test_a_run_of_two_protocols_has_a_line_for_each(tmp_path):
     made.loc[made["task"] == "beeps", "protocol"] = "hear2021+linear"
     rows.write_rows(made.to_dict("records"), tmp_path / "rows.csv")
     result = invoke("table", tmp_path, "--format", "markdown")
-    assert result.stdout.startswith(tables.to_markdown(results.load(tmp_path)) + "\n")
+    assert result.stdout.startswith(compose.to_markdown(results.load(tmp_path)) + "\n")
     assert "passt base [hear2021+linear]†" in result.stdout
 
 
@@ -60,7 +61,7 @@ def test_what_one_run_lacks_and_another_has_is_not_missing(folder, tmp_path):
     rows.write_rows(ROWS.assign(model="b", spec="b").query("task == 'fsd50k'").to_dict("records"), whole / "rows.csv")
     write_record(dataclasses.replace(RECORD, tasks=("fsd50k",), failures=(), reference=()), whole)
     (folder / "reference.csv").unlink()
-    found = tables.table(results.load([folder, whole]))
+    found = compose.table(results.load([folder, whole]))
     assert found.loc["b", "fsd50k (mAP)"] == "0.400"
     assert found.loc["a", "fsd50k (mAP)"] == "0.400"
     assert not results.load([folder, whole]).query("task == 'fsd50k'")["score"].isna().any()

@@ -19,10 +19,10 @@ from ablations.work import network_gmacs
 from downstream.embedder import Embedder
 from passt import complexity
 from passt.catalog import checkpoints
-from results import rows
 from results.figures.cost import cost_table
-from tests.results.test_figures import EVENTS, SCENES, made
-from tests.results.test_results import all_texts
+from results.rows import rows
+from tests.results.figures.test_figures import EVENTS, SCENES, made
+from tests.results.rows.test_rows import all_texts
 
 SPECS = [
     "passt_demo@block1+features@w160+320@t500",

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import safetensors.torch
 
-import results.files
+import results.rows.files
 from ablations.run import run_study
 from ablations.store_check import check
 from ablations.study import Study
@@ -20,9 +20,9 @@ from downstream import extract as extraction
 from downstream.store.store import TapFolder
 from passt.catalog import checkpoints
 from passt.weights.load import untrained
-from results.job_files import PREDICTIONS, SUM
-from results.predictions import read_predictions
-from results.rows import RESULT_COLUMNS, read_rows
+from results.rows.job_files import PREDICTIONS, SUM
+from results.rows.predictions import read_predictions
+from results.rows.rows import RESULT_COLUMNS, read_rows
 from tests.ablations.test_run import declare
 from tests.downstream.stores import flip
 
@@ -269,16 +269,16 @@ def test_damaged_rows_are_named(tmp_path, study, old, new, message):
 
 def test_a_kill_between_the_sum_and_the_rows_is_no_fault(tmp_path, study, monkeypatch):
     folder = run(study, tmp_path).folder
-    write = results.files.write_text
+    write = results.rows.files.write_text
 
     def dies(path, text):
         if path.name == "rows.csv":
             raise KeyboardInterrupt
         write(path, text)
 
-    monkeypatch.setattr(results.files, "write_text", dies)
+    monkeypatch.setattr(results.rows.files, "write_text", dies)
     with pytest.raises(KeyboardInterrupt):
-        results.files.write_summed(folder / "rows.csv", "study\n")
+        results.rows.files.write_summed(folder / "rows.csv", "study\n")
     read_rows(folder)
 
 

@@ -19,8 +19,8 @@ from downstream.embedder import OWN_HOP, released
 from passt import EmbeddingSpec, PasstEmbedder
 from passt.catalog import checkpoints
 from passt.weights.load import untrained
-from results.rows import RESULT_COLUMNS, read_rows
-from results.tables import to_markdown
+from results.rows.rows import RESULT_COLUMNS, read_rows
+from results.tables.compose import to_markdown
 from tests.ablations.hear_fakes import TORCH
 from tests.conftest import tone, write_clip
 from tests.reference_values import clip

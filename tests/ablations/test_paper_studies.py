@@ -14,9 +14,9 @@ from ablations.study import FOLDERS, Study
 from passt import EmbeddingSpec
 from passt.catalog.checkpoints import get
 from results.figures import FIGURES, PAPER
-from results.reference import published
-from results.rows import task_table, write_rows
-from tests.results.test_figures import BASE, made, spec
+from results.reference.published import published
+from results.rows.rows import task_table, write_rows
+from tests.results.figures.test_figures import BASE, made, spec
 
 PAPER_STUDIES = sorted(path.stem for path in FOLDERS[1].glob("*.yaml"))
 EVENTS = ("dcase2016_task2", "maestro_5h")

@@ -12,7 +12,7 @@ from ablations.lists import read_vocabulary
 from downstream.checks import check_task
 from downstream.tasks.audio import SplitAudio, read_clip
 from downstream.tasks.task import Event, Task
-from results.rows import read_rows
+from results.rows.rows import read_rows
 from tests.ablations.listed import contents, invoke, report, sound
 from tests.conftest import write_clip
 

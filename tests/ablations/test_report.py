@@ -13,11 +13,11 @@ from ablations import cli
 from ablations.report import facts
 from ablations.report.page import write_page
 from ablations.report.sheets import of_table
-from results import rows
-from results.formats import Table
-from results.records import RecordedFailure, RecordedModel, RunRecord, write_record
-from results.reference import published
-from tests.results.test_beside import measured
+from results.reference.published import published
+from results.rows import rows
+from results.scores.records import RecordedFailure, RecordedModel, RunRecord, write_record
+from results.tables.formats import Table
+from tests.results.scores.test_beside import measured
 
 EVIL = "<script>alert('x')</script> & \"b\""
 VOID = {"meta", "br", "img", "link"}
@@ -211,7 +211,7 @@ def test_jobs_of_several_models_count_once():
 
 def test_pairs_are_tested_only_where_they_are_shown(tmp_path, monkeypatch):
     tested = []
-    monkeypatch.setattr("results.ranks._wilcoxon", lambda *given: tested.append(given) or {})
+    monkeypatch.setattr("results.statistics.ranks._wilcoxon", lambda *given: tested.append(given) or {})
     some = [(f"m{number}", "esc50", "top1_acc", (0.1 * number,)) for number in range(11)]
     rows.write_rows(measured(*some).to_dict("records"), tmp_path / "rows.csv")
     text = write_page(tmp_path, tmp_path / "page.html").read_text()

@@ -20,10 +20,10 @@ from ablations.run import run_study
 from ablations.study import Study
 from passt import EmbeddingSpec, PasstEmbedder
 from passt.network.precision import available
-from results.event_counts import f_measure
-from results.predictions import read_predictions
-from results.records import read_record
-from results.rows import RESULT_COLUMNS, read_rows
+from results.rows.event_counts import f_measure
+from results.rows.predictions import read_predictions
+from results.rows.rows import RESULT_COLUMNS, read_rows
+from results.scores.records import read_record
 from tests.conftest import metadata, run_environment, write_clip
 
 MODELS = [
@@ -368,7 +368,7 @@ KILLS = [
     ("downstream.probes.pack:_Pack._validate", 9),
     ("ablations.unit:write_json", 1),
     ("ablations.unit:write_json", 4),
-    ("results.rows:write_rows", 2),
+    ("results.rows.rows:write_rows", 2),
     ("shutil:rmtree", 2),
     ("os:fsync", 30),
 ]

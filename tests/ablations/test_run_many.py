@@ -6,8 +6,8 @@ from click.testing import CliRunner
 from ablations import archives, cli, run_many
 from ablations.run_many import PAPER_STUDIES, studies_of, summary
 from ablations.study import FOLDERS
-from results.records import read_record
-from results.rows import task_table
+from results.rows.rows import task_table
+from results.scores.records import read_record
 
 
 def invoke(*arguments):

@@ -1,8 +1,8 @@
 """The benchmark of tables, in small."""
 
 from ablations.table_speed import made_rows, measure, to_markdown
-from results.rows import COLUMNS
-from results.tables import FORMATS
+from results.rows.rows import COLUMNS
+from results.tables.compose import FORMATS
 
 
 def test_every_format_is_measured_and_results_import_no_torch():

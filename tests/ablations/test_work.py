@@ -17,7 +17,7 @@ from ablations.study_rows import StudyRows
 from ablations.tasks import NamedTask
 from ablations.work import Shard, find_tasks, units_of
 from downstream.tasks.task import Task
-from results.rows import read_rows
+from results.rows.rows import read_rows
 
 MODELS = [
     {"checkpoint": "logmel", "windows_ms": [[160], [320]]},

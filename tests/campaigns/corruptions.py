@@ -20,7 +20,7 @@ import pandas as pd
 import torch
 
 from ablations import cli
-from results.rows import RESULT_COLUMNS
+from results.rows.rows import RESULT_COLUMNS
 from tests.campaigns.bad_inputs import Good
 from tests.campaigns.children import Ending, attempt
 from tests.campaigns.record import command_of

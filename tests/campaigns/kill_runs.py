@@ -19,7 +19,7 @@ import torch
 from ablations import memory
 from ablations.store_check import check
 from downstream import extract
-from results.rows import RESULT_COLUMNS, read_rows
+from results.rows.rows import RESULT_COLUMNS, read_rows
 from tests.campaigns.kill_phases import phase_of
 
 NAME = "kills"

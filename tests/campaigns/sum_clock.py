@@ -14,7 +14,7 @@ from ablations import run_check
 from downstream.disk import sums
 from downstream.store import extraction, tap_file
 from downstream.tasks import clip_cache
-from results import job_files
+from results.rows import job_files
 
 FUNCTIONS = (
     (clip_cache, "hash_of"),

@@ -21,7 +21,7 @@ from ablations.search.declared import Search
 from ablations.search.run import search
 from ablations.search.storage import VARIANT
 from ablations.search.winner import looks, text
-from results.rows import COLUMNS, read_rows
+from results.rows.rows import COLUMNS, read_rows
 from tests.ablations.search.made import SPACE, declared, tones
 from tests.conftest import run_environment
 

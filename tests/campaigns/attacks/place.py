@@ -11,7 +11,7 @@ import pandas as pd
 import yaml
 
 from ablations import cli
-from results.rows import RESULT_COLUMNS
+from results.rows.rows import RESULT_COLUMNS
 from tests.campaigns.bad_inputs import Good
 from tests.campaigns.children import Ending, attempt
 

@@ -17,7 +17,7 @@ from unittest import mock
 import yaml
 
 from ablations.report.page import PAIRS, page
-from results.rows import COLUMNS, task_table, write_rows
+from results.rows.rows import COLUMNS, task_table, write_rows
 from tests.campaigns.attacks.place import NAME, Place, refused
 from tests.campaigns.children import Ending
 
@@ -147,7 +147,7 @@ def pairs_that_a_report_does_not_show(place: Place) -> None:
     write_rows(rows, folder / "rows.csv")
 
     def shown() -> None:
-        with mock.patch("results.ranks._wilcoxon", side_effect=AssertionError("a pair was tested")):
+        with mock.patch("results.statistics.ranks._wilcoxon", side_effect=AssertionError("a pair was tested")):
             assert f"more than the {PAIRS} that are shown" in page(folder)
 
     assert place.attempt(shown).kind == "taken"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from downstream.scores import metrics
 from downstream.tasks.task import Event
-from results.event_counts import EVENT_SCORES
+from results.rows.event_counts import EVENT_SCORES
 from tests.downstream.events.plain_events import plain_error_rate, plain_f_measure, tables
 
 EVENTS = st.lists(

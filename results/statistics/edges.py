@@ -1,0 +1,65 @@
+"""Whether the best learning rate lies at an edge of the grid: a better one may lie beyond it."""
+
+import re
+
+import pandas as pd
+
+from results.reference.published import is_published
+
+GRID = (1e-4, 1e-3, 1e-3, 3.2e-4, 3.2e-4, 3.2e-4, 3.2e-3, 3.2e-3, 1e-3, 3.2e-4, 1e-3, 1e-4, 3.2e-3, 1e-4, 3.2e-3, 1e-4)
+LINEAR_GRID = (1e-4, 3.2e-3, 3.2e-4, 1e-4, 3.2e-4, 1e-3, 3.2e-3, 1e-3)
+"""Learning rates of the probe configurations, with and without hidden layers, in the order in which they are tried:
+hear-eval-kit 2021.1.3's grid, shuffled with its seed 42."""
+TRIED = 8
+EDGES = {"lowest": min, "highest": max}
+
+
+def learning_rates(protocol: str) -> tuple[float, ...]:
+    """The learning rates that a protocol tries, each once, from the lowest."""
+    points = re.search(r"\+grid(\d+)", protocol)
+    order = LINEAR_GRID if "+linear" in protocol else GRID
+    return tuple(sorted(set(order[: int(points[1]) if points else TRIED])))
+
+
+def at_edges(rows: pd.DataFrame) -> pd.DataFrame:
+    """The measured models and tasks whose chosen learning rate is the lowest or highest that was tried.
+
+    Returns:
+        Columns model, task, protocol, lr, edge ("lowest", "highest", or "only" where one was tried), choices (of how
+        many that is so: one is made for each seed, and each folder of a HEAR key that has several), of (how many there
+        are), folders.
+    """
+    primary = rows[rows["primary"].astype(bool) & ~is_published(rows)].dropna(subset="lr")
+    chosen = primary.drop_duplicates(["model", "task", "task_fp", "protocol", "seed"])
+    chosen = chosen.assign(edge=[_edge(*pair) for pair in zip(chosen["lr"], chosen["protocol"], strict=True)])
+    keys = ["model", "task", "protocol"]
+    grouped = chosen.groupby(keys, sort=False, dropna=False)
+    of = pd.DataFrame({"of": grouped.size(), "folders": grouped["task_fp"].nunique()})
+    found = chosen[chosen["edge"] != ""].groupby([*keys, "lr", "edge"], sort=False).size().rename("choices")
+    return found.reset_index().join(of, on=keys)
+
+
+def edge_warnings(rows: pd.DataFrame) -> list[str]:
+    """A line for each protocol and edge with the models and tasks that are there; none where all is well."""
+    lines = []
+    for (protocol, edge, lr), group in at_edges(rows).groupby(["protocol", "edge", "lr"], sort=False):
+        if edge == "only":
+            lines.append(f"{protocol} tries one learning rate, {lr:g}: whether another one is better is not known.")
+            continue
+        what = (group["folders"] > 1).map({True: " seeds and folders)", False: " seeds)"})
+        part = " (" + group["choices"].astype(str) + " of " + group["of"].astype(str) + what
+        named = group.assign(text=group["task"] + part.where(group["choices"] < group["of"], ""))
+        models = [f"{model} on {', '.join(cells['text'])}" for model, cells in named.groupby("model", sort=False)]
+        other = {"lowest": "lower", "highest": "higher"}[edge]
+        lines.append(
+            f"The best learning rate is the {edge} that {protocol} tries, {lr:g}; a {other} one may be better: "
+            f"{'; '.join(models)}."
+        )
+    return lines
+
+
+def _edge(lr: float, protocol: str) -> str:
+    rates = learning_rates(protocol)
+    if len(rates) == 1:
+        return "only"
+    return next((name for name, of in EDGES.items() if lr == of(rates)), "")

@@ -1,0 +1,184 @@
+"""Models compared over tasks: Wilcoxon and Friedman tests, Holm's correction, Nemenyi's critical difference.
+
+Tasks are the blocks, as Demsar 2006 ("Statistical Comparisons of Classifiers over Multiple Data Sets") has it; a
+model's score on a task is one number, its mean. All take the frame of `results.scores.scores.scores` (columns model,
+task, metric, mean) and raise ValueError for scores of several protocols or of several metrics of a task: they do not
+compare.
+"""
+
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from results.scores.normalize import LOWER_IS_BETTER
+from results.statistics.permutation import fewest_units
+
+DIFFER, NOT_ESTABLISHED = "differ", "not established"
+EXACT = 12
+"""Tasks that differ, up to which Wilcoxon's test is exact also with ties."""
+DIGITS = 12
+"""Differences of scores are compared to so many digits, so that rounding makes no ranks."""
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Friedman's test, with what a critical-difference diagram shows.
+
+    Attributes:
+        ranks: each model's mean rank over the tasks, 1 the best; the best first.
+        statistic, p: Friedman's chi-square and its p.
+        distance: Nemenyi's critical difference: mean ranks farther apart differ at level `alpha`.
+        groups: models, next to one another in rank, of which no two differ; largest such groups of two or more.
+        tasks: that every model has a score of. left_out: the others.
+    """
+
+    ranks: pd.Series
+    statistic: float
+    p: float
+    distance: float
+    alpha: float
+    groups: tuple[tuple[str, ...], ...]
+    tasks: tuple[str, ...]
+    left_out: tuple[str, ...]
+
+
+def ranking(found: pd.DataFrame, alpha: float = 0.05) -> Ranking:
+    """Friedman's test over tasks and Nemenyi's critical difference, on the tasks that every model has a score of.
+
+    Raises:
+        ValueError: for fewer than three models, fewer than two such tasks, or so few that no models could differ: the
+            critical difference is as large as that of the first and the last rank.
+    """
+    wide = _wide(found)
+    complete = wide.dropna()
+    if wide.shape[1] < 3:
+        raise ValueError(f"got {wide.shape[1]} models; expected at least 3 (for two: pairwise_wilcoxon)")
+    if len(complete) < 2:
+        raise ValueError(
+            f"got {len(complete)} tasks that all {wide.shape[1]} models have scores of; expected 2 or more"
+        )
+    models, distance = wide.shape[1], critical_difference(wide.shape[1], len(complete), alpha)
+    if distance >= models - 1:
+        raise ValueError(
+            f"on {len(complete)} tasks no two of {models} models can differ: mean ranks are at most {models - 1} apart "
+            f"and would have to be more than {distance:.2f} apart (Nemenyi, level {alpha:g}); "
+            f"{_enough_tasks(models, alpha)} tasks or more can tell"
+        )
+    ranks = (-complete).rank(axis=1).mean().sort_values(kind="stable")
+    same = complete.eq(complete.iloc[:, 0], axis=0).all(axis=None)
+    test = (0.0, 1.0) if same else stats.friedmanchisquare(*complete.to_numpy().T)
+    left_out = tuple(task for task in wide.index if task not in complete.index)
+    groups = _groups(ranks, distance)
+    return Ranking(ranks, *map(float, test), distance, alpha, groups, tuple(complete.index), left_out)
+
+
+def critical_difference(models: int, tasks: int, alpha: float = 0.05) -> float:
+    """How far apart mean ranks have to be: q * sqrt(k (k + 1) / (6 N)), q of the studentized range over sqrt(2).
+
+    Source: Nemenyi 1963; Demsar 2006, s. 3.2.2.
+    """
+    if models < 2 or tasks < 1 or not 0 < alpha < 1:
+        raise ValueError(f"expected 2 or more models, 1 or more tasks, 0 < alpha < 1; got {models}, {tasks}, {alpha}")
+    q = stats.studentized_range.ppf(1 - alpha, models, np.inf) / np.sqrt(2)
+    return float(q * np.sqrt(models * (models + 1) / (6 * tasks)))
+
+
+def _enough_tasks(models: int, alpha: float) -> int:
+    """The fewest tasks on which mean ranks can be far enough apart."""
+    one = critical_difference(models, 1, alpha)
+    return int((one / (models - 1)) ** 2) + 1
+
+
+def pairwise_wilcoxon(
+    found: pd.DataFrame,
+    against: str | None = None,
+    pairs: Iterable[tuple[str, str]] | None = None,
+    alpha: float = 0.05,
+) -> pd.DataFrame:
+    """Wilcoxon's signed-rank test of every pair of models over the tasks that both have.
+
+    Args:
+        against: a model, to test all others against it alone. pairs: to test these alone.
+
+    Returns:
+        Columns a, b, tasks (how many), difference (the median over tasks of a less b, more is better), p (two-sided;
+        1 where no task differs), p_holm (corrected for all rows that can reach the level), verdict (`differ` where
+        p_holm is at most alpha, else `not established`), reason (where there are too few tasks: 6 are needed for 0.05).
+
+    Raises:
+        ValueError: where a model is not in the frame.
+    """
+    wide = _wide(found)
+    if pairs is None:
+        pairs = itertools.combinations(wide, 2) if against is None else [(m, against) for m in wide if m != against]
+    pairs = list(pairs)
+    for model in filter(None, [against, *itertools.chain.from_iterable(pairs)]):
+        if model not in wide:
+            raise ValueError(f"unknown model {model!r}; expected one of {', '.join(wide)}")
+    rows = [{"a": a, "b": b, **_wilcoxon((wide[a] - wide[b]).dropna())} for a, b in pairs]
+    tests = pd.DataFrame(rows, columns=["a", "b", "tasks", "difference", "p"])
+    fewest = fewest_units(1 - alpha)
+    enough = tests["tasks"] >= fewest
+    corrected = holm(tests["p"].where(enough))
+    few = tests["tasks"].map("{} tasks; at least ".format) + f"{fewest} are needed for {1 - alpha:.0%}"
+    verdict = np.where(corrected <= alpha + 1e-12, DIFFER, NOT_ESTABLISHED)
+    return tests.assign(p_holm=corrected, verdict=verdict, reason=few.where(~enough, ""))
+
+
+def holm(p: Sequence[float]) -> np.ndarray:
+    """p values corrected for their number, step by step from the smallest (Holm 1979); NaN stay and do not count."""
+    p = np.asarray(p, float)
+    known = np.flatnonzero(~np.isnan(p))
+    order = known[np.argsort(p[known], kind="stable")]
+    found = np.full(len(p), np.nan)
+    found[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(order), 0, -1)), 1)
+    return found
+
+
+def _wilcoxon(differences: pd.Series) -> dict[str, float]:
+    values = differences.to_numpy().round(DIGITS)
+    summary = {"tasks": len(values), "difference": float(np.median(values)) if len(values) else float("nan")}
+    if not len(values):
+        return summary | {"p": float("nan")}
+    return summary | {"p": _signed_rank_p(values[values != 0])}
+
+
+def _signed_rank_p(differences: np.ndarray) -> float:
+    """Two-sided; exact for few differences, ties or not, where scipy's approximation can say too much."""
+    if len(differences) > EXACT:
+        return float(stats.wilcoxon(differences).pvalue)
+    ranks = stats.rankdata(np.abs(differences))
+    signs = 1 - 2 * (np.arange(2 ** len(ranks))[:, None] >> np.arange(len(ranks)) & 1)
+    return float(np.mean(np.abs(signs @ ranks) >= abs(np.sign(differences) @ ranks) - 1e-9))
+
+
+def _wide(found: pd.DataFrame) -> pd.DataFrame:
+    """Tasks x models; more is better."""
+    protocols = list(found["protocol"].dropna().unique()) if "protocol" in found else []
+    if len(protocols) > 1:
+        raise ValueError(f"scores are of protocols {' and '.join(protocols)}, which do not compare; expected one")
+    metrics = found.groupby("task")["metric"].unique()
+    several = metrics[metrics.map(len) > 1]
+    if len(several):
+        raise ValueError(f"scores of {several.index[0]} are of {' and '.join(several.iloc[0])}; expected one metric")
+    sign = 1 - 2 * found["metric"].isin(LOWER_IS_BETTER)
+    wide = found.assign(value=(found["mean"] * sign).round(DIGITS)).pivot_table(
+        index="task", columns="model", values="value", sort=False, dropna=False
+    )
+    return wide[list(found["model"].unique())]
+
+
+def _groups(ranks: pd.Series, distance: float) -> tuple[tuple[str, ...], ...]:
+    """Runs of models in the order of ranks that span no more than the distance, none inside another."""
+    found: list[tuple[str, ...]] = []
+    ends = 0
+    for start, rank in enumerate(ranks):
+        end = int((ranks <= rank + distance).sum())
+        if end > max(ends, start + 1):
+            found.append(tuple(ranks.index[start:end]))
+            ends = end
+    return tuple(found)
