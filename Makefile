@@ -48,7 +48,7 @@ STUDIES := examples_level examples_resolution examples_field examples_cnns
 DEMOS := passt_demo passt_demo_hop160 cnn_demo
 
 examples: $(READY)
-	$(VENV)/bin/python -m ablations.prepare.examples tasks $(EXAMPLES)/tasks $(SOURCES)
+	$(VENV)/bin/python -m ablations.tasks.examples tasks $(EXAMPLES)/tasks $(SOURCES)
 	@status=0; for study in demos $(STUDIES); do \
 	  place=results/runs/examples/$$study; test $$study != demos || place=results/runs/demos; \
 	  $(VENV)/bin/ablate run $$study --tasks $(EXAMPLES)/tasks --runs $(EXAMPLES) || status=1; \

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import click
 
-from ablations import big
-from ablations.big_tasks import SIZES
-from ablations.cli_options import DEVICE, PATH
-from ablations.errors import NewFile, one_line_errors
-from ablations.machine import choose_device
-from ablations.progress import bars, terminal
+from ablations.cli.options import DEVICE, PATH
+from ablations.cli.progress import bars, terminal
+from ablations.system.errors import NewFile, one_line_errors
+from ablations.system.machine import choose_device
 from downstream.disk.files import write_json
+from tests.campaigns import big
+from tests.campaigns.big_tasks import SIZES
 
 
 @click.command("big")

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import click
 
-from ablations.engine_speed import engine_speed, to_markdown
-from ablations.errors import NewFile, one_line_errors
-from ablations.progress import bars, terminal
+from ablations.cli.progress import bars, terminal
+from ablations.system.errors import NewFile, one_line_errors
 from downstream.disk.files import write_json
+from tests.campaigns.engine_speed import engine_speed, to_markdown
 
 
 @click.command()

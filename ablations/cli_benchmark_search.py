@@ -4,10 +4,10 @@ from pathlib import Path
 
 import click
 
-from ablations.cli_options import DEVICE, RUNS, STORE, TASKS
-from ablations.errors import NewFile, one_line_errors
-from ablations.machine import choose_device
-from ablations.progress import bars, terminal
+from ablations.cli.options import DEVICE, RUNS, STORE, TASKS
+from ablations.cli.progress import bars, terminal
+from ablations.system.errors import NewFile, one_line_errors
+from ablations.system.machine import choose_device
 from downstream.disk.files import write_json
 from downstream.store.store import default_root
 
@@ -39,8 +39,8 @@ def search(
     SEARCH is one with a space that can be run whole; the packaged one takes minutes. What was run is not run again.
     """
     from ablations.search.declared import Search
-    from ablations.search.replay import measure, to_markdown
     from ablations.search.trial import Places
+    from tests.campaigns.samplers import measure, to_markdown
 
     declared = Search.load(search)
     with bars(terminal()) as track:

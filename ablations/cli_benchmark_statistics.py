@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
-from ablations.errors import NewFile, one_line_errors
-from ablations.statistics_check import DIFFERENT, EQUAL, measure, to_markdown
+from ablations.system.errors import NewFile, one_line_errors
 from downstream.disk.files import write_json
+from tests.campaigns.statistics import DIFFERENT, EQUAL, measure, to_markdown
 
 
 @click.command()

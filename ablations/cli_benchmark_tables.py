@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from ablations.errors import NewFile, one_line_errors
+from ablations.system.errors import NewFile, one_line_errors
 from ablations.table_speed import FOLDS, MODELS, SEEDS, measure, to_markdown
 from downstream.disk.files import write_json
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ablations.machine import machine
+from ablations.system.machine import machine
 from results.rows.rows import COLUMNS, NUMBERS, task_table
 from results.scores.scores import scores
 from results.tables import compose

@@ -78,7 +78,7 @@ def test_every_module_can_be_imported_without_flock():
         "passt.fetch.download",
         "downstream.disk.locks",
         "results",
-        "ablations.prepare.folder",
+        "ablations.tasks.prepare.folder",
         "ablations.search.storage",
     )
     code = f"import sys, importlib; sys.modules['fcntl'] = None; [importlib.import_module(n) for n in {names}]"

@@ -11,12 +11,12 @@ OPEN = {"file", "rows", "table"}
 """Names of what `to_csv` may be given: open files, and tables that become text."""
 HELPERS = {"downstream/disk/files.py", "results/rows/files.py", "passt/fetch/files.py"}
 ELSEWHERE = {
-    "ablations/big_tasks.py": "in a folder that is renamed",
-    "ablations/event_speed.py": "in a temporary folder",
-    "ablations/kit_runner.py": "/dev/null",
-    "ablations/machine.py": "/proc",
-    "ablations/panns_peer.py": "in a temporary folder",
-    "ablations/prepare/examples/synthesizer.py": "in a temporary folder",
+    "tests/campaigns/big_tasks.py": "in a folder that is renamed",
+    "ablations/benchmarks/events.py": "in a temporary folder",
+    "ablations/kit/runner.py": "/dev/null",
+    "ablations/system/machine.py": "/proc",
+    "ablations/benchmarks/peers/panns_peer.py": "in a temporary folder",
+    "ablations/tasks/examples/synthesizer.py": "in a temporary folder",
     "ablations/search/journal.py": "a journal, which is gone on with",
     "downstream/tasks/packaged.py": "in a folder that is renamed",
     "downstream/kit/write.py": "in a folder that is renamed",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ablations.baselines import named as named_cnns
+from ablations.models.baselines import named as named_cnns
 from ablations.training.corpus.kinds import table
 from results.reference.published import published
 

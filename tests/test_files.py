@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ablations.tasks import default_folder
+from ablations.tasks.names import default_folder
 from downstream.disk import files
 from downstream.disk.files import cache_folder, expanded, sweep, temporary_beside, write_atomically, write_json
 from downstream.store.store import default_root

@@ -21,11 +21,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 import results
-from ablations.cli import main
-from ablations.prepare.examples.__main__ import main as examples
+from ablations.cli.main import main
 from ablations.search.declared import Search
-from ablations.study import Study
-from ablations.train import load_stages
+from ablations.study.study import Study
+from ablations.tasks.examples.__main__ import main as examples
+from ablations.training.train import load_stages
 from downstream.store.store import default_root
 from tests.readme_world import ROOT, fences, make_world, studies
 
@@ -52,15 +52,15 @@ ELSEWHERE = {
     "export": "is the shell's",
     "source": "is the shell's",
     "torchrun": "starts a training in several processes",
-    "sbatch": "tests/ablations/cluster/test_slurm.py submits it to stubs",
+    "sbatch": "tests/ablations/engines/test_slurm.py submits it to stubs",
     "jupyter": "tests/test_repository.py runs the notebooks",
-    ".kit/bin/python": "tests/ablations/test_kit_runner.py runs it, in the environment that `make kit` makes",
+    ".kit/bin/python": "tests/ablations/kit/test_runner.py runs it, in the environment that `make kit` makes",
     "heareval.embeddings.runner": "hear-eval-kit is in the environment that `make kit` makes",
     "pytest": "is this",
 }
 """Programs and modules that are not run, with the reason."""
 PROGRAMS = ("ablate", "python", "make", *ELSEWHERE)
-MODULES = {"ablations.prepare.examples": examples}
+MODULES = {"ablations.tasks.examples": examples}
 PLACEHOLDERS = {
     "STUDY": "windows",
     "A": "crepe_tiny",

@@ -5,8 +5,8 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ablations import cost, models
-from ablations.study import Model
+from ablations.models import cost, registry
+from ablations.study.study import Model
 from downstream.embedder import released, widths
 from passt import EmbeddingSpec
 
@@ -27,7 +27,7 @@ def cost_of(name: str, model: Model, events: Sequence[bool]) -> float:
         events: for every task, whether it is an event task.
 
     Raises:
-        ValueError: for what is not known of a model (see `ablations.cost`).
+        ValueError: for what is not known of a model (see `ablations.models.cost`).
     """
     if name == "width":
         return float(max(_width(model, event) for event in set(events)))
@@ -49,7 +49,7 @@ def unknown(name: str, checkpoint: str) -> str:
 def _width(model: Model, event: bool) -> int:
     spec = model.spec
     taps = spec.timestamp_taps() if event else spec.scene_taps()
-    head = models.card(spec.checkpoint).spec(weights=spec.weights)  # the same for all variants of these weights
+    head = registry.card(spec.checkpoint).spec(weights=spec.weights)  # the same for all variants of these weights
     scene, timestamps = _dims(head, model.weights_file, model.python)
     return sum((timestamps if event else scene)[level] for level, _ in taps)
 
@@ -57,7 +57,7 @@ def _width(model: Model, event: bool) -> int:
 @functools.cache
 def _dims(spec: EmbeddingSpec, weights: Path | None, python: Path | None) -> tuple[dict[str, int], dict[str, int]]:
     """Widths of scene and of timestamp embeddings by level, from the loaded model."""
-    with released(models.build(spec, device="cpu", weights=weights, python=python)) as embedder:
+    with released(registry.build(spec, device="cpu", weights=weights, python=python)) as embedder:
         taps = [(level, None) for level in embedder.dims]
         scene, timestamps = (widths(embedder, taps, hop) for hop in (None, 1))
     return {level: width for (level, _), width in scene.items()}, {t[0]: width for t, width in timestamps.items()}

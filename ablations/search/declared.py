@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ablations import yaml_file
+from ablations.inputs import yaml_file
 from ablations.search import cost
 from ablations.search.cost import COSTS
 from ablations.search.space import Space
-from ablations.study import Study
+from ablations.study.study import Study
 from downstream.disk.fields import choice, flag, list_of, text, whole, wrong
 from downstream.disk.files import fingerprint
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from optuna.trial import BaseTrial
 
-from ablations import models
+from ablations.models import registry
 from downstream.disk.fields import shown
 from passt.catalog.spec import MOST_MS
 
@@ -112,7 +112,7 @@ def dimension(key: str, value: Any, *, is_list: bool) -> Dimension:
 def _of_mapping(key: str, value: Mapping[str, Any], is_list: bool) -> Dimension:
     for name in value:
         if name not in KEYS:
-            raise ValueError(f"unknown key {shown(name)} in {key} of space{models.choices(str(name), KEYS)}")
+            raise ValueError(f"unknown key {shown(name)} in {key} of space{registry.choices(str(name), KEYS)}")
     at_most = value.get("at_most", 1)
     if "any_of" in value:
         members, rest = value["any_of"], set(value) - {"any_of", "at_most"}

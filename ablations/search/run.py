@@ -7,9 +7,6 @@ import optuna
 import pandas as pd
 from optuna.trial import Trial, TrialState
 
-from ablations import tasks
-from ablations.errors import one_line
-from ablations.machine import choose_device
 from ablations.search import report
 from ablations.search.cost import cost_of
 from ablations.search.declared import Search
@@ -18,7 +15,10 @@ from ablations.search.space import Variant
 from ablations.search.storage import REASON, counted, one_line_errors, open_study, take_up_again
 from ablations.search.trial import Goal, Places, run_trial
 from ablations.search.workers import at_work
-from ablations.tasks import NamedTask
+from ablations.system.errors import one_line
+from ablations.system.machine import choose_device
+from ablations.tasks import names
+from ablations.tasks.names import NamedTask
 from downstream.disk.files import absolute, make_folder
 from downstream.disk.locks import held
 from downstream.progress import Track, silent
@@ -127,8 +127,8 @@ def tasks_of(search: Search, places: Places) -> list[NamedTask]:
     """The tasks, all of which have to be there; ValueError for dimensions that change nothing on them."""
     found: dict[Path, NamedTask] = {}
     for name in search.tasks:
-        for folder in tasks.folders(name, places.tasks or tasks.default_folder(), places.store, search.folder):
-            found.setdefault(absolute(folder), tasks.read(folder, found.values()))
+        for folder in names.folders(name, places.tasks or names.default_folder(), places.store, search.folder):
+            found.setdefault(absolute(folder), names.read(folder, found.values()))
     kinds = {each.task.is_event for each in found.values()}
     for event, what, idle in ((True, "event", OF_EVENTS), (False, "scene", OF_SCENES)):
         varied = [key for key in idle if search.space.varying(key)]

@@ -16,10 +16,10 @@ from typing import Any
 
 from optuna.trial import BaseTrial, FixedTrial
 
-from ablations import models
-from ablations.hear_modules.address import short_name
+from ablations.models import registry
+from ablations.models.hear_modules.address import short_name
 from ablations.search.dimensions import Dimension, dimension
-from ablations.study import HEAR_KEYS, LIST_FIELDS, Model, Study
+from ablations.study.study import HEAR_KEYS, LIST_FIELDS, Model, Study
 from downstream.disk.fields import shown
 from downstream.disk.files import fingerprint
 from downstream.probes.protocol import Protocol
@@ -159,7 +159,7 @@ def _block(entry: Any) -> dict[str, Dimension]:
         raise ValueError(f"space must be a mapping of keys or a list of such, got {shown(entry)}")
     for key in entry:
         if key not in KEYS:
-            raise ValueError(f"unknown key {shown(key)} in space{models.choices(str(key), KEYS)}")
+            raise ValueError(f"unknown key {shown(key)} in space{registry.choices(str(key), KEYS)}")
     if not {"checkpoint", "hear"} & set(entry):
         raise ValueError("space needs 'checkpoint' (or 'hear', for HEAR modules)")
     return {key: dimension(key, value, is_list=key in LIST_FIELDS) for key, value in entry.items()}

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ablations.run import run_study
+from ablations.runs.run import run_study
 from ablations.search.declared import Search
 from ablations.search.space import Variant
-from ablations.study import Study
-from ablations.tasks import NamedTask
+from ablations.study.study import Study
+from ablations.tasks.names import NamedTask
 from downstream import evaluate
 from downstream.evaluate import selection_of
 from downstream.progress import Track, silent

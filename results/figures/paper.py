@@ -1,8 +1,8 @@
 """Figures 4 to 10 of Koutini et al. 2022: from what is published alone, or with measured rows beside.
 
-Each takes the rows of a run of its study in ablations/paper, or none, and a title; `models` is not needed. Figures 6
-and 7 are published as boxes only. In Figures 8 to 10 scores are known task by task: the paper's own models' as read
-off Figure 10, the others' exactly.
+Each takes the rows of a run of its study in ablations/study/paper, or none, and a title; `models` is not needed.
+Figures 6 and 7 are published as boxes only. In Figures 8 to 10 scores are known task by task: the paper's own models'
+as read off Figure 10, the others' exactly.
 """
 
 from collections.abc import Callable

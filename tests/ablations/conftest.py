@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from tests.ablations.hear_fakes import OF_TENSORFLOW, TENSORFLOW
-from tests.ablations.listed import LABELS, sound
+from tests.ablations.tasks.listed import LABELS, sound
 from tests.conftest import write_clip
 
 

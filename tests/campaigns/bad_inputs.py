@@ -24,11 +24,11 @@ import soundfile
 import torch
 import yaml
 
-from ablations import cli
-from ablations.errors import one_line_errors
+from ablations.cli import main as cli
 from ablations.search.declared import Search
-from ablations.study import Study
-from ablations.train import load_stages
+from ablations.study.study import Study
+from ablations.system.errors import one_line_errors
+from ablations.training.train import load_stages
 from downstream.tasks.archive import unpack
 from downstream.tasks.task import Task
 from passt import EmbeddingSpec, PasstEmbedder

@@ -19,7 +19,7 @@ import click
 import pandas as pd
 import torch
 
-from ablations import cli
+from ablations.cli import main as cli
 from results.rows.rows import RESULT_COLUMNS
 from tests.campaigns.bad_inputs import Good
 from tests.campaigns.children import Ending, attempt

@@ -22,12 +22,12 @@ import soundfile
 import torch
 import yaml
 
-from ablations import unit
-from ablations.job import versions
-from ablations.machine import machine
-from ablations.run import run_study
-from ablations.store_check import check
-from ablations.study import Study
+from ablations.runs.run import run_study
+from ablations.store.check import check
+from ablations.study.study import Study
+from ablations.system.machine import machine
+from ablations.units import execute
+from ablations.units.job import versions
 from downstream.disk.files import write_json
 from downstream.store import tap_file
 from downstream.store.extraction import Extraction
@@ -86,14 +86,14 @@ def cost_of_sums(task: Path, model: str, work: Path) -> dict[str, Any]:
 
 def _run(file: Path, work: Path) -> tuple[float, Clock]:
     """CPU seconds of extraction, of all threads, and the clock of sums."""
-    extract, seconds = unit.extract, []
+    extract, seconds = execute.extract, []
 
     def timed(*arguments: Any) -> None:
         start = time.process_time()
         extract(*arguments)
         seconds.append(time.process_time() - start)
 
-    with mock.patch.object(unit, "extract", timed), clock_of_sums() as clock:
+    with mock.patch.object(execute, "extract", timed), clock_of_sums() as clock:
         outcome = run_study(Study.load(file), runs=work / "runs", store=work / "store", device="cpu")
     if outcome.failures:
         raise ValueError(f"the run failed: {outcome.failures}")

@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from ablations import memory
-from ablations.store_check import check
+from ablations.store.check import check
+from ablations.system import memory
 from downstream import extract
 from results.rows.rows import RESULT_COLUMNS, read_rows
 from tests.campaigns.kill_phases import phase_of
@@ -192,7 +192,7 @@ def _command(process: int) -> str:
 def started(function: Callable[..., Any], *arguments: Any) -> multiprocessing.Process:
     """A call in a process of its own, forked from one that has imported everything."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__, "ablations.cli_run"])
+    context.set_forkserver_preload([__name__, "ablations.cli.run"])
     process = context.Process(target=function, args=arguments)
     process.start()
     return process
@@ -204,7 +204,7 @@ def _ablate(arguments: list[str], log: Path, mark: str) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # even where the campaign runs behind an &
     torch.set_num_threads(1)
     extract.BATCH_CLIPS = BATCH_CLIPS
-    command = importlib.import_module("ablations.cli").main
+    command = importlib.import_module("ablations.cli.main").main
     with log.open("ab", buffering=0) as file:
         for stream in (1, 2):
             os.dup2(file.fileno(), stream)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ablations.stopping import STOPPED
+from ablations.system.stopping import STOPPED
 from tests.campaigns.kill_runs import PROC, Running, WrongEnding
 
 TOLD_S = 30.0  # for a run that waits to say so

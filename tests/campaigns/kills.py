@@ -19,7 +19,7 @@ from typing import Any
 import click
 import yaml
 
-from ablations import big_tasks
+from tests.campaigns import big_tasks
 from tests.campaigns.kill_phases import PHASES
 from tests.campaigns.kill_runs import NAME, Place, WrongEnding, compare, faults, rows_of_run, started
 from tests.campaigns.kill_ways import ENGINES, Engine

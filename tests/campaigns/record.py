@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from ablations.job import versions
-from ablations.machine import machine
+from ablations.system.machine import machine
+from ablations.units.job import versions
 from downstream.disk.files import write_json
 
 PATH = click.Path(path_type=Path)

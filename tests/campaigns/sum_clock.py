@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from unittest import mock
 
-from ablations import run_check
+from ablations.store import run_check
 from downstream.disk import sums
 from downstream.store import extraction, tap_file
 from downstream.tasks import clip_cache

@@ -1,0 +1,1 @@
+"""HEAR tasks from lists of one's own files: `ablate prepare`."""

@@ -2,16 +2,16 @@
 
 import pytest
 
-from ablations import cost, models
+from ablations.models import cost, registry
 from ablations.search.cost import COSTS, cost_of
 from ablations.search.declared import Search
-from ablations.study import Model
+from ablations.study.study import Model
 from passt import complexity
 from passt.catalog import checkpoints
 
 
 def model(text: str) -> Model:
-    return Model(models.resolve(text), "")
+    return Model(registry.resolve(text), "")
 
 
 def test_costs_of_tasks_of_both_kinds():

@@ -8,10 +8,10 @@ import pytest
 from optuna.trial import TrialState
 
 from ablations.search.declared import Search
-from ablations.search.replay import Table, compare, random_median, replay
 from ablations.search.sampling import ask
 from ablations.search.storage import counted
 from ablations.search.trial import Goal
+from tests.campaigns.samplers import Table, compare, random_median, replay
 
 SAMPLERS = ("tpe", "nsga2", "random")
 SPACE = {

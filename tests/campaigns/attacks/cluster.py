@@ -11,8 +11,8 @@ from pathlib import Path
 
 import click
 
-from ablations.cluster.session import most_here, share
-from ablations.cluster.workers import RayWorkers
+from ablations.engines.ray.session import most_here, share
+from ablations.engines.ray.workers import RayWorkers
 from tests.campaigns.attacks.place import Place, refused
 
 TOLD_WITHIN_S = 60

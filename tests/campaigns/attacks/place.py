@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from ablations import cli
+from ablations.cli import main
 from results.rows.rows import RESULT_COLUMNS
 from tests.campaigns.bad_inputs import Good
 from tests.campaigns.children import Ending, attempt
@@ -66,7 +66,7 @@ class Place:
 
     def ablate(self, *arguments: Any, **options: Any) -> Ending:
         """A command; see `attempt`."""
-        return self.attempt(lambda: cli.main([str(argument) for argument in arguments]), **options)
+        return self.attempt(lambda: main.main([str(argument) for argument in arguments]), **options)
 
     def run(self, study: Path, *options: Any, **limits: Any) -> Ending:
         """`ablate run` into this place's runs and store."""

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from ablations.job import fingerprints
+from ablations.units.job import fingerprints
 from downstream.tasks.groups import GROUPS, groups_of
 from downstream.tasks.task import Task
 

@@ -7,7 +7,7 @@ import pytest
 import safetensors.torch
 import torch
 
-from ablations.training_students import student_of
+from ablations.training.students import student_of
 from passt.training.declared.recipe import Recipe
 from passt.training.start import from_file
 from passt.training.student import passt_student

@@ -1,0 +1,84 @@
+"""The command `ablate compare`: which differences between the models of a run are more than chance."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from ablations.cli.options import RUNS, folder_of
+from ablations.report.compare import Pair, compared
+from ablations.report.compare_text import to_text
+from ablations.system.errors import NewFile, one_line_errors
+from results.rows.files import replacing
+from results.rows.rows import read_rows
+from results.statistics import edges
+from results.statistics.permutation import RESAMPLES
+
+
+@click.command()
+@click.argument("study")
+@click.argument("models", nargs=-1, metavar="[A B ...]")
+@RUNS
+@click.option("--pair", "pairs", multiple=True, metavar="A=B", help="Two models to compare; several times for more.")
+@click.option("--confidence", type=float, default=0.95, show_default=True, help="Of the intervals of differences.")
+@click.option("--resamples", type=int, default=RESAMPLES, show_default=True, help="Swaps drawn where units are many.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the swaps that are drawn.")
+@click.option("--all-metrics", is_flag=True, help="On clips also mAP and AUC, which take long on large tasks.")
+@click.option("--out", type=NewFile(), help="A Markdown file to write, with the same text.")
+@one_line_errors
+def compare(
+    study: str,
+    models: tuple[str, ...],
+    runs: Path,
+    pairs: tuple[str, ...],
+    confidence: float,
+    resamples: int,
+    seed: int,
+    all_metrics: bool,
+    out: Path | None,
+) -> None:
+    """Compare model A of a STUDY that was run with B and each further model, on the same test clips and over its tasks.
+
+    On clips: the difference of their scores with its interval and p, by swapping the two models' outputs within
+    independent units: groups such as speakers where a task has them, else clips. Where both models have several seeds,
+    training's randomness is part of it. All comparisons of a call are corrected together (Holm) before one is called
+    different; what can't be established has its reason. Over tasks: Wilcoxon's test of the pairs, and Friedman's of all
+    models. Then how much of the spread of scores is of folds, seeds and grid points. Without models all are compared
+    over tasks, in pairs.
+
+    Models are called as the table calls them, without marks. STUDY is a packaged name, a YAML file, or a run's folder.
+    """
+    if len(models) == 1:
+        raise click.UsageError(f"expected two models or more, or none, got 1: {models[0]}")
+    folder = folder_of(study, runs)
+    rows = read_rows(folder)
+    chosen = [(models[0], other) for other in models[1:]] + [_pair(text, set(rows["model"])) for text in pairs]
+    chosen = list(dict.fromkeys(chosen))
+    options = {"confidence": confidence, "resamples": resamples, "seed": seed}
+    found = compared(folder, chosen, all_metrics=all_metrics, **options)
+    named = {model for pair in chosen for model in pair}
+    warnings = edges.edge_warnings(rows[rows["model"].isin(named)] if chosen else rows)
+    click.echo(to_text(found, confidence, more=warnings))
+    if out:
+        heading = f"# {folder.resolve().name}: models compared\n\n`{_command(study, chosen, options, all_metrics)}`"
+        with replacing(out) as file:
+            file.write(f"{heading}\n\n{to_text(found, confidence, markdown=True, more=warnings)}\n")
+
+
+def _pair(text: str, known: set[str]) -> Pair:
+    """Two models with = between them, which may also be in their names."""
+    places = [place for place, letter in enumerate(text) if letter == "="]
+    for place in places:
+        if {text[:place], text[place + 1 :]} <= known:
+            return text[:place], text[place + 1 :]
+    if not places:
+        raise click.UsageError(f"--pair must be two models with = between them, got {text!r}")
+    return text[: places[0]], text[places[0] + 1 :]
+
+
+def _command(study: str, pairs: Sequence[Pair], options: dict, all_metrics: bool) -> str:
+    """The command that makes the same comparison again."""
+    default = {"confidence": 0.95, "resamples": RESAMPLES, "seed": 0}
+    parts = [f"ablate compare {Path(study).name}", *(f'--pair "{a}={b}"' for a, b in pairs)]
+    parts += [f"--{name} {value:g}" for name, value in options.items() if value != default[name]]
+    return " ".join(parts + ["--all-metrics"] * all_metrics)

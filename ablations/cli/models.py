@@ -1,0 +1,31 @@
+"""The command ablate models: what can be embedded with."""
+
+from pathlib import Path
+
+import click
+
+from ablations.cli.options import PATH
+from ablations.models.catalog import models_table
+from ablations.models.catalog_text import in_full, to_text
+from ablations.system.errors import one_line_errors
+from downstream.disk.files import write_atomically
+
+
+@click.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--json", "json_path", type=PATH, help="A JSON file to write.")
+@click.option("--csv", "csv_path", type=PATH, help="A CSV file to write.")
+@one_line_errors
+def models(names: tuple[str, ...], json_path: Path | None, csv_path: Path | None) -> None:
+    """List every model: time resolution, windows, levels, size and cost, and whether its weights are on this machine.
+
+    With NAME (a model, an alias or a named spec) show that model in full.
+    """
+    table = models_table(names)
+    if csv_path:
+        flat = table.assign(**{name: table[name].map(" ".join) for name in ("levels", "weights")})
+        write_atomically(csv_path, lambda file: file.write(flat.to_csv(index=False).encode()))
+    if json_path:
+        text = table.to_json(orient="records", indent=1, force_ascii=False)
+        write_atomically(json_path, lambda file: file.write(f"{text}\n".encode()))
+    click.echo("\n\n".join(map(in_full, table.itertuples())) if names else to_text(table))

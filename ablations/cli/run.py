@@ -1,0 +1,115 @@
+"""The command `ablate run`: a study, or all of the paper's."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import click
+from tabulate import tabulate
+
+from ablations.cli.engine import engine_options
+from ablations.cli.options import DEVICE, PRECISION, RUNS, STORE, TASKS
+from ablations.cli.progress import bars, terminal
+from ablations.engines.ray.workers import RayWorkers
+from ablations.report.show import render, write_figure, write_table
+from ablations.runs.many import PAPER, Ended, run_studies, studies_of, summary
+from ablations.system.errors import one_line, one_line_errors
+from ablations.units.unit import Shard
+from downstream.store.store import default_root
+from results import load
+from results.rows.rows import read_rows
+
+
+@click.command()
+@click.argument("study")
+@RUNS
+@TASKS
+@STORE
+@DEVICE
+@PRECISION
+@click.option("--compile", "compiled", is_flag=True, help="Use torch.compile; where it fails, say why and go on.")
+@one_line_errors
+@engine_options
+def run(
+    study: str,
+    runs: Path,
+    tasks: Path | None,
+    store: Path | None,
+    device: str | None,
+    precision: str | None,
+    compiled: bool,
+    shard: Shard | None,
+    workers: RayWorkers | None,
+) -> None:
+    """Run what is missing of STUDY, then print its table and draw its figure.
+
+    STUDY is a packaged name, a YAML file, or "paper": every study of the paper, one after the other, and a summary.
+
+    A run that was stopped goes on where it was. A part of a study (--shard) has no table and figure. Tasks that are
+    absent are named at the end, with how to get each. The exit status is 1 where one was absent or a job failed.
+    """
+    studies = studies_of(study)
+    console = terminal()
+    options = {"runs": runs, "store": store or default_root(), "tasks_folder": tasks, "device": device}
+    options |= {"precision": precision, "compiled": compiled, "shard": shard, "workers": workers}
+    found: list[Ended] = []
+    with bars(console) as track:
+        start = time.perf_counter()
+        for ended in run_studies(studies, **options, track=track):
+            if len(studies) > 1:
+                click.echo(f"\n{ended.study.name} ({len(found) + 1} of {len(studies)})\n")
+            if ended.outcome:
+                ended = replace(ended, error=_shown(ended, time.perf_counter() - start, whole=shard is None))
+            found.append(ended)
+            start = time.perf_counter()
+    if study == PAPER:
+        click.echo(f"\n{summary_text(found)}")
+    if _failures(found):
+        raise SystemExit(1)
+
+
+def summary_text(found: Sequence[Ended]) -> str:
+    """`summary` for a terminal."""
+    shown = summary(found).astype(object)
+    text = tabulate(shown.where(shown.notna(), "–"), headers="keys", showindex=False)
+    return f"{text}\n\nmeasured, of cells: models x tasks; absent: tasks."
+
+
+def _shown(ended: Ended, seconds: float, *, whole: bool) -> str:
+    """`_show`; why it can't be, which must not hide what of the study failed, or ""."""
+    try:
+        _show(ended, seconds, whole=whole)
+    except (ValueError, OSError) as error:
+        return f"its rows are there, but not its table and figure: {one_line(error)}"
+    return ""
+
+
+def _show(ended: Ended, seconds: float, *, whole: bool) -> None:
+    """The table, and where everything was written; of a part of a study only the latter."""
+    folder = ended.outcome.folder
+    if not len(read_rows(folder)):
+        click.echo(f"{ended.study.name}: nothing was measured, so there is no table and no figure")
+        return
+    if whole:
+        rows = load(folder)
+        click.echo(render(rows, "terminal"))
+        write_table(folder, rows)
+        click.echo(f"\nFigure: {write_figure(folder, ended.study)}")
+    click.echo(f"Rows:   {folder / 'rows.csv'}   ({seconds:.0f} s)")
+
+
+def _failures(found: Sequence[Ended]) -> bool:
+    """Says what is absent and what failed, each once, in a line; whether there was anything."""
+    outcomes = [ended.outcome for ended in found if ended.outcome]
+    failures = [failure for outcome in outcomes for failure in outcome.failures]
+    absent = dict.fromkeys(failure.reason for failure in failures if failure.absent)
+    errors = [f"{ended.study.name}: {ended.error}" for ended in found if ended.error]
+    failed = dict.fromkeys([*errors, *(str(failure) for failure in failures if not failure.absent)])
+    for text in dict.fromkeys(text for outcome in outcomes for text in outcome.not_applicable):
+        click.echo(f"Not applicable: {one_line(text)}", err=True)
+    for text in failed:
+        click.echo(f"Failed: {one_line(text)}", err=True)
+    for text in absent:
+        click.echo(one_line(f"{text[0].upper()}{text[1:]}"), err=True)
+    return bool(absent or failed)

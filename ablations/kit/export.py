@@ -1,0 +1,89 @@
+"""A model's taps on a task as an embedding folder of hear-eval-kit."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from ablations.models import registry
+from ablations.system.machine import choose_device
+from ablations.tasks import names
+from ablations.units.jobs import tap_folders
+from downstream import splits
+from downstream.disk.files import check_place
+from downstream.disk.locks import in_use
+from downstream.embedder import Embedder, Tap, released
+from downstream.extract import extract
+from downstream.kit.write import refuse_existing, write_folder
+from downstream.progress import Track, silent
+from downstream.splits import LabelledSplit
+from downstream.store.store import default_root
+from downstream.tasks.audio import SplitAudio
+from downstream.tasks.task import Task
+from passt import EmbeddingSpec
+
+logger = logging.getLogger(__name__)
+
+
+def export(
+    spec: str,
+    task: str,
+    out: str | Path = "embeddings",
+    *,
+    weights: str | Path | None = None,
+    store: str | Path | None = None,
+    tasks_folder: str | Path | None = None,
+    device: str | None = None,
+    precision: str = "fp32",
+    python: str | Path | None = None,
+    track: Track = silent,
+) -> list[Path]:
+    """Write a spec's embedding of a task to `out`/<task folder's name>, extracting into the store what is missing.
+
+    Args:
+        spec: its text or the name of one, of any family of models. weights: a file, for a spec that names no weights.
+        python: the interpreter that has a HEAR module, in place of this one.
+        task: a packaged task, a HEAR key below `tasks_folder`, a folder or a glob of folders.
+
+    Returns:
+        The folders that were written, each complete.
+
+    Raises:
+        FileExistsError: where such a folder is there already; nothing is computed then.
+        ValueError, FileNotFoundError: for a spec, weights, a task or a clip that can't be had.
+    """
+    store = Path(store) if store else default_root()
+    resolved, file = registry.resolve_with_file(spec, weights)
+    folders = names.folders(task, Path(tasks_folder) if tasks_folder else names.default_folder(), store, Path())
+    found = [Task.from_dir(folder) for folder in folders]
+    targets = [Path(out) / one.name for one in found]
+    if len(set(targets)) < len(targets):
+        raise ValueError(f"task {task!r}: expected folders of different names, got {', '.join(map(str, folders))}")
+    for one, target in zip(found, targets, strict=True):
+        refuse_existing(target)
+        check_place(target)
+        _taps(resolved, one)
+    with released(registry.build_alone(resolved, choose_device(device), file, precision, track, python)) as embedder:
+        for one, target in zip(found, targets, strict=True):
+            logger.info("%s on %s to %s", resolved, one.name, target)
+            write_folder(one, extracted(embedder, resolved, one, store, track), target, track)
+    return targets
+
+
+def extracted(
+    embedder: Embedder, spec: EmbeddingSpec, task: Task, store: Path, track: Track = silent
+) -> dict[str, LabelledSplit]:
+    """Every split of a task with the embedding of a spec, by way of the store."""
+    taps, hop_ms = _taps(spec, task), spec.timestamp_hop_ms if task.is_event else None
+    audio = {split: SplitAudio.of(task, split, embedder.sample_rate, store) for split in task.splits}
+    folders = tap_folders(store, embedder, audio, hop_ms)
+    with in_use(folder.path for folder in folders.values()):  # what is memory-mapped stays, even where it is removed
+        for split, clips in audio.items():
+            extract(embedder, clips, taps, hop_ms, folders[split], track)
+        return splits.from_store(task, folders, taps)
+
+
+def _taps(spec: EmbeddingSpec, task: Task) -> Sequence[Tap]:
+    taps = spec.timestamp_taps() if task.is_event else spec.scene_taps()
+    if not taps:
+        raise ValueError(f"{spec}: has no scene embedding, its only level is mel, and {task.name} is a scene task")
+    return taps

@@ -1,0 +1,171 @@
+"""A HEAR module as an embedder: its own sizes, its own timestamps."""
+
+import contextlib
+import importlib
+import io
+import logging
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ablations.models.hear_modules import address
+from ablations.models.hear_modules.api import Module
+from ablations.models.hear_modules.process import TIMEOUT, TIMEOUT_S, Process
+from ablations.system.child import seconds_of
+from downstream.disk.files import fingerprint
+from downstream.embedder import Tap
+from passt.catalog.card import choices
+from passt.catalog.spec import OWN_HOP, EmbeddingSpec
+from passt.windows.samples import clips_of
+
+SECONDS_AT_ONCE = 30.0  # of sound in one call: what a module's memory bears is not known
+FORMAT = 2  # part of the fingerprint; raised when the numbers change
+
+SETTINGS: Mapping[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
+    "dtype": (torch.get_default_dtype, torch.set_default_dtype),
+    "gradients": (torch.is_grad_enabled, torch.set_grad_enabled),
+    "threads": (torch.get_num_threads, torch.set_num_threads),
+}
+"""Of torch and of this process, which a module may change for itself, and not for other models and the probes."""
+
+logger = logging.getLogger(__name__)
+
+
+class HearEmbedder:
+    """A module of the HEAR common API; its one level is ``embedding``, its receptive field and timestamps are its own.
+
+    Clips of equal length go to the module together, others in other calls: nothing is padded.
+
+    Args:
+        spec: its checkpoint is the module's address (`address`).
+        weights: a file for load_model, in place of the module's own weights.
+        python: the interpreter that has the module; None is this one, in this process.
+
+    Attributes:
+        dims, timestamp_dims: the width of scene and of timestamp embeddings.
+        own_hop_ms: the mean step of its timestamps on a fixed clip; None where that has one.
+        versions: the module's package, where known.
+
+    Raises:
+        ValueError: for a module that can't be had or breaks the API (`api.Module`), weights that no file gives.
+    """
+
+    def __init__(
+        self, spec: EmbeddingSpec, *, device: str = "cpu", weights: Path | None = None, python: Path | None = None
+    ) -> None:
+        wanted = address.parse(spec.checkpoint)
+        of_file = spec.weights.startswith("sha256-")
+        if of_file != (weights is not None):
+            raise ValueError(f"{spec.checkpoint}: weights {spec.weights} need the file that has this hash")
+        self.name = f"{spec.checkpoint}@{spec.weights}"
+        request = (wanted.module, dict(wanted.options), str(weights.absolute()) if weights else None, device)
+        self._settings: dict[str, Any] = {}
+        self._module = Process(python, *request) if python else _loaded_here(*request, self._settings)
+        about = self._module.about
+        self.sample_rate: int = about["sample_rate"]
+        self.dims: Mapping[str, int] = dict.fromkeys(address.LEVELS, about["scene_embedding_size"])
+        self.timestamp_dims: Mapping[str, int] = dict.fromkeys(address.LEVELS, about["timestamp_embedding_size"])
+        self.own_hop_ms: float | None = about["own_hop_ms"]
+        self.versions: Mapping[str, str] = about["versions"]
+        known = {key: value for key, value in about.items() if key != "own_hop_ms"}
+        identity = {"hear": str(wanted), "weights": spec.weights if of_file else "own", "format": FORMAT}
+        self.fingerprint = fingerprint({**identity, **known})
+
+    def scene(self, clips: Sequence[Tensor], taps: Sequence[Tap]) -> dict[Tap, Tensor]:
+        """(clips, scene width)."""
+        self._check(taps)
+        found = torch.empty(len(clips), self.dims["embedding"], dtype=torch.float32)
+        for places, audio in _batches(clips, self.sample_rate):
+            with _at_work(self.name, self._settings):
+                values = self._module.scene(audio)
+            found[places] = torch.from_numpy(values)
+        return dict.fromkeys(taps, found)
+
+    def timestamps(
+        self, clips: Sequence[Tensor], taps: Sequence[Tap], hop_ms: int
+    ) -> list[tuple[dict[Tap, Tensor], Tensor]]:
+        """Per clip ({tap: (steps, timestamp width)}, (steps,) in ms, float64: the module's own numbers)."""
+        self._check(taps)
+        if hop_ms != OWN_HOP:
+            raise ValueError(f"{self.name}: its timestamps are its own (town), got a hop of {hop_ms} ms")
+        found: dict[int, tuple[dict[Tap, Tensor], Tensor]] = {}
+        for places, audio in _batches(clips, self.sample_rate):
+            with _at_work(self.name, self._settings):
+                values, times = map(torch.from_numpy, self._module.timestamps(audio))
+            found |= {place: (dict.fromkeys(taps, rows), times) for place, rows in zip(places, values, strict=True)}
+        return [found[place] for place in range(len(clips))]
+
+    def close(self) -> None:
+        """End its process, where it has one."""
+        if isinstance(self._module, Process):
+            self._module.close()
+
+    def _check(self, taps: Sequence[Tap]) -> None:
+        for level, window in taps:
+            if level not in self.dims or window is not None:
+                raise ValueError(f"{self.name}: unknown tap {(level, window)}{choices(level, self.dims)}, of its own")
+
+
+def _batches(clips: Sequence[Tensor], sample_rate: int) -> Iterator[tuple[list[int], np.ndarray]]:
+    """Clips of equal length together, (clips, samples), with their places; so many as `SECONDS_AT_ONCE` allows."""
+    clips = clips_of(clips)
+    by_length: dict[int, list[int]] = {}
+    for place, clip in enumerate(clips):
+        by_length.setdefault(len(clip), []).append(place)
+    for samples, places in by_length.items():
+        size = max(1, int(SECONDS_AT_ONCE * sample_rate / samples))
+        for start in range(0, len(places), size):
+            chosen = places[start : start + size]
+            yield chosen, torch.stack([clips[place] for place in chosen]).cpu().numpy()
+
+
+def _loaded_here(
+    name: str, options: Mapping[str, Any], weights: str | None, device: str, settings: dict[str, Any]
+) -> Module:
+    """The module in this process, found as by `python -m`."""
+    folder = str(Path.cwd())
+    importlib.invalidate_caches()
+    sys.path.insert(0, folder)
+    try:
+        with _at_work(name, settings):
+            return Module(name, options, weights, device)
+    finally:
+        sys.path.remove(folder)
+
+
+@contextlib.contextmanager
+def _at_work(name: str, settings: dict[str, Any]) -> Iterator[None]:
+    """What a module prints goes to the log, and not to the output of a command; torch's settings are its own meanwhile.
+
+    Args:
+        settings: as it left them last, empty at first.
+    """
+    printed, ours = io.StringIO(), {key: get() for key, (get, _) in SETTINGS.items()}
+    seconds = seconds_of(TIMEOUT, TIMEOUT_S)
+    text = "%s: no answer in %g s, and in this process it can't be ended; with an interpreter of its own (python) it is"
+    waiting = threading.Timer(seconds + 1, logger.warning, (text, name, seconds))
+    waiting.daemon = True
+    waiting.start()
+    try:
+        with contextlib.redirect_stdout(printed):
+            _set(settings)
+            yield
+    finally:
+        waiting.cancel()
+        settings.update({key: get() for key, (get, _) in SETTINGS.items()})
+        _set(ours)
+        if printed.getvalue():
+            logger.debug("%s printed: %s", name, printed.getvalue())
+
+
+def _set(settings: Mapping[str, Any]) -> None:
+    for key, value in settings.items():
+        get, put = SETTINGS[key]
+        if get() != value:
+            put(value)

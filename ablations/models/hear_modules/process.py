@@ -1,0 +1,151 @@
+"""A HEAR module in a process of its own, with the interpreter that has it: started, asked, ended."""
+
+import json
+import os
+import shutil
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from ablations.models.hear_modules.worker import GREETING, read_array
+from ablations.system.child import Child, Limit, seconds_of
+from downstream.disk.files import expanded
+from downstream.disk.room import available
+
+WORKER = Path(__file__).with_name("worker.py")
+TIMEOUT, TIMEOUT_S = "ABLATE_MODULE_TIMEOUT", 600.0
+"""The environment variable that limits loading a module and each of its answers, and its default in seconds."""
+GREETING_WITHIN = 1 << 20  # bytes that an interpreter may print of itself
+
+
+def interpreter(python: str | Path, base: Path = Path()) -> Path:
+    """The Python that `python` names: a path with a slash, relative to `base`, or a name that $PATH has.
+
+    Raises:
+        ValueError, FileNotFoundError: for what is no text, or where there is nothing that can be run.
+    """
+    if not isinstance(python, str | Path):
+        raise ValueError(f"python must be the path or the name of an interpreter, got {python!r}")
+    # not resolved: it may be a link into its environment
+    inside = "/" in str(python)
+    found = (base / expanded(python)).absolute() if inside else Path(shutil.which(str(python)) or python)
+    if not (found.is_file() and os.access(found, os.X_OK)):
+        raise FileNotFoundError(f"python: no interpreter at {found}")
+    return found
+
+
+class Process:
+    """A module as `api.Module`, whose functions run in another process; one call at a time.
+
+    The process has the current folder and the environment of this one. It ends with `close`, with this object, or with
+    this process. Where it died or hung, the call says so, and the next one starts another: one clip does not stop the
+    others. $ABLATE_MODULE_TIMEOUT limits loading and every call, in seconds.
+
+    Args:
+        python: the interpreter. name, options, weights, device: as `api.Module` takes them.
+
+    Raises:
+        ValueError: what `api.Module` raises, a process that ended, one started again that is another model; one line.
+    """
+
+    def __init__(self, python: Path, name: str, options: Mapping[str, Any], weights: str | None, device: str) -> None:
+        self.name, self.python = name, python
+        self._load = {"name": name, "options": dict(options), "weights": weights, "device": device}
+        self._seconds = seconds_of(TIMEOUT, TIMEOUT_S)
+        self._lock = threading.Lock()
+        self._closed = False
+        self.about = self._started()
+
+    def close(self) -> None:
+        """End the process, for good."""
+        self._closed = True
+        self._ended()
+
+    def scene(self, audio: np.ndarray) -> np.ndarray:
+        """(clips, samples) float32 -> (clips, scene_embedding_size) float32."""
+        return self._embed("scene", audio)[0]
+
+    def timestamps(self, audio: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(clips, samples) float32 -> (clips, steps, timestamp_embedding_size) float32, (steps,) float64 in ms."""
+        values, times = self._embed("timestamps", audio)
+        return values, times
+
+    def _embed(self, call: str, audio: np.ndarray) -> list[np.ndarray]:
+        data = np.ascontiguousarray(audio, dtype="<f4")
+        return self._ask({"call": call, "shape": data.shape}, data)[1]
+
+    def _ask(self, request: Mapping[str, Any], data: np.ndarray) -> tuple[dict[str, Any], list[np.ndarray]]:
+        """An answer and its arrays, from a process that is started again where it died in an earlier call."""
+        with self._lock:
+            if not (self._closed or self._ended.alive) and self._started() != self.about:
+                self._ended()
+                raise ValueError(f"hear:{self.name}: is another model after its process was started again")
+            return self._exchange(request, data)
+
+    def _started(self) -> dict[str, Any]:
+        """What a new process says of the module; `_ended` ends it."""
+        self._child = Child([str(self.python), str(WORKER)])
+        self._ended = self._child.end
+        try:
+            return self._exchange({"load": self._load}, greeted=False)[0]["about"]
+        except BaseException:
+            self._ended()
+            raise
+
+    def _exchange(
+        self, request: Mapping[str, Any], data: np.ndarray | None = None, greeted: bool = True
+    ) -> tuple[dict[str, Any], list[np.ndarray]]:
+        """An answer and its arrays; whatever disturbs the exchange ends the process, which is out of step then."""
+        if not self._ended.alive:
+            raise ValueError(self._last_words())
+        try:
+            with self._child.limited(self._seconds, f"; ${TIMEOUT} sets the seconds"):
+                stdin, stdout = self._child.process.stdin, self._child.process.stdout
+                stdin.write(json.dumps(request).encode() + b"\n" + (b"" if data is None else data.tobytes()))
+                stdin.flush()
+                if not greeted:
+                    _skip_to_greeting(self._child)
+                answer = json.loads(self._child.line())
+                arrays = [self._array(stdout, *described) for described in answer.get("arrays", ())]
+        except Limit as error:
+            if not self._ended.alive:
+                raise ValueError(self._last_words()) from None
+            self._ended()
+            raise ValueError(f"hear:{self.name}: its process ({self.python}) {error}") from None
+        except (EOFError, BrokenPipeError):
+            raise ValueError(self._last_words()) from None
+        except BaseException:
+            self._ended()
+            raise
+        if "error" in answer:
+            raise ValueError(answer["error"])
+        return answer, arrays
+
+    def _array(self, stdout: BinaryIO, dtype: str, shape: Sequence[int]) -> np.ndarray:
+        """An array that the process announced; ValueError for more than the memory can hold."""
+        size = int(np.prod(shape, dtype=object)) * np.dtype(dtype).itemsize
+        if size > (most := available()):
+            raise ValueError(f"hear:{self.name}: an answer of {size} bytes, expected at most {most}, the free memory")
+        return read_array(stdout, dtype, shape)
+
+    def _last_words(self) -> str:
+        """How the process ended, and the last line of its log, unless it was closed."""
+        if not self._ended.alive:
+            return f"hear:{self.name}: its process has ended"
+        how = self._child.fate(self._child.status())
+        text = f"hear:{self.name}: its process ({self.python}) {how}: {self._child.last_words()}"
+        self._ended()
+        return text
+
+
+def _skip_to_greeting(child: Child) -> None:
+    """Past what an interpreter may print before the worker has the pipes for itself."""
+    skipped = 0
+    while not (line := child.line()).endswith(GREETING):
+        skipped += len(line)
+        if skipped > GREETING_WITHIN:
+            child.kill(f"printed more than {GREETING_WITHIN >> 20} MB before the worker's greeting and was ended")
+            raise EOFError

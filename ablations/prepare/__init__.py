@@ -1,1 +1,0 @@
-"""HEAR tasks from lists of one's own files: `ablate prepare`."""

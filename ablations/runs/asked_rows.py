@@ -1,0 +1,67 @@
+"""Which rows of an earlier run a study, as it is now, still asks for."""
+
+import logging
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ablations.models import registry
+from ablations.study.study import Study
+from ablations.units.outcome import Failure
+
+logger = logging.getLogger(__name__)
+MOST_REASONS = 6
+"""Reasons that the log line spells out."""
+
+
+class AskedRows:
+    """The rule by which earlier rows stay in `rows.csv`: model, seed, protocol, precision and task are the study's.
+
+    Args:
+        tasks: keys of the study's tasks that could be read; others stay where a failure concerns them.
+        precision: of the models that have several; the others are fp32.
+    """
+
+    def __init__(self, study: Study, tasks: Collection[str], precision: str) -> None:
+        self.study, self.tasks = study, tasks
+        self.models = {str(model.spec): model for model in study.models}
+        self.precisions = {
+            spec: precision if registry.card(model.spec.checkpoint).precisions else "fp32"
+            for spec, model in self.models.items()
+        }
+
+    def why_not(self, row: Mapping[str, Any], failures: Sequence[Failure]) -> str:
+        """What the study does not ask for any more; empty for a row that it asks for."""
+        if row["spec"] not in self.models:
+            return f"model {row.get('model') or row['spec']}"
+        if row["seed"] not in self.study.seeds:
+            return f"seed {row['seed']}"
+        if row["task"] not in self.tasks and not any(failure.concerns(row) for failure in failures):
+            return f"task {row['task']}"
+        for name, asked in (("protocol", self.study.protocol), ("precision", self.precisions[row["spec"]])):
+            if (row.get(name) or asked) != asked:
+                return f"{name} {row[name]}"
+        return ""
+
+    def named(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """The row under the names that the study has now for itself and its model."""
+        return {**row, "study": self.study.name, "model": self.models[row["spec"]].label}
+
+
+def tell_left_out(file: Path, reasons: Iterable[str]) -> None:
+    """Log, in one line, how many rows were left out of `file` and why; nothing where there are none."""
+    counts = Counter(reasons)
+    if not counts:
+        return
+    common = counts.most_common(MOST_REASONS)
+    listed = ", ".join(f"{reason} ({count})" for reason, count in common)
+    rest = f" and {len(counts) - len(common)} more" if len(counts) > len(common) else ""
+    logger.warning(
+        "%s: %d rows left out that the study does not ask for now: %s%s; their jobs stay in jobs/, and the rows come "
+        "back when the study asks for them again",
+        file,
+        counts.total(),
+        listed,
+        rest,
+    )

@@ -1,0 +1,108 @@
+"""A quick measurement of this machine: seconds and memory of embedding a few clips, and of a few epochs of probes."""
+
+import functools
+import json
+import statistics
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ablations.runs.plan_counts import Extracting, Probing
+from ablations.system.machine import in_use, peak, reset_peak
+from downstream.embedder import Embedder
+from downstream.probes.fit import Fitting
+from downstream.probes.pack import COPIES, CPU_BYTES, fit_all
+from downstream.probes.probe import ProbeConfig
+from downstream.probes.rows import ProbeData
+from downstream.probes.selection import Selection
+
+SCENE_S, TIMESTAMP_S = 20.0, 4.0  # of sound that is embedded to measure
+WARM_UP_S = 1.0
+ITEMS = 1024  # at most, that a probe is measured on
+EPOCHS = (2, 10)  # of two fits: what they differ by is epochs, the rest is what every fit takes
+EPOCHS_A_FIT = 120  # where no job of the run says how many; early stopping leaves 63 at least, of 500 at most
+PROBES = {"cpu": 1, "cuda": 8}  # measured together: on a CPU each is a program of its own
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Seconds that a second of sound takes, and the memory beyond what the embedder holds, in bytes."""
+
+    seconds: float
+    memory: int
+
+
+def embedding_rate(embedder: Embedder, work: Extracting, device: str) -> Rate:
+    """Of reading and embedding a few clips, of all lengths that there are, as a run does it."""
+    limit = SCENE_S if work.hop_ms is None else TIMESTAMP_S
+    files = sorted(work.files, key=work.audio.seconds)
+    clips, room, begin = [], limit, time.perf_counter()
+    for place in (0.5, 0.25, 0.75, 0.0, 1.0):
+        file = files[min(int(place * len(files)), len(files) - 1)]
+        if room > 0:
+            clips.append(work.audio.load(file)[: round(room * embedder.sample_rate)])
+            room -= len(clips[-1]) / embedder.sample_rate
+    reading = time.perf_counter() - begin
+    taps = list(work.taps)
+
+    def embed(some: list[torch.Tensor]) -> float:
+        start = time.perf_counter()
+        embedder.scene(some, taps) if work.hop_ms is None else embedder.timestamps(some, taps, work.hop_ms)
+        return time.perf_counter() - start
+
+    embed([clips[0][: round(WARM_UP_S * embedder.sample_rate)]])
+    before = in_use(torch.device(device))
+    reset_peak(torch.device(device))
+    seconds = reading + embed(clips)
+    return Rate(seconds / (limit - room), max(0, peak(torch.device(device)) - before))
+
+
+def probe_seconds(work: Probing, device: str, epochs: float) -> float:
+    """What the fits of a job will take, at so many epochs each."""
+    total = 0.0
+    for config in work.configs:
+        few = min(work.items, ITEMS)
+        shape = few, work.dim, work.labels, work.prediction_type
+        fixed, epoch = _fit_seconds(replace(config, lr=1e-3, init="xavier_uniform"), *shape, device)
+        total += fixed + epoch * work.items / few * min(epochs, config.max_epochs)
+    return total
+
+
+def probe_memory(work: Probing) -> int:
+    """Bytes: the probes of a pack, and features that are kept prepared; both are bounded (`downstream.probes.pack`)."""
+    hidden = max((config.hidden_dim for config in work.configs), default=0)
+    probe = 4 * COPIES * (work.dim * hidden + hidden * hidden + hidden * work.labels)
+    return min(CPU_BYTES, len(work.configs) * probe) + min(CPU_BYTES, 4 * work.dim * work.items)
+
+
+def epochs_seen(folder: Path) -> float:
+    """Epochs a fit: the median over the jobs of a run that are done, else `EPOCHS_A_FIT`."""
+    seen = []
+    for file in (folder / "jobs").glob("*.json"):
+        seen += [fold["epochs_trained"] / len(fold["tried"]) for fold in json.loads(file.read_text())["folds"]]
+    return statistics.median(seen) if seen else EPOCHS_A_FIT
+
+
+@functools.lru_cache(maxsize=256)
+def _fit_seconds(config: ProbeConfig, items: int, dim: int, labels: int, kind: str, device: str) -> tuple[float, float]:
+    """Of one probe on noise: what any fit takes, and what each epoch adds, its share of the validations within."""
+    draw = np.random.default_rng(0)
+    y = np.eye(labels, dtype=np.float32)[draw.integers(labels, size=items)]
+    data = ProbeData(draw.standard_normal((items, dim), dtype=np.float32), y)
+    valid = ProbeData(data.x[: max(1, items // 4)], y[: max(1, items // 4)])
+    count = PROBES[torch.device(device).type]
+
+    def seconds(epochs: int) -> float:
+        short = replace(config, max_epochs=epochs, check_val_every_n_epoch=EPOCHS[0])
+        kept = Selection(by_loss=True), lambda found: ({}, None)
+        start = time.perf_counter()
+        fit_all([Fitting(short, data, valid, kind, *kept, seed) for seed in range(count)], device)
+        return (time.perf_counter() - start) / count
+
+    seconds(EPOCHS[0])  # the first is slower
+    few, many = map(seconds, EPOCHS)
+    epoch = max(0.0, many - few) / (EPOCHS[1] - EPOCHS[0])
+    return max(0.0, few - EPOCHS[0] * epoch), epoch

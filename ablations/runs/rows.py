@@ -1,0 +1,174 @@
+"""The rows of a study's run while it is going on: those of an earlier run, and those that come up.
+
+Several processes may run parts of one study in one folder: `rows.csv` and `study.json` are read again under a lock
+before they are written, so that the last one that writes has the rows of all. Rows that the study does not ask for any
+more (`ablations.runs.asked_rows`) are left out at the first write, which the log says; their jobs stay.
+
+A job whose file was damaged or lost is made anew with equal scores, and takes another time. Where rows differ in
+`seconds` alone the earlier ones stay, so that `rows.csv` is the file of before: a changed file means changed results.
+"""
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ablations.runs.asked_rows import AskedRows, tell_left_out
+from ablations.study.study import Study
+from ablations.units.jobs import Done, job_file
+from ablations.units.outcome import Failure
+from ablations.units.unit import Unit
+from downstream.disk.locks import held
+from results.reference.published import published
+from results.rows import rows as result_rows
+from results.rows.files import check_sum
+from results.scores.records import RecordedFailure, RecordedModel, RunRecord, read_record, write_record
+
+LOCK = ".rows.lock"
+TWINS = frozenset(key for key, names in result_rows.task_table()["hear_folders"].items() if len(names.split()) > 1)
+"""HEAR tasks of several folders, whose rows have one key."""
+
+
+class StudyRows:
+    """`rows.csv` of a study in its folder, and `study.json` beside it; what is there already is gone on with.
+
+    Args:
+        units: all of the study. chosen: those of this run; rows of the others are left as they are.
+        precision: in place of the study's.
+    """
+
+    def __init__(
+        self,
+        study: Study,
+        folder: Path,
+        units: Sequence[Unit],
+        chosen: Sequence[Unit],
+        *,
+        precision: str | None = None,
+    ) -> None:
+        self.study, self.folder, self.file = study, folder, folder / "rows.csv"
+        self.precision = precision or study.precision
+        self._rows: dict[tuple[str, Path, int], list[dict[str, Any]]] = {}
+        self._folders: dict[str, str] = {}
+        self._published = published(study.reference)
+        own = {key for unit in chosen for key in unit.keys}
+        self._others = {key for unit in units for key in unit.keys} - own
+        self._specs = {str(model.spec): place for place, model in enumerate(study.models)}
+        self._tasks = {key: place for place, key in enumerate(dict.fromkeys(unit.named.key for unit in units))}
+        self._asked = AskedRows(study, self._tasks, self.precision)
+        self._earlier()  # what is wrong with them is said before anything is done
+
+    def add(self, job: Done) -> None:
+        """The rows of a job, by its JSON, under every model that points at it."""
+        found = result_rows.read_job(job_file(self.folder, job.key))
+        for model in job.models:
+            identity = {
+                "study": self.study.name,
+                "model": model.label,
+                "family": model.family,
+                "spec": str(model.spec),
+                "weights": model.spec.weights,
+                "task": job.task,
+                "seed": job.seed,
+            }
+            self._rows[str(model.spec), job.task_folder, job.seed] = result_rows.rows_of(found, identity)
+
+    def write(self, failures: Sequence[Failure], not_applicable: Sequence[str] = (), final: bool = False) -> None:
+        """In the study's order. Rows of an earlier run stay until they come up again, or for what failed."""
+        with held(self.folder / LOCK):
+            earlier = self._earlier()
+            known = {_apart_from_time(row): row for row in earlier}
+            made = [row for key in sorted(self._rows, key=str) for row in self._rows[key]]
+            rows = [known.get(_apart_from_time(row), row) for row in made]
+            new, left_out = set(map(self._cell, rows)), []
+            for row in earlier:
+                if why := self._asked.why_not(row, failures):
+                    left_out.append(why)
+                elif self._cell(row) in new:
+                    continue
+                elif self._stays(row, failures, final):
+                    rows.append(self._asked.named(row))
+                else:
+                    left_out.append(f"{row['model']} on {row['task']}")
+            result_rows.write_reference(self._published, self.file.with_name(result_rows.REFERENCE_NAME))
+            result_rows.write_rows(sorted(rows, key=self._place), self.file)
+            there = {(row["spec"], row["task"], row["seed"]) for row in rows}
+            complete = all((*other, seed) in there for other in self._others for seed in self.study.seeds)
+            write_record(self._record(failures, not_applicable, final and complete), self.folder)
+        tell_left_out(self.file, left_out)
+
+    def _stays(self, row: dict[str, Any], failures: Sequence[Failure], final: bool) -> bool:
+        """Whether an earlier row of what has not come up in this run stays."""
+        others = (row["spec"], row["task"]) in self._others
+        return not final or others or any(failure.concerns(row) for failure in failures)
+
+    def _cell(self, row: dict[str, Any]) -> tuple[str, str, int, str]:
+        """What a row is of: of a HEAR task with several folders also the folder, which its job names."""
+        folder = self._folder_of(row.get("job") or "") if row["task"] in TWINS else ""
+        return row["spec"], row["task"], row["seed"], folder
+
+    def _folder_of(self, job: str) -> str:
+        if job not in self._folders:
+            file = job_file(self.folder, job)
+            self._folders[job] = result_rows.read_job(file)["task_folder"] if file.is_file() else ""
+        return self._folders[job]
+
+    def _record(self, failures: Sequence[Failure], not_applicable: Sequence[str], finished: bool) -> RunRecord:
+        study, earlier = self.study, self._earlier_record()
+        recorded = [*earlier.failures, *(failure.recorded() for failure in failures)]
+        without_rows = [failure.task for failure in recorded if failure.task and not failure.models]
+        return RunRecord(
+            study.name,
+            study.figure,
+            study.reference,
+            study.protocol,
+            self.precision,
+            study.seeds,
+            tuple(RecordedModel(m.label, m.family, str(m.spec), m.spec.weights) for m in study.models),
+            tuple(dict.fromkeys([*self._tasks, *without_rows])),
+            tuple(dict.fromkeys(recorded)),
+            tuple(dict.fromkeys([*earlier.not_applicable, *not_applicable])),
+            finished,
+        )
+
+    def _earlier_record(self) -> RunRecord:
+        """What other parts of the study, which run in this folder too, have recorded of theirs."""
+        found = read_record(self.folder) if self._others else None
+        if found is None:
+            return RunRecord(self.study.name)
+        specs = {model.label: str(model.spec) for model in self.study.models}
+        others = {(label, task) for label, spec in specs.items() for other, task in self._others if other == spec}
+
+        def of_others(failure: RecordedFailure) -> bool:
+            return bool(failure.models) and all((label, failure.task) in others for label in failure.models)
+
+        cells = tuple(f"{label} on {task}:" for label, task in others)
+        said = tuple(text for text in found.not_applicable if text.startswith(cells))
+        return replace(found, failures=tuple(filter(of_others, found.failures)), not_applicable=said)
+
+    def _place(self, row: dict[str, Any]) -> tuple[int, int, int]:
+        return (
+            self._specs[row["spec"]],
+            self._tasks.get(row["task"], len(self._tasks)),
+            self.study.seeds.index(row["seed"]),
+        )
+
+    def _earlier(self) -> list[dict[str, Any]]:
+        """As they are written, but for the seed: numbers that are parsed and written again may change."""
+        if not self.file.is_file():
+            return []
+        check_sum(self.file, result_rows.REMEDY)
+        try:
+            with self.file.open(newline="", encoding="utf-8") as file:
+                found = [
+                    {name: row[name] for name in result_rows.COLUMNS if name in row} for row in csv.DictReader(file)
+                ]
+            return [row | {"spec": row["spec"], "task": row["task"], "seed": int(row["seed"])} for row in found]
+        except (KeyError, ValueError, TypeError):
+            raise ValueError(f"{self.file}: not the rows of a run; remove it, it is made anew from jobs/") from None
+
+
+def _apart_from_time(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """A row as `rows.csv` has it, without `seconds`."""
+    return tuple(result_rows.as_text(row.get(name)) for name in result_rows.COLUMNS if name != "seconds")

@@ -1,0 +1,146 @@
+"""Clips and labels written as a task folder: whole, or not there.
+
+It is made in ``.<name>.partial`` beside its place, under a lock, then renamed. Clips in there are whole; a run that was
+killed goes on with them where its plan is the same, and starts anew where it is not.
+"""
+
+import contextlib
+import csv
+import io
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import soundfile
+from scipy.io import wavfile
+
+from ablations.tasks.prepare.clips import Clip, in_parallel
+from downstream.disk.files import fingerprint, write_atomically, write_json
+from downstream.disk.locks import lock
+from downstream.kit.write import refuse_existing
+from downstream.progress import Track
+from downstream.tasks.audio import read_clip, resample
+from downstream.tasks.groups import GROUPS
+from downstream.tasks.task import Task
+
+PLAN = "plan.json"
+
+
+@dataclass(frozen=True)
+class Item:
+    """A clip on its way into the task: under which name, of which split, with what in the split's JSON.
+
+    `group` names what it belongs to (a speaker, a recording); "" for a clip on its own.
+    """
+
+    name: str
+    split: str
+    clip: Clip
+    value: list
+    group: str = ""
+
+
+def write_task(
+    target: Path,
+    metadata: Mapping,
+    labels: Sequence[str],
+    items: Sequence[Item],
+    rates: Sequence[int],
+    texts: Mapping[str, bytes],
+    workers: int | None,
+    track: Track,
+) -> None:
+    """Write the folder.
+
+    Args:
+        metadata: to which `sample_duration` is added: the clips' length in s where all have the same, else None.
+        rates: in Hz; a folder each.
+        texts: further files, name -> content.
+
+    Raises:
+        FileExistsError, BlockingIOError, ValueError: name the place, or the clip.
+    """
+    plan = fingerprint([[(item.name, item.split, item.clip.digest, item.clip.samples) for item in items], list(rates)])
+    with _partial(target, plan) as folder:
+        for rate in rates:
+            for split in metadata["splits"]:
+                (folder / str(rate) / split).mkdir(parents=True, exist_ok=True)
+        pairs = [(item, rate) for item in items for rate in rates]
+        lengths = in_parallel(lambda pair: _write_clip(folder, *pair), pairs, workers, track, f"writing {target.name}")
+        for split in metadata["splits"]:
+            write_json(folder / f"{split}.json", {item.name: item.value for item in items if item.split == split})
+        if any(item.group for item in items):
+            write_json(folder / GROUPS, _groups(metadata["splits"], items))
+        for name, content in {"labelvocabulary.csv": vocabulary_csv(labels), **texts}.items():
+            write_atomically(folder / name, lambda file, content=content: file.write(content))
+        different = {(rate, length) for (_, rate), length in zip(pairs, lengths, strict=True)}
+        duration = lengths[0] / rates[0] if len(different) == len(rates) else None
+        write_json(folder / "task_metadata.json", {**metadata, "sample_duration": duration})
+        Task.from_dir(folder)  # what is made can be read
+        (folder / PLAN).unlink()
+        folder.rename(target)
+
+
+def item_name(file: str, clip: Clip, rates: Sequence[int]) -> str:
+    """The name of a listed file in the task: its own where it is copied as it is, else one of a WAVE file."""
+    return Path(file).name if _is_copied(clip, rates) else f"{Path(file).stem}.wav"
+
+
+def _is_copied(clip: Clip, rates: Sequence[int]) -> bool:
+    return clip.channels == 1 and list(rates) == [clip.rate] and clip.plain
+
+
+def _write_clip(folder: Path, item: Item, rate: int) -> int:
+    """Write a clip, mono, where it is not there yet; returns its samples."""
+    path = folder / str(rate) / item.split / item.name
+    if path.is_file():
+        return soundfile.info(os.fsencode(path)).frames
+    if _is_copied(item.clip, [rate]) and path.suffix.lower() == item.clip.path.suffix.lower():
+        write_atomically(path, lambda file: file.write(item.clip.path.read_bytes()))
+        return item.clip.samples
+    sound = resample(read_clip(item.clip.path, item.clip.rate), item.clip.rate, rate)
+    content = io.BytesIO()
+    wavfile.write(content, rate, sound)  # 32-bit float; libsndfile would write the time into the file
+    write_atomically(path, lambda file: file.write(content.getbuffer()))
+    return len(sound)
+
+
+def _groups(splits: Sequence[str], items: Sequence[Item]) -> dict[str, dict[str, str]]:
+    """Split -> file -> group, of the files that have one."""
+    return {split: {item.name: item.group for item in items if item.split == split and item.group} for split in splits}
+
+
+def vocabulary_csv(labels: Sequence[str]) -> bytes:
+    """labelvocabulary.csv, HEAR's: idx,label."""
+    text = io.StringIO()
+    plain = csv.writer(text, lineterminator="\n")
+    quoted = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    for row in [("idx", "label"), *enumerate(labels)]:
+        (quoted if "\r" in row[1] else plain).writerow(row)  # csv does not take it for the end of a line, readers do
+    return text.getvalue().encode()
+
+
+@contextlib.contextmanager
+def _partial(target: Path, plan: str) -> Iterator[Path]:
+    """The folder to write in, for one run at a time, with what an equal plan left there."""
+    refuse_existing(target)
+    folder = target.with_name(f".{target.name}.partial")
+    folder.mkdir(parents=True, exist_ok=True)
+    opened = os.open(folder, os.O_RDONLY)  # goes with the folder when that is renamed
+    try:
+        try:
+            lock(opened, folder, wait=False)
+        except BlockingIOError:
+            raise BlockingIOError(f"{target} is being made by another run") from None
+        refuse_existing(target)
+        if not (folder / PLAN).is_file() or (folder / PLAN).read_text() != plan:
+            for path in folder.iterdir():
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+            write_atomically(folder / PLAN, lambda file: file.write(plan.encode()))
+        for path in folder.rglob(".*.tmp"):
+            path.unlink()
+        yield folder
+    finally:
+        os.close(opened)

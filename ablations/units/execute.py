@@ -1,0 +1,181 @@
+"""Executing a unit: extraction of all its taps, probes, one JSON a job; what is there already is left as it is."""
+
+import functools
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ablations.study.study import Model
+from ablations.units.job import Job, record, test_arrays
+from ablations.units.jobs import Done, Shared, fits_of, is_done, job_file, jobs_of, tap_folders, taps_of
+from ablations.units.outcome import Failure
+from ablations.units.unit import Settings, Unit, failure_of
+from downstream import splits
+from downstream.disk.files import fingerprint, write_atomically, write_json
+from downstream.disk.locks import LOCK, held, in_use
+from downstream.embedder import Embedder, Tap
+from downstream.evaluate import Evaluation, FoldResult, evaluate_all
+from downstream.extract import NotFiniteError, extract
+from downstream.progress import Advance, Track, silent
+from downstream.splits import LabelledSplit
+from downstream.store.store import TapFolder
+from downstream.tasks.audio import SplitAudio
+from results.rows.job_files import sealed
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class UnitResult:
+    """What executing a unit gave; crosses processes. The scores themselves are in the files of the jobs."""
+
+    done: tuple[Done, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    not_applicable: tuple[str, ...] = ()
+
+
+def run_unit(
+    unit: Unit,
+    embedder: Embedder,
+    settings: Settings,
+    *,
+    track: Track = silent,
+    before: Callable[[Embedder], None] = lambda embedder: None,
+) -> UnitResult:
+    """Do what is missing of a unit. One bad job does not stop the others.
+
+    Args:
+        before: called with the embedder before it is used.
+    """
+    running = _Running(unit, embedder, settings, track, before)
+    try:
+        running.run()
+    except Exception as error:
+        running.fail(unit.models, error)
+    return UnitResult(tuple(running.done), tuple(running.failures), running.not_applicable)
+
+
+class _Running:
+    """The state of a unit that is being executed."""
+
+    def __init__(
+        self, unit: Unit, embedder: Embedder, settings: Settings, track: Track, before: Callable[[Embedder], None]
+    ) -> None:
+        self.unit, self.embedder, self.settings, self.track, self.before = unit, embedder, settings, track, before
+        self.done: list[Done] = []
+        self.failures: list[Failure] = []
+        self.not_applicable: tuple[str, ...] = ()
+
+    def run(self) -> None:
+        jobs = jobs_of(self.unit, self.embedder, self.settings.study.protocol, self.settings.store)
+        self.not_applicable = jobs.not_applicable
+        for hop_ms, shared in jobs.shared.items():
+            self.run_jobs(jobs.audio, hop_ms, shared)
+
+    def run_jobs(self, audio: Mapping[str, SplitAudio], hop_ms: int | None, jobs: Sequence[Shared]) -> None:
+        """Jobs that differ only in taps and seed: what is missing of their taps is extracted together."""
+        waiting = []
+        for shared in jobs:
+            if self.is_done(shared):
+                fits_of(self.settings.folder, shared.job.key).discard()  # of a run that was killed in between
+                self.add(shared)
+            else:
+                waiting.append(shared)
+        if not waiting:
+            return
+        folders = tap_folders(self.settings.store, self.embedder, audio, hop_ms)
+        with in_use(folder.path for folder in folders.values()):
+            self.run_waiting(audio, hop_ms, folders, waiting)
+
+    def run_waiting(
+        self,
+        audio: Mapping[str, SplitAudio],
+        hop_ms: int | None,
+        folders: Mapping[str, TapFolder],
+        waiting: Sequence[Shared],
+    ) -> None:
+        """The jobs that are still to be done, while nothing of their folders of the store is removed."""
+        extract_taps = functools.partial(self.extract_taps, audio, hop_ms, folders)
+        try:
+            extract_taps(taps_of(waiting))
+        except NotFiniteError:
+            pass  # some tap's fault: each job below asks for its own
+        except Exception as error:
+            self.fail([model for shared in waiting for model in shared.models], error)
+            return
+        heard = fingerprint({split: clips.key for split, clips in audio.items()})
+        ready: list[tuple[Shared, Evaluation]] = []
+        embeddings: dict[tuple[Tap, ...], dict[str, LabelledSplit]] = {}  # that seeds share
+        for shared in waiting:
+            job = shared.job
+            try:
+                extract_taps(job.taps)
+                data = embeddings.setdefault(job.taps, splits.from_store(job.named.task, folders, job.taps))
+                kept = fits_of(self.settings.folder, job.key).folder / heard
+                ready.append((shared, Evaluation(job.named.task, data, job.protocol, job.seed, kept)))
+            except Exception as error:
+                self.fail(shared.models, error)
+        if ready:
+            total = sum(evaluation.count for _, evaluation in ready)
+            with self.track(f"{self.embedder.name}: probes on {self.unit.named.key}", total) as advance:
+                self.evaluate(ready, advance)
+
+    def extract_taps(
+        self,
+        audio: Mapping[str, SplitAudio],
+        hop_ms: int | None,
+        folders: Mapping[str, TapFolder],
+        taps: Iterable[Tap],
+    ) -> None:
+        """What is missing of some taps, into the store."""
+        wanted = list(taps)
+        if any(folder.missing(wanted) for folder in folders.values()):
+            self.before(self.embedder)
+        for split, clips in audio.items():
+            extract(self.embedder, clips, wanted, hop_ms, folders[split], self.track)
+
+    def evaluate(self, ready: Sequence[tuple[Shared, Evaluation]], advance: Advance) -> None:
+        """Fit and test the probes of jobs together; where that fails, of one after the other."""
+        start = time.perf_counter()
+        try:
+            evaluations = [evaluation for _, evaluation in ready]
+            for number, folds in evaluate_all(evaluations, self.settings.device, advance):
+                shared = ready[number][0]
+                self.write_job(shared.job, folds, time.perf_counter() - start)
+                fits_of(self.settings.folder, shared.job.key).discard()
+                self.add(shared)
+                start = time.perf_counter()
+        except Exception as error:
+            if len(ready) == 1:
+                self.fail(ready[0][0].models, error)
+                return
+            for alone in ready:
+                if self.is_done(alone[0]):
+                    self.add(alone[0])  # another run may have made it
+                else:
+                    self.evaluate([alone], advance)
+
+    def write_job(self, job: Job, folds: Sequence[FoldResult], seconds: float) -> None:
+        file = job_file(self.settings.folder, job.key)
+        with held(self.settings.folder / LOCK):
+            if not is_done(self.settings.folder, job.key):  # else another run has made it, with its own predictions
+                arrays = test_arrays(folds, job.named.task.groups)
+                write_atomically(file.with_suffix(".npz"), lambda out: np.savez_compressed(out, **arrays))
+                job_record = record(job, folds, self.settings.device, seconds)
+                write_json(file, sealed(job_record, file.with_suffix(".npz")))
+
+    def is_done(self, shared: Shared) -> bool:
+        return is_done(self.settings.folder, shared.job.key)
+
+    def add(self, shared: Shared) -> None:
+        job = Done.of(shared)
+        if job not in self.done:
+            self.done.append(job)
+
+    def fail(self, variants: Sequence[Model], error: Exception) -> None:
+        failure = failure_of(variants, self.unit.named.key, error)
+        self.failures.append(failure)
+        logger.error("%s", failure, exc_info=None if isinstance(error, ValueError | OSError) else error)

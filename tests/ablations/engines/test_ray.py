@@ -1,0 +1,45 @@
+"""Ray itself: a cluster of two nodes on this machine, and a worker that is killed in between."""
+
+import importlib.util
+import os
+from pathlib import Path
+
+import pytest
+
+from ablations.engines.ray.workers import RayWorkers
+from ablations.runs.run import run_study
+from tests.ablations.hear_fakes import TORCH
+from tests.ablations.units.test_unit import assert_same_run, study_of
+
+pytestmark = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray, an extra, is not installed")
+
+KILLED_ONCE = f"""
+{TORCH}
+from pathlib import Path
+as_ever = load_model
+
+def load_model(path="", scale=1.0):
+    if os.getpid() != int(Path("driver").read_text()) and not Path("died").exists():
+        Path("died").touch()
+        os.kill(os.getpid(), 9)
+    return as_ever(path, scale)
+"""
+MODELS = [
+    {"checkpoint": "logmel", "timestamp_hop_ms": 500},
+    {"checkpoint": "crepe_tiny", "timestamp_hop_ms": 500},
+    {"hear": "killed_once"},
+]
+
+
+def test_two_nodes_give_the_files_of_one_process(tmp_path, hear_module, scene_task, event_task, two_nodes, caplog):
+    hear_module(KILLED_ONCE, "killed_once")
+    Path("driver").write_text(str(os.getpid()))
+    declared = study_of([scene_task(), event_task(), "absent"], MODELS, protocol="hear2021+grid1")
+    places = {"store": Path("store"), "device": "cpu"}  # relative: workers start where the driver is
+    distributed = run_study(declared, runs="there", workers=RayWorkers(2, two_nodes), **places)
+    assert Path("died").exists()
+    assert caplog.text.count("its worker died, it is done again") == 1
+    alone = run_study(declared, runs="here", store=Path("other"), device="cpu")
+    assert [str(failure) for failure in distributed.failures] == [str(failure) for failure in alone.failures]
+    assert len(alone.failures) == 1
+    assert_same_run(alone.folder, distributed.folder)

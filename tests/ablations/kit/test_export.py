@@ -1,0 +1,66 @@
+"""What `ablate export` writes reads back as what the store gives."""
+
+import numpy as np
+import pytest
+
+from ablations.kit.export import export, extracted
+from ablations.models import registry
+from downstream.kit import read
+from downstream.splits import item_order
+from downstream.tasks.task import Task
+
+
+@pytest.mark.parametrize("kind", ["scene_task", "event_task"])
+@pytest.mark.parametrize("small", [True, False])
+def test_a_folder_reads_back_as_the_store_gives_it(kind, small, request, tmp_path, monkeypatch):
+    folder = request.getfixturevalue(kind)()
+    if not small:  # rows are read from the store as they are needed, and written in chunks
+        monkeypatch.setattr("downstream.probes.rows.PIECE_BYTES", 4 * 256 * 5)
+    (target,) = export("logmel", str(folder), tmp_path / "out", store=tmp_path / "store", device="cpu")
+    assert target == tmp_path / "out" / folder.name
+    task, found = read.read_folder(target)
+    spec = registry.resolve("logmel")
+    wanted = extracted(registry.build(spec, device="cpu"), spec, Task.from_dir(folder), tmp_path / "store")
+    for split, data in wanted.items():
+        assert list(found[split].files) == list(data.files) == item_order(task)[split]
+        assert np.array_equal(found[split].x, data.x[:])
+        for name in ("y", "offsets", "timestamps"):
+            assert np.array_equal(getattr(found[split], name), getattr(data, name)), name
+    assert found["train"].x.shape[1] == 256
+    assert task.is_event == bool(len(found["train"].timestamps))
+
+
+def test_another_model_writes_other_numbers(scene_task, tmp_path):
+    folder = scene_task()
+    widths = {}
+    for spec in ("logmel@mean", "logmel@std"):
+        (target,) = export(spec, str(folder), tmp_path / spec, store=tmp_path / "store", device="cpu")
+        widths[spec] = read.read_folder(target)[1]["test"].x[:]
+    assert widths["logmel@mean"].shape == widths["logmel@std"].shape == (6, 128)
+    assert not np.allclose(widths["logmel@mean"], widths["logmel@std"])
+
+
+def test_what_is_there_is_kept_and_nothing_is_computed(scene_task, tmp_path, monkeypatch):
+    folder = scene_task()
+    (tmp_path / "out" / folder.name).mkdir(parents=True)
+    monkeypatch.setattr(registry, "build", lambda *_, **__: pytest.fail("a model was built"))
+    with pytest.raises(FileExistsError, match="is there already"):
+        export("logmel", str(folder), tmp_path / "out", store=tmp_path / "store")
+
+
+def test_what_cannot_be_exported_is_named(scene_task, tmp_path):
+    where = {"out": tmp_path / "out", "store": tmp_path / "store", "device": "cpu"}
+    with pytest.raises(ValueError, match="its only level is mel, and tones is a scene task"):
+        export("base@mel@untrained-0", str(scene_task()), **where)
+    with pytest.raises(FileNotFoundError, match="task 'nowhere' is absent"):
+        export("logmel", "nowhere", **where)
+    with pytest.raises(ValueError, match="weights are given twice: 'untrained-0' in the spec, and the file a.pt"):
+        export("base@untrained-0", str(tmp_path / "tones"), weights="a.pt", **where)
+    with pytest.raises(FileNotFoundError, match="weights: no file at"):
+        export("base", str(tmp_path / "tones"), weights=tmp_path / "a.pt", **where)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_precision_that_would_be_ignored_is_refused(scene_task, tmp_path):
+    with pytest.raises(ValueError, match="logmel: precision must be fp32, got 'bf16'"):
+        export("logmel", str(scene_task()), tmp_path / "out", store=tmp_path / "store", device="cpu", precision="bf16")

@@ -1,0 +1,37 @@
+"""The benchmark of engines."""
+
+import pytest
+from click.testing import CliRunner
+
+from ablations.cli import main
+from ablations.engines.ray import workers
+from tests.campaigns import engine_speed
+from tests.campaigns.engine_speed import COLUMNS, to_markdown
+
+
+def test_engines_are_timed_side_by_side(monkeypatch, tmp_path):
+    """Ray's part is the engine's own tests; here its workers are this process."""
+    run, asked = engine_speed.run_study, []
+
+    def without_ray(study, *, workers, **places):
+        asked.append(workers and workers.count)
+        return run(study, **places)
+
+    monkeypatch.setattr(engine_speed, "run_study", without_ray)
+    monkeypatch.setattr(engine_speed, "MODELS", ({"checkpoint": "logmel"},))
+    monkeypatch.setattr(engine_speed, "HOP_MS", 1000)
+    monkeypatch.setattr(workers, "find_spec", lambda name: name)
+    options = {"seeds": 1, "tasks": ("digit_soundscapes",), "protocol": "hear2021+grid1"}
+    found = engine_speed.engine_speed((1, 3), **options)
+    assert asked == [None, None, 1, 3]
+    assert [(row["engine"], row["workers"]) for row in found["rows"]] == [("this process", 1), ("Ray", 1), ("Ray", 3)]
+    assert all(row["same_scores"] and row["seconds"] > 0 for row in found["rows"])
+    first, second = found["rows"][1:]
+    assert second["of_first"] == pytest.approx(second["seconds"] / first["seconds"])
+    assert all(column in to_markdown(found) for column in COLUMNS)
+
+
+def test_a_number_of_workers_that_is_none():
+    result = CliRunner().invoke(main.main, ["benchmark", "engines", "--workers", "0"])
+    assert result.exit_code == 1
+    assert "Error: workers must be at least 1, got 0" in result.stderr
