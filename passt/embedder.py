@@ -142,10 +142,6 @@ class PasstEmbedder(FollowsNetwork, WindowedEmbedder):
             forward = functools.partial(self._forward, net, levels=levels)
             return forward_in_batches(views, forward, group_of=tokens, cost_of=tokens, budget=self._budget)
 
-    def gains(self) -> Mapping[str, float]:
-        """How many times as fast the other precisions of the device are, by name, from a short trial."""
-        return inference.gains(self.net, self._precision, self.device)
-
     def scene_embedding(self, audio: Tensor) -> Tensor:
         """(clips, samples) -> (clips, dim): the spec's levels in order; ``mel`` is no scene level and left out."""
         taps = self._spec.scene_taps()

@@ -16,8 +16,8 @@ def load(folders: str | Path | Iterable[str | Path], reference: Iterable[str] = 
     """The rows of one or several runs, as `ablate table` shows them: the columns are `results.rows.rows.COLUMNS`.
 
     Measured rows come first, one a score, in the study's order. A cell of the study that was not measured has a row
-    without a score (`results.scores.records.with_missing`), unless another of the runs measured it. Published rows that the
-    studies ask for, and those of `reference`, come last.
+    without a score (`results.scores.records.with_missing`), unless another of the runs measured it. Published rows that
+    the studies ask for, and those of `reference`, come last.
 
     Types: texts are str (empty where there is nothing to say), `primary` bool, hidden_layers, epoch and seed Int64,
     other numbers float64. Where a model's name stands for several specs, protocols or precisions among the runs, it is

@@ -59,7 +59,7 @@ def make_world(world: Path, readme: str) -> None:
     listed = {"file": [f"recordings/{file.name}" for file in files], "label": ["low", "high"] * (len(files) // 2)}
     pd.DataFrame(listed).to_csv(world / "list.csv", index=False)
     _write_archive(world / "esc10.zip")
-    for rows in (ROOT / "results").glob("*/rows.csv"):
+    for rows in (ROOT / "results" / "runs").glob("*/rows.csv"):
         (world / "runs" / rows.parent.name).mkdir(parents=True)
         shutil.copy(rows, world / "runs" / rows.parent.name)
     shutil.rmtree(world / "runs" / "quickstart")

@@ -1,8 +1,13 @@
-"""The arrows of the architecture: three leaves that never import one another, and one root that imports them."""
+"""The arrows of the architecture: three leaves that never import one another, one root that imports them, and rooms.
+
+A package is rooms: a folder, or a file beside the folders. `ROOMS` names each with the rooms of its package that it may
+import. Arrows only go to rooms that stand above in the table, so that there is no circle.
+"""
 
 import ast
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -14,6 +19,142 @@ FORBIDDEN = {
     "results": {"passt", "downstream", "ablations", "torch"},
     "ablations": {"tests"},
 }
+
+ROOMS = {
+    "passt": {
+        "catalog": "",
+        "fetch": "",
+        "network": "catalog",
+        "windows": "catalog",
+        "weights": "catalog fetch network",
+        "windowed": "catalog windows",
+        "complexity": "catalog network weights",
+        "embedder": "catalog network weights windowed windows",
+        "__init__": "catalog embedder",
+        "hear": "catalog embedder",
+        "training.data": "windows",
+        "training.declared": "catalog network training.data",
+        "training.folder": "fetch training.declared",
+        "training": "catalog fetch network training.data training.declared training.folder weights windows",
+    },
+    "downstream": {
+        "__init__": "",
+        "disk": "",
+        "embedder": "",
+        "notices": "",
+        "progress": "",
+        "sound": "disk notices",
+        "tasks": "disk notices progress sound",
+        "events": "disk tasks",
+        "store": "disk embedder notices tasks",
+        "extract": "disk embedder progress store tasks",
+        "probes": "disk events tasks",
+        "splits": "embedder events probes store tasks",
+        "watching": "probes tasks",
+        "scores": "events splits tasks",
+        "checks": "events probes scores splits tasks",
+        "evaluate": "checks events probes progress scores splits tasks watching",
+        "kit": "disk evaluate probes progress scores splits tasks",
+    },
+    "results": {
+        "rows": "",
+        "reference": "rows",
+        "scores": "reference rows",
+        "load": "reference rows scores",
+        "__init__": "load",
+        "statistics": "reference rows scores",
+        "tables": "reference rows scores",
+        "figures": "reference rows scores tables",
+    },
+    "ablations": {
+        "__init__": "",
+        "system": "",
+        "inputs": "",
+        "models.baselines": "",
+        "models.hear_modules": "system",
+        "models": "models.baselines models.hear_modules",
+        "tasks": "",
+        "tasks.prepare": "inputs",
+        "study": "inputs models models.hear_modules",
+        "units": "models study system tasks",
+        "engines": "models study units",
+        "engines.ray": "engines system units",
+        "runs": "engines engines.ray models study system tasks units",
+        "store": "",
+        "embed": "inputs models system",
+        "kit": "models system tasks units",
+        "training.corpus.synthesis": "",
+        "training.corpus.kinds": "training.corpus.synthesis",
+        "training.corpus": "training.corpus.kinds training.corpus.synthesis",
+        "training": "inputs models models.baselines system training.corpus",
+        "report": "models study",
+        "search": "inputs models models.hear_modules runs study system tasks",
+        "benchmarks.peers": "",
+        "benchmarks": "kit models models.baselines models.hear_modules system",
+        "cli": "benchmarks embed engines.ray inputs kit models report runs search store study system tasks "
+        "tasks.prepare training units",
+        "tasks.examples": "cli system tasks.prepare",
+    },
+}
+LARGEST = 15
+"""Files of a room, at most, `__init__.py` apart."""
+UNTIDY = {"ablations.cli"}
+"""Rooms that have more."""
+
+
+def modules() -> dict[str, Path]:
+    """Every module of the four packages by its dotted name."""
+    paths = [path for package in ROOMS for path in (ROOT / package).rglob("*.py")]
+    return {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in paths}
+
+
+def room_of(path: Path) -> tuple[str, str]:
+    """The package and the room of a file: its folder, or its own name where it lies beside the rooms."""
+    package, *folders = path.relative_to(ROOT).parts[:-1]
+    return package, ".".join(folders) or path.stem
+
+
+def test_every_file_is_in_a_room():
+    outside = {str(path) for path in modules().values() if room_of(path)[1] not in ROOMS[room_of(path)[0]]}
+    assert not outside
+
+
+def test_arrows_between_rooms():
+    everything = modules()
+    arrows = {
+        (room_of(path), room_of(everything[other]))
+        for path in everything.values()
+        for other in _imports(path, everything)
+        if room_of(path)[0] == room_of(everything[other])[0] and room_of(path) != room_of(everything[other])
+    }
+    named = {
+        ((package, room), (package, other))
+        for package, rooms in ROOMS.items()
+        for room, others in rooms.items()
+        for other in others.split()
+    }
+    assert arrows == named
+
+
+@pytest.mark.parametrize("package", ROOMS)
+def test_arrows_go_up_the_table(package):
+    order = list(ROOMS[package])
+    for room, others in ROOMS[package].items():
+        assert all(order.index(other) < order.index(room) for other in others.split()), room
+
+
+def test_rooms_are_small():
+    files = Counter(".".join(room_of(path)) for path in modules().values() if path.stem != "__init__")
+    assert {room for room, count in files.items() if count > LARGEST} == UNTIDY
+
+
+def test_a_room_says_what_it_is_for():
+    silent = [
+        str(path)
+        for path in modules().values()
+        if path.stem == "__init__" and not ast.get_docstring(ast.parse(path.read_text()))
+    ]
+    assert not silent
 
 
 def imported(path: Path) -> set[str]:
@@ -43,12 +184,8 @@ def test_the_check_sees_imports_inside_functions(tmp_path):
 
 
 def test_no_cycles_between_modules():
-    modules = {}
-    for package in FORBIDDEN:
-        for path in (ROOT / package).rglob("*.py"):
-            name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-            modules[name] = path
-    graph = {name: _imports(path, modules) - {name} for name, path in modules.items()}
+    everything = modules()
+    graph = {name: _imports(path, everything) - {name} for name, path in everything.items()}
     done: set[str] = set()
 
     def visit(name: str, trail: tuple[str, ...]) -> None:

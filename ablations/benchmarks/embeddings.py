@@ -9,8 +9,7 @@ import torch
 from torch.nn import functional as F
 
 from ablations.system import child
-from ablations.system.machine import best, in_use, machine, peak, product_rates, reset_peak
-from ablations.units.job import versions
+from ablations.system.machine import best, in_use, machine, peak, product_rates, reset_peak, versions
 from downstream.progress import Track, silent
 from passt import EmbeddingSpec, PasstEmbedder
 from passt.catalog.checkpoints import SAMPLE_RATE
@@ -22,7 +21,7 @@ CLIPS = {"cpu": 4, "cuda": 64}
 REPEATS = 3
 WINDOW_MS, LARGE_WINDOW_MS, HOP_MS = 160, 640, 50
 BASE = ("logits", "features")
-PEER = Path(__file__).with_name("peer.py")
+PEER = Path(__file__).parent / "peers" / "passt_peer.py"
 COLUMNS = {
     "precision": "",
     "embedding": "",

@@ -17,8 +17,7 @@ import torch
 from scipy.ndimage import uniform_filter1d
 
 from ablations.system import child
-from ablations.system.machine import best, machine
-from ablations.units.job import versions
+from ablations.system.machine import best, machine, versions
 from downstream.events import decoding
 from downstream.events import targets as events
 from downstream.events.table import event_table
@@ -31,7 +30,7 @@ from downstream.tasks.task import Event, Task
 HOP_MS = 50
 REPEATS = 5
 EQUAL = 1e-9  # how far scores may be from the kit's
-PEER = Path(__file__).with_name("event_peer.py")
+PEER = Path(__file__).parent / "peers" / "kit_peer.py"
 MAESTRO_NOTES_PER_S = 6.18e6 / (172.3 * 3600)  # Hawthorne et al. 2019, table 1
 COLUMNS = {
     "task": "",

@@ -21,8 +21,7 @@ from ablations.models.baselines.cnn import STATISTICS
 from ablations.models.baselines.mobilenet import MobileNetEmbedder
 from ablations.models.hear_modules.process import interpreter
 from ablations.system import child
-from ablations.system.machine import best, in_use, machine, peak, product_rates, reset_peak
-from ablations.units.job import versions
+from ablations.system.machine import best, in_use, machine, peak, product_rates, reset_peak, versions
 from downstream.embedder import OWN_HOP, Embedder, Tap, released
 from downstream.progress import Track, silent
 from passt import EmbeddingSpec
@@ -32,7 +31,7 @@ NAMES = ("passt_s_swa_p16_128_ap476", "cnn14", "mn04_as", "mn10_as", "mn40_as", 
 SCENE_S, TIMESTAMP_S, HOP_MS = 10, 2, 50
 CLIPS = {"cpu": 8, "cuda": 64}
 REPEATS = 3
-PEER = Path(__file__).with_name("panns_peer.py")
+PEER = Path(__file__).parent / "peers" / "panns_peer.py"
 COLUMNS = {
     "model": "",
     "precision": "",

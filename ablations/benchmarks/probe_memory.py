@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ablations.system.machine import give_back
-from ablations.system.memory import anonymous, watched
+from ablations.system.memory import anonymous, give_back, watched
 from downstream.probes.fit import Fitting
 from downstream.probes.pack import fit_all
 from downstream.probes.probe import ProbeConfig

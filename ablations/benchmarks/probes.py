@@ -12,8 +12,7 @@ import torch
 
 from ablations.kit import process
 from ablations.kit.crosscheck import copied
-from ablations.system.machine import machine, product_rates
-from ablations.units.job import versions
+from ablations.system.machine import machine, product_rates, versions
 from downstream.evaluate import evaluate
 from downstream.kit.read import read_folder
 from downstream.probes.fit import Fit, Fitting, fit

@@ -6,8 +6,8 @@ import multiprocessing
 import torch
 
 from ablations.benchmarks.training import recipe_of, sound, trained, training_step
-from ablations.system.machine import give_back, peak, reset_peak
-from ablations.system.memory import anonymous, watched
+from ablations.system.machine import peak, reset_peak
+from ablations.system.memory import anonymous, give_back, watched
 from passt.catalog.checkpoints import Checkpoint
 from passt.network.patchout import Patchout
 

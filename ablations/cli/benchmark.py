@@ -1,4 +1,4 @@
-"""The group ablate benchmark, and its command embed; the others are in cli_benchmark_*.py and cli_complexity.py."""
+"""The group ablate benchmark, and its command embed; the others have files of their own beside this one."""
 
 from pathlib import Path
 
@@ -11,11 +11,6 @@ from ablations.cli.benchmark_probes import probes
 from ablations.cli.complexity import complexity
 from ablations.cli.options import DEVICE
 from ablations.cli.progress import bars, terminal
-from ablations.cli_benchmark_big import big_command
-from ablations.cli_benchmark_engines import engines
-from ablations.cli_benchmark_search import search
-from ablations.cli_benchmark_statistics import statistics
-from ablations.cli_benchmark_tables import tables
 from ablations.system.errors import NewFile, one_line_errors
 from ablations.system.machine import choose_device
 from downstream.disk.files import write_json
@@ -23,10 +18,7 @@ from downstream.disk.files import write_json
 
 @click.group()
 def benchmark() -> None:
-    """Measure this machine: embeddings, models, probes, events, tables, engines, searches, big tasks.
-
-    Also simulate comparisons of models.
-    """
+    """Measure this machine: embeddings, models, probes, events, complexity."""
 
 
 @benchmark.command()
@@ -45,10 +37,5 @@ def embed(device: str | None, peer: str | None, long: bool, out: Path | None) ->
         write_json(out, {"command": f"ablate benchmark embed{options}", **found})
 
 
-COMMANDS = (
-    *(complexity, models, probes, events, tables),
-    *(engines, search, big_command, statistics),
-)
-
-for command in COMMANDS:
+for command in (complexity, models, probes, events):
     benchmark.add_command(command)

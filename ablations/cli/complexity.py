@@ -13,8 +13,7 @@ from ablations.benchmarks.complexity import complexity as measure
 from ablations.cli.options import DEVICE
 from ablations.cli.progress import bars, terminal
 from ablations.system.errors import NewFile, one_line_errors
-from ablations.system.machine import choose_device, machine
-from ablations.units.job import versions
+from ablations.system.machine import choose_device, machine, versions
 from downstream.disk.files import write_json
 
 

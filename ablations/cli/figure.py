@@ -1,4 +1,4 @@
-"""The command `ablate figure`."""
+"""The commands `ablate figure` and `ablate report`."""
 
 from pathlib import Path
 
@@ -6,9 +6,11 @@ import click
 from matplotlib.figure import Figure
 
 from ablations.cli.options import PATH, REFERENCE, RUNS, folder_of
-from ablations.report.show import draw
+from ablations.report.draw import draw
+from ablations.report.page import write_page
 from ablations.study.study import Study
-from ablations.system.errors import one_line_errors
+from ablations.system.errors import NewFile, one_line_errors
+from downstream.disk.files import check_place
 from results import figures, load
 from results.scores.records import read_record
 
@@ -59,3 +61,21 @@ def _kind_of(study: str, folder: Path) -> str:
         return Study.load(folder.name if Path(study) == folder else study).figure
     except FileNotFoundError:
         return "bars"
+
+
+@click.command()
+@click.argument("folder", type=PATH, metavar="DIR")
+@click.option("--out", type=NewFile(), help="The file to write  [default: DIR/report.html]")
+@one_line_errors
+def report(folder: Path, out: Path | None) -> None:
+    """Write a page of a run: tables that sort, figures, statistics, what was run with what, and what failed.
+
+    DIR is the folder of a run (runs/NAME), or a folder of several (runs). The page is one HTML file that needs no
+    network.
+    """
+    out = out or folder / "report.html"
+    try:
+        check_place(out)
+        click.echo(write_page(folder, out))
+    except PermissionError as error:
+        raise OSError(f"{error}; --out names another place") from None

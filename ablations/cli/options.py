@@ -1,10 +1,8 @@
-"""Options that several commands share."""
+"""Options that several commands share, and what they stand for."""
 
 from pathlib import Path
 
 import click
-
-from ablations.study.study import Study
 
 PATH = click.Path(path_type=Path)
 RUNS = click.option("--runs", type=PATH, default="runs", show_default=True, help="Folder of runs.")
@@ -21,4 +19,8 @@ def folder_of(study: str, runs: Path) -> Path:
     """The folder of a study's run, by its name or its file; a folder with rows is itself."""
     if (Path(study) / "rows.csv").is_file():
         return Path(study)
-    return runs / (Study.load(study).name if study.endswith((".yaml", ".yml")) else study)
+    if not study.endswith((".yaml", ".yml")):
+        return runs / study
+    from ablations.study.study import Study  # imports torch
+
+    return runs / Study.load(study).name

@@ -1,24 +1,59 @@
-"""The command `ablate run`: a study, or all of the paper's."""
+"""The commands `ablate run` and `ablate plan`."""
 
+import functools
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 from tabulate import tabulate
 
-from ablations.cli.engine import engine_options
 from ablations.cli.options import DEVICE, PRECISION, RUNS, STORE, TASKS
 from ablations.cli.progress import bars, terminal
 from ablations.engines.ray.workers import RayWorkers
-from ablations.report.show import render, write_figure, write_table
+from ablations.report.draw import write_figure
+from ablations.report.table import render, write_table
 from ablations.runs.many import PAPER, Ended, run_studies, studies_of, summary
-from ablations.system.errors import one_line, one_line_errors
+from ablations.runs.plan import plan_study, to_text
+from ablations.study.study import Study
+from ablations.system.errors import NewFile, one_line, one_line_errors
 from ablations.units.unit import Shard
 from downstream.store.store import default_root
 from results import load
+from results.rows.files import replacing
 from results.rows.rows import read_rows
+
+ENGINE_OPTIONS = (
+    click.option("--shard", metavar="I/N", help="Only part I of N; all parts may use one folder at once."),
+    click.option("--workers", type=int, metavar="N", help="Run by N Ray workers, which share this machine or --ray's."),
+    click.option("--ray", metavar="ADDRESS", help="Run on a Ray cluster: host:port, or auto for the one that is here."),
+    click.option("--gpus-per-worker", type=float, metavar="SHARE", help="GPUs of each Ray worker, such as 0.5."),
+)
+
+
+def engine_options(command: Callable) -> Callable:
+    """Options that reach the command as `shard` and `workers`."""
+
+    @functools.wraps(command)
+    def with_engine(
+        *args: Any,
+        shard: str | None,
+        workers: int | None,
+        ray: str | None,
+        gpus_per_worker: float | None,
+        **others: Any,
+    ) -> Any:
+        if gpus_per_worker is not None and workers is None and ray is None:
+            raise click.UsageError("--gpus-per-worker is of Ray workers, expected --workers or --ray")
+        if shard and (workers is not None or ray is not None):
+            raise click.UsageError("--shard is without Ray, expected no --workers and no --ray")
+        part = Shard.parse(shard) if shard else None
+        on_ray = RayWorkers(workers, ray, gpus_per_worker) if workers is not None or ray is not None else None
+        return command(shard=part, workers=on_ray, **others)
+
+    return functools.reduce(lambda found, option: option(found), reversed(ENGINE_OPTIONS), with_engine)
 
 
 @click.command()
@@ -113,3 +148,39 @@ def _failures(found: Sequence[Ended]) -> bool:
     for text in absent:
         click.echo(one_line(f"{text[0].upper()}{text[1:]}"), err=True)
     return bool(absent or failed)
+
+
+@click.command()
+@click.argument("study")
+@RUNS
+@TASKS
+@STORE
+@DEVICE
+@PRECISION
+@click.option("--no-measure", is_flag=True, help="Counts alone, no estimate of time and memory.")
+@click.option("--out", type=NewFile(), help="A CSV file to write.")
+@one_line_errors
+def plan(
+    study: str,
+    runs: Path,
+    tasks: Path | None,
+    store: Path | None,
+    device: str | None,
+    precision: str | None,
+    no_measure: bool,
+    out: Path | None,
+) -> None:
+    """Say what is missing of STUDY: jobs, forward passes, fits, time, disk and memory, by a quick measurement.
+
+    Embedders are loaded; weights that are not here are fetched. The exit status is 1 where something can't be run.
+    """
+    store = store or default_root()
+    places = {"runs": runs, "store": store, "tasks_folder": tasks, "device": device, "precision": precision}
+    with bars(terminal()) as track:
+        found = plan_study(Study.load(study), **places, measure=not no_measure, track=track)
+    click.echo(to_text(found, store))
+    if out:
+        with replacing(out) as file:
+            found.to_csv(file, index=False)
+    if found["problem"].notna().any():
+        raise SystemExit(1)

@@ -1,0 +1,1 @@
+"""Embeddings of one's own audio files, without a task."""

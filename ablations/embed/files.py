@@ -83,8 +83,6 @@ def _work_off(work: Work, lengths: dict[Source, float], rows: dict[Source, dict[
             del lengths[source]
     if rows:
         logger.info("%d of %d files are done, or can't be embedded", len(rows), total)
-    if lengths and (text := registry.faster_choices(work.embedder)):
-        logger.info(text)
     batches = plan_batches(SimpleNamespace(files=tuple(lengths), seconds=lengths.get), None, work.seconds_at_once)
     with track(work.embedder.name, total) as advance, closing(read_ahead(work.load, batches)) as coming:
         advance(len(rows))

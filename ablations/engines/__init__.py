@@ -1,0 +1,1 @@
+"""Ways to get units done: in this process (`here`) or by Ray."""

@@ -5,7 +5,7 @@ leaves are the same whichever engine ran.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 
@@ -24,7 +24,6 @@ Results = Iterator[tuple[Unit, UnitResult]]
 
 def run_here(units: Sequence[Unit], settings: Settings, track: Track = silent) -> Results:
     """One unit after the other, in order; an embedder is loaded once for all its units."""
-    before = hint()
     for group in grouped(units):
         try:
             embedder = build(group[0].models, settings, track)
@@ -33,7 +32,7 @@ def run_here(units: Sequence[Unit], settings: Settings, track: Track = silent) -
             continue
         with released(embedder):
             for unit in group:
-                yield unit, run_unit(unit, embedder, settings, track=track, before=before)
+                yield unit, run_unit(unit, embedder, settings, track=track)
 
 
 def build(variants: Sequence[Model], settings: Settings, track: Track = silent) -> Embedder:
@@ -57,16 +56,3 @@ def check(settings: Settings) -> None:
     """ValueError for a precision that is not here, before anything is done."""
     if any(registry.card(model.spec.checkpoint).precisions for model in settings.study.models):
         precision_for(settings.precision, torch.device(settings.device))
-
-
-def hint() -> Callable[[Embedder], None]:
-    """A function that says once what faster precisions would gain."""
-    asked: list[str] = []
-
-    def before(embedder: Embedder) -> None:
-        if not asked:
-            asked.append(embedder.name)
-            if text := registry.faster_choices(embedder):
-                logger.info(text)
-
-    return before

@@ -1,0 +1,1 @@
+"""Files that users write: YAML, lists and folders of audio."""

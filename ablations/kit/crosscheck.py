@@ -18,8 +18,7 @@ import pandas as pd
 import torch
 
 from ablations.kit import process
-from ablations.system.machine import machine
-from ablations.units import job
+from ablations.system.machine import machine, versions
 from downstream.evaluate import evaluate
 from downstream.kit.read import DIMENSIONS, EMBEDDINGS, LABELS, TIMESTAMPS, read_folder
 from downstream.probes.protocol import GRID_POINTS, Protocol
@@ -65,7 +64,7 @@ def crosscheck(
         ours = [_ours(folder, protocol, seed, track) for seed in range(seeds)]
         found.append({"folder": name, "kit": theirs, "ours": ours})
     shared = {"machine": machine("cpu"), "threads": threads, "seeds": seeds, "grid_points": grid_points}
-    record = {**shared, "versions": job.versions(), "kit_versions": kit_versions, "folders": found}
+    record = {**shared, "versions": versions(), "kit_versions": kit_versions, "folders": found}
     return record | {"summary": to_table(record).to_dict("records")}
 
 

@@ -13,7 +13,7 @@ from ablations.system.child import ask as ask_once
 from downstream.disk.files import expanded
 
 DEFAULT = Path(".kit/bin/python")
-RUNNER = Path(__file__).with_name("kit_runner.py")
+RUNNER = Path(__file__).with_name("runner.py")
 START_S = 120.0  # until the kit's interpreter greets
 TIMEOUT, TIMEOUT_S = "ABLATE_KIT_TIMEOUT", 86400.0
 """The environment variable that limits the wait for each of the kit's answers, and its default in seconds."""

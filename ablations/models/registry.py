@@ -30,8 +30,6 @@ from passt.catalog.spec import parse_fields
 from passt.network.precision import precision_for
 from passt.weights.published import Published, file_tag, published_file
 
-WORTH_SAYING = 1.1  # times as fast
-
 
 @dataclass(frozen=True)
 class Frames:
@@ -200,14 +198,6 @@ def interpreter_for(spec: EmbeddingSpec, python: str | Path | None, base: Path =
     if card(spec.checkpoint).family != "hear":
         raise ValueError(f"{spec.checkpoint}: python is for HEAR modules (hear:...), got {python}")
     return interpreter(python, base)
-
-
-def faster_choices(embedder: Embedder) -> str:
-    """One line on what the device's faster precisions would gain; "" where there is nothing to gain."""
-    if getattr(embedder, "precision", "") != "fp32" or not hasattr(embedder, "gains"):
-        return ""
-    gains = [f"{name} {gain:.1f} times as fast" for name, gain in embedder.gains().items() if gain > WORTH_SAYING]
-    return f"embeddings in fp32, the originals' numbers; here --precision {' or '.join(gains)}" if gains else ""
 
 
 def _cnns(cards: tuple[Card, ...], embedder: type[CnnEmbedder]) -> Family:

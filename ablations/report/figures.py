@@ -9,7 +9,7 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ablations.report.show import draw, draw_or_bars
+from ablations.report.draw import draw, draw_or_bars
 from results import figures
 from results.statistics.ranks import Ranking
 

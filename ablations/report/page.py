@@ -9,9 +9,9 @@ import pandas as pd
 from ablations.report import facts
 from ablations.report import figures as drawn
 from ablations.report.compare import Compared, compared, ranking_line
+from ablations.report.costs import costs_of
 from ablations.report.figures import Drawn
 from ablations.report.sheets import Sheet, of_frame, of_table
-from ablations.report.show import costs_of
 from downstream.disk.files import absolute, write_atomically
 from results import figures, load
 from results.rows.rows import task_table

@@ -1,0 +1,1 @@
+"""Runs: one or many studies to their rows, and plans of them."""

@@ -23,6 +23,7 @@ from downstream.disk.locks import held
 from results.reference.published import published
 from results.rows import rows as result_rows
 from results.rows.files import check_sum
+from results.rows.job_files import read_job
 from results.scores.records import RecordedFailure, RecordedModel, RunRecord, read_record, write_record
 
 LOCK = ".rows.lock"
@@ -61,7 +62,7 @@ class StudyRows:
 
     def add(self, job: Done) -> None:
         """The rows of a job, by its JSON, under every model that points at it."""
-        found = result_rows.read_job(job_file(self.folder, job.key))
+        found = read_job(job_file(self.folder, job.key))
         for model in job.models:
             identity = {
                 "study": self.study.name,
@@ -111,7 +112,7 @@ class StudyRows:
     def _folder_of(self, job: str) -> str:
         if job not in self._folders:
             file = job_file(self.folder, job)
-            self._folders[job] = result_rows.read_job(file)["task_folder"] if file.is_file() else ""
+            self._folders[job] = read_job(file)["task_folder"] if file.is_file() else ""
         return self._folders[job]
 
     def _record(self, failures: Sequence[Failure], not_applicable: Sequence[str], finished: bool) -> RunRecord:

@@ -13,7 +13,8 @@ from ablations.engines.here import Results, check, run_here
 from ablations.engines.ray.workers import RayWorkers
 from ablations.runs.rows import StudyRows
 from ablations.study.study import Model, Study
-from ablations.system.machine import choose_device, keep_freed
+from ablations.system.machine import choose_device
+from ablations.system.memory import keep_freed
 from ablations.tasks import names
 from ablations.units.outcome import Failure, Outcome
 from ablations.units.unit import Settings, Shard, Unit, failure_of, find_tasks, units_of

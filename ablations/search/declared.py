@@ -16,7 +16,7 @@ from ablations.study.study import Study
 from downstream.disk.fields import choice, flag, list_of, text, whole, wrong
 from downstream.disk.files import fingerprint
 
-FOLDER = Path(__file__).parents[1] / "searches"
+FOLDER = Path(__file__).with_name("searches")
 """Where packaged searches are."""
 SCORE = "score"
 SAMPLERS = ("tpe", "nsga2", "random")

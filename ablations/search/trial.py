@@ -16,7 +16,8 @@ from downstream import evaluate
 from downstream.evaluate import selection_of
 from downstream.progress import Track, silent
 from downstream.watching import FoldSeen, Stopped, watched
-from results.rows.rows import read_job, read_rows, task_key
+from results.rows.job_files import read_job
+from results.rows.rows import read_rows, task_key
 
 Fold = tuple[str, int, str]
 """Task, seed, and the fold's name behind its task folder's: a HEAR key may stand for several folders."""

@@ -1,0 +1,1 @@
+"""The store and the runs seen from outside: listing, checking, pruning."""

@@ -1,9 +1,6 @@
 """What this machine is and can do: its devices, their matrix products, its memory."""
 
-import contextlib
-import ctypes
-import gc
-import os
+import importlib.metadata
 import platform
 import statistics
 import time
@@ -13,14 +10,14 @@ from typing import Any
 
 import torch
 
+from ablations.system.memory import give_back
 from passt.catalog.architecture import Architecture
 from passt.embedder import TOKENS_AT_ONCE, TOKENS_ELSEWHERE
 from passt.network import onednn
 from passt.network.precision import PRECISIONS, arithmetic
 
+VERSIONS_OF = ("embedding-ablations", "torch", "numpy", "scikit-learn", "scipy", "soxr")
 STATUS = Path("/proc/self/status")
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
-BLOCK_BYTES, KEPT_BYTES = 32 << 20, 256 << 20  # the first is the most that glibc takes
 
 
 def choose_device(wanted: str | None = None) -> str:
@@ -84,28 +81,6 @@ def in_use(device: torch.device) -> int:
     return torch.cuda.memory_allocated(device) if device.type == "cuda" else _status("VmRSS")
 
 
-def give_back() -> None:
-    """Memory that was freed but kept for later goes back to the system."""
-    gc.collect()
-    with contextlib.suppress(OSError, AttributeError):  # where the C library is another one
-        ctypes.CDLL("libc.so.6").malloc_trim(0)
-
-
-def keep_freed() -> None:
-    """From now on this process keeps memory that was freed for what comes next: blocks up to 32 MB, 256 MB in all.
-
-    glibc gives the end of its heap back to the system as soon as it is free. Tensors of a few megabytes, made and freed
-    in every step, are then of fresh pages each time, which cost up to half of a step. Users' own settings (`MALLOC_...`
-    in the environment, another C library) stay.
-    """
-    if any(name.startswith("MALLOC_") for name in os.environ):
-        return
-    with contextlib.suppress(OSError, AttributeError):
-        library = ctypes.CDLL("libc.so.6")
-        library.mallopt(M_MMAP_THRESHOLD, BLOCK_BYTES)
-        library.mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
-
-
 def reset_peak(device: torch.device) -> None:
     """Start to watch the memory's highest."""
     if device.type == "cuda":
@@ -121,3 +96,8 @@ def peak(device: torch.device) -> int:
 def _status(name: str) -> int:
     lines = STATUS.read_text().splitlines() if STATUS.is_file() else []
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:")), 0)
+
+
+def versions() -> dict[str, str]:
+    """Versions of what decides the numbers."""
+    return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in VERSIONS_OF}}

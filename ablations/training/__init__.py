@@ -1,0 +1,1 @@
+"""Training the small networks: recipes, clips, students, and the made-up corpus."""

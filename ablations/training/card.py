@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from ablations.system.machine import machine
-from ablations.units.job import versions
+from ablations.system.machine import machine, versions
 from downstream.disk.files import write_json
 from passt.fetch.download import sha256_of
 from passt.training.declared.recipe import Recipe

@@ -3,7 +3,7 @@
 import functools
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,14 +43,12 @@ def run_unit(
     settings: Settings,
     *,
     track: Track = silent,
-    before: Callable[[Embedder], None] = lambda embedder: None,
 ) -> UnitResult:
     """Do what is missing of a unit. One bad job does not stop the others.
 
     Args:
-        before: called with the embedder before it is used.
     """
-    running = _Running(unit, embedder, settings, track, before)
+    running = _Running(unit, embedder, settings, track)
     try:
         running.run()
     except Exception as error:
@@ -61,10 +59,8 @@ def run_unit(
 class _Running:
     """The state of a unit that is being executed."""
 
-    def __init__(
-        self, unit: Unit, embedder: Embedder, settings: Settings, track: Track, before: Callable[[Embedder], None]
-    ) -> None:
-        self.unit, self.embedder, self.settings, self.track, self.before = unit, embedder, settings, track, before
+    def __init__(self, unit: Unit, embedder: Embedder, settings: Settings, track: Track) -> None:
+        self.unit, self.embedder, self.settings, self.track = unit, embedder, settings, track
         self.done: list[Done] = []
         self.failures: list[Failure] = []
         self.not_applicable: tuple[str, ...] = ()
@@ -132,8 +128,6 @@ class _Running:
     ) -> None:
         """What is missing of some taps, into the store."""
         wanted = list(taps)
-        if any(folder.missing(wanted) for folder in folders.values()):
-            self.before(self.embedder)
         for split, clips in audio.items():
             extract(self.embedder, clips, wanted, hop_ms, folders[split], self.track)
 

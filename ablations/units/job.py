@@ -1,7 +1,5 @@
 """A job: one embedder's taps on one task under one protocol and seed; and the record it leaves behind."""
 
-import importlib.metadata
-import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ablations.system.machine import versions
 from ablations.tasks.names import NamedTask
 from downstream.disk.files import fingerprint
 from downstream.embedder import OWN_HOP, Embedder, Tap
@@ -21,7 +20,6 @@ from downstream.tasks.task import Task
 FORMAT = 2  # part of a job's key; raised when its protocols give other numbers
 ENDS = "start <= t < end + 1e-4 ms"
 """Part of a job's key where this labels a timestamp that start <= t <= end, the rule of earlier versions, does not."""
-VERSIONS_OF = ("embedding-ablations", "torch", "numpy", "scikit-learn", "scipy", "soxr")
 
 
 @dataclass(frozen=True)
@@ -131,8 +129,3 @@ def test_arrays(folds: Sequence[FoldResult], groups: Groups) -> dict[str, np.nda
         if result.counts is not None:
             arrays[f"{name}.counts"] = result.counts
     return arrays
-
-
-def versions() -> dict[str, str]:
-    """Of what decides the numbers."""
-    return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in VERSIONS_OF}}

@@ -1,0 +1,1 @@
+"""Events in time: targets, tables, decoding and the event metrics of sed_eval."""

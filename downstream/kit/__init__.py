@@ -1,0 +1,1 @@
+"""hear-eval-kit's folders: embeddings, labels and scores, read and written."""

@@ -1,0 +1,1 @@
+"""Audio files to samples, of whole files alone."""

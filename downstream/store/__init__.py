@@ -1,0 +1,1 @@
+"""The store of embeddings: taps, their index, extraction in progress, inventory and check."""

@@ -1,0 +1,1 @@
+"""Downloads: resumed, hashed, locked, and complete or absent."""

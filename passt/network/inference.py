@@ -2,8 +2,7 @@
 
 import copy
 import logging
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -11,9 +10,7 @@ from torch.nn import functional as F
 
 from passt.network import onednn
 from passt.network.model import Block, Linear, Passt
-from passt.network.precision import PRECISIONS, Precision, arithmetic, available
-
-TRIAL_TOKENS, TRIAL_REPEATS = 1024, 3
+from passt.network.precision import Precision
 
 logger = logging.getLogger(__name__)
 
@@ -33,17 +30,6 @@ def ready(net: Passt, precision: Precision, device: torch.device, compiled: bool
     elif compiled:
         _compile(twin)
     return twin
-
-
-def gains(net: Passt, precision: Precision, device: torch.device) -> Mapping[str, float]:
-    """How many times as fast as `precision` the device's other ones are, by name: from one block on 1024 tokens."""
-    stream = torch.Generator().manual_seed(0)
-    x = torch.randn(1, TRIAL_TOKENS, net.architecture.width, generator=stream, dtype=torch.float32).to(device)
-    seconds = {}
-    for name in available(device):
-        choice = PRECISIONS[name]
-        seconds[name] = _seconds(_ready_block(net.blocks[0], choice, _packs(choice, device)), x, choice)
-    return {name: seconds[precision.name] / value for name, value in seconds.items() if name != precision.name}
 
 
 def _packs(precision: Precision, device: torch.device) -> bool:
@@ -100,16 +86,3 @@ def _compile(net: Passt) -> None:
     net.blocks = nn.ModuleList(copy.copy(block) for block in net.blocks)
     for block in net.blocks[:-1]:  # the last one is never called as a whole
         block.forward = with_fallback(block.forward)
-
-
-def _seconds(block: Block, x: Tensor, precision: Precision) -> float:
-    """Of one pass through the block, the best of a few."""
-    found = []
-    with torch.no_grad(), arithmetic(precision.matmul):
-        for _ in range(1 + TRIAL_REPEATS):
-            start = time.perf_counter()
-            block(x)
-            if x.is_cuda:
-                torch.cuda.synchronize(x.device)
-            found.append(time.perf_counter() - start)
-    return min(found[1:])

@@ -1,0 +1,1 @@
+"""Sound to the network's input: samples, mel spectrograms, centered windows, frames and batches."""

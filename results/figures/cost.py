@@ -95,7 +95,7 @@ def pareto(
 
     Args:
         models: what is known of specs: spec, parameters, gmacs_scenes_10s and gmacs_timestamps_10s, as
-            `ablations.report.show.known_models` has them.
+            `ablations.report.costs.known_models` has them.
         cost: gmacs_10s or parameters.
 
     Raises:

@@ -1,0 +1,1 @@
+"""What runs leave on the disk: rows, job files and predictions. Everything else in `results` starts here."""

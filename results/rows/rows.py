@@ -41,7 +41,7 @@ RESULT_COLUMNS = (
 
 REFERENCE_NAME = "reference.csv"
 REMEDY = "remove it, and the next `ablate run` makes it anew from jobs/"
-TASKS_FILE = Path(__file__).parent / "reference" / "tasks.csv"
+TASKS_FILE = Path(__file__).parents[1] / "reference" / "tasks.csv"
 
 
 def rows_of(job: Mapping[str, Any], identity: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -27,7 +27,7 @@ def with_axes(found: pd.DataFrame, models: pd.DataFrame | None = None) -> pd.Dat
 
     Args:
         found: has the columns spec and metric. models: rows with name (a checkpoint), hop_ms and max_window_ms, such as
-            `ablations.report.show.known_models` gives; what is not there is not known.
+            `ablations.report.costs.known_models` gives; what is not there is not known.
     """
     parts = found["spec"].str.split("@", expand=True).reindex(columns=range(6), fill_value="").fillna("")
     parts.columns = ["checkpoint", "levels", "windows", "scene", "timestamps", "weights"]

@@ -1,7 +1,7 @@
 """From rows to one line a model and task: the mean of the primary metric, with its spread over folds and over seeds."""
 
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 from results.reference.published import is_published
 from results.scores import beside
@@ -104,7 +104,7 @@ def _spread(primary: pd.DataFrame, over: list[str], name: str) -> pd.DataFrame:
 
 def _with_interval(found: pd.DataFrame, confidence: float) -> pd.DataFrame:
     number = found["folds"].where(found["folds"] > 1, found["seeds"])
-    quantile = stats.t.ppf((1 + confidence) / 2, (number - 1).where(number > 1))
+    quantile = special.stdtrit((number - 1).where(number > 1), (1 + confidence) / 2)  # Student's t
     half = quantile * found["std"] / number**0.5
     return found.assign(low=found["mean"] - half, high=found["mean"] + half)
 

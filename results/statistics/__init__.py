@@ -1,0 +1,1 @@
+"""What scores establish: intervals, permutation tests, ranks and variance."""

@@ -1,4 +1,4 @@
-"""Confidence intervals of one model's score by resampling test clips; `results.statistics.permutation` compares two models.
+"""Confidence intervals of one model's score by resampling test clips; `results.statistics.permutation` compares models.
 
 Clips are drawn with replacement within each fold; the score is the mean over folds of the metric, as in the tables. The
 interval is about which clips were tested: not about training (seeds), nor about which clips were trained on. Clips are

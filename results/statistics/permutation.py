@@ -20,7 +20,7 @@ for training), which errs on the side of wide intervals. It assumes that seeds a
 against the other: equal numbers of seeds mean nothing.
 
 p is exact where training is not part of it. Coverage of other differences than 0, and all of it where training is part
-of it, are approximate; `ablate benchmark statistics` measures how good the approximation is.
+of it, are approximate; `make campaigns` measures how good the approximation is.
 
 Sources: Fisher 1935, s. 21; Noreen 1989; Phipson & Smyth 2010 ((r + 1) / (n + 1)); Agresti & Min 2005 (one more clip
 for each); Cochran & Cox 1957, s. 4.14, and Welch 1947 (two variances).

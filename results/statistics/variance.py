@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from results.rows.rows import read_job
+from results.rows.job_files import read_job
 from results.scores.scores import KEYS, cells, scores
 
 TRIED = ("job", "seed", "fold", "hidden_layers", "lr", "init", "validation_score")

@@ -1,0 +1,1 @@
+"""Scores to tables, in every format, with the marks and escapes that each needs."""

@@ -2,22 +2,29 @@
 
 import dataclasses
 import os
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
+import click
 import pandas as pd
 import torch
 
+from ablations.cli.options import DEVICE, PATH
+from ablations.cli.progress import bars, terminal
 from ablations.runs.run import run_study
 from ablations.store.listing import store_table
 from ablations.study.study import Study
 from ablations.system import memory
-from ablations.system.machine import give_back, machine
-from ablations.units.job import versions
+from ablations.system.errors import NewFile, one_line_errors
+from ablations.system.machine import choose_device, machine, versions
+from ablations.system.memory import give_back
+from downstream.disk.files import write_json
 from downstream.progress import Track, silent
 from results.rows.rows import read_rows
 from tests.campaigns import big_tasks, stages
+from tests.campaigns.big_tasks import SIZES
 
 SPEC = {"checkpoint": "passt_demo", "weights": "untrained-0"}
 PROTOCOL = "hear2021"
@@ -100,3 +107,54 @@ def to_markdown(found: dict[str, Any]) -> str:
         f"Anonymous memory at its highest: {found['peak_anonymous_mb']:.0f} MB, {found['before_mb']:.0f} MB before, "
         f"during {' and '.join(found['peak_during']) or 'nothing that is timed'}; store {found['store_mb']:.0f} MB"
     )
+
+
+@click.command()
+@click.argument("kind", type=click.Choice(list(SIZES)))
+@click.option("--clips", type=int, help="How many  [default: 50,000 scenes, 185 with events]")
+@click.option("--seconds", type=float, help="Of a clip  [default: 1 of a scene, 120 with events]")
+@click.option("--checkpoint", help="The model  [default: passt_demo, the small network]")
+@click.option("--weights", default="untrained-0", show_default=True, help="Its weights.")
+@click.option("--protocol", default=PROTOCOL, show_default=True, help="Of the probes.")
+@click.option("--max-epochs", type=int, help="Of a probe  [default: HEAR's 500]")
+@click.option("--limit-gb", type=float, default=4.0, show_default=True, help="The exit status is 1 beyond.")
+@click.option("--work", type=PATH, help="A folder to be kept  [default: a temporary one]")
+@DEVICE
+@click.option("--out", type=NewFile(), help="A JSON file to write.")
+@one_line_errors
+def main(
+    kind: str,
+    clips: int | None,
+    seconds: float | None,
+    checkpoint: str | None,
+    weights: str,
+    protocol: str,
+    max_epochs: int | None,
+    limit_gb: float,
+    work: Path | None,
+    device: str | None,
+    out: Path | None,
+) -> None:
+    """Run extraction and probes on a made-up task: many short clips (scenes), or long ones with events.
+
+    Anonymous memory is summed over all processes; the time is split into reading, mel, network, writing, probes.
+    """
+    options = {"clips": clips, "seconds": seconds, "protocol": protocol, "max_epochs": max_epochs}
+    model = {"checkpoint": checkpoint or SPEC["checkpoint"], "weights": weights}
+    with tempfile.TemporaryDirectory() as temporary, bars(terminal()) as track:
+        place = work or Path(temporary)
+        found = measure(kind, place, **options, model=model, device=choose_device(device), track=track)
+    click.echo(to_markdown(found))
+    if out:
+        words = ["python -m tests.campaigns.big", kind, *([f"--clips {clips}"] if clips else [])]
+        words += [f"--seconds {seconds:g}"] if seconds else []
+        words += [f"--checkpoint {checkpoint} --weights {weights}"] if checkpoint else []
+        words += [f"--protocol {protocol}"] if protocol != PROTOCOL else []
+        words += [f"--max-epochs {max_epochs}"] if max_epochs else []
+        write_json(out, {"command": " ".join(words), **found})
+    if found["peak_anonymous_mb"] > 1000 * limit_gb:
+        raise ValueError(f"{found['peak_anonymous_mb']:.0f} MB of anonymous memory, expected at most {limit_gb:g} GB")
+
+
+if __name__ == "__main__":
+    main()

@@ -6,14 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import click
 import pandas as pd
 import torch
 
+from ablations.cli.progress import bars, terminal
 from ablations.engines.ray.workers import RayWorkers
 from ablations.runs.run import run_study
 from ablations.study.study import Study
-from ablations.system.machine import machine
-from ablations.units.job import versions
+from ablations.system.errors import NewFile, one_line_errors
+from ablations.system.machine import machine, versions
+from downstream.disk.files import write_json
 from downstream.progress import Track, silent
 from results.rows.rows import RESULT_COLUMNS, read_rows
 
@@ -104,3 +107,26 @@ def _row(
         "of_first": run[0] / first if workers else None,
         "same_scores": run[1].equals(here),
     }
+
+
+@click.command()
+@click.option("--workers", "counts", type=int, multiple=True, default=(1, 2), show_default=True, help="Ray workers.")
+@click.option("--seeds", type=click.IntRange(1), default=2, show_default=True, help="How many times all probes.")
+@click.option("--out", type=NewFile(), help="A JSON file to write.")
+@one_line_errors
+def main(counts: tuple[int, ...], seeds: int, out: Path | None) -> None:
+    """Measure how long a probe-heavy study takes in this process and by Ray workers that share the cores (minutes)."""
+    with bars(terminal()) as track:
+        found = engine_speed(counts, seeds=seeds, track=track)
+    click.echo(to_markdown(found))
+    if out:
+        words = [
+            "python -m tests.campaigns.engine_speed",
+            *(f"--workers {count}" for count in counts),
+            f"--seeds {seeds}",
+        ]
+        write_json(out, {"command": " ".join(words), **found})
+
+
+if __name__ == "__main__":
+    main()

@@ -6,8 +6,7 @@ from typing import Any
 
 import click
 
-from ablations.system.machine import machine
-from ablations.units.job import versions
+from ablations.system.machine import machine, versions
 from downstream.disk.files import write_json
 
 PATH = click.Path(path_type=Path)

@@ -9,21 +9,27 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import comb
+from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import optuna
 import pandas as pd
 from optuna.trial import TrialState
 
+from ablations.cli.options import DEVICE, RUNS, STORE, TASKS
+from ablations.cli.progress import bars, terminal
 from ablations.search.declared import Search
 from ablations.search.run import tasks_of
 from ablations.search.sampling import ask, pruner_of
 from ablations.search.trial import Fold, Goal, Places, run_blind, validations_by_spec
 from ablations.study.study import Study
-from ablations.system.machine import choose_device, machine
-from ablations.units.job import versions
+from ablations.system.errors import NewFile, one_line_errors
+from ablations.system.machine import choose_device, machine, versions
+from downstream.disk.files import write_json
 from downstream.progress import Track
+from downstream.store.store import default_root
 
 REPLAYED = {"tpe": ("tpe", False), "tpe, pruned": ("tpe", True), "random": ("random", False)}
 BUDGETS = (10, 15, 20, 25, 30, 40, 50, 60)
@@ -184,3 +190,47 @@ def _said(run: pd.DataFrame, table: Table) -> dict[str, Any]:
         "folds": int(run["folds"].sum()),
         "pruned": int(run["score"].isna().sum()),
     }
+
+
+DEFAULT = "search_benchmark"
+
+
+@click.command()
+@click.argument("search", default=DEFAULT)
+@click.option("--seeds", type=click.IntRange(min=1), default=5, show_default=True, help="Searches by each sampler.")
+@click.option("--budget", type=click.IntRange(min=1), default=40, show_default=True, help="Variants of each.")
+@RUNS
+@TASKS
+@STORE
+@DEVICE
+@click.option("--out", type=NewFile(), help="A JSON file to write.")
+@one_line_errors
+def main(
+    search: str,
+    seeds: int,
+    budget: int,
+    runs: Path,
+    tasks: Path | None,
+    store: Path | None,
+    device: str | None,
+    out: Path | None,
+) -> None:
+    """Compare searches with random search at an equal budget: on a space of which every variant is run once.
+
+    SEARCH is one with a space that can be run whole; the packaged one takes minutes. What was run is not run again.
+    """
+    declared = Search.load(search)
+    with bars(terminal()) as track:
+        places = Places(runs / declared.name, store or default_root(), tasks, choose_device(device), track)
+        found = measure(declared, places, seeds, budget, track)
+    click.echo(to_markdown(found))
+    if out:
+        name = "" if search == DEFAULT else " SEARCH"
+        options = "".join(
+            f" --{key} {n}" for key, n, usual in (("seeds", seeds, 5), ("budget", budget, 40)) if n != usual
+        )
+        write_json(out, {"command": f"python -m tests.campaigns.samplers{name}{options}", **found})
+
+
+if __name__ == "__main__":
+    main()

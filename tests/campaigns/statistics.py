@@ -10,13 +10,17 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
+from ablations.system.errors import NewFile, one_line_errors
 from ablations.system.machine import machine
+from downstream.disk.files import write_json
 from results.rows.event_counts import f_measure
 from results.statistics.permutation import Swapped, fewest_units, swap_test
 from results.statistics.swapped import of_counts, of_shares
@@ -184,3 +188,22 @@ def _counts(rng: np.random.Generator, latent: np.ndarray) -> np.ndarray:
     matched = rng.binomial(reference, norm.cdf(latent))
     predicted = matched + rng.poisson(FALSE_ONES, latent.shape)
     return np.stack([matched, predicted, np.broadcast_to(reference, latent.shape)], axis=-1)
+
+
+@click.command()
+@click.option("--equal", type=click.IntRange(1), default=EQUAL, show_default=True, help="Trials with equal models.")
+@click.option("--different", type=click.IntRange(1), default=DIFFERENT, show_default=True, help="Trials with others.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of all that is drawn.")
+@click.option("--out", type=NewFile(), help="A JSON file to write.")
+@one_line_errors
+def main(equal: int, different: int, seed: int, out: Path | None) -> None:
+    """Simulate comparisons of models: how often equal ones are called different, how often intervals cover."""
+    found = measure(equal=equal, different=different, seed=seed)
+    click.echo(to_markdown(found))
+    if out:
+        options = f"--equal {equal} --different {different} --seed {seed}"
+        write_json(out, {"command": f"python -m tests.campaigns.statistics {options}", **found})
+
+
+if __name__ == "__main__":
+    main()

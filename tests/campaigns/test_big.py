@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from ablations.cli import main
 from ablations.system import memory
 from downstream.tasks.task import Task
 from passt.windows.mel import MelSpectrogram
@@ -102,11 +101,11 @@ def test_memory_is_summed_over_processes():
 
 def test_a_limit_that_is_passed_ends_with_1(tmp_path, monkeypatch, measured):
     monkeypatch.setattr(big, "measure", lambda *args, **options: measured)
-    arguments = ["benchmark", "big", "scenes", "--clips", "20", "--out", str(tmp_path / "o.json")]
-    good = CliRunner().invoke(main.main, arguments)
+    arguments = ["scenes", "--clips", "20", "--out", str(tmp_path / "o.json")]
+    good = CliRunner().invoke(big.main, arguments)
     assert good.exit_code == 0, good.output
-    assert json.loads((tmp_path / "o.json").read_text())["command"] == "ablate benchmark big scenes --clips 20"
-    bad = CliRunner().invoke(main.main, [*arguments, "--limit-gb", "0.01"])
+    assert json.loads((tmp_path / "o.json").read_text())["command"] == "python -m tests.campaigns.big scenes --clips 20"
+    bad = CliRunner().invoke(big.main, [*arguments, "--limit-gb", "0.01"])
     assert bad.exit_code == 1
     assert "MB of anonymous memory, expected at most 0.01 GB" in bad.stderr
 

@@ -3,7 +3,6 @@
 import pytest
 from click.testing import CliRunner
 
-from ablations.cli import main
 from ablations.engines.ray import workers
 from tests.campaigns import engine_speed
 from tests.campaigns.engine_speed import COLUMNS, to_markdown
@@ -32,6 +31,6 @@ def test_engines_are_timed_side_by_side(monkeypatch, tmp_path):
 
 
 def test_a_number_of_workers_that_is_none():
-    result = CliRunner().invoke(main.main, ["benchmark", "engines", "--workers", "0"])
+    result = CliRunner().invoke(engine_speed.main, ["--workers", "0"])
     assert result.exit_code == 1
     assert "Error: workers must be at least 1, got 0" in result.stderr

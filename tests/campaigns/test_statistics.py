@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 from scipy import stats
 
-from ablations.cli import main
+from tests.campaigns import statistics
 from tests.campaigns.statistics import CASES, Case, measure
 
 COMMITTED = Path(__file__).parents[2] / "results" / "benchmarks" / "statistics.json"
@@ -47,13 +47,11 @@ def test_one_seed_leaves_training_out():
 
 def test_the_command_writes_what_it_prints(tmp_path):
     out = tmp_path / "statistics.json"
-    done = CliRunner().invoke(
-        main.main, ["benchmark", "statistics", "--equal", "2", "--different", "2", "--out", str(out)]
-    )
+    done = CliRunner().invoke(statistics.main, ["--equal", "2", "--different", "2", "--out", str(out)])
     assert done.exit_code == 0, done.output
     found = json.loads(out.read_text())
     assert len(found["rows"]) == len(CASES)
-    assert found["command"] == "ablate benchmark statistics --equal 2 --different 2 --seed 0"
+    assert found["command"] == "python -m tests.campaigns.statistics --equal 2 --different 2 --seed 0"
     assert done.output.count("\n| accuracy") + done.output.count("\n| event") == len(CASES)
 
 

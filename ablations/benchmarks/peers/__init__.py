@@ -1,0 +1,1 @@
+"""Scripts that another interpreter runs, to measure the originals beside ours."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 import torch
 
-from ablations.engines.here import broken, build, hint
-from ablations.system.machine import keep_freed
+from ablations.engines.here import broken, build
+from ablations.system.memory import keep_freed
 from ablations.units.execute import UnitResult, run_unit
 from ablations.units.unit import Settings, Unit
 from downstream.embedder import Embedder
@@ -42,7 +42,7 @@ class UnitWorker:
         os.chdir(self.folder)
         torch.set_num_threads(self.threads)
         keep_freed()
-        self.group, self.before = None, hint()
+        self.group = None
 
     def run(self, unit: Unit) -> Answer:
         """Execute a unit."""
@@ -51,7 +51,7 @@ class UnitWorker:
                 embedder = self._embedder_of(unit)
             except Exception as error:
                 return Answer(broken(unit, error), tuple(logged))
-            result = run_unit(unit, embedder, self.settings, before=self.before)
+            result = run_unit(unit, embedder, self.settings)
         return Answer(result, tuple(logged))
 
     def _embedder_of(self, unit: Unit) -> Embedder:

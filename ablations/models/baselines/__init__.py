@@ -1,1 +1,1 @@
-"""Models that PaSST is compared with, each satisfying the Embedder protocol and described by passt.catalog.card.Card."""
+"""Models that PaSST is compared with. Each is an Embedder, described by a `passt.catalog.card.Card`."""

@@ -3,7 +3,6 @@
 import copy
 import functools
 import itertools
-import time
 import warnings
 from abc import abstractmethod
 from collections.abc import Collection, Mapping, Sequence
@@ -19,7 +18,7 @@ from ablations.models.baselines import cost
 from ablations.models.baselines.checkpoints import SAMPLE_RATE, CnnCheckpoint, state_of, table
 from passt.catalog.spec import EmbeddingSpec
 from passt.network.following import FollowsNetwork
-from passt.network.precision import PRECISIONS, Precision, arithmetic, available, precision_for
+from passt.network.precision import Precision, arithmetic, precision_for
 from passt.weights.published import file_tag
 from passt.weights.state_dicts import Part
 from passt.weights.training_notes import labels_for
@@ -31,7 +30,7 @@ FORMAT = 1  # part of the fingerprint; raised when the numbers change
 STATISTICS = {"melmean": lambda mel: mel.mean(-1), "melstd": lambda mel: mel.std(-1, correction=0)}
 """Levels of the spectrogram itself, (rows, bands, frames) -> (rows, bands)."""
 FRAMES_IN_CACHE = {"cpu": 1024, "cuda": 32768}  # on CUDA it is the memory that this bounds
-TRIAL_ROWS, TRIAL_FRAMES, TRIAL_REPEATS = 4, 200, 3
+TRIAL_FRAMES = 200
 
 
 class CnnNet(nn.Module):
@@ -200,14 +199,6 @@ class CnnEmbedder(FollowsNetwork, WindowedEmbedder):
                 views, forward, group_of=lambda view: view.samples, cost_of=frames, budget=self._budget
             )
 
-    def gains(self) -> Mapping[str, float]:
-        """How many times as fast the other precisions of the device are, by name, from a short trial."""
-        stream = torch.Generator().manual_seed(0)
-        shape = (TRIAL_ROWS, self.net.bands, TRIAL_FRAMES)
-        mel = torch.randn(shape, generator=stream, dtype=torch.float32).to(self.device)
-        seconds = {name: self._seconds(mel, PRECISIONS[name]) for name in available(self.device)}
-        return {name: seconds[self.precision] / value for name, value in seconds.items() if name != self.precision}
-
     def _forward(self, net: CnnNet, mels: list[Tensor], levels: Sequence[str]) -> dict[str, Tensor]:
         """The spectrograms of windows of equal length, each (rows, bands, frames), to {level: (all rows, dim)}."""
         mel = torch.cat(mels)
@@ -216,19 +207,6 @@ class CnnEmbedder(FollowsNetwork, WindowedEmbedder):
             with arithmetic(self._precision.matmul):
                 found |= net(mel, deeper)
         return found
-
-    @torch.no_grad()
-    def _seconds(self, mel: Tensor, precision: Precision) -> float:
-        """Of one pass, the best of a few."""
-        net, found = ready(self.net, precision), []
-        with arithmetic(precision.matmul):
-            for _ in range(1 + TRIAL_REPEATS):
-                start = time.perf_counter()
-                net(mel, [next(reversed(self.dims))])
-                if mel.is_cuda:
-                    torch.cuda.synchronize(mel.device)
-                found.append(time.perf_counter() - start)
-        return min(found[1:])
 
 
 def ready(net: CnnNet, precision: Precision) -> CnnNet:

@@ -1,0 +1,1 @@
+"""A training as data: the recipe, its values and its schedules."""

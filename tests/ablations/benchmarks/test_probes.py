@@ -11,8 +11,7 @@ from click.testing import CliRunner
 from ablations.benchmarks import probe_memory, probes
 from ablations.benchmarks.probes import operations
 from ablations.cli.main import main
-from ablations.system.machine import give_back
-from ablations.system.memory import anonymous, watched
+from ablations.system.memory import anonymous, give_back, watched
 from downstream.probes.probe import ProbeConfig
 from tests.reference_values import REFERENCE
 

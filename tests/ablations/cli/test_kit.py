@@ -125,7 +125,7 @@ def test_what_cannot_be_is_said_before_anything_is_computed(command, arguments, 
     }.get(arguments[-1], "FILE is a file, expected a folder")
     for module, name in (
         (kit, "probe_folder"),
-        (kit.kit_process, "interpreter"),
+        (kit.process, "interpreter"),
         (probe_speed, "product_rates"),
     ):
         if wanted != "no interpreter":

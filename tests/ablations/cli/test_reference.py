@@ -5,14 +5,14 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from ablations.cli import main
+from ablations.cli.main import main
 from ablations.study.study import Study
 from results.reference.published import published
 from results.rows.rows import read_rows
 
 
 def invoke(*arguments):
-    return CliRunner().invoke(main.main, [str(argument) for argument in arguments])
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
 @pytest.fixture

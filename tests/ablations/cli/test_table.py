@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 import results
-from ablations.cli import main
+from ablations.cli.main import main
 from results.reference.published import published
 from results.rows import rows
 from results.scores.records import write_record
@@ -17,7 +17,7 @@ from tests.results.scores.test_records import RECORD, ROWS
 
 
 def invoke(*arguments):
-    return CliRunner().invoke(main.main, [str(argument) for argument in arguments])
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 from click.testing import CliRunner
 
-from ablations.cli import main
+from ablations.cli.main import main
 from ablations.engines.ray import engine, session
 from ablations.engines.ray import workers as workers_module
 from ablations.engines.ray.engine import TRIES, Driver
@@ -324,14 +324,14 @@ def test_threads_fit_on_every_node():
     ],
 )
 def test_workers_that_can_not_be(options, message):
-    result = CliRunner().invoke(main.main, ["run", "quickstart", *options])
+    result = CliRunner().invoke(main, ["run", "quickstart", *options])
     assert result.exit_code in (1, 2)
     assert message in result.stderr
 
 
 def test_without_ray_the_extra_is_named(monkeypatch):
     monkeypatch.setattr(workers_module, "find_spec", lambda name: None)
-    result = CliRunner().invoke(main.main, ["run", "quickstart", "--workers", "2"])
+    result = CliRunner().invoke(main, ["run", "quickstart", "--workers", "2"])
     assert result.exit_code == 1
     (line,) = result.stderr.strip().splitlines()
     assert "Ray, which is not installed; it is the extra 'ray': pip install" in line

@@ -14,7 +14,7 @@ import yaml
 from tests.ablations.units.test_unit import assert_same_run
 from tests.conftest import run_environment
 
-CLUSTER = Path(__file__).parents[3] / "ablations" / "cluster"
+CLUSTER = Path(__file__).parents[3] / "ablations" / "engines" / "ray"
 SBATCH = re.findall(r"^sbatch .*$", (CLUSTER / "README.md").read_text(), flags=re.MULTILINE)
 STUDY = {
     "name": "windows",
@@ -50,7 +50,7 @@ STUBS = {
 def cluster(tmp_path):
     """Runs a command as on a login node, in a folder that has the study and the scripts."""
     (tmp_path / "windows.yaml").write_text(yaml.safe_dump(STUDY))
-    shutil.copytree(CLUSTER, tmp_path / "ablations" / "cluster")
+    shutil.copytree(CLUSTER, tmp_path / "ablations" / "engines" / "ray")
     for name, text in STUBS.items():
         (tmp_path / "bin").mkdir(exist_ok=True)
         (tmp_path / "bin" / name).write_text(f"#!/bin/bash\n{text}\n")

@@ -21,7 +21,7 @@ here = pathlib.Path(__file__).parent
 if sys.argv[1] == "-c":
     print(json.dumps(dict.fromkeys(sys.argv[3:], "0")))
     sys.exit()
-assert sys.argv[1].endswith("kit_runner.py") and sys.argv[2] == "measure"
+assert sys.argv[1].endswith("runner.py") and sys.argv[2] == "measure"
 request = json.loads(sys.argv[3])
 folder = pathlib.Path(request["folder"])
 (here / "seen.json").write_text(json.dumps({**request, "files": sorted(p.name for p in folder.iterdir())}))

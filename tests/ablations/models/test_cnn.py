@@ -313,7 +313,6 @@ def test_bf16_is_close_and_another_model():
     assert torch.equal(found["melmean", None], wanted["melmean", None])
     for tap in taps[1:]:
         assert 0 < (found[tap] - wanted[tap]).abs().max() < 0.05 * wanted[tap].abs().max()
-    assert set(exact.gains()) == set(available(torch.device("cpu"))) - {"fp32"}
 
 
 @pytest.mark.gpu

@@ -11,9 +11,10 @@ from click.testing import CliRunner
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from ablations.cli import main
+from ablations.cli.main import main
 from ablations.models import cost, registry
-from ablations.report.show import costs_of, draw, known_models, unknown_costs
+from ablations.report.costs import costs_of, known_models, unknown_costs
+from ablations.report.draw import draw
 from ablations.search.cost import cost_of
 from ablations.study.study import Model
 from ablations.units.unit import network_gmacs
@@ -161,10 +162,10 @@ def test_tables_say_the_cost_of_the_spec_by_kind_of_task_and_what_is_not_known(t
     reason = "Multiply-adds are not known of logmel@w160: it has no network, and its front end is not counted."
     assert unknown_costs(found) == [reason]
     rows.write_rows(found.to_dict("records"), tmp_path / "rows.csv")
-    printed = CliRunner().invoke(main.main, ["table", str(tmp_path), "--costs"])
+    printed = CliRunner().invoke(main, ["table", str(tmp_path), "--costs"])
     assert printed.exit_code == 0, printed.output
     assert reason in printed.stdout
-    assert reason not in CliRunner().invoke(main.main, ["table", str(tmp_path)]).stdout
+    assert reason not in CliRunner().invoke(main, ["table", str(tmp_path)]).stdout
     (note,) = [text for text in all_texts(draw(found, "pareto", "t")) if text.startswith("Not drawn")]
     assert note.replace("\n", " ") == "Not drawn, of no known cost or without all tasks: logmel@w160."
 

@@ -12,7 +12,7 @@ import torch
 import yaml
 from click.testing import CliRunner
 
-from ablations.cli import main
+from ablations.cli.main import main
 from ablations.models import registry
 from ablations.runs.run import run_study
 from ablations.study.study import Study
@@ -28,7 +28,7 @@ from tests.reference_values import clip
 
 
 def invoke(*arguments):
-    return CliRunner().invoke(main.main, [str(argument) for argument in arguments])
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
 def test_a_study_gives_equal_rows_in_either_process(tmp_path, hear_module, scene_task, event_task):

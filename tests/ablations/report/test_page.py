@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from ablations.cli import main
+from ablations.cli.main import main
 from ablations.report import facts
 from ablations.report.page import write_page
 from ablations.report.sheets import of_table
@@ -88,7 +88,7 @@ def of_two() -> tuple[pd.DataFrame, RunRecord]:
 
 
 def invoke(*arguments):
-    return CliRunner().invoke(main.main, [str(argument) for argument in arguments])
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 
-from ablations.cli import main
+from ablations.cli.main import main
 from downstream import extract
 
 extract.BATCH_CLIPS = 2
@@ -31,4 +31,4 @@ def counting(*args, **kwargs):
 
 setattr(owner, name, counting)
 sys.argv = ["ablate", *sys.argv[4:]]
-main.main()
+main()

@@ -3,7 +3,7 @@
 import pytest
 from click.testing import CliRunner
 
-from ablations.cli import main
+from ablations.cli.main import main
 from ablations.runs import many
 from ablations.runs.many import PAPER_STUDIES, studies_of, summary
 from ablations.study.study import FOLDERS
@@ -13,7 +13,7 @@ from results.scores.records import read_record
 
 
 def invoke(*arguments):
-    return CliRunner().invoke(main.main, [str(argument) for argument in arguments])
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
 def test_the_paper_is_every_study_of_its_folder_once():

@@ -9,7 +9,7 @@ import torch
 import yaml
 from click.testing import CliRunner
 
-from ablations.cli import main
+from ablations.cli.main import main
 from ablations.models import registry
 from ablations.runs import plan_measure
 from ablations.runs.plan import COLUMNS, duration, plan_study, to_text
@@ -126,7 +126,7 @@ def test_what_is_absent_is_named_and_the_rest_is_planned(tmp_path, scene_task, m
     tasks = [str(scene_task()), "absent", str(broken)]
     file.write_text(yaml.safe_dump({"name": "mine", "models": variants, "tasks": tasks, "protocol": "hear2021+grid1"}))
     command = ["plan", str(file), "--runs", "runs", "--store", str(tmp_path / "store"), "--device", "cpu"]
-    result = CliRunner().invoke(main.main, [*command, "--out", str(tmp_path / "plan.csv")])
+    result = CliRunner().invoke(main, [*command, "--out", str(tmp_path / "plan.csv")])
     assert result.exit_code == 1
     problems = [line for line in result.stdout.splitlines() if line.startswith("Problem: ")]
     assert len(problems) == 4, result.stdout

@@ -14,7 +14,7 @@ import torch
 import yaml
 from click.testing import CliRunner
 
-from ablations.cli import main
+from ablations.cli.main import main
 from ablations.runs.run import run_study
 from ablations.study.study import Study
 from ablations.units import execute as unit_module
@@ -41,7 +41,7 @@ def declare(tmp_path, tasks, models=MODELS, **changes) -> Path:
 
 
 def invoke(*arguments):
-    return CliRunner().invoke(main.main, [str(argument) for argument in arguments])
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
 def run(study: Path, tmp_path: Path):

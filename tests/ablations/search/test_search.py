@@ -14,7 +14,7 @@ import yaml
 from click.testing import CliRunner
 from optuna.pruners import BasePruner
 
-from ablations.cli import main
+from ablations.cli.main import main
 from ablations.search import report
 from ablations.search import run as run_module
 from ablations.search.declared import Search
@@ -23,6 +23,7 @@ from ablations.search.storage import VARIANT
 from ablations.search.winner import looks, text
 from results.rows.rows import COLUMNS, read_rows
 from tests.ablations.search.made import SPACE, declared, tones
+from tests.campaigns import samplers
 from tests.conftest import run_environment
 
 SAME = ["state", "score", "label", "spec", "protocol"]
@@ -225,7 +226,7 @@ def _process(task: Path, places: dict, tmp_path: Path, count: int, **changes) ->
 def test_the_command_ends_in_one_line(task, tmp_path, changes, message):
     file = tmp_path / "mine.yaml"
     file.write_text(yaml.safe_dump(declared(task, **changes)))
-    result = CliRunner().invoke(main.main, ["search", str(file), "--runs", str(tmp_path), "--store", str(tmp_path)])
+    result = CliRunner().invoke(main, ["search", str(file), "--runs", str(tmp_path), "--store", str(tmp_path)])
     assert result.exit_code == 1
     assert message in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
@@ -236,7 +237,7 @@ def test_the_command_shows_trials_and_winner(ran, task, places, tmp_path):
     file = tmp_path / "mine.yaml"
     file.write_text(yaml.safe_dump(declared(task)))
     options = ["--runs", str(folder.parent), "--store", str(places["store"]), "--device", "cpu"]
-    result = CliRunner().invoke(main.main, ["search", str(file), *options])
+    result = CliRunner().invoke(main, ["search", str(file), *options])
     assert result.exit_code == 0, result.stderr
     assert "5 complete; score is validation." in result.output
     assert "Winner by validation among 5 variants: logmel" in result.output
@@ -247,10 +248,10 @@ def test_the_benchmark_compares_with_random_search(task, places, tmp_path):
     file, out = tmp_path / "mine.yaml", tmp_path / "out.json"
     file.write_text(yaml.safe_dump(declared(task)))
     options = ["--runs", str(tmp_path), "--store", str(places["store"]), "--seeds", "2", "--budget", "4"]
-    result = CliRunner().invoke(main.main, ["benchmark", "search", str(file), *options, "--out", str(out)])
+    result = CliRunner().invoke(samplers.main, [str(file), *options, "--out", str(out)])
     assert result.exit_code == 0, result.stderr
     found = json.loads(out.read_text())
-    assert found["command"] == "ablate benchmark search SEARCH --seeds 2 --budget 4"
+    assert found["command"] == "python -m tests.campaigns.samplers SEARCH --seeds 2 --budget 4"
     assert len(found["rows"]) == 3 * 2
     assert found["table"]["worst"] <= found["median_of_random_search"] <= found["table"]["best"]
     assert all(row["best"] <= found["table"]["best"] for row in found["rows"])

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from ablations.cli import main
+from ablations.cli.main import main
 from ablations.models.registry import card
-from ablations.report.show import known_models, write_figure
+from ablations.report.costs import known_models
+from ablations.report.draw import write_figure
 from ablations.study.study import FOLDERS, Study
 from passt import EmbeddingSpec
 from passt.catalog.checkpoints import get
@@ -136,7 +137,7 @@ def test_recipes_are_no_studies():
 
 
 def invoke(*arguments):
-    return CliRunner().invoke(main.main, [str(argument) for argument in arguments])
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
 @pytest.fixture

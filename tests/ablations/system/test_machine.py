@@ -11,7 +11,7 @@ STEPS = """
 import ctypes
 import resource
 import torch
-from ablations.system.machine import M_TRIM_THRESHOLD, keep_freed
+from ablations.system.memory import M_TRIM_THRESHOLD, keep_freed
 
 def step():
     return sum(torch.ones(1 << 20)[0] for tensors in [[torch.ones(1 << 20) for _ in range(8)]] for _ in tensors)

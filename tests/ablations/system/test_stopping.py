@@ -16,7 +16,8 @@ COMMAND = """
 import sys, threading, time, types
 from concurrent.futures import ThreadPoolExecutor
 import click
-from ablations import cli, stopping
+from ablations.cli.main import COMMANDS, main
+from ablations.system import stopping
 from ablations.system.child import Child
 
 stopping.GRACE_S = 0.5
@@ -26,10 +27,10 @@ def wait():
     print("ready", flush=True)
     {body}
 
-sys.modules["ablations.cli_wait"] = types.SimpleNamespace(wait=wait)
-cli.COMMANDS["wait"] = "cli_wait"
-cli.main.callback = lambda: None
-cli.main(["wait"])
+sys.modules["ablations.cli.wait"] = types.SimpleNamespace(wait=wait)
+COMMANDS["Measure"]["wait"] = ("wait", "")
+main.callback = lambda: None
+main(["wait"])
 """
 SLEEPS = "time.sleep(60)"
 IN_A_THREAD = "ThreadPoolExecutor(1).submit(time.sleep, 60).result()"

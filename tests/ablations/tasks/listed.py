@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 from click.testing import CliRunner
 
-from ablations.cli import main
+from ablations.cli.main import main
 from tests.conftest import tone
 
 LABELS = ("low", "high")
 
 
 def invoke(*arguments):
-    return CliRunner().invoke(main.main, [str(argument) for argument in arguments])
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
 def sound(number: int, rate: int = 16000, seconds: float = 0.4) -> np.ndarray:

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 from click.testing import CliRunner
 
-from ablations.cli import main
+from ablations.cli.main import main
 from ablations.tasks.examples.archives import unpack
 from downstream.tasks.task import Task
 from tests.conftest import tone
@@ -31,7 +31,7 @@ def archive(tmp_path):
 
 
 def prepare(listing, out) -> Task:
-    done = CliRunner().invoke(main.main, ["prepare", str(listing), "--out", str(out)])
+    done = CliRunner().invoke(main, ["prepare", str(listing), "--out", str(out)])
     assert done.exit_code == 0, done.output
     return Task.from_dir(out)
 

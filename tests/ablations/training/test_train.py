@@ -10,7 +10,7 @@ import soundfile
 import yaml
 from click.testing import CliRunner
 
-from ablations.cli import main
+from ablations.cli.main import main
 from ablations.training.clips import Labelled, Places, vocabulary
 from ablations.training.train import RECIPES, load_recipe, load_stages
 from passt import PasstEmbedder
@@ -51,7 +51,7 @@ def clips(tmp_path):
 def train(clips, out, *options, recipe="recipe.yaml"):
     lists = ("--data", clips / "train.csv", "--eval", clips / "eval.csv", "--out", clips / out)
     arguments = ["train", clips / recipe if recipe.endswith("yaml") else recipe, *lists, "--device", "cpu", *options]
-    return CliRunner().invoke(main.main, [str(argument) for argument in arguments])
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
 def test_a_list_of_files_becomes_weights_that_embed(clips, monkeypatch):
@@ -83,7 +83,7 @@ def test_what_was_trained_on_own_labels_is_embedded(clips, network, spec):
     for levels in ("logits+melmean", "melmean+block3"):
         out = clips / f"{levels}.npz"
         options = ("--spec", f"{spec}@{levels}", "--weights", weights, "--out", out, "--scene", "--device", "cpu")
-        result = CliRunner().invoke(main.main, [str(argument) for argument in ("embed", sound, *options)])
+        result = CliRunner().invoke(main, [str(argument) for argument in ("embed", sound, *options)])
         assert result.exit_code == 0, result.output
     with np.load(clips / "logits+melmean.npz") as found:
         assert found["labels"].tolist() == ["high", "loud", "low"]

@@ -11,7 +11,7 @@ import torch
 import yaml
 from click.testing import CliRunner
 
-from ablations.cli import main
+from ablations.cli.main import main
 from ablations.models.baselines.mobilenet import MobileNet
 from ablations.training import sources
 from ablations.training.corpus import Corpus, Windowed
@@ -39,7 +39,7 @@ def train(folder, *options, **changes):
     path = folder / "recipe.yaml"
     path.write_text(yaml.safe_dump(RECIPE | changes))
     arguments = ["train", path, "--out", folder / "run", "--device", "cpu", "--workers", 0, *options]
-    return CliRunner().invoke(main.main, [str(argument) for argument in arguments])
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
 def test_a_recipe_of_the_corpus_needs_no_files_and_writes_half_weights_with_their_card(tmp_path):

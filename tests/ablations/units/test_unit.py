@@ -10,7 +10,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from ablations.cli import main
+from ablations.cli.main import main
 from ablations.runs.rows import StudyRows
 from ablations.runs.run import run_study
 from ablations.study.study import Study
@@ -94,13 +94,13 @@ def test_units_share_what_embeds():
 
 @pytest.mark.parametrize("text", ["0/2", "3/2", "1", "a/b", "1/2/3", "-1/2"])
 def test_a_shard_that_is_none(text):
-    result = CliRunner().invoke(main.main, ["run", "quickstart", "--shard", text])
+    result = CliRunner().invoke(main, ["run", "quickstart", "--shard", text])
     assert result.exit_code == 1
     assert f"Error: shard must be i/n with i from 1 to n, such as 1/4, got '{text}'" in result.stderr
 
 
 def test_shards_are_without_ray():
-    result = CliRunner().invoke(main.main, ["run", "quickstart", "--shard", "1/2", "--workers", "2"])
+    result = CliRunner().invoke(main, ["run", "quickstart", "--shard", "1/2", "--workers", "2"])
     assert result.exit_code == 2
     assert "--shard is without Ray" in result.stderr
 
@@ -154,7 +154,7 @@ def test_the_command_line_runs_a_shard(tmp_path, scene_task):
     file.write_text(yaml.safe_dump(text))
     places = ["--runs", str(tmp_path / "runs"), "--store", str(tmp_path / "store"), "--device", "cpu"]
     for shard, rows in (("2/2", 0), ("1/2", 1)):
-        result = CliRunner().invoke(main.main, ["run", str(file), *places, "--shard", shard])
+        result = CliRunner().invoke(main, ["run", str(file), *places, "--shard", shard])
         assert result.exit_code == 0, result.stderr
         assert len(read_rows(tmp_path / "runs/mine")) == rows
     assert "Rows:" in result.stdout
