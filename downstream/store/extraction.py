@@ -255,7 +255,8 @@ def tidy(folder: TapFolder) -> None:
 
 def _remove(path: Path) -> None:
     """Remove an extraction, its plan first: what a kill leaves of it is known as a rest."""
-    (path / PLAN).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # absent, or a folder in its place
+        (path / PLAN).unlink()
     shutil.rmtree(path)
 
 
