@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from downstream.events.table import EventTable
+from downstream.events.columns import EventColumns
 
 THRESHOLD = 0.5  # of a predicted probability, to be exceeded
 
@@ -52,7 +52,7 @@ def timeline(timestamps: np.ndarray, offsets: np.ndarray) -> Timeline:
     return Timeline(times, file, None if in_order else order, np.asarray(offsets), np.array(means))
 
 
-def runs(probabilities: np.ndarray, line: Timeline, widths: tuple[int, ...]) -> EventTable:
+def runs(probabilities: np.ndarray, line: Timeline, widths: tuple[int, ...]) -> EventColumns:
     """Runs of consecutive positive steps, each the event [first timestamp, last timestamp], however short.
 
     Args:
@@ -68,7 +68,7 @@ def runs(probabilities: np.ndarray, line: Timeline, widths: tuple[int, ...]) -> 
             positive[rows] = median_filtered(positive[rows], width)
     first, label = _edges(positive, line.offsets[:-1][np.diff(line.offsets) > 0], later=False)
     last, _ = _edges(positive, line.offsets[1:][np.diff(line.offsets) > 0] - 1, later=True)
-    return EventTable(label, line.file[first], line.times[first], line.times[last], positive.shape[1], len(widths))
+    return EventColumns(label, line.file[first], line.times[first], line.times[last], positive.shape[1], len(widths))
 
 
 def median_filtered(positive: np.ndarray, width: int) -> np.ndarray:

@@ -10,11 +10,11 @@ import numpy as np
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
-from downstream.events.table import EventTable, spread
+from downstream.events.columns import EventColumns, spread
 
 
 def event_f_measure(
-    reference: EventTable, predicted: EventTable, name: str, onset_ms: float, offset_ratio: float | None = None
+    reference: EventColumns, predicted: EventColumns, name: str, onset_ms: float, offset_ratio: float | None = None
 ) -> dict[str, float]:
     """F-measure of events that match one to one, at most once, as many as possible.
 
@@ -30,7 +30,7 @@ def event_f_measure(
     return {name: f, f"{name}_precision": precision, f"{name}_recall": recall}
 
 
-def segment_error_rate(reference: EventTable, predicted: EventTable, name: str) -> dict[str, float]:
+def segment_error_rate(reference: EventColumns, predicted: EventColumns, name: str) -> dict[str, float]:
     """(substitutions + deletions + insertions) / active references, in segments of 1 s; lower is better.
 
     A segment has max(references, predictions) - hits errors. NaN where no reference is active, where sed_eval divides
@@ -46,7 +46,7 @@ def segment_error_rate(reference: EventTable, predicted: EventTable, name: str) 
 
 
 def event_counts(
-    reference: EventTable, predicted: EventTable, onset_ms: float, offset_ratio: float | None = None
+    reference: EventColumns, predicted: EventColumns, onset_ms: float, offset_ratio: float | None = None
 ) -> np.ndarray:
     """(files, 3) matched, predicted and reference events, whose sums over files `event_f_measure` is made of."""
     matched = _matched(reference, predicted, onset_ms, offset_ratio)
@@ -54,7 +54,7 @@ def event_counts(
     return np.stack([np.bincount(file, minlength=reference.files) for file in each], axis=1)
 
 
-def segment_counts(reference: EventTable, predicted: EventTable) -> np.ndarray:
+def segment_counts(reference: EventColumns, predicted: EventColumns) -> np.ndarray:
     """(files, 2) errors and active references, whose sums over files `segment_error_rate` is made of."""
     wanted, given = (
         np.bincount(table.active // reference.labels, minlength=_segments(reference, predicted) * reference.files)
@@ -65,12 +65,14 @@ def segment_counts(reference: EventTable, predicted: EventTable) -> np.ndarray:
     return np.stack([each.reshape(-1, reference.files).sum(0) for each in (errors, wanted)], axis=1)
 
 
-def _segments(*tables: EventTable) -> int:
+def _segments(*tables: EventColumns) -> int:
     """How many segments of 1 s there are, up to the last that is active."""
     return 1 + max((int(t.active[-1]) // (t.labels * t.files) for t in tables if len(t.active)), default=-1)
 
 
-def _matched(reference: EventTable, predicted: EventTable, onset_ms: float, offset_ratio: float | None) -> np.ndarray:
+def _matched(
+    reference: EventColumns, predicted: EventColumns, onset_ms: float, offset_ratio: float | None
+) -> np.ndarray:
     """(reference events,) bool: those in the largest one-to-one matching (Hopcroft-Karp on one sparse graph)."""
     if not len(reference) or not len(predicted):
         return np.zeros(len(reference), bool)
@@ -86,7 +88,7 @@ def _matched(reference: EventTable, predicted: EventTable, onset_ms: float, offs
     return maximum_bipartite_matching(graph, perm_type="column") >= 0
 
 
-def _candidates(reference: EventTable, predicted: EventTable, onset_ms: float) -> tuple[np.ndarray, np.ndarray]:
+def _candidates(reference: EventColumns, predicted: EventColumns, onset_ms: float) -> tuple[np.ndarray, np.ndarray]:
     """Pairs of equal file and label with onsets about `onset_ms` apart or less: every match and a few by rounding.
 
     Files and labels are laid one behind the other on one axis, with room between, so that one sorted search does.

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.model_selection import ParameterGrid
 
 from downstream.disk import fields
-from downstream.events.table import event_table
+from downstream.events.columns import event_columns
 from downstream.tasks.task import Event
 
 DEFAULT_GRID = {"median_filter_ms": [250], "min_duration": [125, 250]}
@@ -53,7 +53,7 @@ def targets(events: Sequence[Event], timestamps: np.ndarray, labels: Sequence[st
     Shape:
         timestamps (steps,) in ms -> (steps, labels), 0 or 1, float32.
     """
-    table = event_table([events], labels)
+    table = event_columns([events], labels)
     order = np.argsort(timestamps, kind="stable")
     times = np.asarray(timestamps)[order]
     begun = np.zeros((len(times) + 1, len(labels)), dtype=np.int32)

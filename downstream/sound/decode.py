@@ -8,8 +8,8 @@ from typing import Any, BinaryIO
 import numpy as np
 import soundfile
 
-from downstream.disk.room import available, check_room
-from downstream.notices import say_once
+from downstream.disk.memory import available, check_memory
+from downstream.notices import warn_once
 from downstream.sound import containers
 
 LOWEST_RATE, HIGHEST_RATE = 1000, 10_000_000  # Hz; others are faults of a header
@@ -51,13 +51,13 @@ def decode(path: Path, content: bytes | None = None) -> tuple[np.ndarray, int]:
     """
     size = path.stat().st_size if content is None else len(content)
     if content is None:
-        check_room(str(path), size)
+        check_memory(str(path), size)
     with _opened(path, content) as file:
         sound = containers.locate(file, size)
         if reason := containers.fault(file, size, sound):
             raise ValueError(f"{path}: {reason}")
         if remark := containers.oddity(size, sound):
-            say_once(f"{path.parent}: {remark}")
+            warn_once(f"{path.parent}: {remark}")
         if sound is None or (sound.stop is None and not _frames(path, content)):
             content = containers.mended(file, size, sound) or content
     samples, rate = _read(path, content, size)
@@ -71,7 +71,7 @@ def decode(path: Path, content: bytes | None = None) -> tuple[np.ndarray, int]:
         raise ValueError(f"{path}: samples up to {peak:.4g}, expected [-1, 1]; {hint}")
     if peak > LOUD:
         text = f"{path.parent}: samples beyond [-1, 1], such as {peak:.3g} in {path.name}, are taken as they are"
-        say_once(text, key=f"{path.parent}: loud")
+        warn_once(text, key=f"{path.parent}: loud")
     return samples, rate
 
 
@@ -94,7 +94,7 @@ def header(path: Path):
             found = _info(file)
     except (soundfile.LibsndfileError, OSError, TypeError) as error:
         size = path.stat().st_size
-        check_room(str(path), size)
+        check_memory(str(path), size)
         with path.open("rb") as file:
             whole = containers.mended(file, size, containers.locate(file, size))
         try:
@@ -116,7 +116,7 @@ def _read(path: Path, content: bytes | None, size: int) -> tuple[np.ndarray, int
             _check_kind(path, stream)
             frames, opened = stream.frames, True
             if frames < OPEN_FRAMES:
-                check_room(f"{path}: {frames} frames of sound", SAMPLE_BYTES * stream.channels * frames)
+                check_memory(f"{path}: {frames} frames of sound", SAMPLE_BYTES * stream.channels * frames)
             if frames * stream.channels > size * SAMPLES_A_BYTE + BLOCK:
                 samples = _in_blocks(stream, path)
             else:
@@ -147,7 +147,7 @@ def _in_blocks(stream: soundfile.SoundFile, path: Path) -> np.ndarray:
         blocks.append(block)
         frames += len(block)
         if frames > most:
-            check_room(f"{path}: more than {frames} frames of sound", frame_bytes * frames)
+            check_memory(f"{path}: more than {frames} frames of sound", frame_bytes * frames)
     return np.concatenate(blocks) if blocks else np.zeros((0, stream.channels), np.float32)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from downstream.disk.files import load_arrays
+from downstream.disk.arrays import load_arrays
 from downstream.disk.sums import DIGITS, place_of, read_summed, write_summed
 
 NAME = "index.npz"

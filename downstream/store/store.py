@@ -20,7 +20,7 @@ from downstream.disk.files import cache_folder, expanded
 from downstream.disk.locks import LOCK, held
 from downstream.disk.sums import ADVICE
 from downstream.embedder import OWN_HOP, Tap
-from downstream.notices import say_once
+from downstream.notices import warn_once
 from downstream.store.index import NAME as INDEX_NAME
 from downstream.store.index import Index
 from downstream.store.tap_file import read_header, read_rows, verify
@@ -53,14 +53,14 @@ class TapFolder:
             try:
                 index = self.index()
             except (ValueError, FileNotFoundError) as error:
-                say_once(f"{error}; its {len(there)} taps are made anew")
+                warn_once(f"{error}; its {len(there)} taps are made anew")
                 return list(taps)
             for tap in there:
                 try:
                     (verify if full else read_header)(self.file(tap), index)
                     whole.append(tap)
                 except ValueError as error:
-                    say_once(f"{error}; it is made anew")
+                    warn_once(f"{error}; it is made anew")
                 except FileNotFoundError:  # removed in between
                     continue
         return [tap for tap in taps if tap not in whole]

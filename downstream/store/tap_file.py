@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from downstream.disk.files import load_arrays
+from downstream.disk.arrays import load_arrays
 from downstream.disk.sums import CHANGED, DIGITS, content_of, place_of, read_sealed, write_sealed
 from downstream.store.index import PLACE_PARTS, Index
 

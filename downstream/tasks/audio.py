@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from downstream.disk.files import fingerprint
-from downstream.disk.room import check_room
-from downstream.notices import say_once as _say_once
+from downstream.disk.memory import check_memory
+from downstream.notices import warn_once as _say_once
 from downstream.sound.decode import SPECIAL, decode, header, is_special
 from downstream.tasks.clip_cache import AUDIO, content_states, keep_clip, kept_clip, state_of
 from downstream.tasks.task import Task
@@ -145,7 +145,9 @@ def resample(clip: np.ndarray, rate: int, wanted: int) -> np.ndarray:
     Raises:
         ValueError: the memory can't hold what it would become.
     """
-    check_room(f"{len(clip)} samples at a rate of {rate} Hz, resampled to {wanted} Hz", 8 * len(clip) * wanted // rate)
+    check_memory(
+        f"{len(clip)} samples at a rate of {rate} Hz, resampled to {wanted} Hz", 8 * len(clip) * wanted // rate
+    )
     clip = clip if rate == wanted else soxr.resample(clip, rate, wanted, quality="HQ")
     return np.ascontiguousarray(clip if len(clip) else np.zeros(1), dtype=np.float32)
 

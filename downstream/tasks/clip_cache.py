@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from downstream.disk.files import fingerprint, load_arrays, write_atomically
-from downstream.disk.room import check_room
+from downstream.disk.arrays import load_arrays
+from downstream.disk.files import fingerprint, write_atomically
+from downstream.disk.memory import check_memory
 from downstream.disk.sums import CHANGED, SUM, SUM_BYTES, content_of, place_of, read_sealed, sum_of, write_sealed
-from downstream.notices import say_once
+from downstream.notices import warn_once
 
 HASHES, AUDIO = "hashes", "audio"  # folders of a store
 EARLIER_CLIPS = "*-soxr-HQ.npy"  # as earlier versions called them, which did not know what had made them
@@ -51,7 +52,7 @@ def state_of(path: Path) -> list[int]:
 
 def hash_of(path: Path) -> str:
     """The 64 hex digits of the SHA-256 of a file's bytes; ValueError for a file that the memory can't hold."""
-    check_room(str(path), path.stat().st_size)  # hashing a clip that can't be read could take days
+    check_memory(str(path), path.stat().st_size)  # hashing a clip that can't be read could take days
     with path.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
@@ -102,7 +103,7 @@ def keep(path: Path, write: Callable[[], None]) -> None:
     try:
         write()
     except OSError as error:
-        say_once(f"{path.parent}: nothing more is kept there: {error.strerror or error}")
+        warn_once(f"{path.parent}: nothing more is kept there: {error.strerror or error}")
 
 
 def is_earlier_hashes(path: Path) -> bool:
@@ -121,7 +122,7 @@ def _known_hashes(path: Path) -> Mapping[str, list]:
         return {}
     except (OSError, ValueError, KeyError) as error:
         if is_earlier_hashes(path):
-            say_once(f"{path.parent}: made by an earlier version: clips are hashed again")
+            warn_once(f"{path.parent}: made by an earlier version: clips are hashed again")
         else:
-            say_once(f"{error}; its clips are hashed again")
+            warn_once(f"{error}; its clips are hashed again")
         return {}

@@ -13,7 +13,7 @@ from typing import Any
 
 from downstream.disk import fields
 from downstream.disk.files import absolute
-from downstream.disk.text_file import read_json, read_table
+from downstream.disk.text_file import read_csv, read_json
 from downstream.tasks.groups import Groups, read_groups
 
 EMBEDDING_TYPES = ("scene", "event")
@@ -172,7 +172,7 @@ def _splits(source: Path, metadata: Mapping, split_mode: str) -> tuple[str, ...]
 
 
 def _vocabulary(path: Path) -> tuple[str, ...]:
-    rows = [row for _, row in read_table(path, padded=False)]
+    rows = [row for _, row in read_csv(path, padded=False)]
     if not rows or not {"idx", "label"} <= rows[0].keys():
         raise ValueError(f"{path}: expected a header idx,label and at least one label")
     by_index = {int(row["idx"]): row["label"] for row in rows if row["label"] and re.fullmatch(r"\d{1,9}", row["idx"])}

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 import torch
 
-from downstream.disk.files import load_arrays
+from downstream.disk.arrays import load_arrays
 from downstream.tasks.audio import SplitAudio, _say_once, read_clip, resample
 from downstream.tasks.task import Task
 from tests.conftest import tone, write_clip

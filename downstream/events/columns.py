@@ -12,7 +12,7 @@ SEGMENT_S = 1.0  # the grid of the segment-based error rate
 
 
 @dataclass(frozen=True, eq=False)
-class EventTable:
+class EventColumns:
     """The events of a split, sorted by label, then file, then start.
 
     Attributes:
@@ -30,11 +30,11 @@ class EventTable:
     def __len__(self) -> int:
         return len(self.start)
 
-    def lasting(self, duration_ms: float) -> "EventTable":
+    def lasting(self, duration_ms: float) -> "EventColumns":
         """Those that are at least so long."""
         kept = self.end - self.start >= duration_ms
         columns = (column[kept] for column in (self.label, self.file, self.start, self.end))
-        return EventTable(*columns, self.labels, self.files)
+        return EventColumns(*columns, self.labels, self.files)
 
     @functools.cached_property
     def active(self) -> np.ndarray:
@@ -50,7 +50,7 @@ class EventTable:
         return np.unique((segment * self.files + self.file[event]) * self.labels + self.label[event])
 
 
-def event_table(files: Sequence[Sequence[Event]], labels: Sequence[str]) -> EventTable:
+def event_columns(files: Sequence[Sequence[Event]], labels: Sequence[str]) -> EventColumns:
     """The events of each file as a table; ValueError for a label that is not in the vocabulary."""
     place = {label: index for index, label in enumerate(labels)}
     events = [event for found in files for event in found]
@@ -61,7 +61,7 @@ def event_table(files: Sequence[Sequence[Event]], labels: Sequence[str]) -> Even
     file = np.repeat(np.arange(len(files)), [len(found) for found in files])
     times = np.array([(event.start, event.end) for event in events], dtype=np.float64).reshape(-1, 2)
     order = np.lexsort((times[:, 0], file, label))
-    return EventTable(label[order], file[order], *times[order].T, len(labels), len(files))
+    return EventColumns(label[order], file[order], *times[order].T, len(labels), len(files))
 
 
 def spread(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
