@@ -48,9 +48,10 @@ def text(value: Any, where: str) -> str:
 
 def one_line(value: Any, where: str) -> str:
     """A text of one line, not empty, without spaces at its ends or several in a row."""
-    if text(value, where) != " ".join(value.split()) or not value:
+    checked = text(value, where)
+    if checked != " ".join(checked.split()) or not checked:
         raise wrong(value, where, "text of one line, without spaces around it")
-    return value
+    return checked
 
 
 def is_unicode(value: str) -> bool:

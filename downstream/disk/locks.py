@@ -149,7 +149,7 @@ def _holder(path: Path) -> str:
 def _is_stopped(process: int) -> bool:
     """Whether a signal has stopped a process of this machine; False if the system does not tell."""
     try:
-        return psutil.Process(process).status() == psutil.STATUS_STOPPED
+        return bool(psutil.Process(process).status() == psutil.STATUS_STOPPED)
     except (psutil.Error, OverflowError):
         return False
 

@@ -40,7 +40,7 @@ class ProbeData:
     def batches(self, size: int, epoch: int = 0, *, training: bool) -> Iterator[Selector]:
         """The items of each batch of an epoch.
 
-        Training leaves out a last batch of one item, since BatchNorm has no statistics of it (the kit ends in an error).
+        Training leaves out a last batch of one item: BatchNorm has no statistics of it, and the kit fails there.
         """
         items = len(self.y)
         order = None if self.shuffle is None else np.random.default_rng((self.shuffle, epoch)).permutation(items)

@@ -18,8 +18,9 @@ from downstream.kit import labels
 from downstream.kit import read as kit
 from downstream.kit.labels import read_labels
 from downstream.sound import decode
+from downstream.sound.decode import read_header
 from downstream.tasks import archive
-from downstream.tasks.audio import SplitAudio, read_clip, read_header, resample
+from downstream.tasks.audio import SplitAudio, read_clip, resample
 from downstream.tasks.task import Task
 from tests.task_archives import member
 
