@@ -8,7 +8,7 @@ import numpy as np
 
 from downstream.tasks.task import Event
 
-SEGMENT_S = 1.0  # the grid of the segment-based error rate
+SEGMENT_S = 1.0  # of the segment-based error rate
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,8 +16,12 @@ class EventColumns:
     """The events of a split, sorted by label, then file, then start.
 
     Attributes:
-        label, file: (events,) indices. start, end: (events,) in ms, float64.
-        labels, files: how many labels and files there are.
+        label: (events,) index of the label.
+        file: (events,) index of the file.
+        start: (events,) in ms, float64.
+        end: (events,) in ms, float64.
+        labels: how many labels there are.
+        files: how many files there are.
     """
 
     label: np.ndarray
@@ -31,17 +35,18 @@ class EventColumns:
         return len(self.start)
 
     def lasting(self, duration_ms: float) -> "EventColumns":
-        """Those that are at least so long."""
-        kept = self.end - self.start >= duration_ms
-        columns = (column[kept] for column in (self.label, self.file, self.start, self.end))
-        return EventColumns(*columns, self.labels, self.files)
+        """The events that last at least `duration_ms`."""
+        long = self.end - self.start >= duration_ms
+        return EventColumns(
+            self.label[long], self.file[long], self.start[long], self.end[long], self.labels, self.files
+        )
 
     @functools.cached_property
     def active(self) -> np.ndarray:
-        """Where events are active on a grid of 1 s: sorted codes, each once, (segment * files + file) * labels + label.
+        """The active segments of 1 s as sorted, distinct codes: (segment * files + file) * labels + label.
 
-        An event [start, end] is active from the segment that holds its start to the last that begins before its end, as
-        sed_eval has it: one without length on the edge of two segments is active in none.
+        As in sed_eval, an event [start, end] is active from the segment that holds its start to the last one that
+        begins before its end: an event without length on the edge of two segments is active in none.
         """
         first = np.floor(self.start / 1000 / SEGMENT_S).astype(np.int64)
         stop = np.ceil(self.end / 1000 / SEGMENT_S).astype(np.int64)
@@ -51,20 +56,30 @@ class EventColumns:
 
 
 def event_columns(files: Sequence[Sequence[Event]], labels: Sequence[str]) -> EventColumns:
-    """The events of each file as a table; ValueError for a label that is not in the vocabulary."""
+    """Put the events of files into columns; ValueError for a label that is not in the vocabulary.
+
+    Args:
+        files: the events of each file.
+        labels: the vocabulary, in index order.
+    """
     place = {label: index for index, label in enumerate(labels)}
-    events = [event for found in files for event in found]
+    events = [event for events_of_file in files for event in events_of_file]
     unknown = next((event.label for event in events if event.label not in place), None)
     if unknown is not None:
         raise ValueError(f"label {unknown!r} is not in the vocabulary ({', '.join(map(str, labels[:10]))})")
     label = np.array([place[event.label] for event in events], dtype=np.int64)
-    file = np.repeat(np.arange(len(files)), [len(found) for found in files])
+    file = np.repeat(np.arange(len(files)), [len(events_of_file) for events_of_file in files])
     times = np.array([(event.start, event.end) for event in events], dtype=np.float64).reshape(-1, 2)
     order = np.lexsort((times[:, 0], file, label))
-    return EventColumns(label[order], file[order], *times[order].T, len(labels), len(files))
+    start, end = times[order].T
+    return EventColumns(label[order], file[order], start, end, len(labels), len(files))
 
 
 def spread(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(n,) counts -> for each of their sum: whose it is, and its place there; [2, 0, 1] -> [0, 0, 2], [0, 1, 0]."""
+    """Number the members of groups of these sizes: the group of each member, and its place in the group.
+
+    >>> spread(np.array([2, 0, 1]))
+    (array([0, 0, 2]), array([0, 1, 0]))
+    """
     owner = np.repeat(np.arange(len(counts)), counts)
     return owner, np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
