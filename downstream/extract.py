@@ -15,8 +15,9 @@ from torch import Tensor
 from downstream.disk.memory import check_memory
 from downstream.embedder import Embedder, Tap, distance_ms, widths
 from downstream.progress import Track, silent
-from downstream.store.extraction import Extraction, tidy, unfinished
+from downstream.store.extraction import Extraction
 from downstream.store.store import TapFolder
+from downstream.store.unfinished import tidy, unfinished
 from downstream.tasks.audio import SplitAudio
 
 BATCH_CLIPS = 64
