@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from downstream.events import targets
-from downstream.probes.rows import first_bad_row
+from downstream.probes.features import first_bad_item
 from downstream.scores import metrics
 from downstream.splits import LabelledSplit
 from downstream.tasks.task import Task
@@ -35,7 +35,7 @@ def check_splits(task: Task, splits: Mapping[str, LabelledSplit]) -> None:
     Labels that a fold has nothing to learn from are said in the log.
     """
     for name, split in splits.items():
-        bad = first_bad_row(split.x)
+        bad = first_bad_item(split.x)
         if bad is not None:
             file = split.files[int(np.searchsorted(split.offsets, bad, side="right")) - 1]
             raise ValueError(f"{task.folder}: {name}: the embedding of {file} (row {bad}) holds NaN or infinity")

@@ -17,20 +17,20 @@ import torch
 from downstream.checks import check_splits, check_task
 from downstream.events import targets
 from downstream.events.targets import PostProcessing
-from downstream.probes import rows
+from downstream.probes import features
+from downstream.probes.features import ProbeData
 from downstream.probes.finished import FinishedFits
 from downstream.probes.fit import Fit, Fitting, predict
 from downstream.probes.pack import fit_all
 from downstream.probes.probe import ProbeConfig
 from downstream.probes.protocol import Protocol
-from downstream.probes.rows import ProbeData
 from downstream.probes.selection import Selection
 from downstream.progress import Advance, Track, silent
 from downstream.scores import metrics
 from downstream.scores.scoring import Scorer
-from downstream.splits import LabelledSplit, stacked
+from downstream.splits import LabelledSplit, concatenated
 from downstream.tasks.task import Fold, Task
-from downstream.watching import FoldSeen, tell
+from downstream.watching import FoldFitted, tell
 
 logger = logging.getLogger(__name__)
 
@@ -121,7 +121,7 @@ class Evaluation:
 
     def fitted(self, fold: str, fit: Fit) -> None:
         """Who watches hears of a fold's chosen fit."""
-        tell(FoldSeen(self.task, self.seed, fold, fit.best.score, self.finished))
+        tell(FoldFitted(self.task, self.seed, fold, fit.best.score, self.finished))
 
     def results(self, fits: Sequence[Fit], device: str) -> list[FoldResult]:
         """The test of every fold, in their order."""
@@ -137,14 +137,14 @@ class Evaluation:
     def _data(self, fold: Fold, split: str) -> tuple[ProbeData, ProbeData]:
         """The training data of a fold, and a split as its probes take it."""
         parts, other = [self.splits[name] for name in fold.train], self.splits[split]
-        x, other_x, how = stacked(parts), other.x, None
+        x, other_x, how = concatenated(parts), other.x, None
         if self.protocol.standardized:
             if fold.name not in self._statistics:
-                self._statistics[fold.name] = rows.statistics(x)
+                self._statistics[fold.name] = features.statistics(x)
             mean, std = self._statistics[fold.name]
-            x, other_x, how = rows.Standardized(x, mean, std), rows.Standardized(other_x, mean, std), fold.name
+            x, other_x, how = features.Standardized(x, mean, std), features.Standardized(other_x, mean, std), fold.name
         shuffle = self.seed if self.protocol.shuffled else None
-        y = parts[0].y if len(parts) == 1 else rows.Stacked([part.y for part in parts])  # no copy a fold
+        y = parts[0].y if len(parts) == 1 else features.Concatenated([part.y for part in parts])  # no copy a fold
         train = ProbeData(x, y, shuffle, key=(*map(id, parts), how, shuffle))
         return train, ProbeData(other_x, other.y, key=(id(other), how))
 

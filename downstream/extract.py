@@ -12,11 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from downstream.disk.room import check_room
+from downstream.disk.memory import check_memory
 from downstream.embedder import Embedder, Tap, distance_ms, widths
 from downstream.progress import Track, silent
-from downstream.store.extraction import Extraction, tidy, unfinished
+from downstream.store.extraction import Extraction
 from downstream.store.store import TapFolder
+from downstream.store.unfinished import tidy, unfinished
 from downstream.tasks.audio import SplitAudio
 
 BATCH_CLIPS = 64
@@ -167,7 +168,7 @@ def check_steps(embedder: Embedder, clips: Sequence[Tensor], taps: Sequence[Tap]
     """Raise ValueError where the timestamp embeddings of clips are more than the memory can hold."""
     steps = sum(map(len, clips)) / embedder.sample_rate * 1000 / distance_ms(embedder, hop_ms)
     width = sum(widths(embedder, taps, hop_ms).values())
-    check_room(f"{steps:.0f} timestamps of {width} numbers", int(STEP_BYTES * steps * width))
+    check_memory(f"{steps:.0f} timestamps of {width} numbers", int(STEP_BYTES * steps * width))
 
 
 @torch.no_grad()

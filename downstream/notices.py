@@ -23,4 +23,4 @@ class Once:
         self._keys.clear()
 
 
-say_once = Once()
+warn_once = Once()

@@ -8,7 +8,7 @@ import numpy as np
 
 from downstream.embedder import Tap
 from downstream.events import targets
-from downstream.probes.rows import Features, ProbeData, Rows, Stacked
+from downstream.probes.features import Concatenated, Features, MappedFeatures, ProbeData
 from downstream.store.store import TapFolder
 from downstream.tasks.task import Task
 
@@ -56,21 +56,21 @@ def from_store(task: Task, folders: Mapping[str, TapFolder], taps: Sequence[Tap]
         index = folders[split].index()
         order = index.rows(files)
         columns = [folders[split].read(tap, index) for tap in taps]
-        x = Rows(columns, order)
+        x = MappedFeatures(columns, order)
         times = index.timestamps[order] if task.is_event else np.zeros(0)
         offsets = np.concatenate([[0], np.cumsum(index.lengths(files))]).astype(np.int64)
         found[split] = LabelledSplit(x, _targets(task, split, files, offsets, times), tuple(files), offsets, times)
     return found
 
 
-def stacked(splits: Sequence[LabelledSplit]) -> Features:
+def concatenated(splits: Sequence[LabelledSplit]) -> Features:
     """The embeddings of splits one after the other."""
-    return splits[0].x if len(splits) == 1 else Stacked([split.x for split in splits])
+    return splits[0].x if len(splits) == 1 else Concatenated([split.x for split in splits])
 
 
-def joined(splits: Sequence[LabelledSplit]) -> ProbeData:
+def training_data(splits: Sequence[LabelledSplit]) -> ProbeData:
     """Splits one after the other as training data."""
-    return ProbeData(stacked(splits), np.concatenate([split.y for split in splits]))
+    return ProbeData(concatenated(splits), np.concatenate([split.y for split in splits]))
 
 
 def one_hot(labels: Sequence[Sequence[str]], vocabulary: Sequence[str]) -> np.ndarray:

@@ -14,7 +14,7 @@ class Stopped(BaseException):
 
 
 @dataclass(frozen=True)
-class FoldSeen:
+class FoldFitted:
     """The chosen probe of a fold has been fitted.
 
     Attributes:
@@ -29,7 +29,7 @@ class FoldSeen:
     finished: FinishedFits | None
 
 
-Watcher = Callable[[FoldSeen], None]
+Watcher = Callable[[FoldFitted], None]
 _watcher: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
 
 
@@ -43,7 +43,7 @@ def watched(watcher: Watcher) -> Iterator[None]:
         _watcher.reset(token)
 
 
-def tell(seen: FoldSeen) -> None:
+def tell(seen: FoldFitted) -> None:
     """To the watcher, where there is one."""
     if watcher := _watcher.get():
         watcher(seen)

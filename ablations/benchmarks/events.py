@@ -20,7 +20,7 @@ from ablations.system import child
 from ablations.system.machine import best, machine, versions
 from downstream.events import decoding
 from downstream.events import targets as events
-from downstream.events.table import event_table
+from downstream.events.columns import event_columns
 from downstream.progress import Track, silent
 from downstream.scores import metrics
 from downstream.scores.scoring import Scorer
@@ -165,7 +165,7 @@ def _ours(
     scorer = Scorer(task, "test", data)
     scores, setting = scorer.validate(predictions)
     line = decoding.timeline(data.timestamps, data.offsets)
-    reference = event_table([task.items["test"][file] for file in data.files], task.labels)
+    reference = event_columns([task.items["test"][file] for file in data.files], task.labels)
     widths = {line.widths(point.median_filter_ms) for point in events.postprocessing_grid(task.evaluation_params)}
     runs = decoding.runs(predictions, line, line.widths(setting.median_filter_ms))
     steps = {

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from ablations.system.memory import anonymous, give_back, watched
+from downstream.probes.features import MappedFeatures, ProbeData
 from downstream.probes.fit import Fitting
 from downstream.probes.pack import fit_all
 from downstream.probes.probe import ProbeConfig
-from downstream.probes.rows import ProbeData, Rows
 from downstream.probes.selection import Selection
 from downstream.progress import Track, silent
 
@@ -72,4 +72,4 @@ def _made(path: Path, items: int, dim: int, labels: int) -> ProbeData:
         array[start : start + PIECE] = draw.standard_normal((min(PIECE, items - start), dim), dtype=np.float32)
     array.flush()
     y = (draw.random((items, labels)) < 0.1).astype(np.float32)
-    return ProbeData(Rows([np.load(path, mmap_mode="r")], draw.permutation(items)), y)
+    return ProbeData(MappedFeatures([np.load(path, mmap_mode="r")], draw.permutation(items)), y)

@@ -15,10 +15,10 @@ from ablations.kit.crosscheck import copied
 from ablations.system.machine import machine, product_rates, versions
 from downstream.evaluate import evaluate
 from downstream.kit.read import read_folder
+from downstream.probes.features import ProbeData
 from downstream.probes.fit import Fit, Fitting, fit
 from downstream.probes.pack import fit_all
 from downstream.probes.probe import ProbeConfig
-from downstream.probes.rows import ProbeData
 from downstream.probes.selection import Selection
 from downstream.progress import Track, silent
 

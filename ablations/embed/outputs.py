@@ -21,7 +21,8 @@ from torch import Tensor
 
 from ablations.embed.sources import Source
 from ablations.system.errors import one_line
-from downstream.disk.files import absolute, load_arrays, write_atomically
+from downstream.disk.arrays import load_arrays
+from downstream.disk.files import absolute, write_atomically
 from downstream.embedder import Embedder, Tap, distance_ms, widths
 from downstream.extract import check_steps, seconds_at_once
 from downstream.tasks.audio import RESAMPLER

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from ablations.inputs.audio_folders import audio_in
 from downstream.disk.files import absolute
-from downstream.tasks.audio import read_header, read_sound, resample
+from downstream.sound.decode import read_header
+from downstream.tasks.audio import read_sound, resample
 
 
 @dataclass(frozen=True, order=True)

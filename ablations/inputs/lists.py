@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from downstream.disk.fields import shown
-from downstream.disk.text_file import Row, read_table
+from downstream.disk.text_file import CsvLine, read_csv
 
 VOCABULARY_COLUMNS = ("label", "mid")  # HEAR's labelvocabulary.csv, AudioSet's class_labels_indices.csv
 SEPARATOR = ","  # between the labels of a file
 
 
-def read_lines(path: Path, columns: Sequence[str]) -> list[Row]:
+def read_lines(path: Path, columns: Sequence[str]) -> list[CsvLine]:
     """The rows of a CSV file in UTF-8, by column, each with the number of its line.
 
     Raises:
@@ -18,7 +18,7 @@ def read_lines(path: Path, columns: Sequence[str]) -> list[Row]:
     """
     if not path.is_file():
         raise FileNotFoundError(f"no list at {path}")
-    return read_table(path, columns)
+    return read_csv(path, columns)
 
 
 def split_labels(text: str, separator: str = SEPARATOR) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from ablations.models.hear_modules import address
 from ablations.models.hear_modules.embedder import HearEmbedder
 from ablations.models.hear_modules.process import interpreter
 from downstream.disk.files import absolute, expanded
-from downstream.disk.room import check_room
+from downstream.disk.memory import check_memory
 from downstream.embedder import Embedder
 from downstream.progress import Advance, Track, silent
 from passt import EmbeddingSpec, PasstEmbedder, complexity
@@ -138,7 +138,7 @@ def resolve_weights(weights: str, base: Path) -> tuple[str, Path | None]:
     path = base / expanded(weights)
     if not path.is_file():
         raise FileNotFoundError(f"weights: no file at {path}")
-    check_room(f"weights: {path}", path.stat().st_size)
+    check_memory(f"weights: {path}", path.stat().st_size)
     return file_tag(path), path
 
 

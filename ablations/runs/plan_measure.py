@@ -13,10 +13,10 @@ import torch
 from ablations.runs.plan_counts import Extracting, Probing
 from ablations.system.machine import in_use, peak, reset_peak
 from downstream.embedder import Embedder
+from downstream.probes.features import ProbeData
 from downstream.probes.fit import Fitting
 from downstream.probes.pack import COPIES, CPU_BYTES, fit_all
 from downstream.probes.probe import ProbeConfig
-from downstream.probes.rows import ProbeData
 from downstream.probes.selection import Selection
 
 SCENE_S, TIMESTAMP_S = 20.0, 4.0  # of sound that is embedded to measure

@@ -15,7 +15,7 @@ from ablations.tasks.names import NamedTask
 from downstream import evaluate
 from downstream.evaluate import selection_of
 from downstream.progress import Track, silent
-from downstream.watching import FoldSeen, Stopped, watched
+from downstream.watching import FoldFitted, Stopped, watched
 from results.rows.job_files import read_job
 from results.rows.rows import read_rows, task_key
 
@@ -97,7 +97,7 @@ def run_trial(
     study = Study(folder.name, model, search.tasks, search.seeds, variant.protocol, search.precision, folder=base)
     seen: dict[Fold, float] = {}
 
-    def watch(fold: FoldSeen) -> None:
+    def watch(fold: FoldFitted) -> None:
         seen[task_key(fold.task.name), fold.seed, f"{fold.task.name}/{fold.fold}"] = fold.score
         known = validations(folder) | seen
         if prune and goal.telling(known) and prune(len(known), goal.score(known)):

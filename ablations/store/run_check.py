@@ -1,4 +1,4 @@
-"""The faults of a run's folder: job files that are not whole, and rows that are not those of the jobs."""
+"""Find the faults of a run: job files that are not whole, and rows that do not match their jobs."""
 
 import csv
 import logging
@@ -20,12 +20,16 @@ from results.rows.rows import COLUMNS, as_text, rows_of
 logger = logging.getLogger(__name__)
 
 NOT_COMPARED = ("study", "model", "family", "spec", "weights", "task", "source", "tolerance", "seconds")
-"""Columns that are not of the job, and its time: rows keep that of the first time that it was done."""
+"""Columns that do not come from the job, and `seconds`, which rows keep from the first time the job was done."""
 UNREADABLE = (ValueError, KeyError, TypeError, OSError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
 def run_faults(run: Path) -> Iterator[Fault]:
-    """Of one run: its jobs, and rows.csv against them."""
+    """Check the jobs of a run, and its rows.csv against them.
+
+    Args:
+        run: its folder.
+    """
     jobs: dict[str, Mapping[str, Any]] = {}
     unsealed = 0
     for path in sorted((run / "jobs").glob("*.json")):
@@ -40,11 +44,11 @@ def run_faults(run: Path) -> Iterator[Fault]:
             yield Fault(f"{text}; {ADVICE}", (path, path.with_suffix(".npz")))
     if unsealed:
         logger.warning("%s: %d jobs of an earlier version carry no sums, so only their form was checked", run, unsealed)
-    yield from _of_rows(run / "rows.csv", jobs)
+    yield from _row_faults(run / "rows.csv", jobs)
 
 
 def _check_predictions(path: Path, job: Mapping[str, Any]) -> None:
-    """Raise where a job's predictions are not whole."""
+    """Raise ValueError, or an error of `UNREADABLE`, if a job's predictions are not whole."""
     if not path.is_file():
         raise ValueError(f"its predictions {path.name} are absent")
     if PREDICTIONS in job and sha256_of(path) != job[PREDICTIONS]:
@@ -59,7 +63,7 @@ def _check_predictions(path: Path, job: Mapping[str, Any]) -> None:
                 arrays[f"{fold['fold']}.{name}"]
 
 
-def _of_rows(path: Path, jobs: Mapping[str, Mapping[str, Any]]) -> Iterator[Fault]:
+def _row_faults(path: Path, jobs: Mapping[str, Mapping[str, Any]]) -> Iterator[Fault]:
     if not path.is_file():
         if jobs:
             yield Fault(f"{path}: absent, with {len(jobs)} jobs beside it; the next `ablate run` writes it")
@@ -74,24 +78,24 @@ def _of_rows(path: Path, jobs: Mapping[str, Mapping[str, Any]]) -> Iterator[Faul
         return
     by_job = defaultdict(list)
     for row in rows:
-        by_job[row.get("job"), row.get("spec"), row.get("task")].append(row)
-    for (name, spec, task), own in by_job.items():
+        by_job[row.get("job", ""), row.get("spec"), row.get("task")].append(row)
+    for (name, spec, task), rows_of_job in by_job.items():
         where = f"{path}: rows of {spec} on {task}"
         if name not in jobs:
             yield Fault(f"{where}: no whole job {name} is there; the next `ablate run` makes it anew")
             continue
-        wanted = [{column: as_text(value) for column, value in row.items()} for row in rows_of(jobs[name], {})]
-        difference = _difference(own, wanted)
+        expected = [{column: as_text(value) for column, value in row.items()} for row in rows_of(jobs[name], {})]
+        difference = _difference(rows_of_job, expected)
         if difference:
             yield Fault(f"{where}: not those of its job file {name}: {difference}; {ADVICE}", (path, sums_of(path)))
             return
 
 
-def _difference(rows: list[dict[str, str]], wanted: list[dict[str, str]]) -> str:
-    """What differs first; "" where nothing does."""
-    if len(rows) != len(wanted):
-        return f"{len(rows)} rows, expected {len(wanted)}"
-    for row, other in zip(rows, wanted, strict=True):
+def _difference(rows: list[dict[str, str]], expected: list[dict[str, str]]) -> str:
+    """Describe the first difference; "" if there is none."""
+    if len(rows) != len(expected):
+        return f"{len(rows)} rows, expected {len(expected)}"
+    for row, other in zip(rows, expected, strict=True):
         for name in COLUMNS:
             if name in row and name not in NOT_COMPARED and row[name] != other[name]:
                 return f"fold {row['fold']}, {row['metric']}: {name} {row[name]!r}, expected {other[name]!r}"

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ablations.inputs.lists import SEPARATOR, read_lines, read_vocabulary, split_labels
-from downstream.disk.room import check_room
+from downstream.disk.memory import check_memory
 from downstream.tasks.audio import read_sound, resample
 
 
@@ -111,7 +111,7 @@ class Places:
         if name not in self.members:
             raise FileNotFoundError(f"{name}: in none of the folders and tar files")
         path, offset, size = self.members[name]
-        check_room(f"{path}: {name}", size)
+        check_memory(f"{path}: {name}", size)
         with path.open("rb") as shard:
             shard.seek(offset)
             content = shard.read(size)

@@ -8,7 +8,7 @@ from ablations.study.study import Model
 from ablations.units.job import Job, fingerprints, needs_slack
 from ablations.units.unit import Unit
 from downstream.embedder import Embedder, Tap
-from downstream.notices import say_once
+from downstream.notices import warn_once
 from downstream.probes.finished import SUFFIX, FinishedFits
 from downstream.store.store import TapFolder, tap_folder
 from downstream.tasks.audio import SplitAudio
@@ -91,7 +91,7 @@ def tap_folders(
 ) -> dict[str, TapFolder]:
     """split -> where its taps are or will be."""
     if any((store / embedder.fingerprint / clips.fingerprint).is_dir() for clips in audio.values()):
-        say_once(
+        warn_once(
             f"{store}: embeddings by {embedder.name} were made by an earlier version, which did not record what "
             "decoded and resampled the clips; they are made anew (`ablate store prune --earlier` removes the old ones)"
         )
@@ -115,10 +115,10 @@ def is_done(folder: Path, key: str) -> bool:
     except FileNotFoundError:
         return False
     except ValueError as error:
-        say_once(f"{error}; it is made anew")
+        warn_once(f"{error}; it is made anew")
         return False
     if PREDICTIONS not in job:
-        say_once(f"{folder}: jobs of an earlier version carry no sums and are taken as they are")
+        warn_once(f"{folder}: jobs of an earlier version carry no sums and are taken as they are")
     return True
 
 

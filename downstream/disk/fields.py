@@ -1,6 +1,6 @@
-"""Types and ranges of parsed values (JSON, YAML): each check returns the value or raises one line.
+"""Check types and ranges of parsed values (JSON, YAML): each check returns the value or raises an error of one line.
 
-Every check takes the value and `where`, the words that name it in messages: a key, behind the file that holds it.
+Every check takes the value and `where`, which names it in messages: the file that holds it, then the key.
 """
 
 import math
@@ -9,12 +9,12 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
 
 MOST_DIGITS = 18
-"""Digits of the longest whole number that any setting may have: it fits 64 bits."""
+"""Digits of the longest whole number of any setting, so that it fits 64 bits."""
 Value = TypeVar("Value")
 
 
 class _Short(reprlib.Repr):
-    """A representation of bounded size: a parsed tree can be larger, by far, than its file."""
+    """A representation of bounded size, since a parsed tree can be far larger than its file."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -28,11 +28,11 @@ class _Short(reprlib.Repr):
 
 
 shown = _Short().repr
-"""A value for a message: shortened, control characters escaped."""
+"""Show a value in a message: shortened, with control characters escaped."""
 
 
 def wrong(value: Any, where: str, expected: str) -> ValueError:
-    """The error that names the field, what it must be and the value got."""
+    """The error that names a field, the expected value and the value got."""
     return ValueError(f"{where} must be {expected}, got {shown(value)}")
 
 
@@ -42,18 +42,20 @@ def text(value: Any, where: str) -> str:
         raise wrong(value, where, "text")
     if not is_unicode(value):
         raise wrong(value, where, "text in Unicode")
-    return value
+    checked: str = value
+    return checked
 
 
 def one_line(value: Any, where: str) -> str:
-    """A text of one line, not empty, without spaces at its ends or several together."""
-    if text(value, where) != " ".join(value.split()) or not value:
+    """A text of one line, not empty, without spaces at its ends or several in a row."""
+    checked = text(value, where)
+    if checked != " ".join(checked.split()) or not checked:
         raise wrong(value, where, "text of one line, without spaces around it")
-    return value
+    return checked
 
 
 def is_unicode(value: str) -> bool:
-    """Whether UTF-8 can hold a text; it can't where bytes of another encoding were smuggled into it."""
+    """Whether UTF-8 can hold a text; bytes of another encoding that Python smuggled into it can't be held."""
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -62,7 +64,7 @@ def is_unicode(value: str) -> bool:
 
 
 def whole(value: Any, where: str, least: int | None = None, most: int | None = None) -> int:
-    """A whole number; true and false are none."""
+    """A whole number; true and false are refused."""
     bounds = [f" of at least {least}"] if least is not None else []
     bounds += [f"{' and' if bounds else ' of'} at most {most}"] if most is not None else []
     low, high = -(10**MOST_DIGITS) if least is None else least, 10**MOST_DIGITS if most is None else most
@@ -72,13 +74,14 @@ def whole(value: Any, where: str, least: int | None = None, most: int | None = N
 
 
 def number(value: Any, where: str, above: float = -math.inf, expected: str = "a number") -> float:
-    """A finite number, whole or not; true and false are none."""
+    """A finite number, whole or not; true and false are refused."""
     expected += "" if above == -math.inf else f" above {above:g}"
     if type(value) not in (int, float):
         raise wrong(value, where, expected)
     if not (abs(value) < 10**MOST_DIGITS and value > above):  # NaN is not less than anything
         raise wrong(value, where, expected)
-    return value
+    checked: float = value
+    return checked
 
 
 def flag(value: Any, where: str) -> bool:
@@ -89,14 +92,14 @@ def flag(value: Any, where: str) -> bool:
 
 
 def choice(value: Any, where: str, known: Collection[str]) -> str:
-    """One of some texts."""
+    """One of the known texts."""
     if not isinstance(value, str) or value not in known:
         raise wrong(value, where, f"one of {', '.join(known)}")
     return value
 
 
 def list_of(check: Callable[[Any, str], Value], value: Any, where: str, expected: str = "a list") -> list[Value]:
-    """A list whose values pass `check`, each named by its place, counted from 1."""
+    """A list whose values all pass `check`; messages count them from 1."""
     if not isinstance(value, list):
         raise wrong(value, where, expected)
     return [check(item, f"{where}, number {place},") for place, item in enumerate(value, 1)]

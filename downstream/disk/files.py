@@ -1,7 +1,7 @@
-"""Files that are complete or absent: written beside their place, then renamed into it.
+"""Files and folders that are complete or absent: written beside their place, then renamed into it.
 
-A temporary file is called ``.<machine>-<process>-<random>.tmp``, so that whoever comes next can tell that its process
-is dead, and remove it.
+A temporary name is ``.<machine>-<process>-<random>.tmp``. It tells a later process that the writer is dead, so that the
+file can be removed.
 """
 
 import contextlib
@@ -14,27 +14,25 @@ import socket
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from io import FileIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import numpy as np
+import psutil
 
-from downstream.disk import arrays
-from downstream.disk.room import check_room
+from downstream.disk.memory import check_memory
 
-TRIALS = 10
-PARSED = 10  # times the size of a text that what is parsed of it takes
+PARSED = 10  # a parsed text takes up to this many times the size of its file
 TEMPORARY = re.compile(r"\.([0-9a-f]{8})-(\d+)-[0-9a-f]{8}\.tmp|\..+\.[0-9a-f]{32}\.tmp")  # or of an earlier version
-ABANDONED_S = 86400.0  # age of a temporary file of a process that can't be asked
+ABANDONED_S = 86400.0  # age at which a temporary file is abandoned if its process can't be looked up
 
 _swept: set[Path] = set()
 
 
 @contextlib.contextmanager
 def naming(path: str | Path) -> Iterator[None]:
-    """Make errors of the system that name no file, as those of a full disk do, name this one."""
+    """Add a file name to system errors that have none, such as those of a full disk."""
     try:
         yield
     except OSError as error:
@@ -44,7 +42,7 @@ def naming(path: str | Path) -> Iterator[None]:
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], Any]) -> None:
-    """Call `write` on a temporary file, then rename it to `path`: readers see the old file or the whole new one."""
+    """Call `write` on a temporary file, then rename it: readers see the old file or the whole new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.parent not in _swept:
         _swept.add(path.parent)
@@ -55,21 +53,48 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], Any]) -> None:
             write(file)
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
+        put_in_place(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def whole_folder(folder: Path, staging: Path | None = None) -> Iterator[Path]:
+    """Make a folder complete or not at all: fill the one that this yields; at the end it is renamed to `folder`.
+
+    It is filled under its own name, which messages show, inside a folder beside its place. An error removes both.
+
+    Args:
+        staging: the folder beside it; what an earlier call left there is removed. None: a temporary name.
+    """
+    if staging is None:
+        sweep(folder.parent)
+        staging = temporary_beside(folder)
+    shutil.rmtree(staging, ignore_errors=True)
+    try:
+        draft = staging / folder.name
+        draft.mkdir(parents=True)
+        yield draft
+        put_in_place(draft, folder)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def put_in_place(finished: Path, place: Path) -> None:
+    """Rename a finished file or folder to its place; a file that is there is replaced."""
+    finished.replace(place)
+
+
 def temporary_beside(path: Path) -> Path:
-    """A new name in the folder of `path`, by which `sweep` knows whose it is."""
+    """A new name in the folder of `path`, from which `sweep` learns whose file it is."""
     return path.with_name(f".{_machine()}-{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp")
 
 
 def sweep(folder: Path, *, below: bool = False) -> int:
-    """Remove what processes that are dead left half written in a folder; links are not followed.
+    """Remove temporary files and folders of dead processes; links are not followed.
 
     Args:
-        below: in all folders below it, too.
+        below: sweep all folders below it, too.
 
     Returns:
         How many files and folders were removed.
@@ -78,7 +103,7 @@ def sweep(folder: Path, *, below: bool = False) -> int:
     for place, folders, files in os.walk(folder):
         for name in [*folders, *files]:
             path = Path(place, name)
-            if (match := TEMPORARY.fullmatch(name)) and _is_abandoned(path, match):
+            if (match := TEMPORARY.fullmatch(name)) and _is_abandoned(path, *match.groups()):
                 with contextlib.suppress(OSError):
                     path.unlink() if path.is_symlink() or path.is_file() else shutil.rmtree(path)
                     removed += 1
@@ -86,15 +111,13 @@ def sweep(folder: Path, *, below: bool = False) -> int:
     return removed
 
 
-def _is_abandoned(path: Path, match: re.Match) -> bool:
-    machine, process = match.groups()
-    if machine == _machine() and os.name == "posix":
+def _is_abandoned(path: Path, machine: str | None, process: str | None) -> bool:
+    if process and machine == _machine():
         try:
-            os.kill(int(process), 0)
-        except (ProcessLookupError, OverflowError):
+            if not psutil.pid_exists(int(process)):
+                return True
+        except OverflowError:  # no process has such a number
             return True
-        except PermissionError:  # of another user
-            pass
     try:
         return time.time() - path.lstat().st_mtime > ABANDONED_S
     except OSError:
@@ -102,15 +125,15 @@ def _is_abandoned(path: Path, match: re.Match) -> bool:
 
 
 def _machine() -> str:
-    """8 hex digits for where process numbers mean the same: the machine, and the container on it."""
-    inside = ""
+    """8 hex digits for the machine, and the container on it: where process numbers mean the same."""
+    container = ""
     with contextlib.suppress(OSError):
-        inside = str(Path("/proc/self/ns/pid").stat().st_ino)
-    return hashlib.sha256(f"{socket.gethostname()} {inside}".encode()).hexdigest()[:8]
+        container = str(Path("/proc/self/ns/pid").stat().st_ino)
+    return hashlib.sha256(f"{socket.gethostname()} {container}".encode()).hexdigest()[:8]
 
 
 def append_whole(file: FileIO, data: bytes) -> None:
-    """Append all of `data` to a file that is opened without a buffer, and bring it onto the disk; errors name it."""
+    """Append all of `data` to an unbuffered file and flush it to the disk; errors name the file."""
     with naming(file.name):
         rest = memoryview(data)
         while rest:
@@ -118,49 +141,29 @@ def append_whole(file: FileIO, data: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def load_arrays(source: Path | BinaryIO, *, behind: int = 0, **options: Any) -> Any:
-    """`numpy.load` of what has headers that are true, again where it failed for no fault of the file.
-
-    Args:
-        behind: bytes that follow a .npy file's array. options: of `numpy.load`.
-
-    NumPy parses a header with Python's parser, which before 3.11.8 and 3.12.2 fails at times where two threads use it
-    at once (python/cpython issue 106905).
-    """
-    for _ in range(TRIALS - 1):
-        with contextlib.suppress(SystemError):
-            return _load(source, behind, options)
-    return _load(source, behind, options)
-
-
-def _load(source: Path | BinaryIO, behind: int, options: Mapping[str, Any]) -> Any:
-    arrays.check(source, mapped=options.get("mmap_mode") is not None, behind=behind)
-    return np.load(source, **options)
-
-
 def read_whole(path: Path) -> bytes:
-    """The bytes of a file; ValueError where they, and what is made of them, would not fit the memory."""
-    check_room(str(path), PARSED * path.stat().st_size)
+    """The bytes of a file; ValueError if they, once parsed, would not fit the memory."""
+    check_memory(str(path), PARSED * path.stat().st_size)
     return path.read_bytes()
 
 
 def check_place(path: Path) -> None:
-    """Look whether a file or folder can come to be at `path`, before it is worked for; nothing is made.
+    """Check that a file or folder can be written at `path`, before any work for it; nothing is made.
 
     Raises:
         NotADirectoryError, PermissionError: one of its folders is a file, or can't be written.
     """
-    there = next((parent for parent in path.absolute().parents if parent.exists()), None)
-    if there and not there.is_dir():
-        raise NotADirectoryError(f"{path} can't be written: {there} is a file, expected a folder")
-    if there and not os.access(there, os.W_OK | os.X_OK):
-        raise PermissionError(f"{path} can't be written: the folder {there} is read-only, expected one for results")
+    parent = next((parent for parent in path.absolute().parents if parent.exists()), None)
+    if parent and not parent.is_dir():
+        raise NotADirectoryError(f"{path} can't be written: {parent} is a file, expected a folder")
+    if parent and not os.access(parent, os.W_OK | os.X_OK):
+        raise PermissionError(f"{path} can't be written: the folder {parent} is read-only, expected one for results")
     if path.is_dir() and not os.access(path, os.W_OK | os.X_OK):
         raise PermissionError(f"{path} can't be written: it is read-only, expected a folder for results")
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder for results, and try whether a file can be written there.
+    """Make a folder for results, and write a trial file there.
 
     Raises:
         OSError: names the folder and the reason.
@@ -176,7 +179,7 @@ def make_folder(folder: Path) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """`value` as indented JSON, atomically."""
+    """Write `value` as indented JSON, atomically."""
     text = json.dumps(value, indent=1, sort_keys=False, allow_nan=True) + "\n"
     write_atomically(path, lambda file: file.write(text.encode()))
 
@@ -188,25 +191,25 @@ def fingerprint(value: Any) -> str:
 
 
 def absolute(path: str | Path) -> Path:
-    """The path from the root, under the names it was given by: links are not replaced by what they point to.
+    """The absolute path, without replacing links by their targets.
 
     `..` behind a link leads out of the folder that the link points to, as the system has it.
     """
-    whole = Path(path).absolute()
-    found = Path(whole.anchor)
-    for part in whole.parts[1:]:
+    parts = Path(path).absolute()
+    result = Path(parts.anchor)
+    for part in parts.parts[1:]:
         if part == "..":
-            found = (found.resolve() if found.is_symlink() else found).parent
+            result = (result.resolve() if result.is_symlink() else result).parent
         else:
-            found /= part
-    return found
+            result /= part
+    return result
 
 
 def expanded(path: str | Path) -> Path:
-    """`path` with ~ and ~user as the home they stand for.
+    """The path with ~ and ~user replaced by the home folder.
 
     Raises:
-        ValueError: names a path of a user that is not here.
+        ValueError: names a path whose user is unknown here.
     """
     try:
         return Path(path).expanduser()
@@ -215,5 +218,5 @@ def expanded(path: str | Path) -> Path:
 
 
 def cache_folder() -> Path:
-    """The user's folder of caches: $XDG_CACHE_HOME, else ~/.cache; an empty variable is none."""
+    """The user's cache folder: $XDG_CACHE_HOME, else ~/.cache; an empty variable counts as unset."""
     return expanded(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "embedding-ablations"

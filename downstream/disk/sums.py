@@ -1,18 +1,18 @@
-"""Sums that are bound to a place: what was changed, or put where another belongs, is not taken.
+"""Checksums that are bound to a place: content that was changed, or put where other content belongs, is refused.
 
-A place is the last part of a path, so that a whole store can be moved. JSON has its sum as an entry, other content has
-it as its last 32 bytes.
+A place is the last part of a path, so that a whole store can be moved. JSON carries its sum as an entry, other content
+as its last 32 bytes.
 """
 
 import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from downstream.disk.files import fingerprint, write_atomically, write_json
 
-DIGITS = 16  # of a SHA-256 in JSON
+DIGITS = 16  # hex digits of a SHA-256 in JSON
 SUM_BYTES = 32
 SUM = "sum"
 ADVICE = "`ablate store check --full --fix` moves what is faulty away, and the next run makes it anew"
@@ -25,23 +25,24 @@ def place_of(path: Path, depth: int) -> str:
 
 
 def seal_of(value: Any, place: str) -> str:
-    """The sum of a JSON value at a place."""
+    """The sum of a JSON value at a place, 16 hex digits."""
     return fingerprint([place, value])
 
 
 def write_sealed(path: Path, value: Mapping[str, Any], place: str) -> None:
-    """`value` as JSON with its sum."""
+    """Write `value` as JSON with its sum."""
     write_json(path, {**value, SUM: seal_of(value, place)})
 
 
 def read_sealed(path: Path, place: str) -> dict[str, Any]:
-    """What `write_sealed` wrote there.
+    """Read and verify what `write_sealed` wrote.
 
     Raises:
-        ValueError: names a file that is another, or was changed. FileNotFoundError: there is none.
+        ValueError: names a file that was changed, or belongs elsewhere.
+        FileNotFoundError: the file is absent.
     """
     try:
-        value = json.loads(content_of(path))
+        value: dict[str, Any] = json.loads(content_of(path))
         if value.pop(SUM) == seal_of(value, place):
             return value
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -50,9 +51,9 @@ def read_sealed(path: Path, place: str) -> dict[str, Any]:
 
 
 def write_summed(path: Path, content: bytes | memoryview, place: str) -> None:
-    """`content` with its sum behind it."""
+    """Write `content` with its sum behind it."""
 
-    def write(file):
+    def write(file: BinaryIO) -> None:
         file.write(content)
         file.write(sum_of(content, place))
 
@@ -60,10 +61,11 @@ def write_summed(path: Path, content: bytes | memoryview, place: str) -> None:
 
 
 def read_summed(path: Path, place: str) -> memoryview:
-    """What `write_summed` wrote there.
+    """Read and verify what `write_summed` wrote.
 
     Raises:
-        ValueError: names a file that is another, or was changed. FileNotFoundError: there is none.
+        ValueError: names a file that was changed, or belongs elsewhere.
+        FileNotFoundError: the file is absent.
     """
     content = memoryview(content_of(path))
     if content[-SUM_BYTES:] != sum_of(content[:-SUM_BYTES], place):

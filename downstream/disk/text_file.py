@@ -1,6 +1,6 @@
-"""Text files that people and their tools write: UTF-8 with or without a mark, strict JSON and strict CSV.
+"""Read text files that people write: UTF-8 with or without a byte order mark, strict JSON, strict CSV.
 
-What a file can't say in these terms is an error in one line: the file, the line, what is there and what to do.
+Anything else is an error of one line: the file, the line, what it holds and what to do.
 """
 
 import codecs
@@ -14,23 +14,23 @@ from typing import Any
 from downstream.disk.fields import shown
 from downstream.disk.files import read_whole
 
-MARKS = (  # UTF-32's first: it begins with UTF-16's
+MARKS = (  # UTF-32 first, since its mark begins with that of UTF-16
     (codecs.BOM_UTF32_LE, "UTF-32"),
     (codecs.BOM_UTF32_BE, "UTF-32"),
     (codecs.BOM_UTF16_LE, "UTF-16"),
     (codecs.BOM_UTF16_BE, "UTF-16"),
 )
 OTHER_SEPARATORS = {";": "';'", "\t": "tabs", "|": "'|'"}
-Row = tuple[int, dict[str, str]]
-"""The number of a row's first line, and its values by column."""
+CsvLine = tuple[int, dict[str, str]]
+"""A row of a CSV file: the number of its first line, and its values by column."""
 
 
 def read_text(path: Path) -> str:
     """The text of a file in UTF-8, without a byte order mark.
 
     Raises:
-        FileNotFoundError, ValueError: name the file, which may not fit the memory; for another encoding also the line
-            and what it looks like.
+        FileNotFoundError: names the file.
+        ValueError: names a file that does not fit the memory, or is of another encoding, with the line.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing")
@@ -49,7 +49,7 @@ def read_text(path: Path) -> str:
 
 
 def read_json(path: Path) -> Any:
-    """The value of a JSON file, in which no object has a key twice.
+    """The value of a JSON file in which no object has a key twice.
 
     Raises:
         FileNotFoundError, ValueError: name the file and what is wrong with it.
@@ -62,18 +62,18 @@ def read_json(path: Path) -> Any:
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    distinct = dict(pairs)
+    if len(distinct) < len(pairs):
         keys = [key for key, _ in pairs]
         raise ValueError(f"the key {shown(next(key for key in keys if keys.count(key) > 1))} is there twice")
-    return found
+    return distinct
 
 
-def read_table(path: Path, columns: Sequence[str] = (), padded: bool = True) -> list[Row]:
+def read_csv(path: Path, columns: Sequence[str] = (), padded: bool = True) -> list[CsvLine]:
     """The rows of a CSV file with a header; lines without any value are left out.
 
     Args:
-        columns: those that must be there. Names of columns are compared without case and padding.
+        columns: the required ones. Names of columns are compared without case and padding.
         padded: whether spaces behind a separator are padding, rather than part of a value.
 
     Raises:
@@ -90,8 +90,8 @@ def read_table(path: Path, columns: Sequence[str] = (), padded: bool = True) -> 
         raise ValueError(f"{path}: the column {twice[0]} is there twice, expected one of each name")
     if absent := [name for name in columns if name.casefold() not in names]:
         got = ", ".join(filter(None, names)) or "an empty file"
-        wanted = ", ".join(columns)
-        raise ValueError(f"{path}: must have the columns {wanted}; {absent[0]} is absent, line 1 has {got:.200}")
+        expected = ", ".join(columns)
+        raise ValueError(f"{path}: must have the columns {expected}; {absent[0]} is absent, line 1 has {got:.200}")
     for line, values in lines[1:]:
         if len(values) < len(names) or any(values[len(names) :]):
             raise ValueError(f"{path}: line {line} must have {len(names)} values, got {len(values)}")
@@ -101,23 +101,23 @@ def read_table(path: Path, columns: Sequence[str] = (), padded: bool = True) -> 
 
 
 def _lines(path: Path, content: str, padded: bool) -> list[tuple[int, list[str]]]:
-    """Rows that have any value, each with the number of its first line."""
+    """The rows that have any value, each with the number of its first line."""
     reader = csv.reader(io.StringIO(content, newline=""), strict=True, skipinitialspace=padded)
-    found, line = [], 1
+    rows, line = [], 1
     try:
         for values in reader:
             if swallowed := _swallows_lines(values):
                 reaches = f"the quoted value {shown(swallowed)} goes on to line {reader.line_num}"
                 raise ValueError(f"{path}: line {line}: {reaches}; a quote is missing, or one too many")
             if any(map(str.strip, values)):
-                found.append((line, values))
+                rows.append((line, values))
             line = reader.line_num + 1
     except csv.Error as error:
         raise ValueError(f"{path}: line {line}: not a row of a CSV file, look at its quotes: {error}") from None
-    return found
+    return rows
 
 
 def _swallows_lines(values: Sequence[str]) -> str | None:
-    """A value that holds a line break and what separates values: whole rows, behind a stray quote."""
+    """A value that holds a line break and a separator, and so whole rows behind a stray quote; None without one."""
     broken = (value for value in values if "\n" in value or "\r" in value)
     return next((value for value in broken if "," in value or len(values) == 1), None)

@@ -1,8 +1,8 @@
-"""Events from predictions, all files and labels of a split at once.
+"""Make events of predictions, for all files and labels of a split at once.
 
 Source: Turian et al. 2022 and hear-eval-kit 2021.1.3, whose behavior is kept. The kit filters probabilities with
-`scipy.ndimage.median_filter` and then thresholds; here the threshold comes first: the filter takes one rank of a
-window, and that exceeds the threshold exactly where enough of the window's values do, so that counting is enough.
+`scipy.ndimage.median_filter`, then applies the threshold. Here the threshold comes first: the median of a window
+exceeds it exactly if enough of the window's values do, so counting them suffices.
 """
 
 import itertools
@@ -10,19 +10,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from downstream.events.table import EventTable
+from downstream.events.columns import EventColumns
 
-THRESHOLD = 0.5  # of a predicted probability, to be exceeded
+THRESHOLD = 0.5  # a larger probability is positive
 
 
 @dataclass(frozen=True, eq=False)
 class Timeline:
-    """The steps of a split's files in the order of time.
+    """The steps of a split's files, in the order of time.
 
     Attributes:
-        times: (items,) in ms, sorted within each file. file: (items,) the index of its file.
-        order: (items,) where each step stands among the items; None where these are sorted.
-        offsets: (files + 1,), steps offsets[i] to offsets[i + 1] are of file i.
+        times: (items,) timestamps in ms, sorted within each file.
+        file: (items,) the index of the file.
+        order: (items,) the item of each step; None if the items are sorted.
+        offsets: (files + 1,), steps offsets[i] to offsets[i + 1] belong to file i.
         step: (files,) mean difference of successive timestamps in ms, 0 for a file of one step.
     """
 
@@ -33,13 +34,18 @@ class Timeline:
     step: np.ndarray
 
     def widths(self, filter_ms: float) -> tuple[int, ...]:
-        """The width of a filter in steps of each file, rounded half to even; 0 leaves it out."""
+        """The width of a filter in steps for each file, rounded half to even; 0 means no filter."""
         width = np.divide(filter_ms, self.step, out=np.zeros_like(self.step), where=self.step > 0)
         return tuple(int(value) for value in np.rint(width))
 
 
 def timeline(timestamps: np.ndarray, offsets: np.ndarray) -> Timeline:
-    """Of items in file order whose timestamps, (items,) in ms, may be in any order within a file."""
+    """Sort the steps of a split by time within each file.
+
+    Args:
+        timestamps: (items,) in ms, in file order, in any order within a file.
+        offsets: (files + 1,), items offsets[i] to offsets[i + 1] belong to file i.
+    """
     times = np.asarray(timestamps, dtype=np.float64)
     file = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
     order = np.lexsort((times, file))
@@ -52,12 +58,17 @@ def timeline(timestamps: np.ndarray, offsets: np.ndarray) -> Timeline:
     return Timeline(times, file, None if in_order else order, np.asarray(offsets), np.array(means))
 
 
-def runs(probabilities: np.ndarray, line: Timeline, widths: tuple[int, ...]) -> EventTable:
-    """Runs of consecutive positive steps, each the event [first timestamp, last timestamp], however short.
+def runs(probabilities: np.ndarray, line: Timeline, widths: tuple[int, ...]) -> EventColumns:
+    """Make an event [first timestamp, last timestamp] of every run of positive steps, however short.
+
+    >>> steps = timeline(np.array([0.0, 50.0, 100.0, 150.0]), np.array([0, 4]))
+    >>> events = runs(np.array([[0.1], [0.9], [0.6], [0.5]]), steps, steps.widths(0))
+    >>> events.start, events.end
+    (array([50.]), array([100.]))
 
     Args:
-        probabilities: (items, labels), in the order of the items; what is not a number is not positive.
-        widths: of the median filter over time, in steps, for each file (`Timeline.widths`).
+        probabilities: (items, labels), in the order of the items; NaN is not positive.
+        widths: of the median filter over time in steps, for each file (`Timeline.widths`).
     """
     positive = probabilities > THRESHOLD
     if line.order is not None:
@@ -68,15 +79,18 @@ def runs(probabilities: np.ndarray, line: Timeline, widths: tuple[int, ...]) -> 
             positive[rows] = median_filtered(positive[rows], width)
     first, label = _edges(positive, line.offsets[:-1][np.diff(line.offsets) > 0], later=False)
     last, _ = _edges(positive, line.offsets[1:][np.diff(line.offsets) > 0] - 1, later=True)
-    return EventTable(label, line.file[first], line.times[first], line.times[last], positive.shape[1], len(widths))
+    return EventColumns(label, line.file[first], line.times[first], line.times[last], positive.shape[1], len(widths))
 
 
 def median_filtered(positive: np.ndarray, width: int) -> np.ndarray:
-    """`median_filter(values, size=(width, 1)) > threshold` from `values > threshold`: (steps, labels) bool.
+    """Filter `values > threshold`, (steps, labels) bool, to `median_filter(values, size=(width, 1)) > threshold`.
 
-    A window of width w at step i spans i - w // 2 to i - w // 2 + w - 1, the upper middle value is taken, and edges are
-    reflected (d c b a | a b c d | d c b a), as often as needed: the median is positive where at least half of the
-    window is. Twice the steps are one period, of which only what is left after whole ones has to be counted.
+    A window of width w at step i spans i - w // 2 to i - w // 2 + w - 1. The upper of two middle values is the median,
+    and edges are reflected (d c b a | a b c d | d c b a) as often as needed. So the median is positive if at least half
+    of the window is. Reflection has a period of twice the steps; only the rest of the window has to be counted.
+
+    >>> median_filtered(np.array([[True], [False], [True], [False], [False]]), 3).ravel()
+    array([ True,  True, False, False, False])
     """
     steps = len(positive)
     periods, rest = divmod(width, 2 * steps)
@@ -89,7 +103,7 @@ def median_filtered(positive: np.ndarray, width: int) -> np.ndarray:
 
 
 def _windows(positive: np.ndarray, width: int) -> np.ndarray:
-    """Sums over `width` successive rows, (steps + width, labels) -> (steps, labels), from sums of powers of two."""
+    """Sum `width` successive rows, (steps + width, labels) -> (steps, labels), by sums over powers of two."""
     steps = len(positive) - width
     dtype = np.min_scalar_type(width)
     power, size, start = positive.astype(dtype), 1, 0
@@ -105,10 +119,11 @@ def _windows(positive: np.ndarray, width: int) -> np.ndarray:
 
 
 def _edges(positive: np.ndarray, borders: np.ndarray, later: bool) -> tuple[np.ndarray, np.ndarray]:
-    """The (step, label) where runs begin, or end where `later`, sorted by label, then step.
+    """The step and the label of each run's beginning, sorted by label, then step.
 
     Args:
-        borders: steps at which a file begins, or ends; no run reaches over these.
+        borders: steps at which files begin; no run reaches over them.
+        later: look for the ends of runs instead; `borders` are then the last steps of files.
     """
     edges = positive.copy()
     if later:

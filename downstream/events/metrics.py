@@ -1,7 +1,7 @@
 """HEAR's metrics of events, for all files and labels of a split at once.
 
-Definitions: sed_eval (Mesaros et al., "Metrics for Polyphonic Sound Event Detection", 2016), overall, that is
-micro-averaged over labels and files.
+Definitions: sed_eval (Mesaros et al., "Metrics for Polyphonic Sound Event Detection", 2016), micro-averaged over labels
+and files.
 """
 
 import math
@@ -10,18 +10,21 @@ import numpy as np
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
-from downstream.events.table import EventTable, spread
+from downstream.events.columns import EventColumns, spread
 
 
 def event_f_measure(
-    reference: EventTable, predicted: EventTable, name: str, onset_ms: float, offset_ratio: float | None = None
+    reference: EventColumns, predicted: EventColumns, name: str, onset_ms: float, offset_ratio: float | None = None
 ) -> dict[str, float]:
-    """F-measure of events that match one to one, at most once, as many as possible.
+    """F-measure, precision and recall of events that are matched one to one, as many as possible.
 
-    A pair matches when file and label are equal, the onsets at most `onset_ms` apart and, with `offset_ratio`, the
-    offsets at most that tolerance or that share of the reference's length apart, whichever is larger. Times are
-    compared in seconds as float64, without slack. Precision and F-measure are NaN when nothing was predicted, recall
-    and F-measure where there is no reference event.
+    A pair matches if file and label are equal, the onsets differ by at most `onset_ms` and, with `offset_ratio`, the
+    offsets differ by at most the larger of that tolerance and that share of the reference's length. Times are compared
+    in s as float64, without slack. Precision and F-measure are NaN if nothing was predicted, recall and F-measure if
+    there is no reference event.
+
+    Args:
+        name: of the metric, the first key of the result.
     """
     hits = int(_matched(reference, predicted, onset_ms, offset_ratio).sum())
     precision = hits / len(predicted) if len(predicted) else math.nan
@@ -30,48 +33,51 @@ def event_f_measure(
     return {name: f, f"{name}_precision": precision, f"{name}_recall": recall}
 
 
-def segment_error_rate(reference: EventTable, predicted: EventTable, name: str) -> dict[str, float]:
+def segment_error_rate(reference: EventColumns, predicted: EventColumns, name: str) -> dict[str, float]:
     """(substitutions + deletions + insertions) / active references, in segments of 1 s; lower is better.
 
-    A segment has max(references, predictions) - hits errors. NaN where no reference is active, where sed_eval divides
-    by 2.2e-16.
+    A segment has max(references, predictions) - hits errors. The rate is NaN if no reference is active, where sed_eval
+    divides by 2.2e-16.
     """
-    wanted, given = reference.active, predicted.active
-    hits = len(np.intersect1d(wanted, given, assume_unique=True))
-    wanted_in, given_in = (np.unique(codes // reference.labels, return_counts=True) for codes in (wanted, given))
-    _, i, j = np.intersect1d(wanted_in[0], given_in[0], assume_unique=True, return_indices=True)
-    fewer = np.minimum(wanted_in[1][i], given_in[1][j]).sum()  # max(a, b) = a + b - min(a, b)
-    errors = int(len(wanted) + len(given) - fewer - hits)
-    return {name: errors / len(wanted) if len(wanted) else math.nan}
+    references, predictions = reference.active, predicted.active
+    hits = len(np.intersect1d(references, predictions, assume_unique=True))
+    segments, sizes = np.unique(references // reference.labels, return_counts=True)
+    predicted_segments, predicted_sizes = np.unique(predictions // reference.labels, return_counts=True)
+    _, i, j = np.intersect1d(segments, predicted_segments, assume_unique=True, return_indices=True)
+    fewer = np.minimum(sizes[i], predicted_sizes[j]).sum()  # max(a, b) = a + b - min(a, b)
+    errors = int(len(references) + len(predictions) - fewer - hits)
+    return {name: errors / len(references) if len(references) else math.nan}
 
 
 def event_counts(
-    reference: EventTable, predicted: EventTable, onset_ms: float, offset_ratio: float | None = None
+    reference: EventColumns, predicted: EventColumns, onset_ms: float, offset_ratio: float | None = None
 ) -> np.ndarray:
-    """(files, 3) matched, predicted and reference events, whose sums over files `event_f_measure` is made of."""
+    """(files, 3) matched, predicted and reference events; `event_f_measure` is made of their sums over files."""
     matched = _matched(reference, predicted, onset_ms, offset_ratio)
-    each = (reference.file[matched], predicted.file, reference.file)
-    return np.stack([np.bincount(file, minlength=reference.files) for file in each], axis=1)
+    owners = (reference.file[matched], predicted.file, reference.file)
+    return np.stack([np.bincount(file, minlength=reference.files) for file in owners], axis=1)
 
 
-def segment_counts(reference: EventTable, predicted: EventTable) -> np.ndarray:
-    """(files, 2) errors and active references, whose sums over files `segment_error_rate` is made of."""
-    wanted, given = (
-        np.bincount(table.active // reference.labels, minlength=_segments(reference, predicted) * reference.files)
-        for table in (reference, predicted)
+def segment_counts(reference: EventColumns, predicted: EventColumns) -> np.ndarray:
+    """(files, 2) errors and active references; `segment_error_rate` is made of their sums over files."""
+    length = _segments(reference, predicted) * reference.files
+    references, predictions = (
+        np.bincount(columns.active // reference.labels, minlength=length) for columns in (reference, predicted)
     )
     both = np.intersect1d(reference.active, predicted.active, assume_unique=True) // reference.labels
-    errors = np.maximum(wanted, given) - np.bincount(both, minlength=len(wanted))
-    return np.stack([each.reshape(-1, reference.files).sum(0) for each in (errors, wanted)], axis=1)
+    errors = np.maximum(references, predictions) - np.bincount(both, minlength=length)
+    return np.stack([counts.reshape(-1, reference.files).sum(0) for counts in (errors, references)], axis=1)
 
 
-def _segments(*tables: EventTable) -> int:
-    """How many segments of 1 s there are, up to the last that is active."""
-    return 1 + max((int(t.active[-1]) // (t.labels * t.files) for t in tables if len(t.active)), default=-1)
+def _segments(*columns: EventColumns) -> int:
+    """How many segments of 1 s there are, up to the last active one."""
+    return 1 + max((int(c.active[-1]) // (c.labels * c.files) for c in columns if len(c.active)), default=-1)
 
 
-def _matched(reference: EventTable, predicted: EventTable, onset_ms: float, offset_ratio: float | None) -> np.ndarray:
-    """(reference events,) bool: those in the largest one-to-one matching (Hopcroft-Karp on one sparse graph)."""
+def _matched(
+    reference: EventColumns, predicted: EventColumns, onset_ms: float, offset_ratio: float | None
+) -> np.ndarray:
+    """(reference events,) bool: the events of a largest one-to-one matching (Hopcroft-Karp on one sparse graph)."""
     if not len(reference) or not len(predicted):
         return np.zeros(len(reference), bool)
     i, j = _candidates(reference, predicted, onset_ms)
@@ -83,20 +89,22 @@ def _matched(reference: EventTable, predicted: EventTable, onset_ms: float, offs
     rows = np.concatenate([[0], np.cumsum(np.bincount(i[match], minlength=len(reference)))])
     shape = (len(reference), len(predicted))
     graph = csr_array((np.ones(rows[-1], np.int8), j[match], rows), shape=shape)
-    return maximum_bipartite_matching(graph, perm_type="column") >= 0
+    partners: np.ndarray = maximum_bipartite_matching(graph, perm_type="column")
+    return partners >= 0
 
 
-def _candidates(reference: EventTable, predicted: EventTable, onset_ms: float) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs of equal file and label with onsets about `onset_ms` apart or less: every match and a few by rounding.
+def _candidates(reference: EventColumns, predicted: EventColumns, onset_ms: float) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs of equal file and label whose onsets may match: every match, and a few more by rounding.
 
-    Files and labels are laid one behind the other on one axis, with room between, so that one sorted search does.
+    Files and labels are laid one behind the other on one axis, with gaps between, so that one sorted search suffices.
     """
     low = min(reference.start.min(), predicted.start.min())
-    room = max(reference.start.max(), predicted.start.max()) - low + 2 * onset_ms + 1
-    wanted, given = (
-        (table.label * table.files + table.file) * room + (table.start - low) for table in (reference, predicted)
+    length = max(reference.start.max(), predicted.start.max()) - low + 2 * onset_ms + 1
+    references, predictions = (
+        (columns.label * columns.files + columns.file) * length + (columns.start - low)
+        for columns in (reference, predicted)
     )
-    reach = onset_ms + 4 * np.spacing(max(wanted[-1], given[-1], onset_ms))
-    first = np.searchsorted(given, wanted - reach, "left")
-    i, place = spread(np.searchsorted(given, wanted + reach, "right") - first)
+    reach = onset_ms + 4 * np.spacing(max(references[-1], predictions[-1], onset_ms))
+    first = np.searchsorted(predictions, references - reach, "left")
+    i, place = spread(np.searchsorted(predictions, references + reach, "right") - first)
     return i, first[i] + place

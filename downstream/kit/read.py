@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from downstream.disk.fields import shown
-from downstream.disk.room import check_room
+from downstream.disk.memory import check_memory
 from downstream.disk.text_file import read_json
 from downstream.kit.labels import read_labels
-from downstream.probes.rows import first_bad_row
+from downstream.probes.features import first_bad_item
 from downstream.splits import LabelledSplit, item_order, one_hot
 from downstream.tasks.task import Task
 
@@ -84,12 +84,12 @@ def _embeddings(task: Task, split: str) -> np.ndarray:
     size, wanted = path.stat().st_size, shape[0] * shape[1] * 4
     if size != wanted:
         raise ValueError(f"{path}: {size} bytes, expected {wanted} for {shape} float32")
-    check_room(f"{path}: {BATCH_ROWS} rows of {shape[1]} numbers", BATCH_ROWS * 4 * shape[1])
+    check_memory(f"{path}: {BATCH_ROWS} rows of {shape[1]} numbers", BATCH_ROWS * 4 * shape[1])
     return np.memmap(path, dtype="<f4", mode="r", shape=tuple(shape))
 
 
 def _check_finite(task: Task, split: str, x: np.ndarray) -> None:
-    if (bad := first_bad_row(x)) is not None:
+    if (bad := first_bad_item(x)) is not None:
         raise ValueError(f"{file_of(task, split, EMBEDDINGS)}: row {bad} is not finite, expected finite numbers only")
 
 

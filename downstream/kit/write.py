@@ -11,7 +11,7 @@ import numpy as np
 
 from downstream.disk.files import check_place, sweep, temporary_beside
 from downstream.kit.read import DIMENSIONS, EMBEDDINGS, LABELS, TIMESTAMPS
-from downstream.probes.rows import pieces
+from downstream.probes.features import pieces
 from downstream.progress import Advance, Track, silent
 from downstream.splits import LabelledSplit
 from downstream.tasks.task import Task

@@ -31,7 +31,7 @@ class Masks:
         self._index = torch.empty(0, 0)
 
     @classmethod
-    def joined(cls, parts: Sequence["Masks"]) -> "Masks":
+    def stacked(cls, parts: Sequence["Masks"]) -> "Masks":
         """Those of all parts, from their beginning."""
         return cls(np.concatenate([part._seeds for part in parts]), parts[0].device)
 

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from downstream.probes.features import ProbeData, Selector, to_float32
 from downstream.probes.products import Products
-from downstream.probes.rows import Index, ProbeData, to_float32
 
 Step = list[tuple[Any, Tensor] | None]
 """Of each source its prepared features and its targets, (labels, items); None of one that has no probes any more."""
@@ -87,7 +87,7 @@ class Feed:
             wanted = enumerate(zip(self.sources, rows, strict=True))
             yield [self._load(*each, items) if number in self.owners else None for number, each in wanted]
 
-    def _load(self, source: ProbeData, rows: Index, items: int) -> tuple[Any, Tensor]:
+    def _load(self, source: ProbeData, rows: Selector, items: int) -> tuple[Any, Tensor]:
         x, y = _tensor(source.x[rows], self.device), _tensor(source.y[rows], self.device)
         if len(x) < items:
             x = torch.cat([x, x.new_zeros(items - len(x), x.shape[1])])
@@ -121,7 +121,7 @@ def _ahead(steps: Iterator[Any]) -> Iterator[Any]:
             yield step
 
 
-def _length(rows: Index) -> int:
+def _length(rows: Selector) -> int:
     return rows.stop - rows.start if isinstance(rows, slice) else len(rows)
 
 

@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from downstream.probes.features import ProbeData, to_float32
 from downstream.probes.probe import Probe, ProbeConfig, loss_of, probabilities_of, probe_of, seed_of
-from downstream.probes.rows import ProbeData, to_float32
 from downstream.probes.selection import EarlyStopping, Selection, Validation
 
 Score = Callable[[np.ndarray], tuple[Mapping[str, float], Any]]

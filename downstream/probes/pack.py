@@ -16,10 +16,10 @@ from contextlib import closing
 import torch
 from torch import Tensor
 
+from downstream.probes.features import ProbeData
 from downstream.probes.feed import Feed
 from downstream.probes.fit import Fit, Fitting
 from downstream.probes.products import products_for
-from downstream.probes.rows import ProbeData
 from downstream.probes.selection import EarlyStopping
 from downstream.probes.stacked import StackedProbes
 

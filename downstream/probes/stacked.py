@@ -44,7 +44,7 @@ class StackedProbes:
         configs = [config for _, config in probes]
         names = [name for name in states[0] if not name.endswith("num_batches_tracked")]
         self.tensors = {name: torch.stack([state[name] for state in states]) for name in names}
-        self.masks = Masks.joined([probe.masks for probe, _ in probes])
+        self.masks = Masks.stacked([probe.masks for probe, _ in probes])
         self.configs, self.products = list(configs), products
         self.depth, self.dropout = configs[0].hidden_layers, configs[0].dropout
         self.scale = 1 / (1 - self.dropout)

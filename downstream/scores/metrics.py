@@ -1,7 +1,7 @@
 """HEAR's metrics, by HEAR's names.
 
 Every metric returns a dict whose first entry is its score; further entries are its parts. Scene metrics take
-predictions (items, labels) and one-hot or multi-hot targets of that shape; event metrics take two `EventTable`s,
+predictions (items, labels) and one-hot or multi-hot targets of that shape; event metrics take two `EventColumns`s,
 reference and predicted. Sources: scikit-learn for mAP and AUC; sed_eval for events (`downstream/events/metrics.py`).
 """
 
@@ -15,8 +15,8 @@ import numpy as np
 from scipy.stats import norm
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from downstream.events.columns import EventColumns
 from downstream.events.metrics import event_counts, event_f_measure, segment_counts, segment_error_rate
-from downstream.events.table import EventTable
 
 Scores = dict[str, float]
 
@@ -31,7 +31,7 @@ class Metric:
 
     name: str
     score: Callable[..., Scores]
-    counts: Callable[[EventTable, EventTable], np.ndarray] | None = None
+    counts: Callable[[EventColumns, EventColumns], np.ndarray] | None = None
     higher_is_better: bool = True
 
     @property

@@ -12,12 +12,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from downstream.events.table import EventTable
+from downstream.events.columns import EventColumns
 
 NAMED = 3  # labels that a reason names
 
 
-def of_events(name: str, scores: Mapping[str, float], reference: EventTable, split: str) -> str:
+def of_events(name: str, scores: Mapping[str, float], reference: EventColumns, split: str) -> str:
     """Of an event metric that is NaN in `scores`, which hold its parts."""
     if not len(reference):
         return f"{split} has no event"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from downstream.events import decoding, targets
-from downstream.events.table import EventTable, event_table
+from downstream.events.columns import EventColumns, event_columns
 from downstream.events.targets import PostProcessing
 from downstream.scores import metrics, missing
 from downstream.splits import LabelledSplit
@@ -25,7 +25,7 @@ class Scorer:
         self.task, self.split, self.data = task, split, data
 
     def scores(
-        self, predictions: np.ndarray | EventTable, postprocessing: PostProcessing | None = None
+        self, predictions: np.ndarray | EventColumns, postprocessing: PostProcessing | None = None
     ) -> dict[str, float]:
         """Every metric of the task, in its order, the primary first; parts of a metric behind it.
 
@@ -74,16 +74,16 @@ class Scorer:
             return {name: missing.of_events(name, scores, self._reference, self.split) for name in undefined}
         return {name: missing.of_scenes(name, self.data.y, self.task.labels, self.split) for name in undefined}
 
-    def _events(self, predictions: np.ndarray | EventTable, postprocessing: PostProcessing) -> EventTable:
-        if not isinstance(predictions, EventTable):
+    def _events(self, predictions: np.ndarray | EventColumns, postprocessing: PostProcessing) -> EventColumns:
+        if not isinstance(predictions, EventColumns):
             widths = self._timeline.widths(postprocessing.median_filter_ms)
             predictions = decoding.runs(predictions, self._timeline, widths)
         return predictions.lasting(postprocessing.min_duration)
 
     @functools.cached_property
-    def _reference(self) -> EventTable:
+    def _reference(self) -> EventColumns:
         """The events of the split, prepared once."""
-        return event_table([self.task.items[self.split][file] for file in self.data.files], self.task.labels)
+        return event_columns([self.task.items[self.split][file] for file in self.data.files], self.task.labels)
 
     @functools.cached_property
     def _timeline(self) -> decoding.Timeline:

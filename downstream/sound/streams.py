@@ -1,4 +1,4 @@
-"""Whether MPEG audio and Ogg files end where they should: both are streams, whose headers need not give a length.
+"""Check that MPEG audio and Ogg files end where they should: both are streams, whose headers need not give a length.
 
 Sources: ISO/IEC 11172-3 and 13818-3 (frame headers), RFC 3533 (Ogg); the Xing and VBRI headers as LAME and Fraunhofer's
 encoder write them.
@@ -7,12 +7,13 @@ encoder write them.
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
 
-SEARCHED = 65536  # bytes in which the first frame has to be
+from downstream.sound.extent import AudioFile
+
+SEARCHED = 65536  # bytes within which the first frame must start
 TAIL = 65307 + 27  # the longest Ogg page
 WALKED = 16384  # bytes at the end of an MPEG file whose frames are followed
-IN_A_ROW = 3  # frames that follow one another tell that they are frames
+IN_A_ROW = 3  # frames that must follow one another, to be taken for frames
 KBITS = {  # by (MPEG 1, layer), for the codes 1 to 14
     (True, 1): (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
     (True, 2): (32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
@@ -24,17 +25,16 @@ KBITS = {  # by (MPEG 1, layer), for the codes 1 to 14
 RATES = (44100, 48000, 32000)  # of MPEG 1, in Hz; half of it in MPEG 2, a quarter in 2.5
 
 
-def fault(file: BinaryIO, size: int) -> str:
+def fault(audio: AudioFile) -> str:
     """Say why an MPEG or Ogg file is not whole; "" for one that is, and for other files."""
-    file.seek(0)
-    if file.read(4) == b"OggS":
-        return _ogg_fault(file, size)
-    found = _mpeg(file, size)
-    return "" if found is None else _mpeg_fault(file, size, found)
+    if audio.at(0, 4) == b"OggS":
+        return _ogg_fault(audio)
+    frames = _mpeg(audio)
+    return "" if frames is None else _mpeg_fault(audio, frames)
 
 
 def behind_id3(head: bytes) -> int:
-    """Where an ID3 tag of the first 10 bytes ends; 0 without one."""
+    """Where the ID3 tag that begins with the first 10 bytes ends; 0 without a tag."""
     if head[:3] != b"ID3" or len(head) < 10:
         return 0
     length = 0
@@ -43,16 +43,18 @@ def behind_id3(head: bytes) -> int:
     return 10 + length + (10 if head[5] & 0x10 else 0)
 
 
-def missing_header(file: BinaryIO, size: int) -> tuple[int, bytes] | None:
-    """A frame that says how many frames an MPEG file has, and its place; None where nothing depends on it.
+def missing_header(audio: AudioFile) -> tuple[int, bytes] | None:
+    """Make the missing header frame of an MPEG file; None if the file has one, or needs none.
 
-    Without such a frame the length is guessed from the first frame's bit rate, which is wrong where rates vary.
+    Without it, libsndfile guesses the length from the bit rate of the first frame, which is wrong if rates vary.
+
+    Returns:
+        The place of the frame, and its bytes, which say how many frames the file has.
     """
-    found = _mpeg(file, size)
-    if found is None or found.head[1] >> 1 & 3 != 1 or _promised(found.head)[0]:  # layer 3 alone has such frames
+    frames = _mpeg(audio)
+    if frames is None or frames.head[1] >> 1 & 3 != 1 or _promised(frames.head)[0]:  # only layer 3 has such frames
         return None
-    file.seek(found.start)
-    data = file.read(found.stop - found.start)
+    data = audio.at(frames.start, frames.stop - frames.start)
     place = count = 0
     rates = set()
     while length := frame_bytes(data[place : place + 4]):
@@ -65,12 +67,12 @@ def missing_header(file: BinaryIO, size: int) -> tuple[int, bytes] | None:
         if (length := frame_bytes(header)) >= 64:
             break
     xing = b"Xing" + struct.pack(">III", 3, count, length + place)
-    return found.start, (header + bytes(_side(header)) + xing).ljust(length, b"\0")
+    return frames.start, (header + bytes(_side(header)) + xing).ljust(length, b"\0")
 
 
-def _ogg_fault(file: BinaryIO, size: int) -> str:
-    file.seek(max(0, size - TAIL))
-    tail = file.read(TAIL)
+def _ogg_fault(audio: AudioFile) -> str:
+    size = audio.size
+    tail = audio.at(max(0, size - TAIL), TAIL)
     place = tail.rfind(b"OggS")
     page = tail[place:]
     segments = page[26] if len(page) > 26 else 0
@@ -78,15 +80,14 @@ def _ogg_fault(file: BinaryIO, size: int) -> str:
         return f"cut short, its {size} bytes end inside a page"
     if not page[5] & 4:
         return f"cut short, its {size} bytes end without a last page"
-    return "holds several sounds one after the other, of which the first alone is read" if _is_chained(file) else ""
+    return "holds several sounds one after the other, of which the first alone is read" if _is_chained(audio) else ""
 
 
-def _is_chained(file: BinaryIO) -> bool:
-    """Whether a first page comes behind pages of sound."""
+def _is_chained(audio: AudioFile) -> bool:
+    """Whether a first page follows pages of sound."""
     place, sounding = 0, False
     while True:
-        file.seek(place)
-        page = file.read(27 + 255)
+        page = audio.at(place, 27 + 255)
         if len(page) < 27 or page[:4] != b"OggS":
             return False
         if (is_first := bool(page[5] & 2)) and sounding:
@@ -97,42 +98,39 @@ def _is_chained(file: BinaryIO) -> bool:
 
 @dataclass(frozen=True)
 class _Frames:
-    """Where MPEG frames lie: the first byte, the byte behind them (tags apart), and how they begin."""
+    """The extent of MPEG frames without tags: the first byte, the byte behind the last, and how the frames begin."""
 
     start: int
     stop: int
     head: bytes
 
 
-def _mpeg(file: BinaryIO, size: int) -> _Frames | None:
-    """The frames of an MPEG file; None for another one."""
-    file.seek(0)
-    head = file.read(10)
+def _mpeg(audio: AudioFile) -> _Frames | None:
+    """The frames of an MPEG file; None for another file."""
+    head = audio.at(0, 10)
     first = behind_id3(head)
     if not (first or frame_bytes(head)):
         return None
-    file.seek(first)
-    head = file.read(SEARCHED)
-    if head[:4] in (b"RIFF", b"fLaC", b"OggS", b"FORM"):  # a tag in front of another container
+    head = audio.at(first, SEARCHED)
+    if head[:4] in (b"RIFF", b"fLaC", b"OggS", b"FORM"):  # a tag ahead of another container
         return None
     start = next((place for place in _syncs(head) if _in_a_row(head, place)), None)
-    return None if start is None else _Frames(first + start, size - _tags(file, size), head[start:])
+    return None if start is None else _Frames(first + start, audio.size - _tags(audio), head[start:])
 
 
-def _mpeg_fault(file: BinaryIO, size: int, found: _Frames) -> str:
-    promised, length = _promised(found.head)
+def _mpeg_fault(audio: AudioFile, frames: _Frames) -> str:
+    promised, length = _promised(frames.head)
     if length:
-        stop = found.start + length
-        if stop > size:
-            return f"cut short, {size} bytes where its header promises {stop}"
-        if found.stop - stop > max(4096, length // 10):
-            more = f"{found.stop - stop} bytes more lie behind them"
+        stop = frames.start + length
+        if stop > audio.size:
+            return f"cut short, {audio.size} bytes where its header promises {stop}"
+        if frames.stop - stop > max(4096, length // 10):
+            more = f"{frames.stop - stop} bytes more lie behind them"
             return f"its header is wrong, it gives {length} bytes of sound, but {more}; write the file anew"
     if promised:
         return ""
-    begin = max(found.start, found.stop - WALKED)
-    file.seek(begin)
-    tail = file.read(found.stop - begin)
+    begin = max(frames.start, frames.stop - WALKED)
+    tail = audio.at(begin, frames.stop - begin)
     place = next((at for at in _syncs(tail) if _in_a_row(tail, at)), None)
     while place is not None and (length := frame_bytes(tail[place : place + 4])):
         if place + length > len(tail):
@@ -142,7 +140,7 @@ def _mpeg_fault(file: BinaryIO, size: int, found: _Frames) -> str:
 
 
 def _promised(head: bytes) -> tuple[bool, int]:
-    """Whether the first frame gives the stream's length (Xing, Info or VBRI), and its bytes; 0 if not said."""
+    """Whether the first frame gives the stream's length (Xing, Info or VBRI), and the bytes of it; 0 if not given."""
     place = 4 + _side(head) + (0 if head[1] & 1 else 2)
     if head[place : place + 4] in (b"Xing", b"Info"):
         flags = head[place + 7]
@@ -159,20 +157,18 @@ def _side(head: bytes) -> int:
     return {(True, True): 17, (True, False): 32, (False, True): 9, (False, False): 17}[mpeg1, mono]
 
 
-def _tags(file: BinaryIO, size: int) -> int:
+def _tags(audio: AudioFile) -> int:
     """Bytes of the ID3v1 and APE tags at the end."""
-    found = 0
-    file.seek(max(0, size - 128))
-    if file.read(3) == b"TAG":
-        found = 128
-    file.seek(max(0, size - found - 32))
-    footer = file.read(32)
+    size = audio.size
+    length: int = 128 if audio.at(max(0, size - 128), 3) == b"TAG" else 0
+    footer = audio.at(max(0, size - length - 32), 32)
     if footer[:8] == b"APETAGEX":
-        found += struct.unpack("<I", footer[12:16])[0] + (32 if footer[23] & 0x80 else 0)
-    return min(found, size)
+        length += struct.unpack("<I", footer[12:16])[0] + (32 if footer[23] & 0x80 else 0)
+    return min(length, size)
 
 
 def _syncs(data: bytes) -> Iterator[int]:
+    """The places of bytes that look like the header of a frame."""
     place = data.find(b"\xff")
     while place >= 0:
         if frame_bytes(data[place : place + 4]):
@@ -181,7 +177,7 @@ def _syncs(data: bytes) -> Iterator[int]:
 
 
 def _in_a_row(data: bytes, place: int) -> bool:
-    """Whether frames follow one another from there, as far as the data goes."""
+    """Whether frames follow one another from `place` on, as far as the data goes."""
     for _ in range(IN_A_ROW):
         if place + 4 > len(data):
             return True
@@ -192,7 +188,7 @@ def _in_a_row(data: bytes, place: int) -> bool:
 
 
 def frame_bytes(header: bytes) -> int:
-    """The bytes of a frame, by its first four; 0 where they are none's."""
+    """The length of a frame by its first 4 bytes; 0 if they are not the header of a frame."""
     if len(header) < 4 or header[0] != 0xFF or header[1] & 0xE0 != 0xE0:
         return 0
     version, layer = header[1] >> 3 & 3, 4 - (header[1] >> 1 & 3)

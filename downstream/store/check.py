@@ -1,17 +1,19 @@
-"""The faults of a store: what of it is not what was written; and moving that away, so that it is made anew."""
+"""Find the faults of a store, and move faulty parts away, so that they are made anew."""
 
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from downstream.disk.files import put_in_place
 from downstream.disk.locks import LOCK, USED, held
 from downstream.disk.sums import ADVICE, place_of, read_sealed
-from downstream.store.extraction import PLAN, Extraction
+from downstream.store.extraction import Extraction
 from downstream.store.index import NAME as INDEX_NAME
 from downstream.store.inventory import inside, is_earlier_folder, tap_folders, taps_of
+from downstream.store.journal import PLAN
 from downstream.store.store import TapFolder
-from downstream.store.tap_file import read_header, verify
+from downstream.store.tap_file import check_tap
 from downstream.tasks.clip_cache import AUDIO, EARLIER_CLIPS, HASHES, PLACE_PARTS, is_earlier_hashes, read_clip_file
 
 FAULTY = "faulty"  # the folder of a store that faulty parts are moved to
@@ -21,12 +23,12 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Fault:
-    """Something that is wrong.
+    """A fault of a store or a run.
 
     Attributes:
-        text: one line that names it and says what to do.
-        parts: the files and folders to be moved away, () where that is no remedy.
-        folder: of the store, whose locks are needed for that; None where none are.
+        text: one line that names the fault and says what to do.
+        parts: the files and folders to move away; () if that is no remedy.
+        folder: the tap folder whose locks are needed for that; None if no lock is needed.
     """
 
     text: str
@@ -35,10 +37,12 @@ class Fault:
 
 
 def faults(root: Path, *, full: bool = False) -> Iterator[Fault]:
-    """Every fault of a store. What an earlier version made is not used any more; how much there is of it is logged.
+    """Find every fault of a store.
+
+    What an earlier version made is not used any more and no fault; the log says how much of it there is.
 
     Args:
-        full: reads every file; else headers, lengths and records.
+        full: read and verify every file; else only headers, lengths and records.
 
     Raises:
         FileNotFoundError: there is no such folder.
@@ -50,8 +54,8 @@ def faults(root: Path, *, full: bool = False) -> Iterator[Fault]:
         if is_earlier_folder(folder):
             earlier += 1
             continue
-        yield from _of_taps(folder, full)
-        yield from _of_partials(folder, full)
+        yield from _tap_faults(folder, full)
+        yield from _extraction_faults(folder, full)
     for path in sorted((root / HASHES).glob("*.json")):
         try:
             read_sealed(path, place_of(path, PLACE_PARTS))
@@ -80,7 +84,7 @@ def move_away(fault: Fault, root: Path, target: Path) -> bool:
     """Move a fault's parts from below `root` to the same places below `target`.
 
     Returns:
-        False where that is no remedy, a process holds them, or they lie outside of `root`, behind a link.
+        Whether they were moved: not if that is no remedy, a process holds them, or a link leads out of `root`.
     """
     if not fault.parts or not all(inside(part.parent, root) for part in fault.parts):
         return False
@@ -99,16 +103,16 @@ def _move(parts: tuple[Path, ...], root: Path, target: Path) -> None:
     for part in parts:
         if not part.exists():
             continue
-        wanted = target / part.relative_to(root)
-        wanted.parent.mkdir(parents=True, exist_ok=True)
-        number, place = 0, wanted
+        first = target / part.relative_to(root)
+        first.parent.mkdir(parents=True, exist_ok=True)
+        number, place = 0, first
         while place.exists():
             number += 1
-            place = wanted.with_name(f"{wanted.name}.{number}")
-        part.rename(place)
+            place = first.with_name(f"{first.name}.{number}")
+        put_in_place(part, place)
 
 
-def _of_taps(folder: TapFolder, full: bool) -> Iterator[Fault]:
+def _tap_faults(folder: TapFolder, full: bool) -> Iterator[Fault]:
     taps = taps_of(folder)
     if not taps:
         return
@@ -121,15 +125,15 @@ def _of_taps(folder: TapFolder, full: bool) -> Iterator[Fault]:
         return
     for path in taps:
         try:
-            (verify if full else read_header)(path, index)
+            check_tap(path, index, full=full)
         except FileNotFoundError:  # removed in between
             continue
         except ValueError as error:
             yield Fault(f"{error}; {ADVICE}", _with_record(path), folder)
 
 
-def _of_partials(folder: TapFolder, full: bool) -> Iterator[Fault]:
-    """Faults of unfinished extractions, where nobody is writing."""
+def _extraction_faults(folder: TapFolder, full: bool) -> Iterator[Fault]:
+    """Faults of unfinished extractions, unless a process is writing."""
     partials = sorted(path.parent for path in folder.path.glob(f".partial-*/{PLAN}"))
     if not partials:
         return
@@ -140,7 +144,7 @@ def _of_partials(folder: TapFolder, full: bool) -> Iterator[Fault]:
                     Extraction.reopen(folder, path).verified(full=full)
                 except ValueError as error:
                     yield Fault(f"{error}; {ADVICE}", (path,), folder)
-    except OSError:  # somebody is writing, or nobody can
+    except OSError:  # a process is writing, or none can
         return
 
 

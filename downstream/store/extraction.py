@@ -1,57 +1,67 @@
-"""An extraction in progress: a plan (the batches of files), the data so far, a journal with a line a finished batch.
+"""An extraction in progress: its plan, the data so far, and a journal of the finished batches.
 
-A killed extraction is gone on with from the journal, in the batches of the plan, so that the numbers are those of an
-undisturbed one. Each line of the journal has the running sums of the data up to there; where data are not those, the
-extraction is begun anew.
+A killed extraction continues behind the last entry of the journal, in the batches of the plan, so that its numbers are
+those of an undisturbed one. Each entry has the running sums of the data; if data do not match them, the extraction
+starts anew.
 """
 
 import contextlib
 import hashlib
-import json
-import logging
 import os
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from io import FileIO
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from downstream.disk.files import append_whole, fingerprint, naming, sweep, write_atomically
-from downstream.disk.sums import CHANGED, DIGITS, place_of, read_sealed, seal_of, write_sealed
+from downstream.disk.files import append_whole, naming, put_in_place
+from downstream.disk.sums import CHANGED, DIGITS
 from downstream.embedder import Tap
 from downstream.store.index import NAME as INDEX_NAME
-from downstream.store.index import PLACE_PARTS, Index
+from downstream.store.index import Index
+from downstream.store.journal import Journal, JournalEntry, Plan, remove_extraction
 from downstream.store.store import TapFolder, name_of
 from downstream.store.tap_file import HEADER_BYTES, TapRecord, header_of, sum_of_part
 
-PLAN, JOURNAL, TIMES = "plan.json", "journal.jsonl", "timestamps"
-
-logger = logging.getLogger(__name__)
+TIMES = "timestamps"
 
 
-class Batch(NamedTuple):
-    """A line of the journal.
+class _DataFile(NamedTuple):
+    """A data file of an extraction.
 
     Attributes:
-        lengths: rows of each file. times: how many timestamps. sums: of each data file up to here.
+        start: where its data begin, in bytes.
+        size: of the data of finished batches, in bytes.
     """
 
-    lengths: list[int]
-    times: int
-    sums: dict[str, str]
+    name: str
+    path: Path
+    start: int
+    size: int
 
 
 class Extraction:
-    """The taps of a folder while they are written; a context manager, to be used under the folder's lock."""
+    """The taps of a folder while they are written; a context manager, for use under the folder's lock.
 
-    def __init__(self, folder: TapFolder, path: Path, plan: Mapping[str, Any]) -> None:
+    Args:
+        folder: of the taps to be.
+        path: of the extraction, inside that folder.
+
+    Attributes:
+        dims: tap -> width.
+        batches: the files of each batch, in order.
+        origin: for people: `embedder`, its name, and `clips`, task and split.
+    """
+
+    def __init__(self, folder: TapFolder, path: Path, plan: Plan) -> None:
         self.folder, self.path = folder, path
-        self.dims: dict[Tap, int] = {(level, window): dim for level, window, dim in plan["taps"]}
-        self.batches: list[list[str]] = plan["batches"]
-        self.about: dict[str, str] = plan["about"]
-        self._sums: dict[str, Any] = {}
+        self.dims, self.batches, self.origin = plan.dims, plan.batches, plan.origin
+        self._journal = Journal(path)
+        self._done: list[JournalEntry] = []
+        self._sums: dict[str, hashlib._Hash] = {}
+        self._files: dict[str, FileIO] = {}
+        self._open = contextlib.ExitStack()
 
     @classmethod
     def begin(
@@ -59,49 +69,50 @@ class Extraction:
         folder: TapFolder,
         dims: Mapping[Tap, int],
         batches: Sequence[Sequence[str]],
-        about: Mapping[str, str] | None = None,
+        origin: Mapping[str, str] | None = None,
     ) -> "Extraction":
-        """A new extraction of these taps, in these batches of files.
+        """Begin a new extraction of taps, in these batches of files.
 
         Args:
-            about: for people, kept with the taps: `embedder`, its name, and `clips`, task and split.
+            origin: for people, kept with the taps: `embedder`, its name, and `clips`, task and split.
         """
-        taps = [[level, window, dim] for (level, window), dim in dims.items()]
-        path = folder.path / f".partial-{fingerprint(sorted(taps, key=str))}"
-        plan = {"taps": taps, "batches": [list(batch) for batch in batches], "about": dict(about or {})}
-        write_sealed(path / PLAN, plan, place_of(path, PLACE_PARTS))
+        plan = Plan(dims, batches, origin or {})
+        path = folder.path / plan.folder_name
+        plan.write(path)
         return cls.reopen(folder, path)
 
     @classmethod
     def reopen(cls, folder: TapFolder, path: Path) -> "Extraction":
-        """The extraction whose plan lies in a folder; ValueError names a plan that is not what was written there."""
-        try:
-            return cls(folder, path, read_sealed(path / PLAN, place_of(path, PLACE_PARTS)))
-        except (FileNotFoundError, IsADirectoryError):
-            raise ValueError(f"{path}: has no plan") from None
+        """Continue the extraction at a path; ValueError names one without a plan, or a plan that was changed."""
+        return cls(folder, path, Plan.read(path))
 
     def __enter__(self) -> "Extraction":
         self._sums, self._done = self._sums or self.verified(), self.journal()
-        whole = b"".join(self._lines())
-        if (self.path / JOURNAL).is_file() and len(whole) != (self.path / JOURNAL).stat().st_size:
-            write_atomically(self.path / JOURNAL, lambda file: file.write(whole))
+        self._journal.trim()
         with contextlib.ExitStack() as files:
             self._files = {
-                name: files.enter_context(_opened(path, start + size)) for name, path, start, size in self._streams()
+                data.name: files.enter_context(_opened(data.path, data.start + data.size))
+                for data in self._data_files()
             }
             self._open = files.pop_all()
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         self._open.close()
         self._sums = {}
 
-    def remaining(self) -> list[list[str]]:
+    def remaining(self) -> list[Sequence[str]]:
         """The batches that are still to be computed, in order."""
-        return self.batches[len(self._done) :]
+        return list(self.batches[len(self._done) :])
 
     def append(self, values: Mapping[Tap, np.ndarray], lengths: Sequence[int], timestamps: np.ndarray) -> None:
-        """The next batch's rows: per tap (rows, dim), how many rows each file has, and the rows' timestamps or none."""
+        """Append the next batch.
+
+        Args:
+            values: tap -> (rows, dim) of all files of the batch, one file after the other.
+            lengths: the number of rows of each file.
+            timestamps: (rows,) in ms, or () for scenes.
+        """
         blocks = {TIMES: np.asarray(timestamps, dtype="<f8")}
         for tap, dim in self.dims.items():
             if (name := name_of(tap)) in self._files:
@@ -109,25 +120,25 @@ class Extraction:
                 if blocks[name].shape != (sum(lengths), dim):
                     raise ValueError(f"tap {tap}: expected shape {(sum(lengths), dim)}, got {blocks[name].shape}")
         for name, block in blocks.items():
-            data = block.tobytes()
-            self._sums[name].update(data)
-            append_whole(self._files[name], data)
+            content = block.tobytes()
+            self._sums[name].update(content)
+            append_whole(self._files[name], content)
         sums = {name: digest.hexdigest()[:DIGITS] for name, digest in self._sums.items()}
-        batch = Batch(list(map(int, lengths)), len(timestamps), sums)
-        with (self.path / JOURNAL).open("ab", buffering=0) as journal:
-            append_whole(journal, _line([*batch, seal_of(batch, self._place_of_line(len(self._done)))]))
-        self._done.append(batch)
+        entry = JournalEntry(list(map(int, lengths)), len(timestamps), sums)
+        self._journal.append(entry, len(self._done))
+        self._done.append(entry)
 
     def finish(self) -> None:
-        """Put index and data in their places; only with nothing remaining.
+        """Put index and taps in their places; only if no batch remains.
 
         Raises:
-            ValueError: where the rows are not in the order of the taps that are here already.
+            ValueError: the rows are not in the order of the taps that the folder has already.
         """
         if self.remaining():
             raise ValueError(f"{self.path}: {len(self.remaining())} batches are still to be computed")
         files = tuple(file for batch in self.batches for file in batch)
-        offsets = np.concatenate([[0], np.cumsum([n for batch in self._done for n in batch.lengths])]).astype(np.int64)
+        lengths = [length for entry in self._done for length in entry.lengths]
+        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         index = Index(files, offsets, np.fromfile(self.path / TIMES, dtype="<f8"))
         known = self.folder.known_index()
         if known and known.digest != index.digest:
@@ -140,132 +151,76 @@ class Extraction:
         for tap in self.dims:
             if name_of(tap) in self._files:
                 self._put(tap, index)
-        _remove(self.path)
+        remove_extraction(self.path)
 
     def discard(self) -> None:
-        """Give it up: nothing of it is kept."""
+        """Remove the extraction and all its data."""
         self._open.close()
-        _remove(self.path)
+        remove_extraction(self.path)
 
     def _put(self, tap: Tap, index: Index) -> None:
-        """A tap into its place, with its header, and its record before it."""
+        """Put a tap in its place: its header, then its record, then the file itself."""
         part, place, dim = self.part(tap), self.folder.file(tap), self.dims[tap]
         with naming(part), part.open("r+b") as data:
             data.write(header_of((index.total, dim)))
             data.flush()
             os.fsync(data.fileno())
         digest = self._sums[name_of(tap)].hexdigest()[:DIGITS]
-        TapRecord(index.total, dim, digest, index.digest, self.about).write(place)
-        part.replace(place)
+        TapRecord(index.total, dim, digest, index.digest, self.origin).write(place)
+        put_in_place(part, place)
 
     def part(self, tap: Tap) -> Path:
+        """The data file of a tap."""
         return self.path / self.folder.file(tap).name
 
-    def journal(self) -> list[Batch]:
-        """The finished batches; a last line that was cut off by a kill does not count.
+    def journal(self) -> list[JournalEntry]:
+        """The finished batches; ValueError names a journal that was changed."""
+        return self._journal.entries()
 
-        Raises:
-            ValueError: names a journal that is not what was written.
-        """
-        batches = []
-        for number, line in enumerate(self._lines()):
-            try:
-                *entry, seal = json.loads(line)
-                batches.append(Batch(*entry))
-                good = seal == seal_of(entry, self._place_of_line(number))
-            except (ValueError, TypeError, RecursionError):
-                good = False
-            if not good:
-                raise ValueError(f"{self.path / JOURNAL}: its line {number + 1} is {CHANGED}")
-        return batches
+    def verify(self) -> None:
+        """Verify the data now, rather than on entry; errors are those of `verified`."""
+        self._sums = self.verified()
 
-    def verified(self, *, full: bool = True) -> dict[str, Any]:
-        """The running sums of the data that the journal says are there, by name of the data file.
+    def verified(self, *, full: bool = True) -> "dict[str, hashlib._Hash]":
+        """Verify the data of finished batches.
 
         Args:
-            full: whether data are read; else only their lengths are looked at, and sums are those of nothing.
+            full: read the data; else only their lengths are checked, and the sums are those of nothing.
+
+        Returns:
+            Name of a data file -> running sum of its data.
 
         Raises:
-            ValueError: names data that are not what was written.
-        """
-        done, sums = self.journal(), {}
-        for name, path, start, size in self._streams():
-            length = path.stat().st_size if path.is_file() else 0
-            if size and length < start + size:
-                raise ValueError(f"{path}: {length} bytes, expected at least {start + size}")
-            sums[name] = sum_of_part(path, start, size) if full and size else hashlib.sha256()
-            if full and done and sums[name].hexdigest()[:DIGITS] != done[-1].sums.get(name):
-                raise ValueError(f"{path}: {CHANGED}")
-        return sums
-
-    def _streams(self) -> Iterator[tuple[str, Path, int, int]]:
-        """The data files that are still here: name, path, where data begin, and bytes that are done.
-
-        A kill while taps are put in their places leaves only some here.
+            ValueError: names data that were changed.
         """
         done = self.journal()
-        rows = sum(sum(batch.lengths) for batch in done)
-        yield TIMES, self.path / TIMES, 0, 8 * sum(batch.times for batch in done)
+        sums: dict[str, hashlib._Hash] = {}
+        for data in self._data_files():
+            length = data.path.stat().st_size if data.path.is_file() else 0
+            if data.size and length < data.start + data.size:
+                raise ValueError(f"{data.path}: {length} bytes, expected at least {data.start + data.size}")
+            sums[data.name] = sum_of_part(data.path, data.start, data.size) if full and data.size else hashlib.sha256()
+            if full and done and sums[data.name].hexdigest()[:DIGITS] != done[-1].sums.get(data.name):
+                raise ValueError(f"{data.path}: {CHANGED}")
+        return sums
+
+    def _data_files(self) -> Iterator[_DataFile]:
+        """The data files that are still here: a kill while taps are put in their places leaves only some."""
+        done = self.journal()
+        rows = sum(sum(entry.lengths) for entry in done)
+        yield _DataFile(TIMES, self.path / TIMES, 0, 8 * sum(entry.times for entry in done))
         for tap, dim in self.dims.items():
             if self.part(tap).is_file() or not (done and self._is_placed(tap, done[-1])):
-                yield name_of(tap), self.part(tap), HEADER_BYTES, 4 * rows * dim
+                yield _DataFile(name_of(tap), self.part(tap), HEADER_BYTES, 4 * rows * dim)
 
-    def _is_placed(self, tap: Tap, last: Batch) -> bool:
+    def _is_placed(self, tap: Tap, last: JournalEntry) -> bool:
         with contextlib.suppress(ValueError):
             return TapRecord.read(self.folder.file(tap)).data == last.sums.get(name_of(tap))
         return False
 
-    def _lines(self) -> list[bytes]:
-        path = self.path / JOURNAL
-        if path.is_dir():
-            raise ValueError(f"{path}: {CHANGED}")
-        text = path.read_bytes() if path.is_file() else b""
-        return text[: text.rfind(b"\n") + 1].splitlines(keepends=True)
-
-    def _place_of_line(self, number: int) -> str:
-        return f"{place_of(self.path, PLACE_PARTS)} {number}"
-
-
-def unfinished(folder: TapFolder) -> list[Extraction]:
-    """Extractions that were begun in a folder and can be gone on with; others are removed. Needs the folder's lock."""
-    sweep(folder.path)
-    found = []
-    for path in sorted(folder.path.glob(".partial-*")):
-        try:
-            extraction = Extraction.reopen(folder, path)
-            extraction._sums = extraction.verified()
-        except ValueError as error:
-            if (path / PLAN).exists():  # else a kill in the middle of its removal left it
-                logger.warning("%s; its extraction is begun anew", error)
-            extraction = None
-        if extraction is None or not folder.missing(list(extraction.dims)):
-            _remove(path)
-        else:
-            found.append(extraction)
-    return found
-
-
-def tidy(folder: TapFolder) -> None:
-    """Remove what a kill left of extractions whose taps are all here, unless somebody is writing."""
-    if any(folder.path.glob(".partial-*")):
-        with contextlib.suppress(OSError), folder.locked(wait=False):
-            for begun in unfinished(folder):
-                begun._open.close()
-
-
-def _remove(path: Path) -> None:
-    """Remove an extraction, its plan first: what a kill leaves of it is known as a rest."""
-    with contextlib.suppress(OSError):  # absent, or a folder in its place
-        (path / PLAN).unlink()
-    shutil.rmtree(path)
-
 
 def _opened(path: Path, size: int) -> FileIO:
-    """A data file at the place where its next batch goes; what was written beyond the journal is cut off."""
+    """Open a data file where its next batch goes; data behind the journal's last entry are cut off."""
     file = path.open("ab", buffering=0)
     file.truncate(size)
     return file
-
-
-def _line(entry: list) -> bytes:
-    return json.dumps(entry).encode() + b"\n"

@@ -1,4 +1,4 @@
-"""Which rows of a tap are whose: `index.npz` of a folder of the store."""
+"""The index of a tap folder, `index.npz`: which rows of its taps belong to which file."""
 
 import functools
 import hashlib
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from downstream.disk.files import load_arrays
+from downstream.disk.arrays import load_arrays
 from downstream.disk.sums import DIGITS, place_of, read_summed, write_summed
 
 NAME = "index.npz"
@@ -19,7 +19,13 @@ PLACE_PARTS = 5  # embedder, audio, split, kind, file
 
 @dataclass(frozen=True)
 class Index:
-    """Which rows are whose: rows offsets[i] to offsets[i + 1] are of files[i]; timestamps in ms, () for scenes."""
+    """Which rows belong to which file.
+
+    Attributes:
+        files: in the order of their rows.
+        offsets: (files + 1,), rows offsets[i] to offsets[i + 1] belong to files[i].
+        timestamps: (rows,) in ms, or () for scenes.
+    """
 
     files: tuple[str, ...]
     offsets: np.ndarray
@@ -27,10 +33,11 @@ class Index:
 
     @classmethod
     def read(cls, path: Path) -> "Index":
-        """Read its file.
+        """Read an index.
 
         Raises:
-            ValueError: names a file that was changed, or is of another folder. FileNotFoundError: there is none.
+            ValueError: names a file that was changed, or belongs to another folder.
+            FileNotFoundError: the file is absent.
         """
         content = read_summed(path, place_of(path, PLACE_PARTS))
         with load_arrays(io.BytesIO(content), allow_pickle=False) as arrays:
@@ -43,7 +50,7 @@ class Index:
 
     @functools.cached_property
     def digest(self) -> str:
-        """16 hex digits for all of it, which each tap's record names."""
+        """16 hex digits of the whole index, which the record of each tap names."""
         digest = hashlib.sha256(json.dumps(self.files).encode())
         for numbers in (self.offsets, self.timestamps):
             digest.update(np.ascontiguousarray(numbers).data)
@@ -51,16 +58,16 @@ class Index:
 
     @property
     def total(self) -> int:
-        """How many rows there are."""
+        """The number of rows."""
         return int(self.offsets[-1])
 
     def rows(self, files: Sequence[str]) -> np.ndarray:
-        """The row numbers of `files`, one file after the other."""
+        """The numbers of the rows of `files`, one file after the other."""
         place = {file: i for i, file in enumerate(self.files)}
-        found = [np.arange(self.offsets[place[f]], self.offsets[place[f] + 1]) for f in files]
-        return np.concatenate(found) if found else np.zeros(0, dtype=np.int64)
+        numbers = [np.arange(self.offsets[place[file]], self.offsets[place[file] + 1]) for file in files]
+        return np.concatenate(numbers) if numbers else np.zeros(0, dtype=np.int64)
 
     def lengths(self, files: Sequence[str]) -> np.ndarray:
-        """How many rows each of `files` has."""
+        """(files,) the number of rows of each of `files`."""
         place = {file: i for i, file in enumerate(self.files)}
         return np.diff(self.offsets)[[place[file] for file in files]]

@@ -1,7 +1,7 @@
-"""A tap's file, an ordinary .npy of float32 (rows, dim), and the record of what was written, verified before its use.
+"""The file of a tap, an ordinary .npy of float32 (rows, dim), and its record, by which it is verified before use.
 
-The record is ``<level>@<window>.json`` beside ``<level>@<window>.npy``. It holds the sum of the rows, made while
-they are written, and the digest of the index, and is bound to its place: embedder, audio, split, kind and tap.
+The record is ``<level>@<window>.json`` beside ``<level>@<window>.npy``. It holds the sum of the rows, made while they
+are written, and the digest of the index, and is bound to its place: embedder, audio, split, kind and tap.
 """
 
 import contextlib
@@ -15,59 +15,65 @@ from pathlib import Path
 
 import numpy as np
 
-from downstream.disk.files import load_arrays
+from downstream.disk.arrays import load_arrays
 from downstream.disk.sums import CHANGED, DIGITS, content_of, place_of, read_sealed, write_sealed
 from downstream.store.index import PLACE_PARTS, Index
 
-HEADER_BYTES = 128  # of a .npy file: numpy leaves room in it for the first axis to grow
+HEADER_BYTES = 128  # of a .npy file: numpy leaves space in it for the first axis to grow
 CHUNK_BYTES = 1 << 18
 
 
 @dataclass(frozen=True)
 class TapRecord:
-    """What was written of a tap.
+    """What was written as a tap.
 
     Attributes:
-        rows, dim: its shape. data: sum of its rows. index: digest of the index that says whose they are.
-        about: for people: ``embedder``, its name, and ``clips``, task and split.
+        rows: how many there are.
+        dim: the width of a row.
+        data: the sum of the rows.
+        index: the digest of the index of the rows.
+        origin: for people: ``embedder``, its name, and ``clips``, task and split.
     """
 
     rows: int
     dim: int
     data: str
     index: str
-    about: Mapping[str, str]
+    origin: Mapping[str, str]
 
     @classmethod
     def read(cls, path: Path) -> "TapRecord":
-        """The record of the tap's file `path`.
+        """Read the record of the tap's file `path`.
 
         Raises:
-            ValueError: names a record that is absent, was changed, or is of another place.
+            ValueError: names a record that is absent, was changed, or belongs elsewhere.
         """
         record = path.with_suffix(".json")
         try:
-            return cls(**read_sealed(record, place_of(record, PLACE_PARTS)))
+            values = read_sealed(record, place_of(record, PLACE_PARTS))
+            return cls(origin=values.pop("about"), **values)
         except FileNotFoundError:
             raise ValueError(f"{path}: has no record of what was written ({record.name})") from None
 
     def write(self, path: Path) -> None:
-        record = path.with_suffix(".json")
-        write_sealed(record, asdict(self), place_of(record, PLACE_PARTS))
+        record, values = path.with_suffix(".json"), asdict(self)
+        values["about"] = values.pop("origin")
+        write_sealed(record, values, place_of(record, PLACE_PARTS))
 
 
 def is_earlier(path: Path) -> bool:
-    """Whether a tap's record is of an earlier version, which did not bind it to its place and is not used any more."""
+    """Whether a tap is of an earlier version, whose records are not bound to their place and not used any more."""
     with contextlib.suppress(OSError, ValueError, TypeError, RecursionError):
         return "blocks" in json.loads(content_of(path.with_suffix(".json")))
     return False
 
 
 def read_rows(path: Path, index: Index) -> np.ndarray:
-    """(rows, dim) float32, memory-mapped, verified.
+    """Read a tap: (rows, dim) float32, memory-mapped and verified.
 
     Raises:
-        ValueError: names a file that is not what was written. FileNotFoundError: there is none.
+        ValueError: names a file that was changed.
+        FileNotFoundError: the file is absent.
     """
     rows, _ = read_header(path, index)
     verify(path, index)
@@ -75,12 +81,12 @@ def read_rows(path: Path, index: Index) -> np.ndarray:
 
 
 def read_header(path: Path, index: Index) -> tuple[np.ndarray, TapRecord]:
-    """The rows and their record, without a look at what the rows hold; raises as `read_rows`."""
+    """The rows and their record, without verifying the rows; errors are those of `read_rows`."""
     record = TapRecord.read(path)
     if record.index != index.digest or record.rows != index.total:
         raise ValueError(f"{path}: its record is of another index")
     try:
-        rows = load_arrays(path, mmap_mode="r")
+        rows: np.ndarray = load_arrays(path, mmap_mode="r")
     except (ValueError, EOFError) as error:
         raise ValueError(f"{path}: not readable ({' '.join(str(error).split())})") from None
     if rows.dtype != np.float32 or rows.shape != (record.rows, record.dim):
@@ -89,8 +95,13 @@ def read_header(path: Path, index: Index) -> tuple[np.ndarray, TapRecord]:
     return rows, record
 
 
+def check_tap(path: Path, index: Index, *, full: bool) -> None:
+    """Raise ValueError if a tap was changed: its rows too if `full`, else only its header and record."""
+    (verify if full else read_header)(path, index)
+
+
 def verify(path: Path, index: Index) -> None:
-    """Raise ValueError where a tap's rows are not those that were written; they are read once while nothing changes."""
+    """Raise ValueError if the rows of a tap were changed; they are read again only after the file changes."""
     _, record = read_header(path, index)
     stat = path.stat()
     if _sum_of(path, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino) != record.data:
@@ -103,9 +114,9 @@ def _sum_of(path: Path, size: int, *_: int) -> str:
 
 
 def sum_of_part(path: Path, start: int, size: int) -> "hashlib._Hash":
-    """The SHA-256 of `size` bytes of a file, which may be gone on with; fewer where the file ends."""
+    """The SHA-256 of `size` bytes from `start` on, or up to the end of the file; more bytes may be added to it."""
     digest = hashlib.sha256()
-    chunk = memoryview(bytearray(CHUNK_BYTES))  # one for all: a new one each time costs as much as the sum
+    chunk = memoryview(bytearray(CHUNK_BYTES))  # one for all reads: new ones would cost as much as the sum
     with path.open("rb", buffering=0) as file:
         file.seek(start)
         while size > 0 and (count := file.readinto(chunk[: min(size, CHUNK_BYTES)])):
@@ -115,7 +126,7 @@ def sum_of_part(path: Path, start: int, size: int) -> "hashlib._Hash":
 
 
 def header_of(shape: tuple[int, int]) -> bytes:
-    """What stands before the rows of a tap's file."""
+    """The header of a tap's file."""
     buffer = io.BytesIO()
     np.lib.format.write_array_header_1_0(buffer, {"descr": "<f4", "fortran_order": False, "shape": shape})
     header = buffer.getvalue()

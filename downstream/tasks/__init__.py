@@ -1,1 +1,4 @@
-"""HEAR's task folders: reading, checking, unpacking and resampling them, and the tasks that are packaged."""
+"""HEAR's task folders: read, checked, unpacked and resampled, and two tasks that come with the package.
+
+What knows the layout of task folders may enter; embeddings and probes stay out.
+"""

@@ -1,8 +1,8 @@
-"""A task folder out of its archive (.tar.gz, as HEAR publishes them), which is read as anybody's could have to be.
+"""Unpack task folders from archives (.tar.gz, as HEAR publishes them) that are not trusted.
 
-The archive is read twice: first whole, every header checked before its data, and the size added up; then for its files.
-What comes out are plain files and folders of the one task. Links are refused, even within the task: HEAR's archives
-need none, and following them is what tarfile's own filter has failed at (CVE-2025-4517).
+An archive is read twice: first to its end, checking every header before its data and adding up the size; then for its
+files. Only plain files and folders of one task are unpacked. Links are refused, even within the task: HEAR's archives
+need none, and tarfile's own filter has failed at following them (CVE-2025-4517).
 """
 
 import contextlib
@@ -17,46 +17,50 @@ import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, cast
 
+from downstream.disk.files import whole_folder
 from downstream.progress import Advance, Track, silent
 from downstream.tasks.audio import SplitAudio, rates
 from downstream.tasks.task import Task
 
 MAX_FILES = 500_000  # the largest HEAR task has 100,503 clips
-MAX_BYTES = 200 * 10**9  # and the largest takes 33 GB
-MAX_HEADERS = 4 << 20  # bytes of a member's headers
-MAX_READ = 1 << 20  # bytes at once; long names are shorter, data is read in smaller pieces
+MAX_BYTES = 200 * 10**9  # the largest HEAR task takes 33 GB
+MAX_HEADERS = 4 << 20  # bytes of the headers of one file
+MAX_READ = 1 << 20  # bytes read at once; long names are shorter, and data is read in smaller pieces
 GZIP_START = b"\x1f\x8b\x08"
 BROKEN = (
     *(tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError),
     *(ValueError, OverflowError, RecursionError, IndexError),
 )
-"""What reading an archive that is none, or not whole, ends in."""
+"""Errors of reading a file that is no archive, or not a whole one."""
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Contents:
-    """What an archive holds: files, and their bytes unpacked."""
+    """What an archive holds: the number of files, and their unpacked size in bytes."""
 
     files: int
     size: int
 
 
 def wrong_start(path: Path) -> str | None:
-    """Why a file is no .tar.gz; a web page in place of an archive, for one."""
+    """Say why a file is no .tar.gz, such as a web page in its place; None for an archive."""
     with path.open("rb") as file:
         start = file.read(16)
     return None if start.startswith(GZIP_START) else f"it begins with {start!r}, as no .tar.gz archive does"
 
 
 def contents(archive: Path, task: str, *, track: Track = silent) -> Contents:
-    """What is in the archive of the task folder `task`, read to its end.
+    """Read the archive of a task to its end, and check it.
+
+    Args:
+        task: the name of the task folder inside.
 
     Raises:
-        ValueError: it is not whole, or holds anything but plain files of that task; names the file in it.
+        ValueError: the archive is not whole, or holds anything but plain files of that task; names the file inside.
     """
     files = size = 0
     with _named(archive), track(f"{task}: check", archive.stat().st_size) as advance, archive.open("rb") as raw:
@@ -76,33 +80,30 @@ def contents(archive: Path, task: str, *, track: Track = silent) -> Contents:
 
 
 def unpack(archive: Path, folder: Path, *, track: Track = silent) -> Task:
-    """The task folder, complete, from its archive, which holds a folder of that name; absent until it is complete.
+    """Unpack the archive of a task; the folder is absent until it is complete.
 
     It is made beside its place. What an earlier call left there is removed; no two calls for a folder may overlap.
 
+    Args:
+        folder: the task folder to be; the archive holds a folder of that name.
+
     Raises:
-        ValueError, FileNotFoundError: the archive is not what it should be, or the task in it is not complete.
+        ValueError: the archive is not whole, or holds anything but a complete task.
         OSError: the disk is too small.
     """
-    found = contents(archive, folder.name, track=track)
-    beside = staging(folder)
-    shutil.rmtree(beside, ignore_errors=True)
+    packed = contents(archive, folder.name, track=track)
+    shutil.rmtree(staging(folder), ignore_errors=True)  # before the free space is looked up
     free = shutil.disk_usage(folder.parent).free
-    text = f"{archive.name}: {found.files} files, {found.size / 1e6:.1f} MB unpacked"
-    if found.size > free:
+    text = f"{archive.name}: {packed.files} files, {packed.size / 1e6:.1f} MB unpacked"
+    if packed.size > free:
         raise OSError(f"{text}, but {free / 1e6:.1f} MB are free in {folder.parent}")
     logger.info("%s to %s; %.1f MB are free there", text, folder, free / 1e6)
-    try:
-        made = beside / folder.name  # under its own name, for what messages say
-        made.mkdir(parents=True)
-        with _named(archive), track(f"{folder.name}: unpack", found.size) as advance:
-            _extract(archive, made, advance)
+    with whole_folder(folder, staging(folder)) as draft:
+        with _named(archive), track(f"{folder.name}: unpack", packed.size) as advance:
+            _extract(archive, draft, advance)
         with _named(archive, (ValueError, FileNotFoundError)):
-            complete(made)
+            complete(draft)
         os.sync()  # so that not even a power cut leaves a folder of empty files under the name
-        made.rename(folder)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
     return Task.from_dir(folder)
 
 
@@ -112,7 +113,10 @@ def staging(folder: Path) -> Path:
 
 
 def complete(folder: Path, also: Iterable[int] = ()) -> Task:
-    """The task of a folder that has every clip it lists, at its highest rate and the rates `also`, in Hz.
+    """Read the task of a folder, and check that it has every clip that it lists.
+
+    Args:
+        also: rates in Hz that are checked besides the highest one.
 
     Raises:
         FileNotFoundError, ValueError: name what is absent or wrong.
@@ -133,10 +137,10 @@ def _extract(archive: Path, folder: Path, advance: Advance) -> None:
 
 
 class _Bounded:
-    """A stream of which nobody reads much at once: what a header says of its own length is not believed.
+    """A stream that refuses to read much at once, whatever length a header claims.
 
     Attributes:
-        left: bytes that may still be read, while the headers of a member are.
+        left: bytes that may still be read before the data of the next file.
     """
 
     def __init__(self, stream: gzip.GzipFile) -> None:
@@ -153,21 +157,23 @@ class _Bounded:
 
     @contextlib.contextmanager
     def headers(self) -> Iterator[None]:
-        """Meanwhile the headers of one member are read, which may say that others follow without end."""
+        """Bound what is read meanwhile: the headers of one file, which may claim that others follow without end."""
         self.left = MAX_HEADERS
         yield
         self.left = math.inf
 
 
-def _opened(stream: gzip.GzipFile) -> tarfile.TarFile:
-    bounded: Any = _Bounded(stream)
-    return tarfile.open(fileobj=bounded, mode="r:")
+@contextlib.contextmanager
+def _opened(stream: gzip.GzipFile) -> Iterator[Any]:
+    """A tarfile.TarFile over a bounded stream; its types don't know the stream's own methods."""
+    with tarfile.open(fileobj=cast(Any, _Bounded(stream)), mode="r:") as opened:
+        yield opened
 
 
-def _members(opened: tarfile.TarFile, task: str) -> Iterator[tuple[tarfile.TarInfo, PurePosixPath]]:
-    """Each folder and file below `task` with its place there; ValueError for any that may not be.
+def _members(opened: Any, task: str) -> Iterator[tuple[tarfile.TarInfo, PurePosixPath]]:
+    """Yield each folder and file below `task` with its place there; ValueError for any other.
 
-    The task folder may lie below others, such as `tasks/`, the same ones for all.
+    The task folder may lie below others, such as `tasks/`, the same ones for all files.
     """
     above: tuple[str, ...] | None = None
     seen: set[PurePosixPath] = set()
@@ -177,7 +183,7 @@ def _members(opened: tarfile.TarFile, task: str) -> Iterator[tuple[tarfile.TarIn
             member = opened.next()
         if member is None:
             return
-        opened.members.clear()  # tarfile keeps each
+        opened.members.clear()  # tarfile keeps them all
         path = _safe_path(member)
         size += member.size
         if size > MAX_BYTES or count >= MAX_FILES:
@@ -209,7 +215,7 @@ def _safe_path(member: tarfile.TarInfo) -> PurePosixPath:
 
 
 def _drain(stream: gzip.GzipFile) -> None:
-    """Read on to the checksum at the end; but for filling nothing may follow, such as files behind a broken header."""
+    """Read to the checksum at the end; only filling may follow, not the files behind a broken header."""
     filling = stream.read(MAX_READ + 1)
     if len(filling) > MAX_READ or any(filling):
         raise ValueError("goes on after its last file")
@@ -217,10 +223,10 @@ def _drain(stream: gzip.GzipFile) -> None:
 
 @contextlib.contextmanager
 def _named(archive: Path, kinds: tuple[type[Exception], ...] = BROKEN) -> Iterator[None]:
-    """Errors of what is in an archive, as ValueError with its path and what to do."""
+    """Turn errors of an archive's content into ValueError with the archive's path and what to do."""
     try:
         yield
     except kinds as error:
         kind = type(error).__name__
-        what = str(error) if isinstance(error, ValueError | FileNotFoundError) else f"is not whole ({kind}: {error})"
-        raise ValueError(f"{archive}: {what}; delete it to fetch it again") from error
+        reason = str(error) if isinstance(error, ValueError | FileNotFoundError) else f"is not whole ({kind}: {error})"
+        raise ValueError(f"{archive}: {reason}; delete it to fetch it again") from error

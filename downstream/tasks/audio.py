@@ -1,7 +1,7 @@
-"""The sound of one split of a task, at the rate a model listens to.
+"""Load the clips of a split at the rate of a model.
 
-Clips are read with soundfile from whatever rate folder is there and resampled with soxr; what was resampled is cached
-by content, and by the versions of both, so that it is done once for all models of that rate.
+Clips are read with soundfile from the best rate folder and resampled with soxr. Resampled clips are cached by content
+and by the versions of both libraries, so that each is made once for all models of that rate.
 """
 
 import functools
@@ -17,10 +17,10 @@ import torch
 from torch import Tensor
 
 from downstream.disk.files import fingerprint
-from downstream.disk.room import check_room
-from downstream.notices import say_once as _say_once
-from downstream.sound.decode import SPECIAL, decode, header, is_special
-from downstream.tasks.clip_cache import AUDIO, content_states, keep_clip, kept_clip, state_of
+from downstream.disk.memory import check_memory
+from downstream.notices import warn_once
+from downstream.sound.decode import SPECIAL, decode, is_special, read_header
+from downstream.tasks.clip_cache import AUDIO, HashedFile, hashed_files, keep_clip, kept_clip, state_of
 from downstream.tasks.task import Task
 
 RESAMPLER = "soxr-HQ"
@@ -35,9 +35,10 @@ class SplitAudio:
 
     Attributes:
         files: in the order of the split's JSON.
-        folder: where they lie; its parent's name is `source_rate` in Hz.
-        sample_rate: what `load` returns, in Hz.
-        cache: folder of resampled clips and of content hashes.
+        folder: holds the files; its parent's name is `source_rate`.
+        source_rate: of the files, in Hz.
+        sample_rate: of what `load` returns, in Hz.
+        cache: the folder of resampled clips and of content hashes, the root of the store.
     """
 
     files: tuple[str, ...]
@@ -48,13 +49,13 @@ class SplitAudio:
 
     @classmethod
     def of(cls, task: Task, split: str, sample_rate: int, cache: str | Path) -> "SplitAudio":
-        """The split's clips from the rate folder nearest to `sample_rate`, from above where there is one.
+        """Take the clips from the folder of the lowest rate that is at least `sample_rate`, else of the highest rate.
 
         Raises:
-            FileNotFoundError: no rate folder, or a listed file is absent; names it.
+            FileNotFoundError: there is no rate folder, or a listed file is absent; names it.
         """
-        there = rates(task.folder)
-        source_rate = next((rate for rate in there if rate >= sample_rate), there[-1])
+        known = rates(task.folder)
+        source_rate = next((rate for rate in known if rate >= sample_rate), known[-1])
         folder = task.folder / str(source_rate) / split
         present = {entry.name for entry in os.scandir(folder) if entry.is_file()} if folder.is_dir() else set()
         files = tuple(task.items[split])
@@ -69,23 +70,22 @@ class SplitAudio:
 
     @functools.cached_property
     def hashes(self) -> dict[str, str]:
-        """file -> SHA-256 of its bytes, remembered so that each is hashed once."""
-        return {file: content for file, (*_, content) in self._states.items()}
+        """file -> SHA-256 of its bytes; each file is hashed once."""
+        return {file: known.sha256 for file, known in self._hashed.items()}
 
     @functools.cached_property
-    def _states(self) -> dict[str, list]:
-        """file -> what the system told of it when it was hashed, and the hash."""
-        return content_states(self.folder, self.files, self.cache)
+    def _hashed(self) -> dict[str, HashedFile]:
+        return hashed_files(self.folder, self.files, self.cache)
 
     @property
     def fingerprint(self) -> str:
-        """16 hex digits for names, contents, rate and resampler, which name jobs."""
+        """16 hex digits of names, contents, rate and resampler, which are part of job keys."""
         resampler = RESAMPLER if self.source_rate != self.sample_rate else None
         return fingerprint([sorted(self.hashes.items()), self.source_rate, self.sample_rate, resampler])
 
     @property
     def key(self) -> str:
-        """16 hex digits for the sound as it is heard here: `fingerprint`, and what decodes and resamples it."""
+        """16 hex digits of `fingerprint` and the decoding libraries, which name a folder of the store."""
         return fingerprint([self.fingerprint, *self._made_by])
 
     @property
@@ -96,15 +96,15 @@ class SplitAudio:
         return [*decoded, f"{RESAMPLER} {soxr.__version__} {soxr.__libsoxr_version__}"]
 
     def seconds(self, file: str) -> float:
-        """Length of a clip, from its header."""
+        """Length of a clip in s, from its header."""
         return read_header(self.folder / file).duration
 
     def load(self, file: str) -> Tensor:
-        """A clip: (samples,) float32 at `sample_rate`, mono.
+        """Load a clip: (samples,) float32, mono, at `sample_rate`.
 
         Raises:
-            ValueError: names the file: of another rate than its folder, changed since it was hashed, or what `decode`
-                refuses.
+            ValueError: names a file whose rate is not its folder's, that was changed since it was hashed, or that
+                `decode` refuses.
         """
         if self.source_rate == self.sample_rate:
             return torch.from_numpy(self._read(file))
@@ -112,58 +112,60 @@ class SplitAudio:
         cached = self.cache / AUDIO / f"{name}-{fingerprint(self._made_by)}.npy"
         if (clip := kept_clip(cached)) is None:
             if cached.with_name(f"{name}-{RESAMPLER}.npy").is_file():
-                _say_once(f"{cached.parent}: clips that an earlier version resampled are resampled again")
+                warn_once(f"{cached.parent}: clips that an earlier version resampled are resampled again")
             clip = resample(self._read(file), self.source_rate, self.sample_rate)
             keep_clip(cached, clip)
         return torch.from_numpy(clip)
 
     def _read(self, file: str) -> np.ndarray:
-        """A clip at its own rate, which has not changed since it was hashed: to hash it again would cost as much as to
-        decode it."""
+        """A clip at its own rate, unchanged since it was hashed.
+
+        Only the file's state is compared: hashing it again would take as long as decoding it.
+        """
         path = self.folder / file
         clip = read_clip(path, self.source_rate)
-        if state_of(path) != self._states[file][:-1]:
+        if state_of(path) != self._hashed[file].state:
             raise ValueError(f"{path}: was changed while it was used; run the same command again")
         return clip
 
 
 def rates(folder: Path) -> list[int]:
-    """The rates in Hz, ascending, that a task folder has audio at.
+    """The rates of a task folder's audio in Hz, ascending.
 
     Raises:
-        FileNotFoundError: it has none.
+        FileNotFoundError: there is no audio.
     """
-    found = sorted(int(f.name) for f in folder.iterdir() if f.is_dir() and f.name.isdecimal())
-    if not found:
+    in_hz = sorted(int(f.name) for f in folder.iterdir() if f.is_dir() and f.name.isdecimal())
+    if not in_hz:
         raise FileNotFoundError(f"{folder}: no audio; expected a folder named by its rate, such as 48000/")
-    return found
+    return in_hz
 
 
-def resample(clip: np.ndarray, rate: int, wanted: int) -> np.ndarray:
-    """(samples,) at `rate` -> (samples,) float32 at `wanted`, both in Hz; at least one sample, by `RESAMPLER`.
+def resample(clip: np.ndarray, rate: int, new_rate: int) -> np.ndarray:
+    """Resample a clip by `RESAMPLER`.
+
+    Args:
+        clip: (samples,) at `rate`.
+        rate: in Hz.
+        new_rate: in Hz.
+
+    Returns:
+        (samples,) float32 at `new_rate`, at least one sample.
 
     Raises:
-        ValueError: the memory can't hold what it would become.
+        ValueError: the result would not fit the memory.
     """
-    check_room(f"{len(clip)} samples at a rate of {rate} Hz, resampled to {wanted} Hz", 8 * len(clip) * wanted // rate)
-    clip = clip if rate == wanted else soxr.resample(clip, rate, wanted, quality="HQ")
+    subject = f"{len(clip)} samples at a rate of {rate} Hz, resampled to {new_rate} Hz"
+    check_memory(subject, 8 * len(clip) * new_rate // rate)
+    clip = clip if rate == new_rate else soxr.resample(clip, rate, new_rate, quality="HQ")
     return np.ascontiguousarray(clip if len(clip) else np.zeros(1), dtype=np.float32)
 
 
-def read_header(path: Path):
-    """soundfile's description of an audio file: samplerate, channels, frames, duration.
-
-    Raises:
-        FileNotFoundError, ValueError: name what is absent or no audio.
-    """
-    return header(path)
-
-
 def read_clip(path: Path, sample_rate: int) -> np.ndarray:
-    """(samples,) float32 in [-1, 1]; several channels are mixed down, which is said once a folder.
+    """Read a clip: (samples,) float32 in [-1, 1]. Several channels are mixed down, which is logged once a folder.
 
     Raises:
-        ValueError: names the file: of another rate, or what `decode` refuses.
+        ValueError: names a file of another rate in Hz, or that `decode` refuses.
     """
     samples, rate = decode(path)
     if rate != sample_rate:
@@ -172,10 +174,10 @@ def read_clip(path: Path, sample_rate: int) -> np.ndarray:
 
 
 def read_sound(path: Path, content: bytes | None = None) -> tuple[np.ndarray, int]:
-    """(samples,) float32 as `read_clip`, and the rate in Hz, whatever it is.
+    """Read a clip of any rate: (samples,) float32 as by `read_clip`, and its rate in Hz.
 
     Args:
-        content: the file's bytes, where they do not lie at `path`, such as those of a member of an archive.
+        content: the file's bytes, if they do not lie at `path`, such as those of a member of an archive.
     """
     samples, rate = decode(path, content)
     return _mixed_down(samples, path), rate
@@ -183,5 +185,5 @@ def read_sound(path: Path, content: bytes | None = None) -> tuple[np.ndarray, in
 
 def _mixed_down(samples: np.ndarray, path: Path) -> np.ndarray:
     if samples.shape[1] > 1:
-        _say_once(f"{path.parent}: clips of {samples.shape[1]} channels are mixed down to mono")
+        warn_once(f"{path.parent}: clips of {samples.shape[1]} channels are mixed down to mono")
     return np.ascontiguousarray(samples.mean(axis=1))

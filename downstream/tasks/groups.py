@@ -1,23 +1,24 @@
 """The groups of a task's clips: clips of one group (a speaker, a recording) are not independent of one another.
 
-``groups.json`` in a task folder maps split -> file -> group. A file that is not listed stands by itself, and a task
-without the file names no groups. hear-eval-kit does not read it. Groups change no score, so that they are not part of a
+``groups.json`` in a task folder maps split -> file -> group. A file that is not listed is a group of its own, and a
+task without the file has no groups. hear-eval-kit does not read it. Groups change no score, so they are not part of a
 task's fingerprint; comparisons of models resample them.
 """
 
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 GROUPS = "groups.json"
 Groups = Mapping[str, Mapping[str, str]]
 
 
-def read_groups(folder: Path, items: Mapping[str, Mapping]) -> Groups:
-    """Read the groups of a task folder; empty where it has none.
+def read_groups(folder: Path, items: Mapping[str, Mapping[str, Any]]) -> Groups:
+    """Read the groups of a task folder; empty if it has none.
 
     Args:
-        items: split -> file -> anything, of the task.
+        items: the task's files: split -> file -> anything.
 
     Raises:
         ValueError: names the file, the split and the clip.
@@ -45,6 +46,6 @@ def read_groups(folder: Path, items: Mapping[str, Mapping]) -> Groups:
 
 
 def groups_of(groups: Groups, split: str, files: Sequence[str]) -> list[str]:
-    """The group of each file; "" for one that stands by itself."""
+    """The group of each file; "" for a file that is a group of its own."""
     of_split = groups.get(split, {})
     return [of_split.get(file, "") for file in files]

@@ -1,19 +1,19 @@
 """A HEAR task folder, read and checked once into a frozen value.
 
-Layout (hear-preprocess): ``task_metadata.json``, ``labelvocabulary.csv`` (idx,label), one ``<split>.json`` a split,
-audio in ``<sample_rate>/<split>/<file>``, and optionally ``groups.json`` (`downstream.tasks.groups`). Scene task: a
-split maps a file to its labels; event task: to its events.
+Layout (hear-preprocess): ``task_metadata.json``, ``labelvocabulary.csv`` (idx,label), ``<split>.json`` for each split,
+audio in ``<sample_rate>/<split>/<file>``, and optionally ``groups.json`` (`downstream.tasks.groups`). The JSON of a
+split maps a file to its labels (scene tasks) or its events (event tasks).
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from downstream.disk import fields
 from downstream.disk.files import absolute
-from downstream.disk.text_file import read_json, read_table
+from downstream.disk.text_file import read_csv, read_json
 from downstream.tasks.groups import Groups, read_groups
 
 EMBEDDING_TYPES = ("scene", "event")
@@ -46,19 +46,22 @@ class Fold:
 
 @dataclass(frozen=True)
 class Task:
-    """What a task folder says, apart from the sound.
+    """A HEAR task: what its folder says, apart from the sound.
 
     Attributes:
         name: the folder's name.
-        folder: where it lies.
-        embedding_type: `scene` (one label set a clip) or `event` (labelled stretches).
+        folder: the task folder.
+        embedding_type: `scene` (one set of labels a clip) or `event` (labelled stretches).
         prediction_type: `multiclass` (exactly one label a clip) or `multilabel`.
+        split_mode: `trainvaltest`, or one of the k folds.
+        splits: their names, in the order of the metadata.
         labels: the label vocabulary, in index order.
-        metrics: names of HEAR's metrics; the first is the primary one.
-        items: per split, in the file's order, file -> labels, or events.
-        selects_by_loss: the lowest validation loss selects, instead of the best primary score.
-        evaluation_params: HEAR's further settings (post-processing grid, task-specific probe settings).
-        groups: per split, file -> group (speaker, recording), where the folder says so (`downstream.tasks.groups`).
+        metrics: names of HEAR's metrics, the primary one first.
+        items: split -> file -> labels or events, in the file's order.
+        selects_by_loss: whether the lowest validation loss selects, instead of the best primary score.
+        evaluation_params: HEAR's further settings (post-processing grid, probe settings of the task).
+        metadata: all of `task_metadata.json`.
+        groups: split -> file -> group (speaker, recording); empty if the folder names none.
     """
 
     name: str
@@ -69,7 +72,7 @@ class Task:
     splits: tuple[str, ...]
     labels: tuple[str, ...]
     metrics: tuple[str, ...]
-    items: Mapping[str, Mapping[str, tuple]] = field(repr=False)
+    items: Mapping[str, Mapping[str, tuple[Any, ...]]] = field(repr=False)
     selects_by_loss: bool = False
     evaluation_params: Mapping[str, Any] = field(default_factory=dict)
     metadata: Mapping[str, Any] = field(default_factory=dict, repr=False)
@@ -77,7 +80,7 @@ class Task:
 
     @classmethod
     def from_dir(cls, folder: str | Path) -> "Task":
-        """Read a task folder, or an embedding folder of hear-eval-kit, which has the same files.
+        """Read a task folder, or an embedding folder of hear-eval-kit, which holds the same files.
 
         Raises:
             FileNotFoundError, ValueError: name the file and field, the value got and what was expected.
@@ -118,7 +121,7 @@ class Task:
         )
 
     def folds(self) -> tuple[Fold, ...]:
-        """The assignments to evaluate. k folds: test = fold i, valid = fold i + 1 (cyclic), train = the rest."""
+        """The folds to evaluate. Of k folds, fold i is the test, fold i + 1 (cyclic) valid, and the rest train."""
         if self.split_mode == "trainvaltest":
             return (Fold(("train",), "valid", "test"),)
         names = sorted(self.splits)
@@ -134,8 +137,8 @@ class Task:
 
 
 def _check_values(source: Path, metadata: Mapping[str, Any]) -> None:
-    """Check the types of what is optional; null is as good as absent."""
-    optional = {
+    """Check the types of optional values; null counts as absent."""
+    optional: dict[str, Callable[[Any, str], Any]] = {
         "task_name": fields.text,
         "sample_duration": lambda value, where: fields.number(value, where, above=0),
         "use_scoring_for_early_stopping": fields.flag,
@@ -146,18 +149,18 @@ def _check_values(source: Path, metadata: Mapping[str, Any]) -> None:
             check(metadata[name], f"{source}: {name}")
 
 
-def _one_of(source: Path, metadata: Mapping, name: str, allowed: tuple[str, ...]) -> str:
+def _one_of(source: Path, metadata: Mapping[str, Any], name: str, allowed: tuple[str, ...]) -> str:
     return fields.choice(metadata.get(name), f"{source}: {name}", allowed)
 
 
-def _names(source: Path, metadata: Mapping, name: str) -> tuple[str, ...]:
+def _names(source: Path, metadata: Mapping[str, Any], name: str) -> tuple[str, ...]:
     value = metadata.get(name)
     if not value:
         raise fields.wrong(value, f"{source}: {name}", "a list of names")
     return tuple(fields.list_of(fields.text, value, f"{source}: {name}", "a list of names"))
 
 
-def _splits(source: Path, metadata: Mapping, split_mode: str) -> tuple[str, ...]:
+def _splits(source: Path, metadata: Mapping[str, Any], split_mode: str) -> tuple[str, ...]:
     splits = _names(source, metadata, "splits")
     if len(set(splits)) != len(splits):
         raise ValueError(f"{source}: splits must be distinct, got {list(splits)}")
@@ -172,7 +175,7 @@ def _splits(source: Path, metadata: Mapping, split_mode: str) -> tuple[str, ...]
 
 
 def _vocabulary(path: Path) -> tuple[str, ...]:
-    rows = [row for _, row in read_table(path, padded=False)]
+    rows = [row for _, row in read_csv(path, padded=False)]
     if not rows or not {"idx", "label"} <= rows[0].keys():
         raise ValueError(f"{path}: expected a header idx,label and at least one label")
     by_index = {int(row["idx"]): row["label"] for row in rows if row["label"] and re.fullmatch(r"\d{1,9}", row["idx"])}
@@ -220,14 +223,14 @@ def _event(value: Any, where: str) -> Event:
 
 
 def _label(value: Any, where: str) -> str:
-    """A label, which some tasks write as a number."""
+    """A label; some tasks write it as a number."""
     if type(value) in (int, float):
         return str(fields.number(value, where, expected="text"))
     return fields.text(value, where)
 
 
 def _items(path: Path) -> Mapping[str, Any]:
-    """What a split says of each of its files, whose names are below the split's folder."""
+    """The content of a split's JSON by file; the names of files stay below the split's folder."""
     items = fields.mapping(read_json(path), f"{path}: the file", "a JSON object")
     for file in items:
         name = PurePosixPath(file)

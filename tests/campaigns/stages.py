@@ -27,7 +27,7 @@ STAGES = {
         "results.rows.rows:write_rows",
         "os:fsync",
     ),
-    "verifying": ("downstream.store.tap_file:verify", "downstream.checks:first_bad_row"),
+    "verifying": ("downstream.store.tap_file:verify", "downstream.checks:first_bad_item"),
     "probes": ("downstream.probes.pack:_Pack.run", "downstream.evaluate:Evaluation._result"),
 }
 """Stage -> its functions. `network` has what lies around the front end: the network, pooling, copies; `reading` hashes

@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 
-from downstream.store.extraction import unfinished
+from downstream.store.unfinished import unfinished
 from tests.campaigns import kills
 from tests.campaigns.kill_phases import phase_of
 from tests.campaigns.kill_runs import Place, WrongEnding, compare

@@ -191,8 +191,8 @@ def test_a_later_tap_keeps_the_order_of_the_rows(audio, tmp_path, monkeypatch):
 
 
 def test_more_timestamps_than_the_memory_holds_are_refused_before_they_are_made(audio, tmp_path, monkeypatch):
-    monkeypatch.setattr("downstream.disk.room.SMALL", 0)
-    monkeypatch.setattr("downstream.disk.room.available", lambda: 1000)
+    monkeypatch.setattr("downstream.disk.memory.SMALL", 0)
+    monkeypatch.setattr("downstream.disk.memory.available", lambda: 1000)
     with pytest.raises(ValueError, match=r"\d+ timestamps of \d+ numbers would take .* GB of memory"):
         extraction.check_steps(Moments(), [torch.zeros(Moments.sample_rate)], [MEAN], 1)
     extraction.check_steps(Moments(), [torch.zeros(Moments.sample_rate)], [MEAN], 1000)

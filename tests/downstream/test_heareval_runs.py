@@ -16,11 +16,11 @@ import torch
 from downstream.evaluate import selection_of
 from downstream.events import decoding, targets
 from downstream.kit import read
+from downstream.probes.features import ProbeData
 from downstream.probes.fit import Fitting, fit, predict
 from downstream.probes.probe import Probe, ProbeConfig
-from downstream.probes.rows import ProbeData
 from downstream.scores.scoring import Scorer
-from downstream.splits import joined
+from downstream.splits import training_data
 from tests.reference_values import REFERENCE
 
 CASES = sorted(path.parent.name for path in (REFERENCE / "heareval").glob("*/golden.json"))
@@ -49,7 +49,7 @@ def fitting_of(folder) -> tuple:
     valid = splits[fold.valid]
     fitting = Fitting(
         config,
-        joined([splits[name] for name in fold.train]),
+        training_data([splits[name] for name in fold.train]),
         ProbeData(valid.x, valid.y),
         prediction_type=task.prediction_type,
         selection=selection_of(task),

@@ -7,7 +7,7 @@ from downstream import splits
 from downstream.evaluate import Evaluation, evaluate_all
 from downstream.splits import LabelledSplit
 from downstream.tasks.task import Task
-from downstream.watching import FoldSeen, Stopped, watched
+from downstream.watching import FoldFitted, Stopped, watched
 from tests.conftest import metadata, write_task
 
 FOLDS = ["fold00", "fold01", "fold02"]
@@ -28,7 +28,7 @@ def evaluation(tmp_path) -> Evaluation:
 
 def test_every_fold_is_told_once_with_the_score_that_its_result_has(evaluation, monkeypatch):
     monkeypatch.setattr("downstream.probes.finished.WORTH_S", 0.0)
-    seen: list[FoldSeen] = []
+    seen: list[FoldFitted] = []
     for _ in range(2):  # the second time from fits that are kept
         with watched(seen.append):
             ((_, results),) = evaluate_all([evaluation], "cpu")
@@ -42,7 +42,7 @@ def test_every_fold_is_told_once_with_the_score_that_its_result_has(evaluation, 
 def test_a_watcher_can_end_it(evaluation):
     folds = []
 
-    def stop(seen: FoldSeen) -> None:
+    def stop(seen: FoldFitted) -> None:
         folds.append(seen.fold)
         raise Stopped
 

@@ -16,7 +16,7 @@ from typing import Any
 import ablations
 from ablations.engines.ray.workers import RayWorkers, threads_each
 from ablations.system.stopping import handlers_kept
-from downstream.disk.room import available
+from downstream.disk.memory import available
 
 ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",

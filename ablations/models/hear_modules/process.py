@@ -13,7 +13,7 @@ import numpy as np
 from ablations.models.hear_modules.worker import GREETING, read_array
 from ablations.system.child import Child, Limit, seconds_of
 from downstream.disk.files import expanded
-from downstream.disk.room import available
+from downstream.disk.memory import available
 
 WORKER = Path(__file__).with_name("worker.py")
 TIMEOUT, TIMEOUT_S = "ABLATE_MODULE_TIMEOUT", 600.0

@@ -14,7 +14,8 @@ import numpy as np
 import soundfile
 
 from downstream.progress import Track
-from downstream.tasks.audio import read_clip, read_header
+from downstream.sound.decode import read_header
+from downstream.tasks.audio import read_clip
 
 FULL_SCALE = 32766 / 32768  # and more: clipped
 Item, Result = TypeVar("Item"), TypeVar("Result")

@@ -9,7 +9,7 @@ from typing import Any
 from ablations.inputs.lists import SEPARATOR, read_lines, split_labels
 from ablations.tasks.prepare.clips import likeness
 from downstream.disk.fields import shown
-from downstream.disk.text_file import Row
+from downstream.disk.text_file import CsvLine
 from downstream.tasks.task import TRAIN_VALID_TEST, Event
 
 UNITS = {"s": 1000.0, "ms": 1.0}  # ms in one, of the columns start and end
@@ -119,7 +119,7 @@ def _one_column(path: Path, columns: Sequence[str], names: Sequence[str]) -> str
 
 
 def _scene_entries(
-    path: Path, rows: Sequence[Row], label: str, split: str | None, group: str | None, separator: str | None
+    path: Path, rows: Sequence[CsvLine], label: str, split: str | None, group: str | None, separator: str | None
 ) -> list[Entry]:
     found: dict[str, Entry] = {}
     for line, row in rows:
@@ -133,7 +133,7 @@ def _scene_entries(
 
 
 def _event_entries(
-    path: Path, rows: Sequence[Row], split: str | None, group: str | None, ms_per_unit: float
+    path: Path, rows: Sequence[CsvLine], split: str | None, group: str | None, ms_per_unit: float
 ) -> list[Entry]:
     found: dict[str, Entry] = {}
     for line, row in rows:

@@ -15,7 +15,7 @@ from downstream.tasks.task import Task
 def test_a_folder_reads_back_as_the_store_gives_it(kind, small, request, tmp_path, monkeypatch):
     folder = request.getfixturevalue(kind)()
     if not small:  # rows are read from the store as they are needed, and written in chunks
-        monkeypatch.setattr("downstream.probes.rows.PIECE_BYTES", 4 * 256 * 5)
+        monkeypatch.setattr("downstream.probes.features.PIECE_BYTES", 4 * 256 * 5)
     (target,) = export("logmel", str(folder), tmp_path / "out", store=tmp_path / "store", device="cpu")
     assert target == tmp_path / "out" / folder.name
     task, found = read.read_folder(target)

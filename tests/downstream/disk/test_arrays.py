@@ -6,8 +6,9 @@ import zipfile
 import numpy as np
 import pytest
 
-from downstream.disk import room
-from downstream.disk.files import load_arrays, read_whole
+from downstream.disk import memory
+from downstream.disk.arrays import load_arrays
+from downstream.disk.files import read_whole
 
 
 def header(shape, dtype="<f4") -> bytes:
@@ -41,7 +42,7 @@ def test_a_sparse_file_is_refused_where_it_would_be_read_whole(tmp_path, monkeyp
     with path.open("wb") as file:
         file.write(header((10**9,)))
         file.truncate(128 + 4 * 10**9)
-    monkeypatch.setattr(room, "available", lambda: 10**9)
+    monkeypatch.setattr(memory, "available", lambda: 10**9)
     assert load_arrays(path, mmap_mode="r").shape == (10**9,)
     with pytest.raises(ValueError, match="would take 4.0 GB of memory, 1.0 GB are free"):
         load_arrays(path)
@@ -54,8 +55,8 @@ def test_an_archive_of_arrays_that_would_not_fit_is_refused(tmp_path, monkeypatc
     path = tmp_path / "a.npz"
     if what == "zeros":
         np.savez_compressed(path, a=np.zeros(10**6))
-        monkeypatch.setattr(room, "available", lambda: 10**6)
-        monkeypatch.setattr(room, "SMALL", 0)
+        monkeypatch.setattr(memory, "available", lambda: 10**6)
+        monkeypatch.setattr(memory, "SMALL", 0)
     else:
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr("a.npy", header((2**40,)) + bytes(40))

@@ -13,13 +13,14 @@ import numpy as np
 import pytest
 import soundfile
 
-from downstream.disk import room
+from downstream.disk import memory
 from downstream.kit import labels
 from downstream.kit import read as kit
 from downstream.kit.labels import read_labels
 from downstream.sound import decode
+from downstream.sound.decode import read_header
 from downstream.tasks import archive
-from downstream.tasks.audio import SplitAudio, read_clip, read_header, resample
+from downstream.tasks.audio import SplitAudio, read_clip, resample
 from downstream.tasks.task import Task
 from tests.task_archives import member
 
@@ -43,7 +44,7 @@ def promising(path, frames: int) -> None:
 
 
 def test_a_header_that_promises_2_to_the_36_frames_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(room, "available", lambda: 10**10)
+    monkeypatch.setattr(memory, "available", lambda: 10**10)
     promising(tmp_path / "a.flac", 2**36 - 1)
     with pytest.raises(ValueError, match=r"a.flac: 68719476735 frames of sound would take 687.2 GB of memory"):
         read_clip(tmp_path / "a.flac", 8000)
@@ -74,15 +75,15 @@ def test_a_clip_that_outgrows_the_memory_is_refused_as_it_is_read(tmp_path, monk
     monkeypatch.setattr(decode, "OPEN_FRAMES", 0)  # as of a file that does not say its length
     for name in ("SAMPLES_A_BYTE", "BLOCK"):
         monkeypatch.setattr(decode, name, 500 * (name == "BLOCK"))
-    monkeypatch.setattr(room, "SMALL", 0)
-    for module in (decode, room):
+    monkeypatch.setattr(memory, "SMALL", 0)
+    for module in (decode, memory):
         monkeypatch.setattr(module, "available", lambda: 5000)
     with pytest.raises(ValueError, match="a.wav: more than 1000 frames of sound would take"):
         read_clip(tmp_path / "a.wav", 8000)
 
 
 def test_sound_that_becomes_too_long_at_another_rate_is_refused(monkeypatch):
-    monkeypatch.setattr(room, "available", lambda: 10**9)
+    monkeypatch.setattr(memory, "available", lambda: 10**9)
     with pytest.raises(ValueError, match="20000 samples at a rate of 1 Hz, resampled to 16000 Hz would take 2.6 GB"):
         resample(np.zeros(20000, np.float32), 1, 16000)
 

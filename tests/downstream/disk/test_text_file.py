@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from downstream.disk.text_file import read_json, read_table
+from downstream.disk.text_file import read_csv, read_json
 
 PLAIN = "file,label\na.wav,hi\nb.wav,lo\n"
 ROWS = [(2, {"file": "a.wav", "label": "hi"}), (3, {"file": "b.wav", "label": "lo"})]
@@ -37,15 +37,15 @@ def write(tmp_path):
     ],
 )
 def test_what_is_meant_alike_is_read_alike(write, content):
-    assert read_table(write(content), ("file", "label")) == ROWS
+    assert read_csv(write(content), ("file", "label")) == ROWS
 
 
 def test_a_column_without_a_name_is_left_out(write):
-    assert read_table(write(",file,label\n0,a.wav,hi\n1,b.wav,lo\n")) == ROWS
+    assert read_csv(write(",file,label\n0,a.wav,hi\n1,b.wav,lo\n")) == ROWS
 
 
 def test_values_keep_their_quotes_commas_and_line_breaks(write):
-    found = read_table(write('file,label\n"a\nb.wav","hi, ""lo"""\nc.wav,12" vinyl\n'))
+    found = read_csv(write('file,label\n"a\nb.wav","hi, ""lo"""\nc.wav,12" vinyl\n'))
     assert found == [(2, {"file": "a\nb.wav", "label": 'hi, "lo"'}), (4, {"file": "c.wav", "label": '12" vinyl'})]
 
 
@@ -75,7 +75,7 @@ def test_values_keep_their_quotes_commas_and_line_breaks(write):
 )
 def test_what_is_ambiguous_is_named_with_its_line(write, content, message):
     with pytest.raises(ValueError, match=re.escape(message)) as error:
-        read_table(write(content), ("file", "label"))
+        read_csv(write(content), ("file", "label"))
     assert "\n" not in str(error.value)
 
 
@@ -91,7 +91,7 @@ def test_what_is_ambiguous_is_named_with_its_line(write, content, message):
 )
 def test_other_encodings_are_named(write, encoding, message):
     with pytest.raises(ValueError, match=re.escape(message)):
-        read_table(write("file,label\na.wav,tief\nb.wav,höher\n".encode(encoding)))
+        read_csv(write("file,label\na.wav,tief\nb.wav,höher\n".encode(encoding)))
 
 
 @pytest.mark.parametrize(

@@ -8,17 +8,17 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from downstream.events import decoding
-from downstream.events.table import EventTable, event_table
+from downstream.events.columns import EventColumns, event_columns
 from downstream.tasks.task import Event
 
 
-def tables(pairs, labels) -> tuple[EventTable, EventTable]:
+def tables(pairs, labels) -> tuple[EventColumns, EventColumns]:
     """Pairs of event lists (reference, predicted), one a file, as two tables."""
     reference, predicted = zip(*pairs, strict=True) if pairs else ((), ())
-    return event_table(reference, labels), event_table(predicted, labels)
+    return event_columns(reference, labels), event_columns(predicted, labels)
 
 
-def listed(table: EventTable, labels) -> list[list[Event]]:
+def listed(table: EventColumns, labels) -> list[list[Event]]:
     """A table as one list of events a file, sorted by start, then by label index."""
     found = [[] for _ in range(table.files)]
     for label, file, start, end in zip(table.label, table.file, table.start, table.end, strict=True):

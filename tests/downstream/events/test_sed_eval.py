@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from downstream.events import decoding
-from downstream.events.table import event_table
+from downstream.events.columns import event_columns
 from downstream.scores import metrics
 from downstream.tasks.task import Event
 from tests.downstream.events import sed_eval_cases as cases
@@ -27,7 +27,7 @@ def scored():
     for number in range(cases.SCORE_CASES):
         reference, predicted = cases.score_case(number)
         wanted, found = (
-            event_table([[Event(*event) for event in side[file]] for file in predicted], cases.LABELS)
+            event_columns([[Event(*event) for event in side[file]] for file in predicted], cases.LABELS)
             for side in (reference, predicted)
         )
         rows.append([value for name in cases.SCORES for value in metrics.get(name).score(wanted, found).values()])

@@ -27,7 +27,7 @@ def same(found: dict[str, LabelledSplit], wanted: dict[str, LabelledSplit]) -> b
 def test_what_the_kit_wrote_is_written_again_alike(case, tmp_path, monkeypatch):
     source = REFERENCE / "heareval" / case
     task, splits = read.read_folder(source)
-    monkeypatch.setattr("downstream.probes.rows.PIECE_BYTES", 1 << 12)  # several chunks a split
+    monkeypatch.setattr("downstream.probes.features.PIECE_BYTES", 1 << 12)  # several chunks a split
     write.write_folder(task, splits, tmp_path / case)
     again, found = read.read_folder(tmp_path / case)
     assert same(found, splits)

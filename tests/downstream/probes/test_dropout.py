@@ -36,7 +36,7 @@ def test_masks_go_on_when_probes_leave(monkeypatch):
 def test_masks_begin_anew_when_they_are_joined():
     first, second = Masks([1]), Masks([2])
     wanted = torch.cat([first.keep(0.5, 3, 4), second.keep(0.5, 3, 4)])
-    assert torch.equal(Masks.joined([first, second]).keep(0.5, 3, 4), wanted)
+    assert torch.equal(Masks.stacked([first, second]).keep(0.5, 3, 4), wanted)
 
 
 def test_further_items_change_nothing_for_the_first():

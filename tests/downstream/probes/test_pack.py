@@ -15,12 +15,12 @@ import pytest
 import torch
 
 from downstream.probes import pack
+from downstream.probes.features import ProbeData
 from downstream.probes.feed import Feed
 from downstream.probes.fit import Fitting, fit, predict
 from downstream.probes.pack import fit_all, plan
 from downstream.probes.probe import ProbeConfig
 from downstream.probes.products import OneDnnProducts, TorchProducts, products_for
-from downstream.probes.rows import ProbeData
 from downstream.probes.selection import Selection
 from downstream.probes.stacked import StackedProbes
 from tests.downstream.test_heareval_runs import CASES, fitting_of, still_biases

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from downstream.probes.dropout import Masks
+from downstream.probes.features import ProbeData
 from downstream.probes.fit import Fitting, fit, predict
 from downstream.probes.probe import Dropout, Probe, ProbeConfig, seed_of
-from downstream.probes.rows import ProbeData
 from downstream.probes.selection import Selection
 
 

@@ -72,9 +72,9 @@ def test_a_validation_is_that_of_plain_loops(seed):
 def test_settings_of_one_width_share_the_filter_and_references_are_prepared_once(monkeypatch):
     items, data, predictions = events_and_predictions()
     widths, prepared = [], []
-    runs, table = decoding.runs, scoring.event_table
+    runs, table = decoding.runs, scoring.event_columns
     monkeypatch.setattr(decoding, "runs", lambda *args: widths.append(args[2]) or runs(*args))
-    monkeypatch.setattr(scoring, "event_table", lambda *args: prepared.append(1) or table(*args))
+    monkeypatch.setattr(scoring, "event_columns", lambda *args: prepared.append(1) or table(*args))
     scorer = Scorer(task_of(["event_onset_200ms_fms"], items, grid=GRID), "test", data)
     for _ in range(2):
         scorer.validate(predictions)

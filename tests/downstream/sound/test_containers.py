@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from downstream.notices import warn_once
 from downstream.sound import containers, streams
-from downstream.sound.decode import decode, say_once
-from downstream.tasks.audio import read_header, read_sound
+from downstream.sound.decode import decode, read_header
+from downstream.tasks.audio import read_sound
 
 RATE = 32000
 SOUND = (0.3 * np.random.default_rng(0).standard_normal(RATE)).clip(-1, 1).astype(np.float32)
@@ -104,7 +105,7 @@ def test_a_header_that_leaves_sound_out_is_refused(name):
 
 @pytest.mark.parametrize("name", SIZES)
 def test_a_header_that_promises_a_few_bytes_too_many_is_read(name, caplog):
-    say_once.cache_clear()
+    warn_once.cache_clear()
     with caplog.at_level(logging.WARNING):
         for samples in (RATE + 4, RATE + 18):
             assert np.array_equal(read(of_size(name, samples))[: RATE - 4], read(written("AIFF"))[: RATE - 4])
@@ -133,7 +134,7 @@ def test_a_header_that_promises_much_more_is_refused_before_memory_is_taken(name
     ],
 )
 def test_a_length_that_was_left_open_is_that_of_the_file(name, sizes, caplog, tmp_path):
-    say_once.cache_clear()
+    warn_once.cache_clear()
     for size in sizes:
         content = of_size(name, size=size)
         with caplog.at_level(logging.WARNING):
@@ -277,7 +278,7 @@ def test_rates_that_no_recorder_has(rate, reason, tmp_path):
     ("scale", "said"), [(1, None), (1.9, None), (4, "such as 4 in"), (32768, "error"), (2.0**31, "error")]
 )
 def test_float_files_beyond_full_scale(scale, said, tmp_path, caplog):
-    say_once.cache_clear()
+    warn_once.cache_clear()
     path = tmp_path / "clip.wav"
     soundfile.write(path, SOUND / np.abs(SOUND).max() * scale, RATE, subtype="FLOAT")
     if said == "error":
@@ -310,8 +311,7 @@ def test_random_bytes_in_headers_never_end_in_another_error():
             for place in stream.integers(0, 200, 8):
                 content[place] = stream.integers(256)
             with io.BytesIO(content) as file:
-                sound = containers.locate(file, len(content))
-                assert isinstance(containers.fault(file, len(content), sound), str)
+                assert isinstance(containers.Container(file, len(content)).fault(), str)
 
 
 def test_an_mp3_whose_length_header_is_damaged_is_read_or_named(tmp_path):

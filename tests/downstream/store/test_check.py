@@ -11,7 +11,7 @@ from downstream.disk import files
 from downstream.disk.locks import held, in_use
 from downstream.disk.sums import write_sealed
 from downstream.store.check import faults, move_away
-from downstream.store.extraction import unfinished
+from downstream.store.unfinished import unfinished
 from downstream.tasks.clip_cache import keep_clip
 from tests.downstream.stores import A, B, flip, made, values
 

@@ -10,8 +10,9 @@ import pytest
 
 from downstream.disk import locks
 from downstream.store.check import faults
-from downstream.store.extraction import Extraction, tidy, unfinished
+from downstream.store.extraction import Extraction
 from downstream.store.store import TapFolder
+from downstream.store.unfinished import tidy, unfinished
 from tests.campaigns.mutations import changed_value
 from tests.downstream.stores import flip
 
@@ -188,6 +189,18 @@ def test_an_extraction_whose_data_are_not_what_was_written_is_begun_anew(folder,
     assert unfinished(folder) == []
     assert not list(folder.path.glob(".partial-*"))
     assert "its extraction is begun anew" in caplog.text
+
+
+def test_tidying_leaves_an_extraction_of_other_taps(folder):
+    with Extraction.begin(folder, {A: DIMS[A]}, BATCHES) as extraction:
+        for batch in range(2):
+            append(extraction, batch)
+        extraction.finish()
+    with Extraction.begin(folder, {B: DIMS[B]}, BATCHES) as extraction:
+        append(extraction, 0)
+    tidy(folder)
+    (again,) = unfinished(folder)
+    assert again.dims == {B: DIMS[B]}
 
 
 @pytest.mark.parametrize("name", ["journal.jsonl", "plan.json"])

@@ -7,8 +7,9 @@ import pytest
 import soundfile
 import torch
 
-from downstream.disk.files import load_arrays
-from downstream.tasks.audio import SplitAudio, _say_once, read_clip, resample
+from downstream.disk.arrays import load_arrays
+from downstream.notices import warn_once
+from downstream.tasks.audio import SplitAudio, read_clip, resample
 from downstream.tasks.task import Task
 from tests.conftest import tone, write_clip
 
@@ -119,7 +120,7 @@ def test_no_audio_at_all(folder):
 
 
 def test_stereo_is_mixed_down_and_said_once(folder, caplog):
-    _say_once.cache_clear()
+    warn_once.cache_clear()
     left, right = tone(300, 0.3), tone(400, 0.3)
     for i in range(2):
         write_clip(folder / f"16000/train/train{i}.wav", np.stack([left, right], axis=1))

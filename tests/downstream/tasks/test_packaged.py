@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from downstream.tasks.packaged import CLIPS_EACH, SOUNDSCAPES, demo_task
+from downstream.tasks.packaged import CLIPS_PER_SOUNDSCAPE, SOUNDSCAPES, demo_task
 from downstream.tasks.task import Task
 
 
@@ -30,7 +30,7 @@ def test_the_soundscapes(root):
         for file, events in files.items():
             sound, rate = soundfile.read(folder / "44100" / split / file)
             assert (len(sound), rate, sound.ndim) == (441000, 44100, 1)
-            assert len(events) == CLIPS_EACH
+            assert len(events) == CLIPS_PER_SOUNDSCAPE
             assert all(a.end < b.start for a, b in itertools.pairwise(events))
             assert events[0].start >= 0
             assert events[-1].end <= 10000

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from downstream.probes.rows import ProbeData, Rows, Stacked, Standardized, first_bad_row, statistics
+from downstream.probes.features import Concatenated, MappedFeatures, ProbeData, Standardized, first_bad_item, statistics
 
 
 @pytest.fixture
@@ -10,7 +10,7 @@ def sides():
 
 
 def test_rows_are_read_side_by_side(sides):
-    rows = Rows(sides, np.array([4, 0, 2]))
+    rows = MappedFeatures(sides, np.array([4, 0, 2]))
     assert rows.shape == (3, 3)
     assert rows[0:2].tolist() == [[8, 9, 104], [0, 1, 100]]
     assert rows[np.array([2, 0])].tolist() == [[4, 5, 102], [8, 9, 104]]
@@ -19,19 +19,19 @@ def test_rows_are_read_side_by_side(sides):
 @pytest.mark.parametrize("order", [[1, 2, 3], [3, 2, 1], [1, 3, 2], [0, 1, 1, 3], [2], []])
 def test_rows_in_one_piece_are_those_of_their_numbers(sides, order):
     numbers = np.array(order, dtype=int)
-    assert np.array_equal(Rows(sides, numbers)[:], np.hstack(sides)[numbers])
+    assert np.array_equal(MappedFeatures(sides, numbers)[:], np.hstack(sides)[numbers])
 
 
 def test_parts_are_read_one_after_the_other(sides):
-    rows, whole = Rows(sides, np.array([4, 0, 2])), np.hstack(sides)
-    stacked = Stacked([rows, whole])
+    rows, whole = MappedFeatures(sides, np.array([4, 0, 2])), np.hstack(sides)
+    concatenated = Concatenated([rows, whole])
     wanted = np.concatenate([rows[:], whole])
-    assert stacked.shape == (8, 3)
-    assert np.array_equal(stacked[0:8], wanted)
-    assert np.array_equal(stacked[2:5], wanted[2:5])
-    assert np.array_equal(stacked[3:3], wanted[3:3])
+    assert concatenated.shape == (8, 3)
+    assert np.array_equal(concatenated[0:8], wanted)
+    assert np.array_equal(concatenated[2:5], wanted[2:5])
+    assert np.array_equal(concatenated[3:3], wanted[3:3])
     some = np.array([7, 0, 3, 2, 2])
-    assert np.array_equal(stacked[some], wanted[some])
+    assert np.array_equal(concatenated[some], wanted[some])
 
 
 def test_standardized_features():
@@ -47,11 +47,11 @@ def test_standardized_features():
 
 def test_the_first_row_that_is_not_finite():
     x = np.zeros((300_000, 16), np.float32)  # several pieces
-    assert first_bad_row(x) is None
+    assert first_bad_item(x) is None
     x[299_999, 3] = np.inf
-    assert first_bad_row(x) == 299_999
+    assert first_bad_item(x) == 299_999
     x[270_000, 0] = np.nan
-    assert first_bad_row(x) == 270_000
+    assert first_bad_item(x) == 270_000
 
 
 def numbers(data: ProbeData, size: int, epoch: int = 0, training: bool = True) -> list[list[int]]:

@@ -1,0 +1,129 @@
+"""The plan and the journal of an extraction in progress.
+
+The plan is written once, in the beginning. The journal gets a line for each finished batch, with a seal that binds the
+line to its extraction and its number.
+"""
+
+import contextlib
+import json
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from downstream.disk.files import append_whole, fingerprint, write_atomically
+from downstream.disk.sums import CHANGED, place_of, read_sealed, seal_of, write_sealed
+from downstream.embedder import Tap
+from downstream.store.index import PLACE_PARTS
+
+PLAN, JOURNAL = "plan.json", "journal.jsonl"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an extraction computes.
+
+    Attributes:
+        dims: tap -> width.
+        batches: the files of each batch, in order.
+        origin: for people: `embedder`, its name, and `clips`, task and split.
+    """
+
+    dims: Mapping[Tap, int]
+    batches: Sequence[Sequence[str]]
+    origin: Mapping[str, str]
+
+    @property
+    def folder_name(self) -> str:
+        """The name of the extraction's folder, which is the same for the same taps."""
+        return f".partial-{fingerprint(sorted(self._taps(), key=str))}"
+
+    @classmethod
+    def read(cls, folder: Path) -> "Plan":
+        """Read the plan of the extraction in a folder.
+
+        Raises:
+            ValueError: names an extraction whose plan is absent, or a plan that was changed.
+        """
+        try:
+            values = read_sealed(folder / PLAN, place_of(folder, PLACE_PARTS))
+        except (FileNotFoundError, IsADirectoryError):
+            raise ValueError(f"{folder}: has no plan") from None
+        dims = {(level, window): dim for level, window, dim in values["taps"]}
+        return cls(dims, values["batches"], values["about"])
+
+    def write(self, folder: Path) -> None:
+        batches = [list(batch) for batch in self.batches]
+        values = {"taps": self._taps(), "batches": batches, "about": dict(self.origin)}
+        write_sealed(folder / PLAN, values, place_of(folder, PLACE_PARTS))
+
+    def _taps(self) -> list[list[str | int | None]]:
+        return [[level, window, dim] for (level, window), dim in self.dims.items()]
+
+
+class JournalEntry(NamedTuple):
+    """A finished batch.
+
+    Attributes:
+        lengths: the number of rows of each file.
+        times: the number of timestamps.
+        sums: name of a data file -> sum of its data up to the end of this batch.
+    """
+
+    lengths: list[int]
+    times: int
+    sums: dict[str, str]
+
+
+class Journal:
+    """The journal of the extraction in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / JOURNAL
+        self._place = place_of(folder, PLACE_PARTS)
+
+    def entries(self) -> list[JournalEntry]:
+        """The finished batches; a last line that was cut off by a kill does not count.
+
+        Raises:
+            ValueError: names a journal that was changed.
+        """
+        return list(self._entries())
+
+    def append(self, entry: JournalEntry, number: int) -> None:
+        """Add the entry of the batch of this number, counted from 0."""
+        line = json.dumps([*entry, seal_of(entry, f"{self._place} {number}")]).encode() + b"\n"
+        with self.path.open("ab", buffering=0) as file:
+            append_whole(file, line)
+
+    def trim(self) -> None:
+        """Remove a last line that was cut off."""
+        whole = b"".join(self._lines())
+        if self.path.is_file() and len(whole) != self.path.stat().st_size:
+            write_atomically(self.path, lambda file: file.write(whole))
+
+    def _entries(self) -> Iterator[JournalEntry]:
+        for number, line in enumerate(self._lines()):
+            try:
+                *values, seal = json.loads(line)
+                entry, intact = JournalEntry(*values), seal == seal_of(values, f"{self._place} {number}")
+            except (ValueError, TypeError, RecursionError):
+                intact = False
+            if not intact:
+                raise ValueError(f"{self.path}: its line {number + 1} is {CHANGED}")
+            yield entry
+
+    def _lines(self) -> list[bytes]:
+        """The whole lines."""
+        if self.path.is_dir():
+            raise ValueError(f"{self.path}: {CHANGED}")
+        content = self.path.read_bytes() if self.path.is_file() else b""
+        return content[: content.rfind(b"\n") + 1].splitlines(keepends=True)
+
+
+def remove_extraction(path: Path) -> None:
+    """Remove an extraction, its plan first, so that what a kill leaves of it is recognized as a rest."""
+    with contextlib.suppress(IsADirectoryError):  # not a plan: it goes with the rest
+        (path / PLAN).unlink(missing_ok=True)
+    shutil.rmtree(path)
