@@ -7,7 +7,7 @@ there. So the frames at both ends belong to one window, and all others to every 
 import torch
 from torch import Tensor
 
-from passt.windows.centered import reflect_pad, unfolded
+from passt.windows.waveforms import reflect_pad, unfolded
 from passt.windows.mel import FFT, STFT_WINDOW, MelSpectrogram
 
 REACH = STFT_WINDOW // 2  # samples of a frame on each side of its center

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from passt.windows.centered import centred as plain
+from passt.windows.waveforms import centred as plain
 from passt.windows.frames import centred, whole
 from passt.windows.mel import MelSpectrogram
 from tests.reference_values import clip
