@@ -22,7 +22,6 @@ ELSEWHERE = {
     "downstream/kit/write.py": "in a folder that is renamed",
     "downstream/store/extraction.py": "data and journal of an extraction, which is gone on with",
     "passt/training/data/files.py": "a list that grows",
-    "passt/training/folder/log.py": "a log that grows",
     "passt/fetch/transfer.py": "what came so far of a file, which is gone on with",
 }
 

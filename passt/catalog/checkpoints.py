@@ -59,6 +59,11 @@ class Checkpoint(Architecture):
         return unquote(urlsplit(self.url).path.rsplit("/", 1)[-1]) or f"{self.name}.safetensors"
 
     @property
+    def md5(self) -> str:
+        """No file of PaSST was published with an MD5."""
+        return ""
+
+    @property
     def shipped(self) -> Path | None:
         """Path of a demonstration checkpoint's file in this package. None for published checkpoints."""
         return None if self.url else demo.FOLDER / self.file
