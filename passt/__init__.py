@@ -1,4 +1,7 @@
-"""PaSST as an instrument: audio in, embeddings out, at any time resolution, embedding level and receptive field."""
+"""PaSST as an instrument: audio in, embeddings out, at any time resolution, embedding level and receptive field.
+
+`EmbeddingSpec` names a variant and `PasstEmbedder` computes it; `passt.hear` offers the same as the HEAR common API.
+"""
 
 from passt.catalog.spec import EmbeddingSpec
 from passt.embedder import PasstEmbedder

@@ -1,4 +1,4 @@
-"""What a checkpoint's network costs: its parameters, and the multiply-adds of one excerpt, from the network itself."""
+"""The cost of a checkpoint's network: its parameters, and the multiply-adds of one excerpt."""
 
 import functools
 
@@ -13,21 +13,23 @@ from passt.weights.initial import network_on_meta
 
 @functools.cache
 def parameters(checkpoint: Checkpoint) -> int:
-    """Numbers that training sets, the unused second head included."""
+    """Count the parameters of the network, including the second head, which inference does not use."""
     return sum(parameter.numel() for parameter in _network(checkpoint).parameters())
 
 
 @functools.cache
 def macs(checkpoint: Checkpoint, seconds: float = 10.0, levels: tuple[str, ...] | None = None) -> int:
-    """Multiply-adds of the network's products for one excerpt's features and logits; the front end is not counted.
+    """Count the multiply-adds of the network for one excerpt. The front end is not counted.
 
-    Nothing is computed: the network runs on shapes alone.
+    Nothing is computed: the network runs on tensors without values.
 
     Args:
-        levels: of the network, in place of these two: as deep as they want.
+        checkpoint: the checkpoint whose network is counted.
+        seconds: length of the excerpt in s.
+        levels: levels to compute. None is features and logits. The network ends at the deepest of them.
 
     Raises:
-        ValueError: an excerpt that holds no patch, or longer than the checkpoint's maximum.
+        ValueError: the excerpt holds no patch, or is longer than the checkpoint's maximum.
     """
     samples = round(seconds * SAMPLE_RATE)
     if not checkpoint.min_samples <= samples <= checkpoint.max_window_s * SAMPLE_RATE:
@@ -37,7 +39,7 @@ def macs(checkpoint: Checkpoint, seconds: float = 10.0, levels: tuple[str, ...] 
     if levels is None:
         levels = tuple(level for level in ("features", "logits") if level in checkpoint.levels)
     counter = FlopCounterMode(display=False)
-    # attention as two plain products: the fused kernels are counted only where they exist
+    # attention as two plain products, because the fused kernels are only counted if the device has them
     with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), counter:
         _network(checkpoint)(torch.empty(1, MEL_BANDS, frames, device="meta"), levels)
     return counter.get_total_flops() // 2

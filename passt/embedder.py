@@ -1,4 +1,4 @@
-"""PasstEmbedder: a PaSST checkpoint as an embedder, for any taps or for the levels and windows of one spec."""
+"""PasstEmbedder: a PaSST checkpoint that embeds sound, for any taps or for the levels and windows of one spec."""
 
 import dataclasses
 import functools
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from passt.catalog import checkpoints
 from passt.catalog.checkpoints import MEL_BANDS, PATCH, SAMPLE_RATE, Checkpoint
@@ -27,45 +27,57 @@ from passt.windows.mel import MelSpectrogram
 from passt.windows.samples import batch, equally_long
 
 FORMAT = 2  # part of the fingerprint; raised when the numbers change
-MEL_FRAMES = 6  # of the level `mel`: the excerpt around a timestamp
-TOKENS_AT_ONCE = {"cuda": 65536}  # more are no faster
+MEL_FRAMES = 6  # frames around a timestamp that make up the level `mel` (Koutini et al. 2022, level L)
+TOKENS_AT_ONCE = {"cuda": 65536}  # larger batches are no faster
 TOKENS_ELSEWHERE = 4096
-BYTES_PER_TOKEN = 60_000  # of memory in a forward pass, at most
+BYTES_PER_TOKEN = 60_000  # upper bound on the memory of a forward pass
 
 
 class PasstEmbedder(FollowsNetwork, WindowedEmbedder):
-    """A PaSST checkpoint as an embedder.
+    """A PaSST checkpoint that computes scene and timestamp embeddings.
+
+    Audio is mono at 32 kHz, float in [-1, 1] or int16. `scene_embedding` and `timestamp_embedding` concatenate the
+    levels and windows of the spec; `scene` and `timestamps` give any taps of the checkpoint one by one.
 
     Args:
-        spec: which checkpoint and weights; its levels and windows say what `scene_embedding` and
-            `timestamp_embedding` concatenate.
-        weights: a file or a state dict in place of the spec's weights, which then name its hash.
-        device: a torch device, or "auto": CUDA where there is one.
-        precision: "fp32", the originals' numbers, or the faster "tf32" and "bf16" where the device has them.
-        compiled: whether torch.compile makes the blocks' code; where that fails the log says why.
+        spec: the variant: checkpoint, weights, levels and windows.
+        weights: a weight file or a state dict to use in place of the spec's weights. The spec then names their hash.
+        device: a torch device, or "auto" for CUDA if it is available and the CPU otherwise.
+        precision: "fp32" reproduces the published numbers; "tf32" and "bf16" are faster on devices that have them.
+        compiled: whether to compile the blocks with torch.compile. If that fails, the log says why.
 
     Attributes:
-        spec: the spec in canonical form. mel: the front end.
-        labels: what each of the logits stands for, where the weight file names it.
-        net: the network, which may be trained or changed; name, spec, fingerprint and numbers follow it.
+        spec: the spec in canonical form.
+        checkpoint: the row of the table of checkpoints, with as many classes as the weights have.
+        labels: names of the logits, if the weight file has them; else ().
+        dims: level -> length of its embedding.
+        net: the network. It may be trained or changed: name, spec, fingerprint and numbers follow it.
+        mel: the front end.
 
     Raises:
-        ValueError: for a spec the checkpoint does not allow, weights that do not fit it, an unknown precision.
-        FileNotFoundError: for weights that are not there.
+        ValueError: the checkpoint does not allow the spec, the weights do not fit it, or the precision is unknown.
+        FileNotFoundError: the weights are absent and can't be fetched.
+
+    Source: Koutini et al., "Learning General Audio Representations With Large-Scale Training of Patchout Audio
+    Transformers", PMLR 166:65-89, 2022. Numbers are those of the package hear21passt 0.0.26.
     """
 
     sample_rate = SAMPLE_RATE
+    net: Passt
+    mel: MelSpectrogram
 
     def __init__(
         self,
         spec: EmbeddingSpec,
         *,
         weights: str | Path | Mapping[str, Tensor] | None = None,
-        device: str = "auto",
+        device: str | torch.device = "auto",
         precision: str = "fp32",
         compiled: bool = False,
     ) -> None:
-        device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
+        if device == "auto":
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+        device = torch.device(device)
         precision_for(precision, device)
         checkpoint = checkpoints.get(spec.checkpoint)
         spec = checkpoint.card.resolve(spec)
@@ -89,23 +101,23 @@ class PasstEmbedder(FollowsNetwork, WindowedEmbedder):
         self.excerpts = {"mel": MEL_FRAMES * checkpoint.hop}
         self._place(device)
         self._follow()
-        self._made_form()  # now, so that what can't be used is said
+        self._current_form()  # now, so that the log says at once if oneDNN or torch.compile can't be used
 
     @property
     def spec(self) -> EmbeddingSpec:
-        """In canonical form; its weights are those of the network as it is now."""
+        """The spec in canonical form, with the weights of the network as it is now."""
         return dataclasses.replace(self._spec, weights=self._weights)
 
     def to(self, device: str | torch.device) -> "PasstEmbedder":
-        """Move to another device, and make the network ready for it; returns itself.
+        """Move the embedder to another device, and return it.
 
         Raises:
-            ValueError: for a precision that the device does not have.
+            ValueError: the device can't compute in the embedder's precision.
         """
         self._notice()
         self._place(torch.device(device))
         self._take()
-        self._made_form()
+        self._current_form()
         return self
 
     def _place(self, device: torch.device) -> None:
@@ -118,22 +130,37 @@ class PasstEmbedder(FollowsNetwork, WindowedEmbedder):
     def _form(self) -> Passt:
         return inference.ready(self.net, self._precision, self.device, self.compiled)
 
+    def _architecture(self) -> Mapping[str, Any]:
+        return vars(self.net.architecture)
+
     def _settings(self) -> dict[str, Any]:
         row = dataclasses.asdict(self.checkpoint)
         trained_for = ("hop", "fstride", "tstride", "n_frames", "depth", "max_window_s")
         shape = {name: row[name] for name in trained_for}
-        if self.checkpoint.width // self.checkpoint.heads != 64:  # of all published ones; no tensor's shape tells it
+        if self.checkpoint.width // self.checkpoint.heads != 64:  # the published size, which no tensor's shape shows
             shape["heads"] = row["heads"]
         return {"passt": shape, "precision": self.precision, "format": FORMAT}
 
     def whole(self, clip: Tensor) -> frames.Excerpts:
+        """Take a clip (samples,) as its only window."""
         return frames.whole(self.mel, clip)
 
     def centred(self, clip: Tensor, window: int, hop: int) -> frames.Excerpts:
+        """Cut windows of `window` samples, centered on every multiple of `hop` samples."""
         return frames.centred(self.mel, clip, window, hop)
 
     def levels(self, views: Sequence[frames.Excerpts], levels: Sequence[str]) -> dict[str, list[Tensor]]:
-        """Every level of every window, in batches of equal token count (frames that fill no patch change nothing)."""
+        """Compute levels of all windows, in batches of equal token count.
+
+        Frames that fill no patch do not change the result, so windows that differ by less than a patch share a batch.
+
+        Args:
+            views: the windows of each clip.
+            levels: names of levels.
+
+        Returns:
+            For each level one tensor (windows, dim) per clip, on the embedder's device.
+        """
 
         def tokens(view: frames.Excerpts) -> int:
             return self.checkpoint.tokens(view.samples)
@@ -143,41 +170,67 @@ class PasstEmbedder(FollowsNetwork, WindowedEmbedder):
             return forward_in_batches(views, forward, group_of=tokens, cost_of=tokens, budget=self._budget)
 
     def scene_embedding(self, audio: Tensor) -> Tensor:
-        """(clips, samples) -> (clips, dim): the spec's levels in order; ``mel`` is no scene level and left out."""
+        """Embed each clip as one vector: the levels of the spec, concatenated in order.
+
+        ``mel`` is not a scene level and is left out.
+
+        Args:
+            audio: (clips, samples), mono at 32 kHz in [-1, 1], or a list of clips whose lengths may differ.
+
+        Returns:
+            (clips, dim), float32, on the CPU.
+
+        Raises:
+            ValueError: the audio has another form, or ``mel`` is the spec's only level.
+        """
         taps = self._spec.scene_taps()
         if not taps:
             raise ValueError(f"{self.spec}: has no scene embedding, its only level is mel")
-        found = self.scene(batch(audio), taps)
-        return torch.cat([found[tap] for tap in taps], dim=-1)
+        values = self.scene(batch(audio), taps)
+        return torch.cat([values[tap] for tap in taps], dim=-1)
 
     def timestamp_embedding(self, audio: Tensor) -> tuple[Tensor, Tensor]:
-        """(clips, samples) -> ((clips, steps, dim), (steps,) in ms): for each window each level, then ``mel`` once."""
-        taps = self._spec.timestamp_taps()
-        found = self.timestamps(equally_long(audio), taps, self._spec.timestamp_hop_ms)
-        return torch.stack([torch.cat([clip[tap] for tap in taps], dim=-1) for clip, _ in found]), found[0][1]
+        """Embed each clip at every timestamp: for each window all levels of the spec in order, then ``mel`` once.
 
-    def _forward(self, net: Passt, mels: list[Tensor], levels: Sequence[str]) -> dict[str, Tensor]:
-        """The spectrograms of windows of equal token count, each (rows, 128, frames), to {level: (all rows, dim)}."""
-        found = {}
+        Args:
+            audio: (clips, samples), mono at 32 kHz in [-1, 1]. All clips must have one length.
+
+        Returns:
+            Embeddings (clips, steps, dim) and timestamps (steps,) in ms, both float32, on the CPU. Timestamps are the
+            window centers, from 0 in steps of the spec's `timestamp_hop_ms`.
+
+        Raises:
+            ValueError: the audio has another form, or the clips differ in length.
+        """
+        taps = self._spec.timestamp_taps()
+        clips = self.timestamps(equally_long(audio), taps, self._spec.timestamp_hop_ms)
+        values = torch.stack([torch.cat([clip[tap] for tap in taps], dim=-1) for clip, _ in clips])
+        return values, clips[0][1]
+
+    def _forward(self, net: nn.Module, mels: list[Tensor], levels: Sequence[str]) -> dict[str, Tensor]:
+        """Compute levels of spectrograms of equal token count, each (rows, 128, frames): {level: (all rows, dim)}."""
+        values = {}
         if "mel" in levels:
-            found["mel"] = torch.cat([mel.flatten(1) for mel in mels])
+            values["mel"] = torch.cat([mel.flatten(1) for mel in mels])
         if "melmean" in levels:
-            found["melmean"] = torch.cat([mel.mean(dim=-1) for mel in mels])
-        if deeper := [level for level in levels if level not in found]:
+            values["melmean"] = torch.cat([mel.mean(dim=-1) for mel in mels])
+        if deeper := [level for level in levels if level not in values]:
             stride = self.checkpoint.tstride
             used = PATCH + (mels[0].shape[-1] - PATCH) // stride * stride
             with arithmetic(self._precision.matmul):
-                found |= net(torch.cat([mel[..., :used] for mel in mels]), deeper)
-        return found
+                values |= net(torch.cat([mel[..., :used] for mel in mels]), deeper)
+        return values
 
 
-def _state(checkpoint: Checkpoint, spec: EmbeddingSpec, weights) -> tuple[dict[str, Tensor], str]:
-    """The tensors, and what the weights part of the spec then says."""
+def _state(
+    checkpoint: Checkpoint, spec: EmbeddingSpec, weights: str | Path | Mapping[str, Tensor] | None
+) -> tuple[dict[str, Tensor], str]:
+    """Load the tensors, and name them as the weights part of a spec does."""
     if weights is None:
         return weight_files.load(checkpoint, spec.weights), spec.weights
     if isinstance(weights, Mapping):
-        found = weight_files.state_of(weights, checkpoint, "weights")
-        state = {name: tensor.detach().clone() for name, tensor in found.items()}
+        tensors = weight_files.state_of(weights, checkpoint, "weights")
+        state = {name: tensor.detach().clone() for name, tensor in tensors.items()}
         return state, f"sha256-{hash_of(state)[:12]}"
     return weight_files.read(weights, checkpoint), weight_files.file_tag(weights)
 
@@ -185,6 +238,6 @@ def _state(checkpoint: Checkpoint, spec: EmbeddingSpec, weights) -> tuple[dict[s
 def _network(checkpoint: Checkpoint, state: Mapping[str, Tensor]) -> Passt:
     net = network_on_meta(checkpoint)
     if (rows := len(state["head_dist.weight"])) != checkpoint.n_classes:
-        net.head_dist = torch.nn.Linear(checkpoint.width, rows, device="meta")
+        net.head_dist = nn.Linear(checkpoint.width, rows, device="meta")
     net.load_state_dict(state, strict=True, assign=True)
     return net.eval().requires_grad_(False)

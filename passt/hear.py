@@ -1,9 +1,10 @@
 """The HEAR 2021 common API (https://hearbenchmark.com/hear-api.html) for every PaSST spec.
 
-The name of this module is what HEAR's tools want, for example
+HEAR's tools take the name of this module, for example
 ``python -m heareval.embeddings.runner passt.hear --model-options '{"spec": "2level-mel"}'``.
 
-The network is frozen until its parameters want gradients; then embeddings are computed under autograd, in fp32::
+The network is frozen until its parameters require gradients. From then on embeddings are computed under autograd, in
+fp32::
 
     model = hear.load_model(spec="passt_demo@features")
     model.requires_grad_(True)
@@ -21,6 +22,7 @@ The network is frozen until its parameters want gradients; then embeddings are c
 """
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -35,19 +37,22 @@ logger = logging.getLogger(__name__)
 
 
 class HearModel(nn.Module):
-    """A PasstEmbedder in the form that HEAR's tools expect: a module with sizes, on the device it is sent to.
+    """A PasstEmbedder as a torch module, with the attributes that HEAR's tools expect.
+
+    Args:
+        embedder: the embedder that computes.
 
     Attributes:
-        net: the embedder's network; another one in its place is the embedder's, too.
-        sample_rate: of the audio it takes, in Hz.
-        scene_embedding_size: values of a scene embedding; 0 where the spec's only level is ``mel``.
-        timestamp_embedding_size: values of a timestamp embedding.
+        net: the embedder's network. A network set in its place becomes the embedder's, too.
+        sample_rate: rate of the audio in Hz.
+        scene_embedding_size: length of a scene embedding. 0 if ``mel`` is the spec's only level.
+        timestamp_embedding_size: length of a timestamp embedding.
     """
 
     def __init__(self, embedder: PasstEmbedder) -> None:
         super().__init__()
         self.embedder = embedder
-        self._said_frozen = False
+        self._warned_frozen = False
         self.net = embedder.net  # registered here, so that parameters and state dict are the model's
         self.mel = embedder.mel
         self.sample_rate = embedder.sample_rate
@@ -57,12 +62,16 @@ class HearModel(nn.Module):
 
     @property
     def device(self) -> torch.device:
+        """Where the embedder computes."""
         return self.embedder.device
 
     def train(self, mode: bool = True) -> "HearModel":
-        """Stays in evaluation mode, which changes nothing: the network has no dropout. Says where it is frozen."""
-        if mode and not self._said_frozen and not any(parameter.requires_grad for parameter in self.parameters()):
-            self._said_frozen = True
+        """Stay in evaluation mode, and warn once if the network is frozen.
+
+        The mode makes no difference: the network has no dropout and no batch norm.
+        """
+        if mode and not self._warned_frozen and not any(parameter.requires_grad for parameter in self.parameters()):
+            self._warned_frozen = True
             logger.warning("passt.hear: the network is frozen; requires_grad_(True) lets an optimizer train it")
         return super().train(False)
 
@@ -74,34 +83,34 @@ class HearModel(nn.Module):
     def extra_repr(self) -> str:
         return str(self.embedder.spec)
 
-    def _apply(self, fn, recurse: bool = True) -> "HearModel":
-        """What `.to`, `.cuda` and `.cpu` come down to: the embedder has to know of the new device.
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "HearModel":
+        """Move the embedder; `.to`, `.cuda` and `.cpu` all end here.
 
         Raises:
-            ValueError: for another type of number, which is the business of `precision`.
+            ValueError: `fn` changes the type of numbers, which `precision` decides.
         """
-        there = fn(torch.empty(1, device=self.device))
-        if there.dtype != torch.float32:
-            raise ValueError(f"passt.hear: numbers stay {self.embedder.precision}, got a change to {there.dtype}")
-        self.embedder.to(there.device)
+        moved = fn(torch.empty(1, device=self.device))
+        if moved.dtype != torch.float32:
+            raise ValueError(f"passt.hear: numbers stay {self.embedder.precision}, got a change to {moved.dtype}")
+        self.embedder.to(moved.device)
         return self
 
 
 def load_model(
     model_file_path: str | Path = "", *, spec: str = "base", device: str = "auto", precision: str = "fp32"
 ) -> HearModel:
-    """A model for the functions of this module.
+    """Load a model for the functions of this module.
 
     Args:
-        model_file_path: a weight file of the spec's checkpoint; "" for the weights that the spec names.
-        spec: a spec text or the name of one (`passt.catalog.named`): ``2level-mel``,
-        ``stfthop160@features@untrained-0``.
-        device: a torch device, or "auto": CUDA where there is one.
-        precision: as PasstEmbedder takes it.
+        model_file_path: a weight file of the spec's checkpoint. "" takes the weights that the spec names.
+        spec: a spec text, or the name of a spec (`passt.catalog.named`), such as ``2level-mel`` or
+            ``stfthop160@features@untrained-0``.
+        device: a torch device, or "auto" for CUDA if it is available and the CPU otherwise.
+        precision: "fp32", "tf32" or "bf16"; see `PasstEmbedder`.
 
     Raises:
-        ValueError: for a spec that is none, a file that does not fit it, an unknown precision.
-        FileNotFoundError: for weights that are not there.
+        ValueError: the text is not a spec, the file does not fit it, or the precision is unknown.
+        FileNotFoundError: the weights are absent and can't be fetched.
     """
     fields = parse_fields(spec)
     checkpoint = fields.pop("checkpoint")
@@ -109,37 +118,39 @@ def load_model(
     if checkpoint not in known:
         names = [*named.table(), *checkpoints.table()]
         raise ValueError(f"spec: unknown name {checkpoint!r}{choices(checkpoint, names)}")
-    wanted = checkpoints.get(checkpoint).card.spec(**fields)
-    return HearModel(PasstEmbedder(wanted, weights=model_file_path or None, device=device, precision=precision))
+    complete = checkpoints.get(checkpoint).card.spec(**fields)
+    return HearModel(PasstEmbedder(complete, weights=model_file_path or None, device=device, precision=precision))
 
 
 def get_scene_embeddings(audio: Tensor, model: HearModel) -> Tensor:
-    """One embedding a sound.
+    """Embed each sound as one vector.
 
     Args:
-        audio: (n_sounds, n_samples) in [-1, 1] (or int16), mono at `model.sample_rate`, on any device.
+        audio: (n_sounds, n_samples), mono at `model.sample_rate`, float in [-1, 1] or int16, on any device.
+        model: a model from `load_model`.
 
     Returns:
         (n_sounds, model.scene_embedding_size), float32, on the model's device.
 
     Raises:
-        ValueError: for audio of another form, a spec whose only level is ``mel``.
+        ValueError: the audio has another form, or ``mel`` is the spec's only level.
     """
     return _embedder(model).scene_embedding(audio).to(model.device)
 
 
 def get_timestamp_embeddings(audio: Tensor, model: HearModel) -> tuple[Tensor, Tensor]:
-    """An embedding every 50 ms (or the spec's hop) of every sound.
+    """Embed each sound at every timestamp: every 50 ms, or every `timestamp_hop_ms` of the spec.
 
     Args:
-        audio: (n_sounds, n_samples) in [-1, 1] (or int16), mono at `model.sample_rate`, on any device.
+        audio: (n_sounds, n_samples), mono at `model.sample_rate`, float in [-1, 1] or int16, on any device.
+        model: a model from `load_model`.
 
     Returns:
-        (n_sounds, steps, model.timestamp_embedding_size), and (n_sounds, steps), the window centres in ms from 0;
-        float32, on the model's device.
+        Embeddings (n_sounds, n_timestamps, model.timestamp_embedding_size) and timestamps (n_sounds, n_timestamps),
+        the window centers in ms from 0; both float32, on the model's device.
 
     Raises:
-        ValueError: for audio of another form.
+        ValueError: the audio has another form.
     """
     values, times = _embedder(model).timestamp_embedding(audio)
     return values.to(model.device), times.repeat(len(values), 1).to(model.device)

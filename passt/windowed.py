@@ -1,7 +1,8 @@
 """WindowedEmbedder: scene and timestamp embeddings of any model that turns windows of sound into levels.
 
-A tap is a (level, window in ms) pair. A window of None is the model's own extent: its whole scene window for a scene, a
-fixed excerpt for the levels that have one (PaSST's ``mel``). All windows of all clips of a call go through together.
+A tap is a (level, window in ms) pair. A window of None is the model's own extent: its whole scene window for scene
+embeddings, or the fixed excerpt of a level that has one, such as PaSST's ``mel``. All windows of all clips of a call go
+through the network together.
 """
 
 import logging
@@ -15,22 +16,26 @@ from torch import Tensor
 from passt.catalog.card import choices
 from passt.catalog.spec import MOST_MS, Tap
 from passt.windows.batches import Rows, joined, to_device, to_host
-from passt.windows.centered import centred, timestamps
 from passt.windows.samples import clips_of
+from passt.windows.waveforms import centred, timestamps
 
 logger = logging.getLogger(__name__)
 
 
 class WindowedEmbedder(ABC):
-    """What PaSST and windowed baselines share.
+    """Base of embedders that compute any levels of any windows of a clip.
 
     Attributes:
-        name: for people; `fingerprint`: 16 hex digits for all that decides the numbers.
-        sample_rate: in Hz; `dims`: level -> width; `device`: where it computes.
-        min_samples: the shortest excerpt the model can take; shorter clips get zeros at their end.
-        max_window_ms: the longest excerpt; longer clips are the mean over windows of that length; None: no bound.
-        max_scene_hop_ms: distance of those windows.
-        excerpts: levels with an extent of their own around a timestamp, in samples; they are no scene levels.
+        name: the model, for people.
+        fingerprint: 16 hex digits that stand for everything that decides the numbers.
+        sample_rate: rate of the audio in Hz.
+        dims: level -> length of its embedding.
+        device: where the model computes.
+        min_samples: shortest excerpt that the model can take, in samples. Zeros are added at the end of shorter clips.
+        max_window_ms: longest excerpt in ms. A longer clip's scene embedding is the mean over windows of that length.
+            None if there is no bound.
+        max_scene_hop_ms: time between those windows in ms.
+        excerpts: level -> samples, for levels with a fixed excerpt around a timestamp. They are not scene levels.
     """
 
     name: str
@@ -45,35 +50,48 @@ class WindowedEmbedder(ABC):
 
     @abstractmethod
     def levels(self, views: Sequence[Rows], levels: Sequence[str]) -> dict[str, list[Tensor]]:
-        """Every level of every window: per clip its windows -> per level one (rows, dim) a clip, on the device."""
+        """Compute levels of all windows.
+
+        Args:
+            views: the windows of each clip.
+            levels: names of levels.
+
+        Returns:
+            For each level one tensor (windows, dim) per clip, on the embedder's device.
+        """
 
     def whole(self, clip: Tensor) -> Rows:
-        """A clip as its only window."""
+        """Take a clip (samples,) as its only window."""
         return clip[None]
 
     def centred(self, clip: Tensor, window: int, hop: int) -> Rows:
-        """The windows of so many samples centred on every multiple of `hop`."""
+        """Cut windows of `window` samples, centered on every multiple of `hop` samples."""
         return centred(clip, window, hop)
 
     @property
     def calls_at_once(self) -> int:
-        """How many calls may be in progress, in threads: on CUDA one computes while another's results are fetched."""
+        """How many threads may call the embedder at once: on CUDA one computes while another fetches its results."""
         return 2 if self.device.type == "cuda" else 1
 
     def scene(self, clips: Sequence[Tensor], taps: Sequence[Tap]) -> dict[Tap, Tensor]:
-        """Scene embeddings: the mean over windows of each tap's length, or one pass where the clip is no longer.
+        """Compute scene embeddings: the mean over windows of a tap's length.
+
+        A clip that is no longer than the window goes through in one pass. Windows of a restricted length are
+        max(50, window // 4) ms apart; those of the model's maximum `max_scene_hop_ms`.
 
         Args:
-            clips: mono, in [-1, 1], each (samples,) with at least one sample; lengths may differ
-            (`passt.windows.samples`).
-            taps: (level, window_ms); windows of a restricted length are max(50, window // 4) ms apart.
+            clips: mono waveforms in [-1, 1], each (samples,) at `sample_rate`; lengths may differ.
+            taps: (level, window in ms) pairs.
 
         Returns:
-            Per tap (clips, dim), float32, on the CPU.
+            For each tap (clips, dim), float32, on the CPU.
+
+        Raises:
+            ValueError: a clip is not valid audio, or the model has no such level or window.
         """
         self._check_taps(taps)
         clips = to_device(self._long_enough(clips_of(clips)), self.device)
-        found: dict[Tap, Tensor] = {}
+        values: dict[Tap, Tensor] = {}
         for window_ms, levels in _by_window(taps).items():
             if excerpts := [level for level in levels if level in self.excerpts]:
                 raise ValueError(f"{self.name}: {excerpts[0]} is a level of timestamp embeddings only")
@@ -87,24 +105,27 @@ class WindowedEmbedder(ABC):
                 for clip in clips
             ]
             for level, parts in self.levels(views, levels).items():
-                found[level, window_ms] = torch.stack(
+                values[level, window_ms] = torch.stack(
                     [part[0] if len(part) == 1 else part.mean(dim=0) for part in parts]
                 )
-        return dict(zip(found, to_host(list(found.values())), strict=True))
+        return dict(zip(values, to_host(list(values.values())), strict=True))
 
     def timestamps(
         self, clips: Sequence[Tensor], taps: Sequence[Tap], hop_ms: int
     ) -> list[tuple[dict[Tap, Tensor], Tensor]]:
-        """Timestamp embeddings: a window of each tap's length, centred on every multiple of `hop_ms`.
+        """Compute timestamp embeddings: a window of each tap's length, centered on every multiple of `hop_ms`.
 
         Args:
-            clips: mono, in [-1, 1], each (samples,) with at least one sample; lengths may differ
-            (`passt.windows.samples`).
-            taps: (level, window_ms), with None for the levels that have an excerpt of their own.
+            clips: mono waveforms in [-1, 1], each (samples,) at `sample_rate`; lengths may differ.
+            taps: (level, window in ms) pairs. The window is None for levels with a fixed excerpt.
+            hop_ms: time between timestamps in ms.
 
         Returns:
-            Per clip ({tap: (steps, dim)}, timestamps (steps,) in ms), float32, on the CPU;
+            For each clip ({tap: (steps, dim)}, timestamps (steps,) in ms from 0), float32, on the CPU, where
             steps = samples // hop + 1.
+
+        Raises:
+            ValueError: a clip is not valid audio, the model has no such level or window, or the hop is not positive.
         """
         self._check_taps(taps)
         if not (_is_whole(hop_ms) and hop_ms >= 1):
@@ -112,20 +133,20 @@ class WindowedEmbedder(ABC):
         clips = to_device(clips_of(clips), self.device)
         for level, window_ms in taps:
             if (window_ms is None) != (level in self.excerpts):
-                wanted = "None" if level in self.excerpts else "milliseconds"
+                expected = "None" if level in self.excerpts else "milliseconds"
                 raise ValueError(
-                    f"{self.name}: the window of a timestamp tap {level} must be {wanted}, got {window_ms}"
+                    f"{self.name}: the window of a timestamp tap {level} must be {expected}, got {window_ms}"
                 )
         hop = self._samples(hop_ms)
         steps = [len(clip) // hop + 1 for clip in clips]
-        found: dict[Tap, Tensor] = {}
+        values: dict[Tap, Tensor] = {}
         for window_ms, levels in _by_window(taps).items():
             window = self.excerpts[levels[0]] if window_ms is None else self._samples(window_ms)
             views = [self.centred(clip, window, hop) for clip in clips]
             for level, parts in self.levels(views, levels).items():
-                found[level, window_ms] = joined(parts)
-        rows = [tap_rows.split(steps) for tap_rows in to_host(list(found.values()))]
-        per_clip = [dict(zip(found, parts, strict=True)) for parts in zip(*rows, strict=True)] or [{} for _ in clips]
+                values[level, window_ms] = joined(parts)
+        rows = [tap_rows.split(steps) for tap_rows in to_host(list(values.values()))]
+        per_clip = [dict(zip(values, parts, strict=True)) for parts in zip(*rows, strict=True)] or [{} for _ in clips]
         times = [timestamps(len(clip), hop_ms, self.sample_rate) for clip in clips]
         return list(zip(per_clip, times, strict=True))
 
@@ -141,7 +162,7 @@ class WindowedEmbedder(ABC):
         return self.sample_rate * ms // 1000
 
     def _long_enough(self, clips: list[Tensor]) -> list[Tensor]:
-        """The clips, those too short for the model with zeros at their end; how many is said."""
+        """Add zeros to the end of clips that are too short for the model, and count them in the log."""
         lacking = [max(0, self.min_samples - len(clip)) for clip in clips]
         if count := sum(map(bool, lacking)):
             text = "%s: %d of %d clips are shorter than %d samples: zeros added at their end"
@@ -154,8 +175,8 @@ def _is_whole(value: object) -> bool:
 
 
 def _by_window(taps: Sequence[Tap]) -> dict[int | None, list[str]]:
-    """The levels of each window, so that a window passes through the network once."""
-    found: dict[int | None, list[str]] = defaultdict(list)
+    """Group levels by window, so that each window goes through the network once."""
+    groups: dict[int | None, list[str]] = defaultdict(list)
     for level, window_ms in taps:
-        found[window_ms].append(level)
-    return found
+        groups[window_ms].append(level)
+    return groups

@@ -34,7 +34,7 @@ ROOMS = {
         "hear": "catalog embedder",
         "training.data": "windows",
         "training.declared": "catalog network training.data",
-        "training.folder": "fetch training.declared",
+        "training.folder": "fetch training.declared weights",
         "training": "catalog fetch network training.data training.declared training.folder weights windows",
     },
     "downstream": {

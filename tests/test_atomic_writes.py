@@ -23,7 +23,6 @@ ELSEWHERE = {
     "downstream/store/extraction.py": "data of an extraction, which is continued",
     "downstream/store/journal.py": "the journal of an extraction, which is continued",
     "passt/training/data/files.py": "a list that grows",
-    "passt/training/folder/log.py": "a log that grows",
     "passt/fetch/transfer.py": "what came so far of a file, which is gone on with",
 }
 

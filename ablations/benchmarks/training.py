@@ -19,7 +19,7 @@ from passt.network.patchout import PAPER, Patchout
 from passt.network.precision import PRECISIONS
 from passt.training.data.augment import Augmentations
 from passt.training.declared.recipe import Recipe
-from passt.training.products import use_fastest
+from passt.training.linear import use_fastest
 from passt.training.step import backward
 from passt.training.student import Student, passt_student
 from passt.windows.mel import MelSpectrogram

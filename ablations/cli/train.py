@@ -1,4 +1,4 @@
-"""The command `ablate train`: a network's training on lists of labelled files, or on the made-up corpus."""
+"""The command `ablate train`: train a network on lists of labeled files, or on the synthesized corpus."""
 
 import contextlib
 import os
@@ -29,15 +29,15 @@ from passt.training.train import Result
 
 @click.command()
 @click.argument("recipe")
-@click.option("--data", type=PATH, help="A CSV of training files: columns file and labels.")
-@click.option("--eval", "evaluation", type=PATH, help="A CSV of evaluation files.")
-@click.option("--out", type=PATH, required=True, help="Folder of the training: weights, log, what it goes on from.")
-@click.option("--audio", type=PATH, multiple=True, help="A folder or tar file  [default: the lists' folders]")
-@click.option("--labels", type=PATH, help="A CSV with a column label or mid  [default: the training files' labels]")
-@click.option("--separator", default=SEPARATOR, show_default=True, help="Between the labels of a file.")
-@click.option("--start", type=PATH, help="Weights to start with  [default: those of the recipe that it is after]")
+@click.option("--data", type=PATH, help="CSV of the training files: columns file and labels.")
+@click.option("--eval", "evaluation", type=PATH, help="CSV of the evaluation files.")
+@click.option("--out", type=PATH, required=True, help="Folder of the training: weights, log, state to resume from.")
+@click.option("--audio", type=PATH, multiple=True, help="Folder or tar file of audio  [default: the lists' folders]")
+@click.option("--labels", type=PATH, help="CSV with a column label or mid  [default: labels of the training files]")
+@click.option("--separator", default=SEPARATOR, show_default=True, help="Text between the labels of a file.")
+@click.option("--start", type=PATH, help="Weights to start from  [default: those of the recipe named by `after`]")
 @DEVICE
-@click.option("--steps", type=int, help="In place of the recipe's.")
+@click.option("--steps", type=int, help="Steps, in place of the recipe's.")
 @click.option("--workers", type=click.IntRange(0, 1024), default=2, show_default=True, help="Threads that read files.")
 @one_line_errors
 def train(
@@ -53,11 +53,11 @@ def train(
     steps: int | None,
     workers: int,
 ) -> None:
-    """Train by RECIPE (a packaged name or a YAML file); one that was stopped goes on where it was.
+    """Train by RECIPE, a packaged name or a YAML file. A training that was stopped resumes where it was.
 
-    Recipes of the made-up corpus need no files: ablate train passt_demo --out FOLDER. A recipe that comes after another
-    one has that trained first, in a folder of its name in OUT. On several GPUs: torchrun --nproc-per-node 2 --no-python
-    ablate train ...
+    Recipes of the synthesized corpus need no files: ablate train passt_demo --out FOLDER. If a recipe comes after
+    another one, that is trained first, in a folder of its name in OUT. On several GPUs: torchrun --nproc-per-node 2
+    --no-python ablate train ...
     """
     stages = load_stages(recipe, steps) if start is None else [load_recipe(recipe, steps)]
     files = {"--data": data, "--eval": evaluation, "--audio": audio or None, "--labels": labels}
@@ -77,32 +77,37 @@ def train(
 def _train_stage(
     recipe: Recipe, lists: tuple[Path | None, Path | None], out: Path, start: Path | None, options: Mapping[str, Any]
 ) -> Result:
-    """One training, and what came out."""
-    first = os.environ.get("RANK", "0") == "0"
-    with bars(terminal()) if first else contextlib.nullcontext(silent) as track:
+    """Train by one recipe, and print the result."""
+    is_first = os.environ.get("RANK", "0") == "0"  # of torchrun's processes
+    with bars(terminal()) if is_first else contextlib.nullcontext(silent) as track:
         if recipe.clips.source == "corpus":
             result, unreadable = train_on_corpus(recipe, out, start=start, track=track, **options), 0
         else:
             result, unreadable = train_on_files(recipe, *lists, out, start=start, track=track, **options)
-    if first and unreadable:
+    if is_first and unreadable:
         click.echo(f"{unreadable} files could not be read: {out / UNREADABLE_FILE}", err=True)
-    if first:
+    if is_first:
         click.echo(f"{result.steps} steps in {result.seconds:.0f} s, loss {result.loss:.4f}, mAP {result.mAP:.4f}")
         click.echo(f"Weights: {result.weights}, their card: {out / CARD_FILE}")
     return result
 
 
 def _check_start(recipe: Recipe, start: Path | None) -> None:
-    """Raise ValueError where weights to start with are absent, or there for a recipe that takes none."""
+    """Raise ValueError if a recipe needs a weight file and none is named, or the other way round."""
     if (recipe.start == "file") != (start is not None):
         needs = "needs --start, weights of a file" if start is None else f"starts {recipe.start} and takes no --start"
         raise ValueError(f"recipe {recipe.name}: {needs}")
 
 
-def _check_files(recipe: Recipe, given: Mapping[str, object]) -> None:
-    """Raise ValueError where lists of files are absent, or there for a recipe that takes none."""
+def _check_files(recipe: Recipe, files: Mapping[str, object]) -> None:
+    """Raise ValueError if a recipe needs lists of files and none are named, or the other way round.
+
+    Args:
+        recipe: the recipe.
+        files: option -> its value, None if it is not named.
+    """
     if recipe.clips.source == "corpus":
-        if unused := [option for option, value in given.items() if value is not None]:
+        if unused := [option for option, value in files.items() if value is not None]:
             raise ValueError(f"recipe {recipe.name}: is of the made-up corpus and takes no {unused[0]}")
-    elif absent := [option for option in ("--data", "--eval") if given[option] is None]:
+    elif absent := [option for option in ("--data", "--eval") if files[option] is None]:
         raise ValueError(f"recipe {recipe.name}: is of lists of files and needs {' and '.join(absent)}")

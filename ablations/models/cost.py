@@ -78,7 +78,7 @@ def _passes(card: Card, frames: registry.Frames | None, window_ms: int | None, h
 
 
 def _steps(card: Card, hop_ms: int) -> int:
-    """Windows that are centred on multiples of the hop, from 0 on: see `passt.windows.centered`."""
+    """Windows that are centred on multiples of the hop, from 0 on: see `passt.windows.waveforms`."""
     return SECONDS * card.sample_rate // (card.sample_rate * hop_ms // 1000) + 1
 
 

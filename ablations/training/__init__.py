@@ -1,1 +1,5 @@
-"""Training the small networks: recipes, clips, students, and the made-up corpus."""
+"""What a user can train, and on what: `ablate train` as functions.
+
+Packaged recipes, networks by name, lists of labeled files, the synthesized corpus, and the card of the weights. How a
+training computes is in `passt/training`.
+"""

@@ -1,4 +1,4 @@
-"""The card of trained weights: what they were trained on, for how long, on what, and how well they label."""
+"""The card of trained weights: the recipe, the clips, the device, the duration and the score of their training."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,11 +16,20 @@ CARD_FILE = "card.json"
 def write_card(
     path: Path, recipe: Recipe, result: Result, data: Mapping[str, str], student: Student, device: str, labels: int
 ) -> None:
-    """A JSON file.
+    """Write the card, a JSON file.
 
-    Keys: `recipe`; `data`, fingerprints of the training and the evaluation clips, and the SHA-256 of the weights at
-    the start where a file has them; how many `labels`; `parameters` of the network; `steps`, `clips` heard, `hours` of
-    all runs together; `device`, `versions`; `mAP` on the evaluation clips; `sha256` and `bytes` of the weight file.
+    The card has the number of labels and of the network's parameters, the clips and hours of all runs together, the
+    mean average precision on the evaluation clips, and SHA-256 and size of the weight file.
+
+    Args:
+        path: where the card is written.
+        recipe: the recipe of the training.
+        result: what the training returned.
+        data: fingerprints of the training and evaluation clips, and the SHA-256 of the weight file that the training
+            started from, if there is one.
+        student: the trained network.
+        device: torch device of the training.
+        labels: number of labels.
     """
     write_json(
         path,

@@ -1,9 +1,10 @@
-"""Lists of labelled files as training clips: a CSV of files and labels, audio in folders or tar shards."""
+"""Lists of labeled files as training clips: CSV files of names and labels, audio in folders or tar files."""
 
 import tarfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,19 +14,30 @@ from downstream.tasks.audio import read_sound, resample
 
 
 @dataclass(frozen=True)
-class Labelled:
-    """A list of files and the labels of each, from the CSV file `path`."""
+class LabeledFiles:
+    """A list of labeled files.
+
+    Attributes:
+        path: the CSV file that it was read from.
+        files: names of the files.
+        labels: labels of each file.
+    """
 
     path: Path
     files: tuple[str, ...]
     labels: tuple[tuple[str, ...], ...]
 
     @classmethod
-    def load(cls, path: Path, separator: str = SEPARATOR) -> "Labelled":
-        """Columns `file` and `labels`, the latter of labels between separators (quoted where these are commas).
+    def load(cls, path: Path, separator: str = SEPARATOR) -> "LabeledFiles":
+        """Read a CSV file with the columns `file` and `labels`.
+
+        Args:
+            path: the CSV file.
+            separator: text between the labels of a file. If it is a comma, the column must be quoted.
 
         Raises:
-            FileNotFoundError, ValueError: name the list, the line, and what is wrong there.
+            FileNotFoundError: the file is absent.
+            ValueError: the list is not valid. The message names the list and the line.
         """
         rows = read_lines(path, ("file", "labels"))
         if not rows:
@@ -42,48 +54,70 @@ class Labelled:
         return cls(path, tuple(lines), tuple(labels))
 
     def targets(self, vocabulary: Sequence[str]) -> np.ndarray:
-        """(files, labels) of 0 and 1.
+        """Convert the labels to 0 and 1: (files, labels), in the order of the vocabulary.
 
         Raises:
-            ValueError: a label that the vocabulary lacks; names file and label.
+            ValueError: the vocabulary lacks a label. The message names the file and the label.
         """
         places = {label: i for i, label in enumerate(vocabulary)}
-        found = np.zeros((len(self.files), len(vocabulary)), dtype=np.uint8)
+        targets = np.zeros((len(self.files), len(vocabulary)), dtype=np.uint8)
         for row, (file, labels) in enumerate(zip(self.files, self.labels, strict=True)):
             for label in labels:
                 if label not in places:
                     raise ValueError(f"{self.path}: {file}: label {label!r} is none of the {len(places)} there are")
-                found[row, places[label]] = 1
-        return found
+                targets[row, places[label]] = 1
+        return targets
 
 
-def vocabulary(path: Path | None, training: Labelled) -> tuple[str, ...]:
-    """The labels in their order: a CSV file's column `label` or `mid`, else those of the training list, sorted.
+def vocabulary(path: Path | None, training: LabeledFiles) -> tuple[str, ...]:
+    """List the labels in order: the column `label` or `mid` of a CSV file, else the labels of the list, sorted.
+
+    Args:
+        path: the CSV file, if there is one.
+        training: the list of training files.
 
     Raises:
-        FileNotFoundError, ValueError: name the file and what it lacks.
+        FileNotFoundError: the file is absent.
+        ValueError: the file has no such column, or there are no labels.
     """
-    found = tuple(sorted({label for labels in training.labels for label in labels}))
-    if path is None and not found:
+    if path is not None:
+        return read_vocabulary(path)
+    labels = tuple(sorted({label for labels in training.labels for label in labels}))
+    if not labels:
         raise ValueError(f"{training.path}: must have at least one label, got none")
-    return found if path is None else read_vocabulary(path)
+    return labels
+
+
+class Member(NamedTuple):
+    """A member of an uncompressed tar file: the file, and the position and the size of the content in bytes."""
+
+    shard: Path
+    offset: int
+    size: int
 
 
 @dataclass(frozen=True)
 class Places:
-    """Where audio is found by name: folders, and members of tar files by (file, offset, bytes)."""
+    """Where audio is looked up by name.
+
+    Attributes:
+        folders: folders, which are searched first.
+        members: members of tar files by name.
+    """
 
     folders: tuple[Path, ...]
-    members: Mapping[str, tuple[Path, int, int]]
+    members: Mapping[str, Member]
 
     @classmethod
     def of(cls, paths: Iterable[Path]) -> "Places":
-        """Folders and uncompressed tar files; the first one that has a name counts.
+        """Index folders and uncompressed tar files. If several have a name, the first one counts.
 
         Raises:
-            FileNotFoundError, ValueError: name what is neither.
+            FileNotFoundError: a path is absent.
+            ValueError: a file is not an uncompressed tar file.
         """
-        folders, members = [], {}
+        folders: list[Path] = []
+        members: dict[str, Member] = {}
         for path in paths:
             if path.is_dir():
                 folders.append(path)
@@ -94,25 +128,26 @@ class Places:
                 with tarfile.open(path, "r:") as shard:
                     for member in filter(tarfile.TarInfo.isfile, shard):
                         name = member.name.removeprefix("./")
-                        members.setdefault(name, (path, member.offset_data, member.size))
+                        members.setdefault(name, Member(path, member.offset_data, member.size))
             except tarfile.TarError as error:
                 raise ValueError(f"{path}: not an uncompressed tar file: {error}") from None
         return cls(tuple(folders), members)
 
     def read(self, name: str, sample_rate: int) -> np.ndarray:
-        """A file's sound: (samples,) float32 at that rate, mono.
+        """Read a file: (samples,), float32, mono, resampled to `sample_rate` Hz.
 
         Raises:
-            FileNotFoundError, ValueError: name the file: absent, or what `downstream.sound.decode` refuses.
+            FileNotFoundError: no folder or tar file has the name.
+            ValueError: the file is not valid audio.
         """
         for folder in self.folders:
             if (folder / name).is_file():
                 return resample(*read_sound(folder / name), sample_rate)
         if name not in self.members:
             raise FileNotFoundError(f"{name}: in none of the folders and tar files")
-        path, offset, size = self.members[name]
-        check_memory(f"{path}: {name}", size)
-        with path.open("rb") as shard:
-            shard.seek(offset)
-            content = shard.read(size)
-        return resample(*read_sound(path / name, content), sample_rate)
+        member = self.members[name]
+        check_memory(f"{member.shard}: {name}", member.size)
+        with member.shard.open("rb") as shard:
+            shard.seek(member.offset)
+            content = shard.read(member.size)
+        return resample(*read_sound(member.shard / name, content), sample_rate)

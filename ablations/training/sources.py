@@ -1,4 +1,4 @@
-"""The made-up corpus as training clips, with what a published model says of them as further labels."""
+"""The synthesized corpus as training clips, with the class probabilities of a published model as further labels."""
 
 from dataclasses import dataclass
 
@@ -9,20 +9,20 @@ from ablations.models import registry
 from ablations.training.corpus import Corpus, Windowed
 from downstream.embedder import Embedder
 from downstream.progress import Track, silent
-from passt.training.data.source import Source
 from passt.training.declared.recipe import Recipe
 
-EVALUATION_SEED = 1 << 62  # added to the recipe's: no clip of the one is a clip of the other
+EVALUATION_SEED = 1 << 62  # added to the recipe's seed, so that training and evaluation share no clip
 LOGITS = ("logits", None)
 
 
 @dataclass(frozen=True)
 class Tagged:
-    """Clips with a tagger's class probabilities for each as further labels, in 0 to 1.
+    """Clips whose further labels are the class probabilities of a tagger, 0 to 1.
 
     Attributes:
-        tagger: an embedder with a level `logits`; None labels all with 0, for an evaluation: mean average precision
-            is then over the clips' own labels.
+        corpus: the clips.
+        tagger: an embedder with a level `logits`. None labels all clips with 0, for evaluation: the mean average
+            precision is then over the labels of the corpus alone.
         classes: names of the tagger's outputs.
     """
 
@@ -32,37 +32,51 @@ class Tagged:
 
     @property
     def labels(self) -> tuple[str, ...]:
+        """Names of the labels: those of the corpus, then the tagger's classes."""
         return (*self.corpus.labels, *self.classes)
 
     @property
     def sample_rate(self) -> int:
+        """Rate of the audio in Hz."""
         return self.corpus.sample_rate
 
     @property
     def samples(self) -> int:
+        """Length of a clip in samples."""
         return self.corpus.samples
 
     @property
     def fingerprint(self) -> str:
-        """Of the clips, and of the tagger where there is one."""
+        """Fingerprints of the clips and of the tagger, if there is one."""
         tagger = [] if self.tagger is None else [self.tagger.fingerprint]
         return "+".join([self.corpus.fingerprint, *tagger])
 
     def batch(self, index: int, size: int) -> tuple[Tensor, Tensor]:
-        audio, own = self.corpus.batch(index, size)
+        """Give a batch; see `passt.training.data.source.Source`."""
+        audio, labels = self.corpus.batch(index, size)
         if self.tagger is None:
-            said = own.new_zeros(len(own), len(self.classes))
+            probabilities = labels.new_zeros(len(labels), len(self.classes))
         else:
-            said = self.tagger.scene(list(audio), [LOGITS])[LOGITS].sigmoid().to(own)
-        return audio, torch.cat([own, said], dim=1)
+            probabilities = self.tagger.scene(list(audio), [LOGITS])[LOGITS].sigmoid().to(labels)
+        return audio, torch.cat([labels, probabilities], dim=1)
 
 
-def corpus_clips(recipe: Recipe, device: str, track: Track = silent) -> tuple[Source, Source]:
-    """The clips of a recipe of the corpus: for training, and others for evaluation.
+CorpusClips = Corpus | Windowed | Tagged
+
+
+def corpus_clips(recipe: Recipe, device: str, track: Track = silent) -> tuple[CorpusClips, CorpusClips]:
+    """Make the clips of a recipe of the corpus: those to train on, and others to evaluate on.
+
+    Args:
+        recipe: gives length, seed, windows and tagger.
+        device: where the clips are synthesized and tagged.
+        track: shows the download of the tagger's weights.
 
     Raises:
-        ValueError, FileNotFoundError: the tagger is no model with logits, its weights are absent.
+        ValueError: the tagger is not a model with logits.
+        FileNotFoundError: the tagger's weights are absent.
     """
+    training: Corpus | Windowed
     training, evaluation = (Corpus(recipe.clips.seconds, recipe.seed + more, device) for more in (0, EVALUATION_SEED))
     if recipe.clips.windows:
         training = Windowed(training)

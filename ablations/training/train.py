@@ -1,4 +1,4 @@
-"""Training by a recipe, on lists of files or on the made-up corpus: what `ablate train` does."""
+"""Train by a recipe, on lists of files or on the synthesized corpus; the functions behind `ablate train`."""
 
 import functools
 import json
@@ -11,7 +11,7 @@ from ablations.inputs import yaml_file
 from ablations.inputs.lists import SEPARATOR
 from ablations.system.machine import choose_device
 from ablations.training.card import CARD_FILE, write_card
-from ablations.training.clips import Labelled, Places, vocabulary
+from ablations.training.clips import LabeledFiles, Places, vocabulary
 from ablations.training.sources import corpus_clips
 from ablations.training.students import student_of
 from downstream.disk.files import fingerprint, write_json
@@ -29,22 +29,32 @@ DATA_FILE, UNREADABLE_FILE = "data.json", "unreadable.csv"
 
 
 def load_recipe(name: str | Path, steps: int | None = None) -> Recipe:
-    """A packaged recipe by name, or one from a YAML file; `steps` in place of its own.
+    """Load a recipe.
+
+    Args:
+        name: name of a packaged recipe, or path of a YAML file.
+        steps: replaces the recipe's steps.
 
     Raises:
-        FileNotFoundError, ValueError: name the file and the key, the value got and what was expected.
+        FileNotFoundError: there is no such recipe.
+        ValueError: the recipe is not valid. The message names the file, the key, the value and what is expected.
     """
-    found = yaml_file.load(name, "recipe", [RECIPES], lambda keys, _: Recipe.from_dict(keys))
-    return found if steps is None else replace(found, steps=steps)
+    recipe = yaml_file.load(name, "recipe", [RECIPES], lambda keys, _: Recipe.from_dict(keys))
+    return recipe if steps is None else replace(recipe, steps=steps)
 
 
 def load_stages(name: str | Path, steps: int | None = None) -> list[Recipe]:
-    """A recipe, with `steps` in place of its own, behind those that it comes after.
+    """Load a recipe and those that must be trained before it, in the order of training.
 
-    What it comes after is a packaged recipe by name, or a YAML file, from the folder of its own.
+    A recipe's key `after` is the name of a packaged recipe, or the path of a YAML file relative to the recipe's folder.
+
+    Args:
+        name: name of a packaged recipe, or path of a YAML file.
+        steps: replaces the steps of the last recipe.
 
     Raises:
-        FileNotFoundError, ValueError: as `load_recipe`; a recipe that comes after itself.
+        FileNotFoundError: there is no such recipe.
+        ValueError: a recipe is not valid, or comes after itself.
     """
     stages, seen = [load_recipe(name, steps)], [Path(name)]
     while stages[0].after:
@@ -72,31 +82,48 @@ def train_on_files(
     workers: int = 2,
     track: Track = silent,
 ) -> tuple[Result, int]:
-    """Train on the files of one CSV list, evaluate on those of another.
+    """Train on the files of one list, and evaluate on the files of another.
 
     Args:
-        audio: folders and tar files; the folders of the lists where there are none.
-        labels: a vocabulary, see `training_clips.vocabulary`.
-        start: the weights that a recipe which starts with a file's starts with.
+        recipe: the recipe.
+        data: CSV file of training files; see `ablations.training.clips.LabeledFiles.load`.
+        evaluation: CSV file of evaluation files.
+        out: folder of the training.
+        audio: folders and tar files with the audio. If there are none, the folders of the lists.
+        labels: CSV file of the labels; see `ablations.training.clips.vocabulary`.
+        separator: text between the labels of a file.
+        start: weight file to start from, for a recipe that starts from a file.
+        device: a torch device. None is CUDA if it is available and the CPU otherwise.
+        workers: threads that read files.
+        track: shows the progress.
 
     Returns:
-        The result, and how many files could not be read (`unreadable.csv` in `out` names them).
+        The result, and the number of files that could not be read. `unreadable.csv` in `out` lists them.
 
     Raises:
-        FileNotFoundError, ValueError: in one line, what is absent or does not fit.
+        FileNotFoundError: a file is absent.
+        ValueError: lists, recipe and weights do not fit together.
     """
-    lists = [Labelled.load(path, separator) for path in (data, evaluation)]
-    known = vocabulary(labels, lists[0])
+    training_list, evaluation_list = (LabeledFiles.load(path, separator) for path in (data, evaluation))
+    names = vocabulary(labels, training_list)
     places = Places.of(audio or dict.fromkeys(path.parent for path in (data, evaluation)))
     unreadable = Unreadable(out / UNREADABLE_FILE)
     read = functools.partial(places.read, sample_rate=SAMPLE_RATE)
-    common = (known, read, SAMPLE_RATE, recipe.clips.samples, unreadable)
-    chosen = {"seed": recipe.seed, "balanced": recipe.clips.balanced, "epoch": recipe.clips.epoch}
-    source = FileSource(lists[0].files, lists[0].targets(known), *common, **chosen)
-    clips = FileList(lists[1].files, lists[1].targets(known), *common)
-    found = {"training": fingerprint([lists[0].files, lists[0].labels])}
-    found["evaluation"] = fingerprint([lists[1].files, lists[1].labels])
-    result = _trained(recipe, source, clips, found, out, start, choose_device(device), workers, track)
+    common = (names, read, SAMPLE_RATE, recipe.clips.samples, unreadable)
+    source = FileSource(
+        training_list.files,
+        training_list.targets(names),
+        *common,
+        seed=recipe.seed,
+        balanced=recipe.clips.balanced,
+        epoch=recipe.clips.epoch,
+    )
+    clips = FileList(evaluation_list.files, evaluation_list.targets(names), *common)
+    fingerprints = {
+        "training": fingerprint([training_list.files, training_list.labels]),
+        "evaluation": fingerprint([evaluation_list.files, evaluation_list.labels]),
+    }
+    result = _train(recipe, source, clips, fingerprints, out, start, choose_device(device), workers, track)
     return result, len(unreadable.reasons)
 
 
@@ -109,18 +136,27 @@ def train_on_corpus(
     workers: int = 2,
     track: Track = silent,
 ) -> Result:
-    """Train on the made-up corpus, evaluate on clips of it that are not trained on.
+    """Train on the synthesized corpus, and evaluate on clips of it that are not trained on.
+
+    Args:
+        recipe: the recipe.
+        out: folder of the training.
+        start: weight file to start from, for a recipe that starts from a file.
+        device: a torch device. None is CUDA if it is available and the CPU otherwise.
+        workers: threads that synthesize clips.
+        track: shows the progress.
 
     Raises:
-        FileNotFoundError, ValueError: in one line, what is absent or does not fit.
+        FileNotFoundError: weights are absent.
+        ValueError: recipe and weights do not fit together.
     """
     device = choose_device(device)
     source, evaluation = corpus_clips(recipe, device, track)
-    found = {"training": source.fingerprint, "evaluation": evaluation.fingerprint}
-    return _trained(recipe, source, evaluation, found, out, start, device, workers, track)
+    fingerprints = {"training": source.fingerprint, "evaluation": evaluation.fingerprint}
+    return _train(recipe, source, evaluation, fingerprints, out, start, device, workers, track)
 
 
-def _trained(
+def _train(
     recipe: Recipe,
     source: Source,
     evaluation: Source,
@@ -131,23 +167,27 @@ def _trained(
     workers: int,
     track: Track,
 ) -> Result:
-    """Train the recipe's network, and write the card of what came out."""
+    """Train the recipe's network, and write the card of its weights."""
     student = student_of(recipe, len(source.labels))
     if start is not None:
         student.net.load_state_dict(from_file(start, student.net.state_dict(), source.labels, student.heads))
         data = {**data, "start": sha256_of(start)}
-    _same_data(out / DATA_FILE, data)
+    _claim_data(out / DATA_FILE, data)
     result = train(recipe, source, evaluation, out, device, track, student=student, workers=workers)
     if os.environ.get("RANK", "0") == "0":
         write_card(out / CARD_FILE, recipe, result, data, student, device, len(source.labels))
     return result
 
 
-def _same_data(path: Path, data: dict[str, str]) -> None:
-    """Remember what is trained on; ValueError where a training in that folder had other clips or another start."""
-    there = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else data
+def _claim_data(path: Path, data: dict[str, str]) -> None:
+    """Record the fingerprints of a training's data, which every later run in the folder must share.
+
+    Raises:
+        ValueError: an earlier run in the folder had other clips or another start.
+    """
+    earlier = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else data
     for name in data:
-        if there.get(name) != data[name]:
-            what = "another start" if name == "start" else f"other {name} clips"
-            raise ValueError(f"{path.parent}: was trained with {what}, of fingerprint {there.get(name)}")
+        if earlier.get(name) != data[name]:
+            difference = "another start" if name == "start" else f"other {name} clips"
+            raise ValueError(f"{path.parent}: was trained with {difference}, of fingerprint {earlier.get(name)}")
     write_json(path, data)

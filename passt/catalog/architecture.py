@@ -1,26 +1,32 @@
-"""The shape of a PaSST: what decides the names and shapes of its tensors, and the front end in front of them."""
+"""The shape of a PaSST: what decides the names and shapes of its tensors, and its front end.
+
+Source: Koutini et al. 2022 (PMLR 166), Table 2, and the package hear21passt 0.0.26.
+"""
 
 from dataclasses import asdict, dataclass
 
 SAMPLE_RATE = 32000  # Hz, of every PaSST
 MEL_BANDS = 128
-PATCH = 16  # mel bands and frames that a patch covers
+PATCH = 16  # side of a patch, in mel bands and in frames
 
 
 @dataclass(frozen=True, kw_only=True)
 class Architecture:
-    """A network's shape; width, heads and mlp_ratio of every published one are those that stand here.
+    """The shape of a network. All published PaSST share the defaults of width, heads and mlp_ratio.
 
     Attributes:
-        hop: STFT hop in samples; with `tstride` it fixes the time resolution.
-        fstride, tstride: patch stride in mel bands and in frames.
-        n_frames: nominal frames of the longest clip, from which the time encoding has its length.
-        n_classes: outputs of the head; 0 is no head, and so no level `logits`.
-        depth: transformer blocks.
-        width: numbers of a token; mlp_ratio: widths that a block's hidden layer has.
+        n_classes: outputs of the head. 0 is a network without a head, which has no level ``logits``.
+        hop: STFT hop in samples at 32 kHz. Together with `tstride` it fixes the time resolution.
+        fstride: patch stride along frequency, in mel bands.
+        tstride: patch stride along time, in frames.
+        n_frames: nominal number of frames of the longest clip. It fixes the length of the time encoding.
+        depth: number of transformer blocks.
+        width: size of a token's vector.
+        heads: attention heads of a block.
+        mlp_ratio: size of a block's hidden layer, as a multiple of the width.
 
     Raises:
-        ValueError: a number out of its range; names it.
+        ValueError: a number is out of its range. The message names it.
     """
 
     n_classes: int = 0
@@ -45,31 +51,32 @@ class Architecture:
 
     @property
     def architecture(self) -> "Architecture":
-        """The shape alone, of what may be more."""
+        """The architecture alone, without what a subclass adds to it."""
         fields = Architecture.__dataclass_fields__
         return Architecture(**{name: value for name, value in asdict(self).items() if name in fields})
 
     @property
     def mlp_width(self) -> int:
+        """Size of a block's hidden layer."""
         return self.width * self.mlp_ratio
 
     @property
     def grid(self) -> tuple[int, int]:
-        """Lengths of the frequency and the time encoding, in patches."""
+        """Lengths of the frequency encoding and of the time encoding, in patches."""
         return (MEL_BANDS - PATCH) // self.fstride + 1, self.n_frames // self.tstride
 
     @property
     def min_samples(self) -> int:
-        """The shortest excerpt that holds one patch."""
+        """Samples of the shortest excerpt that holds one patch."""
         return (PATCH - 1) * self.hop + 1
 
     def columns(self, samples: int) -> int:
-        """Patches along time in an excerpt of that many samples (pre-emphasis takes one of them)."""
+        """Count the patches along time in an excerpt of `samples` samples. Pre-emphasis takes one sample."""
         frames = (samples - 1) // self.hop + 1
         return (frames - PATCH) // self.tstride + 1
 
     def tokens(self, samples: int) -> int:
-        """Tokens of an excerpt: its patches, cls and dist."""
+        """Count the tokens of an excerpt of `samples` samples: its patches, cls and dist."""
         return self.grid[0] * self.columns(samples) + 2
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""Card: what one checkpoint requires and allows, so that a spec can be completed and checked against it."""
+"""Card: what one checkpoint requires and allows. A card completes a spec and checks it."""
 
 import difflib
 from collections.abc import Iterable
@@ -10,18 +10,24 @@ from passt.catalog.spec import OWN_HOP, WEIGHT_KINDS, EmbeddingSpec, field_names
 
 @dataclass(frozen=True)
 class Card:
-    """A row of the table of models, whichever family it is of.
+    """What a checkpoint of any model family requires and allows: a row of the table of models.
 
     Attributes:
-        name: canonical name; `aliases` are replaced by it.
-        sample_rate: what the model listens to, in Hz; 0 where only the loaded model says it.
-        levels: every level it offers; `default_levels` and `default_windows_ms` are taken where a spec is silent.
-        min_window_ms, max_window_ms: bounds of a window; a maximum of None is no bound, a minimum of None means
-            that the model takes no windows (its receptive field is its own).
-        default_timestamp_hop_ms: 0 for a model whose timestamps are its own, and then no other will do.
-        default_weights: taken where a spec is silent.
-        weights: the kinds it can have, each the first word of a spec's weights (`passt.catalog.spec.WEIGHT_KINDS`).
-        precisions: whether it computes in the precision that is asked for; in fp32 alone where not.
+        name: canonical name of the checkpoint.
+        family: name of its model family, such as ``passt``.
+        sample_rate: rate of the audio that the model takes, in Hz. 0 if only the loaded model knows it.
+        levels: all embedding levels of the model.
+        default_levels: levels of a spec that names none.
+        default_windows_ms: windows of a spec that names none, in ms.
+        min_window_ms: shortest window in ms. None if the model takes no windows: its receptive field is fixed.
+        max_window_ms: longest window in ms. None if there is no bound.
+        default_timestamp_hop_ms: timestamp hop of a spec that names none, in ms. 0 if the model decides its timestamps
+            itself; a spec can then name no other hop.
+        default_weights: weights of a spec that names none.
+        weights: kinds of weights that it can have, by the first word of a spec's weights
+            (`passt.catalog.spec.WEIGHT_KINDS`).
+        precisions: whether the model can compute in tf32 and bf16. If not, it always computes in fp32.
+        aliases: other names, which are replaced by `name`.
     """
 
     name: str
@@ -39,10 +45,10 @@ class Card:
     aliases: tuple[str, ...] = ()
 
     def spec(self, **fields: Any) -> EmbeddingSpec:
-        """A complete, checked and canonical spec from the fields that were named.
+        """Make a complete, checked, canonical spec from some of its fields (see `EmbeddingSpec`).
 
         Raises:
-            ValueError: for an unknown field, or a value this checkpoint does not allow; names the choices.
+            ValueError: a field is unknown, or the checkpoint does not allow its value. The message names the choices.
         """
         unknown = sorted(set(fields) - set(field_names()))
         if unknown:
@@ -59,10 +65,13 @@ class Card:
             raise ValueError(str(error) if str(error).startswith(self.name) else f"{self.name}: {error}") from None
 
     def resolve(self, spec: EmbeddingSpec) -> EmbeddingSpec:
-        """`spec` in canonical form (alias replaced, a scene window equal to the maximum left out), checked.
+        """Check a spec and return its canonical form.
+
+        The canonical form has the checkpoint's name in place of an alias, and no scene window if that equals the
+        maximum.
 
         Raises:
-            ValueError: for a level, window or weights that this checkpoint does not have; names the choices.
+            ValueError: the checkpoint does not have that level, window or weights. The message names the choices.
         """
         for level in spec.levels:
             if level not in self.levels:
@@ -74,11 +83,11 @@ class Card:
         if not spec.windows_ms and self.min_window_ms is not None and spec.levels != ("mel",):
             raise ValueError(f"{self.name}: windows_ms must name at least one window, got ()")
         if spec.weights.split("-")[0] not in self.weights:
-            wanted = " or ".join(WEIGHT_KINDS[kind] for kind in self.weights)
-            raise ValueError(f"{self.name}: weights must be {wanted}, got {spec.weights!r}")
+            expected = " or ".join(WEIGHT_KINDS[kind] for kind in self.weights)
+            raise ValueError(f"{self.name}: weights must be {expected}, got {spec.weights!r}")
         if (spec.timestamp_hop_ms == OWN_HOP) != (self.default_timestamp_hop_ms == OWN_HOP):
-            wanted = "town, its own" if spec.timestamp_hop_ms else "a positive number of milliseconds"
-            raise ValueError(f"{self.name}: timestamp_hop_ms must be {wanted}, got {spec.timestamp_hop_ms or 'town'}")
+            expected = "town, its own" if spec.timestamp_hop_ms else "a positive number of milliseconds"
+            raise ValueError(f"{self.name}: timestamp_hop_ms must be {expected}, got {spec.timestamp_hop_ms or 'town'}")
         scene = None if spec.scene_window_ms == self.max_window_ms else spec.scene_window_ms
         return replace(spec, checkpoint=self.name, scene_window_ms=scene)
 
@@ -92,10 +101,12 @@ class Card:
 
 
 def choices(got: str, known: Iterable[str], also: Iterable[str] = ()) -> str:
-    """The tail of an error message about an unknown name: the nearest known one where there is one, and all of them.
+    """Write the tail of an error message about an unknown name: the closest known name, if any, and all known names.
 
     Args:
-        also: names that are known, and too many to be listed.
+        got: the unknown name.
+        known: the known names, which are listed.
+        also: further known names, which are suggested but not listed.
     """
     known = list(known)
     near = difflib.get_close_matches(got, [*known, *also], n=1)

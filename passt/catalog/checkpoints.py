@@ -1,7 +1,7 @@
-"""The table of PaSST checkpoints, and of the ImageNet model they started from, with what each requires.
+"""The table of PaSST checkpoints, with the ImageNet model that their training started from.
 
-The rows of checkpoints.csv are facts of the packages hear21passt 0.0.26 and PaSST (github.com/kkoutini/PaSST); those
-without an address are demonstration checkpoints, whose weights are in this package.
+The rows of checkpoints.csv state facts about the packages hear21passt 0.0.26 and PaSST (github.com/kkoutini/PaSST).
+Rows without an address are demonstration checkpoints, whose weights are part of this package.
 """
 
 import csv
@@ -19,18 +19,23 @@ from passt.catalog.spec import EmbeddingSpec
 
 __all__ = ["MEL_BANDS", "PATCH", "SAMPLE_RATE", "Architecture", "Checkpoint", "get", "table"]
 
-SCENE_HOP_MS = {10: 2500, 20: 5000, 30: 10000}  # by maximum in s: distance of windows over a longer clip (hear21passt)
+SCENE_HOP_MS = {10: 2500, 20: 5000, 30: 10000}
+"""Longest excerpt in s -> time between the windows over a longer clip, in ms (hear21passt 0.0.26)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint(Architecture):
-    """One set of weights: an architecture, and what its weights are.
+    """One set of published weights, and the architecture it belongs to (see `Architecture` for the other attributes).
 
     Attributes:
-        max_window_s: the longest excerpt that goes through the network at once, in s.
-        audioset_mAP: as published; None for weights of other data.
-        layout: whose names and shapes the published file has: `passt`, or `deit`, which is converted on reading.
-        sha256: the published file's first digits, where it was published with them.
+        name: name of the published weights.
+        alias: a second, shorter name, or "".
+        url: address of the published file. "" for a demonstration checkpoint, whose file is part of this package.
+        max_window_s: longest excerpt that goes through the network in one pass, in s.
+        audioset_mAP: published mean average precision on AudioSet. None if the weights were trained on other data.
+        trained_on: the training data, for people.
+        layout: naming scheme of the tensors in the published file: `passt`, or `deit`, which is converted on reading.
+        sha256: SHA-256 of the published file, or its first digits. "" if none was published.
     """
 
     name: str
@@ -44,27 +49,33 @@ class Checkpoint(Architecture):
 
     @property
     def levels(self) -> tuple[str, ...]:
-        """Embedding levels, from the input to the output."""
+        """Names of the embedding levels, ordered from the input to the output."""
         blocks = (f"block{i}{pool}" for i in range(1, self.depth + 1) for pool in ("", ".patches"))
         return ("mel", "melmean", *blocks, "features", *(("logits",) if self.n_classes else ()))
 
     @property
     def file(self) -> str:
-        """The name that the file is published with, or has in this package."""
+        """Name of the weight file, as published or as in this package."""
         return unquote(urlsplit(self.url).path.rsplit("/", 1)[-1]) or f"{self.name}.safetensors"
 
     @property
+    def md5(self) -> str:
+        """No file of PaSST was published with an MD5."""
+        return ""
+
+    @property
     def shipped(self) -> Path | None:
-        """The file of a demonstration checkpoint, which is part of this package."""
+        """Path of a demonstration checkpoint's file in this package. None for published checkpoints."""
         return None if self.url else demo.FOLDER / self.file
 
     @property
     def scene_hop_ms(self) -> int:
-        """Distance of the windows over a clip longer than the maximum."""
+        """Time between the windows over a clip that is longer than the maximum, in ms."""
         return SCENE_HOP_MS[self.max_window_s]
 
     @property
     def card(self) -> Card:
+        """The card of the checkpoint."""
         return Card(
             name=self.name,
             family="passt",
@@ -82,17 +93,17 @@ class Checkpoint(Architecture):
 
 @functools.cache
 def table() -> Mapping[str, Checkpoint]:
-    """Every published PaSST checkpoint by its name, in the order of the table."""
+    """Read the table of PaSST checkpoints, by name and in the order of the file."""
     with Path(__file__).with_name("checkpoints.csv").open(newline="") as file:
         rows = [_from_row(row) for row in csv.DictReader(file)]
     return {row.name: row for row in rows}
 
 
 def get(name: str) -> Checkpoint:
-    """The checkpoint of that name or alias.
+    """Look up a checkpoint by its name or alias.
 
     Raises:
-        ValueError: names the known ones.
+        ValueError: the name is unknown. The message lists the known names.
     """
     for checkpoint in table().values():
         if name and name in (checkpoint.name, checkpoint.alias):
@@ -103,10 +114,21 @@ def get(name: str) -> Checkpoint:
 
 
 def _from_row(row: Mapping[str, str]) -> Checkpoint:
-    numbers = {
-        name: int(row[name])
-        for name in ("fstride", "tstride", "n_frames", "n_classes", "depth", "width", "heads", "max_window_s")
-    }
-    score = float(row["audioset_mAP"]) if row["audioset_mAP"] else None
-    texts = {name: row[name] for name in ("name", "alias", "url", "trained_on", "layout", "sha256")}
-    return Checkpoint(**texts, **numbers, hop=int(row["stft_hop_samples"]), audioset_mAP=score)
+    return Checkpoint(
+        name=row["name"],
+        alias=row["alias"],
+        url=row["url"],
+        trained_on=row["trained_on"],
+        layout=row["layout"],
+        sha256=row["sha256"],
+        audioset_mAP=float(row["audioset_mAP"]) if row["audioset_mAP"] else None,
+        max_window_s=int(row["max_window_s"]),
+        n_classes=int(row["n_classes"]),
+        hop=int(row["stft_hop_samples"]),
+        fstride=int(row["fstride"]),
+        tstride=int(row["tstride"]),
+        n_frames=int(row["n_frames"]),
+        depth=int(row["depth"]),
+        width=int(row["width"]),
+        heads=int(row["heads"]),
+    )

@@ -1,18 +1,26 @@
-"""Demonstration weights: small networks trained on made-up sounds, whose files are part of the packages.
+"""Demonstration weights: small networks trained on synthesized sounds, whose files are part of the packages.
 
-They are what `ablate train` wrote, each beside its card (JSON): recipe, clips, device, mean average precision, sha256.
+`ablate train` wrote each of them, with its card (JSON): recipe, clips, device, mean average precision, SHA-256.
 """
 
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
-WEIGHTS: dict[str, Any] = {"weights": ("demo", "untrained", "sha256"), "default_weights": "demo"}
-"""What a demonstration checkpoint's card says of weights."""
+
+class CardWeights(TypedDict):
+    """The fields of a card that say which weights a checkpoint can have."""
+
+    weights: tuple[str, ...]
+    default_weights: str
+
+
+WEIGHTS: CardWeights = {"weights": ("demo", "untrained", "sha256"), "default_weights": "demo"}
+"""What the card of a demonstration checkpoint says about weights."""
 FOLDER = Path(__file__).with_name("demo_weights")
 
 
 def there(path: Path) -> Path:
-    """A demonstration checkpoint's file.
+    """Return the file of a demonstration checkpoint, after checking that it was installed.
 
     Raises:
         FileNotFoundError: the package was installed without it.

@@ -1,11 +1,11 @@
-"""The table of named specs: what hear21passt has as modules and the paper as variants, as values.
+"""The table of named specs: the modules of hear21passt and the variants of the paper, as values.
 
-A name may stand wherever a checkpoint may at the head of a spec text: ``2level-mel``, ``2level-mel@untrained-0``;
-the parts that follow replace those of the name (`passt.catalog.spec.parse_fields` does it).
+A name may stand at the head of a spec text, in the checkpoint's place: ``2level-mel``, ``2level-mel@untrained-0``.
+The parts that follow it replace those of the named spec (see `passt.catalog.spec.parse_fields`).
 
 Sources: "K22" is Koutini et al., "Learning General Audio Representations With Large-Scale Training of Patchout Audio
-Transformers", PMLR 166:65-89, 2022; modules are those of the package hear21passt 0.0.26. The large window is 640 ms in
-the paper; in the package it is 640 ms (4 x) in base2levelmel and api, 800 ms (5 x) in all other modules that have one.
+Transformers", PMLR 166:65-89, 2022. Modules are those of the package hear21passt 0.0.26. The large window is 640 ms
+(4 x 160 ms) in the paper and in the modules base2levelmel and api. All other modules with two windows use 800 ms (5 x).
 """
 
 import csv
@@ -22,9 +22,11 @@ class NamedSpec:
     """One row of named_specs.csv.
 
     Attributes:
-        spec: the spec text that the name stands for; weights are not part of it.
+        name: the name that a spec text may begin with.
+        spec: the spec text that the name stands for, without weights.
         origin: `paper`; `package`, a module of hear21passt; or `derived`, such a module with the paper's large window.
-        source: figure or module.
+        source: figure of the paper, or module of the package.
+        description: the variant in words.
     """
 
     name: str
@@ -36,6 +38,6 @@ class NamedSpec:
 
 @functools.cache
 def table() -> Mapping[str, NamedSpec]:
-    """Every named spec by its name, in the order of the table."""
+    """Read the table of named specs, by name and in the order of the file."""
     with Path(__file__).with_name("named_specs.csv").open(newline="", encoding="utf-8") as file:
         return {row["name"]: NamedSpec(**row) for row in csv.DictReader(file)}

@@ -1,17 +1,36 @@
 """EmbeddingSpec: one variant of a model's embeddings, as a value with a text form.
 
-A spec is pure syntax and serves every model family, PaSST and baselines alike. What a checkpoint allows
-(its levels, its shortest and longest window) is on its card (`passt.catalog.card`), which also fills in what was left
-out.
+A spec is syntax only and serves every model family, PaSST and baselines alike. The card of a checkpoint
+(`passt.catalog.card`) says which levels and windows the checkpoint allows, and completes a partial spec.
 
-Text form: ``checkpoint@levels@w<windows>@s<scene window>@t<timestamp hop>@weights``, for example
-``passt_s_swa_p16_128_ap476@logits+features@w160@smax@t50@published``. At its head a name of the table of named specs
-(`passt.catalog.named`) stands for that spec, of which the parts that follow replace some: ``2level-mel@untrained-0``.
+Text form: ``checkpoint@levels@w<windows>@s<scene window>@t<timestamp hop>@weights``, with all times in ms:
+
+>>> spec = EmbeddingSpec(checkpoint="stfthop160", levels=("features", "mel"), windows_ms=(160, 640))
+>>> str(spec)
+'stfthop160@features+mel@w160+640@smax@t50@published'
+>>> EmbeddingSpec.parse(str(spec)) == spec
+True
+
+Parts may be left out. `EmbeddingSpec.parse` takes PaSST's defaults for them, a card those of its checkpoint:
+
+>>> str(EmbeddingSpec.parse("cnn14@w640@untrained-0"))
+'cnn14@logits+features@w640@smax@t50@untrained-0'
+>>> parse_fields("cnn14@w640@untrained-0")
+{'checkpoint': 'cnn14', 'windows_ms': (640,), 'weights': 'untrained-0'}
+
+A name from the table of named specs (`passt.catalog.named`) may stand in the checkpoint's place. The parts that
+follow it replace those of the named spec:
+
+>>> fields_of("paper-lm")
+{'checkpoint': 'passt_s_swa_p16_128_ap476', 'levels': ('features', 'mel'), 'windows_ms': (160,)}
+>>> str(EmbeddingSpec.parse("paper-lm@w640"))
+'passt_s_swa_p16_128_ap476@features+mel@w640@smax@t50@published'
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, TypedDict, cast
 
 from passt.catalog import named
 
@@ -25,33 +44,47 @@ WEIGHT_KINDS = {
     "untrained": "untrained-SEED",
     "sha256": "a file",
 }
-"""How the kinds of weights are called in messages, by the first word of a spec's weights."""
-WEIGHTS_WANTED = "published, demo, none, untrained-SEED or sha256-<12 hex digits>"
+"""First word of a spec's weights -> what messages call that kind of weights."""
+WEIGHTS_SYNTAX = "published, demo, none, untrained-SEED or sha256-<12 hex digits>"
 MOST_MS = 600_000
-"""The longest window and the longest hop, ten minutes: as long as the longest clips of the HEAR tasks."""
-OWN_HOP = 0  # timestamps of the model's own, `town` in a spec's text
+"""The longest window and the longest hop: ten minutes, as long as the longest clips of the HEAR tasks."""
+OWN_HOP = 0
+"""The `timestamp_hop_ms` of a model that decides its timestamps itself; `town` in a spec's text."""
 
 Tap = tuple[str, int | None]
-"""(level, window in ms), what is computed and stored at once; a window of None is the model's own extent."""
+"""(level, window in ms): the unit that is computed and stored. A window of None is the model's own extent."""
+
+
+class SpecFields(TypedDict, total=False):
+    """Some fields of an EmbeddingSpec, by name."""
+
+    checkpoint: str
+    levels: tuple[str, ...]
+    windows_ms: tuple[int, ...]
+    scene_window_ms: int | None
+    timestamp_hop_ms: int
+    weights: str
 
 
 @dataclass(frozen=True)
 class EmbeddingSpec:
-    """A point on the three axes: time resolution (the checkpoint's), embedding level, receptive field.
+    """A point on the three axes: time resolution (fixed by the checkpoint), embedding level, receptive field.
 
     Attributes:
-        checkpoint: published weights by name; fixes STFT hop, stride and depth, and so the time resolution. Or a
-            module of the HEAR common API: ``hear:module?option=value``, percent-encoded.
-        levels: embedding levels, concatenated in this order; the level ``mel`` comes last.
-        windows_ms: receptive fields of timestamp embeddings in ms, concatenated in this order; () for models
-            whose receptive field is their own.
-        scene_window_ms: receptive field of scene embeddings in ms; None is the checkpoint's maximum.
-        timestamp_hop_ms: distance of timestamps in ms; 0 for a model whose timestamps are its own.
-        weights: ``published``, ``demo``, ``none`` (a model that has no weights), ``untrained-SEED``, or
-            ``sha256-`` and the first 12 hex digits of a weight file's hash.
+        checkpoint: name of published weights. It fixes STFT hop, patch stride and depth, and so the time resolution.
+            ``hear:module?option=value`` (percent-encoded) is a module of the HEAR common API instead.
+        levels: embedding levels, concatenated in this order. The level ``mel`` must come last.
+        windows_ms: receptive fields of timestamp embeddings in ms, concatenated in this order. () is for models
+            whose receptive field is fixed.
+        scene_window_ms: receptive field of scene embeddings in ms. None is the checkpoint's maximum.
+        timestamp_hop_ms: time between timestamps in ms. 0 is for models that decide their timestamps themselves.
+        weights: ``published``, ``demo``, ``none`` (the model has no weights), ``untrained-SEED``, or ``sha256-``
+            with the first 12 hex digits of a weight file's SHA-256.
 
     Raises:
-        ValueError: where a field breaks the syntax; names field, value and what was expected.
+        ValueError: a field breaks the syntax. The message names the field, the value and what is expected.
+
+    The defaults are the base model of Koutini et al. 2022 (PMLR 166): logits and features, hop 10 ms, window 160 ms.
     """
 
     checkpoint: str = "passt_s_swa_p16_128_ap476"
@@ -79,12 +112,17 @@ class EmbeddingSpec:
         _check(all(_positive(w) for w in self.windows_ms), self, "windows_ms", "positive whole milliseconds")
         _check(_distinct(self.windows_ms), self, "windows_ms", "distinct windows")
         _check(self.scene_window_ms is None or _positive(self.scene_window_ms), self, "scene_window_ms", "positive ms")
-        own = self.timestamp_hop_ms == OWN_HOP and not isinstance(self.timestamp_hop_ms, bool)
-        _check(own or _positive(self.timestamp_hop_ms), self, "timestamp_hop_ms", "a positive number of milliseconds")
-        longest = {name: getattr(self, name) or 0 for name in ("scene_window_ms", "timestamp_hop_ms")}
-        for name, value in {"windows_ms": max(self.windows_ms, default=0), **longest}.items():
+        is_own_hop = self.timestamp_hop_ms == OWN_HOP and not isinstance(self.timestamp_hop_ms, bool)
+        valid_hop = is_own_hop or _positive(self.timestamp_hop_ms)
+        _check(valid_hop, self, "timestamp_hop_ms", "a positive number of milliseconds")
+        longest = {
+            "windows_ms": max(self.windows_ms, default=0),
+            "scene_window_ms": self.scene_window_ms or 0,
+            "timestamp_hop_ms": self.timestamp_hop_ms,
+        }
+        for name, value in longest.items():
             _check(value <= MOST_MS, self, name, f"at most {MOST_MS} ms")
-        _check(isinstance(self.weights, str) and WEIGHTS.fullmatch(self.weights), self, "weights", WEIGHTS_WANTED)
+        _check(isinstance(self.weights, str) and WEIGHTS.fullmatch(self.weights), self, "weights", WEIGHTS_SYNTAX)
 
     def __str__(self) -> str:
         windows = "+".join(map(str, self.windows_ms)) or "own"
@@ -96,58 +134,83 @@ class EmbeddingSpec:
     def __lt__(self, other: "EmbeddingSpec") -> bool:
         return str(self) < str(other)
 
-    def scene_taps(self) -> list["Tap"]:
-        """The taps that make up a scene embedding, in order; ``mel`` is no scene level and left out."""
+    def scene_taps(self) -> list[Tap]:
+        """List the taps that make up a scene embedding, in order. ``mel`` is not a scene level and is left out."""
         return [(level, self.scene_window_ms) for level in self.levels if level != "mel"]
 
-    def timestamp_taps(self) -> list["Tap"]:
-        """The taps of a timestamp embedding: for each window in order each level in order, then ``mel`` once."""
+    def timestamp_taps(self) -> list[Tap]:
+        """List the taps of a timestamp embedding: for each window all levels in order, then ``mel`` once.
+
+        >>> EmbeddingSpec(levels=("features", "mel"), windows_ms=(160, 640)).timestamp_taps()
+        [('features', 160), ('features', 640), ('mel', None)]
+        """
         windows = self.windows_ms or (None,)
         taps: list[Tap] = [(level, window) for window in windows for level in self.levels if level != "mel"]
         return [*taps, ("mel", None)] if "mel" in self.levels else taps
 
     @classmethod
     def parse(cls, text: str) -> "EmbeddingSpec":
-        """The spec that `text` stands for; parts left out take this class's defaults, which are PaSST's."""
+        """Read a spec from its text form. Parts left out take the defaults of this class, which are PaSST's.
+
+        Raises:
+            ValueError: the text is not a spec. The message names the part.
+        """
         return cls(**parse_fields(text))
 
 
-def parse_fields(text: str) -> dict[str, Any]:
-    """The fields that a spec text names, and only those: {"checkpoint": ..., "levels": ..., ...}.
+def parse_fields(text: str) -> SpecFields:
+    """Read the fields that a spec text names, and no others, so that a card can fill in its defaults.
 
-    Parts after the checkpoint may be left out, so that a card can fill in its own defaults. A named spec in the
-    checkpoint's place gives its fields, where no part of `text` gives another value.
+    If a named spec stands in the checkpoint's place, its fields are taken too, except where `text` gives another value.
 
     Raises:
-        ValueError: for a part given twice, or one that is none of levels, w, s, t and weights.
+        ValueError: a part is given twice, or is none of levels, w, s, t and weights.
     """
     head, *parts = text.split("@")
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for part in parts:
         name, value = _parse_part(part, text)
-        if name in found:
+        if name in values:
             raise ValueError(f"spec {text!r}: {name} given twice")
-        found[name] = value
-    return {**fields_of(head), **found}
+        values[name] = value
+    return cast(SpecFields, {**fields_of(head), **values})
 
 
-def fields_of(name: str) -> dict[str, Any]:
-    """The fields that a named spec stands for; those of any other name are the checkpoint alone."""
+def fields_of(name: str) -> SpecFields:
+    """Look up the fields of a named spec. Any other name is taken as a checkpoint's."""
     return parse_fields(named.table()[name].spec) if name in named.table() else {"checkpoint": name}
 
 
+def _windows(text: str) -> tuple[int, ...]:
+    return () if text == "own" else tuple(_ms(digits, "windows_ms") for digits in text.split("+"))
+
+
+def _scene_window(text: str) -> int | None:
+    return None if text == "max" else _ms(text, "scene_window_ms")
+
+
+def _timestamp_hop(text: str) -> int:
+    return OWN_HOP if text == "own" else _ms(text, "timestamp_hop_ms")
+
+
+def _levels(text: str) -> tuple[str, ...]:
+    return tuple(text.split("+"))
+
+
+_PARTS: tuple[tuple[re.Pattern[str], str, Callable[[str], Any]], ...] = (
+    (re.compile(r"w(?P<value>own|\d+(\+\d+)*)"), "windows_ms", _windows),
+    (re.compile(r"s(?P<value>max|\d+)"), "scene_window_ms", _scene_window),
+    (re.compile(r"t(?P<value>own|\d+)"), "timestamp_hop_ms", _timestamp_hop),
+    (re.compile(rf"(?P<value>{WEIGHTS.pattern})"), "weights", str),
+    (re.compile(rf"(?P<value>{LEVEL.pattern}(\+{LEVEL.pattern})*)"), "levels", _levels),
+)
+"""The parts that follow the checkpoint: pattern, field, how its value is read. The first pattern that fits decides."""
+
+
 def _parse_part(part: str, text: str) -> tuple[str, Any]:
-    if re.fullmatch(r"w(own|\d+(\+\d+)*)", part):
-        return "windows_ms", () if part == "wown" else tuple(_ms(w, "windows_ms") for w in part[1:].split("+"))
-    if re.fullmatch(r"s(max|\d+)", part):
-        return "scene_window_ms", None if part == "smax" else _ms(part[1:], "scene_window_ms")
-    if re.fullmatch(r"t(own|\d+)", part):
-        return "timestamp_hop_ms", OWN_HOP if part == "town" else _ms(part[1:], "timestamp_hop_ms")
-    if WEIGHTS.fullmatch(part):
-        return "weights", part
-    levels = tuple(part.split("+"))
-    if all(LEVEL.fullmatch(level) for level in levels):
-        return "levels", levels
+    for pattern, name, read in _PARTS:
+        if match := pattern.fullmatch(part):
+            return name, read(match["value"])
     raise ValueError(
         f"spec {text!r}: {part!r} is not a part of a spec; expected checkpoint@levels@w160+640@smax@t50@weights"
     )
@@ -160,25 +223,25 @@ def _ms(digits: str, name: str) -> int:
 
 
 def field_names() -> tuple[str, ...]:
-    """The names of a spec's fields, in the order of its text form."""
+    """List the names of a spec's fields, in the order of its text form."""
     return tuple(field.name for field in fields(EmbeddingSpec))
 
 
-def _positive(value: Any) -> bool:
+def _positive(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
-def _distinct(values: tuple) -> bool:
+def _distinct(values: tuple[object, ...]) -> bool:
     return len(set(values)) == len(values)
 
 
-def _check(holds: Any, spec: EmbeddingSpec, name: str, wanted: str) -> None:
+def _check(holds: object, spec: EmbeddingSpec, name: str, expected: str) -> None:
     if not holds:
-        raise ValueError(f"{name} must be {wanted}, got {_shown(getattr(spec, name))}")
+        raise ValueError(f"{name} must be {expected}, got {_shown(getattr(spec, name))}")
 
 
-def _shown(value: Any) -> str:
-    """A value for a message, shortened: it may be a whole number of more digits than Python writes."""
+def _shown(value: object) -> str:
+    """Shorten a value for a message. Python refuses to write a whole number of thousands of digits."""
     try:
         text = repr(value)
     except ValueError:

@@ -1,7 +1,8 @@
-"""Published files: fetched whole or not at all, by plain HTTP, and checked by their SHA-256 from then on.
+"""Published files: fetched over HTTP completely or not at all, and checked by their SHA-256 from then on.
 
-Beside `<path>` lie `<path>.sha256` (its record, as sha256sum writes it), `<path>.lock`, and while it is fetched
-`<path>.part` and `<path>.part.json` (what came so far, and of which remote file). Nothing is deserialized here.
+Beside `<path>` are `<path>.sha256` (its record, in the format of sha256sum), `<path>.lock`, and during a download
+`<path>.part` and `<path>.part.json` (the received part, and which remote file it belongs to). Nothing is deserialized
+here.
 """
 
 import contextlib
@@ -32,22 +33,24 @@ def fetch(
     timeout: float = TIMEOUT_S,
     instead: str = "",
 ) -> Path:
-    """The file of `url` at `path`: fetched where it is absent, verified where it is there.
+    """Fetch a file if it is absent, verify it if it is present, and return its path.
 
-    What an earlier call left unfinished is gone on with where the server still has the same file. A second process
-    waits for the first and then finds its file.
+    An unfinished download is resumed if the server still has the same file. A second process waits for the first one
+    and then uses its file.
 
     Args:
-        sha256: the expected hash or its first digits; a file that has another never gets its name.
-        size: the expected number of bytes.
-        accept: looks at what came before it gets its name; says what is wrong with it, or None.
-        track: told the bytes that came, see `passt.fetch.transfer`.
-        timeout: of every wait for the server, in s.
-        instead: what else can be done where it can't be had; the end of the error's line.
+        url: address of the file, http or https.
+        path: where the file is kept.
+        sha256: expected hash or its first digits. A file with another hash never gets its name.
+        size: expected size in bytes.
+        accept: examines the received file before it gets its name, and returns what is wrong with it, or None.
+        track: shows the progress in bytes; see `passt.fetch.transfer`.
+        timeout: limit on every wait for the server, in s.
+        instead: what else the user can do if the file can't be fetched; it ends the error message.
 
     Raises:
-        ValueError: for an address that is not http(s), or a file that is not the expected or recorded one.
-        OSError: the file could not be fetched; one line with the address, the reason and what to put where.
+        ValueError: the address is not http or https, or the file is not the expected or recorded one.
+        OSError: the file could not be fetched. The message has the address, the reason and what to put where.
     """
     path = Path(path)
     if urlsplit(url).scheme not in ("http", "https"):
@@ -63,7 +66,7 @@ def fetch(
         reason = " ".join(str(error).split())
         remedy = f"put the file of that address at {path}" + (f", {instead}" if instead else "")
         raise OSError(f"{url} could not be fetched: {reason}; {remedy}") from error
-    with contextlib.suppress(OSError):  # of a process that was killed behind the renaming
+    with contextlib.suppress(OSError):  # left by a process that was killed after the renaming
         forget(_part(path))
     if size is not None and path.stat().st_size != size:
         raise ValueError(f"{path}: has {path.stat().st_size} bytes, expected {size}; delete it to fetch it again")
@@ -72,33 +75,40 @@ def fetch(
 
 
 def verify(path: str | Path, *, sha256: str | None = None) -> str:
-    """The file's SHA-256, checked against its record; a file without a record (put there by hand) gets one.
+    """Check a file against the record of its SHA-256, and return the hash.
+
+    A file without a record (because a user put it there) gets one.
 
     Args:
-        sha256: the published hash, or its first digits, to be checked as well.
+        path: the file.
+        sha256: published hash, or its first digits, which is checked as well.
 
     Raises:
-        ValueError: the file is not the one that was recorded or published; says what to do.
-        FileNotFoundError: there is no file.
+        ValueError: the file is not the recorded or published one. The message says what to do.
+        FileNotFoundError: the file is absent.
     """
     path = Path(path)
-    found, wanted = sha256_of(path), recorded(path)
-    if wanted and found != wanted:
+    actual, expected = sha256_of(path), recorded(path)
+    if expected and actual != expected:
         raise ValueError(
-            f"{path}: its sha256 is {found[:12]}, but {wanted[:12]} was recorded at its first use: delete it to fetch "
-            f"it again, or delete {_record(path).name} beside it if it was replaced on purpose"
+            f"{path}: its sha256 is {actual[:12]}, but {expected[:12]} was recorded at its first use: delete it to "
+            f"fetch it again, or delete {_record(path).name} beside it if it was replaced on purpose"
         )
-    _check(found, sha256, str(path), "delete it to fetch it again")
-    if not wanted:
+    _check(actual, sha256, str(path), "delete it to fetch it again")
+    if not expected:
         try:
-            _write_record(path, found)
+            _write_record(path, actual)
         except OSError as error:  # a folder shared read-only is used as it is
-            logger.warning("%s: its sha256 %s cannot be recorded: %s", path, found[:12], error.strerror)
-    return found
+            logger.warning("%s: its sha256 %s cannot be recorded: %s", path, actual[:12], error.strerror)
+    return actual
 
 
 def recorded(path: str | Path) -> str | None:
-    """The SHA-256 that is recorded for the file at `path`, whether that is there or not; None without a record."""
+    """Read the SHA-256 that is recorded for a file, present or absent. None if there is no record.
+
+    Raises:
+        ValueError: the record is not in the format of sha256sum.
+    """
     record = _record(Path(path))
     if not record.is_file():
         return None
@@ -109,22 +119,22 @@ def recorded(path: str | Path) -> str | None:
 
 
 def sha256_of(path: str | Path) -> str:
-    """The 64 hex digits of a file's SHA-256."""
+    """Compute the SHA-256 of a file: 64 hex digits."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def other_md5(path: Path, wanted: str | None) -> str | None:
-    """Why a file is none of that MD5, where one is known; SHA-256 is what is recorded here, MD5 what others publish."""
-    if not wanted:
+def other_md5(path: Path, expected: str | None) -> str | None:
+    """Say how the MD5 of a file differs from the published one; None if it does not, or if none was published."""
+    if not expected:
         return None
     with path.open("rb") as file:
-        found = hashlib.file_digest(file, "md5").hexdigest()
-    return None if found == wanted else f"its MD5 is {found}, expected {wanted}"
+        actual = hashlib.file_digest(file, "md5").hexdigest()
+    return None if actual == expected else f"its MD5 is {actual}, expected {expected}"
 
 
 def offline() -> bool:
-    """Whether the user has forbidden the network: $PASST_OFFLINE is set, to anything but 0."""
+    """Check whether the user forbids the network, by setting $PASST_OFFLINE to anything but 0."""
     return os.environ.get(OFFLINE_VARIABLE, "0") not in ("", "0")
 
 
@@ -145,24 +155,24 @@ def _fetch(
     if wrong := other_md5(part, stated_md5(part)) or accept(part):
         forget(part)
         raise OSError(f"{wrong}; nothing was kept")
-    found = sha256_of(part)
+    actual = sha256_of(part)
     try:
-        _check(found, sha256, url, "nothing was kept")
-        # a record without its file is of an earlier copy: what is fetched again must be the same
-        _check(found, recorded(path), url, f"nothing was kept; delete {_record(path)} to take what is there now")
+        _check(actual, sha256, url, "nothing was kept")
+        # a record without its file belongs to an earlier copy, and a new copy must be the same file
+        _check(actual, recorded(path), url, f"nothing was kept; delete {_record(path)} to take what is there now")
     except ValueError:
         forget(part)
         raise
     with part.open("rb") as file:
         os.fsync(file.fileno())
-    _write_record(path, found)
+    _write_record(path, actual)
     part.replace(path)
     forget(part)
 
 
-def _check(found: str, wanted: str | None, what: str, remedy: str) -> None:
-    if wanted and not found.startswith(wanted.lower()):
-        raise ValueError(f"{what}: its sha256 is {found[:12]}, expected {wanted[:12]}; {remedy}")
+def _check(actual: str, expected: str | None, source: str, remedy: str) -> None:
+    if expected and not actual.startswith(expected.lower()):
+        raise ValueError(f"{source}: its sha256 is {actual[:12]}, expected {expected[:12]}; {remedy}")
 
 
 def _part(path: Path) -> Path:

@@ -1,7 +1,7 @@
-"""Files that are complete or absent, locks, and folders of the user.
+"""The package's one atomic write and one lock, and paths of the user.
 
-A temporary file is called ``.<machine>-<process>-<random>.tmp``; the next process that writes in its folder removes
-those whose process is dead.
+A temporary file is called ``.<machine>-<process>-<random>.tmp``. The next process that writes in its folder removes
+temporary files whose process is dead.
 """
 
 import contextlib
@@ -14,20 +14,28 @@ import socket
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+fcntl: ModuleType | None
 try:
     import fcntl
 except ModuleNotFoundError:  # not a POSIX system
     fcntl = None
 
 UNSUPPORTED = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS)
+"""Errors of file systems that have no locks."""
 
 logger = logging.getLogger(__name__)
 
 
 def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
-    """Let `write` make a file beside `path`, then rename it: readers see the old one or the whole new one."""
+    """Write a file beside `path`, then rename it: readers see the old file or the complete new one.
+
+    Args:
+        path: where the file will be. Its folder is created if it is absent.
+        write: writes the file at the path that it is called with.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     _sweep(path.parent)
     part = path.with_name(f".{_machine()}-{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp")
@@ -41,16 +49,16 @@ def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """`text` as the whole of a file."""
+    """Replace a file's content by `text`, encoded as UTF-8; see `write_whole`."""
     write_whole(path, lambda part: part.write_text(text, encoding="utf-8"))
 
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the lock `<path>.lock`; it ends with the process, however that ends.
+    """Hold the lock `<path>.lock`. It is released when the process ends, even if it is killed.
 
     Raises:
-        OSError: names a file that can't be locked, and says what to do.
+        OSError: the file can't be locked. The message names it and says what to do.
     """
     lock_path = path.with_name(f"{path.name}.lock")
     if fcntl is None:
@@ -73,7 +81,11 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def expanded(path: str | Path) -> Path:
-    """`path` with ~ and ~user as the home they stand for; ValueError names one that is not known."""
+    """Replace ~ and ~user at the beginning of a path by the home folder.
+
+    Raises:
+        ValueError: no home is known for that user.
+    """
     try:
         return Path(path).expanduser()
     except RuntimeError:
@@ -81,7 +93,7 @@ def expanded(path: str | Path) -> Path:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what dead processes of this machine left half written in a folder."""
+    """Remove the temporary files that dead processes of this machine left in a folder."""
     if os.name != "posix":
         return
     for path in folder.glob(f".{_machine()}-*.tmp"):
@@ -91,13 +103,13 @@ def _sweep(folder: Path) -> None:
             except (ProcessLookupError, OverflowError):
                 with contextlib.suppress(OSError):
                     path.unlink()
-            except PermissionError:  # of another user
+            except PermissionError:  # a living process of another user
                 continue
 
 
 def _machine() -> str:
-    """8 hex digits for where process numbers mean the same: the machine, and the container on it."""
-    inside = ""
+    """Name the scope of process numbers, which is the machine and the container on it: 8 hex digits."""
+    container = ""
     with contextlib.suppress(OSError):
-        inside = str(Path("/proc/self/ns/pid").stat().st_ino)
-    return hashlib.sha256(f"{socket.gethostname()} {inside}".encode()).hexdigest()[:8]
+        container = str(Path("/proc/self/ns/pid").stat().st_ino)
+    return hashlib.sha256(f"{socket.gethostname()} {container}".encode()).hexdigest()[:8]

@@ -1,4 +1,4 @@
-"""Limits on servers that answer, but too slowly to ever end."""
+"""Limits on servers that answer too slowly for a download ever to finish."""
 
 import http.client
 import os
@@ -7,14 +7,14 @@ import threading
 import time
 from collections.abc import Callable
 
-ANSWER_S = 60.0  # for the headers of an answer, whose bytes may come one by one
-SLOW_S = 60.0  # over which a server has to keep the least rate
+ANSWER_S = 60.0  # time for the headers of an answer, whose bytes may arrive one by one
+SLOW_S = 60.0  # time over which the rate of a server is measured
 SLOWEST_VARIABLE, SLOWEST = "PASST_SLOWEST", 1000.0
-"""The environment variable with the least rate of a server in bytes a second, and its default; 0 waits for any."""
+"""The environment variable with the least rate of a server in bytes a second, and its default. 0 accepts any rate."""
 
 
 class Pace:
-    """How fast a file comes, over all requests for it."""
+    """The rate at which a file arrives, over all requests for it."""
 
     def __init__(self) -> None:
         text = os.environ.get(SLOWEST_VARIABLE) or str(SLOWEST)
@@ -22,22 +22,32 @@ class Pace:
             self.slowest = float(text)
         except ValueError:
             raise OSError(f"${SLOWEST_VARIABLE} must be a number of bytes a second, got {text!r}") from None
-        self._since, self._came = time.monotonic(), 0
+        self._since, self._received = time.monotonic(), 0
 
-    def check(self, came: int) -> None:
-        """Count bytes that came; OSError where they were fewer than the least rate over `SLOW_S`."""
-        self._came += came
+    def check(self, received: int) -> None:
+        """Count received bytes, and check the rate every `SLOW_S` seconds.
+
+        Raises:
+            OSError: the server was slower than the least rate.
+        """
+        self._received += received
         seconds = time.monotonic() - self._since
         if seconds < SLOW_S:
             return
-        if self._came < self.slowest * seconds:
+        if self._received < self.slowest * seconds:
             advice = f"expected at least {self.slowest:g} a second (${SLOWEST_VARIABLE}); what came is kept"
-            raise OSError(f"the server sent {self._came} bytes in {seconds:.0f} s, {advice}")
-        self._since, self._came = time.monotonic(), 0
+            raise OSError(f"the server sent {self._received} bytes in {seconds:.0f} s, {advice}")
+        self._since, self._received = time.monotonic(), 0
 
 
 def in_time(ask: Callable[[], http.client.HTTPResponse]) -> http.client.HTTPResponse:
-    """What `ask` returns or raises; TimeoutError where headers that come byte by byte take longer than `ANSWER_S`."""
+    """Call `ask` with a time limit, and return or raise what it does.
+
+    A socket's own timeout does not limit headers that arrive byte by byte.
+
+    Raises:
+        TimeoutError: there was no answer after `ANSWER_S` seconds.
+    """
     answers: queue.SimpleQueue[tuple[http.client.HTTPResponse | None, BaseException | None]] = queue.SimpleQueue()
 
     def work() -> None:

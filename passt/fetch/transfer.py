@@ -1,6 +1,6 @@
-"""One file over HTTP into a partial file: resumed where it is the same remote file, retried where it was cut.
+"""One HTTP download into a partial file, resumed if the remote file is the same, retried if the connection broke.
 
-Range requests, If-Range and validators as in RFC 9110, sections 13 and 14.
+Source: RFC 9110, sections 13 and 14 (range requests, If-Range, validators).
 """
 
 import contextlib
@@ -16,7 +16,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.parse import urlsplit
 
 from passt.fetch.files import write_text
@@ -24,13 +24,13 @@ from passt.fetch.pace import Pace, in_time
 
 Advance = Callable[[float], None]
 Track = Callable[[str, float], AbstractContextManager[Advance]]
-"""What is told of progress: (description, total) to a context manager that hands out a function to advance by."""
+"""Shows progress: (description, total) -> a context manager that gives a function to advance by an amount."""
 
 TIMEOUT_S = 10.0
-RETRIES = 4  # in a row without any new byte
-BACKOFF_S = 1.0  # before the first retry; doubled for each one after it
+RETRIES = 4  # in a row without a new byte
+BACKOFF_S = 1.0  # before the first retry, doubled for each further one
 CHUNK = 1 << 16  # bytes
-RANGE_REFUSED = 416  # nothing lies behind what is there: it is of another file
+RANGE_REFUSED = 416  # the remote file is not longer than the partial file, so it is another file
 RETRIED = (408, RANGE_REFUSED, 429, 500, 502, 503, 504)  # HTTP statuses after which another request can succeed
 
 logger = logging.getLogger(__name__)
@@ -38,21 +38,28 @@ logger = logging.getLogger(__name__)
 
 @contextlib.contextmanager
 def silent(description: str, total: float) -> Iterator[Advance]:
-    """The `Track` that shows nothing."""
+    """Show no progress; a `Track`."""
     yield lambda amount: None
 
 
 class Interrupted(Exception):
-    """The connection ended early, or the server asks to come again; what came so far is kept."""
+    """The connection ended early, or the server asks to try again. The received part is kept."""
 
 
 class Unreachable(Exception):
-    """There was no connection."""
+    """The server could not be reached."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Remote:
-    """What tells whether two answers are of the same remote file; `size` in bytes, None where it is not said."""
+    """The identity of a remote file, to tell whether two answers belong to the same one.
+
+    Attributes:
+        url: address of the file.
+        etag: entity tag, if the server gave one.
+        modified: time of the last change, if the server gave it.
+        size: size in bytes, if the server gave it.
+    """
 
     url: str
     etag: str | None
@@ -60,30 +67,38 @@ class Remote:
     size: int | None
 
     def contradicts(self, other: "Remote") -> bool:
-        """Whether something that both say differs."""
+        """Check whether anything that both know differs."""
         pairs = zip(dataclasses.astuple(self), dataclasses.astuple(other), strict=True)
         return any(mine != theirs for mine, theirs in pairs if None not in (mine, theirs))
 
     @property
     def validator(self) -> str | None:
-        """What If-Range may name: a strong entity tag, else a date; without either no part can be gone on with."""
+        """The value for If-Range: a strong entity tag, else a date. None if a download can't be resumed."""
         return self.etag if self.etag and not self.etag.startswith("W/") else self.modified
 
 
 def transfer(url: str, part: Path, *, size: int | None, track: Track, timeout: float) -> None:
-    """The whole file of `url` in `part`.
+    """Download a file to `part`, resuming what is there.
+
+    Args:
+        url: address of the file.
+        part: the partial file.
+        size: expected size in bytes, if known.
+        track: shows the progress in bytes.
+        timeout: limit on every wait for the server, in s.
 
     Raises:
-        OSError: it is not to be had, or does not fit the disk; what came so far is kept where it can be gone on with.
+        OSError: the file can't be fetched, or the disk is too small. The received part is kept if it can be resumed.
     """
     failures, farthest, connected = 0, _length(part), False
     pace = Pace()
+    reason: Exception
     with _meter(track, urlsplit(url).path.rsplit("/", 1)[-1]) as show:
         while True:
             try:
                 return _receive(url, part, size, timeout, show, pace)
             except Unreachable as error:
-                if not connected:  # no network, no such host: waiting would not help
+                if not connected:  # no network or no such host: waiting would not help
                     raise OSError(str(error)) from error
                 reason = error
             except Interrupted as error:
@@ -99,10 +114,10 @@ def transfer(url: str, part: Path, *, size: int | None, track: Track, timeout: f
 
 
 def size_of(url: str, *, timeout: float = TIMEOUT_S) -> int | None:
-    """How many bytes the server says that a file has; None where it doesn't say.
+    """Ask the server for the size of a file in bytes; None if it does not say.
 
     Raises:
-        OSError: there is no such file, or no server.
+        OSError: the file does not exist, or the server can't be reached.
     """
     try:
         with _open(url, {}, timeout, method="HEAD") as response:
@@ -112,23 +127,26 @@ def size_of(url: str, *, timeout: float = TIMEOUT_S) -> int | None:
 
 
 def stated_md5(part: Path) -> str | None:
-    """The MD5 that the server stated of the remote file of `part`, as Invenio (Zenodo) does in the entity tag."""
+    """Read the MD5 that the server gave for the file of `part`. Invenio (Zenodo) writes it into the entity tag."""
     if not _meta(part).is_file():
         return None
-    found = re.fullmatch(r'"md5:([0-9a-f]{32})"', json.loads(_meta(part).read_text(encoding="utf-8"))["etag"] or "")
-    return found[1] if found else None
+    etag = json.loads(_meta(part).read_text(encoding="utf-8"))["etag"] or ""
+    match = re.fullmatch(r'"md5:([0-9a-f]{32})"', etag)
+    return match[1] if match else None
 
 
 def _receive(
     url: str, part: Path, size: int | None, timeout: float, show: Callable[[int, int | None], None], pace: Pace
 ) -> None:
-    """One request, for what `part` lacks."""
+    """Send one request, for the bytes that `part` lacks."""
     known, offset = _known(part, url), _length(part)
     if known and offset == known.size:
         return show(offset, offset)
     if known is None or (known.size is not None and offset > known.size):
         offset = 0
-    headers = {"Range": f"bytes={offset}-", "If-Range": known.validator} if known and offset else {}
+    headers = {}
+    if known and known.validator and offset:
+        headers = {"Range": f"bytes={offset}-", "If-Range": known.validator}
     with _open(url, headers, timeout, part) as response:
         remote, start = _remote(url, response)
         if start == 0:
@@ -152,11 +170,11 @@ def _receive(
 def _write(
     response: http.client.HTTPResponse, part: Path, position: int, show: Callable[[int], None], pace: Pace
 ) -> int:
-    """What the response still brings at the end of `part`; the length that this then has."""
+    """Append the body of a response to `part`, and return the new length in bytes."""
     with part.open("ab") as file:
         while True:
             try:
-                chunk = response.read1(CHUNK)  # as it comes
+                chunk = response.read1(CHUNK)  # without waiting for a whole chunk
             except (OSError, http.client.HTTPException) as error:
                 raise Interrupted(f"the connection ended after {position} bytes ({_text(error)})") from error
             if not chunk:
@@ -179,33 +197,43 @@ def _open(
             forget(part)
         text = f"HTTP {error.code} {error.reason}"
         raise (Interrupted(text) if error.code in RETRIED else OSError(text)) from error
-    except (urllib.error.URLError, TimeoutError) as error:
-        raise Unreachable(_text(getattr(error, "reason", error))) from error
+    except urllib.error.URLError as error:
+        raise Unreachable(_text(error.reason)) from error
+    except TimeoutError as error:
+        raise Unreachable(_text(error)) from error
     except (ConnectionError, http.client.HTTPException) as error:
         raise Interrupted(f"the connection ended before an answer ({_text(error)})") from error
 
 
 class _SameScheme(urllib.request.HTTPRedirectHandler):
-    """Follows redirections, but never from https to anything that is not."""
+    """Follow redirections, but never from https to another scheme."""
 
-    def redirect_request(self, req, fp, code, msg, headers, newurl):
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+        newurl: str,
+    ) -> urllib.request.Request | None:
         if urlsplit(newurl).scheme not in {"https", req.type}:
             raise urllib.error.HTTPError(req.full_url, code, f"redirected to {newurl}", headers, fp)
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
 def _remote(url: str, response: http.client.HTTPResponse) -> tuple[Remote, int]:
-    """The remote file that a response is of, and the position in it of the body's first byte."""
+    """Read the identity of the remote file from a response, and the position of the body's first byte in the file."""
     headers, start = response.headers, 0
     size = headers.get("Content-Length", "")
     if response.status == 206:
-        found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", headers.get("Content-Range", "").strip())
-        start, size = (int(found[1]), found[2]) if found else (-1, "")
+        match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", headers.get("Content-Range", "").strip())
+        start, size = (int(match[1]), match[2]) if match else (-1, "")
     return Remote(url, headers.get("ETag"), headers.get("Last-Modified"), int(size) if size.isdigit() else None), start
 
 
 def _known(part: Path, url: str) -> Remote | None:
-    """The remote file that `part` is the beginning of; None where it cannot be gone on with."""
+    """Read which remote file `part` is the beginning of; None if the download can't be resumed."""
     try:
         fields: dict[str, Any] = json.loads(_meta(part).read_text(encoding="utf-8"))
         known = Remote(**fields)
@@ -222,7 +250,7 @@ def _check_room(part: Path, needed: int) -> None:
 
 @contextlib.contextmanager
 def _meter(track: Track, description: str) -> Iterator[Callable[[int, int | None], None]]:
-    """A function of (position, total), both in bytes, that draws `track` from the first answer on."""
+    """Turn a `Track` into a function of (position, total), both in bytes. It opens the track at its first call."""
     with contextlib.ExitStack() as stack:
         advance: Advance | None = None
         shown = 0
@@ -237,7 +265,7 @@ def _meter(track: Track, description: str) -> Iterator[Callable[[int, int | None
 
 
 def forget(part: Path) -> None:
-    """Remove a part and what says of which remote file it is; in this order, so that this is never said wrongly."""
+    """Remove a partial file, then the record of its remote file. In this order the record is never wrong."""
     part.unlink(missing_ok=True)
     _meta(part).unlink(missing_ok=True)
 
@@ -250,5 +278,5 @@ def _length(part: Path) -> int:
     return part.stat().st_size if part.is_file() else 0
 
 
-def _text(error: Any) -> str:
+def _text(error: object) -> str:
     return " ".join(str(error).split()) or type(error).__name__

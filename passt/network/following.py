@@ -1,13 +1,12 @@
-"""Embedders whose numbers, names and fingerprints follow their network when it is changed.
+"""Embedders that follow their network: if it is trained or changed, numbers, name and fingerprint change with it.
 
-What computes embeddings is often not the network itself but a form of it: packed for oneDNN, with norms folded in, or
-rounded. That form is made again when the network is not any more the one that it was made from.
+Embeddings are often not computed by the network itself but by an inference form of it: packed for oneDNN, with norms
+folded in, or rounded. The form is built again whenever the network is no longer the one that it was built from.
 """
 
 import contextlib
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
-from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -17,49 +16,58 @@ from passt.network.identity import fingerprint_of_hash, hash_of
 from passt.network.precision import Precision
 from passt.network.snapshot import Snapshot, is_hooked
 
-NO_ARCHITECTURE = SimpleNamespace()
-
 
 class FollowsNetwork:
-    """What embedders of one network share: numbers, name and fingerprint are those of the network as it is now.
+    """Base of the embedders of one network: numbers, name and fingerprint are those of the network as it is now.
 
-    Without gradients a form made for inference computes. It is made again when the network has changed: tensors
-    written or replaced, other layers, another network. The network itself computes under autograd, when a parameter
-    wants gradients and torch records them; where it has hooks; and where its layers are not those it was built with.
+    The inference form computes whenever no gradients are wanted. It is built again if tensors were written or
+    replaced, or if layers or the whole network were exchanged. The network itself computes in three cases: under
+    autograd, if a parameter requires gradients; if it has hooks; and if its layers are of other types than at first.
 
     Attributes:
         net: the network, in float32.
+        mel: the front end, if it is a module. It must not be changed.
+        device: where the network computes.
+        precision: name of the precision.
     """
 
     net: nn.Module
+    mel: nn.Module | None = None
     device: torch.device
     precision: str
     _precision: Precision
     _label: str
     """Checkpoint and weights that the embedder was built with."""
+    _inference_form: nn.Module | None
+    _digest: str | None
 
     @abstractmethod
     def _form(self) -> nn.Module:
-        """The network's form for inference."""
+        """Build the inference form of the network."""
 
     @abstractmethod
     def _settings(self) -> Mapping[str, Any]:
-        """What decides the numbers beside the tensors."""
+        """Give the settings that decide the numbers together with the tensors, as plain JSON values."""
 
     def _tensors(self) -> Mapping[str, Tensor]:
-        """The network's tensors as they are published."""
+        """Give the tensors of the network under their published names."""
         return self.net.state_dict()
+
+    def _architecture(self) -> Mapping[str, Any]:
+        """Give the numbers of the architecture, which a network set in this one's place must share."""
+        return {}
 
     @property
     def name(self) -> str:
+        """Checkpoint and weights, for people."""
         return f"{self._label.rpartition('@')[0]}@{self._weights}"
 
     @property
     def fingerprint(self) -> str:
-        """16 hex digits for architecture, front end, tensors and precision.
+        """16 hex digits that stand for architecture, front end, tensors and precision.
 
         Raises:
-            ValueError: the network has hooks or layers whose numbers its tensors do not tell.
+            ValueError: the network has hooks or layers whose numbers do not follow from its tensors.
         """
         self._notice()
         if reason := self._hooked() or self._foreign:
@@ -68,39 +76,40 @@ class FollowsNetwork:
 
     @property
     def _weights(self) -> str:
-        """The weights part of a spec: as it was built, or by the hash of the tensors where these were changed."""
+        """The weights part of the spec: as built, or `sha256-` with the hash of the tensors once they have changed."""
         self._notice()
         return f"sha256-{self._hash()[:12]}" if self._changed else self._label.rpartition("@")[2]
 
     @property
     def _ready(self) -> nn.Module:
-        """The form that computes inference."""
+        """The inference form of the network as it is now."""
         self._notice()
-        return self._made_form()
+        return self._current_form()
 
-    def _made_form(self) -> nn.Module:
-        if self._made is None:
+    def _current_form(self) -> nn.Module:
+        if self._inference_form is None:
             with torch.no_grad():
-                self._made = self._form()
-        return self._made
+                self._inference_form = self._form()
+        return self._inference_form
 
     def _follow(self) -> None:
-        """Take the network as it is for the one that was built, and its layers for those that may compute."""
+        """Remember the network as it was built: its layers' types, its shapes and its architecture."""
         self._types = {name: type(module) for name, module in self.net.named_modules()}
         self._shapes = {name: tensor.shape for name, tensor in self.net.state_dict().items()}
-        self._architecture = dict(vars(getattr(self.net, "architecture", NO_ARCHITECTURE)))
+        self._built_with = dict(self._architecture())
         self._changed, self._foreign = False, ""
         self._take()
 
     def _take(self) -> None:
-        self._seen = (Snapshot(self.net), Snapshot(self.mel) if hasattr(self, "mel") else None)
-        self._made: nn.Module | None = None
-        self._digest: str | None = None
+        """Remember the network as it is now, and forget what was derived from it before."""
+        self._seen = (Snapshot(self.net), None if self.mel is None else Snapshot(self.mel))
+        self._inference_form = None
+        self._digest = None
 
     def _notice(self) -> None:
-        """Compare the network with what was last seen; ValueError where it can't be followed."""
+        """Compare the network with what was seen last. Raise ValueError if it cannot be followed."""
         net, mel = self._seen
-        if mel is not None and not mel.holds(self.mel):
+        if mel is not None and (self.mel is None or not mel.holds(self.mel)):
             raise ValueError(f"{self._label}: its front end was changed, which is fixed; build another embedder")
         if not net.holds(self.net):
             self._foreign = self._fits()
@@ -109,10 +118,10 @@ class FollowsNetwork:
 
     @contextlib.contextmanager
     def _computing(self) -> Iterator[nn.Module]:
-        """What computes a call: the network under autograd where gradients are asked for, else its form.
+        """Choose what computes a call: the network under autograd if gradients are wanted, else its inference form.
 
         Raises:
-            ValueError: a network that can't be followed, or that would have to compute in bf16 as it is.
+            ValueError: the network cannot be followed, or it would have to compute in bf16 without its inference form.
         """
         self._notice()
         seen = self._seen[0]
@@ -121,35 +130,41 @@ class FollowsNetwork:
         if reason and self._precision.dtype != torch.float32:
             raise ValueError(f"{self._label}: {reason}, so that {self.precision} can't be computed; use fp32")
         if seen.devices != {self.device.type}:
-            there = " and ".join(sorted(seen.devices))
+            devices = " and ".join(sorted(seen.devices))
             raise ValueError(
-                f"{self._label}: is on {self.device.type}, its net on {there}; move the embedder as a whole"
+                f"{self._label}: is on {self.device.type}, its net on {devices}; move the embedder as a whole"
             )
         if not learning and any(module.training for module in seen.two_mode):
             raise ValueError(f"{self._label}: its network is in training mode; call net.eval() before embedding")
         with torch.set_grad_enabled(learning):
-            yield self.net if reason else self._made_form()
+            yield self.net if reason else self._current_form()
         if learning:
-            self._made = self._digest = None  # a fused optimizer's step is not counted by torch
+            self._inference_form = self._digest = None  # torch does not count a fused optimizer's step
 
     def _hooked(self) -> str:
-        """What of the network only a call of its own modules does; "" for nothing."""
+        """Say which part of the network only a call of its own modules runs; "" if there is none."""
         for module in self._seen[0].modules:
             if is_hooked(module) or "forward" in module.__dict__:
                 return f"a hook is on its {type(module).__name__}"
         return ""
 
     def _fits(self) -> str:
-        """What of the network's layers is not as it was built; "" for nothing. ValueError where it can't compute."""
-        wanted, types = self._types, {name: type(module) for name, module in self.net.named_modules()}
-        if not isinstance(self.net, wanted[""]):
-            raise ValueError(f"{self._label}: net must be a {wanted[''].__name__}, got {types[''].__name__}")
-        shape = vars(getattr(self.net, "architecture", NO_ARCHITECTURE))
-        for name, value in self._architecture.items():
-            if shape.get(name) != value:
-                raise ValueError(f"{self._label}: net's {name} must be {value}, got {shape.get(name)}")
-        if gone := wanted.keys() - types.keys():
-            raise ValueError(f"{self._label}: net has no {min(gone)} any more; build an embedder of its own for that")
+        """Say which layer is not of the type it was built with; "" if all are.
+
+        Raises:
+            ValueError: the network cannot compute for this embedder.
+        """
+        expected, types = self._types, {name: type(module) for name, module in self.net.named_modules()}
+        if not isinstance(self.net, expected[""]):
+            raise ValueError(f"{self._label}: net must be a {expected[''].__name__}, got {types[''].__name__}")
+        numbers = self._architecture()
+        for name, value in self._built_with.items():
+            if numbers[name] != value:
+                raise ValueError(f"{self._label}: net's {name} must be {value}, got {numbers[name]}")
+        if missing := expected.keys() - types.keys():
+            raise ValueError(
+                f"{self._label}: net has no {min(missing)} any more; build an embedder of its own for that"
+            )
         for name, tensor in self.net.state_dict().items():
             if tensor.shape != self._shapes.get(name, tensor.shape):
                 shapes = f"{tuple(self._shapes[name])}, got {tuple(tensor.shape)}"
@@ -157,7 +172,7 @@ class FollowsNetwork:
             if tensor.is_floating_point() and tensor.dtype != torch.float32:
                 kind = str(tensor.dtype).removeprefix("torch.")
                 raise ValueError(f"{self._label}: net must stay float32, got {kind} in {name}; precision= rounds")
-        others = (name for name, kind in types.items() if kind is not wanted.get(name))
+        others = (name for name, kind in types.items() if kind is not expected.get(name))
         return next((f"its layer {name} is a {types[name].__name__}" for name in others), "")
 
     def _hash(self) -> str:
@@ -166,9 +181,9 @@ class FollowsNetwork:
         return self._digest
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without the form that computes: packed layers can't be copied, they are made again."""
+        """Leave out the inference form: packed layers can't be copied, and it is built again when it is needed."""
         self._notice()
-        return {name: value for name, value in self.__dict__.items() if name not in ("_seen", "_made")}
+        return {name: value for name, value in self.__dict__.items() if name not in ("_seen", "_inference_form")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         digest = state["_digest"]

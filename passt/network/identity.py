@@ -1,4 +1,4 @@
-"""Fingerprints of embedders: 16 hex digits that stand for all that decides their numbers."""
+"""Fingerprints of embedders: 16 hex digits that stand for everything that decides their numbers."""
 
 import hashlib
 import json
@@ -9,20 +9,25 @@ from torch import Tensor
 
 
 def hash_of(state: Mapping[str, Tensor]) -> str:
-    """SHA-256 over names, shapes, types and values of all tensors, by sorted name."""
+    """Compute the SHA-256 over names, shapes, types and values of all tensors, sorted by name: 64 hex digits."""
     digest = hashlib.sha256()
     for name, tensor in sorted(state.items()):
         digest.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy())
+        digest.update(memoryview(tensor.detach().cpu().contiguous().numpy()))
     return digest.hexdigest()
 
 
 def fingerprint_of_hash(settings: Mapping[str, Any], digest: str) -> str:
-    """`fingerprint_of` tensors whose hash is known."""
+    """Compute the fingerprint of tensors whose hash (`hash_of`) is `digest`."""
     text = json.dumps({**settings, "tensors": digest}, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def fingerprint_of(settings: Mapping[str, Any], state: Mapping[str, Tensor]) -> str:
-    """First 16 hex digits of the SHA-256 over settings and tensors as canonical JSON."""
+    """Compute the fingerprint of settings and tensors: 16 hex digits of the SHA-256 of their canonical JSON.
+
+    Args:
+        settings: what decides the numbers beside the tensors, as plain JSON values.
+        state: the tensors by name.
+    """
     return fingerprint_of_hash(settings, hash_of(state))

@@ -1,8 +1,9 @@
-"""The network made ready for one device and precision: the fastest of its forms that gives the same levels."""
+"""The inference form of the network: the fastest form for a device and a precision that computes the same levels."""
 
 import copy
 import logging
 from collections.abc import Callable
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -16,15 +17,21 @@ logger = logging.getLogger(__name__)
 
 
 def ready(net: Passt, precision: Precision, device: torch.device, compiled: bool = False) -> Passt:
-    """A network that shares what it can of `net` and computes its levels, for inference only.
+    """Build the inference form of a network. It shares tensors with the network as far as possible.
 
-    On a CPU the blocks' weights are packed for oneDNN where it can be used. In bf16 they are rounded. With `compiled`
-    the blocks go through torch.compile, or stay as they are where that can't be, with the reason in the log.
+    On a CPU with oneDNN the weights of the blocks are packed. In bf16 they are rounded.
+
+    Args:
+        net: the network, in float32.
+        precision: how products are computed.
+        device: where the form will compute.
+        compiled: whether the blocks go through torch.compile. If that fails, they stay as they are and the log says
+            why.
     """
     twin = copy.copy(net)
     twin._modules = dict(net._modules)
     packed = _packs(precision, device)
-    twin.blocks = nn.ModuleList(_ready_block(block, precision, packed) for block in net.blocks)
+    twin.blocks = nn.ModuleList(_ready_block(cast(Block, block), precision, packed) for block in net.blocks)
     if compiled and packed:
         logger.warning("torch.compile: not used (it can't take layers packed for oneDNN, which are as fast)")
     elif compiled:
@@ -37,14 +44,15 @@ def _packs(precision: Precision, device: torch.device) -> bool:
 
 
 def _ready_block(block: Block, precision: Precision, packed: bool) -> Block:
-    """A block that shares its norms with `block`, its linear layers packed for oneDNN, rounded or as they are."""
+    """Copy a block with its linear layers packed for oneDNN or rounded. The copy shares the norms."""
     if not packed and precision.dtype == torch.float32:
         return block
     twin = copy.deepcopy(block, {id(parameter): parameter for parameter in block.parameters()})
     for parent in (twin.attn, twin.mlp):
-        for name, linear in list(parent.named_children()):
+        for name, layer in list(parent.named_children()):
+            linear = cast(Linear, layer)
             form = onednn.PackedLinear(linear, precision.dtype) if packed else _rounded(linear, precision.dtype)
-            setattr(parent, name, form)
+            parent.add_module(name, form)
     if packed:
         twin.attn.attend = onednn.attention
     return twin
@@ -57,12 +65,12 @@ def _rounded(linear: Linear, dtype: torch.dtype) -> Linear:
 
 
 def _in_its_type(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """A product in the weights' type, which may be shorter than the residual stream's."""
+    """Multiply in the type of the weights, which may be shorter than that of the residual stream."""
     return F.linear(x.to(weight.dtype), weight, bias)
 
 
 def _compile(net: Passt) -> None:
-    """Put the blocks through torch.compile; from its first failure on, said in the log, they run as they are."""
+    """Compile the blocks with torch.compile. From the first failure on, which the log reports, they run uncompiled."""
     failed = False
 
     def with_fallback(plain: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
@@ -84,5 +92,5 @@ def _compile(net: Passt) -> None:
         return forward
 
     net.blocks = nn.ModuleList(copy.copy(block) for block in net.blocks)
-    for block in net.blocks[:-1]:  # the last one is never called as a whole
+    for block in net.blocks[:-1]:  # the last block is never called as a whole
         block.forward = with_fallback(block.forward)

@@ -1,8 +1,10 @@
 """The PaSST network: mel spectrogram in, embedding levels out.
 
 A vision transformer over 16 x 16 patches of the mel spectrogram, with separate frequency and time encodings and two
-special tokens (cls, dist). Parameter names are those of the published checkpoints. Source: Koutini et al. 2022;
-Koutini et al., "Efficient Training of Audio Transformers with Patchout", Interspeech 2022.
+special tokens (cls, dist). Parameter names are those of the published checkpoints.
+
+Sources: Koutini et al., "Efficient Training of Audio Transformers with Patchout", Interspeech 2022; Koutini et al.,
+"Learning General Audio Representations With Large-Scale Training of Patchout Audio Transformers", PMLR 166, 2022.
 """
 
 from collections.abc import Callable, Collection
@@ -19,21 +21,28 @@ SPECIAL = 2  # tokens in front of the patches: cls and dist
 
 
 class Linear(nn.Linear):
-    """A linear layer, and what follows it: GELU, or the sum with the residual stream.
+    """A linear layer that may be followed by GELU or by the sum with the residual stream.
 
-    `product` is of inputs, weights and biases. It may give a shorter type than the stream has, which keeps its own.
+    Attributes:
+        product: computes the layer from inputs, weights and biases. Its result may have a shorter type than the
+            residual stream, whose type the sum keeps.
     """
 
     product: Callable[[Tensor, Tensor, Tensor], Tensor] = staticmethod(F.linear)
 
     def forward(self, x: Tensor, *, gelu: bool = False, plus: Tensor | None = None) -> Tensor:
+        """Compute the layer: (..., inputs) -> (..., outputs); `plus` is added to the result."""
         y = self.product(x, self.weight, self.bias)
         y = F.gelu(y) if gelu else y
         return y if plus is None else plus + y
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention; `attend` is of queries, keys and values, each (batch, heads, tokens, width)."""
+    """Multi-head self-attention.
+
+    Attributes:
+        attend: attention from queries, keys and values, each (batch, heads, tokens, width).
+    """
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -43,24 +52,32 @@ class Attention(nn.Module):
         self.attend: Callable[[Tensor, Tensor, Tensor], Tensor] = F.scaled_dot_product_attention
 
     def forward(self, qkv: Tensor, plus: Tensor) -> Tensor:
-        """What leading tokens read from all: qkv (batch, tokens, 3 * width), plus (batch, read, width) -> as plus."""
+        """Let the leading tokens attend to all tokens, and add the result to `plus`.
+
+        Shape:
+            qkv (batch, tokens, 3 * width), plus (batch, leading tokens, width) -> the shape of plus.
+        """
         q, k, v = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in qkv.chunk(3, dim=-1))
         read = self.attend(q[:, :, : plus.shape[1]], k, v)
-        return self.proj(read.transpose(1, 2).flatten(2), plus=plus)
+        result: Tensor = self.proj(read.transpose(1, 2).flatten(2), plus=plus)
+        return result
 
 
 class Mlp(nn.Module):
+    """The two linear layers of a block, with GELU between them."""
+
     def __init__(self, width: int, hidden: int) -> None:
         super().__init__()
         self.fc1 = Linear(width, hidden)
         self.fc2 = Linear(hidden, width)
 
     def forward(self, x: Tensor, plus: Tensor) -> Tensor:
-        return self.fc2(self.fc1(x, gelu=True), plus=plus)
+        result: Tensor = self.fc2(self.fc1(x, gelu=True), plus=plus)
+        return result
 
 
 class Block(nn.Module):
-    """A pre-norm transformer block, (batch, tokens, width) -> the same shape."""
+    """A pre-norm transformer block: (batch, tokens, width) -> the same shape."""
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
@@ -74,18 +91,19 @@ class Block(nn.Module):
         return self.behind(x, self.attn.qkv(self.norm1(x)))
 
     def reads(self, x: Tensor, *reads: int | None) -> list[Tensor]:
-        """For each of `reads` the block's output for that many leading tokens (None: all), from the same keys."""
+        """Compute the output of the leading tokens only, for each number in `reads` (None: all), from shared keys."""
         qkv = self.attn.qkv(self.norm1(x))
         return [self.behind(x[:, :read], qkv) for read in reads]
 
     def behind(self, x: Tensor, qkv: Tensor) -> Tensor:
-        """The block's output for the tokens `x`, which attend to all that `qkv` is of."""
+        """Compute the output of the tokens `x`, which attend to all tokens that `qkv` was computed from."""
         x = self.attn(qkv, plus=x)
-        return self.mlp(self.norm2(x), plus=x)
+        result: Tensor = self.mlp(self.norm2(x), plus=x)
+        return result
 
 
 class PatchEmbedding(nn.Module):
-    """Spectrograms (batch, 1, 128, frames) -> (batch, width, frequency, time)."""
+    """Embed patches: spectrograms (batch, 1, 128, frames) -> (batch, width, frequency, time)."""
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
@@ -93,10 +111,15 @@ class PatchEmbedding(nn.Module):
         self.proj = nn.Conv2d(1, architecture.width, PATCH, stride=stride)
 
     def forward(self, mel: Tensor) -> Tensor:
-        return self.proj(mel)
+        patches: Tensor = self.proj(mel)
+        return patches
 
-    def some(self, mel: Tensor, kept: Tensor) -> Tensor:
-        """The patches of these indices (kept,), frequency by frequency, and no others: (batch, kept, width)."""
+    def subset(self, mel: Tensor, kept: Tensor) -> Tensor:
+        """Embed only the patches with the indices `kept` (patches,), counted frequency by frequency.
+
+        Shape:
+            (batch, 1, 128, frames) -> (batch, patches, width).
+        """
         rows, columns = self.proj.stride
         patches = mel[:, 0].unfold(1, PATCH, rows).unfold(2, PATCH, columns)
         pieces = patches[:, kept // patches.shape[2], kept % patches.shape[2]]
@@ -104,10 +127,13 @@ class PatchEmbedding(nn.Module):
 
 
 class Passt(nn.Module):
-    """The network of one architecture; weights are whatever torch starts with until a state dict is loaded.
+    """The network of one architecture. Its weights are torch's initial ones until a state dict is loaded.
+
+    Args:
+        architecture: the shape of the network.
 
     Shape:
-        mel (batch, 128, frames) -> {level: (batch, dim)}; frames that fill no patch are ignored.
+        (batch, 128, frames) -> {level: (batch, dim)}. Trailing frames that fill no patch are ignored.
     """
 
     def __init__(self, architecture: Architecture) -> None:
@@ -127,21 +153,25 @@ class Passt(nn.Module):
         self.head_dist = nn.Linear(width, classes)  # published, unused in inference
 
     def tokens(self, mel: Tensor, kept: Tensor | None = None, first: int = 0) -> Tensor:
-        """(batch, 128, frames) -> (batch, 2 + patches, width): cls, dist, patches frequency by frequency.
+        """Turn spectrograms into tokens: cls, dist, then the patches frequency by frequency.
 
         Args:
-            kept: the patches that stay, in their order, see `passt.network.patchout`; None: all.
-            first: of the time encoding's entries the one that the first column has.
+            mel: log-mel spectrograms (batch, 128, frames).
+            kept: indices of the patches that stay, in rising order (`passt.network.patchout`). None keeps all.
+            first: index of the time encoding's entry for the first column of patches.
+
+        Returns:
+            (batch, 2 + patches, width).
         """
         frequency, columns = self.freq_new_pos_embed, (mel.shape[-1] - PATCH) // self.architecture.tstride + 1
         time = self.time_new_pos_embed[..., first : first + columns]
         if kept is None:
             patches = self.patch_embed(mel[:, None]) + time + frequency
             patches = patches.flatten(2).transpose(1, 2)
-        else:  # what is left out is not computed
+        else:  # dropped patches are not computed at all
             kept = kept.to(mel.device)
             encodings = (time + frequency).flatten(2).transpose(1, 2)
-            patches = self.patch_embed.some(mel[:, None], kept) + apply(encodings, kept)
+            patches = self.patch_embed.subset(mel[:, None], kept) + apply(encodings, kept)
         special = torch.cat([self.cls_token, self.dist_token], dim=1) + self.new_pos_embed
         return torch.cat([special.expand(len(mel), -1, -1), patches], dim=1)
 
@@ -152,13 +182,22 @@ class Passt(nn.Module):
         kept: Tensor | None = None,
         first: int = 0,
     ) -> dict[str, Tensor]:
-        """Every wanted level from one pass, which ends at the deepest block that is needed.
+        """Compute levels in one pass, which ends at the deepest block that they need.
 
-        Levels: ``blockN`` is the mean of cls and dist after block N, ``blockN.patches`` the mean of the patch tokens
-        there, ``features`` the mean of cls and dist after the final norm, ``logits`` the head's output.
-        `kept` and `first` are of training, see `tokens`. A level's value does not depend on which others are asked for.
+        ``blockN`` is the mean of cls and dist after block N; ``blockN.patches`` is the mean of the patch tokens there.
+        ``features`` is the mean of cls and dist after the final norm (level M of Koutini et al. 2022); ``logits`` is
+        the output of the head (level H). A level's value does not depend on which other levels are requested.
+
+        Args:
+            mel: log-mel spectrograms (batch, 128, frames).
+            levels: names of levels.
+            kept: patches that stay, in training only; see `tokens`.
+            first: entry of the time encoding, in training only; see `tokens`.
+
+        Returns:
+            {level: (batch, dim)}.
         """
-        found: dict[str, Tensor] = {}
+        values: dict[str, Tensor] = {}
         x = self.tokens(mel, kept, first)
         for number in range(1, self._deepest(levels) + 1):
             block, level = self.blocks[number - 1], f"block{number}"
@@ -166,21 +205,22 @@ class Passt(nn.Module):
                 x = block(x)
                 special = x[:, :SPECIAL]
                 patches = x
-            else:  # behind the last block only cls and dist are read, unless its patches are a level
-                wanted = (SPECIAL, None) if f"{level}.patches" in levels else (SPECIAL,)
-                special, *rest = block.reads(x, *wanted)
+            else:  # after the last block only cls and dist are needed, unless its patches are a level
+                reads: tuple[int | None, ...] = (SPECIAL, None) if f"{level}.patches" in levels else (SPECIAL,)
+                special, *rest = block.reads(x, *reads)
                 patches = rest[0] if rest else x
             if level in levels:
-                found[level] = special.mean(dim=1)
+                values[level] = special.mean(dim=1)
             if f"{level}.patches" in levels:
-                found[f"{level}.patches"] = patches[:, SPECIAL:].mean(dim=1)
+                values[f"{level}.patches"] = patches[:, SPECIAL:].mean(dim=1)
         if "features" in levels or "logits" in levels:
             features = self.norm(special).mean(dim=1)
-            found |= {"features": features} if "features" in levels else {}
-            found |= {"logits": self.head(features)} if "logits" in levels else {}
-        return found
+            values |= {"features": features} if "features" in levels else {}
+            values |= {"logits": self.head(features)} if "logits" in levels else {}
+        return values
 
     def _deepest(self, levels: Collection[str]) -> int:
+        """Number of blocks that the levels need."""
         if "features" in levels or "logits" in levels:
             return len(self.blocks)
         return max((int(level.removeprefix("block").removesuffix(".patches")) for level in levels), default=0)

@@ -1,8 +1,8 @@
-"""The arithmetic of the network: fp32, which gives the originals' numbers, and the faster tf32 and bf16.
+"""Precisions of the network: fp32, which reproduces the published numbers, and the faster tf32 and bf16.
 
-The front end, the residual stream and the norms are exact float32 in all of them. In bf16 the inputs of the blocks'
-products are rounded; in tf32 those of all the network's products, of the patches and of the head too. The precision is
-part of an embedder's fingerprint and of every row.
+The front end, the residual stream and the norms are exact float32 in all three. bf16 rounds the inputs of the blocks'
+products; tf32 rounds those of all products, including the patch embedding and the head. The precision is part of an
+embedder's fingerprint and of every row.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-_switch = threading.RLock()  # torch's switches are the process's
+_switch = threading.RLock()  # torch's settings belong to the whole process
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,9 @@ class Precision:
     """How products are computed.
 
     Attributes:
-        dtype: of the inputs of the blocks' products; sums are float32.
-        matmul: torch's float32_matmul_precision meanwhile.
+        name: fp32, tf32 or bf16.
+        dtype: type of the inputs of the blocks' products. Sums are float32.
+        matmul: torch's float32_matmul_precision during the computation.
     """
 
     name: str
@@ -41,10 +42,10 @@ PRECISIONS = {
 
 
 def precision_for(name: str, device: torch.device) -> Precision:
-    """The precision of that name.
+    """Look up a precision by its name.
 
     Raises:
-        ValueError: for an unknown name, or what the device can't do.
+        ValueError: the name is unknown, or the device can't compute in that precision.
     """
     if name not in PRECISIONS:
         raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {name!r}")
@@ -54,7 +55,7 @@ def precision_for(name: str, device: torch.device) -> Precision:
 
 
 def available(device: torch.device) -> tuple[str, ...]:
-    """The precisions that the device and its libraries have products for, fp32 first."""
+    """List the precisions that the device and its libraries support, fp32 first."""
     if device.type == "cuda":
         ampere = torch.cuda.get_device_capability(device) >= (8, 0)
         return ("fp32", "tf32", "bf16") if ampere else ("fp32",)
@@ -65,14 +66,14 @@ def available(device: torch.device) -> tuple[str, ...]:
 
 @contextlib.contextmanager
 def arithmetic(matmul: str) -> Iterator[None]:
-    """torch's float32 products and convolutions at `matmul` ("highest" or "high"), whatever the user's settings.
+    """Compute float32 products and convolutions at precision `matmul` ("highest" or "high"), then restore settings.
 
-    These come back afterwards, made by the switches of today's torch or by those it had before.
+    The user's settings are restored whether they were made by the settings of torch 2.9 or by the older ones.
     """
     with _switch, contextlib.ExitStack() as undo:
         for place in _places():
             undo.callback(setattr, place, "fp32_precision", place.fp32_precision)
-        with contextlib.suppress(RuntimeError):  # torch can't say it once both kinds of switches were used
+        with contextlib.suppress(RuntimeError):  # torch can't tell once both kinds of settings were used
             undo.callback(torch.set_float32_matmul_precision, torch.get_float32_matmul_precision())
         torch.set_float32_matmul_precision(matmul)
         if _places():
@@ -85,8 +86,8 @@ def arithmetic(matmul: str) -> Iterator[None]:
 
 
 def _places() -> tuple[Any, ...]:
-    """Where today's torch keeps the precision of float32 operations; none in torch before 2.9."""
-    backends = torch.backends
+    """Where torch keeps the precision of float32 operations; () before torch 2.9, which has no such settings."""
+    backends: Any = torch.backends
     if not hasattr(backends.cuda.matmul, "fp32_precision"):
         return ()
     return backends.cuda.matmul, backends.cudnn.conv, backends.mkldnn.matmul

@@ -1,7 +1,7 @@
 """Weight averaging: the mean of a network's tensors at several steps of its training.
 
-Source: Izmailov et al., "Averaging Weights Leads to Wider Optima and Better Generalization", UAI 2018; as in PaSST's
-training, with equal weights and the learning rate left alone.
+Source: Izmailov et al., "Averaging Weights Leads to Wider Optima and Better Generalization", UAI 2018. As in PaSST's
+training, all steps have equal weight and the learning rate is left alone.
 """
 
 from collections.abc import Mapping
@@ -11,14 +11,22 @@ from torch import Tensor
 
 
 @torch.no_grad()
-def with_another(average: Mapping[str, Tensor], taken: int, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The mean of `taken` + 1 states, of which `average` is that of the others; counts are those of `state`.
+def with_another(average: Mapping[str, Tensor], count: int, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Add one state dict to a mean of state dicts.
 
-    Batch norms' running means and variances are averaged as the weights are.
+    The running means and variances of batch norms are averaged like weights. Counters are taken from `state`.
+
+    Args:
+        average: mean of `count` state dicts.
+        count: number of state dicts in the mean.
+        state: the state dict to add.
+
+    Returns:
+        The mean of `count` + 1 state dicts.
     """
-    if not taken:
+    if not count:
         return {name: tensor.detach().clone() for name, tensor in state.items()}
     return {
-        name: average[name] + (tensor - average[name]) / (taken + 1) if tensor.is_floating_point() else tensor.clone()
+        name: average[name] + (tensor - average[name]) / (count + 1) if tensor.is_floating_point() else tensor.clone()
         for name, tensor in state.items()
     }

@@ -1,4 +1,4 @@
-"""How well a network labels clips that it was not trained on."""
+"""Evaluation: how well a network labels clips that it was not trained on."""
 
 from collections.abc import Mapping
 
@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from passt.network.precision import PRECISIONS, arithmetic
-from passt.training.data.ahead import read_ahead
+from passt.training.data.prefetch import read_ahead
 from passt.training.data.source import FixedSource, Source
 from passt.training.declared.recipe import Recipe
 from passt.training.group import Group
@@ -17,15 +17,15 @@ from passt.windows.mel import MelSpectrogram
 
 
 def clips_of(recipe: Recipe, evaluation: Source) -> int:
-    """How many clips are evaluated.
+    """Count the clips to evaluate: those of the source, at most `evaluation_clips` of the recipe.
 
     Raises:
-        ValueError: the source has no end and the recipe names no number.
+        ValueError: the source is endless and the recipe gives no number.
     """
-    there = evaluation.clips if isinstance(evaluation, FixedSource) else None
-    if there is None and not recipe.evaluation_clips:
+    available = evaluation.clips if isinstance(evaluation, FixedSource) else None
+    if available is None and not recipe.evaluation_clips:
         raise ValueError("recipe: evaluation_clips must say how many clips of a source without an end are evaluated")
-    return min(filter(None, (there, recipe.evaluation_clips)))
+    return min(filter(None, (available, recipe.evaluation_clips)))
 
 
 @torch.no_grad()
@@ -38,38 +38,51 @@ def evaluate(
     group: Group,
     workers: int = 0,
 ) -> float:
-    """Mean average precision of the student with the tensors of `state`, nothing augmented or left out."""
+    """Compute the mean average precision of a student, without augmentation and without patchout.
+
+    Args:
+        student: the network.
+        state: the tensors to evaluate it with, in place of its own.
+        recipe: gives precision, batch size and number of clips.
+        evaluation: the clips.
+        front_end: turns audio into log-mel spectrograms.
+        group: the processes, which share the clips.
+        workers: threads that read clips ahead.
+
+    Raises:
+        ValueError: none of the clips could be read.
+    """
     size, clips = recipe.parts_of, clips_of(recipe, evaluation)
     indices = range(group.rank, -(-clips // size), group.size)
     student.net.eval()
     targets, scores = [], []
     for index, (audio, labels) in zip(indices, read_ahead(evaluation, indices, size, workers), strict=True):
-        taken = clips - index * size
-        if not len(audio):  # files that can't be read
+        remaining = clips - index * size
+        if not len(audio):  # no file of this batch could be read
             continue
-        computing = torch.autocast(group.device.type, torch.bfloat16, enabled=recipe.precision == "bf16")
-        with arithmetic("highest"):  # exact in every precision, as an embedder's
-            mel = front_end(audio[:taken].to(group.device))
-        with arithmetic(PRECISIONS[recipe.precision].matmul), computing:
-            logits = torch.func.functional_call(_Asked(student), _prefixed(state), (mel,))
+        autocast = torch.autocast(group.device.type, torch.bfloat16, enabled=recipe.precision == "bf16")
+        with arithmetic("highest"):  # the front end is exact in every precision, as an embedder's
+            mel = front_end(audio[:remaining].to(group.device))
+        with arithmetic(PRECISIONS[recipe.precision].matmul), autocast:
+            logits = torch.func.functional_call(_Logits(student), _prefixed(state), (mel,))
         scores.append(logits.float().cpu().numpy())
-        targets.append(labels[:taken].cpu().numpy())
+        targets.append(labels[:remaining].cpu().numpy())
     student.net.train()
-    found = [part for parts in group.gathered((targets, scores)) for part in zip(*parts, strict=True)]
-    if not found:
+    batches = [batch for parts in group.gathered((targets, scores)) for batch in zip(*parts, strict=True)]
+    if not batches:
         raise ValueError("none of the evaluation clips could be read")
-    return mean_average_precision(*(np.concatenate(part) for part in zip(*found, strict=True)))
+    return mean_average_precision(*(np.concatenate(part) for part in zip(*batches, strict=True)))
 
 
-class _Asked(torch.nn.Module):
-    """The student's network behind its question, so that it can be called with other tensors."""
+class _Logits(torch.nn.Module):
+    """A student as a module from spectrograms to logits, so that it can be called with other tensors."""
 
     def __init__(self, student: Student) -> None:
         super().__init__()
         self.net, self.student = student.net, student
 
     def forward(self, mel: Tensor) -> Tensor:
-        return self.student.ask(self.net, mel, None, 0)
+        return self.student.logits_of(self.net, mel, None, 0)
 
 
 def _prefixed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -1,19 +1,27 @@
-"""The processes that train together, as torchrun starts them; alone where it did not."""
+"""The processes that train together, as torchrun starts them, or a single process."""
 
 import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
 import torch
 from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
+Value = TypeVar("Value")
+
 
 @dataclass(frozen=True)
 class Group:
-    """One process of `size`, and the device it computes on."""
+    """One of the processes of a training.
+
+    Attributes:
+        device: where this process computes.
+        rank: number of this process, from 0.
+        size: number of processes.
+    """
 
     device: torch.device
     rank: int = 0
@@ -21,43 +29,46 @@ class Group:
 
     @property
     def first(self) -> bool:
-        """Whether this one writes files and shows progress."""
+        """Whether this process writes files and shows progress."""
         return self.rank == 0
 
     def wrapped(self, net: nn.Module) -> nn.Module:
-        """What is called in training: the network itself, or what averages its gradients over the processes."""
+        """Wrap a network so that its gradients are averaged over the processes; a single process needs no wrapper."""
         if self.size == 1:
             return net
         return DistributedDataParallel(net, device_ids=[self.device.index] if self.device.type == "cuda" else None)
 
-    def gathered(self, value: Any) -> list[Any]:
-        """Every process's value, by rank."""
+    def gathered(self, value: Value) -> list[Value]:
+        """Collect the value of every process, ordered by rank. All processes must call this."""
         if self.size == 1:
             return [value]
-        found: list[Any] = [None] * self.size
-        distributed.all_gather_object(found, value)
-        return found
+        values: list[Value] = [value] * self.size
+        distributed.all_gather_object(values, value)
+        return values
 
 
 @contextlib.contextmanager
 def processes(device: str) -> Iterator[Group]:
-    """This process among those of torchrun (gloo on a CPU, NCCL on CUDA, a device each).
+    """Connect this process with the others of torchrun: by gloo on a CPU, by NCCL with one GPU a process.
 
-    Trainings one after the other are within one such context: torchrun's processes find one another once.
+    Several trainings in a row must share one such context, because torchrun's processes can connect only once.
+
+    Args:
+        device: a torch device; with torchrun "cuda" becomes the GPU of this process.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         yield Group(torch.device(device))
         return
-    here = torch.device(device)
-    if here.type == "cuda":
-        here = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
-        torch.cuda.set_device(here)
+    mine = torch.device(device)
+    if mine.type == "cuda":
+        mine = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+        torch.cuda.set_device(mine)
     outermost = not distributed.is_initialized()
     if outermost:
-        distributed.init_process_group("nccl" if here.type == "cuda" else "gloo")
+        distributed.init_process_group("nccl" if mine.type == "cuda" else "gloo")
     try:
-        yield Group(here, distributed.get_rank(), size)
+        yield Group(mine, distributed.get_rank(), size)
     finally:
         if outermost:
             distributed.destroy_process_group()

@@ -1,4 +1,4 @@
-"""Weights of an earlier training to start with, whose labels may be others."""
+"""Start a training from the weights of an earlier one, which may have had other labels."""
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -13,41 +13,46 @@ from passt.weights.training_notes import labels_of
 def from_file(
     path: Path, initial: Mapping[str, Tensor], labels: Sequence[str], heads: Collection[str]
 ) -> dict[str, Tensor]:
-    """The tensors of a weight file in place of initial ones; outputs of labels that the file lacks stay initial.
+    """Replace initial tensors by those of a weight file. Outputs for labels that the file lacks keep initial values.
 
     Args:
-        path: .safetensors or .pt of the same network. A training's own file names its labels; of another file with
-            another number of outputs none is taken.
+        path: .safetensors or .pt file of the same network. The file of a training names its labels. If a file names
+            none and has another number of outputs, all outputs keep initial values.
         initial: the network's state dict.
-        heads: names of the layers with a row for each label; the rows of all others stay in their order.
+        labels: labels of the new training, in order.
+        heads: names of the layers that have one row per label. All other layers keep the order of their rows.
+
+    Returns:
+        The state dict to start with.
 
     Raises:
-        FileNotFoundError, ValueError: name the file, the tensor, and the shape expected.
+        FileNotFoundError: the file is absent.
+        ValueError: the file does not fit. The message names the file, the tensor and the expected shape.
     """
-    known = labels_of(path)
-    if known and not heads and known != tuple(labels):
+    old_labels = labels_of(path)
+    if old_labels and not heads and old_labels != tuple(labels):
         raise ValueError(f"{path}: has other labels, and the network names no head whose outputs they could be")
     parts = [Part(tuple(name for name in initial if name.rpartition(".")[0] == head)) for head in heads]
-    there = closest(content(path), initial, str(path), parts).tensors
-    places = {label: row for row, label in enumerate(known)}
-    pairs = [(row, places[label]) for row, label in enumerate(labels) if label in places]
+    saved = closest(content(path), initial, str(path), parts).tensors
+    places = {label: row for row, label in enumerate(old_labels)}
+    shared = [(row, places[label]) for row, label in enumerate(labels) if label in places]
     state = {}
     for name, value in initial.items():
-        found = there.get(name)
-        if found is None and name.rpartition(".")[0] in heads:
+        old = saved.get(name)
+        if old is None and name.rpartition(".")[0] in heads:
             state[name] = value.clone()
             continue
-        if found is None:
+        if old is None:
             raise ValueError(f"{path}: has no tensor {name}, whose shape is {tuple(value.shape)}")
-        outputs = name.rpartition(".")[0] in heads and found.shape[1:] == value.shape[1:]
-        if outputs and known and len(found) == len(known):
-            rows, of = zip(*pairs, strict=True) if pairs else ((), ())
+        is_output = name.rpartition(".")[0] in heads and old.shape[1:] == value.shape[1:]
+        if is_output and old_labels and len(old) == len(old_labels):
+            new_rows, old_rows = [new for new, _ in shared], [old for _, old in shared]
             state[name] = value.clone()
-            state[name][list(rows)] = found[list(of)].to(value.dtype)
-        elif found.shape == value.shape:
-            state[name] = found.to(value.dtype)
-        elif outputs and not known:
+            state[name][new_rows] = old[old_rows].to(value.dtype)
+        elif old.shape == value.shape:
+            state[name] = old.to(value.dtype)
+        elif is_output and not old_labels:
             state[name] = value.clone()
         else:
-            raise ValueError(f"{path}: {name} must be {tuple(value.shape)}, got {tuple(found.shape)}")
+            raise ValueError(f"{path}: {name} must be {tuple(value.shape)}, got {tuple(old.shape)}")
     return state

@@ -1,8 +1,9 @@
-"""Student: the network that is trained, and how it is asked; the trainer knows no more of it."""
+"""Student: the network that is trained, and how its logits are computed. The trainer knows no more about it."""
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -14,40 +15,50 @@ from passt.weights import load
 from passt.weights.initial import network_on_meta, untrained
 
 HEADS = ("head.1", "head_dist")  # of PaSST
-Ask = Callable[[nn.Module, Tensor, Tensor | None, int], Tensor]
-"""The network (or what stands for it in several processes), log-mel spectrograms (clips, 128, frames), the patches kept
-and the first column's encoding (see `Passt.tokens`) to logits (clips, labels)."""
+LogitsOf = Callable[[nn.Module, Tensor, Tensor | None, int], Tensor]
+"""Computes logits (clips, labels) from the network (or its wrapper), log-mel spectrograms (clips, 128, frames), the
+kept patches, and the time encoding's entry for the first column (see `Passt.tokens`)."""
 
 
-def _plainly(net: nn.Module, mel: Tensor, kept: Tensor | None, first: int) -> Tensor:
-    return net(mel)
+def _plain_logits(net: nn.Module, mel: Tensor, kept: Tensor | None, first: int) -> Tensor:
+    return cast(Tensor, net(mel))
 
 
-def _as_passt(net: nn.Module, mel: Tensor, kept: Tensor | None, first: int) -> Tensor:
-    return net(mel, ("logits",), kept, first)["logits"]
+def _passt_logits(net: nn.Module, mel: Tensor, kept: Tensor | None, first: int) -> Tensor:
+    return cast(Tensor, net(mel, ("logits",), kept, first)["logits"])
 
 
 @dataclass(frozen=True)
 class Student:
-    """A network to be trained, any module of spectrograms to logits.
+    """A network to be trained: any module from log-mel spectrograms to logits.
 
     Attributes:
-        net: its state dict is what is saved; parameters that need no gradient stay as they are.
-        hop: STFT hop of its front end in samples.
-        architecture: of a network that leaves out patches; None: it takes spectrograms and nothing else.
-        heads: names of the layers whose outputs are the labels.
+        net: the network. Its state dict is saved; parameters that require no gradient stay as they are.
+        hop: STFT hop of its front end, in samples at 32 kHz.
+        logits_of: computes its logits.
+        architecture: the architecture, if the network can leave out patches; None if it can't.
+        heads: names of the layers that have one output per label.
     """
 
     net: nn.Module
     hop: int
-    ask: Ask = _plainly
+    logits_of: LogitsOf = _plain_logits
     architecture: Architecture | None = None
     heads: tuple[str, ...] = ()
 
-    def choice(self, patchout: Patchout, samples: int, generator: torch.Generator) -> tuple[Tensor | None, int]:
-        """Patches that a micro-batch keeps (None: all), and the time encoding's entry of its first column.
+    def draw_patches(self, patchout: Patchout, samples: int, generator: torch.Generator) -> tuple[Tensor | None, int]:
+        """Draw the patches that a micro-batch keeps, and the time encoding's entry for its first column.
 
-        As in the authors' package a clip shorter than the time encoding begins anywhere in it, and is drawn first.
+        As in the authors' package, a clip shorter than the time encoding begins anywhere in it, and this is drawn
+        first.
+
+        Args:
+            patchout: how many patches are dropped.
+            samples: length of the clips in samples.
+            generator: source of randomness.
+
+        Returns:
+            Indices of the kept patches (None: all), and the entry.
         """
         if self.architecture is None:
             return None, 0
@@ -57,7 +68,15 @@ class Student:
         return (None if patchout == Patchout() else patchout.keep((frequency, columns), generator)), first
 
     def check(self, patchout: Patchout, samples: int) -> None:
-        """Raise ValueError where clips or patchout do not fit the network."""
+        """Check that clips and patchout fit the network.
+
+        Args:
+            patchout: how many patches are dropped.
+            samples: length of the clips in samples.
+
+        Raises:
+            ValueError: they do not fit.
+        """
         if self.architecture is None:
             if patchout != Patchout():
                 raise ValueError(f"patchout is for networks of patches, this one takes spectrograms; got {patchout}")
@@ -70,11 +89,15 @@ class Student:
 
 
 def passt_student(recipe: Recipe, labels: int) -> Student:
-    """The recipe's PaSST with the weights that it starts with.
+    """Build the recipe's PaSST with its initial weights.
+
+    Args:
+        recipe: gives architecture, start, seed and prior.
+        labels: number of labels.
 
     Raises:
-        ValueError: n_classes of the recipe is not the number of labels, or DeiT does not fit the architecture.
-        FileNotFoundError: DeiT's weights can't be had.
+        ValueError: the recipe has another number of classes, or DeiT does not fit the architecture.
+        FileNotFoundError: DeiT's weights can't be fetched.
     """
     architecture = recipe.architecture
     if architecture.n_classes not in (0, labels):
@@ -86,12 +109,12 @@ def passt_student(recipe: Recipe, labels: int) -> Student:
     else:
         state = untrained(architecture, recipe.seed)
     net.load_state_dict({name: tensor.clone() for name, tensor in state.items()}, assign=True)
-    net.requires_grad_(True).head_dist.requires_grad_(False)  # no loss reads it
-    say(net.head[-1], recipe.prior)
-    return Student(net, architecture.hop, _as_passt, architecture, HEADS)
+    net.requires_grad_(True).head_dist.requires_grad_(False)  # the loss does not use it
+    set_prior(cast(nn.Linear, net.head[-1]), recipe.prior)
+    return Student(net, architecture.hop, _passt_logits, architecture, HEADS)
 
 
 @torch.no_grad()
-def say(outputs: nn.Linear, prior: float) -> None:
-    """Let a layer of logits, whose biases are 0, say of every label that it is there with that probability."""
+def set_prior(outputs: nn.Linear, prior: float) -> None:
+    """Set the biases of a layer of logits, which are 0, so that every label has the probability `prior`."""
     outputs.bias += math.log(prior / (1 - prior))

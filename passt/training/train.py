@@ -1,4 +1,4 @@
-"""Training: steps of AdamW on a source's clips, evaluated, averaged, and resumed to the same weights after a kill."""
+"""The training loop: steps of AdamW, evaluation, averaging, and a resume that reaches the same weights after a kill."""
 
 import contextlib
 import itertools
@@ -11,37 +11,42 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from passt.catalog.architecture import SAMPLE_RATE
 from passt.fetch.transfer import Track, silent
 from passt.network.precision import PRECISIONS, precision_for
 from passt.training.average import with_another
-from passt.training.data.ahead import read_ahead
+from passt.training.data.prefetch import read_ahead
 from passt.training.data.source import Source
 from passt.training.declared.recipe import PASST, Recipe
-from passt.training.distill import Teacher
 from passt.training.evaluate import clips_of, evaluate
 from passt.training.folder import log
-from passt.training.folder.run_folder import claim
+from passt.training.folder.claim import claim
 from passt.training.folder.state import WEIGHTS_FILE, State, write_weights
 from passt.training.group import Group, processes
-from passt.training.products import use_fastest
+from passt.training.linear import use_fastest
+from passt.training.loss import Teacher
 from passt.training.step import backward
 from passt.training.student import Student, passt_student
+from passt.weights.training_notes import TrainingNotes
 from passt.windows.mel import MelSpectrogram
 
-SAVE_SECONDS = 60.0  # at least, between two states
+SAVE_SECONDS = 60.0  # least time between two saved states
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a training gave.
+    """The result of a training.
 
     Attributes:
-        weights: a safetensors file of the averaged weights, or the last ones where none were averaged.
-        mAP: of these on the evaluation clips. loss: the last one logged. seconds: all runs together.
+        weights: safetensors file of the averaged weights, or of the last weights if none were averaged.
+        mAP: mean average precision of these weights on the evaluation clips.
+        loss: last loss in the log.
+        steps: steps of the optimizer.
+        seconds: duration of all runs together.
     """
 
     weights: Path
@@ -63,17 +68,24 @@ def train(
     teacher: Teacher | None = None,
     workers: int = 1,
 ) -> Result:
-    """Train by the recipe, from the state in `folder` where there is one.
+    """Train a network by a recipe. A state in `folder` is resumed.
 
-    Under torchrun each process takes its part of the micro-batches, and the first one writes.
+    Under torchrun each process takes its share of the micro-batches, and the first process writes files.
 
     Args:
-        student: what is trained, with its first weights; the recipe's PaSST where it is None.
-        workers: threads that read clips ahead; 0 is none.
+        recipe: decides the weights, together with the clips.
+        source: clips to train on.
+        evaluation: clips to evaluate on, with the same labels.
+        folder: folder of the training; see `passt.training.folder`.
+        device: a torch device.
+        track: shows the progress in steps.
+        student: the network with its initial weights. None is the recipe's PaSST.
+        teacher: labels the audio, if the recipe distills.
+        workers: threads that read clips ahead. With 0 the training reads them itself.
 
     Raises:
-        ValueError: clips, labels, recipe and network do not fit, the folder is another training's, the loss is not
-            finite; names what.
+        ValueError: clips, labels, recipe and network do not fit together, the folder belongs to another training, or
+            the loss is not finite.
     """
     folder = Path(folder)
     if student is None:
@@ -89,14 +101,15 @@ def train(
             )
         if group.first:
             claim(folder, recipe, source.labels)
-        group.gathered(None)  # no process looks before the folder is there
+        group.gathered(None)  # all processes wait until the folder is claimed
         training = _Training(recipe, student, folder, group, teacher, workers)
-        training.go_on(State.load(folder))
+        training.resume(State.load(folder))
         training.run(source, evaluation, track if group.first else silent)
         return training.finish(source.labels)
 
 
 def _check(recipe: Recipe, source: Source, evaluation: Source, student: Student, teacher: Teacher | None) -> None:
+    """Raise ValueError if clips, labels, recipe and network do not fit together."""
     for name, clips in (("training", source), ("evaluation", evaluation)):
         if clips.sample_rate != SAMPLE_RATE:
             raise ValueError(f"{name} clips must be at {SAMPLE_RATE} Hz, got {clips.sample_rate}")
@@ -106,13 +119,13 @@ def _check(recipe: Recipe, source: Source, evaluation: Source, student: Student,
     if source.labels != evaluation.labels:
         raise ValueError("evaluation clips must have the training clips' labels, in their order")
     if (teacher is None) == (recipe.distillation.weight > 0):
-        wanted = "needs a teacher" if teacher is None else "has distillation weight 0, but there is a teacher"
-        raise ValueError(f"recipe: {recipe.name} {wanted}")
+        conflict = "needs a teacher" if teacher is None else "has distillation weight 0, but there is a teacher"
+        raise ValueError(f"recipe: {recipe.name} {conflict}")
     clips_of(recipe, evaluation)
 
 
 class _Training:
-    """The network, its optimizer and where they are."""
+    """A training in progress: the network, its optimizer and its state."""
 
     def __init__(
         self, recipe: Recipe, student: Student, folder: Path, group: Group, teacher: Teacher | None, workers: int
@@ -127,8 +140,8 @@ class _Training:
         self.state = State()
         self.counted = self.saved = time.perf_counter()
 
-    def go_on(self, state: State | None) -> None:
-        """Take up a state that was saved."""
+    def resume(self, state: State | None) -> None:
+        """Resume from a saved state, if there is one."""
         if state is None:
             return
         if state.step > self.recipe.steps:
@@ -141,7 +154,7 @@ class _Training:
         logger.info("%s: going on after step %d", self.folder, state.step)
 
     def run(self, source: Source, evaluation: Source, track: Track) -> None:
-        """The steps that are left, with a row of the log every so often."""
+        """Take the remaining steps, with evaluations, rows of the log and saved states between them."""
         recipe, state, group = self.recipe, self.state, self.group
         if group.first:
             log.begin(self.folder, state.step)
@@ -160,7 +173,7 @@ class _Training:
                     self._row(evaluation)
                 elif group.size == 1 and self._is_due() and torch.stack(state.losses).isfinite().all():
                     self._save()
-        if state.evaluated != state.step:  # a state of a shorter training
+        if state.evaluated != state.step:  # resumed from a training that ended here without an evaluation
             self._evaluate(evaluation)
 
     def finish(self, labels: tuple[str, ...]) -> Result:
@@ -168,23 +181,24 @@ class _Training:
         state, path = self.state, self.folder / WEIGHTS_FILE
         if self.group.first:
             state.save(self.folder)
-            notes = {"recipe": self.recipe.to_dict(), "labels": labels, "mAP": state.mAP}
+            notes = TrainingNotes(self.recipe.to_dict(), labels, state.mAP)
             write_weights(path, self._final(), notes, torch.float16 if self.recipe.half else torch.float32)
-        self.group.gathered(None)  # no process goes on before the file is there
+        self.group.gathered(None)  # all processes wait until the file is written
         return Result(path, state.mAP, state.loss, state.step, state.seconds)
 
     def _step(self, net: nn.Module, batches: Iterator[tuple[Tensor, Tensor]], parts: Iterable[int]) -> Tensor:
-        """One step of the optimizer; its mean loss over this process's clips."""
+        """Take one step of the optimizer, and return the mean loss over this process's clips."""
         recipe, state = self.recipe, self.state
         for options in self.optimizer.param_groups:
             options["lr"] = self._lr(state.step)
         losses, parts = [], list(parts)
         for part, clips in zip(parts, batches, strict=True):
-            apart = self.group.size > 1 and part != parts[-1]
-            with net.no_sync() if apart else contextlib.nullcontext():
+            is_last = part == parts[-1]  # the others need not exchange their gradients yet
+            waits = isinstance(net, DistributedDataParallel) and not is_last
+            with net.no_sync() if waits else contextlib.nullcontext():
                 place, share = (state.step, part), 1 / len(parts)
-                found = backward(self.student, net, recipe, self.front_end, clips, place, share, self.teacher)
-            losses.append(found)
+                loss = backward(self.student, net, recipe, self.front_end, clips, place, share, self.teacher)
+            losses.append(loss)
         self.optimizer.step()
         self.optimizer.zero_grad()
         state.step += 1
@@ -197,7 +211,7 @@ class _Training:
         return self.recipe.lr * self.recipe.schedule.factor(step)
 
     def _final(self) -> dict[str, Tensor]:
-        """What is evaluated and saved in the end: the average, where there is one, rounded as the file is."""
+        """Give the tensors to evaluate and save: the average if there is one, rounded if the file will be."""
         final = self.state.average if self.state.averaged else self.student.net.state_dict()
         if not self.recipe.half:
             return final
@@ -210,39 +224,40 @@ class _Training:
     def _is_due(self) -> bool:
         return time.perf_counter() - self.saved > SAVE_SECONDS
 
-    def _count(self) -> None:
-        """Add the time that went by to the training's."""
+    def _count_time(self) -> None:
+        """Add the time since the last call to the duration of the training."""
         now = time.perf_counter()
         self.state.seconds += now - self.counted
         self.counted = now
 
     def _save(self) -> None:
-        self._count()
+        self._count_time()
         self.state.net, self.state.optimizer = self.student.net.state_dict(), self.optimizer.state_dict()
         self.state.save(self.folder)
         self.saved = time.perf_counter()
 
     def _evaluate(self, evaluation: Source) -> None:
         state = self.state
-        found = evaluate(self.student, self._final(), self.recipe, evaluation, self.front_end, self.group, self.workers)
-        state.mAP, state.evaluated = found, state.step
-        self._count()
+        final = self._final()
+        state.mAP = evaluate(self.student, final, self.recipe, evaluation, self.front_end, self.group, self.workers)
+        state.evaluated = state.step
+        self._count_time()
         logger.info("step %d: loss %.4f, mAP %.4f", state.step, state.loss, state.mAP)
 
     def _row(self, evaluation: Source) -> None:
-        """A row of the log, the evaluation where it is time for one, and the state where it is time for that."""
+        """Add a row to the log; evaluate first and save the state afterwards, if they are due."""
         state, clips = self.state, (self.state.step - self.state.row_step) * self.recipe.batch
-        found = self.group.gathered(torch.stack(state.losses).mean().item())
-        self._count()
+        losses = self.group.gathered(torch.stack(state.losses).mean().item())
+        self._count_time()
         clips_per_s = clips / (state.seconds - state.row_seconds)
-        state.loss, state.losses = sum(found) / len(found), []
+        state.loss, state.losses = sum(losses) / len(losses), []
         if not math.isfinite(state.loss):
             raise ValueError(f"{self.folder}: the loss is {state.loss} at step {state.step}; a smaller lr may help")
-        if now := self._evaluates():
+        if evaluates := self._evaluates():
             self._evaluate(evaluation)
         state.row_step, state.row_seconds = state.step, state.seconds
         if self.group.first:
-            score, lr = state.mAP if now else "", self._lr(state.step - 1)
+            score, lr = state.mAP if evaluates else "", self._lr(state.step - 1)
             log.append(self.folder, log.LogRow(state.step, state.loss, lr, score, clips_per_s, state.seconds))
-            if now or self._is_due():
+            if evaluates or self._is_due():
                 self._save()

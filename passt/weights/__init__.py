@@ -1,1 +1,5 @@
-"""Weight files to state dicts: published, untrained, DeiT and one's own, with the notes that they carry."""
+"""From weight files to state dicts that fit a network.
+
+Published files, demonstration files, files of the user, ImageNet's DeiT, untrained weights from a seed, and the notes
+that a training wrote into its file. Every tensor is checked by name and shape before it leaves this room.
+"""

@@ -1,4 +1,4 @@
-"""The tensors of a network: their names and shapes, and their values before training."""
+"""The tensors of a network before training: names, shapes and initial values."""
 
 import math
 import warnings
@@ -11,30 +11,33 @@ from torch import Tensor
 from passt.catalog.architecture import Architecture
 from passt.network.model import Passt
 
-INITIAL_STD = 0.02  # of truncated normal weights, as timm's vision transformers start
+INITIAL_STD = 0.02  # standard deviation of initial weights, as in timm's vision transformers
 PUBLISHED_WIDTH = Architecture().width
 
 
 def shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
-    """Name and shape of every tensor of the architecture's state dict."""
+    """List the tensors of the architecture's state dict: name -> shape."""
     return {name: tuple(tensor.shape) for name, tensor in network_on_meta(architecture).state_dict().items()}
 
 
 def network_on_meta(architecture: Architecture) -> Passt:
-    """The network without any values: names and shapes alone."""
+    """Build the network on the device meta, where tensors have shapes but no values."""
     with torch.device("meta"), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Initializing zero-element tensors")  # a head of no classes
+        warnings.filterwarnings("ignore", "Initializing zero-element tensors")  # a head without classes
         return Passt(architecture)
 
 
 def untrained(architecture: Architecture, seed: int, *, prefix: str = "") -> dict[str, Tensor]:
-    """Weights as before training: normal with standard deviation 0.02, cut at two of them; biases 0, norms 1.
+    """Draw the weights of a network before training.
 
-    Layers of networks narrower than the published ones have 1 / sqrt(inputs) (LeCun et al. 1998, section 4.6): with
-    0.02 their outputs would be so small that training stands still for long.
+    Weights are normal with standard deviation 0.02, truncated at two standard deviations. Biases are 0, norms 1. In
+    networks narrower than the published ones the standard deviation of a layer is 1 / sqrt(inputs) (LeCun et al. 1998,
+    section 4.6): with 0.02 their outputs would be so small that training hardly starts.
 
-    Every tensor has a random stream of its own, from the seed and its name; with `prefix`, only the tensors whose names
-    start with it.
+    Args:
+        architecture: the shape of the network.
+        seed: seed of the random streams. Every tensor has its own stream, from the seed and its name.
+        prefix: draw only the tensors whose names start with it.
     """
     state = {}
     for name, shape in shapes(architecture).items():

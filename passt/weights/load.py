@@ -1,12 +1,11 @@
-"""Where a checkpoint's tensors come from: the published file, the package's, any other file, or a seed.
+"""Load a checkpoint's tensors: from the published file, from this package, from any other file, or from a seed.
 
-Nothing falls back silently: published weights that are absent are fetched, and where that is not possible the error
-says which file to put where. Untrained weights have to be asked for by name, which then stands in the spec and in every
-row.
+Nothing falls back silently. Published weights that are absent are fetched; if that is impossible, the error says which
+file to put where. Untrained weights must be requested by name, which then appears in the spec and in every row.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,21 +27,22 @@ __all__ += ["tensors", "untrained", "with_heads"]
 
 HEADS = (
     Part(("head.0.weight", "head.0.bias", "head.1.weight", "head.1.bias"), ("head.1.weight", "head.1.bias")),
-    Part(("head_dist.weight", "head_dist.bias"), ("head_dist.weight", "head_dist.bias")),  # not read in inference
+    Part(("head_dist.weight", "head_dist.bias"), ("head_dist.weight", "head_dist.bias")),  # not used in inference
 )
-"""Of other labels in a training of one's own, or of none."""
+"""The heads, which a file may lack, or have for labels of its own."""
 IMAGENET_START = "deit_base_distilled_patch16_384"
 
 
 def load(checkpoint: Checkpoint, weights: str) -> dict[str, Tensor]:
-    """The state dict that the weights part of a spec stands for.
+    """Load the state dict that the weights part of a spec names.
 
     Args:
+        checkpoint: the checkpoint.
         weights: `published`, `demo`, or `untrained-SEED`.
 
     Raises:
-        FileNotFoundError: the file cannot be had; says from where to get it and where to put it.
-        ValueError: for weights that only a file can give, or a file that does not fit the checkpoint.
+        FileNotFoundError: the file is absent and can't be fetched. The message says where to get and put it.
+        ValueError: only a file can give these weights, or the file does not fit the checkpoint.
     """
     if weights.startswith("untrained-"):
         return untrained(checkpoint, int(weights.removeprefix("untrained-")))
@@ -56,63 +56,72 @@ def load(checkpoint: Checkpoint, weights: str) -> dict[str, Tensor]:
 
 
 def imagenet_start(architecture: Architecture, *, seed: int = 0, track: Track = silent) -> dict[str, Tensor]:
-    """What training a PaSST of that architecture starts with: DeiT's published weights, with heads from `seed`."""
+    """Load the start of a training from ImageNet: DeiT's published weights, converted, with new heads from `seed`."""
     published = checkpoints.get(IMAGENET_START)
     return deit.start(architecture, tensors(published_file(published, track=track)), seed=seed)
 
 
 def read(path: str | Path, checkpoint: Checkpoint, *, sha256: str | None = None) -> dict[str, Tensor]:
-    """The tensors of a .pt or .safetensors file, checked name by name and shape by shape, see `state_of`.
+    """Read the tensors of a .pt or .safetensors file, and check their names and shapes; see `state_of`.
 
     Args:
-        sha256: the file's hash, where the caller has it.
+        path: the file.
+        checkpoint: the checkpoint that the file must fit.
+        sha256: hash of the file, if the caller knows it.
 
     Raises:
-        FileNotFoundError, ValueError: name the file and what does not fit.
+        FileNotFoundError: the file is absent.
+        ValueError: the file does not fit the checkpoint. The message names the file and the tensor.
     """
     path = Path(path)
-    found = content(path)
+    state = content(path)
     refuse_others(path, checkpoint, checkpoints.table().values(), _described, sha256)
     _refuse_other_trainings(path, checkpoint)
-    if checkpoint.layout == "deit" and deit.recognizes(inner := _inner(found)):
+    if checkpoint.layout == "deit" and deit.recognizes(inner := _inner(state)):
         try:
-            found = deit.start(checkpoint, inner)
+            state = deit.start(checkpoint, inner)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
-    return state_of(found, checkpoint, str(path))
+    return state_of(state, checkpoint, str(path))
 
 
-def state_of(found: Any, checkpoint: Checkpoint, source: str) -> dict[str, Tensor]:
-    """The checkpoint's tensors, float32, in what a file holds; its heads may be of any width, or absent.
+def state_of(content: Any, checkpoint: Checkpoint, source: str) -> dict[str, Tensor]:
+    """Find the checkpoint's tensors in the content of a file, as float32. Heads may have any width, or be absent.
+
+    Args:
+        content: a state dict, or mappings that contain one.
+        checkpoint: the checkpoint whose tensors are wanted.
+        source: where the content is from, for messages.
 
     Raises:
-        ValueError: names the source and what does not fit.
+        ValueError: the content does not fit. The message names the source and the tensor.
     """
-    state = network_of(found, shapes(checkpoint), checkpoint.name, source, HEADS)
+    state = network_of(content, shapes(checkpoint), checkpoint.name, source, HEADS)
     return {name: tensor.float() for name, tensor in state.items()}
 
 
 def with_heads(state: Mapping[str, Tensor], checkpoint: Checkpoint) -> tuple[dict[str, Tensor], Checkpoint]:
-    """A state with heads of no outputs where it has none, and the checkpoint with as many classes as it has."""
+    """Add heads without outputs to a state dict that lacks them, and give the checkpoint the number of its classes."""
     rows = state["head.1.weight"].shape[0] if "head.1.weight" in state else 0
     checkpoint = replace(checkpoint, n_classes=rows)
     return {**untrained(replace(checkpoint, n_classes=0), 0, prefix="head"), **state}, checkpoint
 
 
-def _inner(found: Any) -> Mapping:
-    """DeiT's tensors lie one level down."""
-    inner = found.get("model", found) if isinstance(found, Mapping) else {}
+def _inner(content: Any) -> Mapping[str, Any]:
+    """Take the tensors of DeiT's file, which are one level down."""
+    inner = content.get("model", content) if isinstance(content, Mapping) else {}
     return inner if isinstance(inner, Mapping) else {}
 
 
 def _refuse_other_trainings(path: Path, checkpoint: Checkpoint) -> None:
-    """Raise ValueError for what a training of another network wrote: shapes do not tell a hop."""
-    trained = notes_of(path).get("recipe", {})
-    for name, value in trained.get("architecture", {}).items() if trained.get("network") == "passt" else ():
-        if name != "n_classes" and value != getattr(checkpoint, name, value):
-            raise ValueError(
-                f"{path}: was trained with {name} {value}, {checkpoint.name} has {getattr(checkpoint, name)}"
-            )
+    """Raise ValueError for a file from the training of another architecture. Shapes alone do not show the hop."""
+    recipe = notes_of(path).recipe
+    if recipe.get("network") != "passt":
+        return
+    expected = {name: value for name, value in asdict(checkpoint.architecture).items() if name != "n_classes"}
+    for name, value in recipe.get("architecture", {}).items():
+        if value != expected.get(name, value):
+            raise ValueError(f"{path}: was trained with {name} {value}, {checkpoint.name} has {expected[name]}")
 
 
 def _described(checkpoint: Checkpoint) -> str:

@@ -1,4 +1,4 @@
-"""Published files of weights, of any model: where they are kept, fetched and read, and how they are told apart."""
+"""Published weight files of any model: where they are kept, and how they are fetched, read and told apart."""
 
 import logging
 import os
@@ -20,13 +20,18 @@ logger = logging.getLogger(__name__)
 FOLDER_VARIABLE = "PASST_WEIGHTS"
 UNTRAINED = "or ask for weights untrained-SEED, which need no file"
 Row = TypeVar("Row", bound="Published")
-TORCH_STARTS = (b"PK\x03\x04", b"\x80")  # a zip archive; a pickle, as torch saved before 1.6
+TORCH_STARTS = (b"PK\x03\x04", b"\x80")  # first bytes of a zip archive, and of a pickle, as torch saved before 1.6
 
 
 class Published(Protocol):
-    """A published file of weights, PaSST's or a baseline's: model, address, name, and the hash where it is known.
+    """A published weight file of PaSST or of a baseline.
 
-    One that was published with an MD5 has it as `md5`.
+    Attributes:
+        name: name of the model.
+        url: address of the file.
+        file: name of the file.
+        sha256: SHA-256 of the file or its first digits; "" if none was published.
+        md5: MD5 of the file; "" if none was published.
     """
 
     @property
@@ -37,50 +42,54 @@ class Published(Protocol):
     def file(self) -> str: ...
     @property
     def sha256(self) -> str: ...
+    @property
+    def md5(self) -> str: ...
 
 
 def folder() -> Path:
-    """Where published weight files are kept: $PASST_WEIGHTS, else a folder in the user's cache."""
-    if set_to := os.environ.get(FOLDER_VARIABLE):  # an empty variable is none
-        return expanded(set_to)
+    """Choose the folder of published weight files: $PASST_WEIGHTS, else a folder in the user's cache."""
+    if weights_folder := os.environ.get(FOLDER_VARIABLE):  # an empty variable counts as unset
+        return expanded(weights_folder)
     return expanded(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "embedding-ablations" / "weights"
 
 
 def place(row: Published) -> Path:
-    """Where the published file is kept, whether it is there or not."""
+    """Give the path at which a published file is kept, present or absent."""
     return folder() / row.file
 
 
 def published_file(row: Published, *, track: Track = silent) -> Path:
-    """The local file of published weights: fetched where it is absent, verified where it is there.
+    """Fetch a published weight file if it is absent, verify it if it is present, and return its path.
 
     Raises:
-        FileNotFoundError: it is absent and cannot be fetched; one line with the address, the reason and the place.
-        ValueError: it is not the file that was recorded or published.
+        FileNotFoundError: the file is absent and can't be fetched. The message has the address, the reason and the
+            place.
+        ValueError: the file is not the recorded or published one.
     """
     path = place(row)
 
-    def wrong(came: Path) -> str | None:
-        return _looks_like_weights(came) or other_md5(came, getattr(row, "md5", ""))
+    def fault(received: Path) -> str | None:
+        return _no_weights(received) or other_md5(received, row.md5)
 
     try:
-        return fetch(row.url, path, sha256=row.sha256 or None, accept=wrong, track=track, instead=UNTRAINED)
+        return fetch(row.url, path, sha256=row.sha256 or None, accept=fault, track=track, instead=UNTRAINED)
     except OSError as error:
         raise FileNotFoundError(f"{row.name}: no published weights at {path.parent}: {error}") from error
 
 
-def _looks_like_weights(path: Path) -> str | None:
-    """Why a file is none that torch saves; a login page in place of a file, for one."""
+def _no_weights(path: Path) -> str | None:
+    """Say why torch can't have saved a file, such as a login page in place of the weights; None if it can."""
     with path.open("rb") as file:
         start = file.read(16)
     return None if start.startswith(TORCH_STARTS) else f"it begins with {start!r}, as no file of weights does"
 
 
 def content(path: str | Path) -> Any:
-    """What a .pt or .safetensors file holds; nothing in it is run.
+    """Read a .pt or .safetensors file, without running any code in it.
 
     Raises:
-        FileNotFoundError, ValueError: there is no file, or one that holds more than tensors and plain values.
+        FileNotFoundError: the file is absent.
+        ValueError: the file can't be read, or contains more than tensors and plain values.
     """
     path = Path(path)
     if not path.is_file():
@@ -102,10 +111,11 @@ def content(path: str | Path) -> Any:
 
 
 def tensors(path: str | Path) -> dict[str, Tensor]:
-    """The tensors of a file, whatever they are of; DeiT's lie one level down, under `model`.
+    """Read the tensors of a file, of any network. DeiT's are one level down, under `model`.
 
     Raises:
-        FileNotFoundError, ValueError: there is no file, or it holds anything but tensors by name.
+        FileNotFoundError: the file is absent.
+        ValueError: the file contains anything but tensors by name.
     """
     state = content(path)
     if isinstance(state, Mapping) and isinstance(state.get("model"), Mapping):
@@ -116,35 +126,42 @@ def tensors(path: str | Path) -> dict[str, Tensor]:
 
 
 def file_tag(path: str | Path) -> str:
-    """The weights part of a spec for a file: `sha256-` and the first 12 hex digits of its hash."""
+    """Name a file as the weights part of a spec does: `sha256-` and the first 12 hex digits of its hash."""
     return f"sha256-{sha256_of(path)[:12]}"
 
 
 def refuse_others(
-    path: Path, wanted: Row, rows: Iterable[Row], described: Callable[[Row], str], sha256: str | None = None
+    path: Path, expected: Row, rows: Iterable[Row], described: Callable[[Row], str], sha256: str | None = None
 ) -> None:
-    """Raise ValueError for the published file of another row than `wanted`, told by its name or its contents.
+    """Refuse the published file of another model, recognized by its name or its content.
 
-    Shapes do not tell all of them apart: models of different hops can have the same.
+    Shapes do not tell all models apart: models of different hops can have the same shapes.
 
     Args:
-        sha256: the file's hash, where the caller has it.
+        path: the file.
+        expected: the model that the file should belong to.
+        rows: all models of the family.
+        described: describes a model for the message.
+        sha256: hash of the file, if the caller knows it.
+
+    Raises:
+        ValueError: the file belongs to another model.
     """
-    others = [row for row in rows if row.name != wanted.name]
+    others = [row for row in rows if row.name != expected.name]
     for other in others:
         if path.stem == Path(other.file).stem:
-            raise ValueError(f"{path}: is by its name {described(other)}, not {described(wanted)}")
-    found = sha256 or sha256_of(path)
+            raise ValueError(f"{path}: is by its name {described(other)}, not {described(expected)}")
+    actual = sha256 or sha256_of(path)
     for other in others:
-        if (known := _known_sha256(other)) and found.startswith(known):
-            raise ValueError(f"{path}: has the sha256 of {described(other)}, not {described(wanted)}")
+        if (known := _known_sha256(other)) and actual.startswith(known):
+            raise ValueError(f"{path}: has the sha256 of {described(other)}, not {described(expected)}")
 
 
 def _known_sha256(row: Published) -> str | None:
-    """The hash of a published file: as recorded, or of the file that is there, or the first digits as published."""
+    """Look up the hash of a published file: the recorded one, else the local file's, else the published digits."""
     path = place(row)
     try:
         return recorded(path) or (verify(path) if path.is_file() else None) or row.sha256 or None
-    except ValueError as error:  # another model's damage is no fault of this one
+    except ValueError as error:  # a damaged file of another model must not stop this one
         logger.warning("%s", error)
         return None

@@ -1,7 +1,7 @@
-"""The tensors of one network in what a training saved: found under any one prefix, checked name by name.
+"""Find the tensors of one network in a file that a training saved, under any one prefix, and check them.
 
 Lightning, DataParallel, torch.compile and averaging wrappers put `net.`, `module.`, `_orig_mod.` and the like in front
-of a network's names, beside counters, optimizer states and other networks.
+of the names of a network's tensors, and save counters, optimizer states and other networks beside them.
 """
 
 import logging
@@ -13,18 +13,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-SHOWN = 2  # names in an error
-INTEGERS = "num_batches_tracked"  # of norms: the one kind of tensor that is not of floats
+SHOWN = 2  # names that an error message lists
+INTEGERS = "num_batches_tracked"  # counters of batch norms: the only tensors that are not floats
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Part:
-    """Tensors of which a file may have all or none.
+    """A part of a network that a file may lack as a whole.
 
     Attributes:
-        rows: those of `names` that may have any number of rows, all the same.
+        names: names of the tensors.
+        rows: names of those tensors that may have any number of rows, which must be the same for all of them.
     """
 
     names: tuple[str, ...]
@@ -33,7 +34,13 @@ class Part:
 
 @dataclass(frozen=True)
 class Candidate:
-    """Tensors that may be the network's, without what stands in front of their names; and how many are beside."""
+    """Tensors that may be the network's.
+
+    Attributes:
+        place: where they were found: keys of the mappings, then the prefix of the names.
+        tensors: the tensors, with names without the prefix.
+        beside: how many other tensors were beside them.
+    """
 
     place: str
     tensors: Mapping[str, Tensor]
@@ -43,32 +50,44 @@ class Candidate:
 def network_of(
     content: Any, shapes: Mapping[str, tuple[int, ...]], name: str, source: str, parts: Sequence[Part] = ()
 ) -> dict[str, Tensor]:
-    """The network's tensors by their own names.
+    """Find the tensors of a network in the content of a file, and check their shapes and types.
 
     Args:
-        content: of a file: a state dict, or mappings that hold one.
-        shapes: of every tensor that the network has. parts: what of it may be absent, or of other widths.
-        name: of the network. source: of the content.
+        content: a state dict, or mappings that contain one.
+        shapes: name -> shape of every tensor of the network.
+        name: name of the network, for messages.
+        source: where the content is from, for messages.
+        parts: parts of the network that may be absent or have other widths.
+
+    Returns:
+        The tensors by their names in the network.
 
     Raises:
-        ValueError: none or several of the state dicts are the network's; a tensor of another shape or kind; one line.
+        ValueError: no state dict, or more than one, is the network's; or a tensor has another shape or type.
     """
-    found = closest(content, shapes, source, parts)
-    missing, unexpected = _differences(found.tensors, shapes, parts)
+    candidate = closest(content, shapes, source, parts)
+    missing, unexpected = _differences(candidate.tensors, shapes, parts)
     if missing or unexpected:
+        behind = f" behind {candidate.place!r}" if candidate.place else ""
         raise ValueError(
             f"{source}: not {name}: {len(missing)} tensors missing {missing[:SHOWN]}, "
-            f"{len(unexpected)} unexpected {unexpected[:SHOWN]}" + (f" behind {found.place!r}" if found.place else "")
+            f"{len(unexpected)} unexpected {unexpected[:SHOWN]}{behind}"
         )
-    _check(found.tensors, shapes, name, source, parts)
-    return dict(found.tensors)
+    _check(candidate.tensors, shapes, name, source, parts)
+    return dict(candidate.tensors)
 
 
 def closest(content: Any, names: Collection[str], source: str, parts: Sequence[Part] = ()) -> Candidate:
-    """The one state dict in `content` that has all names; where none has, the one that has most of them.
+    """Find the state dict in `content` that has all names, or else the one that has most of them.
+
+    Args:
+        content: a state dict, or mappings that contain one.
+        names: names of the network's tensors.
+        source: where the content is from, for messages.
+        parts: parts of the network that may be absent.
 
     Raises:
-        ValueError: several have all names, or there is none.
+        ValueError: several different state dicts have all names, or there is no state dict.
     """
     candidates = list(_candidates(content, names))
     if not candidates:
@@ -84,7 +103,7 @@ def closest(content: Any, names: Collection[str], source: str, parts: Sequence[P
 
 
 def _candidates(content: Any, names: Collection[str], place: str = "") -> Iterator[Candidate]:
-    """The state dict itself, or what of it is behind each prefix of one of the names; then those of mappings in it."""
+    """List the candidates: the tensors behind each prefix of a state dict, else those of the mappings inside it."""
     if not isinstance(content, Mapping) or not content:
         return
     if not all(isinstance(value, Tensor) for value in content.values()):
@@ -92,19 +111,21 @@ def _candidates(content: Any, names: Collection[str], place: str = "") -> Iterat
             if isinstance(key, str):
                 yield from _candidates(value, names, f"{place}{key}: ")
         return
-    found = [str(name) for name in content]
-    known = Counter(name.removesuffix(tail) for name in found for tail in _tails(name) if tail in names)
-    for prefix in known or ("",):
-        others = [
-            other for other in known if other != prefix and other.startswith(prefix) and 2 * known[other] > len(names)
-        ]
-        own = [name for name in found if name.startswith(prefix) and not name.startswith(tuple(others))]
-        tensors = {name.removeprefix(prefix): content[name] for name in own}
-        yield Candidate(place + prefix, tensors, len(found) - len(own))
+    full_names = [str(name) for name in content]
+    prefixes = Counter(name.removesuffix(tail) for name in full_names for tail in _tails(name) if tail in names)
+    for prefix in prefixes or ("",):
+        longer = tuple(
+            other
+            for other, count in prefixes.items()
+            if other != prefix and other.startswith(prefix) and 2 * count > len(names)
+        )
+        chosen = [name for name in full_names if name.startswith(prefix) and not name.startswith(longer)]
+        tensors = {name.removeprefix(prefix): content[name] for name in chosen}
+        yield Candidate(place + prefix, tensors, len(full_names) - len(chosen))
 
 
 def _tails(name: str) -> Iterator[str]:
-    """The name, and what of it is behind each of its dots."""
+    """List a name and its endings: `a.b.c`, `b.c`, `c`."""
     while name:
         yield name
         name = name.partition(".")[2]
@@ -113,7 +134,7 @@ def _tails(name: str) -> Iterator[str]:
 def _differences(
     state: Mapping[str, Tensor], names: Collection[str], parts: Sequence[Part]
 ) -> tuple[list[str], list[str]]:
-    """Names that are missing, and those that are too many."""
+    """List the names that are missing, and those that are unexpected."""
     present = state.keys()
     absent = {name for part in parts if not present & set(part.names) for name in part.names}
     return sorted(set(names) - present - absent), sorted(present - set(names))
@@ -133,7 +154,7 @@ def _check(
     source: str,
     parts: Sequence[Part],
 ) -> None:
-    """Raise ValueError for a tensor of another shape, or that is not of finite floats."""
+    """Raise ValueError for a tensor that has another shape or is not made of finite floats."""
     widths = {row: state[part.rows[0]].shape[:1] for part in parts for row in part.rows if part.rows[0] in state}
     for key, tensor in state.items():
         shape = (*widths[key], *shapes[key][1:]) if key in widths else tuple(shapes[key])
@@ -145,7 +166,7 @@ def _check(
 
 
 def check_dense(name: str, tensor: Any, source: str) -> None:
-    """Raise ValueError for what is no dense tensor of floats with values; norms count in integers."""
+    """Raise ValueError for anything but a dense tensor of floats with values, or a batch norm's counter."""
     if not isinstance(tensor, Tensor):
         raise ValueError(f"{source}: {name} must be a dense tensor of floats, got {type(tensor).__name__}")
     if tensor.layout != torch.strided or tensor.is_meta or not (tensor.is_floating_point() or name.endswith(INTEGERS)):

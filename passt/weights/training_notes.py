@@ -1,27 +1,56 @@
-"""What a training wrote into its weight file about itself: its recipe and its labels."""
+"""The notes that a training writes into its weight file: its recipe, its labels and its score."""
 
 import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import safetensors
 
-KEY = "training"  # of the file's metadata
+KEY = "training"  # key of the notes in the file's metadata
 
 
-def notes_of(path: str | Path) -> dict[str, Any]:
-    """Recipe, labels and mAP of a training's .safetensors file; nothing of any other file."""
+@dataclass(frozen=True)
+class TrainingNotes:
+    """What a weight file says about its training.
+
+    Attributes:
+        recipe: the recipe as plain values (`passt.training.declared.recipe.Recipe.to_dict`); empty if unknown.
+        labels: names of the network's outputs; empty if unknown.
+        mAP: mean average precision on the evaluation clips; None if unknown.
+    """
+
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    labels: tuple[str, ...] = ()
+    mAP: float | None = None
+
+    def to_metadata(self) -> dict[str, str]:
+        """Give the metadata of a safetensors file: a single entry.
+
+        safetensors writes several entries in any order, but equal trainings must write equal files.
+        """
+        return {KEY: json.dumps(asdict(self))}
+
+
+def notes_of(path: str | Path) -> TrainingNotes:
+    """Read the notes of a .safetensors file. Files without notes, and all other files, give empty ones."""
     if Path(path).suffix != ".safetensors":
-        return {}
+        return TrainingNotes()
     with safetensors.safe_open(path, "pt") as file:
-        return json.loads((file.metadata() or {}).get(KEY, "{}"))
+        notes = json.loads((file.metadata() or {}).get(KEY, "{}"))
+    return TrainingNotes(notes.get("recipe", {}), tuple(notes.get("labels", ())), notes.get("mAP"))
 
 
-def labels_for(weights: Any, outputs: int) -> tuple[str, ...]:
-    """The labels of a network's outputs where its weights are a file that names them.
+def labels_for(weights: object, outputs: int) -> tuple[str, ...]:
+    """Read the labels of a network's outputs, if its weights are a file that names them.
+
+    Args:
+        weights: a weight file, or anything else, which names no labels.
+        outputs: number of the network's outputs.
 
     Raises:
-        ValueError: it names more labels than there are outputs, or fewer.
+        ValueError: the file names more labels than there are outputs, or fewer.
     """
     labels = labels_of(weights) if isinstance(weights, str | Path) else ()
     if labels and outputs and len(labels) != outputs:
@@ -30,12 +59,12 @@ def labels_for(weights: Any, outputs: int) -> tuple[str, ...]:
 
 
 def labels_of(path: str | Path) -> tuple[str, ...]:
-    """The labels that the file's outputs stand for, in their order; none where it does not say.
+    """Read the labels of a weight file's outputs, in order; () if it names none.
 
     Raises:
-        ValueError: a label is there twice.
+        ValueError: a label occurs twice.
     """
-    labels = tuple(notes_of(path).get("labels", ()))
+    labels = notes_of(path).labels
     if repeated := next((label for label in labels if labels.count(label) > 1), None):
         raise ValueError(f"{path}: its labels must be distinct, got {repeated!r} twice")
     return labels

@@ -1,1 +1,5 @@
-"""Sound to the network's input: samples, mel spectrograms, centered windows, frames and batches."""
+"""From the user's audio to the network's input.
+
+Checked samples, windows of waveforms, log-mel spectrograms of windows, and batches that fit in memory. Nothing here
+knows a network.
+"""

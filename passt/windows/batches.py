@@ -1,4 +1,4 @@
-"""The batches in which the windows of many clips go through a network, as large as the memory allows."""
+"""Batches of windows of many clips, as large as the memory allows."""
 
 import logging
 from collections import defaultdict
@@ -12,7 +12,7 @@ logger = logging.getLogger(__name__)
 
 
 class Rows(Protocol):
-    """The windows of one clip: a tensor, or what makes them when they are asked for."""
+    """The windows of one clip: a tensor (windows, ...), or an object that computes the windows when it is sliced."""
 
     def __len__(self) -> int: ...
 
@@ -20,31 +20,38 @@ class Rows(Protocol):
 
 
 class Budget:
-    """How much goes through a network at once, in tokens or rows; halved where the memory did not suffice.
+    """How much goes through a network at once. It is halved when memory runs out.
 
     Args:
-        size: what at most, and what at first.
+        size: bound at first, in units of cost such as tokens or rows.
     """
 
     def __init__(self, size: int) -> None:
         self.size = size
 
     @classmethod
-    def of_memory(cls, device: torch.device, most: int, bytes_each: int, share: float = 0.5) -> "Budget":
-        """As many as fill a share of the device's free memory, at most `most`; on a CPU `most`."""
+    def of_memory(cls, device: torch.device, most: int, bytes_per_unit: int, share: float = 0.5) -> "Budget":
+        """Choose the budget that fills a share of a GPU's free memory, up to `most`; on a CPU take `most`.
+
+        Args:
+            device: where the network computes.
+            most: upper bound, in units of cost.
+            bytes_per_unit: memory that one unit of cost takes.
+            share: part of the free memory to use, 0 to 1.
+        """
         if device.type != "cuda":
             return cls(most)
         index = torch.cuda.current_device() if device.index is None else device.index
         free, _ = torch.cuda.mem_get_info(index)
-        free += torch.cuda.memory_reserved(index) - torch.cuda.memory_allocated(index)  # what torch keeps for later
-        return cls(max(1, min(most, int(share * free) // bytes_each)))
+        free += torch.cuda.memory_reserved(index) - torch.cuda.memory_allocated(index)  # torch holds it for reuse
+        return cls(max(1, min(most, int(share * free) // bytes_per_unit)))
 
     def rows(self, cost: int) -> int:
-        """How many rows that cost so much each."""
+        """Count the rows that fit, if each has this cost; at least one."""
         return max(1, self.size // cost)
 
     def halve(self, rows: int, cost: int) -> None:
-        """After `rows` rows were too many."""
+        """Halve the budget after `rows` rows of this cost did not fit."""
         self.size = max(1, rows * cost // 2)
         logger.warning("out of memory with %d windows at once: going on with %d", rows, self.rows(cost))
 
@@ -57,49 +64,51 @@ def forward_in_batches(
     budget: Budget,
     cost_of: Callable[[Rows], int] = lambda _: 1,
 ) -> dict[str, list[Tensor]]:
-    """All windows of all clips through `forward`, in batches that stay within a budget.
+    """Send all windows of all clips through `forward`, in batches that stay within a budget.
 
     Args:
-        views: per clip its windows; lengths may differ between clips.
-        forward: windows of one group, a list of (rows, ...), to {level: (all rows, dim)}.
-        group_of: only windows of one group share a batch. cost_of: what one row of such a view costs.
+        views: the windows of each clip; lengths may differ between clips.
+        forward: turns windows of one group, a list of (rows, ...), into {level: (all rows, dim)}.
+        group_of: tells the group of a clip's windows. Only windows of one group share a batch.
+        budget: bound on the cost of a batch.
+        cost_of: tells the cost of one row of a clip's windows.
 
     Returns:
-        Per level one (rows, dim) tensor a view.
+        For each level one tensor (rows, dim) per clip.
 
     Raises:
-        torch.OutOfMemoryError: for a single row that is too large.
+        torch.OutOfMemoryError: a single row does not fit in memory.
     """
-    found: dict[str, list[Tensor]] = defaultdict(lambda: [torch.empty(0)] * len(views))
+    results: dict[str, list[Tensor]] = defaultdict(lambda: [torch.empty(0)] * len(views))
     groups: dict[Hashable, list[int]] = defaultdict(list)
     for index, view in enumerate(views):
         groups[group_of(view)].append(index)
     for members in groups.values():
-        of_group = [views[index] for index in members]
-        rows = [len(view) for view in of_group]
+        group = [views[index] for index in members]
+        rows = [len(view) for view in group]
         whole: dict[str, Tensor] = {}
         done = 0
-        for values in _values(of_group, forward, budget, cost_of(of_group[0])):
+        for values in _values(group, forward, budget, cost_of(group[0])):
             for level, value in values.items():
-                # made once and filled: results kept one by one between what is freed again would break up the memory
+                # allocated once: keeping small results between buffers that are freed would fragment the memory
                 place = whole.setdefault(level, value.new_empty(sum(rows), *value.shape[1:]))
                 place[done : done + len(value)] = value
             done += len(value)
         for level, value in whole.items():
-            for index, own in zip(members, value.split(rows), strict=True):
-                found[level][index] = own
-    return dict(found)
+            for index, part in zip(members, value.split(rows), strict=True):
+                results[level][index] = part
+    return dict(results)
 
 
 def _values(
     views: Sequence[Rows], forward: Callable[[list[Tensor]], Mapping[str, Tensor]], budget: Budget, cost: int
 ) -> Iterator[Mapping[str, Tensor]]:
-    """What `forward` gives for the rows of all views, batch by batch; a batch that is too large comes again, halved."""
+    """Run `forward` over the rows of all views, batch by batch. If memory runs out, halve the batch and try again."""
     done, total = 0, sum(map(len, views))
     while done < total:
         rows = min(budget.rows(cost), total - done)
         try:
-            values = forward([view[some] for view, some in _slices(views, done, done + rows)])
+            values = forward([view[part] for view, part in _slices(views, done, done + rows)])
         except RuntimeError as error:
             if rows == 1 or not _is_out_of_memory(error):
                 raise
@@ -107,13 +116,13 @@ def _values(
             done += rows
             yield values
             continue
-        budget.halve(rows, cost)  # here and not above, where the error still holds on to the tensors of the batch
+        budget.halve(rows, cost)  # not in the except clause, where the error still refers to the tensors of the batch
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
 
 def _slices(views: Sequence[Rows], start: int, stop: int) -> Iterator[tuple[Rows, slice]]:
-    """Rows start to stop, counted over all views, as slices of each."""
+    """Express rows start to stop, counted over all views, as a slice of each view."""
     for view in views:
         if start < len(view) and stop > 0:
             yield view, slice(max(start, 0), min(stop, len(view)))
@@ -125,21 +134,21 @@ def _is_out_of_memory(error: RuntimeError) -> bool:
 
 
 def joined(parts: Sequence[Tensor]) -> Tensor:
-    """The parts one after the other; a single one is not copied."""
+    """Concatenate tensors along the first axis. A single tensor is not copied."""
     return parts[0] if len(parts) == 1 else torch.cat(list(parts))
 
 
 def to_device(clips: Sequence[Tensor], device: torch.device) -> list[Tensor]:
-    """The clips there; to CUDA by way of pinned memory, so that the copies overlap with what runs."""
+    """Move clips to a device; to CUDA through pinned memory, so that the copies overlap with computation."""
     if device.type != "cuda":
         return [clip.to(device) for clip in clips]
     return [(clip if clip.is_cuda else clip.pin_memory()).to(device, non_blocking=True) for clip in clips]
 
 
 def to_host(tensors: Sequence[Tensor]) -> list[Tensor]:
-    """The tensors on the CPU; from CUDA with one synchronization for all."""
+    """Move tensors to the CPU; from CUDA with one synchronization for all of them."""
     if not any(tensor.is_cuda for tensor in tensors):
         return list(tensors)
-    found = [torch.empty(t.shape, dtype=t.dtype, pin_memory=True).copy_(t, non_blocking=True) for t in tensors]
+    copies = [torch.empty(t.shape, dtype=t.dtype, pin_memory=True).copy_(t, non_blocking=True) for t in tensors]
     torch.cuda.current_stream(tensors[0].device).synchronize()
-    return found
+    return copies

@@ -1,4 +1,4 @@
-"""PaSST's front end: a clip to its log-mel spectrogram, as the checkpoints were trained with.
+"""PaSST's front end: the log-mel spectrogram that the checkpoints were trained with.
 
 Source: Koutini et al. 2022 and the package hear21passt 0.0.26, whose values it reproduces.
 """
@@ -11,7 +11,7 @@ from passt.catalog.architecture import MEL_BANDS, SAMPLE_RATE
 FFT = 1024  # samples
 STFT_WINDOW = 800  # samples, 25 ms
 PRE_EMPHASIS = 0.97
-AT_ONCE = 2**17  # samples on a CPU, whose spectra stay in its cache; fresh memory costs more than the transform
+AT_ONCE = 2**17  # samples on a CPU whose spectra stay in its cache; new memory costs more than the transform
 FMIN, FMAX = 0.0, 15000.0  # Hz
 
 
@@ -23,7 +23,7 @@ class MelSpectrogram(nn.Module):
 
     Shape:
         (..., samples) at 32 kHz -> (..., 128, frames), frames = (samples - 1) // hop + 1.
-        At least 514 samples: the STFT is centred, with reflected edges.
+        There must be at least 514 samples, because the STFT is centered, with reflected edges.
     """
 
     window: Tensor
@@ -38,12 +38,17 @@ class MelSpectrogram(nn.Module):
         self.register_buffer("bands", mel_bands(), persistent=False)
 
     def forward(self, audio: Tensor, bands: Tensor | None = None) -> Tensor:
-        """`bands` (128, 513) in place of the fixed ones."""
+        """Compute spectrograms.
+
+        Args:
+            audio: (..., samples) at 32 kHz.
+            bands: (128, 513), used in place of the fixed mel bands; for augmentation.
+        """
         bands = self.bands if bands is None else bands
         flat = audio.reshape(-1, audio.shape[-1])
         parts = flat.split(max(1, AT_ONCE // flat.shape[-1])) if flat.device.type == "cpu" else (flat,)
-        found = [self._scaled(part, bands) for part in parts]
-        mel = found[0] if len(found) == 1 else torch.cat(found)
+        mels = [self._scaled(part, bands) for part in parts]
+        mel = mels[0] if len(mels) == 1 else torch.cat(mels)
         return mel.reshape(*audio.shape[:-1], MEL_BANDS, -1)
 
     def _scaled(self, audio: Tensor, bands: Tensor) -> Tensor:
@@ -56,14 +61,18 @@ class MelSpectrogram(nn.Module):
 
 
 def scaled(log_mel: Tensor) -> Tensor:
-    """The fixed scaling, of logarithms of power in mel bands."""
+    """Scale logarithms of mel-band power as the checkpoints expect: (x + 4.5) / 5."""
     return (log_mel + 4.5) / 5.0
 
 
 def mel_bands(fmin: float = FMIN, fmax: float = FMAX) -> Tensor:
-    """Triangles from `fmin` to `fmax` (Hz), linear in mel = 1127 ln(1 + f / 700); the Nyquist bin empty (Kaldi's way).
+    """Compute triangular mel bands, linear in mel = 1127 ln(1 + f / 700). As in Kaldi, the Nyquist bin is empty.
 
-    Shape:
+    Args:
+        fmin: lower edge of the first band in Hz.
+        fmax: upper edge of the last band in Hz.
+
+    Returns:
         (128, 513): bands, FFT bins.
     """
     bins = torch.arange(FFT // 2, dtype=torch.float64) * (SAMPLE_RATE / FFT)

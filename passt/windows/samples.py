@@ -1,31 +1,31 @@
-"""What a user hands over as sound, made into clips: tensors of float32 in [-1, 1], or an error of one line."""
+"""Check the user's audio, and turn it into clips: float32 tensors in [-1, 1]."""
 
 import functools
 import logging
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-INT16_SCALE = 32768  # the only integers that are taken: the scale of others is not known
-LOUD = 2.0  # resampling and a recorder's headroom may pass 1; beyond this it is said
-LOUDEST = 8.0  # beyond it samples are integers that nobody divided by their full scale
-MANY_CLIPS, FEW_SAMPLES = 64, 32  # more clips than this of no more samples are channels: (samples, channels)
+INT16_SCALE = 32768  # other integers are refused: their full scale is not known
+LOUD = 2.0  # resampling and a recorder's headroom may exceed 1; beyond this the log warns
+LOUDEST = 8.0  # beyond this, samples must be integers that were never divided by their full scale
+LEAST_SUSPICIOUS_CLIPS, MOST_CHANNELS = 64, 32  # more clips than that, and no more samples: (samples, channels)
 CLIPS = "audio must be (clips, samples)"
 
 logger = logging.getLogger(__name__)
 
 
 def batch(audio: Any) -> Sequence[Any]:
-    """The clips of a batch as they are; `clips_of` checks them.
+    """Split a batch into its clips, which `clips_of` checks later.
 
     Args:
-        audio: (clips, samples), a tensor, an array or a list; or a list of clips, whose lengths may differ.
+        audio: (clips, samples) as a tensor, an array or a list; or a list of clips, whose lengths may differ.
 
     Raises:
-        ValueError: for audio of another form.
+        ValueError: the audio has another form.
     """
     if not isinstance(audio, Tensor | np.ndarray):
         if not isinstance(audio, Sequence) or isinstance(audio, str | bytes):
@@ -41,9 +41,16 @@ def batch(audio: Any) -> Sequence[Any]:
 
 
 def equally_long(audio: Any) -> Sequence[Any]:
-    """`batch`, whose clips have to be of one length: their timestamp embeddings become one tensor."""
+    """Split a batch into clips of one length, so that their timestamp embeddings make one tensor.
+
+    Args:
+        audio: (clips, samples) as a tensor, an array or a list; or a list of clips of one length.
+
+    Raises:
+        ValueError: the audio has another form, or the clips differ in length.
+    """
     clips = batch(audio)
-    lengths = {len(clip) for clip in clips if hasattr(clip, "__len__")} - {0} if clips is audio else set()
+    lengths = {len(clip) for clip in clips if isinstance(clip, Sized)} - {0} if clips is audio else set()
     if len(lengths) > 1:
         got = f"{min(lengths)} to {max(lengths)} samples"
         raise ValueError(f"clips must be of one length for their timestamps to be one tensor, got {got}")
@@ -51,22 +58,25 @@ def equally_long(audio: Any) -> Sequence[Any]:
 
 
 def clips_of(clips: Sequence[Any]) -> list[Tensor]:
-    """Each clip as (samples,) of float32; int16 is divided by its full scale, which is said once.
+    """Convert clips to float32 tensors (samples,) in [-1, 1]. int16 is divided by its full scale, with one log line.
+
+    Args:
+        clips: tensors, arrays or lists of samples, each (samples,), float in [-1, 1] or int16.
 
     Raises:
-        ValueError: names the clip: not 1-d, empty, of other numbers than floats and int16, not finite, far beyond
-            [-1, 1].
+        ValueError: a clip is not 1-d, is empty, is neither float nor int16, is not finite, or is far beyond [-1, 1].
+            The message names the clip.
     """
-    found = [_clip(index, clip) for index, clip in enumerate(clips)]
-    if not found:
+    tensors = [_clip(index, clip) for index, clip in enumerate(clips)]
+    if not tensors:
         raise ValueError("at least one clip is needed, got none")
-    _check_axes(len(found), max(map(len, found)))
-    _check_values(found)
-    return found
+    _check_axes(len(tensors), max(map(len, tensors)))
+    _check_values(tensors)
+    return tensors
 
 
 def _check_axes(clips: int, samples: int) -> None:
-    if clips > MANY_CLIPS and samples <= FEW_SAMPLES:
+    if clips > LEAST_SUSPICIOUS_CLIPS and samples <= MOST_CHANNELS:
         got = f"({clips}, {samples}), which looks like (samples, channels)"
         raise ValueError(f"expected (clips, samples), got {got}: mix down to mono, audio.mean(1)[None]")
 
@@ -76,23 +86,23 @@ def _clip(index: int, clip: Any) -> Tensor:
         clip = np.ascontiguousarray(clip)  # torch takes no negative strides
         clip = clip if clip.dtype.isnative else clip.astype(clip.dtype.newbyteorder("="))
     try:
-        clip = clip.detach() if isinstance(clip, Tensor) else torch.as_tensor(clip, device="cpu")
+        samples = clip.detach() if isinstance(clip, Tensor) else torch.as_tensor(clip, device="cpu")
     except (TypeError, ValueError, RuntimeError) as error:
         text = " ".join(str(error).split())
         raise ValueError(f"clip {index} must be a tensor, an array or a list of samples: {text}") from None
-    if clip.ndim != 1 or len(clip) == 0:
-        raise ValueError(f"clip {index} must be 1-d with at least one sample, got shape {tuple(clip.shape)}")
-    if clip.dtype == torch.int16:
-        _say_once(f"samples of int16 are divided by {INT16_SCALE}")
-        return clip.to(torch.float32) / INT16_SCALE
-    if not clip.is_floating_point():
-        hint = "" if clip.dtype == torch.bool or clip.is_complex() else "; divide integers by their full scale"
-        raise ValueError(f"clip {index} must be of floats in [-1, 1] or of int16, got {clip.dtype}{hint}")
-    return clip.to(torch.float32)
+    if samples.ndim != 1 or len(samples) == 0:
+        raise ValueError(f"clip {index} must be 1-d with at least one sample, got shape {tuple(samples.shape)}")
+    if samples.dtype == torch.int16:
+        _warn_once(f"samples of int16 are divided by {INT16_SCALE}")
+        return samples.to(torch.float32) / INT16_SCALE
+    if not samples.is_floating_point():
+        hint = "" if samples.dtype == torch.bool or samples.is_complex() else "; divide integers by their full scale"
+        raise ValueError(f"clip {index} must be of floats in [-1, 1] or of int16, got {samples.dtype}{hint}")
+    return samples.to(torch.float32)
 
 
 def _check_values(clips: Sequence[Tensor]) -> None:
-    """All in one look, so that clips on a GPU are waited for once."""
+    """Check the peaks of all clips together, so that a GPU is waited for once."""
     device = clips[0].device
     if device.type == "meta":
         raise ValueError("audio must have samples, got tensors on the device meta")
@@ -104,9 +114,9 @@ def _check_values(clips: Sequence[Tensor]) -> None:
         hint = "divide integers by their full scale (16 bits: 32768)"
         raise ValueError(f"clip {loudest} has samples up to {peak:.4g}, expected [-1, 1]; {hint}")
     if peak > LOUD:
-        _say_once("samples beyond [-1, 1] are taken as they are; is their scale right?")
+        _warn_once("samples beyond [-1, 1] are taken as they are; is their scale right?")
 
 
 @functools.cache
-def _say_once(message: str) -> None:
+def _warn_once(message: str) -> None:
     logger.warning(message)

@@ -125,7 +125,7 @@ def untrained(shapes: Mapping[str, tuple[int, ...]], seed: int) -> dict[str, Ten
 
 def _refuse_other_trainings(path: Path, row: CnnCheckpoint) -> None:
     """Raise ValueError for what a training of another network wrote: shapes do not tell a hop."""
-    trained = notes_of(path).get("recipe", {}).get("network")
+    trained = notes_of(path).recipe.get("network")
     if trained and (row.hop != TRAINED_HOP or trained != f"mn{round(10 * row.width):02}"):
         raise ValueError(f"{path}: was trained as {trained} with hop {TRAINED_HOP}, not {_described(row)}")
 

@@ -24,7 +24,7 @@ from passt.weights.state_dicts import Part
 from passt.weights.training_notes import labels_for
 from passt.windowed import WindowedEmbedder
 from passt.windows.batches import Budget, Rows, forward_in_batches
-from passt.windows.centered import centred
+from passt.windows.waveforms import centred
 
 FORMAT = 1  # part of the fingerprint; raised when the numbers change
 STATISTICS = {"melmean": lambda mel: mel.mean(-1), "melstd": lambda mel: mel.std(-1, correction=0)}

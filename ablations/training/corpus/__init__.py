@@ -1,4 +1,8 @@
-"""A made-up corpus to train on: labeled sounds by synthesis alone, each a function of a seed and its number."""
+"""A synthesized corpus to train on: labeled sounds from no recording, each a function of a seed and a number.
+
+A clip is planned (`plan.py`), rendered (`rendering.py`), and put into a room (`rooms.py`); `corpus.py` and `windows.py`
+make batches of clips.
+"""
 
 from ablations.training.corpus.corpus import Corpus, render, render_kind, statistics
 from ablations.training.corpus.windows import Windowed

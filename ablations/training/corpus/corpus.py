@@ -1,4 +1,4 @@
-"""The corpus: labeled clips by number, each made alone from the seed and its number."""
+"""The corpus: labeled clips, each made from the seed and its number alone."""
 
 import functools
 import hashlib
@@ -8,35 +8,35 @@ from collections.abc import Collection, Sequence
 import torch
 from torch import Tensor
 
-from ablations.training.corpus.kinds.table import KINDS, LABELS
 from ablations.training.corpus.plan import Plan, alone, plan
 from ablations.training.corpus.rendering import dry
 from ablations.training.corpus.rooms import recorded, reverberated
+from ablations.training.corpus.vocabulary import KINDS, LABELS
 
 FORMAT = 2
-"""Counted up with every change that changes a clip; the number of the corpus in fingerprints."""
-RATES = (16000, 48000)  # Hz, lowest and highest
+"""Version of the clips, which is part of fingerprints. It is raised by every change that changes a clip."""
+RATES = (16000, 48000)  # lowest and highest sample rate in Hz
 
 
 class Corpus:
-    """Made-up sounds with labels, as many as are asked for, from no recording.
+    """An endless sequence of synthesized, labeled clips.
 
-    A clip is a function of seed, number, seconds and rate: no other clip, batch or call changes it, but for rounding
-    where sounds of a batch are computed together. A batch is equal to the last bit whenever it is made again on the
-    same device. Labels and parameters are equal on every device; samples to rounding.
+    A clip follows from seed, number, seconds and rate. Other clips of its batch change it only by rounding, because
+    they are computed together. A batch made again on the same device is equal to the last bit. Labels and parameters
+    are equal on all devices, samples up to rounding.
 
     Args:
-        seconds: of a clip, 1 or more.
+        seconds: length of a clip in s, 1 or more.
         seed: clips of different seeds have nothing in common.
-        device: where clips are made.
-        sample_rate: in Hz.
+        device: where clips are synthesized.
+        sample_rate: rate of the audio in Hz.
 
     Attributes:
-        labels: names of a batch's label columns.
-        samples: of a clip.
+        labels: names of the labels, in the order of the columns.
+        samples: length of a clip in samples.
 
     Raises:
-        ValueError: for seconds, a seed or a rate that can't be.
+        ValueError: seconds, seed or rate are out of their range.
     """
 
     labels: tuple[str, ...] = LABELS
@@ -60,23 +60,27 @@ class Corpus:
         self._columns = {label: column for column, label in enumerate(LABELS)}
 
     def batch(self, index: int, size: int) -> tuple[Tensor, Tensor]:
-        """Clips index * size to (index + 1) * size - 1, on the corpus' device.
+        """Make the clips index * size to (index + 1) * size - 1, on the corpus's device.
 
         Returns:
-            (size, samples), float32 in [-1, 1], and (size, labels), float32, 0 or 1.
+            Audio (size, samples), float32 in [-1, 1], and labels (size, labels), float32, 0 or 1.
 
         Raises:
-            ValueError: for an index or a size that can't be.
+            ValueError: index or size are out of their range.
         """
         planned = self.plan(index, size)
         return self.sound(planned), self.columns(planned.labels)
 
     def targets(self, index: int, size: int) -> Tensor:
-        """The labels of `batch` without its sound, on the CPU: (size, labels), float32."""
+        """Make the labels of a batch without its audio, on the CPU: (size, labels), float32, 0 or 1."""
         return self.columns(self.plan(index, size).labels).cpu()
 
     def plan(self, index: int, size: int) -> Plan:
-        """What happens in the clips of a batch."""
+        """Plan the clips of a batch.
+
+        Raises:
+            ValueError: index or size are out of their range.
+        """
         for name, value, least in (("index", index, 0), ("size", size, 1)):
             if type(value) is not int or value < least:
                 raise ValueError(f"corpus: {name} must be a whole number, {least} or more, got {value!r}")
@@ -84,12 +88,12 @@ class Corpus:
 
     @torch.no_grad()
     def sound(self, planned: Plan) -> Tensor:
-        """What a plan sounds like: (clips, samples)."""
+        """Synthesize the clips of a plan: (clips, samples), float32 in [-1, 1]."""
         audio = dry(planned, self.samples, self.sample_rate, self.device)
         return recorded(reverberated(audio, planned.keys, self.sample_rate), planned.keys)
 
     def columns(self, labels: Sequence[Collection[str]]) -> Tensor:
-        """Names of each clip's labels as 0 and 1: (clips, labels), float32."""
+        """Convert the names of each clip's labels to 0 and 1: (clips, labels), float32."""
         targets = torch.zeros(len(labels), len(LABELS))
         for row, names in enumerate(labels):
             targets[row, [self._columns[name] for name in names]] = 1
@@ -97,7 +101,7 @@ class Corpus:
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """16 hex digits of all that decides clips and labels: settings, format, and what happens in the first clips."""
+        """16 hex digits that stand for everything that decides clips and labels."""
         settings = {
             "events": [sorted(names) for names in self.plan(0, 64).labels],
             "format": FORMAT,
@@ -111,16 +115,21 @@ class Corpus:
 
 
 def render(corpus: Corpus, number: int) -> tuple[Tensor, tuple[str, ...]]:
-    """One clip to listen to, (samples,) on the CPU, and its labels."""
+    """Make one clip to listen to: (samples,) on the CPU, and the names of its labels."""
     audio, targets = corpus.batch(number, 1)
     return audio[0].cpu(), tuple(name for name, has in zip(corpus.labels, targets[0].tolist(), strict=True) if has)
 
 
 def render_kind(corpus: Corpus, label: str, number: int) -> tuple[Tensor, tuple[str, ...]]:
-    """One clip with nothing but an event of a kind, by the kind's last label: no room, no noise, no other sound.
+    """Make one clip of a single event, without room or noise: (samples,) on the CPU, and the names of its labels.
+
+    Args:
+        corpus: gives seed, length, rate and device.
+        label: last label of the kind.
+        number: number of the clip.
 
     Raises:
-        ValueError: for a label that no kind has as its last; names those that there are.
+        ValueError: no kind has this last label. The message lists those that exist.
     """
     names = [kind.labels[-1] for kind in KINDS]
     if label not in names:
@@ -132,5 +141,5 @@ def render_kind(corpus: Corpus, label: str, number: int) -> tuple[Tensor, tuple[
 
 
 def statistics(corpus: Corpus, clips: int = 2000) -> dict[str, float]:
-    """Share of the first clips that have each label; no sound is made."""
+    """Compute the share of the first clips that have each label, without synthesizing them."""
     return dict(zip(corpus.labels, corpus.targets(0, clips).mean(0).tolist(), strict=True))

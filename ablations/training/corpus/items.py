@@ -1,4 +1,4 @@
-"""Sounds to be rendered: as values one by one, as draws many of a kind at a time."""
+"""Items: sounds to be rendered, listed one by one, and drawn many of a kind at a time."""
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
@@ -7,14 +7,24 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ablations.training.corpus.kinds.table import KINDS
 from ablations.training.corpus.synthesis.draws import Draws
 from ablations.training.corpus.synthesis.pitches import note_labels
+from ablations.training.corpus.vocabulary import KINDS
 
 
 @dataclass(frozen=True)
 class Item:
-    """A sound to be rendered once; times in s."""
+    """A sound to be rendered once.
+
+    Attributes:
+        kind: index of its kind in the table `KINDS`.
+        event: key of its event.
+        key: key of the sound.
+        midi: MIDI note with detuning; 69 for kinds without pitch.
+        seconds: duration in s.
+        position: place in the event, from 0 for the first sound to 1 for the last.
+        dynamics: tremolo, fade in or fade out; None for neither.
+    """
 
     kind: int
     event: int
@@ -26,15 +36,21 @@ class Item:
 
 
 def grouped(items: Sequence[Item], by: Callable[[Item], Hashable]) -> dict[Hashable, list[int]]:
-    """Indices of items by what `by` says of each, in the order of the first of each group."""
-    groups = defaultdict(list)
+    """Group the indices of items by a key. Groups are ordered by their first item."""
+    groups: dict[Hashable, list[int]] = defaultdict(list)
     for index, item in enumerate(items):
         groups[by(item)].append(index)
     return groups
 
 
 def draws_of(items: Sequence[Item], length: int, rate: int) -> Draws:
-    """What items of one kind are made from; `length` samples each."""
+    """Make the draws of items of one kind.
+
+    Args:
+        items: the items.
+        length: samples to render.
+        rate: sample rate in Hz.
+    """
 
     def column(values: list[float]) -> torch.Tensor:
         return torch.tensor(values, dtype=torch.float32)[:, None]
@@ -51,13 +67,13 @@ def draws_of(items: Sequence[Item], length: int, rate: int) -> Draws:
 
 
 def sounding(items: Sequence[Item]) -> list[frozenset[str]]:
-    """The labels of each item by itself: its kind, its note, and what its drawn parameters say (vowel, chord)."""
-    found: list[frozenset[str]] = [frozenset()] * len(items)
+    """List the labels of each item alone: its kind, its note, and those of its drawn parameters (vowel, chord)."""
+    labels: list[frozenset[str]] = [frozenset()] * len(items)
     for which, indices in grouped(items, lambda item: item.kind).items():
         kind = KINDS[which]
         chosen = [items[i] for i in indices]
         extra = kind.extra(draws_of(chosen, 0, 1)) if kind.extra else [()] * len(chosen)
         for index, item, more in zip(indices, chosen, extra, strict=True):
             note = () if kind.notes is None else note_labels(round(item.midi))
-            found[index] = frozenset((*kind.labels, *note, *more))
-    return found
+            labels[index] = frozenset((*kind.labels, *note, *more))
+    return labels

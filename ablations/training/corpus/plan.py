@@ -1,25 +1,36 @@
-"""What happens in a clip, decided before any sample is computed: events, their sounds, their places, their labels."""
+"""Plans of clips, made before any sample is computed: events, their sounds, their places and their labels."""
 
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
 from ablations.training.corpus.items import Item, sounding
 from ablations.training.corpus.kinds.kind import Kind, Pattern
-from ablations.training.corpus.kinds.table import KINDS, rate_of
 from ablations.training.corpus.synthesis.randomness import key, uniform, whole
+from ablations.training.corpus.vocabulary import KINDS, rate_of
 
 EVENTS = (0.18, 0.27, 0.25, 0.18, 0.12)  # shares of clips with one event, two, ... five
-LONGEST = 10.2  # s of one sound
-LEVELS = {False: (-14.0, 0.0), True: (-20.0, -6.0)}  # dB of events, and of textures
-STILL = 0.8  # s from which on a sound may fade or tremble
+LONGEST = 10.2  # s, of the longest sound
+LEVELS = {False: (-14.0, 0.0), True: (-20.0, -6.0)}  # range of levels in dB: of textures (True) and of all others
+LEAST_DYNAMIC = 0.8  # s, of the shortest sound that may fade or tremble
 DYNAMICS = {"tremolo": 0.12, "fade in": 0.24, "fade out": 0.36}  # cumulative shares of sustained events
+ROOMS = (("dry", 0.36, 0.0, 0.0), ("small", 0.6, 0.15, 0.35), ("", 0.76, 0.45, 0.8), ("large", 1.0, 1.1, 2.5))
+"""Label of a room, cumulative share of clips, shortest and longest reverberation time in s."""
+MELODIES = (("rising", 1), ("falling", -1), ("mixed", 0), ("repeated", 0))
+"""Shape of a melody, sign of its steps."""
 _COUNTS = tuple(accumulate(EVENTS))
 _WEIGHTS = tuple(accumulate(kind.weight for kind in KINDS))
 
 
 @dataclass(frozen=True)
 class Placement:
-    """An item in a clip: where it starts, in s, and its gain."""
+    """A place of an item in a clip.
+
+    Attributes:
+        item: index of the item in the plan.
+        clip: index of the clip in the plan.
+        start: start in s.
+        gain: factor of the amplitude.
+    """
 
     item: int
     clip: int
@@ -29,7 +40,15 @@ class Placement:
 
 @dataclass(frozen=True)
 class Plan:
-    """Some clips: `keys` and `labels` are theirs, in order; `sounding` are the labels of each item by itself."""
+    """A plan of several clips.
+
+    Attributes:
+        keys: key of each clip.
+        items: the sounds of all clips.
+        sounding: labels of each item alone.
+        placements: where the items are placed in the clips.
+        labels: labels of each clip.
+    """
 
     keys: tuple[int, ...]
     items: tuple[Item, ...]
@@ -39,59 +58,71 @@ class Plan:
 
 
 def plan(seed: int, numbers: range, seconds: float) -> Plan:
-    """The clips of these numbers; each is what it is in any other plan."""
+    """Plan clips by their numbers. A clip is the same in every plan.
+
+    Args:
+        seed: seed of the corpus.
+        numbers: numbers of the clips.
+        seconds: length of a clip in s.
+    """
     keys = [key(seed, number) for number in numbers]
     clips = []
-    for own in keys:
-        count = _drawn(uniform(own, "events"), _COUNTS) + 1
-        events = [key(own, number) for number in range(count)]
+    for clip in keys:
+        count = _drawn(uniform(clip, "events"), _COUNTS) + 1
+        events = [key(clip, number) for number in range(count)]
         clips.append([(_drawn(uniform(event, "kind"), _WEIGHTS), event) for event in events])
     planned = _planned(keys, clips, seconds)
     labels = []
-    for own, events, names in zip(keys, clips, planned.labels, strict=True):
-        room, _ = room_of(own)
-        heard = room and not all(KINDS[which].texture for which, _ in events)
-        labels.append(names | {f"room: {room}"} if heard else names)
+    for clip, kinds, names in zip(keys, clips, planned.labels, strict=True):
+        room, _ = room_of(clip)
+        is_audible = room and not all(KINDS[kind].texture for kind, _ in kinds)
+        labels.append(names | {f"room: {room}"} if is_audible else names)
     return replace(planned, labels=tuple(labels))
 
 
-def alone(which: int, seed: int, numbers: range, seconds: float) -> Plan:
-    """Clips with one event each, of one kind: KINDS[which]; without labels of rooms."""
+def alone(kind: int, seed: int, numbers: range, seconds: float) -> Plan:
+    """Plan clips with a single event of the kind KINDS[kind], without labels of rooms; see `plan`."""
     keys = [key(seed, number) for number in numbers]
-    return _planned(keys, [[(which, key(own, 0))] for own in keys], seconds)
+    return _planned(keys, [[(kind, key(clip, 0))] for clip in keys], seconds)
 
 
 def _planned(keys: list[int], clips: list[list[tuple[int, int]]], seconds: float) -> Plan:
-    """Clips whose events (kind, key) are given."""
+    """Plan clips from the (kind, key) pairs of their events."""
     items: list[Item] = []
     placements: list[Placement] = []
     labels: list[set[str]] = [set() for _ in keys]
     homes: list[int] = []  # the clip of each item
     for clip, events in enumerate(clips):
-        for which, event in events:
-            sounds, places, names = _event(which, event, seconds)
+        for kind, event in events:
+            sounds, places, names = _event(kind, event, seconds)
             placements += [replace(place, item=place.item + len(items), clip=clip) for place in places]
             items += sounds
             homes += [clip] * len(sounds)
             labels[clip] |= names
-    own = tuple(sounding(items))
-    for clip, names in zip(homes, own, strict=True):
-        labels[clip] |= names
-    return Plan(tuple(keys), tuple(items), own, tuple(placements), tuple(map(frozenset, labels)))
+    item_labels = tuple(sounding(items))
+    for clip, item_names in zip(homes, item_labels, strict=True):
+        labels[clip] |= item_names
+    return Plan(tuple(keys), tuple(items), item_labels, tuple(placements), tuple(map(frozenset, labels)))
 
 
 def room_of(clip: int) -> tuple[str, float]:
-    """The label of a clip's room and its reverberation time in s: 0 where there is none, no label in between."""
+    """Draw a clip's room from the clip's key.
+
+    Returns:
+        The label of the room ("" for medium rooms, which have no label), and its reverberation time in s (0 for none).
+    """
     place, size = uniform(clip, "room"), uniform(clip, "reverberation")
-    for name, end, low, high in (("dry", 0.36, 0, 0), ("small", 0.6, 0.15, 0.35), ("", 0.76, 0.45, 0.8)):
-        if place < end:
-            return name, low + (high - low) * size
-    return "large", 1.1 + 1.4 * size
+    name, _, low, high = next(room for room in ROOMS if place < room[1])
+    return name, low + (high - low) * size
 
 
-def _event(which: int, event: int, clip_seconds: float) -> tuple[list[Item], list[Placement], set[str]]:
-    """Its items, their placements (counted from 0) and the labels that no item has by itself."""
-    kind = KINDS[which]
+def _event(index: int, event: int, clip_seconds: float) -> tuple[list[Item], list[Placement], set[str]]:
+    """Plan an event of the kind KINDS[index].
+
+    Returns:
+        Its items, their placements (items counted from 0), and the labels that no item has alone.
+    """
+    kind = KINDS[index]
     low, high = kind.seconds
     seconds = min(low * (high / low) ** uniform(event, "seconds"), clip_seconds, LONGEST)
     interval, starts = _starts(kind.pattern, event, seconds, clip_seconds)
@@ -100,11 +131,11 @@ def _event(which: int, event: int, clip_seconds: float) -> tuple[list[Item], lis
     variants = 1 if kind.pattern is None else kind.pattern.variants or len(starts)
     count = min(variants, len(starts))
     dynamics = None
-    if kind.sustained and seconds >= STILL:
+    if kind.sustained and seconds >= LEAST_DYNAMIC:
         dynamics = next((name for name, end in DYNAMICS.items() if uniform(event, "dynamics") < end), None)
         names |= {f"dynamics: {dynamics}"} if dynamics else set()
     items = [
-        Item(which, event, key(event, i), notes[i], seconds, i / max(count - 1, 1), dynamics) for i in range(count)
+        Item(index, event, key(event, i), notes[i], seconds, i / max(count - 1, 1), dynamics) for i in range(count)
     ]
     if len(starts) >= 3 and not (kind.pattern and kind.pattern.melody):
         names.add(f"rate: {rate_of(1 / interval)}")
@@ -118,7 +149,7 @@ def _event(which: int, event: int, clip_seconds: float) -> tuple[list[Item], lis
 
 
 def _starts(pattern: Pattern | None, event: int, seconds: float, clip_seconds: float) -> tuple[float, list[float]]:
-    """The time between sounds, and when each starts, so that the last one ends within the clip."""
+    """Draw the time between the sounds of an event, and their starts in s. The last sound ends within the clip."""
     interval, times = 1.0, [0.0]
     if pattern is not None and uniform(event, "again") < pattern.chance:
         low, high = pattern.interval
@@ -138,14 +169,13 @@ def _starts(pattern: Pattern | None, event: int, seconds: float, clip_seconds: f
 
 
 def _notes(kind: Kind, event: int, count: int) -> tuple[list[float], str]:
-    """The MIDI note of each sound, within 20 cents of a note, and the melody's shape."""
+    """Draw the MIDI notes of an event's sounds, each within 20 cents of a whole note, and the shape of the melody."""
     if kind.notes is None:
         return [69.0] * count, ""
     low, high = kind.notes
     shape, steps = "", [0] * count
     if kind.pattern is not None and kind.pattern.melody and count >= 3:
-        shape = ("rising", "falling", "mixed", "repeated")[whole(event, "shape", 4)]
-        sign = {"rising": 1, "falling": -1, "mixed": 0, "repeated": 0}[shape]
+        shape, sign = MELODIES[whole(event, "shape", len(MELODIES))]
         jumps = [1 + whole(key(event, i), "jump", 4) for i in range(count - 1)]
         if shape == "mixed":
             jumps = [jump * (1 if i % 2 else -1) for i, jump in enumerate(jumps)]
@@ -158,5 +188,5 @@ def _notes(kind: Kind, event: int, count: int) -> tuple[list[float], str]:
 
 
 def _drawn(place: float, ends: tuple[float, ...]) -> int:
-    """The first of rising ends that lies above this share of the last."""
+    """Find the first of rising bounds that is above `place`, a share of the last bound, 0 to 1."""
     return next((i for i, end in enumerate(ends) if place * ends[-1] < end), len(ends) - 1)

@@ -1,27 +1,39 @@
-"""A plan to samples: sounds of one form and length together, then each to its places."""
+"""Render a plan to samples: sounds of one form and length together, then each at its places."""
 
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ablations.training.corpus.items import Item, draws_of, grouped
-from ablations.training.corpus.kinds.table import KINDS
 from ablations.training.corpus.plan import Plan
 from ablations.training.corpus.synthesis.draws import Draws
 from ablations.training.corpus.synthesis.engines import synthesized
 from ablations.training.corpus.synthesis.randomness import OFFSETS, whole
 from ablations.training.corpus.synthesis.sounds import Sound, expanded, form, joined, part
+from ablations.training.corpus.vocabulary import KINDS
 
-LENGTHS = tuple(1024 * n for n in (1, 2, 4, 8, 16, 32, 64, 128, 192, 320, 480))  # samples that sounds are rendered with
-AT_ONCE = {"cpu": 1 << 20, "cuda": 1 << 26}  # samples rendered together: what stays in a cache, what keeps a GPU busy
-QUIET = 0.1  # root mean square of a sound at 0 dB, where it is loudest
-END = 0.008  # s in which a sound that has not died away ends
+LENGTHS = tuple(1024 * n for n in (1, 2, 4, 8, 16, 32, 64, 128, 192, 320, 480))  # lengths of rendered sounds in samples
+AT_ONCE = {"cpu": 1 << 20, "cuda": 1 << 26}  # samples rendered together: they fit a CPU's cache, or keep a GPU busy
+QUIET = 0.1  # root mean square of the loudest part of a sound at 0 dB
+END = 0.008  # s, of the fade at the end of a sound that has not died away
 
 
 def dry(plan: Plan, samples: int, rate: int, device: torch.device) -> Tensor:
-    """The sum of each clip's sounds: (clips, samples), float32, on the device."""
+    """Sum the sounds of each clip, without rooms.
+
+    Args:
+        plan: the clips.
+        samples: length of a clip in samples.
+        rate: sample rate in Hz.
+        device: where the sounds are computed.
+
+    Returns:
+        (clips, samples), float32, on the device.
+    """
     audio = torch.zeros(len(plan.keys), samples, device=device)
     places = defaultdict(list)
     for placement in plan.placements:
@@ -37,15 +49,15 @@ def dry(plan: Plan, samples: int, rate: int, device: torch.device) -> Tensor:
 
 
 def _rendered(items: tuple[Item, ...], rate: int, device: torch.device) -> Iterator[tuple[list[int], Tensor]]:
-    """Indices of items and their samples, (n, length), a bounded number of samples at a time."""
-    groups: dict[tuple, list[tuple[list[int], Sound]]] = defaultdict(list)
+    """Render items in groups of bounded size: indices of n items, and their samples (n, length)."""
+    groups: dict[tuple[Any, ...], list[tuple[list[int], Sound]]] = defaultdict(list)
     for (kind, length), indices in grouped(items, lambda item: (item.kind, _length(item, rate))).items():
         chosen = [items[index] for index in indices]
         draws = draws_of(chosen, length, rate)
         sound = expanded(_ended(KINDS[kind].make(draws), draws, chosen), len(indices))
         groups[length, *form(sound)].append((indices, sound))
     for (length, *_), parts in groups.items():
-        indices = [index for some, _ in parts for index in some]
+        indices = [index for members, _ in parts for index in members]
         sound = joined([sound for _, sound in parts])
         offsets = torch.tensor([[whole(items[i].key, f"noise {t}", OFFSETS) for t in (0, 1)] for i in indices])
         step = max(1, AT_ONCE.get(device.type, AT_ONCE["cpu"]) // length)
@@ -56,12 +68,13 @@ def _rendered(items: tuple[Item, ...], rate: int, device: torch.device) -> Itera
 
 
 def _length(item: Item, rate: int) -> int:
-    wanted = (item.seconds + END) * rate
-    return next((length for length in LENGTHS if length >= wanted), LENGTHS[-1])
+    """Choose the shortest length that holds an item."""
+    needed = (item.seconds + END) * rate
+    return next((length for length in LENGTHS if length >= needed), LENGTHS[-1])
 
 
 def _ended(sound: Sound, draws: Draws, items: list[Item]) -> Sound:
-    """The sound with an envelope that ends with it, and fades or trembles where that was decided."""
+    """Let the envelopes end with the sounds, and fade or tremble if the plan says so."""
     share = (draws.time / draws.seconds).clamp(0, 1)
     envelope = sound.envelope * ((draws.seconds + END - draws.time) / END).clamp(0, 1)
     if any(item.dynamics for item in items):
@@ -73,4 +86,4 @@ def _ended(sound: Sound, draws: Draws, items: list[Item]) -> Sound:
             "fade out": (1 - share).square(),
         }
         envelope = envelope * torch.stack([shapes[item.dynamics][row] for row, item in enumerate(items)])
-    return type(sound)(**{**vars(sound), "envelope": envelope})
+    return replace(sound, envelope=envelope)

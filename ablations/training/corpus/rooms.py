@@ -1,4 +1,4 @@
-"""Where a clip is heard: reverberation, the microphone with what it adds, its level."""
+"""The room and the recording of a clip: reverberation, a microphone near a surface, noise, level."""
 
 from collections.abc import Sequence
 
@@ -9,20 +9,22 @@ from torch import Tensor
 from ablations.training.corpus.plan import room_of
 from ablations.training.corpus.synthesis.randomness import OFFSETS, noise, uniform, whole
 
-LONGEST = 1.6  # s of an impulse response
+LONGEST = 1.6  # s, of an impulse response
 AT_ONCE = {"cpu": 2, "cuda": 64}  # clips whose convolutions are computed together
-PEAK = (-18.0, -0.2)  # dB of a clip's largest sample
-REFLECTION = 40  # samples by which the nearest surface delays the sound, at most; it colors the spectrum
-FLOOR = (-80.0, -32.0)  # dB of a clip's noise against its root mean square
+PEAK = (-18.0, -0.2)  # range of a clip's peak level in dB
+REFLECTION = 40  # most samples by which the nearest surface delays the sound, which colors the spectrum
+FLOOR = (-80.0, -32.0)  # range of the noise level in dB, relative to a clip's root mean square
 
 
 def impulse_responses(clips: Sequence[int], rate: int, device: torch.device) -> Tensor:
-    """Direct sound, then, a few ms later, noise that falls by 60 dB within the clip's reverberation time.
+    """Make impulse responses: direct sound, then noise that falls by 60 dB within the clip's reverberation time.
 
     Args:
-        clips: keys of clips that have a room.
+        clips: keys of clips that have a reverberant room.
+        rate: sample rate in Hz.
+        device: where they are computed.
 
-    Shape:
+    Returns:
         (clips, LONGEST * rate); the direct sound is 1.
     """
     length = int(LONGEST * rate)
@@ -33,7 +35,7 @@ def impulse_responses(clips: Sequence[int], rate: int, device: torch.device) -> 
     level = torch.exp(-6.9078 * time / decay) * (time > early)
     offsets = torch.tensor([[whole(clip, f"room {t}", OFFSETS) for t in (0, 1)] for clip in clips], device=device)
     tail = noise(offsets, length)
-    tail[:, 1:] += 0.6 * tail[:, :-1].clone()  # air and walls take the high frequencies
+    tail[:, 1:] += 0.6 * tail[:, :-1].clone()  # air and walls absorb high frequencies
     tail *= level
     tail *= wet / tail.square().sum(-1, keepdim=True).sqrt()
     tail[:, 0] += 1
@@ -41,7 +43,13 @@ def impulse_responses(clips: Sequence[int], rate: int, device: torch.device) -> 
 
 
 def reverberated(audio: Tensor, clips: Sequence[int], rate: int) -> Tensor:
-    """The clips (n, samples) in their rooms, in place; those that have none stay as they are."""
+    """Put clips into their rooms, in place. Dry clips stay as they are.
+
+    Args:
+        audio: (n, samples).
+        clips: keys of the n clips.
+        rate: sample rate in Hz.
+    """
     chosen = [row for row, clip in enumerate(clips) if room_of(clip)[1] > 0]
     size = next_fast_len(audio.shape[-1] + int(LONGEST * rate), real=True)
     step = AT_ONCE.get(audio.device.type, AT_ONCE["cpu"])
@@ -54,7 +62,12 @@ def reverberated(audio: Tensor, clips: Sequence[int], rate: int) -> Tensor:
 
 
 def recorded(audio: Tensor, clips: Sequence[int]) -> Tensor:
-    """The clips (n, samples) by a microphone near a surface: its slope, noise and level within [-1, 1]; in place."""
+    """Record clips by a microphone near a surface, in place: spectral slope, reflection, noise, level within [-1, 1].
+
+    Args:
+        audio: (n, samples).
+        clips: keys of the n clips.
+    """
 
     def column(name: str, low: float, high: float) -> Tensor:
         return torch.tensor([low + (high - low) * uniform(clip, name) for clip in clips], device=audio.device)[:, None]

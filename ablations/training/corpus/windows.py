@@ -1,4 +1,4 @@
-"""A corpus for networks that are to hear short windows too: every second batch is cut into them."""
+"""A corpus for networks that should also learn short windows: every second batch is cut into windows."""
 
 import hashlib
 import json
@@ -11,43 +11,48 @@ from torch import Tensor
 from ablations.training.corpus.corpus import Corpus
 from ablations.training.corpus.plan import Plan
 
-WINDOWS = (0.16, 0.32, 0.64)  # s; they take turns
-PER_CLIP = 3  # at its start, in its middle, at its end
-AUDIBLE = 0.04  # s of a sound, or all of a shorter one, that a window holds where it has the sound's labels
+WINDOWS = (0.16, 0.32, 0.64)  # lengths in s, one after the other
+PER_CLIP = 3  # windows of a clip: at its start, in its middle, at its end
+AUDIBLE = 0.04  # s of a sound (or all of a shorter one) that a window must contain to have the sound's labels
 
 
 @dataclass(frozen=True)
 class Windowed:
-    """The clips of a corpus: batches 0, 2, ... whole; of 1, 3, ... three windows each, of one length a batch.
+    """The clips of a corpus. Batches 0, 2, ... are whole clips; batches 1, 3, ... have three windows of each clip.
 
-    A window has the labels of the sounds in it, not those of a whole clip: its room, the rate of what is repeated, the
-    shape of a melody, fading.
+    All windows of a batch have one length. A window has the labels of the sounds in it, but not those that need the
+    whole clip: the room, the rate of a repetition, the shape of a melody, fading.
+
+    Attributes:
+        corpus: the corpus whose clips are cut.
     """
 
     corpus: Corpus
 
     @property
     def labels(self) -> tuple[str, ...]:
+        """Names of the labels."""
         return self.corpus.labels
 
     @property
     def sample_rate(self) -> int:
+        """Rate of the audio in Hz."""
         return self.corpus.sample_rate
 
     @property
     def samples(self) -> int:
-        """Of a whole clip."""
+        """Length of a whole clip in samples."""
         return self.corpus.samples
 
     @property
     def fingerprint(self) -> str:
-        """16 hex digits: of the corpus and of how it is cut."""
+        """16 hex digits that stand for the corpus and how it is cut."""
         settings = {"corpus": self.corpus.fingerprint, "windows": WINDOWS, "per clip": PER_CLIP, "audible": AUDIBLE}
         text = json.dumps(settings, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def batch(self, index: int, size: int) -> tuple[Tensor, Tensor]:
-        """Clips (size, samples) or their windows (size * 3, fewer samples), and the labels of each."""
+        """Give a batch: clips (size, samples) or their windows (size * 3, fewer samples), and labels of 0 and 1."""
         if index % 2 == 0:
             return self.corpus.batch(index, size)
         samples = round(WINDOWS[index // 2 % len(WINDOWS)] * self.sample_rate)
@@ -55,12 +60,18 @@ class Windowed:
         planned = self.corpus.plan(index, size)
         sound = self.corpus.sound(planned)
         audio = torch.stack([sound[:, start : start + samples] for start in starts], dim=1).flatten(0, 1)
-        names = heard(planned, [start / self.sample_rate for start in starts], samples / self.sample_rate)
+        names = window_labels(planned, [start / self.sample_rate for start in starts], samples / self.sample_rate)
         return audio, self.corpus.columns(names)
 
 
-def heard(planned: Plan, starts: Sequence[float], seconds: float) -> list[set[str]]:
-    """The labels of each clip's windows that start there, in s: those of clip 0, then of clip 1, ..."""
+def window_labels(planned: Plan, starts: Sequence[float], seconds: float) -> list[set[str]]:
+    """List the labels of windows: those of clip 0 first, then those of clip 1, and so on.
+
+    Args:
+        planned: the plan of the clips.
+        starts: starts of the windows of a clip, in s.
+        seconds: length of a window in s.
+    """
     names: list[set[str]] = [set() for _ in range(len(planned.keys) * len(starts))]
     for place in planned.placements:
         length = planned.items[place.item].seconds

@@ -1,8 +1,8 @@
-"""What a training step does to its clips: gain, rolling, mixup, jittered mel bands, masks in the spectrogram.
+"""Augmentation of clips: gain, rolling, mixup, jittered mel bands, and masks in the spectrogram.
 
 Source: PaSST's training code (github.com/kkoutini/PaSST), whose values are the defaults; mixup is Zhang et al. 2018,
-the masks are SpecAugment's (Park et al. 2019). There the other clip of a waveform mixup comes from anywhere in the
-data; here, as in that of spectrograms, from the same micro-batch.
+the masks are SpecAugment's (Park et al. 2019). One thing differs: there, the second clip of a waveform mixup comes from
+anywhere in the data; here it comes from the same micro-batch, as it does for spectrograms in both.
 """
 
 from dataclasses import asdict, dataclass
@@ -13,21 +13,27 @@ from torch import Tensor
 
 from passt.windows.mel import FMAX, FMIN, mel_bands, scaled
 
-MASKED = float(scaled(torch.zeros(())))  # a mask is the log-mel value 0, before the scaling
+MASKED = float(scaled(torch.zeros(())))  # masks have the log-mel value 0, before the scaling
 
 
 @dataclass(frozen=True)
 class Augmentations:
-    """How strong each is; 0 is off.
+    """The strength of each augmentation. 0 turns it off.
 
     Attributes:
-        gain_db: a whole number of decibels from -gain_db to gain_db - 1, a draw a clip.
-        roll_samples: rotated in time by up to so many samples either way, a draw a clip.
-        mixup_alpha: of Beta(alpha, alpha), the share of a clip in a mix of two waveforms, at least 1/2; labels are
-            mixed too. mixup_rate: share of clips that are mixed.
-        mel_mixup_alpha: the same with spectrograms, of every clip.
-        frequency_mask, time_mask: the widest mask in mel bands and in frames, one of each a clip.
-        fmin_jitter, fmax_jitter: Hz in which the mel bands begin (upwards) and end (either way), a draw a micro-batch.
+        gain_db: each clip is amplified by a whole number of decibels from -gain_db to gain_db - 1.
+        roll_samples: each clip is rotated in time by up to this many samples in either direction.
+        mixup_alpha: waveforms and their labels are mixed in pairs. The share of a clip in its mix is at least 1/2 and
+            drawn from Beta(alpha, alpha).
+        mixup_rate: part of the clips whose waveforms are mixed, 0 to 1.
+        mel_mixup_alpha: all spectrograms are mixed in pairs, with shares from Beta(alpha, alpha).
+        frequency_mask: each clip has one mask along frequency, at most this wide, in mel bands.
+        time_mask: each clip has one mask along time, at most this wide, in frames.
+        fmin_jitter: the mel bands of a micro-batch begin up to this much higher, in Hz.
+        fmax_jitter: the mel bands of a micro-batch end anywhere in a range of this width around the usual end, in Hz.
+
+    Raises:
+        ValueError: a strength is out of its range.
     """
 
     gain_db: int = 7
@@ -50,7 +56,7 @@ class Augmentations:
             raise ValueError(f"augmentations fmax_jitter must be 2000 Hz or less, got {self.fmax_jitter}")
 
     def waves(self, audio: Tensor, generator: torch.Generator) -> Tensor:
-        """Gain and rolling: (clips, samples) -> the same shape."""
+        """Apply gain and rolling: (clips, samples) -> the same shape."""
         if self.gain_db:
             decibels = torch.randint(-self.gain_db, self.gain_db, (len(audio), 1), generator=generator)
             audio = audio * (10 ** (decibels / 20)).to(audio)
@@ -61,7 +67,7 @@ class Augmentations:
         return audio
 
     def wave_mix(self, clips: int, generator: torch.Generator) -> "Mix | None":
-        """Who is mixed with whom as waveforms."""
+        """Draw the pairs of clips whose waveforms are mixed; None if mixing is off."""
         if not (self.mixup_alpha and self.mixup_rate):
             return None
         mix = Mix.drawn(clips, self.mixup_alpha, generator)
@@ -69,11 +75,11 @@ class Augmentations:
         return Mix(mix.partner, torch.where(mixed, mix.share, 1.0))
 
     def mel_mix(self, clips: int, generator: torch.Generator) -> "Mix | None":
-        """Who is mixed with whom as spectrograms."""
+        """Draw the pairs of clips whose spectrograms are mixed; None if mixing is off."""
         return Mix.drawn(clips, self.mel_mixup_alpha, generator) if self.mel_mixup_alpha else None
 
     def bands(self, generator: torch.Generator) -> Tensor | None:
-        """Jittered mel bands (128, 513); None: as they are."""
+        """Draw jittered mel bands (128, 513); None if jitter is off."""
         if not (self.fmin_jitter or self.fmax_jitter):
             return None
         low = int(torch.randint(self.fmin_jitter, (), generator=generator)) if self.fmin_jitter else 0
@@ -81,7 +87,7 @@ class Augmentations:
         return mel_bands(FMIN + low, FMAX + self.fmax_jitter // 2 - high)
 
     def masked(self, mel: Tensor, generator: torch.Generator) -> Tensor:
-        """Spectrograms (clips, bands, frames) with a mask along each axis; those given may be written to."""
+        """Mask spectrograms (clips, bands, frames) along each axis. The input may be overwritten."""
         for axis, widest in ((1, self.frequency_mask), (2, self.time_mask)):
             if widest:
                 hidden = _masks(len(mel), mel.shape[axis], widest, generator).to(mel.device)
@@ -91,32 +97,37 @@ class Augmentations:
 
 @dataclass(frozen=True)
 class Mix:
-    """For each clip another one, and its own share of the two."""
+    """Pairs of clips to mix.
+
+    Attributes:
+        partner: (clips,), index of the second clip of each pair.
+        share: (clips,), share of the first clip in the mix, 1/2 to 1.
+    """
 
     partner: Tensor
     share: Tensor
 
     @classmethod
     def drawn(cls, clips: int, alpha: float, generator: torch.Generator) -> "Mix":
-        """Partners by a permutation, shares from Beta(alpha, alpha), the larger part of each."""
+        """Draw partners by a permutation and shares from Beta(alpha, alpha), taking the larger part of each."""
         partner = torch.randperm(clips, generator=generator)
-        seed = int(torch.randint(2**62, (), generator=generator))  # torch's own Beta takes no generator
+        seed = int(torch.randint(2**62, (), generator=generator))  # torch's Beta distribution takes no generator
         shares = np.random.default_rng(seed).beta(alpha, alpha, clips)
         return cls(partner, torch.from_numpy(np.maximum(shares, 1 - shares)).float())
 
     def of(self, values: Tensor) -> Tensor:
-        """(clips, ...) mixed; of waveforms see `of_waves`."""
+        """Mix labels or spectrograms: (clips, ...) -> the same shape. For waveforms see `of_waves`."""
         share = self.share.to(values).view(-1, *[1] * (values.ndim - 1))
         return share * values + (1 - share) * values[self.partner.to(values.device)]
 
     def of_waves(self, audio: Tensor) -> Tensor:
-        """(clips, samples), each without its mean, mixed; clips that are alone stay what they are."""
+        """Mix waveforms (clips, samples) after removing their means. Clips with share 1 stay unchanged."""
         mixed = self.of(audio - audio.mean(dim=1, keepdim=True))
         return torch.where((self.share < 1).to(audio.device)[:, None], mixed, audio)
 
 
 def _masks(clips: int, length: int, widest: int, generator: torch.Generator) -> Tensor:
-    """(clips, length), true where hidden: of a width up to `widest`, anywhere that it fits."""
+    """Draw one mask per clip, of a width up to `widest`, at any place where it fits: (clips, length), true inside."""
     width = torch.rand(clips, 1, generator=generator) * min(widest, length)
     start = (torch.rand(clips, 1, generator=generator) * (length - width)).floor()
     place = torch.arange(length)

@@ -1,4 +1,4 @@
-"""Clips of audio files, as a source for training and as a list for evaluation."""
+"""Clips of audio files: an endless source for training, and a list for evaluation."""
 
 import csv
 import logging
@@ -15,17 +15,22 @@ from passt.training.data.sampling import balanced_weights, epoch_order
 from passt.training.data.streams import seed_of
 
 Read = Callable[[str], np.ndarray]
-"""A file's name to its sound, (samples,) float32 mono at the source's rate; ValueError or OSError where it can't."""
+"""Reads a file by name: (samples,), float32, mono, at the source's rate. Raises ValueError or OSError if it can't."""
 
-ATTEMPTS = 100  # at files, for one clip
-KEPT_EPOCHS = 2  # whose order is in memory; batches are read ahead
+ATTEMPTS = 100  # files that are tried for one clip
+KEPT_EPOCHS = 2  # epochs whose order stays in memory, because batches are read ahead
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass
 class Unreadable:
-    """Files that could not be read and why, counted, and named once in `path` (a CSV file) where there is one."""
+    """The files that could not be read, each with its reason.
+
+    Attributes:
+        path: CSV file that lists them too, over all runs and processes of a training. None if there is no list.
+        reasons: file name -> why it could not be read.
+    """
 
     path: Path | None = None
     reasons: dict[str, str] = field(default_factory=dict)
@@ -35,31 +40,45 @@ class Unreadable:
         return file in self.reasons
 
     def add(self, file: str, reason: str) -> None:
+        """Record a file, if it is not recorded yet."""
         with self._lock:
             if file in self.reasons:
                 return
             self.reasons[file] = reason
             logger.warning("left out, %d so far: %s", len(self.reasons), reason)
             if self.path is not None:
-                self._write(file, reason)
+                _list_file(self.path, file, reason)
 
-    def _write(self, file: str, reason: str) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a+", newline="", encoding="utf-8") as out:
-            out.seek(0)
-            known = {row[0] for row in csv.reader(out) if row}
-            rows = [] if known else [("file", "reason")]
-            if file not in known:
-                csv.writer(out, lineterminator="\n").writerows([*rows, (file, reason)])
+
+def _list_file(path: Path, file: str, reason: str) -> None:
+    """Append a row to a CSV file of unreadable files, unless it has one for that file.
+
+    Rows are appended, not the whole file replaced, because several processes may write to it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+", newline="", encoding="utf-8") as out:
+        out.seek(0)
+        listed = {row[0] for row in csv.reader(out) if row}
+        header = [] if listed else [("file", "reason")]
+        if file not in listed:
+            csv.writer(out, lineterminator="\n").writerows([*header, (file, reason)])
 
 
 @dataclass(frozen=True)
 class Files:
-    """What a list of labelled files is.
+    """A list of labeled files.
 
     Attributes:
-        files: names that `read` takes. targets: (files, labels), of 0 and 1.
-        samples: of a clip; longer files are cropped, shorter ones end in silence.
+        files: names of the files.
+        targets: (files, labels), of 0 and 1.
+        labels: names of the labels.
+        read: reads a file by its name.
+        sample_rate: rate of the audio in Hz.
+        samples: length of a clip in samples. Longer files are cropped; shorter ones end in silence.
+        unreadable: collects the files that can't be read.
+
+    Raises:
+        ValueError: the list is empty, or the targets have another shape.
     """
 
     files: Sequence[str]
@@ -74,11 +93,11 @@ class Files:
         if not len(self.files):
             raise ValueError("a list of clips must name at least one file, got none")
         if self.targets.shape != (len(self.files), len(self.labels)):
-            wanted = (len(self.files), len(self.labels))
-            raise ValueError(f"targets must be {wanted}, got {self.targets.shape}")
+            expected = (len(self.files), len(self.labels))
+            raise ValueError(f"targets must be {expected}, got {self.targets.shape}")
 
     def sound(self, item: int) -> np.ndarray | None:
-        """An item's sound at its whole length; None, counted and named, where it can't be read."""
+        """Read an item at its full length: (samples,). None if it can't be read, which is recorded."""
         file = self.files[item]
         if file in self.unreadable:
             return None
@@ -91,13 +110,14 @@ class Files:
 
 @dataclass(frozen=True)
 class FileSource(Files):
-    """Clips of files without an end, epoch after epoch; longer files are cropped anywhere.
+    """An endless source of clips from files, epoch after epoch. Longer files are cropped at a random place.
 
-    What can't be read is replaced by another item.
+    A file that can't be read is replaced by another one.
 
     Attributes:
-        balanced: whether rare labels are drawn more often (`sampling.balanced_weights`), epochs being `epoch` items.
-        epoch: 0 is all items.
+        seed: seed of the order and of the crops.
+        balanced: whether rare labels are drawn more often (`sampling.balanced_weights`).
+        epoch: clips of an epoch. 0 is all files.
     """
 
     seed: int = 0
@@ -107,9 +127,9 @@ class FileSource(Files):
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def batch(self, index: int, size: int) -> tuple[Tensor, Tensor]:
-        """See `source.Source`; clip i of all is the same whatever the size."""
-        found = [self._clip(place) for place in range(index * size, (index + 1) * size)]
-        audio, items = zip(*found, strict=True)
+        """Give a batch; see `source.Source`. Clip i of the sequence is the same for every batch size."""
+        clips = [self._clip(place) for place in range(index * size, (index + 1) * size)]
+        audio, items = zip(*clips, strict=True)
         return torch.from_numpy(np.stack(audio)), torch.from_numpy(self.targets[list(items)].astype(np.float32))
 
     def _clip(self, place: int) -> tuple[np.ndarray, int]:
@@ -136,26 +156,32 @@ class FileSource(Files):
 
 @dataclass(frozen=True)
 class FileList(Files):
-    """Clips of files, each once, from their beginnings; what can't be read is left out of its batch."""
+    """The beginnings of files, each once. A file that can't be read is left out of its batch."""
 
     @property
     def clips(self) -> int:
-        """Files there are, readable or not."""
+        """Number of files, readable or not."""
         return len(self.files)
 
     def batch(self, index: int, size: int) -> tuple[Tensor, Tensor]:
-        """See `source.FixedSource`; there may be fewer clips than files."""
+        """Give a batch; see `source.FixedSource`. It has fewer clips if files can't be read."""
         items = range(index * size, min((index + 1) * size, len(self.files)))
-        found = [(cropped(sound, self.samples, 0.0), item) for item in items if (sound := self.sound(item)) is not None]
-        audio = np.zeros((len(found), self.samples), np.float32)
-        for row, (clip, _) in zip(audio, found, strict=True):
+        clips = [(cropped(sound, self.samples, 0.0), item) for item in items if (sound := self.sound(item)) is not None]
+        audio = np.zeros((len(clips), self.samples), np.float32)
+        for row, (clip, _) in zip(audio, clips, strict=True):
             row[:] = clip
-        targets = self.targets[[item for _, item in found]].astype(np.float32)
+        targets = self.targets[[item for _, item in clips]].astype(np.float32)
         return torch.from_numpy(audio), torch.from_numpy(targets)
 
 
 def cropped(sound: np.ndarray, samples: int, start: float) -> np.ndarray:
-    """`samples` of a sound, from `start` (0 to 1) of what is left over; a shorter one is followed by silence."""
+    """Crop a sound to `samples` samples, or append silence.
+
+    Args:
+        sound: (samples,).
+        samples: length of the result.
+        start: where the crop begins, as a share of the places where it can, 0 to 1.
+    """
     first = int(start * (max(0, len(sound) - samples) + 1))
     part = np.asarray(sound[first : first + samples], dtype=np.float32)
     return np.pad(part, (0, samples - len(part)))

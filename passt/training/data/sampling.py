@@ -1,7 +1,7 @@
-"""Which items of a list make up an epoch, and in which order.
+"""The items of an epoch and their order.
 
-Source: PaSST's training code (github.com/kkoutini/PaSST), after PANNs: an epoch of AudioSet is 100000 of its clips,
-drawn without replacement, each as likely as the sum of 1000 / (100 + count) over its labels.
+Source: PaSST's training code (github.com/kkoutini/PaSST), after PANNs. An epoch of AudioSet is 100000 of its clips,
+drawn without replacement. The weight of a clip is the sum of 1000 / (100 + count) over its labels.
 """
 
 import numpy as np
@@ -12,15 +12,26 @@ OFFSET, SCALE = 100.0, 1000.0
 
 
 def balanced_weights(labels: np.ndarray) -> np.ndarray:
-    """How likely each item is drawn: (items, labels) of 0 and 1 -> (items,), not normalized."""
+    """Compute sampling weights that favor rare labels: (items, labels) of 0 and 1 -> (items,), not normalized."""
     counts = labels.sum(axis=0, dtype=np.float64)
-    return labels.astype(np.float64) @ (SCALE / (OFFSET + counts))
+    weights: np.ndarray = labels.astype(np.float64) @ (SCALE / (OFFSET + counts))
+    return weights
 
 
 def epoch_order(items: int, length: int, seed: int, epoch: int, weights: np.ndarray | None = None) -> np.ndarray:
-    """The items of an epoch, (length,) int64, none twice; with weights, those that are drawn first are likely so.
+    """Draw the items of an epoch, without replacement.
 
-    Items of weight 0 are not drawn. Weighted draws one after the other are the order of exponential waiting times.
+    Successive weighted draws are the order of exponential waiting times.
+
+    Args:
+        items: number of items to draw from.
+        length: number of items to draw.
+        seed: seed of the training.
+        epoch: number of the epoch, from 0.
+        weights: (items,), sampling weights. Items of weight 0 are never drawn. None draws all equally.
+
+    Returns:
+        (length,), int64, in the order of the draws; fewer if there are fewer items.
     """
     stream = np.random.default_rng(seed_of(seed, "epoch", epoch))
     if weights is None:

@@ -1,4 +1,4 @@
-"""Where training clips come from: labelled sound in batches that are found again by their number."""
+"""Sources of training clips: labeled audio in batches, each of which follows from its number."""
 
 from typing import Protocol, runtime_checkable
 
@@ -6,11 +6,12 @@ from torch import Tensor
 
 
 class Source(Protocol):
-    """Clips without an end, with their labels.
+    """An endless sequence of labeled clips.
 
     Attributes:
         labels: names of the labels, in the order of the columns.
-        sample_rate: in Hz. samples: of a clip.
+        sample_rate: rate of the audio in Hz.
+        samples: length of a clip in samples.
     """
 
     @property
@@ -21,21 +22,24 @@ class Source(Protocol):
     def samples(self) -> int: ...
 
     def batch(self, index: int, size: int) -> tuple[Tensor, Tensor]:
-        """Clips (size, samples), float32 in [-1, 1], and their labels (size, labels), float32 of 0 and 1.
+        """Give a batch. The same index and size give the same batch, in any thread and whatever came before.
 
-        To train on, a batch may hold more clips that are shorter instead, all of one length.
+        Args:
+            index: number of the batch, from 0.
+            size: clips of a batch. For training a batch may hold more, shorter clips, all of one length.
 
-        The same for the same index and size, whatever came before, in whichever thread it is called.
+        Returns:
+            Audio (size, samples), float32 in [-1, 1], and labels (size, labels), float32 of 0 and 1.
         """
         ...
 
 
 @runtime_checkable
 class FixedSource(Source, Protocol):
-    """A list of clips: batches 0, 1, ... go through it once, the last of them may be smaller.
+    """A list of clips: batches 0, 1, ... go through it once. The last batch may be smaller.
 
     Attributes:
-        clips: how many there are.
+        clips: number of clips in the list.
     """
 
     @property

@@ -1,4 +1,4 @@
-"""Randomness of a training: a stream of its own for each purpose and step, so that a resumed one needs no state."""
+"""Random streams of a training: one for each purpose and step, so that a resumed training needs no random state."""
 
 import hashlib
 
@@ -6,11 +6,11 @@ import torch
 
 
 def stream(*names: int | str) -> torch.Generator:
-    """A generator on the CPU whose numbers are decided by the names: a seed, a purpose, a step ..."""
+    """Make a generator on the CPU whose numbers follow from its names, such as a seed, a purpose and a step."""
     return torch.Generator().manual_seed(seed_of(*names))
 
 
 def seed_of(*names: int | str) -> int:
-    """63 bits of the SHA-256 of the names."""
+    """Derive a seed from names: 63 bits of their SHA-256."""
     digest = hashlib.sha256(repr(names).encode()).digest()
     return int.from_bytes(digest[:8], "little") >> 1

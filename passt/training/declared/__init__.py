@@ -1,1 +1,1 @@
-"""A training as data: the recipe, its values and its schedules."""
+"""A training as data: the recipe, its schedule, and how both are read from plain values. Nothing here trains."""

@@ -1,4 +1,4 @@
-"""Recipe: everything that decides a training's weights, but for where its clips are and the device.
+"""Recipe: everything that decides the weights of a training, except where its clips are and the device.
 
 The defaults of augmentations and weight decay are those of PaSST's training code (github.com/kkoutini/PaSST).
 """
@@ -22,22 +22,32 @@ PASST = "passt"
 
 @dataclass(frozen=True)
 class Averaging:
-    """Which weights are averaged: those after step `start` and every `every` steps from there; every 0: none are.
+    """The steps whose weights are averaged. PaSST was published with averages from epoch 50 on, every 5 epochs.
 
-    Published: from epoch 50 on, every 5 epochs.
+    Attributes:
+        start: first step.
+        every: steps between two of them. 0 averages no weights.
     """
 
     start: int = 0
     every: int = 0
 
     def takes(self, step: int) -> bool:
-        """Whether the weights after so many steps are among them."""
+        """Check whether the weights after `step` steps are averaged."""
         return self.every > 0 and step >= max(self.start, 1) and (step - self.start) % self.every == 0
 
 
 @dataclass(frozen=True)
 class Distillation:
-    """A teacher's part of the loss, and what the logits are divided by in it; the published PaSST have 0.9 and 1."""
+    """The teacher's part of the loss. The published PaSST were distilled with weight 0.9 and temperature 1.
+
+    Attributes:
+        weight: share of the teacher in the loss, 0 to 1.
+        temperature: divisor of the logits in that part.
+
+    Raises:
+        ValueError: a value is out of its range.
+    """
 
     weight: float = 0.0
     temperature: float = 1.0
@@ -51,13 +61,19 @@ class Distillation:
 
 @dataclass(frozen=True)
 class Clips:
-    """What clips are taken, and how from a list of files; published: balanced epochs of 100000 clips of 10 s.
+    """The clips of a training. PaSST was published with balanced epochs of 100000 clips of 10 s.
 
     Attributes:
-        seconds: of a clip. balanced: whether rare labels are drawn more often. epoch: clips of one; 0 is all there are.
-        source: `files`, or `corpus`: the made-up sounds of `ablations.training.corpus`, of the recipe's seed.
-        windows: whether every second batch of the corpus is cut into windows of 160 to 640 ms.
-        tagger: a model whose class probabilities for a clip are further labels of it (of the corpus only); "": none.
+        seconds: length of a clip in s, 0.1 to 60.
+        balanced: whether rare labels are drawn more often; for files only.
+        epoch: clips of an epoch, for files only. 0 is all files.
+        source: `files`, or `corpus` for the synthesized sounds of `ablations.training.corpus`, made from the recipe's
+            seed.
+        windows: whether every second batch is cut into windows of 160 to 640 ms; for the corpus only.
+        tagger: model whose class probabilities become further labels of the clips; for the corpus only. "" is none.
+
+    Raises:
+        ValueError: a value is out of its range, or does not fit the source.
     """
 
     seconds: float = 10.0
@@ -83,28 +99,44 @@ class Clips:
 
     @property
     def samples(self) -> int:
+        """Length of a clip in samples at 32 kHz."""
         return round(self.seconds * SAMPLE_RATE)
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A training.
+    """A training as data.
 
     Attributes:
-        network: `passt`, of that architecture, or the name of another one that its caller knows.
-        architecture: PaSST's; its n_classes may be left to the clips' labels.
-        steps: of the optimizer. batch: clips of each.
-        micro_batch: clips that go through the network at once, a divisor of `batch`; 0 is all. Each has a choice of
-            patches and of mel bands, and mixes among its own clips.
-        lr: of AdamW, times the schedule's factor.
-        prior: the share of labels that are true, which the outputs say at the start (Lin et al. 2017, "Focal loss",
-            section 3.3); 0.5 leaves their biases at 0.
-        start: `untrained` (weights of `seed`), `imagenet` (DeiT's, heads of `seed`) or `file` (another training's).
-        after: of a start with a file: the recipe whose weights that is, where no other is given; "": one must be.
+        name: name of the recipe.
+        steps: steps of the optimizer.
+        batch: clips of a step.
+        lr: learning rate of AdamW, which the schedule multiplies by its factor.
+        network: `passt`, or the name of another network that the caller knows.
+        architecture: shape of a PaSST. Its n_classes may be 0 and is then the number of labels.
+        micro_batch: clips that go through the network together; a divisor of `batch`, 0 is the whole batch. Each
+            micro-batch draws its own patches and mel bands, and mixes clips among themselves.
+        weight_decay: weight decay of AdamW.
+        clips: the clips to train on.
+        schedule: the learning rate over the steps.
+        patchout: patches that a micro-batch drops.
+        augmentations: what is done to the clips.
+        distillation: the teacher's part of the loss.
+        averaging: the steps whose weights are averaged.
+        seed: seed of all randomness.
+        prior: probability that the untrained network gives to every label (Lin et al. 2017, "Focal loss", section 3.3).
+            0.5 leaves the biases of the outputs at 0.
+        start: `untrained` (weights from `seed`), `imagenet` (DeiT's weights, heads from `seed`) or `file` (weights of
+            another training).
+        after: with start `file`: the recipe whose weights are taken if the user names no file. "" is none.
         precision: fp32, tf32 or bf16 (automatic mixed precision).
-        evaluate_every: steps; 0 is at the end only. evaluation_clips: 0 is all of a list.
-        log_every: steps; the state that a killed training goes on from is saved at such a step.
-        half: whether the final weights, and those that are evaluated, are rounded to float16, as the file is.
+        evaluate_every: steps between evaluations. 0 evaluates at the end only.
+        evaluation_clips: clips that are evaluated. 0 is all clips of a list.
+        log_every: steps between rows of the log.
+        half: whether the final weights are rounded to float16, in the evaluation and in the file.
+
+    Raises:
+        ValueError: a value is out of its range. The message names the key.
     """
 
     name: str
@@ -133,8 +165,9 @@ class Recipe:
 
     def __post_init__(self) -> None:
         for name, least in _LEAST.items():
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} must be {least} or more, got {getattr(self, name)}")
+            value = getattr(self, name)
+            if value < least:
+                raise ValueError(f"{name} must be {least} or more, got {value}")
         if not (math.isfinite(self.lr) and self.lr > 0):
             raise ValueError(f"lr must be above 0, got {self.lr}")
         if not 0 < self.prior < 1:
@@ -150,26 +183,26 @@ class Recipe:
 
     @property
     def parts_of(self) -> int:
-        """Clips of a micro-batch."""
+        """Number of clips of a micro-batch."""
         return self.micro_batch or self.batch
 
     @property
     def parts(self) -> int:
-        """Micro-batches of a step."""
+        """Number of micro-batches of a step."""
         return self.batch // self.parts_of
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain values, for JSON."""
+        """Convert the recipe to plain values, for JSON."""
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_dict(cls, found: Any) -> "Recipe":
-        """The recipe of plain values.
+    def from_dict(cls, content: Any) -> "Recipe":
+        """Make a recipe from plain values.
 
         Raises:
-            ValueError: an unknown or missing key, a value that does not fit; names the key.
+            ValueError: a key is unknown or missing, or a value does not fit. The message names the key.
         """
-        return from_mapping(cls, found, "recipe")
+        return from_mapping(cls, content, "recipe")
 
 
 _LEAST = {
@@ -182,3 +215,4 @@ _LEAST = {
     "evaluation_clips": 0,
     "log_every": 1,
 }
+"""Key of a recipe -> its least value."""

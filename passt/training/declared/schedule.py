@@ -1,7 +1,7 @@
-"""The learning rate over a training: a warm-up, a plateau, a linear decay to a floor.
+"""The learning rate over a training: a warm-up, a plateau, and a linear decay to a floor.
 
-Source: PaSST's training code (github.com/kkoutini/PaSST): over 5 epochs exp(-5 (1 - t)^2), from epoch 50 to 100 down to
-0.01 of the learning rate.
+Source: PaSST's training code (github.com/kkoutini/PaSST): a warm-up of exp(-5 (1 - t)^2) over 5 epochs, and a decay
+from epoch 50 to 100 down to 0.01 of the learning rate.
 """
 
 import math
@@ -12,11 +12,17 @@ SHAPES = ("exponential", "linear")
 
 @dataclass(frozen=True)
 class Schedule:
-    """Steps counted from 0.
+    """The factor of the learning rate at each step. Steps are counted from 0.
 
     Attributes:
-        warmup: steps until the full rate; 0 is none. shape: of the warm-up, exponential (as published) or linear.
-        decay_from: the step from which the rate falls, for `decay_over` steps (0 is never), to `floor` of it.
+        warmup: steps until the full learning rate. 0 is no warm-up.
+        shape: shape of the warm-up: exponential (as published) or linear.
+        decay_from: step at which the decay begins.
+        decay_over: steps of the decay. 0 is no decay.
+        floor: factor after the decay, 0 to 1.
+
+    Raises:
+        ValueError: a value is out of its range.
     """
 
     warmup: int = 0
@@ -35,18 +41,18 @@ class Schedule:
             raise ValueError(f"schedule floor must be 0 to 1, got {self.floor}")
 
     def factor(self, step: int) -> float:
-        """What the learning rate is multiplied with in a step."""
-        return self._up(step) * self._down(step)
+        """Compute the factor of the learning rate at a step."""
+        return self._warmup_factor(step) * self._decay_factor(step)
 
-    def _up(self, step: int) -> float:
+    def _warmup_factor(self, step: int) -> float:
         if step >= self.warmup:
             return 1.0
         if self.shape == "linear":
             return (step + 1) / (self.warmup + 1)
         return math.exp(-5 * (1 - max(step, 0.5) / self.warmup) ** 2)
 
-    def _down(self, step: int) -> float:
+    def _decay_factor(self, step: int) -> float:
         if not self.decay_over or step <= self.decay_from:
             return 1.0
-        left = max(0.0, 1 - (step - self.decay_from) / self.decay_over)
-        return self.floor + (1 - self.floor) * left
+        remaining = max(0.0, 1 - (step - self.decay_from) / self.decay_over)
+        return self.floor + (1 - self.floor) * remaining

@@ -1,1 +1,4 @@
-"""The folder of a training run: its recipe, its log and the state that it resumes from."""
+"""The folder of a training: the recipe that claims it, its log, and the state that a killed training resumes from.
+
+Every file here is written through `passt.fetch.files`: complete or absent.
+"""

@@ -1,7 +1,8 @@
-"""The log of a training: rows of a CSV file, those behind the step that it goes on from left out."""
+"""The log of a training: rows of a CSV file. Each row replaces the file, so that readers never see half a row."""
 
 import csv
 import io
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -12,12 +13,15 @@ LOG_FILE = "log.csv"
 
 @dataclass(frozen=True)
 class LogRow:
-    """After `step` steps.
+    """The state of a training after `step` steps.
 
     Attributes:
-        loss: the mean since the row before. lr: of the last step.
-        mAP: of the evaluation, empty where there was none.
-        clips_per_s: since the row before, without evaluations. seconds: of the whole training.
+        step: steps of the optimizer so far.
+        loss: mean since the row before.
+        lr: learning rate of the last step.
+        mAP: mean average precision of the evaluation; empty if there was none at this step.
+        clips_per_s: clips per second since the row before, without evaluations.
+        seconds: duration of the whole training so far.
     """
 
     step: int
@@ -28,24 +32,31 @@ class LogRow:
     seconds: float
 
 
+COLUMNS = tuple(field.name for field in fields(LogRow))
+
+
 def begin(folder: Path, step: int) -> None:
-    """The log with the rows up to `step`, a new one where there is none."""
-    path = folder / LOG_FILE
-    names = [field.name for field in fields(LogRow)]
-    rows = []
-    if path.is_file() and step:
-        with path.open(newline="") as file:
-            rows = [row for row in csv.DictReader(file) if None not in row.values() and int(row["step"]) <= step]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, names, lineterminator="\n", extrasaction="ignore")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_text(path, text.getvalue())
+    """Start the log, or cut it back to its rows up to `step`, the step that the training resumes after."""
+    _write(folder, [row for row in _read(folder) if int(row["step"]) <= step] if step else [])
 
 
 def append(folder: Path, row: LogRow) -> None:
+    """Add a row to the log."""
+    texts = {name: f"{value:.6g}" if isinstance(value, float) else value for name, value in asdict(row).items()}
+    _write(folder, [*_read(folder), texts])
+
+
+def _read(folder: Path) -> list[dict[str, str]]:
+    """Read the rows, without the torn last row that an earlier version may have left."""
+    if not (folder / LOG_FILE).is_file():
+        return []
+    with (folder / LOG_FILE).open(newline="") as file:
+        return [row for row in csv.DictReader(file) if None not in row.values()]
+
+
+def _write(folder: Path, rows: Iterable[Mapping[str, object]]) -> None:
     text = io.StringIO()
-    values = {k: f"{v:.6g}" if isinstance(v, float) else v for k, v in asdict(row).items()}
-    csv.DictWriter(text, list(values), lineterminator="\n").writerow(values)
-    with (folder / LOG_FILE).open("a") as file:
-        file.write(text.getvalue())
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n", extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(folder / LOG_FILE, text.getvalue())

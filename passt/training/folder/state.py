@@ -1,7 +1,5 @@
-"""What a training goes on from after a kill: one file, complete or absent, and the final weights."""
+"""The state that a killed training resumes from, and the final weights: one file each, complete or absent."""
 
-import dataclasses
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,18 +10,28 @@ import torch
 from torch import Tensor
 
 from passt.fetch.files import write_whole
+from passt.weights.training_notes import TrainingNotes
 
 STATE_FILE, WEIGHTS_FILE = "state.pt", "weights.safetensors"
 
 
 @dataclass
 class State:
-    """A training after `step` steps; its random streams are those of the next step's number.
+    """A training after `step` steps. Randomness needs no state: it follows from the number of the next step.
 
     Attributes:
-        net, optimizer: their state dicts. average: mean of `averaged` states of the network.
-        seconds: that it took so far. mAP: of the last evaluation, after step `evaluated` (-1: none was).
-        loss: the last one logged, after step `row_step` and `row_seconds`. losses: of each step since, of one process.
+        step: steps of the optimizer so far.
+        net: state dict of the network.
+        optimizer: state dict of the optimizer.
+        average: mean of the network's state dict after some steps; empty before the first of them.
+        averaged: number of state dicts in that mean.
+        seconds: duration of the training so far.
+        evaluated: step of the last evaluation; -1 before the first.
+        mAP: mean average precision of that evaluation.
+        loss: last loss in the log.
+        row_step: step of the last row of the log.
+        row_seconds: duration of the training up to that row.
+        losses: loss of every step since that row, from the first process.
     """
 
     step: int = 0
@@ -40,15 +48,15 @@ class State:
     losses: list[Tensor] = field(default_factory=list)
 
     def save(self, folder: Path) -> None:
-        values = {name.name: getattr(self, name.name) for name in dataclasses.fields(self)}
-        write_whole(folder / STATE_FILE, lambda path: torch.save(values, path))
+        """Write the state into the folder of the training."""
+        write_whole(folder / STATE_FILE, lambda path: torch.save(vars(self), path))
 
     @classmethod
     def load(cls, folder: Path) -> "State | None":
-        """The state in that folder; None where there is none.
+        """Read the state from a folder; None if it has none.
 
         Raises:
-            ValueError: names a file that holds no such state.
+            ValueError: the file is not a training's state.
         """
         path = folder / STATE_FILE
         if not path.is_file():
@@ -61,13 +69,19 @@ class State:
             ) from error
 
 
-def write_weights(path: Path, state: Mapping[str, Tensor], notes: Mapping[str, Any], dtype=torch.float32) -> None:
-    """A safetensors file of the tensors, floating-point ones as `dtype`; `notes` are its metadata `training`, in JSON.
+def write_weights(
+    path: Path, state: Mapping[str, Tensor], notes: TrainingNotes, dtype: torch.dtype = torch.float32
+) -> None:
+    """Write a safetensors file of tensors, with notes about their training as metadata.
 
-    One entry, for safetensors writes several in any order, and the same weights are to be the same file.
+    Args:
+        path: the file.
+        state: tensors by name.
+        notes: recipe, labels and score of the training.
+        dtype: type in which floating-point tensors are stored.
     """
     tensors = {
         name: tensor.detach().cpu().to(dtype if tensor.is_floating_point() else tensor.dtype).contiguous()
         for name, tensor in state.items()
     }
-    write_whole(path, lambda part: safetensors.torch.save_file(tensors, part, {"training": json.dumps(notes)}))
+    write_whole(path, lambda part: safetensors.torch.save_file(tensors, part, notes.to_metadata()))

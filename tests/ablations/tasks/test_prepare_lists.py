@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from ablations.training.clips import Labelled
+from ablations.training.clips import LabeledFiles
 from downstream.tasks.task import Task
 from tests.ablations.tasks.listed import invoke, kinds, report, sound
 from tests.conftest import write_clip
@@ -145,7 +145,7 @@ def test_a_folder_whose_name_is_no_utf8_does_not_end_in_a_traceback(clips):
 def test_a_list_for_training_names_a_file_once(tmp_path):
     (tmp_path / "a.csv").write_text("File,Labels\n a.wav ,x\nb.wav,y\na.wav,y\n")
     with pytest.raises(ValueError, match=r"a.csv: line 4: a.wav is there already, in line 2"):
-        Labelled.load(tmp_path / "a.csv")
+        LabeledFiles.load(tmp_path / "a.csv")
 
 
 def test_events_that_are_never_trained_on_are_found_and_counted_as_written(clips):

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ablations.training.corpus import Corpus, render_kind
-from ablations.training.corpus.kinds.table import KINDS
+from ablations.training.corpus.vocabulary import KINDS
 from ablations.training.corpus.plan import alone
 
 RATE = 32000

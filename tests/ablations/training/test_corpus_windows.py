@@ -39,7 +39,7 @@ def test_a_window_has_the_labels_of_sounds_that_can_be_heard_in_it():
     planned = plan(0, range(40), 2.0)
     seconds = WINDOWS[0]
     starts = [number * seconds for number in range(12)]
-    found = heard(planned, starts, seconds)
+    found = window_labels(planned, starts, seconds)
     assert len(found) == 480
     for number, names in enumerate(found):
         clip, start = number // 12, starts[number % 12]

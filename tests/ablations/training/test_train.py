@@ -11,7 +11,7 @@ import yaml
 from click.testing import CliRunner
 
 from ablations.cli.main import main
-from ablations.training.clips import Labelled, Places, vocabulary
+from ablations.training.clips import LabeledFiles, Places, vocabulary
 from ablations.training.train import RECIPES, load_recipe, load_stages
 from passt import PasstEmbedder
 from passt.catalog import checkpoints
@@ -144,7 +144,7 @@ def test_training_refuses_what_embedding_refuses(clips):
 
 
 def test_labels_are_those_of_the_list_or_of_a_vocabulary(clips):
-    listed = Labelled.load(clips / "train.csv")
+    listed = LabeledFiles.load(clips / "train.csv")
     assert listed.labels[:3] == (("low",), ("high", "loud"), ())
     assert vocabulary(None, listed) == ("high", "loud", "low")
     assert listed.targets(("high", "loud", "low"))[:3].tolist() == [[0, 0, 1], [1, 1, 0], [0, 0, 0]]
@@ -159,7 +159,7 @@ def test_labels_are_those_of_the_list_or_of_a_vocabulary(clips):
 
 def test_another_separator(clips):
     (clips / "other.csv").write_text("file,labels\n0.flac,low;high\n")
-    assert Labelled.load(clips / "other.csv", ";").labels == (("low", "high"),)
+    assert LabeledFiles.load(clips / "other.csv", ";").labels == (("low", "high"),)
 
 
 def test_packaged_recipes_are_recipes():

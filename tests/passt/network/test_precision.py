@@ -129,7 +129,7 @@ def test_the_front_end_is_exact_in_every_precision(exact, monkeypatch):
 
     monkeypatch.setattr(exact, "_precision", PRECISIONS["tf32"])
     monkeypatch.setattr(exact.mel, "_scaled", noting("front end", exact.mel._scaled))
-    monkeypatch.setattr(exact, "_made", noting("network", exact._ready))
+    monkeypatch.setattr(exact, "_inference_form", noting("network", exact._ready))
     exact.scene([clip(0.3, 1)], [("features", None)])
     assert seen == {"front end": "highest", "network": "high"}
 

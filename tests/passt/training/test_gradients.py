@@ -14,9 +14,9 @@ from passt.network.patchout import Patchout
 from passt.training.data.files import FileList
 from passt.training.data.streams import stream
 from passt.training.declared.recipe import Distillation
-from passt.training.distill import loss_of, soft_labels
 from passt.training.evaluate import evaluate
 from passt.training.group import Group
+from passt.training.loss import loss_of, soft_labels
 from passt.training.step import backward
 from passt.training.student import passt_student
 from passt.weights.initial import untrained
@@ -103,7 +103,7 @@ def test_a_steps_gradients_are_those_of_its_loss_on_its_own_spectrograms():
     found = {name: p.grad for name, p in student.net.named_parameters() if p.grad is not None}
     state = {name: tensor.detach().clone().requires_grad_() for name, tensor in student.net.state_dict().items()}
     mel = one.augmentations.masked(front_end(clips[0]), stream(0, "masks", 3, 1)).double()
-    kept, first = student.choice(one.patchout, SAMPLES, stream(0, "patchout", 3, 1))
+    kept, first = student.draw_patches(one.patchout, SAMPLES, stream(0, "patchout", 3, 1))
     wanted = F.binary_cross_entropy_with_logits(plain_logits(state, mel, kept, first), clips[1].double())
     (0.5 * wanted).backward()
     assert loss.item() == pytest.approx(wanted.item(), rel=1e-5)
@@ -130,16 +130,16 @@ def test_training_draws_are_those_of_the_authors_package(choice, hop, frames, co
         wanted = wanted[torch.randperm(len(wanted))[: len(wanted) - choice.patches].sort().values]
     samples = (columns * 10 + 6) * hop
     assert student.architecture.columns(samples) == columns
-    kept, first = student.choice(choice, samples, torch.Generator().manual_seed(11))
+    kept, first = student.draw_patches(choice, samples, torch.Generator().manual_seed(11))
     assert first == offset
     assert torch.equal(kept, wanted)
 
 
 def test_a_clip_shorter_than_the_time_encoding_begins_anywhere_in_it():
     student = passt_student(recipe(), 4)
-    found = {student.choice(Patchout(), SAMPLES, stream(i))[1] for i in range(40)}
+    found = {student.draw_patches(Patchout(), SAMPLES, stream(i))[1] for i in range(40)}
     assert found == {0, 1, 2}
-    assert student.choice(Patchout(), SAMPLES, stream(0))[0] is None
+    assert student.draw_patches(Patchout(), SAMPLES, stream(0))[0] is None
     net, mel = student.net, torch.randn(1, 128, 40, generator=stream("mel"))
     tokens = [net.tokens(mel, None, first) for first in range(3)]
     moved = net.time_new_pos_embed[0, :, 0, 2:5] - net.time_new_pos_embed[0, :, 0, :3]

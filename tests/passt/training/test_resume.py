@@ -14,6 +14,7 @@ from passt.catalog import checkpoints
 from passt.training import train as module
 from passt.training.declared.recipe import Recipe
 from passt.training.folder.state import write_weights
+from passt.weights.training_notes import TrainingNotes
 from tests.passt.training.children import killed_at
 from tests.passt.training.toy import (
     EVERY_PART,
@@ -131,7 +132,7 @@ def test_the_weights_file_says_how_it_was_made_and_is_the_same_file_again(undist
 
 def test_weights_of_half_precision_are_half_as_large(tmp_path):
     state = {"weight": torch.randn(64, 64), "count": torch.tensor(3)}
-    write_weights(tmp_path / "half.safetensors", state, {}, torch.float16)
+    write_weights(tmp_path / "half.safetensors", state, TrainingNotes(), torch.float16)
     found = safetensors.torch.load_file(tmp_path / "half.safetensors")
     assert found["weight"].dtype == torch.float16
     assert torch.allclose(found["weight"].float(), state["weight"], rtol=1e-3)

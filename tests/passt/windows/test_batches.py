@@ -75,10 +75,10 @@ def test_a_budget_is_of_the_memory_there_is(monkeypatch):
     monkeypatch.setattr(torch.cuda, "mem_get_info", {3: (6_000, 20_000)}.__getitem__)
     monkeypatch.setattr(torch.cuda, "memory_reserved", {3: 5_000}.__getitem__)
     monkeypatch.setattr(torch.cuda, "memory_allocated", {3: 1_000}.__getitem__)
-    assert Budget.of_memory(cuda, most=1000, bytes_each=10).size == 500
-    assert Budget.of_memory(cuda, most=100, bytes_each=10).size == 100
-    assert Budget.of_memory(cuda, most=100, bytes_each=10**9).size == 1
-    assert Budget.of_memory(torch.device("cpu"), most=100, bytes_each=10**9).size == 100
+    assert Budget.of_memory(cuda, most=1000, bytes_per_unit=10).size == 500
+    assert Budget.of_memory(cuda, most=100, bytes_per_unit=10).size == 100
+    assert Budget.of_memory(cuda, most=100, bytes_per_unit=10**9).size == 1
+    assert Budget.of_memory(torch.device("cpu"), most=100, bytes_per_unit=10**9).size == 100
 
 
 def test_on_a_cpu_nothing_is_copied():

@@ -57,7 +57,7 @@ def test_half_precision_is_widened(dtype):
 
 
 def test_16_bit_integers_are_divided_by_their_full_scale_which_is_said_once(embedder, audio, caplog):
-    samples._say_once.cache_clear()
+    samples._warn_once.cache_clear()
     model = hear.HearModel(embedder)
     with caplog.at_level(logging.WARNING):
         found = [embedder.scene_embedding(int16(audio)), embedder.scene_embedding(int16(audio).numpy())]
@@ -122,7 +122,7 @@ def test_many_short_clips_are_clips():
 
 @pytest.mark.parametrize(("peak", "warnings"), [(1.0, 0), (1.9, 0), (4.0, 1)])
 def test_samples_a_little_beyond_full_scale_are_taken(caplog, peak, warnings):
-    samples._say_once.cache_clear()
+    samples._warn_once.cache_clear()
     with caplog.at_level(logging.WARNING):
         for _ in range(2):
             (found,) = clips_of([torch.tensor([0.0, -peak])])

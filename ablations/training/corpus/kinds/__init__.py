@@ -1,1 +1,4 @@
-"""The kinds of sound that the corpus is made of, each a table row and a function."""
+"""The kinds of sound in the corpus. Each is a function from draws to sounds, and a row of its file's table `KINDS`.
+
+`kind.py` has the type of a row. The tables come together in `ablations/training/corpus/vocabulary.py`.
+"""

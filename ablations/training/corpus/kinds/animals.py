@@ -90,8 +90,8 @@ def trill(d: Draws) -> Oscillator:
 
 def song(d: Draws) -> Oscillator:
     """One of a bird's whistled notes, slower than a chirp."""
-    frequency = d.log("base", 1500, 3500) * 2.0 ** d.uniform("step", -0.5, 0.5, own=True)
-    bend = 1 + d.uniform("bend", -0.2, 0.2, own=True) * d.time / d.seconds
+    frequency = d.log("base", 1500, 3500) * 2.0 ** d.uniform("step", -0.5, 0.5, per_sound=True)
+    bend = 1 + d.uniform("bend", -0.2, 0.2, per_sound=True) * d.time / d.seconds
     return Oscillator(frequency * bend, held(d.time, d.seconds, 0.03, 0.05))
 
 

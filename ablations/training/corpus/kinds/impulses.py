@@ -17,16 +17,16 @@ def click(d: Draws) -> Filtered:
 
 
 def tick(d: Draws) -> Modal:
-    frequency = d.log("frequency", 1500, 3500, own=True) * 2.0 ** d.many("spread", 8, 0.0, 1.6)
+    frequency = d.log("frequency", 1500, 3500, per_sound=True) * 2.0 ** d.many("spread", 8, 0.0, 1.6)
     return struck_body(d, frequency, d.many("gains", 8, 0.1, 1.0), d.log("decay", 120.0, 350.0))
 
 
 def thump(d: Draws) -> Oscillator:
-    return Oscillator(d.log("frequency", 40, 75, own=True), hit(d.time, 0.02, d.log("fall", 0.03, 0.07)))
+    return Oscillator(d.log("frequency", 40, 75, per_sound=True), hit(d.time, 0.02, d.log("fall", 0.03, 0.07)))
 
 
 def typing(d: Draws) -> Filtered:
-    return burst(d, hit(d.time, 0.002, d.log("fall", 0.004, 0.015, own=True)), 1500, 4500, 1.2)
+    return burst(d, hit(d.time, 0.002, d.log("fall", 0.004, 0.015, per_sound=True)), 1500, 4500, 1.2)
 
 
 def step(d: Draws) -> Filtered:
@@ -34,14 +34,14 @@ def step(d: Draws) -> Filtered:
 
 
 def hoof(d: Draws) -> Modal:
-    frequency = d.log("frequency", 500, 1100, own=True) * 2.0 ** d.many("spread", 8, 0.0, 1.2)
+    frequency = d.log("frequency", 500, 1100, per_sound=True) * 2.0 ** d.many("spread", 8, 0.0, 1.2)
     return struck_body(d, frequency, d.many("gains", 8, 0.2, 1.0), d.log("decay", 50.0, 110.0))
 
 
 def hands(d: Draws) -> Filtered:
-    center = d.log("center", 800, 2500, own=True)
+    center = d.log("center", 800, 2500, per_sound=True)
     return Filtered(
-        envelope=hit(d.time, 0.002, d.log("fall", 0.005, 0.02, own=True)),
+        envelope=hit(d.time, 0.002, d.log("fall", 0.005, 0.02, per_sound=True)),
         tilt=torch.zeros(1, 1),
         noise=torch.ones(1, 1),
         center=center[..., None],

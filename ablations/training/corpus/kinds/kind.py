@@ -1,7 +1,7 @@
-"""A kind of sound as a value: how it is made, how long it lasts, how it repeats, what it is called."""
+"""Kind: a kind of sound as a value, with its synthesis, its duration, its repetition and its labels."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ablations.training.corpus.synthesis.draws import Draws
 from ablations.training.corpus.synthesis.sounds import Sound
@@ -12,13 +12,13 @@ class Pattern:
     """How the sounds of an event follow one another.
 
     Attributes:
-        interval: shortest and longest time between two of them, in s.
-        count: fewest and most of them.
-        chance: of there being more than one.
-        jitter: how far each may be from its place, as a share of the interval.
-        variants: how many different sounds are made; they take turns. 0: each is another.
-        melody: each has another pitch.
-        beat: offsets within an interval, as shares of it; one sound at each.
+        interval: shortest and longest time between two sounds, in s.
+        count: fewest and most sounds.
+        chance: probability that there is more than one sound.
+        jitter: how far a sound may be delayed, as a share of the interval.
+        variants: number of different sounds, which alternate. 0 makes all sounds different.
+        melody: whether every sound has its own pitch.
+        beat: offsets of the sounds in an interval, as shares of it.
     """
 
     interval: tuple[float, float]
@@ -32,18 +32,18 @@ class Pattern:
 
 @dataclass(frozen=True)
 class Kind:
-    """One row of the table of sounds.
+    """A kind of sound: one row of the table.
 
     Attributes:
-        labels: of every sound of the kind.
-        make: n draws -> n sounds.
-        seconds: shortest and longest duration of one sound.
-        pattern: None: one sound is the event.
-        notes: lowest and highest MIDI note where it has one clear pitch, which is then near that of a note.
-        extra: n draws -> further labels of each.
-        sustained: may fade, swell or tremble, which are labels.
-        texture: a background, of lower level, which says nothing of the room.
-        weight: how often it is drawn, against 1 of most kinds.
+        labels: labels of every sound of the kind.
+        make: makes n sounds from the draws of n sounds.
+        seconds: shortest and longest duration of a sound in s.
+        pattern: how sounds repeat in an event. None is a single sound.
+        notes: lowest and highest MIDI note, if the kind has a clear pitch, which is then close to a note.
+        extra: lists further labels of n sounds from their draws.
+        sustained: whether a sound may fade, swell or tremble, which adds a label.
+        texture: whether it is a background, which is quieter and does not reveal the room.
+        weight: how often it is drawn, relative to most kinds.
     """
 
     labels: tuple[str, ...]
@@ -58,14 +58,18 @@ class Kind:
 
 
 def vibrato_labels(draws: Draws) -> list[tuple[str, ...]]:
-    """For kinds that use `Draws.vibrato`."""
+    """List the label of vibrato, for kinds that use `Draws.vibrato`."""
     return [("vibrato",) if has else () for has in draws.has("vibrato", 0.5)]
 
 
 def family(parent: str, **kinds: Kind) -> tuple[Kind, ...]:
-    """Kinds with the labels of their parent and their own name, before those they have: drum, drum: kick."""
-    named = []
-    for name, kind in kinds.items():
-        labels = (parent, f"{parent}: {name.replace('_', ' ')}", *kind.labels)
-        named.append(Kind(**{**vars(kind), "labels": labels}))
-    return tuple(named)
+    """Put the labels of a family before those of its kinds: `drum`, `drum: kick`.
+
+    Args:
+        parent: name of the family.
+        kinds: the kinds by name.
+    """
+    return tuple(
+        replace(kind, labels=(parent, f"{parent}: {name.replace('_', ' ')}", *kind.labels))
+        for name, kind in kinds.items()
+    )

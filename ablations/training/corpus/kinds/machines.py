@@ -105,7 +105,7 @@ def ring(d: Draws) -> Modal:
 
 
 def keypad(d: Draws) -> Modal:
-    rows, columns = (KEYS[i][d.pick(name, 4, own=True)] for i, name in enumerate(("row", "column")))
+    rows, columns = (KEYS[i][d.pick(name, 4, per_sound=True)] for i, name in enumerate(("row", "column")))
     return Modal(torch.stack([rows, columns], dim=1), torch.ones(1, 2), torch.zeros(1, 2), _held(d, 0.004))
 
 

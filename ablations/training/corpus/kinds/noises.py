@@ -90,7 +90,7 @@ def thunder(d: Draws) -> Filtered:
 
 def _drop(d: Draws, rise: float) -> Oscillator:
     """A bubble: a sine that rises while it dies."""
-    frequency = d.log("frequency", 400, 1600, own=True) * (1 + rise * d.time / d.seconds)
+    frequency = d.log("frequency", 400, 1600, per_sound=True) * (1 + rise * d.time / d.seconds)
     return Oscillator(frequency, hit(d.time, 0.003, d.seconds / 4))
 
 

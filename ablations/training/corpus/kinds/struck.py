@@ -65,7 +65,7 @@ def bell(d: Draws) -> Modal:
 
 
 def glass(d: Draws) -> Modal:
-    frequency = d.log("frequency", 700, 3000, own=True) * GLASS
+    frequency = d.log("frequency", 700, 3000, per_sound=True) * GLASS
     return struck_body(d, frequency, d.many("gains", 5, 0.2, 1.0), d.log("decay", 3.0, 12.0) * GLASS.sqrt())
 
 
@@ -83,8 +83,8 @@ def knock(d: Draws) -> Modal:
 
 
 def jingle(d: Draws) -> Modal:
-    frequency = d.log("frequency", 2500, 5000) * 2.0 ** d.many("spread", 8, 0.0, 1.5, own=True)
-    return struck_body(d, frequency, d.many("gains", 8, 0.1, 1.0, own=True), d.log("decay", 10.0, 35.0))
+    frequency = d.log("frequency", 2500, 5000) * 2.0 ** d.many("spread", 8, 0.0, 1.5, per_sound=True)
+    return struck_body(d, frequency, d.many("gains", 8, 0.1, 1.0, per_sound=True), d.log("decay", 10.0, 35.0))
 
 
 _AGAIN = Pattern((0.3, 1.5), (2, 5), chance=0.4)

@@ -38,15 +38,15 @@ def sung_labels(d: Draws) -> list[tuple[str, ...]]:
     return [(f"voice: {list(SPEAKERS)[who]}", f"vowel: {list(VOWELS)[v]}", *more) for who, v, more in rows]
 
 
-def _speaker_labels(d: Draws, own: bool = False) -> list[tuple[str, ...]]:
-    return [(f"voice: {list(SPEAKERS)[i]}",) for i in d.pick("speaker", 3, own=own).tolist()]
+def _speaker_labels(d: Draws, per_sound: bool = False) -> list[tuple[str, ...]]:
+    return [(f"voice: {list(SPEAKERS)[i]}",) for i in d.pick("speaker", 3, per_sound=per_sound).tolist()]
 
 
 def spoken(d: Draws) -> Filtered:
     """A syllable of a word whose pitch falls from the first to the last, more or less."""
     base, size = speaker(d)
     fall = d.uniform("fall", -0.1, 0.35) * (d.position + 0.3 * d.time / d.seconds)
-    accent = 1 + d.uniform("accent", 0.0, 0.15, own=True) * arc(d.time, d.seconds)
+    accent = 1 + d.uniform("accent", 0.0, 0.15, per_sound=True) * arc(d.time, d.seconds)
     return syllable(d, base * (1.1 - fall) * accent, size)
 
 
@@ -60,8 +60,8 @@ def whispered(d: Draws) -> Filtered:
 
 def babble(d: Draws) -> Filtered:
     """A syllable of one of many speakers."""
-    base, size = speaker(d, own=True)
-    return syllable(d, (base * d.uniform("melody", 0.9, 1.2, own=True)).expand(-1, d.time.shape[-1]), size)
+    base, size = speaker(d, per_sound=True)
+    return syllable(d, (base * d.uniform("melody", 0.9, 1.2, per_sound=True)).expand(-1, d.time.shape[-1]), size)
 
 
 def laugh(d: Draws) -> Filtered:

@@ -1,1 +1,4 @@
-"""What all kinds of sound are made with: draws, control curves, oscillators and filters."""
+"""What all kinds of sound are made with: random draws, contours, notes, formants, and the synthesis itself.
+
+Nothing here knows a particular kind of sound.
+"""

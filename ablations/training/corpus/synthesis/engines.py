@@ -1,4 +1,4 @@
-"""From sounds as values to samples: matrix products, phases and STFT filters, over many sounds at once."""
+"""Synthesis: compute the samples of many sounds at once, by matrix products, phases and STFT filters."""
 
 import functools
 
@@ -9,19 +9,21 @@ from ablations.training.corpus.synthesis.control import FRAME, HOP, cycles, draw
 from ablations.training.corpus.synthesis.randomness import noise, stretches
 from ablations.training.corpus.synthesis.sounds import Filtered, Modal, Oscillator, Sound
 
-BLOCK = 512  # samples of a block of `modal`; also those over which loudness is measured
-CALM = 0.47  # of the rate: partials above this frequency are left out
+BLOCK = 512  # samples of a block in `modal`, and of the blocks over which loudness is measured
+HIGHEST_PARTIAL = 0.47  # share of the sample rate; partials above this frequency are left out
 
 
 def synthesized(sound: Sound, offsets: Tensor, length: int, rate: int) -> Tensor:
-    """The samples of sounds whose loudest 16 ms have the root mean square 1.
+    """Compute the samples of n sounds. The loudest 16 ms of each have root mean square 1.
 
     Args:
-        offsets: (n, 2), int64: where each one's noise starts in the tables.
-        length: a multiple of 1024.
+        sound: n sounds of one type.
+        offsets: (n, 2), int64, where the noise of each sound starts in the tables of noise.
+        length: samples to compute, a multiple of 1024.
+        rate: sample rate in Hz.
 
-    Shape:
-        n sounds -> (n, length), float32, on their device.
+    Returns:
+        (n, length), float32, on the sounds' device.
     """
     if isinstance(sound, Modal):
         samples = modal(sound, length, rate)
@@ -35,12 +37,15 @@ def synthesized(sound: Sound, offsets: Tensor, length: int, rate: int) -> Tensor
 
 
 def modal(sound: Modal, length: int, rate: int) -> Tensor:
-    """exp(-d t) sin(2 pi f t), summed over partials, as a product: blocks of 512 samples times samples of a block.
+    """Sum exp(-d t) sin(2 pi f t) over partials, as a matrix product of blocks of 512 samples with samples of a block.
 
-    A sum of angles is a product of rotations, so that only blocks and one block's samples need sines.
+    Adding angles is multiplying rotations, so sines are needed only for the starts of blocks and the samples of one.
+
+    Returns:
+        (n, length).
     """
     frequency = sound.frequency.double() / rate  # cycles a sample
-    amplitude = sound.amplitude * (frequency < CALM)
+    amplitude = sound.amplitude * (frequency < HIGHEST_PARTIAL)
     decay = sound.decay / rate
     starts = torch.arange(0, length, BLOCK, device=decay.device)
     inside = torch.arange(BLOCK, device=decay.device)
@@ -54,6 +59,7 @@ def modal(sound: Modal, length: int, rate: int) -> Tensor:
 
 
 def oscillated(sound: Oscillator, rate: int) -> Tensor:
+    """Compute sines of moving frequency, with frequency modulation if there is a modulator: (n, samples)."""
     phase = cycles(sound.frequency, rate).mul_(2 * torch.pi)
     if sound.modulator is not None:
         swing = cycles(sound.modulator, rate).mul_(2 * torch.pi).sin_()
@@ -62,6 +68,7 @@ def oscillated(sound: Oscillator, rate: int) -> Tensor:
 
 
 def filtered(sound: Filtered, offsets: Tensor, length: int, rate: int) -> Tensor:
+    """Compute noise and pulses, and filter them: (n, length)."""
     source = None
     if sound.noise is not None:
         source = grains(offsets, length, sound.density) if sound.density is not None else noise(offsets, length)
@@ -73,16 +80,23 @@ def filtered(sound: Filtered, offsets: Tensor, length: int, rate: int) -> Tensor
 
 
 def grains(offsets: Tensor, length: int, density: Tensor) -> Tensor:
-    """Noise of variance 1 of which only a share of the samples, `density` (n, 1), is not 0."""
+    """Compute noise of variance 1 that is 0 except for a share of the samples.
+
+    Args:
+        offsets: (n, 2), int64, where the noise starts in the tables.
+        length: samples to compute.
+        density: (n, 1), the share.
+    """
     threshold = torch.special.ndtri(1 - density.double()).float()
     chosen = stretches(offsets[:, 0], length, 0) > threshold
     return stretches(offsets[:, 1], length, 1).mul_(chosen).mul_(density.rsqrt())
 
 
 def pulses(sound: Filtered, rate: int) -> Tensor:
-    """A pulse exp(k (cos(phase) - 1)) a cycle, of power 1: harmonics that fall as a Gaussian, sqrt(k) of them.
+    """Compute one pulse exp(k (cos(phase) - 1)) per cycle, with power 1: (n, samples).
 
-    The sharpness is kept so low that the harmonic at half the rate is exp(-4) of the first.
+    The harmonics, about sqrt(k) of them, fall off like a Gaussian. The sharpness k is limited so that the harmonic at
+    half the sample rate is exp(-4) of the first.
     """
     most = (rate / 2 / sound.frequency.amax(-1, keepdim=True)).square() / 8
     sharpness = torch.minimum(sound.sharpness, most)
@@ -97,10 +111,14 @@ def _window(device: torch.device) -> Tensor:
 
 
 def shaped(source: Tensor, gains: Tensor) -> Tensor:
-    """Each STFT frame's spectrum times real gains: no phase is turned, and gains of 1 give the source back.
+    """Multiply the spectrum of each STFT frame by real gains. Phases stay; gains of 1 give the source back.
 
-    Shape:
-        (n, samples), (n, frames or 1, 513) -> (n, samples); frames = samples // 512 + 1
+    Args:
+        source: (n, samples).
+        gains: (n, frames or 1, 513), frames = samples // 512 + 1.
+
+    Returns:
+        (n, samples).
     """
     window = _window(source.device)
     frames = torch.nn.functional.pad(source, (HOP, HOP)).unfold(-1, FRAME, HOP) * window
@@ -110,7 +128,7 @@ def shaped(source: Tensor, gains: Tensor) -> Tensor:
 
 
 def response(sound: Filtered, rate: int) -> Tensor:
-    """Gains at the bins of the STFT: (n, frames or 1, 513); 0 at 0 Hz."""
+    """Compute the gains of a sound's filter at the bins of the STFT: (n, frames or 1, 513). The gain at 0 Hz is 0."""
     bins = torch.arange(1, FRAME // 2 + 1, device=sound.envelope.device) * (rate / FRAME)
     slope = (sound.tilt / 6.0206 * torch.log2(bins / 1000.0) * 0.6931472).clamp(max=7).exp()[:, None]
     if sound.center is not None:

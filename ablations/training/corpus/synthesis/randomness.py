@@ -1,12 +1,13 @@
-"""Random numbers that are a function of their address: nothing has to be drawn before them, on no device.
+"""Random numbers that follow from a key and a name, so that none depends on what was drawn before.
 
-Parameters are hashes: SplitMix64's output function (Steele, Lea, Flood: Fast Splittable Pseudorandom Number
-Generators, OOPSLA 2014) over a key and the name of what is drawn. Noise is the sum of two stretches of two fixed
-tables, each at an offset of its own: 2^40 different stretches, the same bits on every device.
+Parameters are hashes of a key and a name by SplitMix64's output function (Steele, Lea, Flood: Fast Splittable
+Pseudorandom Number Generators, OOPSLA 2014). Noise is the sum of one stretch from each of two fixed tables, at random
+offsets: 2^40 different stretches, with the same bits on every device.
 """
 
 import functools
 import zlib
+from typing import overload
 
 import numpy as np
 import torch
@@ -15,11 +16,11 @@ from torch import Tensor
 MASK = (1 << 64) - 1
 GOLDEN = 0x9E3779B97F4A7C15
 OFFSETS = 1 << 20  # places in a table of noise where a stretch can start
-LONGEST = 1 << 19  # samples of a stretch for which tables are made at once; more where more is asked for
+LONGEST = 1 << 19  # samples of the longest stretch that the first tables allow; longer ones make larger tables
 
 
 def key(*parts: int) -> int:
-    """A 64-bit key from whole numbers, each of which changes all of it."""
+    """Make a 64-bit key from whole numbers. Each number changes all bits."""
     state = 0
     for part in parts:
         state = int(_mixed((state + GOLDEN * (part + 1)) & MASK))
@@ -28,26 +29,31 @@ def key(*parts: int) -> int:
 
 @functools.lru_cache(maxsize=4096)
 def name_key(name: str) -> int:
+    """Make a key from a name."""
     return key(zlib.crc32(name.encode()))
 
 
 def uniform(of: int, name: str) -> float:
-    """The number in [0, 1) that a key has under a name."""
+    """Draw the number in [0, 1) of a key under a name."""
     return (_mixed(of ^ name_key(name)) >> 11) * 2.0**-53
 
 
 def uniforms(of: np.ndarray, name: str) -> np.ndarray:
-    """`uniform` of each of the keys (n,), uint64: (n,), float64."""
+    """Draw the numbers of keys (n,), uint64, under a name: (n,), float64; see `uniform`."""
     return (_mixed(of ^ np.uint64(name_key(name))) >> np.uint64(11)) * 2.0**-53
 
 
 def whole(of: int, name: str, choices: int) -> int:
-    """One of 0 ... choices - 1, each as likely."""
+    """Draw a whole number from 0 to choices - 1, all equally likely."""
     return int(uniform(of, name) * choices)
 
 
-def _mixed(x):
-    """SplitMix64's output function, of an int below 2^64 or of an array of uint64."""
+@overload
+def _mixed(x: int) -> int: ...
+@overload
+def _mixed(x: np.ndarray) -> np.ndarray: ...
+def _mixed(x: int | np.ndarray) -> int | np.ndarray:
+    """Compute SplitMix64's output function of an int below 2^64, or of an array of uint64."""
     if isinstance(x, int):
         x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & MASK
         x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & MASK
@@ -58,16 +64,25 @@ def _mixed(x):
 
 
 def stretches(offsets: Tensor, length: int, table: int) -> Tensor:
-    """Independent standard normal numbers of one table: offsets (n,), int64, below OFFSETS -> (n, length)."""
+    """Cut stretches of standard normal numbers out of a table.
+
+    Args:
+        offsets: (n,), int64, below OFFSETS.
+        length: samples of a stretch.
+        table: number of the table, 0 or 1.
+
+    Returns:
+        (n, length), on the offsets' device.
+    """
     source = _tables(max(LONGEST, 1 << (length - 1).bit_length()), offsets.device)[table]
     return source.unfold(0, length, 1)[offsets]
 
 
 @functools.lru_cache(maxsize=4)
 def _tables(length: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Tables of standard normal numbers, in which stretches of `length` samples can start at OFFSETS places.
+    """Make the tables of standard normal numbers, in which stretches of `length` samples can start at OFFSETS places.
 
-    A longer table starts as a shorter one does, so that a stretch does not depend on `length`.
+    A longer table begins with the shorter one, so that a stretch does not depend on `length`.
     """
     streams = (np.random.Generator(np.random.Philox(key=[0, number])) for number in (1, 2))
     first, second = (torch.from_numpy(s.standard_normal(OFFSETS + length, dtype=np.float32)) for s in streams)
@@ -75,6 +90,6 @@ def _tables(length: int, device: torch.device) -> tuple[Tensor, Tensor]:
 
 
 def noise(offsets: Tensor, length: int) -> Tensor:
-    """White noise of variance 1: offsets (n, 2), int64, below OFFSETS -> (n, length), on the offsets' device."""
+    """Make white noise of variance 1: offsets (n, 2), int64, below OFFSETS -> (n, length), on the offsets' device."""
     first, second = (stretches(offsets[:, table], length, table) for table in (0, 1))
     return first.add_(second).mul_(0.5**0.5)

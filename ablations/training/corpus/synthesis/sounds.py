@@ -1,6 +1,7 @@
-"""Sounds as values: what each way of making them needs, n sounds at a time, before any sample is computed."""
+"""Sounds as values: the parameters of n sounds, before any sample is computed. One class for each way of synthesis."""
 
-from dataclasses import dataclass, fields
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -8,11 +9,13 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Modal:
-    """Sines of fixed frequencies that die away: strings, bars, bells, organs, chords.
+    """Decaying sines of fixed frequencies: strings, bars, bells, organs, chords.
 
     Attributes:
-        frequency, amplitude, decay: (n, partials), in Hz, any unit, 1/s (amplitude falls by exp(-decay * t)).
-        envelope: (n, points).
+        frequency: (n, partials), in Hz.
+        amplitude: (n, partials), in any unit.
+        decay: (n, partials), in 1/s. The amplitude falls as exp(-decay * t).
+        envelope: (n, points), of the whole sound.
     """
 
     frequency: Tensor
@@ -23,12 +26,13 @@ class Modal:
 
 @dataclass(frozen=True)
 class Oscillator:
-    """A sine whose frequency moves, and whose phase another one modulates (FM; J. Chowning 1973).
+    """A sine of moving frequency, whose phase another sine can modulate (FM; J. Chowning 1973).
 
     Attributes:
-        frequency, envelope: (n, points), in Hz, any unit.
-        modulator: (n, points), the modulating sine's frequency in Hz; None: a plain sine.
-        index: (n, points), its depth in radians.
+        frequency: (n, points), in Hz.
+        envelope: (n, points), in any unit.
+        modulator: (n, points), frequency of the modulating sine in Hz. None is a plain sine.
+        index: (n, points), depth of the modulation in radians.
     """
 
     frequency: Tensor
@@ -39,17 +43,19 @@ class Oscillator:
 
 @dataclass(frozen=True)
 class Filtered:
-    """Pulses and noise, behind resonances that may move: voices, drums, wind, engines.
+    """Pulses and noise, filtered by resonances that may move: voices, drums, wind, engines.
 
     Attributes:
-        envelope: (n, points), of what comes out.
-        noise: (n, points), level of the noise; None: none.
-        density: (n, 1), share of the noise's samples that are not 0; None: all.
-        frequency: (n, points), of the pulses in Hz; None: no pulses.
-        pulse: (n, points), their level.
+        envelope: (n, points), of the filtered sound.
+        tilt: (n, 1), slope of the spectrum in dB per octave.
+        noise: (n, points), level of the noise. None is no noise.
+        density: (n, 1), share of the noise's samples that are not 0. None is all.
+        frequency: (n, points), frequency of the pulses in Hz. None is no pulses.
+        pulse: (n, points), level of the pulses.
         sharpness: (n, 1), 1 for nearly a sine, thousands for the many harmonics of a buzz.
-        center, width, gain: (n, frames or 1, resonances), in Hz, Hz, any unit; None: flat.
-        tilt: (n, 1), the spectrum's slope in dB per octave.
+        center: (n, frames or 1, resonances), in Hz. None is a flat filter.
+        width: (n, frames or 1, resonances), in Hz.
+        gain: (n, frames or 1, resonances), in any unit.
     """
 
     envelope: Tensor
@@ -67,43 +73,50 @@ class Filtered:
 Sound = Modal | Oscillator | Filtered
 
 
-def form(sound: Sound) -> tuple:
-    """What sounds must share to be joined: the way they are made, and the shapes behind the first axis."""
-    values = (getattr(sound, field.name) for field in fields(sound))
-    return type(sound), *(None if value is None else value.shape[1:] for value in values)
+def form(sound: Sound) -> tuple[object, ...]:
+    """Give what sounds must share to be joined: their class, and the shapes of their tensors without the first axis."""
+    return type(sound), *(None if value is None else value.shape[1:] for value in vars(sound).values())
+
+
+def changed(sound: Sound, change: Callable[[str, Tensor], Tensor]) -> Sound:
+    """Apply a function of name and tensor to all tensors of a sound."""
+    return type(sound)(**{name: None if v is None else change(name, v) for name, v in vars(sound).items()})
 
 
 def expanded(sound: Sound, count: int) -> Sound:
-    """The same with every tensor's first axis `count` long, and contours of one point as long as the envelope."""
+    """Expand the first axis of all tensors to `count`, and contours of one point to the length of the envelope."""
     points = sound.envelope.shape[-1]
     contours = {"noise", "frequency", "pulse", "modulator", "index"} if not isinstance(sound, Modal) else set()
-    values = {}
-    for field in fields(sound):
-        value = getattr(sound, field.name)
-        if value is not None:
-            last = points if field.name in contours else value.shape[-1]
-            value = value.expand(count, *value.shape[1:-1], last)
-        values[field.name] = value
-    return type(sound)(**values)
+
+    def expand(name: str, value: Tensor) -> Tensor:
+        return value.expand(count, *value.shape[1:-1], points if name in contours else value.shape[-1])
+
+    return changed(sound, expand)
 
 
 def joined(sounds: list[Sound]) -> Sound:
-    """Sounds of one form as one."""
+    """Join sounds of one form along the first axis."""
     first = sounds[0]
     if len(sounds) == 1:
         return first
-    values = {field.name: [getattr(sound, field.name) for sound in sounds] for field in fields(first)}
-    return type(first)(**{name: None if parts[0] is None else torch.cat(parts) for name, parts in values.items()})
+    return changed(first, lambda name, _: torch.cat([vars(sound)[name] for sound in sounds]))
 
 
 def part(sound: Sound, rows: slice, device: torch.device) -> Sound:
-    """Some rows of it, on a device."""
-    values = {field.name: getattr(sound, field.name) for field in fields(sound)}
-    return type(sound)(**{name: v if v is None else v[rows].to(device) for name, v in values.items()})
+    """Take some rows of sounds, and move them to a device."""
+    return changed(sound, lambda _, value: value[rows].to(device))
 
 
-def resonance(center: Tensor, envelope: Tensor, width: float, tilt: float = 0.0, **others) -> Filtered:
-    """Noise with one resonance at `center` (n, frames or 1), in Hz; the width is a share of it."""
+def resonance(center: Tensor, envelope: Tensor, width: float, tilt: float = 0.0, **others: Tensor) -> Filtered:
+    """Make noise with one resonance.
+
+    Args:
+        center: (n, frames or 1), center of the resonance in Hz.
+        envelope: (n, points).
+        width: width of the resonance, as a share of its center.
+        tilt: slope of the spectrum in dB per octave.
+        others: further fields of `Filtered`.
+    """
     return Filtered(
         envelope=envelope,
         tilt=torch.full((1, 1), tilt),

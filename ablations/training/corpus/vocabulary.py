@@ -1,4 +1,4 @@
-"""The table of all sounds, and the labels that come of it."""
+"""The table of all kinds of sound, and the labels of the corpus that follow from it."""
 
 from ablations.training.corpus.kinds.animals import KINDS as ANIMALS
 from ablations.training.corpus.kinds.drums import KINDS as DRUMS
@@ -25,7 +25,7 @@ KINDS: tuple[Kind, ...] = (
 )
 
 RATES = {"slow": 0.0, "medium": 1.5, "fast": 4.0, "rattling": 12.0}
-"""Rate of a repeated sound -> sounds a second from which on it is that."""
+"""Label of a rate -> least number of sounds a second."""
 ROOMS = ("dry", "small", "large")
 
 _EXTRA = (
@@ -46,4 +46,5 @@ LABELS: tuple[str, ...] = tuple(dict.fromkeys([*(label for kind in KINDS for lab
 
 
 def rate_of(per_second: float) -> str:
+    """Choose the label of a rate, in sounds a second."""
     return [name for name, least in RATES.items() if per_second >= least][-1]

@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from passt.windows.centered import centred, reflect_pad, timestamps
+from passt.windows.waveforms import centred, reflect_pad, timestamps
 
 
 @pytest.mark.skipif(np.lib.NumpyVersion(np.__version__) < "2.0.0", reason="numpy 1 reflects otherwise the second time")
