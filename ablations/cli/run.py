@@ -12,15 +12,16 @@ from tabulate import tabulate
 
 from ablations.cli.options import DEVICE, PRECISION, RUNS, STORE, TASKS
 from ablations.cli.progress import bars, terminal
-from ablations.engines.ray.workers import RayWorkers
+from ablations.engines import Engine, make_engine
 from ablations.report.draw import write_figure
 from ablations.report.table import render, write_table
 from ablations.runs.many import PAPER, Ended, run_studies, studies_of, summary
 from ablations.runs.plan import plan_study, to_text
 from ablations.study.study import Study
+from ablations.system.compute import Machine
 from ablations.system.errors import NewFile, one_line, one_line_errors
 from ablations.units.unit import Shard
-from downstream.store.store import default_root
+from ablations.units.where import Where
 from results import load
 from results.rows.files import replacing
 from results.rows.rows import read_rows
@@ -34,7 +35,7 @@ ENGINE_OPTIONS = (
 
 
 def engine_options(command: Callable) -> Callable:
-    """Options that reach the command as `shard` and `workers`."""
+    """Add the options that reach a command as `shard` and `engine`."""
 
     @functools.wraps(command)
     def with_engine(
@@ -50,8 +51,10 @@ def engine_options(command: Callable) -> Callable:
         if shard and (workers is not None or ray is not None):
             raise click.UsageError("--shard is without Ray, expected no --workers and no --ray")
         part = Shard.parse(shard) if shard else None
-        on_ray = RayWorkers(workers, ray, gpus_per_worker) if workers is not None or ray is not None else None
-        return command(shard=part, workers=on_ray, **others)
+        engine = make_engine("here")
+        if workers is not None or ray is not None:
+            engine = make_engine("ray", count=workers, address=ray, gpus_each=gpus_per_worker)
+        return command(shard=part, engine=engine, **others)
 
     return functools.reduce(lambda found, option: option(found), reversed(ENGINE_OPTIONS), with_engine)
 
@@ -75,7 +78,7 @@ def run(
     precision: str | None,
     compiled: bool,
     shard: Shard | None,
-    workers: RayWorkers | None,
+    engine: Engine,
 ) -> None:
     """Run what is missing of STUDY, then print its table and draw its figure.
 
@@ -86,12 +89,11 @@ def run(
     """
     studies = studies_of(study)
     console = terminal()
-    options = {"runs": runs, "store": store or default_root(), "tasks_folder": tasks, "device": device}
-    options |= {"precision": precision, "compiled": compiled, "shard": shard, "workers": workers}
+    where, machine = Where.of(runs, store, tasks), Machine(device, precision, compiled)
     found: list[Ended] = []
     with bars(console) as track:
         start = time.perf_counter()
-        for ended in run_studies(studies, **options, track=track):
+        for ended in run_studies(studies, where, machine, shard=shard, engine=engine, track=track):
             if len(studies) > 1:
                 click.echo(f"\n{ended.study.name} ({len(found) + 1} of {len(studies)})\n")
             if ended.outcome:
@@ -174,11 +176,10 @@ def plan(
 
     Embedders are loaded; weights that are not here are fetched. The exit status is 1 where something can't be run.
     """
-    store = store or default_root()
-    places = {"runs": runs, "store": store, "tasks_folder": tasks, "device": device, "precision": precision}
+    where, machine = Where.of(runs, store, tasks), Machine(device, precision)
     with bars(terminal()) as track:
-        found = plan_study(Study.load(study), **places, measure=not no_measure, track=track)
-    click.echo(to_text(found, store))
+        found = plan_study(Study.load(study), where, machine, measure=not no_measure, track=track)
+    click.echo(to_text(found, where.store))
     if out:
         with replacing(out) as file:
             found.to_csv(file, index=False)

@@ -1,16 +1,15 @@
-"""Engines: what executes units. Each hands back every unit with its result, as soon as it has one.
-
-The engine of this file works in this process, unit after unit; `ablations.engines.ray` has Ray's. The files that a run
-leaves are the same whichever engine ran.
-"""
+"""The engine that executes units in this process, one after the other."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 
+from ablations.engines import Results
 from ablations.models import registry
 from ablations.study.study import Model
+from ablations.system.machine import choose_device
 from ablations.units.execute import UnitResult, run_unit
 from ablations.units.unit import Settings, Unit, failure_of, grouped
 from downstream.embedder import Embedder, released
@@ -19,40 +18,61 @@ from passt.network.precision import precision_for
 
 logger = logging.getLogger(__name__)
 
-Results = Iterator[tuple[Unit, UnitResult]]
+
+@dataclass(frozen=True)
+class Here:
+    """This process as an engine. It loads an embedder once for all its units."""
+
+    def device(self, device: str | None) -> str:
+        """The device that was asked for, or CUDA where there is one; ValueError for a device that is not here."""
+        return choose_device(device)
+
+    def check(self, settings: Settings) -> None:
+        """Raise ValueError for a precision that this machine does not have."""
+        check(settings)
+
+    def results(self, units: Sequence[Unit], settings: Settings, track: Track = silent) -> Results:
+        """Execute the units in their order."""
+        for group in grouped(units):
+            try:
+                embedder = build(group[0].models, settings, track)
+            except Exception as error:
+                yield from ((unit, broken(unit, error, logged=number > 0)) for number, unit in enumerate(group))
+                continue
+            with released(embedder):
+                for unit in group:
+                    yield unit, run_unit(unit, embedder, settings, track=track)
 
 
-def run_here(units: Sequence[Unit], settings: Settings, track: Track = silent) -> Results:
-    """One unit after the other, in order; an embedder is loaded once for all its units."""
-    for group in grouped(units):
-        try:
-            embedder = build(group[0].models, settings, track)
-        except Exception as error:
-            yield from ((unit, broken(unit, error, told=number > 0)) for number, unit in enumerate(group))
-            continue
-        with released(embedder):
-            for unit in group:
-                yield unit, run_unit(unit, embedder, settings, track=track)
-
-
-def build(variants: Sequence[Model], settings: Settings, track: Track = silent) -> Embedder:
-    """The embedder of a group's models."""
-    first = min(variants, key=lambda model: "logits" in model.spec.levels)  # which a file of weights may lack
-    options = {"precision": settings.precision, "compiled": settings.compiled, "track": track}
+def build(models: Sequence[Model], settings: Settings, track: Track = silent) -> Embedder:
+    """Load the embedder that models of one checkpoint, weights and interpreter share."""
+    first = min(models, key=lambda model: "logits" in model.spec.levels)  # a weight file may lack that level
     return registry.build(
-        first.spec, device=settings.device, weights=first.weights_file, python=first.python, **options
+        first.spec,
+        device=settings.device,
+        weights=first.weights_file,
+        python=first.python,
+        precision=settings.precision,
+        compiled=settings.compiled,
+        track=track,
     )
 
 
-def broken(unit: Unit, error: Exception, told: bool = False) -> UnitResult:
-    """The result of a unit whose embedder can't be had: a failure of the models, equal for all their tasks."""
+def broken(unit: Unit, error: Exception, logged: bool = False) -> UnitResult:
+    """The result of a unit whose embedder can't be loaded: one failure of its models, equal for all their tasks.
+
+    Args:
+        unit: what can't be executed.
+        error: why its embedder can't be loaded.
+        logged: whether the log has the failure already.
+    """
     failure = failure_of(unit.models, "", error)
-    if not told:
+    if not logged:
         logger.error("%s", failure, exc_info=None if isinstance(error, ValueError | OSError) else error)
     return UnitResult(failures=(failure,))
 
 
 def check(settings: Settings) -> None:
-    """ValueError for a precision that is not here, before anything is done."""
+    """Raise ValueError for a precision that this machine does not have, if any model of the study computes in it."""
     if any(registry.card(model.spec.checkpoint).precisions for model in settings.study.models):
         precision_for(settings.precision, torch.device(settings.device))

@@ -1,4 +1,4 @@
-"""Every model as a row: what it listens to, its levels and windows, its cost, and whether its weights are here."""
+"""The table of models: sample rate, levels, windows and cost of each, and whether its weights are here."""
 
 from collections.abc import Iterable, Sequence
 
@@ -6,40 +6,39 @@ import pandas as pd
 
 from ablations.models import cost, registry
 from ablations.models.baselines.named import fields_of
-from passt.catalog import checkpoints
+from ablations.models.family import Facts, Family
 from passt.catalog.card import Card
 from passt.weights.published import Published, place
 
 WHOLE = ("min_window_ms", "max_window_ms", "hop", "tokens_10s", "parameters", "cached_bytes")
-"""Columns of whole numbers, absent for some models."""
-TRAINING = ("audioset_mAP", "trained_on")  # of published files that say so
+"""Columns of whole numbers, which some models do not have."""
 COLUMNS = (
     *("name", "alias", "family", "sample_rate", "levels", "min_window_ms", "max_window_ms"),
-    *("hop", "hop_ms", "stride", "token_ms", "tokens_10s", "parameters", "gmacs_10s", *TRAINING),
+    *("hop", "hop_ms", "stride", "token_ms", "tokens_10s", "parameters", "gmacs_10s", "audioset_mAP", "trained_on"),
     *("spec", "weights", "precisions", "cached", "cached_bytes", "file", "url"),
 )
 
 
 def models_table(names: Sequence[str] = ()) -> pd.DataFrame:
-    """Every model of every family, PaSST's first, or those named; what a family doesn't know is missing.
-
-    Columns: name, alias, family; sample_rate in Hz; levels (a tuple); bounds of its windows, both absent where its
-    receptive field is its own; hop in samples and `hop_ms`, stride (frequency x time), `token_ms` (the time from one
-    token to the next), `tokens_10s` (of a clip of 10 s), parameters, `gmacs_10s` (of the scene embedding of 10 s by the
-    defaults), audioset_mAP, trained_on; spec (of the defaults), weights (the kinds it can have, a tuple), precisions
-    (whether others than fp32); cached (whether the file of published or demonstration weights is here), `cached_bytes`,
-    file (its place) and url.
+    """List models, a row each; a value that a family does not know is missing.
 
     Args:
-        names: models, their aliases, or named specs, which stand for their checkpoint.
+        names: models, their aliases, or named specs, which stand for their checkpoint; empty for every model.
+
+    Returns:
+        The columns name, alias, family; sample_rate (Hz); levels (a tuple); min_window_ms and max_window_ms (both
+        missing if the receptive field is the model's own); hop (samples), hop_ms; stride (frequency x time), token_ms
+        (the time from one token to the next), tokens_10s (of 10 s of sound); parameters; gmacs_10s (of the default
+        scene embedding of 10 s); audioset_mAP, trained_on; spec (the default); weights (the kinds it can have, a
+        tuple); precisions (whether others than fp32); cached (whether the file of published or demonstration weights is
+        here), cached_bytes, file (its path), url.
 
     Raises:
-        ValueError: for an unknown name.
+        ValueError: an unknown name.
     """
-    every = sorted(registry.families().items(), key=lambda item: item[0] != "passt")
-    cards: Iterable[Card] = (card for _, family in every for card in family.cards)
+    cards: Iterable[Card] = (card for family in registry.families().values() for card in family.cards)
     if names:
-        cards = {found.name: found for found in map(card_of, names)}.values()
+        cards = {card.name: card for card in map(card_of, names)}.values()
     table = pd.DataFrame([_row(card) for card in cards], columns=list(COLUMNS))
     return table.astype(dict.fromkeys(WHOLE, "Int64") | {"cached": "boolean"})
 
@@ -50,7 +49,7 @@ def card_of(name: str) -> Card:
 
 
 def publishes(card: Card) -> bool:
-    """Whether there is a published file of the model's weights that can be fetched."""
+    """Whether the model's weights are published as a file that can be fetched."""
     return registry.families()[card.family].published is not None and "published" in card.weights
 
 
@@ -66,13 +65,15 @@ def published(name: str) -> Published:
         ValueError: an unknown name, or a model without such a file.
     """
     card = card_of(name)
-    if not publishes(card):
+    row = registry.families()[card.family].published
+    if row is None or not publishes(card):
         raise ValueError(f"{name}: no file to fetch: its weights, if it has any, are not published as one")
-    return registry.families()[card.family].published(card.name)
+    return row(card.name)
 
 
-def _row(card: Card) -> dict:
+def _row(card: Card) -> dict[str, object]:
     family = registry.families()[card.family]
+    facts = family.facts(card.name) if family.facts else None
     return {
         "name": card.name,
         "alias": card.aliases[0] if card.aliases else "",
@@ -86,27 +87,31 @@ def _row(card: Card) -> dict:
         "spec": str(card.spec()),
         "weights": card.weights,
         "precisions": card.precisions,
-        **(_of_the_file(card, family) if {"published", "demo"} & set(card.weights) and family.published else {}),
-        **(_tokens(card.name) if card.family == "passt" else {}),
+        **(_known(facts, card.sample_rate) if facts else {}),
+        **_file(card, family, facts),
     }
 
 
-def _tokens(name: str) -> dict:
-    checkpoint = checkpoints.get(name)
+def _known(facts: Facts, sample_rate: int) -> dict[str, object]:
     return {
-        "stride": f"{checkpoint.fstride}x{checkpoint.tstride}",
-        "token_ms": checkpoint.tstride * checkpoint.hop * 1000 / checkpoints.SAMPLE_RATE,
-        "tokens_10s": checkpoint.tokens(cost.SECONDS * checkpoints.SAMPLE_RATE),
+        "hop": facts.hop,
+        "hop_ms": facts.hop * 1000 / sample_rate,
+        "stride": facts.stride,
+        "token_ms": facts.token_ms,
+        "tokens_10s": facts.tokens_10s,
+        "audioset_mAP": facts.audioset_mAP,
+        "trained_on": facts.trained_on,
     }
 
 
-def _of_the_file(card: Card, family: registry.Family) -> dict:
+def _file(card: Card, family: Family, facts: Facts | None) -> dict[str, object]:
+    """The file of published or demonstration weights, for a checkpoint that has one."""
+    if family.published is None or not {"published", "demo"} & set(card.weights):
+        return {}
     row = family.published(card.name)
-    path = getattr(row, "shipped", None) or place(row)
+    path = facts.shipped if facts and facts.shipped else place(row)
     cached = path.is_file()
     return {
-        **{name: getattr(row, name, None) for name in TRAINING},
-        **({"hop": row.hop, "hop_ms": row.hop * 1000 / card.sample_rate} if hasattr(row, "hop") else {}),
         "cached": cached,
         "cached_bytes": path.stat().st_size if cached else None,
         "file": str(path),

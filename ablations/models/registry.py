@@ -1,21 +1,22 @@
-"""The one door to every model: a name to its card, a spec to its embedder, for PaSST and baselines alike."""
+"""The one door to every model: a name to its card, a spec to its embedder, for PaSST and baselines alike.
+
+A new family is one file, with its cards and its embedder, and one row of `families`.
+"""
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from ablations.models.baselines import checkpoints as cnn_checkpoints
+from ablations.models import cnn_family, passt_family
 from ablations.models.baselines import cnn14, crepe, logmel, melproj, mobilenet
-from ablations.models.baselines.checkpoints import CnnCheckpoint
-from ablations.models.baselines.cnn import CnnEmbedder
 from ablations.models.baselines.named import fields_of
 from ablations.models.baselines.named import table as named_cnns
+from ablations.models.family import Family, Frames
 from ablations.models.hear_modules import address
 from ablations.models.hear_modules.embedder import HearEmbedder
 from ablations.models.hear_modules.process import interpreter
@@ -23,71 +24,67 @@ from downstream.disk.files import absolute, expanded
 from downstream.disk.memory import check_memory
 from downstream.embedder import Embedder
 from downstream.progress import Advance, Track, silent
-from passt import EmbeddingSpec, PasstEmbedder, complexity
-from passt.catalog import checkpoints, named
+from passt import EmbeddingSpec
+from passt.catalog import named
 from passt.catalog.card import Card, choices
 from passt.catalog.spec import parse_fields
 from passt.network.precision import precision_for
-from passt.weights.published import Published, file_tag, published_file
+from passt.weights.published import file_tag, published_file
+
+FRONT_END = "and its front end is not counted"
 
 
-@dataclass(frozen=True)
-class Frames:
-    """The pieces of sound that a model with a receptive field of its own takes, and how far apart in scenes."""
-
-    samples: int
-    scene_hop_ms: int
-
-
-@dataclass(frozen=True)
-class Family:
-    """Models that are built the same way.
-
-    Attributes:
-        build: (spec, device=, weights=, and precision= where the card has `precisions`) to an embedder.
-        published: a checkpoint's name to what its published file is, for families whose weights are fetched.
-        parameters: a checkpoint's name to the numbers that training set; None where they are not known.
-        macs: (checkpoint's name, levels, samples) to the multiply-adds of its network for one window, as deep as the
-            levels want; None where there is no network, or none that is known.
-        frames: of models whose receptive field is their own.
-    """
-
-    cards: tuple[Card, ...]
-    build: Callable[..., Embedder]
-    published: Callable[[str], Published] | None = None
-    parameters: Callable[[str], int] | None = None
-    macs: Callable[[str, tuple[str, ...], int], int] | None = None
-    frames: Frames | None = None
+def _nothing(checkpoint: str) -> int:
+    """The parameters of a model without training."""
+    return 0
 
 
 @functools.cache
 def families() -> Mapping[str, Family]:
     """Every model family by name."""
     return {
-        "passt": Family(
-            tuple(row.card for row in checkpoints.table().values()),
-            PasstEmbedder,
-            checkpoints.get,
-            lambda name: complexity.parameters(checkpoints.get(name)),
-            _macs_of_passt,
-        ),
-        "panns": _cnns(cnn14.CARDS, cnn14.Cnn14Embedder),
-        "efficientat": _cnns(mobilenet.CARDS, mobilenet.MobileNetEmbedder),
+        "passt": passt_family.FAMILY,
+        "panns": cnn_family.family(cnn14.CARDS, cnn14.Cnn14Embedder),
+        "efficientat": cnn_family.family(mobilenet.CARDS, mobilenet.MobileNetEmbedder),
         "crepe": Family(
-            crepe.CARDS,
-            crepe.CrepeEmbedder,
+            cards=crepe.CARDS,
+            build=crepe.CrepeEmbedder,
             parameters=crepe.parameters,
             macs=lambda name, levels, samples: crepe.macs(name, levels),
             frames=Frames(crepe.FRAME, crepe.SCENE_HOP_MS),
         ),
-        "logmel": Family(logmel.CARDS, logmel.LogMelEmbedder, parameters=lambda name: 0),
-        "melproj": Family(melproj.CARDS, melproj.MelProjectionEmbedder, parameters=lambda name: 0),
-        "hear": Family((), HearEmbedder),  # its cards are made of what is asked for
+        "logmel": Family(
+            cards=logmel.CARDS,
+            build=logmel.LogMelEmbedder,
+            parameters=_nothing,
+            uncounted=f"it has no network, {FRONT_END}",
+        ),
+        "melproj": Family(
+            cards=melproj.CARDS,
+            build=melproj.MelProjectionEmbedder,
+            parameters=_nothing,
+            uncounted=f"it has no network but one random projection, {FRONT_END}",
+        ),
+        "hear": Family(
+            cards=(),  # the address that a spec names makes the card
+            build=HearEmbedder,
+            uncounted="what a HEAR module computes is not known",
+            has_interpreter=True,
+        ),
     }
 
 
+def family_of(checkpoint: str) -> Family:
+    """The family of a checkpoint, by its name or alias."""
+    return families()[card(checkpoint).family]
+
+
 def card(name: str) -> Card:
-    """The card of a checkpoint, by name or alias, or of a HEAR module; ValueError names the known ones."""
+    """The card of a checkpoint by its name or alias, or of a HEAR module.
+
+    Raises:
+        ValueError: an unknown name; lists the known ones.
+    """
     if name.startswith(address.PREFIX):
         return address.card(name)
     cards = [card for family in families().values() for card in family.cards]
@@ -99,23 +96,33 @@ def card(name: str) -> Card:
 
 
 def resolve(fields: Mapping[str, Any] | str) -> EmbeddingSpec:
-    """A complete, checked, canonical spec from fields or a spec text; what is left out is the card's default."""
-    given = parse_fields(fields) if isinstance(fields, str) else dict(fields)
-    if "checkpoint" not in given:
+    """Make a complete, checked and canonical spec.
+
+    Args:
+        fields: of the spec, or its text; the card's defaults stand for those left out.
+
+    Raises:
+        ValueError: a field that the checkpoint does not allow.
+    """
+    fields = parse_fields(fields) if isinstance(fields, str) else dict(fields)
+    if "checkpoint" not in fields:
         raise ValueError("a model needs a checkpoint")
-    given = fields_of(str(given.pop("checkpoint"))) | given
-    found = card(given.pop("checkpoint"))
-    return found.spec(**given)
+    fields = fields_of(str(fields.pop("checkpoint"))) | fields
+    return card(fields.pop("checkpoint")).spec(**fields)
 
 
 def resolve_with_file(spec: str | EmbeddingSpec, weights: str | Path | None) -> tuple[EmbeddingSpec, Path | None]:
-    """The canonical spec with its weights, and the file that gives them.
+    """Make a canonical spec of a spec and a weight file.
 
     Args:
-        spec: a text, the name of one, or a spec. weights: a file; None leaves the spec's.
+        spec: a spec, its text, or the name of one.
+        weights: a weight file; None leaves the spec's weights.
+
+    Returns:
+        The spec with its weights, and the file.
 
     Raises:
-        ValueError: where a text names weights beside the file, or for what doesn't resolve.
+        ValueError: a text that names weights beside the file, or a field that the checkpoint does not allow.
     """
     fields = parse_fields(str(spec)) if isinstance(spec, str) else dataclasses.asdict(spec)
     if weights is None:
@@ -127,10 +134,14 @@ def resolve_with_file(spec: str | EmbeddingSpec, weights: str | Path | None) -> 
 
 
 def resolve_weights(weights: str, base: Path) -> tuple[str, Path | None]:
-    """The weights part of a spec, and the file where `weights` names one (relative to `base`).
+    """The weights part of a spec, and the file if `weights` names one.
+
+    Args:
+        weights: a part of a spec, or a path.
+        base: the folder that a path starts at.
 
     Raises:
-        FileNotFoundError: for what looks like a file and is none.
+        FileNotFoundError: a path without a file.
     """
     looks_like_file = "/" in weights or weights.endswith((".pt", ".pth", ".ckpt", ".safetensors"))
     if not looks_like_file:
@@ -152,22 +163,31 @@ def build(
     compiled: bool = False,
     track: Track = silent,
 ) -> Embedder:
-    """The embedder of a spec's checkpoint and weights; its levels and windows are asked for as taps.
+    """Build the embedder of a spec's checkpoint and weights; its levels and windows are taps of each call.
 
-    Published weights that are not here are fetched, which `track` is told of in MB. Models whose card has no precisions
-    compute in fp32, which their rows say; torch.compile is PaSST's, an interpreter of its own (`python`) HEAR modules'.
+    Published weights that are not here are fetched.
+
+    Args:
+        spec: in canonical form.
+        device: "cpu" or "cuda".
+        weights: the file that the spec's weights name.
+        python: the interpreter that has a HEAR module; other families ignore it.
+        precision: fp32, tf32 or bf16. A model whose card has no precisions computes in fp32, and its rows say so.
+        compiled: whether torch.compile makes the code of models that allow it.
+        track: is told how much is fetched, in MB.
 
     Raises:
-        ValueError: also for a file of weights that is not any more the one that the spec names.
+        ValueError: a precision that the device does not have, or a weight file that the spec does not name any more.
+        FileNotFoundError: weights that are not here and can't be fetched.
     """
-    found = card(spec.checkpoint)
-    family = families()[found.family]
-    options: dict[str, Any] = {"precision": precision} if found.precisions else {}
-    if found.precisions:
+    has_precisions, family = card(spec.checkpoint).precisions, family_of(spec.checkpoint)
+    options: dict[str, Any] = {}
+    if has_precisions:
         precision_for(precision, torch.device(device))  # before anything is fetched
-    if found.family == "passt":
+        options["precision"] = precision
+    if family.compiles:
         options["compiled"] = compiled
-    if found.family == "hear":
+    if family.has_interpreter:
         options["python"] = python
     if weights and spec.weights.startswith("sha256-") and (tag := file_tag(weights)) != spec.weights:
         raise ValueError(f"{weights}: was changed: it is {tag}, expected {spec.weights} as when the study was read")
@@ -184,7 +204,7 @@ def build_alone(
     track: Track = silent,
     python: str | Path | None = None,
 ) -> Embedder:
-    """`build` for one model, whose precision is asked for by name: ValueError where it would be ignored."""
+    """Build one model, as `build` does; ValueError for a precision or an interpreter that would be ignored."""
     if precision != "fp32" and not card(spec.checkpoint).precisions:
         raise ValueError(f"{spec.checkpoint}: precision must be fp32, got {precision!r}")
     python = interpreter_for(spec, python)
@@ -192,30 +212,22 @@ def build_alone(
 
 
 def interpreter_for(spec: EmbeddingSpec, python: str | Path | None, base: Path = Path()) -> Path | None:
-    """The interpreter that `python` names (relative to `base`): ValueError for a model that is no HEAR module."""
+    """The interpreter of a HEAR module.
+
+    Args:
+        spec: names the module.
+        python: a path, or a name that $PATH has; None for this interpreter.
+        base: the folder that a path starts at.
+
+    Raises:
+        ValueError: an interpreter for a model that is no HEAR module.
+        FileNotFoundError: a path without an interpreter.
+    """
     if python is None:
         return None
-    if card(spec.checkpoint).family != "hear":
+    if not family_of(spec.checkpoint).has_interpreter:
         raise ValueError(f"{spec.checkpoint}: python is for HEAR modules (hear:...), got {python}")
     return interpreter(python, base)
-
-
-def _cnns(cards: tuple[Card, ...], embedder: type[CnnEmbedder]) -> Family:
-    def published(name: str) -> CnnCheckpoint:
-        return cnn_checkpoints.table()[name]
-
-    return Family(
-        cards,
-        embedder,
-        published,
-        lambda name: embedder.parameters_of(published(name)),
-        lambda name, levels, samples: embedder.macs_of(published(name), levels, samples),
-    )
-
-
-def _macs_of_passt(name: str, levels: tuple[str, ...], samples: int) -> int:
-    deep = tuple(level for level in levels if level != "melmean")
-    return complexity.macs(checkpoints.get(name), samples / checkpoints.SAMPLE_RATE, deep) if deep else 0
 
 
 def _in_megabytes(track: Track) -> Track:

@@ -1,1 +1,1 @@
-"""Runs: one or many studies to their rows, and plans of them."""
+"""Runs of one study or of many, from the work list to rows.csv, and plans of them."""

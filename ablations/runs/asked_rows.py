@@ -1,4 +1,4 @@
-"""Which rows of an earlier run a study, as it is now, still asks for."""
+"""The rows of an earlier run that a study, as it is now, still asks for."""
 
 import logging
 from collections import Counter
@@ -12,15 +12,16 @@ from ablations.units.outcome import Failure
 
 logger = logging.getLogger(__name__)
 MOST_REASONS = 6
-"""Reasons that the log line spells out."""
+"""The number of reasons that the log line spells out."""
 
 
 class AskedRows:
-    """The rule by which earlier rows stay in `rows.csv`: model, seed, protocol, precision and task are the study's.
+    """Earlier rows stay in `rows.csv` if model, seed, protocol, precision and task are those of the study.
 
     Args:
-        tasks: keys of the study's tasks that could be read; others stay where a failure concerns them.
-        precision: of the models that have several; the others are fp32.
+        study: as it is now.
+        tasks: keys of the study's tasks that could be read; rows of another task stay if a failure concerns them.
+        precision: of the models that have several precisions; the others have fp32.
     """
 
     def __init__(self, study: Study, tasks: Collection[str], precision: str) -> None:
@@ -32,25 +33,30 @@ class AskedRows:
         }
 
     def why_not(self, row: Mapping[str, Any], failures: Sequence[Failure]) -> str:
-        """What the study does not ask for any more; empty for a row that it asks for."""
+        """Say what of a row the study does not ask for any more; empty for a row that it asks for."""
         if row["spec"] not in self.models:
             return f"model {row.get('model') or row['spec']}"
         if row["seed"] not in self.study.seeds:
             return f"seed {row['seed']}"
         if row["task"] not in self.tasks and not any(failure.concerns(row) for failure in failures):
             return f"task {row['task']}"
-        for name, asked in (("protocol", self.study.protocol), ("precision", self.precisions[row["spec"]])):
-            if (row.get(name) or asked) != asked:
+        for name, current in (("protocol", self.study.protocol), ("precision", self.precisions[row["spec"]])):
+            if (row.get(name) or current) != current:
                 return f"{name} {row[name]}"
         return ""
 
-    def named(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """The row under the names that the study has now for itself and its model."""
+    def renamed(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Give a row the names that the study has now for itself and for the model."""
         return {**row, "study": self.study.name, "model": self.models[row["spec"]].label}
 
 
-def tell_left_out(file: Path, reasons: Iterable[str]) -> None:
-    """Log, in one line, how many rows were left out of `file` and why; nothing where there are none."""
+def log_left_out(file: Path, reasons: Iterable[str]) -> None:
+    """Log in one line how many rows were left out of a file, and why.
+
+    Args:
+        file: rows.csv.
+        reasons: one for each row that was left out.
+    """
     counts = Counter(reasons)
     if not counts:
         return

@@ -1,4 +1,4 @@
-"""Several studies one after the other, each as if alone: those of the paper, with one word."""
+"""Several studies one after the other, each as if alone; one word stands for all studies of the paper."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -6,10 +6,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from ablations.runs.run import run_study
+from ablations.engines import Engine
+from ablations.runs.run import AS_DECLARED, run_study
 from ablations.study.study import Study
+from ablations.system.compute import Machine
 from ablations.system.errors import one_line
 from ablations.units.outcome import Outcome
+from ablations.units.unit import Shard
+from ablations.units.where import Where
+from downstream.progress import Track, silent
 from results.rows.rows import read_rows
 from results.scores.records import is_missing, read_record, with_missing
 
@@ -32,11 +37,18 @@ PAPER_STUDIES = (
     "score_against_cost",
 )
 """The packaged studies of ablations/study/paper: the paper's own in its order, then those beyond it."""
+COUNTS = ("measured", "cells", "absent", "failures")
 
 
 @dataclass(frozen=True)
 class Ended:
-    """A study that came to its end: what it left behind, or the error that kept it from starting."""
+    """A study that has ended.
+
+    Attributes:
+        study: what was run.
+        outcome: what the run left behind; None if it could not start.
+        error: why it could not start.
+    """
 
     study: Study
     outcome: Outcome | None = None
@@ -44,26 +56,33 @@ class Ended:
 
 
 def studies_of(name: str) -> tuple[Study, ...]:
-    """The studies that a name stands for: one, or those of the paper.
+    """Load the studies that a name stands for: one study, or those of the paper.
 
     Raises:
         FileNotFoundError, ValueError: as `Study.load`.
     """
-    return tuple(Study.load(each) for each in (PAPER_STUDIES if name == PAPER else (name,)))
+    return tuple(Study.load(study) for study in (PAPER_STUDIES if name == PAPER else (name,)))
 
 
-def run_studies(studies: Sequence[Study], **options) -> Iterator[Ended]:
-    """Run studies one after the other, an `Ended` each; one that can't start does not stop the others.
+def run_studies(
+    studies: Sequence[Study],
+    where: Where | None = None,
+    machine: Machine = AS_DECLARED,
+    *,
+    shard: Shard | None = None,
+    engine: Engine | None = None,
+    track: Track = silent,
+) -> Iterator[Ended]:
+    """Run studies one after the other; a study that can't start does not stop the others.
 
-    Args:
-        options: those of `ablations.runs.run.run_study`.
+    The arguments are those of `ablations.runs.run.run_study`.
 
     Raises:
-        ValueError, OSError: what keeps a single study from starting.
+        ValueError, OSError: the only study can't start.
     """
     for study in studies:
         try:
-            yield Ended(study, run_study(study, **options))
+            yield Ended(study, run_study(study, where, machine, shard=shard, engine=engine, track=track))
         except (ValueError, OSError) as error:
             if len(studies) == 1:
                 raise
@@ -71,26 +90,30 @@ def run_studies(studies: Sequence[Study], **options) -> Iterator[Ended]:
 
 
 def summary(ended: Sequence[Ended]) -> pd.DataFrame:
-    """What came of studies: columns study, measured and cells (models x tasks), absent (tasks), failures, folder."""
-    return pd.DataFrame(
-        [
-            _counts(each) if each.outcome else {"study": each.study.name, "failures": 1, "folder": each.error}
-            for each in ended
-        ],
-        columns=["study", "measured", "cells", "absent", "failures", "folder"],
-    ).astype(dict.fromkeys(("measured", "cells", "absent", "failures"), "Int64"))
+    """Count what came of studies, a row each.
+
+    Returns:
+        The columns study; measured and cells (pairs of model and task); absent (tasks); failures; folder (of the rows,
+        or why the study could not start).
+    """
+    rows = [_counts(one.study, one.outcome) if one.outcome else _error(one) for one in ended]
+    return pd.DataFrame(rows, columns=["study", *COUNTS, "folder"]).astype(dict.fromkeys(COUNTS, "Int64"))
 
 
-def _counts(ended: Ended) -> dict[str, object]:
-    measured, cells = cells_of(ended.outcome.folder)
-    absent = sum(failure.absent for failure in ended.outcome.failures)
-    failures = len(ended.outcome.failures) - absent
-    found = {"study": ended.study.name, "measured": measured, "cells": cells, "absent": absent, "failures": failures}
-    return {**found, "folder": str(ended.outcome.folder)}
+def _counts(study: Study, outcome: Outcome) -> dict[str, object]:
+    measured, cells = cells_of(outcome.folder)
+    absent = sum(failure.absent for failure in outcome.failures)
+    failures = len(outcome.failures) - absent
+    counts = {"measured": measured, "cells": cells, "absent": absent, "failures": failures}
+    return {"study": study.name, **counts, "folder": str(outcome.folder)}
+
+
+def _error(ended: Ended) -> dict[str, object]:
+    return {"study": ended.study.name, "failures": 1, "folder": ended.error}
 
 
 def cells_of(folder: Path) -> tuple[int, int]:
-    """How many models x tasks of a run were measured, and how many its study asks for."""
+    """How many pairs of model and task a run has measured, and how many its study asks for."""
     rows = with_missing(read_rows(folder), read_record(folder))
-    missing = is_missing(rows)
-    return tuple(len(part[["spec", "task"]].drop_duplicates()) for part in (rows[~missing], rows))
+    measured, cells = (len(part[["spec", "task"]].drop_duplicates()) for part in (rows[~is_missing(rows)], rows))
+    return measured, cells

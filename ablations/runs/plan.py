@@ -1,10 +1,10 @@
-"""What a run of a study would do, before it does any of it: jobs, forward passes, fits, time, disk and memory."""
+"""The plan of a run, before any of it is done: jobs, forward passes, fits, time, disk and memory."""
 
 import math
 import shutil
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import torch
@@ -12,75 +12,116 @@ import torch
 from ablations.engines.here import build, check
 from ablations.runs.plan_counts import Counts, counts_of
 from ablations.runs.plan_measure import Rate, embedding_rate, epochs_seen, probe_memory, probe_seconds
+from ablations.runs.run import AS_DECLARED
 from ablations.study.study import Model, Study
+from ablations.system.compute import Machine
 from ablations.system.machine import choose_device, in_use
-from ablations.tasks import names
 from ablations.units.outcome import Failure
 from ablations.units.unit import Settings, Unit, failure_of, find_tasks, grouped, units_of
+from ablations.units.where import Where
 from downstream.embedder import Embedder, Tap, released
 from downstream.progress import Advance, Track, silent
 from results.tables.escapes import markdown_table, printable
 
-COLUMNS = {
-    "model": "the embedder",
-    "task": "",
-    "jobs": "of all its taps and seeds",
-    "done": "of these",
-    "taps": "levels and windows, shared by the jobs",
-    "stored": "of these, in the store",
-    "clips": "to be embedded",
-    "hours": "of sound, to be embedded",
-    "passes": "through the model: one a clip or timestamp, and window",
-    "fits": "probes to be trained",
-    "extraction_s": "seconds, estimated",
-    "probes_s": "seconds, estimated",
-    "disk_mb": "embeddings that come to the store",
-    "memory_mb": "of the process at its highest, estimated",
-    "problem": "why nothing is known, or nothing can be done",
-}
+
+@dataclass(frozen=True)
+class PlanRow:
+    """What an embedder has to do on a task; None for what is not known.
+
+    Attributes:
+        model: the checkpoint and its weights.
+        task: its key.
+        jobs: of all taps and seeds.
+        done: jobs that have their files.
+        taps: levels and windows, which jobs share.
+        stored: taps that are in the store.
+        clips: to be embedded.
+        hours: of sound, to be embedded.
+        passes: through the model: one a clip or timestamp, and window.
+        fits: probes to be trained.
+        extraction_s: estimated seconds.
+        probes_s: estimated seconds.
+        disk_mb: embeddings that will be added to the store.
+        memory_mb: the highest memory of the process, estimated.
+        problem: why nothing is known, or nothing can be done.
+    """
+
+    model: str | None = None
+    task: str | None = None
+    jobs: int | None = None
+    done: int | None = None
+    taps: int | None = None
+    stored: int | None = None
+    clips: int | None = None
+    hours: float | None = None
+    passes: int | None = None
+    fits: int | None = None
+    extraction_s: float | None = None
+    probes_s: float | None = None
+    disk_mb: float | None = None
+    memory_mb: float | None = None
+    problem: str | None = None
+
+
+COLUMNS = tuple(field.name for field in fields(PlanRow))
 TOTALS = ("jobs", "done", "clips", "hours", "passes", "fits", "extraction_s", "probes_s", "disk_mb")
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Seconds and memory, from a quick measurement; None for what was not measured."""
+
+    extraction_s: float | None = None
+    probes_s: float | None = None
+    memory_mb: float | None = None
 
 
 def plan_study(
     study: Study,
+    where: Where | None = None,
+    machine: Machine = AS_DECLARED,
     *,
-    runs: str | Path = "runs",
-    store: Path,
-    tasks_folder: Path | None = None,
-    device: str | None = None,
-    precision: str | None = None,
     measure: bool = True,
     track: Track = silent,
 ) -> pd.DataFrame:
-    """What is done of a study and what is not; arguments and errors are those of `ablations.runs.run.run_study`.
+    """Count what is done of a study and what is not.
 
-    Every embedder is loaded, for its taps are stored under what decides its numbers; weights that are not here are
-    fetched. Nothing is embedded but a few clips, and no probe is trained but a few epochs of noise.
+    Every embedder is loaded, because the store files taps under what decides their numbers; weights that are not here
+    are fetched. A measurement embeds a few clips and trains a probe on noise for a few epochs.
 
     Args:
-        measure: whether time and memory are estimated, from seconds of work for each embedder and width of features.
+        study: what to compare, on which tasks.
+        where: the folders of runs, embeddings and tasks; None are the defaults of `ablate plan`.
+        machine: the device and the precision, in place of the study's.
+        measure: whether to estimate time and memory, by seconds of work for each embedder and width of features.
+        track: is told how far the work is.
 
     Returns:
-        A row an embedder and task, with the columns of `COLUMNS`, and one for every task that is absent.
+        A row (`PlanRow`) for each embedder and task, and one for each task that is absent.
+
+    Raises:
+        ValueError: a device or a precision that is not available.
     """
-    device = choose_device(device)
-    settings = Settings(study, Path(runs) / study.name, store, device, precision or study.precision)
+    where = where or Where()
+    settings = Settings.of(study, where, machine, choose_device(machine.device))
     check(settings)
     failures: list[Failure] = []
 
-    def failed(variants: Sequence[Model], task: str, error: Exception) -> None:
-        failures.append(failure_of(variants, task, error))
+    def failed(models: Sequence[Model], task: str, error: Exception) -> None:
+        failures.append(failure_of(models, task, error))
 
-    units = units_of(study, find_tasks(study, tasks_folder or names.default_folder(), store, failed))
-    rows: list[dict[str, Any]] = []
+    units = units_of(study, find_tasks(study, where.tasks, where.store, failed))
+    rows: list[PlanRow] = []
     with track(f"plan of {study.name}", len(units)) as advance:
         for group in grouped(units):
             rows += _of_group(group, settings, measure, track, advance)
-    rows += [{"task": failure.task, "problem": failure.reason} for failure in failures]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    rows += [PlanRow(task=failure.task, problem=failure.reason) for failure in failures]
+    return pd.DataFrame([asdict(row) for row in rows], columns=list(COLUMNS))
 
 
-def _of_group(group: Sequence[Unit], settings: Settings, measure: bool, track: Track, advance: Advance) -> list[dict]:
+def _of_group(
+    group: Sequence[Unit], settings: Settings, measure: bool, track: Track, advance: Advance
+) -> list[PlanRow]:
     try:
         embedder = build(group[0].models, settings, track)
     except Exception as error:
@@ -88,38 +129,47 @@ def _of_group(group: Sequence[Unit], settings: Settings, measure: bool, track: T
         return [_problem(unit, error) for unit in group]
     rows = []
     with released(embedder):
-        plan = _Planned(embedder, settings, measure)
+        planner = _Planner(embedder, settings, measure)
         for unit in group:
             try:
-                rows.append(plan.row(unit))
+                rows.append(planner.row(unit))
             except Exception as error:
                 rows.append(_problem(unit, error))
             advance(1)
     return rows
 
 
-class _Planned:
-    """An embedder, and what was measured of it."""
+class _Planner:
+    """Plans units of one embedder, whose speed it measures once for each set of taps and length of clips."""
 
     def __init__(self, embedder: Embedder, settings: Settings, measure: bool) -> None:
         self.embedder, self.settings, self.measure = embedder, settings, measure
         self.epochs = epochs_seen(settings.folder)
         self.rates: dict[tuple[tuple[Tap, ...], int | None, int], Rate] = {}
 
-    def row(self, unit: Unit) -> dict[str, Any]:
+    def row(self, unit: Unit) -> PlanRow:
+        """Count what remains of a unit."""
         counts = counts_of(unit, self.embedder, self.settings)
-        found = {
-            "model": self.embedder.name,
-            "task": unit.named.key,
-            **{name: getattr(counts, name) for name in ("jobs", "done", "taps", "stored", "fits")},
-            "clips": sum(len(work.files) for work in counts.extractions),
-            "hours": sum(work.seconds for work in counts.extractions) / 3600,
-            "passes": sum(work.passes for work in counts.extractions),
-            "disk_mb": sum(work.size for work in counts.extractions) / 1e6,
-        }
-        return found | (self.estimated(counts) if self.measure else {})
+        estimate = self.estimate(counts) if self.measure else Estimate()
+        return PlanRow(
+            model=self.embedder.name,
+            task=unit.named.key,
+            jobs=counts.jobs,
+            done=counts.done,
+            taps=counts.taps,
+            stored=counts.stored,
+            clips=sum(len(work.files) for work in counts.extractions),
+            hours=sum(work.seconds for work in counts.extractions) / 3600,
+            passes=sum(work.passes for work in counts.extractions),
+            fits=counts.fits,
+            extraction_s=estimate.extraction_s,
+            probes_s=estimate.probes_s,
+            disk_mb=sum(work.size for work in counts.extractions) / 1e6,
+            memory_mb=estimate.memory_mb,
+        )
 
-    def estimated(self, counts: Counts) -> dict[str, float]:
+    def estimate(self, counts: Counts) -> Estimate:
+        """Estimate time and memory of what remains."""
         seconds, beyond = 0.0, [0]
         for work in counts.extractions:
             length = round(math.log2(max(work.seconds, 0.01) / max(len(work.files), 1)))  # of a clip, about
@@ -131,14 +181,19 @@ class _Planned:
         probes = sum(probe_seconds(work, self.settings.device, self.epochs) for work in counts.probes)
         beyond += map(probe_memory, counts.probes)
         held = in_use(torch.device(self.settings.device))
-        return {"extraction_s": seconds, "probes_s": probes, "memory_mb": (held + max(beyond)) / 1e6}
+        return Estimate(seconds, probes, (held + max(beyond)) / 1e6)
 
 
 def to_text(plan: pd.DataFrame, store: Path) -> str:
-    """The plan as a table, its totals in a line below, and each problem in one."""
+    """The plan for a terminal: a table, a line of totals, and a line for each problem.
+
+    Args:
+        plan: what `plan_study` returned.
+        store: the folder of embeddings, whose disk's free space is shown.
+    """
     known = plan[plan["problem"].isna()]
-    shown = known.drop(columns="problem").dropna(axis=1, how="all")
-    text = markdown_table(shown, index=False, floatfmt=".3g", intfmt=",") if len(known) else "Nothing that can be done."
+    table = known.drop(columns="problem").dropna(axis=1, how="all")
+    text = markdown_table(table, index=False, floatfmt=".3g", intfmt=",") if len(known) else "Nothing that can be done."
     total = {name: known[name].sum() for name in TOTALS}
     lines = [
         f"{total['jobs']:.0f} jobs, {total['done']:.0f} done; {total['fits']:,.0f} fits; {total['clips']:,.0f} clips "
@@ -146,9 +201,9 @@ def to_text(plan: pd.DataFrame, store: Path) -> str:
         f"{_free(store) / 1e9:.0f} GB free"
     ]
     if known["extraction_s"].notna().any():
-        spent = total["extraction_s"] + total["probes_s"]
+        whole = total["extraction_s"] + total["probes_s"]
         lines.append(
-            f"About {duration(spent)} here: extraction {duration(total['extraction_s'])}, probes "
+            f"About {duration(whole)} here: extraction {duration(total['extraction_s'])}, probes "
             f"{duration(total['probes_s'])}; {known['memory_mb'].max() / 1e3:.1f} GB of memory"
         )
     for row in plan[plan["problem"].notna()].itertuples():
@@ -158,16 +213,16 @@ def to_text(plan: pd.DataFrame, store: Path) -> str:
 
 
 def duration(seconds: float) -> str:
-    """In the unit that reads best."""
+    """A length of time in the largest unit of which it has at least one."""
     for size, name in ((86400, "days"), (3600, "h"), (60, "min")):
         if seconds >= size:
             return f"{seconds / size:.1f} {name}"
     return f"{seconds:.0f} s"
 
 
-def _problem(unit: Unit, error: Exception) -> dict[str, Any]:
+def _problem(unit: Unit, error: Exception) -> PlanRow:
     reason = failure_of(unit.models, unit.named.key, error).reason
-    return {"model": unit.group[0], "task": unit.named.key, "problem": reason}
+    return PlanRow(model=unit.group[0], task=unit.named.key, problem=reason)
 
 
 def _free(store: Path) -> int:

@@ -1,4 +1,4 @@
-"""What is still to be done of a unit, counted as its run will count it, without doing any of it."""
+"""Counts of what remains to be done of a unit, without doing any of it."""
 
 import contextlib
 import itertools
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ablations.units.jobs import Shared, fits_of, is_done, jobs_of, tap_folders, taps_of
 from ablations.units.unit import Settings, Unit
-from downstream.embedder import OWN_HOP, Embedder, Tap, distance_ms, widths
+from downstream.embedder import FAR_MS, OWN_HOP, Embedder, Tap, abilities, widths
 from downstream.probes.probe import ProbeConfig
 from downstream.probes.protocol import Protocol
 from downstream.store.extraction import Extraction
@@ -21,9 +21,15 @@ class Extracting:
     """Taps that a run will compute together on clips of one split.
 
     Attributes:
-        rows: embeddings a tap: one a scene, or one a timestamp. passes: through the model; a scene is one for each
-            window, however many pieces a model cuts it into, and so is a timestamp.
-        seconds: of sound. size: of what comes to the disk, in bytes.
+        audio: the split.
+        files: the clips.
+        taps: what is computed.
+        hop_ms: distance of timestamps; None for scenes.
+        rows: embeddings of each tap: one a scene, or one a timestamp.
+        passes: through the model: one for each window of a scene or a timestamp. A model may cut a scene into pieces,
+            which count as one.
+        seconds: of sound.
+        size: bytes that are added to the store.
     """
 
     audio: SplitAudio
@@ -41,7 +47,11 @@ class Probing:
     """The fits of one job.
 
     Attributes:
-        configs: of each fit that is not there yet. items: to train on in the first fold. dim: of the features.
+        configs: the probe configuration of each fit that has not ended yet.
+        items: to train on in the first fold.
+        dim: width of the features.
+        labels: number of the task's labels.
+        prediction_type: of the task.
     """
 
     configs: tuple[ProbeConfig, ...]
@@ -53,7 +63,16 @@ class Probing:
 
 @dataclass(frozen=True)
 class Counts:
-    """A unit: its jobs and its taps, those of them that are there, and what remains."""
+    """What a unit consists of, and what remains of it.
+
+    Attributes:
+        jobs: of the unit.
+        done: jobs that have their files.
+        taps: of the unit.
+        stored: taps that are in the store.
+        extractions: to be done.
+        probes: to be trained.
+    """
 
     jobs: int
     done: int
@@ -64,65 +83,79 @@ class Counts:
 
     @property
     def fits(self) -> int:
+        """The number of fits."""
         return sum(len(probing.configs) for probing in self.probes)
 
 
 def counts_of(unit: Unit, embedder: Embedder, settings: Settings) -> Counts:
-    """Raise FileNotFoundError, ValueError for what a run would stop at: absent clips, settings that contradict."""
-    found = jobs_of(unit, embedder, settings.study.protocol, settings.store)
+    """Count what remains of a unit, as its run will.
+
+    Args:
+        unit: models of one embedder on one task.
+        embedder: the models' embedder.
+        settings: how the unit would be run.
+
+    Raises:
+        FileNotFoundError, ValueError: what the run would stop at, such as an absent clip.
+    """
+    unit_jobs = jobs_of(unit, embedder, settings.study.protocol, settings.store)
     jobs, done, taps, stored = 0, 0, 0, 0
     extractions: list[Extracting] = []
     probes: list[Probing] = []
-    for hop_ms, shared in found.shared.items():
-        waiting = [each for each in shared if not is_done(settings.folder, each.job.key)]
-        folders = tap_folders(settings.store, embedder, found.audio, hop_ms)
-        every, needed = taps_of(shared), taps_of(waiting)
-        absent = {tap for folder in folders.values() for tap in folder.missing(every)}
+    for hop_ms, shared in unit_jobs.shared.items():
+        waiting = [one for one in shared if not is_done(settings.folder, one.job.key)]
+        folders = tap_folders(settings.store, embedder, unit_jobs.audio, hop_ms)
+        all_taps, needed = taps_of(shared), taps_of(waiting)
+        absent = {tap for folder in folders.values() for tap in folder.missing(all_taps)}
         jobs, done = jobs + len(shared), done + len(shared) - len(waiting)
-        taps, stored = taps + len(every), stored + len(every) - len(absent)
-        lengths = {split: _lengths(audio) for split, audio in found.audio.items()} if waiting else {}
-        for split, audio in found.audio.items():
-            for some, files in remaining(audio, folders[split], needed):
+        taps, stored = taps + len(all_taps), stored + len(all_taps) - len(absent)
+        lengths = {split: _lengths(audio) for split, audio in unit_jobs.audio.items()} if waiting else {}
+        for split, audio in unit_jobs.audio.items():
+            for missing, files in remaining(audio, folders[split], needed):
                 seconds = {file: lengths[split][file] for file in files}
-                extractions.append(_extracting(embedder, audio, some, seconds, hop_ms))
-        items = {split: sum(_rows(embedder, s, hop_ms) for s in each.values()) for split, each in lengths.items()}
-        probes += [_probing(each, items, embedder, settings.folder) for each in waiting]
+                extractions.append(_extracting(embedder, audio, missing, seconds, hop_ms))
+        items = {split: sum(_rows(embedder, s, hop_ms) for s in files.values()) for split, files in lengths.items()}
+        probes += [_probing(one, items, embedder, settings.folder) for one in waiting]
     return Counts(jobs, done, taps, stored, tuple(extractions), tuple(probes))
 
 
 def remaining(audio: SplitAudio, folder: TapFolder, taps: Sequence[Tap]) -> list[tuple[tuple[Tap, ...], list[str]]]:
-    """What `downstream.extract.extract` would compute: extractions that go on, and one of what is missing then."""
+    """What `downstream.extract.extract` would compute.
+
+    Returns:
+        (taps, files) of each extraction that would go on, and of one that would begin with the taps still missing.
+    """
     missing = folder.missing(taps)
-    found = []
+    extractions = []
     for begun, files in _begun(folder):
         if set(begun) & set(missing):
-            found.append((begun, files))
+            extractions.append((begun, files))
             missing = [tap for tap in missing if tap not in begun]
-    return [*found, (tuple(missing), list(audio.files))] if missing else found
+    return [*extractions, (tuple(missing), list(audio.files))] if missing else extractions
 
 
 def _begun(folder: TapFolder) -> list[tuple[tuple[Tap, ...], list[str]]]:
-    """Extractions that were not finished: their taps, and the files that are still to be computed."""
-    found = []
+    """Unfinished extractions: their taps, and the files that remain."""
+    begun = []
     for path in sorted(folder.path.glob(".partial-*")):
-        with contextlib.suppress(ValueError):  # what is faulty is begun anew
+        with contextlib.suppress(ValueError):  # a faulty one is begun anew
             extraction = Extraction.reopen(folder, path)
             done = len(extraction.journal())
-            found.append((tuple(extraction.dims), list(itertools.chain(*extraction.batches[done:]))))
-    return found
+            begun.append((tuple(extraction.dims), list(itertools.chain(*extraction.batches[done:]))))
+    return begun
 
 
 def _lengths(audio: SplitAudio) -> dict[str, float]:
-    """file -> seconds."""
+    """The length of each file in seconds."""
     return {file: audio.seconds(file) for file in audio.files}
 
 
 def _rows(embedder: Embedder, seconds: float, hop_ms: int | None) -> int:
-    """How many embeddings a clip has; of a model's own timestamps about how many."""
+    """How many embeddings a clip has; an estimate if the model chooses its timestamps."""
     if hop_ms is None:
         return 1
     if hop_ms == OWN_HOP:
-        return int(1000 * seconds / distance_ms(embedder, hop_ms)) + 1
+        return int(1000 * seconds / (abilities(embedder).own_hop_ms or FAR_MS)) + 1
     return round(seconds * embedder.sample_rate) // (embedder.sample_rate * hop_ms // 1000) + 1
 
 
@@ -139,8 +172,8 @@ def _probing(shared: Shared, items: dict[str, int], embedder: Embedder, folder: 
     job, task = shared.job, shared.job.named.task
     first, *others = task.folds()
     configs = Protocol.parse(job.protocol).configurations(task)
-    configs = configs + configs[:1] * len(others)  # whichever was best
-    kept = len(list(fits_of(folder, job.key).folder.rglob("*.pt")))
+    configs = configs + configs[:1] * len(others)  # the best one, whichever that will be
+    ended = len(list(fits_of(folder, job.key).folder.rglob("*.pt")))
     dim = sum(widths(embedder, set(job.taps), job.hop_ms)[tap] for tap in job.taps)
     train = sum(items[split] for split in first.train)
-    return Probing(tuple(configs[kept:]), train, dim, len(task.labels), task.prediction_type)
+    return Probing(tuple(configs[ended:]), train, dim, len(task.labels), task.prediction_type)

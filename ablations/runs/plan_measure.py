@@ -19,38 +19,50 @@ from downstream.probes.pack import COPIES, CPU_BYTES, fit_all
 from downstream.probes.probe import ProbeConfig
 from downstream.probes.selection import Selection
 
-SCENE_S, TIMESTAMP_S = 20.0, 4.0  # of sound that is embedded to measure
+SCENE_S, TIMESTAMP_S = 20.0, 4.0  # of sound that a measurement embeds
 WARM_UP_S = 1.0
 ITEMS = 1024  # at most, that a probe is measured on
-EPOCHS = (2, 10)  # of two fits: what they differ by is epochs, the rest is what every fit takes
-EPOCHS_A_FIT = 120  # where no job of the run says how many; early stopping leaves 63 at least, of 500 at most
-PROBES = {"cpu": 1, "cuda": 8}  # measured together: on a CPU each is a program of its own
+EPOCHS = (2, 10)  # of two fits, whose difference is the time of the epochs alone
+EPOCHS_A_FIT = 120  # if no job of the run says how many; early stopping leaves 63 to 500
+PROBES = {"cpu": 1, "cuda": 8}  # measured together; a CPU trains one after the other
 
 
 @dataclass(frozen=True)
 class Rate:
-    """Seconds that a second of sound takes, and the memory beyond what the embedder holds, in bytes."""
+    """The cost of embedding.
+
+    Attributes:
+        seconds: that a second of sound takes.
+        memory: bytes beyond those that the embedder holds.
+    """
 
     seconds: float
     memory: int
 
 
 def embedding_rate(embedder: Embedder, work: Extracting, device: str) -> Rate:
-    """Of reading and embedding a few clips, of all lengths that there are, as a run does it."""
+    """Time reading and embedding a few clips that cover the range of lengths.
+
+    Args:
+        embedder: what is measured.
+        work: the clips and taps.
+        device: "cpu" or "cuda".
+    """
     limit = SCENE_S if work.hop_ms is None else TIMESTAMP_S
     files = sorted(work.files, key=work.audio.seconds)
-    clips, room, begin = [], limit, time.perf_counter()
-    for place in (0.5, 0.25, 0.75, 0.0, 1.0):
-        file = files[min(int(place * len(files)), len(files) - 1)]
+    clips: list[torch.Tensor] = []
+    room, begin = limit, time.perf_counter()
+    for quantile in (0.5, 0.25, 0.75, 0.0, 1.0):
+        file = files[min(int(quantile * len(files)), len(files) - 1)]
         if room > 0:
             clips.append(work.audio.load(file)[: round(room * embedder.sample_rate)])
             room -= len(clips[-1]) / embedder.sample_rate
     reading = time.perf_counter() - begin
     taps = list(work.taps)
 
-    def embed(some: list[torch.Tensor]) -> float:
+    def embed(clips: list[torch.Tensor]) -> float:
         start = time.perf_counter()
-        embedder.scene(some, taps) if work.hop_ms is None else embedder.timestamps(some, taps, work.hop_ms)
+        embedder.scene(clips, taps) if work.hop_ms is None else embedder.timestamps(clips, taps, work.hop_ms)
         return time.perf_counter() - start
 
     embed([clips[0][: round(WARM_UP_S * embedder.sample_rate)]])
@@ -61,7 +73,13 @@ def embedding_rate(embedder: Embedder, work: Extracting, device: str) -> Rate:
 
 
 def probe_seconds(work: Probing, device: str, epochs: float) -> float:
-    """What the fits of a job will take, at so many epochs each."""
+    """Estimate the seconds of a job's fits.
+
+    Args:
+        work: the fits.
+        device: what probes are trained on.
+        epochs: of each fit.
+    """
     total = 0.0
     for config in work.configs:
         few = min(work.items, ITEMS)
@@ -72,23 +90,28 @@ def probe_seconds(work: Probing, device: str, epochs: float) -> float:
 
 
 def probe_memory(work: Probing) -> int:
-    """Bytes: the probes of a pack, and features that are kept prepared; both are bounded (`downstream.probes.pack`)."""
+    """Bytes of a pack's probes and prepared features, both of which are bounded (`downstream.probes.pack`)."""
     hidden = max((config.hidden_dim for config in work.configs), default=0)
     probe = 4 * COPIES * (work.dim * hidden + hidden * hidden + hidden * work.labels)
     return min(CPU_BYTES, len(work.configs) * probe) + min(CPU_BYTES, 4 * work.dim * work.items)
 
 
 def epochs_seen(folder: Path) -> float:
-    """Epochs a fit: the median over the jobs of a run that are done, else `EPOCHS_A_FIT`."""
+    """The median of epochs a fit over the finished jobs of a run; `EPOCHS_A_FIT` if it has none."""
     seen = []
     for file in (folder / "jobs").glob("*.json"):
         seen += [fold["epochs_trained"] / len(fold["tried"]) for fold in json.loads(file.read_text())["folds"]]
     return statistics.median(seen) if seen else EPOCHS_A_FIT
 
 
+def _no_scores(predictions: np.ndarray) -> tuple[dict[str, float], None]:
+    """Stand for the scores of a validation, which the loss decides."""
+    return {}, None
+
+
 @functools.lru_cache(maxsize=256)
 def _fit_seconds(config: ProbeConfig, items: int, dim: int, labels: int, kind: str, device: str) -> tuple[float, float]:
-    """Of one probe on noise: what any fit takes, and what each epoch adds, its share of the validations within."""
+    """Time one probe on noise: the seconds of any fit, and those of each epoch with its share of validations."""
     draw = np.random.default_rng(0)
     y = np.eye(labels, dtype=np.float32)[draw.integers(labels, size=items)]
     data = ProbeData(draw.standard_normal((items, dim), dtype=np.float32), y)
@@ -97,9 +120,9 @@ def _fit_seconds(config: ProbeConfig, items: int, dim: int, labels: int, kind: s
 
     def seconds(epochs: int) -> float:
         short = replace(config, max_epochs=epochs, check_val_every_n_epoch=EPOCHS[0])
-        kept = Selection(by_loss=True), lambda found: ({}, None)
+        selection = Selection(by_loss=True)
         start = time.perf_counter()
-        fit_all([Fitting(short, data, valid, kind, *kept, seed) for seed in range(count)], device)
+        fit_all([Fitting(short, data, valid, kind, selection, _no_scores, seed) for seed in range(count)], device)
         return (time.perf_counter() - start) / count
 
     seconds(EPOCHS[0])  # the first is slower

@@ -1,11 +1,11 @@
-"""The rows of a study's run while it is going on: those of an earlier run, and those that come up.
+"""The rows of a run while it goes on: those of an earlier run, and those of jobs that end.
 
-Several processes may run parts of one study in one folder: `rows.csv` and `study.json` are read again under a lock
-before they are written, so that the last one that writes has the rows of all. Rows that the study does not ask for any
-more (`ablations.runs.asked_rows`) are left out at the first write, which the log says; their jobs stay.
+Several processes may run parts of one study in one folder. Each reads `rows.csv` and `study.json` again under a lock
+before it writes them, so that the last one writes the rows of all. The first write leaves out rows that the study does
+not ask for any more (`ablations.runs.asked_rows`), and the log says so; their jobs stay.
 
-A job whose file was damaged or lost is made anew with equal scores, and takes another time. Where rows differ in
-`seconds` alone the earlier ones stay, so that `rows.csv` is the file of before: a changed file means changed results.
+A job whose file was damaged or lost is made anew: its scores are equal, its time is not. If rows differ in `seconds`
+alone, the earlier ones stay. So a changed `rows.csv` means changed results.
 """
 
 import csv
@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ablations.runs.asked_rows import AskedRows, tell_left_out
+from ablations.runs.asked_rows import AskedRows, log_left_out
 from ablations.study.study import Study
 from ablations.units.jobs import Done, job_file
 from ablations.units.outcome import Failure
@@ -29,14 +29,22 @@ from results.scores.records import RecordedFailure, RecordedModel, RunRecord, re
 LOCK = ".rows.lock"
 TWINS = frozenset(key for key, names in result_rows.task_table()["hear_folders"].items() if len(names.split()) > 1)
 """HEAR tasks of several folders, whose rows have one key."""
+Row = dict[str, Any]
+"""A row by the columns of `results.rows.rows.COLUMNS`."""
 
 
 class StudyRows:
-    """`rows.csv` of a study in its folder, and `study.json` beside it; what is there already is gone on with.
+    """`rows.csv` of a study, and `study.json` beside it; rows of an earlier run are kept up.
 
     Args:
-        units: all of the study. chosen: those of this run; rows of the others are left as they are.
+        study: whose rows they are.
+        folder: of the run.
+        units: all units of the study.
+        chosen: the units of this run; rows of the others are left as they are.
         precision: in place of the study's.
+
+    Raises:
+        ValueError: `rows.csv` is not what was written.
     """
 
     def __init__(
@@ -50,19 +58,19 @@ class StudyRows:
     ) -> None:
         self.study, self.folder, self.file = study, folder, folder / "rows.csv"
         self.precision = precision or study.precision
-        self._rows: dict[tuple[str, Path, int], list[dict[str, Any]]] = {}
+        self._rows: dict[tuple[str, Path, int], list[Row]] = {}
         self._folders: dict[str, str] = {}
         self._published = published(study.reference)
-        own = {key for unit in chosen for key in unit.keys}
-        self._others = {key for unit in units for key in unit.keys} - own
+        chosen_keys = {key for unit in chosen for key in unit.keys}
+        self._others = {key for unit in units for key in unit.keys} - chosen_keys
         self._specs = {str(model.spec): place for place, model in enumerate(study.models)}
         self._tasks = {key: place for place, key in enumerate(dict.fromkeys(unit.named.key for unit in units))}
         self._asked = AskedRows(study, self._tasks, self.precision)
-        self._earlier()  # what is wrong with them is said before anything is done
+        self._earlier()  # a fault in them is an error before anything is done
 
     def add(self, job: Done) -> None:
-        """The rows of a job, by its JSON, under every model that points at it."""
-        found = read_job(job_file(self.folder, job.key))
+        """Add the rows of a job, from its JSON, under every model that points at it."""
+        record = read_job(job_file(self.folder, job.key))
         for model in job.models:
             identity = {
                 "study": self.study.name,
@@ -73,39 +81,47 @@ class StudyRows:
                 "task": job.task,
                 "seed": job.seed,
             }
-            self._rows[str(model.spec), job.task_folder, job.seed] = result_rows.rows_of(found, identity)
+            self._rows[str(model.spec), job.task_folder, job.seed] = result_rows.rows_of(record, identity)
 
     def write(self, failures: Sequence[Failure], not_applicable: Sequence[str] = (), final: bool = False) -> None:
-        """In the study's order. Rows of an earlier run stay until they come up again, or for what failed."""
+        """Write the rows in the study's order.
+
+        Rows of an earlier run stay until this run has made them, and at the end if their model and task failed.
+
+        Args:
+            failures: of this run so far.
+            not_applicable: models that have no embedding for a task.
+            final: whether the run has come to its end.
+        """
         with held(self.folder / LOCK):
             earlier = self._earlier()
             known = {_apart_from_time(row): row for row in earlier}
-            made = [row for key in sorted(self._rows, key=str) for row in self._rows[key]]
-            rows = [known.get(_apart_from_time(row), row) for row in made]
-            new, left_out = set(map(self._cell, rows)), []
+            new = [row for key in sorted(self._rows, key=str) for row in self._rows[key]]
+            rows = [known.get(_apart_from_time(row), row) for row in new]
+            cells, left_out = set(map(self._cell, rows)), []
             for row in earlier:
                 if why := self._asked.why_not(row, failures):
                     left_out.append(why)
-                elif self._cell(row) in new:
+                elif self._cell(row) in cells:
                     continue
                 elif self._stays(row, failures, final):
-                    rows.append(self._asked.named(row))
+                    rows.append(self._asked.renamed(row))
                 else:
                     left_out.append(f"{row['model']} on {row['task']}")
             result_rows.write_reference(self._published, self.file.with_name(result_rows.REFERENCE_NAME))
             result_rows.write_rows(sorted(rows, key=self._place), self.file)
-            there = {(row["spec"], row["task"], row["seed"]) for row in rows}
-            complete = all((*other, seed) in there for other in self._others for seed in self.study.seeds)
+            written = {(row["spec"], row["task"], row["seed"]) for row in rows}
+            complete = all((*other, seed) in written for other in self._others for seed in self.study.seeds)
             write_record(self._record(failures, not_applicable, final and complete), self.folder)
-        tell_left_out(self.file, left_out)
+        log_left_out(self.file, left_out)
 
-    def _stays(self, row: dict[str, Any], failures: Sequence[Failure], final: bool) -> bool:
-        """Whether an earlier row of what has not come up in this run stays."""
+    def _stays(self, row: Row, failures: Sequence[Failure], final: bool) -> bool:
+        """Whether an earlier row stays that this run has not made."""
         others = (row["spec"], row["task"]) in self._others
         return not final or others or any(failure.concerns(row) for failure in failures)
 
-    def _cell(self, row: dict[str, Any]) -> tuple[str, str, int, str]:
-        """What a row is of: of a HEAR task with several folders also the folder, which its job names."""
+    def _cell(self, row: Row) -> tuple[str, str, int, str]:
+        """Spec, task and seed of a row, and for a HEAR task of several folders the folder, which its job names."""
         folder = self._folder_of(row.get("job") or "") if row["task"] in TWINS else ""
         return row["spec"], row["task"], row["seed"], folder
 
@@ -134,9 +150,9 @@ class StudyRows:
         )
 
     def _earlier_record(self) -> RunRecord:
-        """What other parts of the study, which run in this folder too, have recorded of theirs."""
-        found = read_record(self.folder) if self._others else None
-        if found is None:
+        """What other parts of the study, which run in this folder too, have recorded."""
+        record = read_record(self.folder) if self._others else None
+        if record is None:
             return RunRecord(self.study.name)
         specs = {model.label: str(model.spec) for model in self.study.models}
         others = {(label, task) for label, spec in specs.items() for other, task in self._others if other == spec}
@@ -145,27 +161,27 @@ class StudyRows:
             return bool(failure.models) and all((label, failure.task) in others for label in failure.models)
 
         cells = tuple(f"{label} on {task}:" for label, task in others)
-        said = tuple(text for text in found.not_applicable if text.startswith(cells))
-        return replace(found, failures=tuple(filter(of_others, found.failures)), not_applicable=said)
+        not_applicable = tuple(text for text in record.not_applicable if text.startswith(cells))
+        return replace(record, failures=tuple(filter(of_others, record.failures)), not_applicable=not_applicable)
 
-    def _place(self, row: dict[str, Any]) -> tuple[int, int, int]:
+    def _place(self, row: Mapping[str, Any]) -> tuple[int, int, int]:
         return (
             self._specs[row["spec"]],
             self._tasks.get(row["task"], len(self._tasks)),
             self.study.seeds.index(row["seed"]),
         )
 
-    def _earlier(self) -> list[dict[str, Any]]:
-        """As they are written, but for the seed: numbers that are parsed and written again may change."""
+    def _earlier(self) -> list[Row]:
+        """Read the earlier rows as texts, the seed apart: a number that is parsed and written again may change."""
         if not self.file.is_file():
             return []
         check_sum(self.file, result_rows.REMEDY)
         try:
             with self.file.open(newline="", encoding="utf-8") as file:
-                found = [
+                rows = [
                     {name: row[name] for name in result_rows.COLUMNS if name in row} for row in csv.DictReader(file)
                 ]
-            return [row | {"spec": row["spec"], "task": row["task"], "seed": int(row["seed"])} for row in found]
+            return [row | {"spec": row["spec"], "task": row["task"], "seed": int(row["seed"])} for row in rows]
         except (KeyError, ValueError, TypeError):
             raise ValueError(f"{self.file}: not the rows of a run; remove it, it is made anew from jobs/") from None
 

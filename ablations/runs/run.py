@@ -1,72 +1,70 @@
-"""Running a study: its units are listed, an engine executes them, rows are made of the jobs' files; resumed where left.
+"""A run of a study: list its units, have an engine execute them, and make rows of the jobs' files.
 
-Jobs that several specs share are run once. One bad job does not stop the others: what failed is listed in the outcome.
+A run that was stopped goes on where it was. Jobs that several specs share are run once. A job that fails does not stop
+the others: the outcome lists it.
 """
 
 import functools
 import logging
 from collections.abc import Sequence
 from contextlib import closing
-from pathlib import Path
 
-from ablations.engines.here import Results, check, run_here
-from ablations.engines.ray.workers import RayWorkers
+from ablations.engines import Engine, make_engine
 from ablations.runs.rows import StudyRows
 from ablations.study.study import Model, Study
-from ablations.system.machine import choose_device
+from ablations.system.compute import Machine
 from ablations.system.memory import keep_freed
-from ablations.tasks import names
 from ablations.units.outcome import Failure, Outcome
-from ablations.units.unit import Settings, Shard, Unit, failure_of, find_tasks, units_of
+from ablations.units.unit import Settings, Shard, failure_of, find_tasks, units_of
+from ablations.units.where import Where
 from downstream.disk.files import make_folder, sweep
 from downstream.progress import Track, silent
 
 logger = logging.getLogger(__name__)
+AS_DECLARED = Machine()
 
 
 def run_study(
     study: Study,
+    where: Where | None = None,
+    machine: Machine = AS_DECLARED,
     *,
-    runs: str | Path = "runs",
-    store: Path,
-    tasks_folder: Path | None = None,
-    device: str | None = None,
-    precision: str | None = None,
-    compiled: bool = False,
     shard: Shard | None = None,
-    workers: RayWorkers | None = None,
+    engine: Engine | None = None,
     track: Track = silent,
 ) -> Outcome:
-    """Run what is missing of a study and write its rows to `runs`/<study>/rows.csv.
+    """Run what is missing of a study, and write its rows to runs/<study>/rows.csv.
 
     Args:
-        store: the tap store's folder. tasks_folder: where HEAR's task folders lie.
-        device: "cpu" or "cuda"; None chooses. precision: in place of the study's. compiled: whether by torch.compile.
-        shard: the part of it to run; None is all. workers: who executes it; None is this process.
+        study: what to compare, on which tasks.
+        where: the folders of runs, embeddings and tasks; None are the defaults of `ablate run`.
+        machine: the device and the precision, in place of the study's.
+        shard: the part of the study to run; None is all of it.
+        engine: what executes it (`ablations.engines`); None is this process.
+        track: is told how far the work is.
 
     Raises:
-        ValueError: for a device or a precision that is not here, for workers that can't be had.
-        OSError: for a folder of runs that can't be written, before anything is computed.
+        ValueError: a device, a precision or workers that are not available.
+        OSError: the folder of runs can't be written; nothing has been computed then.
     """
-    device = workers.device(device) if workers else choose_device(device)
+    where, engine = where or Where(), engine or make_engine("here")
+    settings = Settings.of(study, where, machine, engine.device(machine.device))
     keep_freed()
-    for folder in (Path(runs) / study.name, Path(runs) / study.name / "jobs"):
+    for folder in (settings.folder, settings.folder / "jobs"):
         sweep(folder)
-    settings = Settings(study, Path(runs) / study.name, store, device, precision or study.precision, compiled)
-    if not (workers and workers.address):
-        check(settings)
+    engine.check(settings)
     make_folder(settings.folder)
     failures: list[Failure] = []
-    found = find_tasks(study, tasks_folder or names.default_folder(), store, functools.partial(_fail, failures))
+    tasks = find_tasks(study, where.tasks, where.store, functools.partial(_fail, failures))
     if absent := [failure.task for failure in failures if failure.absent]:
         logger.warning("absent, and missing from the results: %s", ", ".join(absent))
-    units = units_of(study, found)
+    units = units_of(study, tasks)
     chosen = shard.of(units) if shard else units
     rows = StudyRows(study, settings.folder, units, chosen, precision=settings.precision)
-    not_applicable = []
+    not_applicable: list[str] = []
     with (
         track(f"study {study.name}", sum(unit.rows for unit in chosen)) as advance,
-        closing(_results(chosen, settings, workers, track)) as results,
+        closing(engine.results(chosen, settings, track)) as results,
     ):
         for unit, result in results:
             for job in result.done:
@@ -79,15 +77,7 @@ def run_study(
     return Outcome(settings.folder, tuple(failures), tuple(not_applicable))
 
 
-def _results(units: Sequence[Unit], settings: Settings, workers: RayWorkers | None, track: Track) -> Results:
-    if workers is None:
-        return run_here(units, settings, track)
-    from ablations.engines.ray.engine import run_on_ray  # Ray is an extra
-
-    return run_on_ray(units, settings, workers)
-
-
-def _fail(failures: list[Failure], variants: Sequence[Model], task: str, error: Exception) -> None:
-    failures.append(failure_of(variants, task, error))
-    if not failures[-1].absent:  # those are told together
+def _fail(failures: list[Failure], models: Sequence[Model], task: str, error: Exception) -> None:
+    failures.append(failure_of(models, task, error))
+    if not failures[-1].absent:  # absent tasks are logged together
         logger.error("%s", failures[-1], exc_info=None if isinstance(error, ValueError | OSError) else error)

@@ -11,7 +11,9 @@ from ablations.runs.run import run_study
 from ablations.search.declared import Search
 from ablations.search.space import Variant
 from ablations.study.study import Study
+from ablations.system.compute import Machine
 from ablations.tasks.names import NamedTask
+from ablations.units.where import Where
 from downstream import evaluate
 from downstream.evaluate import selection_of
 from downstream.progress import Track, silent
@@ -118,12 +120,7 @@ def run_blind(study: Study, runs: Path, places: Places) -> Path:
     """
     with _no_word_of_tests():
         outcome = run_study(
-            study,
-            runs=runs,
-            store=places.store,
-            tasks_folder=places.tasks,
-            device=places.device,
-            track=places.track,
+            study, Where.of(runs, places.store, places.tasks), Machine(places.device), track=places.track
         )
     if problems := [*map(str, outcome.failures), *outcome.not_applicable]:
         raise ValueError("; ".join(dict.fromkeys(problems)))

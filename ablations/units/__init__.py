@@ -1,1 +1,1 @@
-"""What a run has to do, as values, and doing one unit of it."""
+"""The work list of a run as values, and the execution of one unit of it; engines decide where and when."""

@@ -1,17 +1,19 @@
-"""Executing a unit: extraction of all its taps, probes, one JSON a job; what is there already is left as it is."""
+"""Execution of a unit: extract all its taps, train its probes, write one JSON a job; what is done already stays."""
 
 import functools
 import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import IO, Any
 
 import numpy as np
 
 from ablations.study.study import Model
-from ablations.units.job import Job, record, test_arrays
+from ablations.units.job import Job
 from ablations.units.jobs import Done, Shared, fits_of, is_done, job_file, jobs_of, tap_folders, taps_of
 from ablations.units.outcome import Failure
+from ablations.units.record import JobRecord, arrays_of
 from ablations.units.unit import Settings, Unit, failure_of
 from downstream import splits
 from downstream.disk.files import fingerprint, write_atomically, write_json
@@ -30,7 +32,13 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class UnitResult:
-    """What executing a unit gave; crosses processes. The scores themselves are in the files of the jobs."""
+    """The result of a unit, which crosses processes; the scores are in the files of the jobs.
+
+    Attributes:
+        done: the jobs that have their files.
+        failures: what could not be run.
+        not_applicable: models that have no embedding for the task, each in one line with the reason.
+    """
 
     done: tuple[Done, ...] = ()
     failures: tuple[Failure, ...] = ()
@@ -44,19 +52,23 @@ def run_unit(
     *,
     track: Track = silent,
 ) -> UnitResult:
-    """Do what is missing of a unit. One bad job does not stop the others.
+    """Do what is missing of a unit. A job that fails does not stop the others.
 
     Args:
+        unit: what to do.
+        embedder: of the unit's models.
+        settings: how, and where files go.
+        track: is told how far the work is.
     """
-    running = _Running(unit, embedder, settings, track)
+    execution = _Execution(unit, embedder, settings, track)
     try:
-        running.run()
+        execution.run()
     except Exception as error:
-        running.fail(unit.models, error)
-    return UnitResult(tuple(running.done), tuple(running.failures), running.not_applicable)
+        execution.fail(unit.models, error)
+    return UnitResult(tuple(execution.done), tuple(execution.failures), execution.not_applicable)
 
 
-class _Running:
+class _Execution:
     """The state of a unit that is being executed."""
 
     def __init__(self, unit: Unit, embedder: Embedder, settings: Settings, track: Track) -> None:
@@ -66,13 +78,14 @@ class _Running:
         self.not_applicable: tuple[str, ...] = ()
 
     def run(self) -> None:
+        """Do all jobs that are not done."""
         jobs = jobs_of(self.unit, self.embedder, self.settings.study.protocol, self.settings.store)
         self.not_applicable = jobs.not_applicable
         for hop_ms, shared in jobs.shared.items():
             self.run_jobs(jobs.audio, hop_ms, shared)
 
     def run_jobs(self, audio: Mapping[str, SplitAudio], hop_ms: int | None, jobs: Sequence[Shared]) -> None:
-        """Jobs that differ only in taps and seed: what is missing of their taps is extracted together."""
+        """Do jobs that differ only in taps and seed; their missing taps are extracted together."""
         waiting = []
         for shared in jobs:
             if self.is_done(shared):
@@ -93,16 +106,16 @@ class _Running:
         folders: Mapping[str, TapFolder],
         waiting: Sequence[Shared],
     ) -> None:
-        """The jobs that are still to be done, while nothing of their folders of the store is removed."""
+        """Do jobs that are not done, while nobody removes anything from their folders of the store."""
         extract_taps = functools.partial(self.extract_taps, audio, hop_ms, folders)
         try:
             extract_taps(taps_of(waiting))
         except NotFiniteError:
-            pass  # some tap's fault: each job below asks for its own
+            pass  # one tap is at fault: each job below asks for its taps alone
         except Exception as error:
             self.fail([model for shared in waiting for model in shared.models], error)
             return
-        heard = fingerprint({split: clips.key for split, clips in audio.items()})
+        sound = fingerprint({split: clips.key for split, clips in audio.items()})
         ready: list[tuple[Shared, Evaluation]] = []
         embeddings: dict[tuple[Tap, ...], dict[str, LabelledSplit]] = {}  # that seeds share
         for shared in waiting:
@@ -110,8 +123,8 @@ class _Running:
             try:
                 extract_taps(job.taps)
                 data = embeddings.setdefault(job.taps, splits.from_store(job.named.task, folders, job.taps))
-                kept = fits_of(self.settings.folder, job.key).folder / heard
-                ready.append((shared, Evaluation(job.named.task, data, job.protocol, job.seed, kept)))
+                fits = fits_of(self.settings.folder, job.key).folder / sound
+                ready.append((shared, Evaluation(job.named.task, data, job.protocol, job.seed, fits)))
             except Exception as error:
                 self.fail(shared.models, error)
         if ready:
@@ -126,13 +139,13 @@ class _Running:
         folders: Mapping[str, TapFolder],
         taps: Iterable[Tap],
     ) -> None:
-        """What is missing of some taps, into the store."""
-        wanted = list(taps)
+        """Extract the taps that the store does not have."""
+        taps = list(taps)
         for split, clips in audio.items():
-            extract(self.embedder, clips, wanted, hop_ms, folders[split], self.track)
+            extract(self.embedder, clips, taps, hop_ms, folders[split], self.track)
 
     def evaluate(self, ready: Sequence[tuple[Shared, Evaluation]], advance: Advance) -> None:
-        """Fit and test the probes of jobs together; where that fails, of one after the other."""
+        """Fit and test the probes of jobs together; if that fails, one job after the other."""
         start = time.perf_counter()
         try:
             evaluations = [evaluation for _, evaluation in ready]
@@ -153,23 +166,32 @@ class _Running:
                     self.evaluate([alone], advance)
 
     def write_job(self, job: Job, folds: Sequence[FoldResult], seconds: float) -> None:
+        """Write a job's files, unless another run has written them, whose JSON names its own predictions."""
         file = job_file(self.settings.folder, job.key)
         with held(self.settings.folder / LOCK):
-            if not is_done(self.settings.folder, job.key):  # else another run has made it, with its own predictions
-                arrays = test_arrays(folds, job.named.task.groups)
-                write_atomically(file.with_suffix(".npz"), lambda out: np.savez_compressed(out, **arrays))
-                job_record = record(job, folds, self.settings.device, seconds)
-                write_json(file, sealed(job_record, file.with_suffix(".npz")))
+            if is_done(self.settings.folder, job.key):
+                return
+            arrays: dict[str, Any] = dict(arrays_of(folds, job.named.task.groups))
+
+            def write_arrays(out: IO[bytes]) -> None:
+                np.savez_compressed(out, **arrays)
+
+            write_atomically(file.with_suffix(".npz"), write_arrays)
+            record = JobRecord.of(job, folds, self.settings.device, seconds)
+            write_json(file, sealed(record.as_json(), file.with_suffix(".npz")))
 
     def is_done(self, shared: Shared) -> bool:
+        """Whether a job has its files."""
         return is_done(self.settings.folder, shared.job.key)
 
     def add(self, shared: Shared) -> None:
+        """Note that a job is done."""
         job = Done.of(shared)
         if job not in self.done:
             self.done.append(job)
 
-    def fail(self, variants: Sequence[Model], error: Exception) -> None:
-        failure = failure_of(variants, self.unit.named.key, error)
+    def fail(self, models: Sequence[Model], error: Exception) -> None:
+        """Note and log that models could not be run on the task."""
+        failure = failure_of(models, self.unit.named.key, error)
         self.failures.append(failure)
         logger.error("%s", failure, exc_info=None if isinstance(error, ValueError | OSError) else error)

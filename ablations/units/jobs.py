@@ -1,4 +1,4 @@
-"""The jobs of a unit, known as soon as its embedder is: what is done of them, and where their files are."""
+"""The jobs of a unit, which are known once its embedder is loaded: which are done, and where their files are."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -28,9 +28,9 @@ class UnitJobs:
     """The jobs of a unit.
 
     Attributes:
-        audio: per split, its sound at the embedder's rate.
+        audio: the sound of each split, at the embedder's rate.
         shared: by distance of timestamps in ms (None for scenes), the jobs that differ only in taps and seed.
-        not_applicable: models that have nothing to give on this task, and why.
+        not_applicable: models that have no embedding for the task, each in one line with the reason.
     """
 
     audio: Mapping[str, SplitAudio]
@@ -40,7 +40,7 @@ class UnitJobs:
 
 @dataclass(frozen=True)
 class Done:
-    """A job that has its files, as rows need it; crosses processes."""
+    """A job that has its files, as rows need it; it crosses processes."""
 
     key: str
     models: tuple[Model, ...]
@@ -50,12 +50,19 @@ class Done:
 
     @classmethod
     def of(cls, shared: Shared) -> "Done":
+        """Describe a job that has its files."""
         job = shared.job
         return cls(job.key, shared.models, job.named.key, job.named.task.folder, job.seed)
 
 
 def jobs_of(unit: Unit, embedder: Embedder, protocol: str, store: Path) -> UnitJobs:
-    """What a unit is made of; models that ask for the same share a job.
+    """List the jobs of a unit; models that need the same embedding share a job.
+
+    Args:
+        unit: models of one embedder on one task.
+        embedder: the models' embedder.
+        protocol: how probes are trained.
+        store: where resampled clips are cached.
 
     Raises:
         FileNotFoundError: names a clip that is absent.
@@ -89,7 +96,14 @@ def jobs_of(unit: Unit, embedder: Embedder, protocol: str, store: Path) -> UnitJ
 def tap_folders(
     store: Path, embedder: Embedder, audio: Mapping[str, SplitAudio], hop_ms: int | None
 ) -> dict[str, TapFolder]:
-    """split -> where its taps are or will be."""
+    """Where the store has, or will have, the taps of each split.
+
+    Args:
+        store: the folder of embeddings.
+        embedder: computes the taps.
+        audio: the sound of each split.
+        hop_ms: distance of timestamps; None for scenes.
+    """
     if any((store / embedder.fingerprint / clips.fingerprint).is_dir() for clips in audio.values()):
         warn_once(
             f"{store}: embeddings by {embedder.name} were made by an earlier version, which did not record what "
@@ -99,17 +113,17 @@ def tap_folders(
 
 
 def taps_of(jobs: Iterable[Shared]) -> list[Tap]:
-    """Every tap that some of the jobs need, once."""
+    """Every tap that the jobs need, once."""
     return list(dict.fromkeys(tap for shared in jobs for tap in shared.job.taps))
 
 
 def job_file(folder: Path, key: str) -> Path:
-    """A job's JSON in the folder of a run; the job is done where it exists."""
+    """The path of a job's JSON in the folder of a run; the job is done if the file exists."""
     return folder / "jobs" / f"{key}.json"
 
 
 def is_done(folder: Path, key: str) -> bool:
-    """Whether a job has its files in the folder of a run; one that is not what was written is to be done again."""
+    """Whether a job has its files in the folder of a run; a job whose file was changed has to be done again."""
     try:
         job = parse_job(job_file(folder, key))
     except FileNotFoundError:
@@ -123,5 +137,5 @@ def is_done(folder: Path, key: str) -> bool:
 
 
 def fits_of(folder: Path, key: str) -> FinishedFits:
-    """The fits that have ended of a job that has not."""
+    """Where the finished fits of an unfinished job are kept."""
     return FinishedFits(job_file(folder, key).with_suffix(SUFFIX))

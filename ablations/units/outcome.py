@@ -1,5 +1,6 @@
-"""What a run of a study left behind, and what of it failed."""
+"""The outcome of a run: where its rows are, and what failed."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -12,9 +13,13 @@ from results.scores.records import RecordedFailure
 
 @dataclass(frozen=True)
 class Failure:
-    """What could not be run: some models (none named: all) on a task (none named: all).
+    """Models that could not be run on a task.
 
-    `absent`: the task is not there, and the reason says how to get it.
+    Attributes:
+        models: empty for all models.
+        task: a key, a folder or a glob; empty for all tasks.
+        reason: why, in one line; for an absent task, how to get it.
+        absent: whether the task is absent.
     """
 
     models: tuple[Model, ...]
@@ -26,24 +31,27 @@ class Failure:
         return str(RecordedFailure(tuple(model.label for model in self.models), self.task, self.reason, self.absent))
 
     def recorded(self) -> RecordedFailure:
-        """As it is kept in the run's folder; the task is called as rows call it."""
+        """The record that the run's folder keeps, which names the task as rows do."""
         task = self.task if self.absent or not self.task else task_key(Path(self.task).name)
         return RecordedFailure(tuple(model.label for model in self.models), task, self.reason, self.absent)
 
-    def concerns(self, row: dict[str, Any]) -> bool:
-        """Whether a row of an earlier run is of what failed now.
-
-        The task of a failure may be a key, a folder or a glob.
-        """
+    def concerns(self, row: Mapping[str, Any]) -> bool:
+        """Whether a row of an earlier run has a model and a task that failed now."""
         specs = {str(model.spec) for model in self.models}
         name = Path(self.task).name
-        named = not self.task or row["task"] in (name, task_key(name)) or fnmatchcase(row["task"], name)
-        return named and (not specs or row["spec"] in specs)
+        same_task = not self.task or row["task"] in (name, task_key(name)) or fnmatchcase(row["task"], name)
+        return same_task and (not specs or row["spec"] in specs)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run left behind: the folder with rows.csv, what failed, and what does not apply."""
+    """What a run left behind.
+
+    Attributes:
+        folder: where rows.csv is.
+        failures: what could not be run.
+        not_applicable: models that have no embedding for a task, each in one line with the reason.
+    """
 
     folder: Path
     failures: tuple[Failure, ...]

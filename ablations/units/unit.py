@@ -1,7 +1,7 @@
-"""What a study's run has to do, as values, before anything of it is done: units, and parts of them.
+"""The work list of a study: its units, and how shards divide them.
 
-A unit is one embedder group (the models of one checkpoint and its weights) on one task: all taps are extracted in one
-go, then their probes share packs. Engines execute units, in any order, in any process.
+A unit is the models of one embedder group (a checkpoint with its weights) on one task. All their taps are extracted
+together, and their probes share packs. Engines may execute units in any order and in any process.
 """
 
 import itertools
@@ -13,19 +13,21 @@ from pathlib import Path
 
 from ablations.models import cost
 from ablations.study.study import Model, Study
+from ablations.system.compute import Machine
 from ablations.system.errors import one_line
 from ablations.tasks import names
 from ablations.tasks.names import NamedTask
 from ablations.units.outcome import Failure
+from ablations.units.where import Where
 from downstream.disk.fields import choice
 from downstream.disk.files import absolute
 from passt.catalog.spec import Tap
 from passt.network.precision import PRECISIONS
 
-CLIP_S = 10.0  # where a task does not say
-STEPS_A_SECOND = 20  # timestamps, about
-PROBES_GMACS = 4.0  # of all fits, an item: 8 of 120 epochs on 1295 features, forward and backward
-MODULE_GMACS = 20.0  # of 10 s by a HEAR module, whose cost is not known
+CLIP_S = 10.0  # of a clip, if the task does not say
+STEPS_A_SECOND = 20  # of timestamps, about
+PROBES_GMACS = 4.0  # of all fits an item: 8 of 120 epochs on 1295 features, forward and backward
+MODULE_GMACS = 20.0  # of a HEAR module for 10 s of sound, which nobody knows
 
 Group = tuple[str, str, str]
 """Checkpoint, weights and interpreter: models that are equal in these share an embedder."""
@@ -36,7 +38,12 @@ class Settings:
     """How a study is run; the same for all its units.
 
     Attributes:
-        folder: runs/<study>. store: the tap store's folder. device: "cpu" or "cuda".
+        study: what is run.
+        folder: runs/<study>, where its rows go.
+        store: the folder of embeddings.
+        device: "cpu" or "cuda".
+        precision: fp32, tf32 or bf16.
+        compiled: whether torch.compile makes the code of models that allow it.
     """
 
     study: Study
@@ -49,6 +56,19 @@ class Settings:
     def __post_init__(self) -> None:
         choice(self.precision, "precision", PRECISIONS)
 
+    @classmethod
+    def of(cls, study: Study, where: Where, machine: Machine, device: str) -> "Settings":
+        """The settings of a run, with nothing left open.
+
+        Args:
+            study: what is run.
+            where: its folders.
+            machine: the precision, in place of the study's, and whether to compile.
+            device: the one that the engine chose.
+        """
+        precision = machine.precision or study.precision
+        return cls(study, where.runs / study.name, where.store, device, precision, machine.compiled)
+
 
 @dataclass(frozen=True)
 class Unit:
@@ -60,6 +80,7 @@ class Unit:
 
     @property
     def group(self) -> Group:
+        """The embedder group of its models."""
         return group_of(self.models[0])
 
     @property
@@ -69,16 +90,17 @@ class Unit:
 
     @property
     def rows(self) -> int:
-        """How many (model, seed) it gives."""
+        """The number of pairs (model, seed)."""
         return len(self.models) * len(self.seeds)
 
     @property
     def clips(self) -> int:
+        """The number of the task's clips."""
         return sum(map(len, self.named.task.items.values()))
 
     @property
     def weight(self) -> float:
-        """About how much work it is, in 10^9 multiply-adds, from what the study and the task's metadata say."""
+        """A rough amount of work in 10^9 multiply-adds, from the study and the task's metadata."""
         seconds = float(self.named.task.metadata.get("sample_duration") or CLIP_S)
         event = self.named.task.is_event
         network = seconds / cost.SECONDS * network_gmacs(self.models, event)
@@ -95,17 +117,19 @@ class Unit:
 
 
 def group_of(model: Model) -> Group:
+    """The embedder group of a model."""
     return model.spec.checkpoint, model.spec.weights, str(model.python or "")
 
 
-def network_gmacs(variants: Sequence[Model], event: bool) -> float:
-    """10^9 multiply-adds of 10 s of sound for models of one checkpoint, whose taps are computed together."""
-    checkpoint = variants[0].spec.checkpoint
-    taps: dict[int | None, dict[Tap, None]] = {}
-    for spec in (model.spec for model in variants):
+def network_gmacs(models: Sequence[Model], event: bool) -> float:
+    """10^9 multiply-adds for 10 s of sound by models of one checkpoint, whose taps are computed together."""
+    checkpoint = models[0].spec.checkpoint
+    taps_by_hop: dict[int | None, dict[Tap, None]] = {}
+    for spec in (model.spec for model in models):
         hop_ms = spec.timestamp_hop_ms if event else None
-        taps.setdefault(hop_ms, {}).update(dict.fromkeys(spec.timestamp_taps() if event else spec.scene_taps()))
-    macs = sum(cost.macs_of_taps(checkpoint, tuple(found), hop_ms) for hop_ms, found in taps.items())
+        taps = spec.timestamp_taps() if event else spec.scene_taps()
+        taps_by_hop.setdefault(hop_ms, {}).update(dict.fromkeys(taps))
+    macs = sum(cost.macs_of_taps(checkpoint, tuple(taps), hop_ms) for hop_ms, taps in taps_by_hop.items())
     if not math.isnan(macs):
         return macs / 1e9
     return 0.0 if cost.parameters(checkpoint) == 0 else MODULE_GMACS
@@ -114,8 +138,15 @@ def network_gmacs(variants: Sequence[Model], event: bool) -> float:
 def find_tasks(
     study: Study, tasks_folder: Path, store: Path, failed: Callable[[Sequence[Model], str, Exception], None]
 ) -> list[NamedTask]:
-    """The study's tasks; what is absent, broken or called like another one is told to `failed`."""
-    found: dict[Path, NamedTask] = {}
+    """Read the study's tasks.
+
+    Args:
+        study: names the tasks.
+        tasks_folder: where HEAR's task folders lie.
+        store: where packaged tasks are made.
+        failed: is called for a task that is absent, broken or has the name of another one: (), its name and the error.
+    """
+    tasks: dict[Path, NamedTask] = {}
     for name in study.tasks:
         try:
             folders = names.folders(name, tasks_folder, store, study.folder)
@@ -124,16 +155,16 @@ def find_tasks(
             continue
         for folder in folders:
             try:
-                found.setdefault(absolute(folder), names.read(folder, found.values()))
+                tasks.setdefault(absolute(folder), names.read(folder, tasks.values()))
             except Exception as error:
                 failed((), folder.name, error)
-    return list(found.values())
+    return list(tasks.values())
 
 
-def units_of(study: Study, found: Sequence[NamedTask]) -> list[Unit]:
-    """Every unit, those of one embedder group one after the other."""
+def units_of(study: Study, tasks: Sequence[NamedTask]) -> list[Unit]:
+    """List every unit of a study, those of one embedder group together."""
     groups = itertools.groupby(sorted(study.models, key=group_of), key=group_of)
-    return [Unit(variants, named, study.seeds) for variants in [tuple(of) for _, of in groups] for named in found]
+    return [Unit(models, named, study.seeds) for models in [tuple(of) for _, of in groups] for named in tasks]
 
 
 @dataclass(frozen=True)
@@ -145,16 +176,17 @@ class Shard:
 
     @classmethod
     def parse(cls, text: str) -> "Shard":
-        """From "2/8"; ValueError for what is none."""
+        """Read a shard such as "2/8"; ValueError for any other text."""
         match = re.fullmatch(r"(\d+)/(\d+)", text)
         if not match or not 1 <= int(match[1]) <= int(match[2]):
             raise ValueError(f"shard must be i/n with i from 1 to n, such as 1/4, got {text!r}")
         return cls(int(match[1]), int(match[2]))
 
     def of(self, units: Sequence[Unit]) -> list[Unit]:
-        """Its units, in their order: the heaviest go first, each to the part that has the least so far.
+        """The units of this part, in their order.
 
-        A part depends on the study and its tasks alone. Folders of one HEAR task stay together, for their rows do.
+        The heaviest units are dealt first, each to the part that has the least work so far. The result depends on the
+        study and its tasks alone. Folders of one HEAR task stay together, because their rows have one key.
         """
         loads, chosen = [0.0] * self.count, set()
         weights: dict[tuple[Group, str], float] = {}
@@ -170,13 +202,13 @@ class Shard:
 
 
 def grouped(units: Iterable[Unit]) -> list[list[Unit]]:
-    """Units that share an embedder together, in their order."""
+    """Put consecutive units of one embedder group together."""
     return [list(of) for _, of in itertools.groupby(units, key=lambda unit: unit.group)]
 
 
-def failure_of(variants: Sequence[Model], task: str, error: Exception) -> Failure:
-    """What an error means for a run: one line; an error that is no user's has its type."""
+def failure_of(models: Sequence[Model], task: str, error: Exception) -> Failure:
+    """Describe an error in one line; an error that no user causes is named by its type."""
     reason = one_line(error) or type(error).__name__
     if not isinstance(error, ValueError | OSError):
         reason = f"{type(error).__name__}: {reason}"
-    return Failure(tuple(dict.fromkeys(variants)), task, reason, isinstance(error, names.AbsentTaskError))
+    return Failure(tuple(dict.fromkeys(models)), task, reason, isinstance(error, names.AbsentTaskError))

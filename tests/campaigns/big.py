@@ -17,9 +17,11 @@ from ablations.runs.run import run_study
 from ablations.store.listing import store_table
 from ablations.study.study import Study
 from ablations.system import memory
+from ablations.system.compute import Machine
 from ablations.system.errors import NewFile, one_line_errors
 from ablations.system.machine import choose_device, machine, versions
 from ablations.system.memory import give_back
+from ablations.units.where import Where
 from downstream.disk.files import write_json
 from downstream.progress import Track, silent
 from results.rows.rows import read_rows
@@ -70,7 +72,7 @@ def measure(
     before = memory.anonymous(memory.tree(os.getpid()))
     start = time.perf_counter()
     with stages.timed() as clock, memory.watched(clock.going) as peak:
-        outcome = run_study(study, runs=work / "runs", store=work / "store", device=device, track=track)
+        outcome = run_study(study, Where(work / "runs", work / "store"), Machine(device), track=track)
     total = time.perf_counter() - start
     if outcome.failures:
         raise ValueError(str(outcome.failures[0]))

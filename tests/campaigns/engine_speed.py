@@ -11,11 +11,13 @@ import pandas as pd
 import torch
 
 from ablations.cli.progress import bars, terminal
-from ablations.engines.ray.workers import RayWorkers
+from ablations.engines.ray.engine import RayEngine
 from ablations.runs.run import run_study
 from ablations.study.study import Study
+from ablations.system.compute import Machine
 from ablations.system.errors import NewFile, one_line_errors
 from ablations.system.machine import machine, versions
+from ablations.units.where import Where
 from downstream.disk.files import write_json
 from downstream.progress import Track, silent
 from results.rows.rows import RESULT_COLUMNS, read_rows
@@ -52,7 +54,7 @@ def engine_speed(
     Raises:
         ValueError: where Ray is not installed, or a count is below 1.
     """
-    workers = [RayWorkers(count) for count in counts]
+    workers = [RayEngine(count) for count in counts]
     declared = _study(tuple(tasks), tuple(range(seeds)), protocol)
     with tempfile.TemporaryDirectory() as folder, track("benchmark", 2 + len(workers)) as advance:
         store = Path(folder) / "store"
@@ -87,17 +89,17 @@ def _study(tasks: tuple[str, ...], seeds: tuple[int, ...], protocol: str) -> Stu
     )
 
 
-def _run(study: Study, runs: Path, store: Path, workers: RayWorkers | None) -> tuple[float, pd.DataFrame]:
+def _run(study: Study, runs: Path, store: Path, workers: RayEngine | None) -> tuple[float, pd.DataFrame]:
     """Seconds, and what came out."""
     start = time.perf_counter()
-    outcome = run_study(study, runs=runs, store=store, device=DEVICE, workers=workers)
+    outcome = run_study(study, Where(runs, store), Machine(DEVICE), engine=workers)
     if outcome.failures:
         raise ValueError(f"the benchmark's study failed: {outcome.failures[0]}")
     return time.perf_counter() - start, read_rows(outcome.folder)[list(RESULT_COLUMNS)]
 
 
 def _row(
-    workers: RayWorkers | None, run: tuple[float, pd.DataFrame], runs: Sequence[tuple[float, pd.DataFrame]]
+    workers: RayEngine | None, run: tuple[float, pd.DataFrame], runs: Sequence[tuple[float, pd.DataFrame]]
 ) -> dict[str, Any]:
     (_, here), (first, _) = runs[:2]
     return {

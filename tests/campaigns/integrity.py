@@ -25,9 +25,10 @@ import yaml
 from ablations.runs.run import run_study
 from ablations.store.check import check
 from ablations.study.study import Study
-from ablations.system.machine import machine
+from ablations.system.compute import Machine
+from ablations.system.machine import machine, versions
 from ablations.units import execute
-from ablations.units.job import versions
+from ablations.units.where import Where
 from downstream.disk.files import write_json
 from downstream.store import tap_file
 from downstream.store.extraction import Extraction
@@ -94,7 +95,7 @@ def _run(file: Path, work: Path) -> tuple[float, Clock]:
         seconds.append(time.process_time() - start)
 
     with mock.patch.object(execute, "extract", timed), clock_of_sums() as clock:
-        outcome = run_study(Study.load(file), runs=work / "runs", store=work / "store", device="cpu")
+        outcome = run_study(Study.load(file), Where(work / "runs", work / "store"), Machine("cpu"))
     if outcome.failures:
         raise ValueError(f"the run failed: {outcome.failures}")
     return sum(seconds), clock

@@ -12,9 +12,9 @@ def test_engines_are_timed_side_by_side(monkeypatch, tmp_path):
     """Ray's part is the engine's own tests; here its workers are this process."""
     run, asked = engine_speed.run_study, []
 
-    def without_ray(study, *, workers, **places):
-        asked.append(workers and workers.count)
-        return run(study, **places)
+    def without_ray(study, where, machine, *, engine):
+        asked.append(engine and engine.count)
+        return run(study, where, machine)
 
     monkeypatch.setattr(engine_speed, "run_study", without_ray)
     monkeypatch.setattr(engine_speed, "MODELS", ({"checkpoint": "logmel"},))

@@ -1,59 +1,76 @@
-"""Ray's engine: units go to whichever worker is free, preferably one that has their embedder loaded.
+"""The engine that gives units to workers of Ray.
 
-A worker that dies loses its unit alone, which is done again by another; what had been extracted and fitted of it by
-then is in the store and in the run's folder.
+A worker that dies loses only its unit, which another worker does again; what had been extracted and fitted of the unit
+by then is in the store and in the run's folder.
 """
 
 import logging
 from collections import Counter
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ablations.engines.here import Results
-from ablations.engines.ray.session import Share, alive, environment, room_on, session
+from ablations.engines import Results
+from ablations.engines.here import check
+from ablations.engines.ray.nodes import Share, alive, room_on
+from ablations.engines.ray.session import environment, session
 from ablations.engines.ray.worker import Answer, UnitWorker
 from ablations.engines.ray.workers import RayWorkers
 from ablations.units.execute import UnitResult
 from ablations.units.unit import Group, Settings, Unit, failure_of
 from downstream.disk.locks import LOCK, stopped_holder
+from downstream.progress import Track, silent
 
-TRIES = 3  # of a unit whose worker dies
+TRIES = 3  # that a unit has, if its workers die
 LOOK_S = 2.0  # between two looks at the nodes, while no answer comes
-LOOKS = 15  # at the nodes, between two at the locks
+LOOKS = 15  # at the nodes, between two looks at the locks
 
 logger = logging.getLogger(__name__)
 
 
-def run_on_ray(units: Sequence[Unit], settings: Settings, workers: RayWorkers) -> Results:
-    """Every unit with its result, as they are ready.
+@dataclass(frozen=True)
+class RayEngine(RayWorkers):
+    """Workers of Ray as an engine."""
 
-    Raises:
-        ValueError: for a cluster that does not answer, has no room, or dies.
-    """
-    if units:
-        with session(workers, settings.device) as (ray, share):
-            yield from Driver(ray, units, settings, share).results()
+    def check(self, settings: Settings) -> None:
+        """Raise ValueError for a precision that this machine does not have; the machines of a cluster check theirs."""
+        if self.address is None:
+            check(settings)
+
+    def results(self, units: Sequence[Unit], settings: Settings, track: Track = silent) -> Results:
+        """Execute units, each on the next free worker, preferably one that has their embedder loaded.
+
+        Raises:
+            ValueError: the cluster does not answer, has no room, or dies.
+        """
+        if units:
+            with session(self, settings.device) as (ray, share):
+                yield from Driver(ray, units, settings, share).results()
 
 
 class Driver:
-    """The state of a run: what waits, and which worker does what.
+    """The state of a run: which units wait, and which worker does what.
 
     Args:
         ray: the module, whose session has begun.
+        units: what to execute.
+        settings: how to execute it.
+        share: how many workers there are, and what each may use.
     """
 
     def __init__(self, ray: Any, units: Sequence[Unit], settings: Settings, share: Share) -> None:
         self.ray, self.settings, self.share = ray, settings, share
         self.waiting = list(units)
         self.tries: Counter[Hashable] = Counter()
-        self.working: dict[Any, tuple[Any, Unit]] = {}  # answer to come -> worker, unit
+        self.working: dict[Any, tuple[Any, Unit]] = {}  # pending answer -> worker, unit
         self.loaded: dict[Any, Group] = {}
         self.answered: set[Any] = set()
-        self.said: set[str] = set()
+        self.messages: set[str] = set()  # that were logged
         self.looks = 0
 
-    def results(self) -> Iterator[tuple[Unit, UnitResult]]:
+    def results(self) -> Results:
+        """Give out all units, and yield each with its result as soon as it is ready."""
         for _ in range(min(self.share.count, len(self.waiting))):
             self.give(self.worker())
         while self.working:
@@ -63,6 +80,7 @@ class Driver:
                 continue
             (ready,) = answers
             worker, unit = self.working.pop(ready)
+            result: UnitResult | None
             try:
                 answer: Answer = self.ray.get(ready)
             except self.ray.exceptions.RayTaskError as error:
@@ -74,7 +92,7 @@ class Driver:
                 worker = self.worker() if self.waiting else None
             else:
                 self.answered.add(worker)
-                self.say(answer)
+                self.log(answer)
                 result = answer.result
             if worker is not None:
                 self.give(worker)
@@ -82,7 +100,7 @@ class Driver:
                 yield unit, result
 
     def worker(self) -> Any:
-        """A new worker, which has no embedder yet."""
+        """Start a worker, which has no embedder yet."""
         options = {
             "num_cpus": self.share.threads,
             "num_gpus": self.share.gpus,
@@ -94,18 +112,22 @@ class Driver:
         return self.ray.remote(UnitWorker).options(**options).remote(self.settings, folder, self.share.threads)
 
     def give(self, worker: Any) -> None:
-        """The next unit; the worker ends where there is none."""
+        """Give a worker its next unit, or end the worker if no unit waits."""
         if not self.waiting:
             self.loaded.pop(worker, None)
             self.ray.kill(worker)
             return
-        unit = self.waiting.pop(_choice(self.waiting, self.loaded.get(worker), set(self.loaded.values())))
+        unit = self.waiting.pop(_next_unit(self.waiting, self.loaded.get(worker), set(self.loaded.values())))
         self.loaded[worker] = unit.group
         self.tries[unit.key] += 1
         self.working[worker.run.remote(unit)] = (worker, unit)
 
     def again(self, unit: Unit, error: Exception) -> UnitResult | None:
-        """A unit whose worker died waits again, unless it did so too often; ValueError where workers can't start."""
+        """Let a unit whose worker died wait again; its failure if that happened too often.
+
+        Raises:
+            ValueError: workers can't start at all.
+        """
         lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
         if "creation task" in lines[0]:
             raise ValueError(f"Ray's workers can't start: {lines[-1]}")
@@ -117,7 +139,11 @@ class Driver:
         return _failed(unit, ValueError(f"its worker died {TRIES} times: {reason}"))
 
     def look(self) -> None:
-        """Give up workers that wait for a node which is there no more; ValueError where no other one works."""
+        """Give up workers whose node is gone, so that their units wait for other workers.
+
+        Raises:
+            ValueError: no worker is left.
+        """
         self.looks += 1
         if self.looks % LOOKS == 0:
             self.look_at_locks()
@@ -130,31 +156,35 @@ class Driver:
                 self.ray.kill(worker)
                 self.tries[unit.key] -= 1
                 self.waiting.insert(0, unit)
-                logger.warning("%s: waits for another worker, for there is no node for its own", unit)
+                logger.warning("%s: waits for another worker, because its worker has no node to start on", unit)
         if not self.working:
             raise ValueError("the Ray cluster has lost the nodes that workers need; the same command goes on")
 
     def look_at_locks(self) -> None:
-        """Say which locks are held by stopped processes: a worker that waits for one can't tell before it goes on."""
+        """Log which locks stopped processes hold; a worker that waits for one can't log it before it goes on."""
         for path in (self.settings.folder / LOCK, *self.settings.store.glob(f"*/*/*/*/{LOCK}")):
-            who = stopped_holder(path)
-            if who and who not in self.said:
-                logger.warning("%s: workers may be waiting for %s", path, who)
-                self.said.add(who)
+            holder = stopped_holder(path)
+            if holder and holder not in self.messages:
+                logger.warning("%s: workers may be waiting for %s", path, holder)
+                self.messages.add(holder)
 
-    def say(self, answer: Answer) -> None:
-        """What was logged there; what every worker tells is said once."""
+    def log(self, answer: Answer) -> None:
+        """Log what a worker logged; log once what every worker says."""
         for name, level, text in answer.logged:
-            if level > logging.INFO or text not in self.said:
+            if level > logging.INFO or text not in self.messages:
                 logging.getLogger(name).log(level, "%s", text)
-                self.said.add(text)
+                self.messages.add(text)
 
 
-def _choice(waiting: Sequence[Unit], own: Group | None, taken: set[Group]) -> int:
-    """Which unit goes next: of the embedder that is loaded, of one that nobody has, of the one that most wait for."""
+def _next_unit(waiting: Sequence[Unit], loaded: Group | None, taken: set[Group]) -> int:
+    """Pick the next unit for a worker; its place in `waiting`.
+
+    Prefer a unit whose embedder this worker has loaded, then one whose embedder no worker has loaded, then one of the
+    most requested embedder.
+    """
     groups = [unit.group for unit in waiting]
-    if own in groups:
-        return groups.index(own)
+    if loaded in groups:
+        return groups.index(loaded)
     free = [place for place, group in enumerate(groups) if group not in taken]
     return free[0] if free else groups.index(Counter(groups).most_common(1)[0][0])
 

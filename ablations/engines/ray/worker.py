@@ -1,4 +1,4 @@
-"""What runs in each Ray worker: units, one after the other, by an embedder that stays loaded while units need it."""
+"""A worker of Ray: it executes units, and keeps its embedder loaded while units need it."""
 
 import contextlib
 import logging
@@ -11,38 +11,43 @@ import torch
 from ablations.engines.here import broken, build
 from ablations.system.memory import keep_freed
 from ablations.units.execute import UnitResult, run_unit
-from ablations.units.unit import Settings, Unit
-from downstream.embedder import Embedder
+from ablations.units.unit import Group, Settings, Unit
+from downstream.embedder import Embedder, release
 
 PACKAGES = ("ablations", "downstream", "passt")
+
+Logged = tuple[str, int, str]
+"""A line of the log: its logger's name, its level and its text."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The result of a unit, and what was logged meanwhile: (logger, level, text)."""
+    """The result of a unit, and what was logged meanwhile."""
 
     result: UnitResult
-    logged: tuple[tuple[str, int, str], ...]
+    logged: tuple[Logged, ...]
 
 
 @dataclass
 class UnitWorker:
-    """An actor.
+    """The actor that Ray starts.
 
-    Args:
-        folder: the driver's working folder, which relative paths start at. threads: of torch.
+    Attributes:
+        settings: how units are executed.
+        folder: the driver's working folder, which relative paths start at.
+        threads: how many torch may use.
     """
 
     settings: Settings
     folder: str
     threads: int
+    group: Group | None = field(default=None, init=False)
     embedder: Embedder | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         os.chdir(self.folder)
         torch.set_num_threads(self.threads)
         keep_freed()
-        self.group = None
 
     def run(self, unit: Unit) -> Answer:
         """Execute a unit."""
@@ -56,35 +61,36 @@ class UnitWorker:
 
     def _embedder_of(self, unit: Unit) -> Embedder:
         if self.embedder is None or self.group != unit.group:
-            getattr(self.embedder, "close", lambda: None)()
-            self.embedder = None  # not two of them in the memory
+            if self.embedder is not None:
+                release(self.embedder)
+            self.embedder = None  # the memory has room for one
             self.embedder = build(unit.models, self.settings)
             self.group = unit.group
         return self.embedder
 
 
 class _Recorder(logging.Handler):
-    """Keeps what is logged as plain texts."""
+    """Keep what is logged as plain texts."""
 
-    def __init__(self, found: list[tuple[str, int, str]]) -> None:
+    def __init__(self, lines: list[Logged]) -> None:
         super().__init__()
-        self.found = found
+        self.lines = lines
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.found.append((record.name, record.levelno, self.format(record)))
+        self.lines.append((record.name, record.levelno, self.format(record)))
 
 
 @contextlib.contextmanager
-def _recorded() -> Iterator[list[tuple[str, int, str]]]:
-    """What the project's packages log, which the driver says."""
-    found: list[tuple[str, int, str]] = []
-    handler = _Recorder(found)
+def _recorded() -> Iterator[list[Logged]]:
+    """Record what the project's packages log, for the driver to log."""
+    lines: list[Logged] = []
+    handler = _Recorder(lines)
     loggers = [logging.getLogger(package) for package in PACKAGES]
     for logger in loggers:
         logger.setLevel(logging.INFO)
         logger.addHandler(handler)
     try:
-        yield found
+        yield lines
     finally:
         for logger in loggers:
             logger.removeHandler(handler)

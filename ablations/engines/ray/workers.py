@@ -1,4 +1,4 @@
-"""How many Ray workers execute a study, where, and with what of the machines. Knows Ray by name only."""
+"""How many Ray workers execute a study, on which machines, and with how many GPUs; this file does not import Ray."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,12 +14,13 @@ class RayWorkers:
     """Workers that are processes of Ray.
 
     Attributes:
-        count: how many; None is one a node of the cluster, or as many as its GPUs allow.
-        address: of a cluster ("auto", host:port); None starts Ray on this machine alone.
-        gpus_each: GPUs a worker, such as 0.5; None shares this machine's where they are used, and is 0 on a cluster.
+        count: the number of workers; None is one a node of the cluster, or as many as its GPUs allow.
+        address: the address of a cluster ("auto", host:port); None starts Ray on this machine alone.
+        gpus_each: GPUs of each worker, such as 0.5; None shares this machine's GPUs if the device is CUDA, and is 0 on
+            a cluster.
 
     Raises:
-        ValueError: for numbers that are none of workers, and where Ray is not installed.
+        ValueError: an impossible number, or Ray is not installed.
     """
 
     count: int | None = None
@@ -36,20 +37,27 @@ class RayWorkers:
         if find_spec("ray") is None:
             raise ValueError(f"workers need Ray, which is not installed; it is the extra 'ray': {EXTRA}")
 
-    def device(self, wanted: str | None) -> str:
-        """The workers' device: on this machine as ever, on a cluster CUDA where they are given GPUs.
+    def device(self, device: str | None) -> str:
+        """Choose the workers' device: on this machine as without Ray, on a cluster CUDA if workers have GPUs.
+
+        Args:
+            device: what the user asked for; None leaves the choice.
 
         Raises:
-            ValueError: for a device that is not here, for GPUs on a CPU.
+            ValueError: this machine does not have the device, or workers on a CPU have GPUs.
         """
-        there = wanted or ("cuda" if self.gpus_each else "cpu")
-        device = there if self.address else choose_device(wanted)
-        if device == "cpu" and self.gpus_each:
+        chosen = (device or ("cuda" if self.gpus_each else "cpu")) if self.address else choose_device(device)
+        if chosen == "cpu" and self.gpus_each:
             raise ValueError(f"GPUs a worker must be 0 on the device cpu, got {self.gpus_each:g}")
-        return device
+        return chosen
 
 
 def threads_each(cores: Sequence[float], workers: int) -> int:
-    """The most threads that each worker can have, where `cores` are those of each node; at least 1."""
+    """The most threads that each worker can have; at least 1.
+
+    Args:
+        cores: of each node.
+        workers: how many share them.
+    """
     most = int(max(cores, default=1))
     return next((t for t in range(most, 0, -1) if sum(int(node // t) for node in cores) >= workers), 1)

@@ -69,6 +69,11 @@ def table() -> Mapping[str, CnnCheckpoint]:
     return {row.name: row for row in rows}
 
 
+def get(name: str) -> CnnCheckpoint:
+    """The CNN of that name."""
+    return table()[name]
+
+
 def of_family(family: str) -> tuple[CnnCheckpoint, ...]:
     """The rows of one family."""
     return tuple(row for row in table().values() if row.family == family)

@@ -1,4 +1,4 @@
-"""A HEAR module as an embedder: its own sizes, its own timestamps."""
+"""A HEAR module as an embedder, which chooses its widths and its timestamps."""
 
 import contextlib
 import importlib
@@ -7,6 +7,7 @@ import logging
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from passt.catalog.card import choices
 from passt.catalog.spec import OWN_HOP, EmbeddingSpec
 from passt.windows.samples import clips_of
 
-SECONDS_AT_ONCE = 30.0  # of sound in one call: what a module's memory bears is not known
+SECONDS_AT_ONCE = 30.0  # of sound in one call, because nobody knows how much a module's memory bears
 FORMAT = 2  # part of the fingerprint; raised when the numbers change
 
 SETTINGS: Mapping[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
@@ -32,77 +33,79 @@ SETTINGS: Mapping[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
     "gradients": (torch.is_grad_enabled, torch.set_grad_enabled),
     "threads": (torch.get_num_threads, torch.set_num_threads),
 }
-"""Of torch and of this process, which a module may change for itself, and not for other models and the probes."""
+"""Settings of torch and of this process. A module may change them for itself, not for other models and the probes."""
 
 logger = logging.getLogger(__name__)
 
 
 class HearEmbedder:
-    """A module of the HEAR common API; its one level is ``embedding``, its receptive field and timestamps are its own.
+    """A module of the HEAR common API.
 
-    Clips of equal length go to the module together, others in other calls: nothing is padded.
+    Its one level is ``embedding``, and it chooses its receptive field and its timestamps. Clips of equal length go to
+    the module together, others in other calls, so that nothing is padded.
 
     Args:
         spec: its checkpoint is the module's address (`address`).
+        device: for models of torch.
         weights: a file for load_model, in place of the module's own weights.
-        python: the interpreter that has the module; None is this one, in this process.
+        python: the interpreter that has the module; None imports it in this process.
 
     Attributes:
         dims, timestamp_dims: the width of scene and of timestamp embeddings.
-        own_hop_ms: the mean step of its timestamps on a fixed clip; None where that has one.
-        versions: the module's package, where known.
+        own_hop_ms: the mean step of its timestamps on a fixed clip; None if the clip has one timestamp.
+        versions: version of the module's package, if known.
 
     Raises:
-        ValueError: for a module that can't be had or breaks the API (`api.Module`), weights that no file gives.
+        ValueError: a module that can't be loaded or breaks the API (`api.Module`), or weights without their file.
     """
 
     def __init__(
         self, spec: EmbeddingSpec, *, device: str = "cpu", weights: Path | None = None, python: Path | None = None
     ) -> None:
-        wanted = address.parse(spec.checkpoint)
+        module = address.parse(spec.checkpoint)
         of_file = spec.weights.startswith("sha256-")
         if of_file != (weights is not None):
             raise ValueError(f"{spec.checkpoint}: weights {spec.weights} need the file that has this hash")
         self.name = f"{spec.checkpoint}@{spec.weights}"
-        request = (wanted.module, dict(wanted.options), str(weights.absolute()) if weights else None, device)
+        request = (module.module, dict(module.options), str(weights.absolute()) if weights else None, device)
         self._settings: dict[str, Any] = {}
         self._module = Process(python, *request) if python else _loaded_here(*request, self._settings)
         about = self._module.about
-        self.sample_rate: int = about["sample_rate"]
-        self.dims: Mapping[str, int] = dict.fromkeys(address.LEVELS, about["scene_embedding_size"])
-        self.timestamp_dims: Mapping[str, int] = dict.fromkeys(address.LEVELS, about["timestamp_embedding_size"])
-        self.own_hop_ms: float | None = about["own_hop_ms"]
-        self.versions: Mapping[str, str] = about["versions"]
-        known = {key: value for key, value in about.items() if key != "own_hop_ms"}
-        identity = {"hear": str(wanted), "weights": spec.weights if of_file else "own", "format": FORMAT}
+        self.sample_rate = about.sample_rate
+        self.dims: Mapping[str, int] = dict.fromkeys(address.LEVELS, about.scene_embedding_size)
+        self.timestamp_dims: Mapping[str, int] = dict.fromkeys(address.LEVELS, about.timestamp_embedding_size)
+        self.own_hop_ms = about.own_hop_ms
+        self.versions: Mapping[str, str] = about.versions
+        known = {key: value for key, value in asdict(about).items() if key != "own_hop_ms"}
+        identity = {"hear": str(module), "weights": spec.weights if of_file else "own", "format": FORMAT}
         self.fingerprint = fingerprint({**identity, **known})
 
     def scene(self, clips: Sequence[Tensor], taps: Sequence[Tap]) -> dict[Tap, Tensor]:
-        """(clips, scene width)."""
+        """Scene embeddings: per tap (clips, scene width), float32, on the CPU."""
         self._check(taps)
-        found = torch.empty(len(clips), self.dims["embedding"], dtype=torch.float32)
+        scenes = torch.empty(len(clips), self.dims["embedding"], dtype=torch.float32)
         for places, audio in _batches(clips, self.sample_rate):
             with _at_work(self.name, self._settings):
                 values = self._module.scene(audio)
-            found[places] = torch.from_numpy(values)
-        return dict.fromkeys(taps, found)
+            scenes[places] = torch.from_numpy(values)
+        return dict.fromkeys(taps, scenes)
 
     def timestamps(
         self, clips: Sequence[Tensor], taps: Sequence[Tap], hop_ms: int
     ) -> list[tuple[dict[Tap, Tensor], Tensor]]:
-        """Per clip ({tap: (steps, timestamp width)}, (steps,) in ms, float64: the module's own numbers)."""
+        """Per clip ({tap: (steps, timestamp width)}, (steps,) in ms, float64 as the module gives them)."""
         self._check(taps)
         if hop_ms != OWN_HOP:
             raise ValueError(f"{self.name}: its timestamps are its own (town), got a hop of {hop_ms} ms")
-        found: dict[int, tuple[dict[Tap, Tensor], Tensor]] = {}
+        by_place: dict[int, tuple[dict[Tap, Tensor], Tensor]] = {}
         for places, audio in _batches(clips, self.sample_rate):
             with _at_work(self.name, self._settings):
                 values, times = map(torch.from_numpy, self._module.timestamps(audio))
-            found |= {place: (dict.fromkeys(taps, rows), times) for place, rows in zip(places, values, strict=True)}
-        return [found[place] for place in range(len(clips))]
+            by_place |= {place: (dict.fromkeys(taps, rows), times) for place, rows in zip(places, values, strict=True)}
+        return [by_place[place] for place in range(len(clips))]
 
     def close(self) -> None:
-        """End its process, where it has one."""
+        """End its process, if it has one."""
         if isinstance(self._module, Process):
             self._module.close()
 
@@ -113,7 +116,11 @@ class HearEmbedder:
 
 
 def _batches(clips: Sequence[Tensor], sample_rate: int) -> Iterator[tuple[list[int], np.ndarray]]:
-    """Clips of equal length together, (clips, samples), with their places; so many as `SECONDS_AT_ONCE` allows."""
+    """Batches of clips of equal length, as many clips as `SECONDS_AT_ONCE` allows.
+
+    Yields:
+        The places of the clips in `clips`, and their samples (clips, samples).
+    """
     clips = clips_of(clips)
     by_length: dict[int, list[int]] = {}
     for place, clip in enumerate(clips):
@@ -128,7 +135,7 @@ def _batches(clips: Sequence[Tensor], sample_rate: int) -> Iterator[tuple[list[i
 def _loaded_here(
     name: str, options: Mapping[str, Any], weights: str | None, device: str, settings: dict[str, Any]
 ) -> Module:
-    """The module in this process, found as by `python -m`."""
+    """Load the module in this process, from where `python -m` would."""
     folder = str(Path.cwd())
     importlib.invalidate_caches()
     sys.path.insert(0, folder)
@@ -141,14 +148,15 @@ def _loaded_here(
 
 @contextlib.contextmanager
 def _at_work(name: str, settings: dict[str, Any]) -> Iterator[None]:
-    """What a module prints goes to the log, and not to the output of a command; torch's settings are its own meanwhile.
+    """Let a module work: its prints go to the log, and its changes of `SETTINGS` end with it.
 
     Args:
-        settings: as it left them last, empty at first.
+        name: of the module.
+        settings: as the module left them last; empty at first.
     """
     printed, ours = io.StringIO(), {key: get() for key, (get, _) in SETTINGS.items()}
     seconds = seconds_of(TIMEOUT, TIMEOUT_S)
-    text = "%s: no answer in %g s, and in this process it can't be ended; with an interpreter of its own (python) it is"
+    text = "%s: no answer in %g s; in this process it can't be ended, with an interpreter of its own (python) it can"
     waiting = threading.Timer(seconds + 1, logger.warning, (text, name, seconds))
     waiting.daemon = True
     waiting.start()

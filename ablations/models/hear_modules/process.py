@@ -1,15 +1,17 @@
-"""A HEAR module in a process of its own, with the interpreter that has it: started, asked, ended."""
+"""A HEAR module in a process of its own, run by the interpreter that has the module."""
 
 import json
 import os
 import shutil
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 
+from ablations.models.hear_modules.api import About
 from ablations.models.hear_modules.worker import GREETING, read_array
 from ablations.system.child import Child, Limit, seconds_of
 from downstream.disk.files import expanded
@@ -22,45 +24,62 @@ GREETING_WITHIN = 1 << 20  # bytes that an interpreter may print of itself
 
 
 def interpreter(python: str | Path, base: Path = Path()) -> Path:
-    """The Python that `python` names: a path with a slash, relative to `base`, or a name that $PATH has.
+    """The path of a Python interpreter.
+
+    Args:
+        python: a path with a slash, or a name that $PATH has.
+        base: the folder that a path starts at.
 
     Raises:
-        ValueError, FileNotFoundError: for what is no text, or where there is nothing that can be run.
+        ValueError: `python` is no text.
+        FileNotFoundError: the path has no program that can be run.
     """
     if not isinstance(python, str | Path):
         raise ValueError(f"python must be the path or the name of an interpreter, got {python!r}")
     # not resolved: it may be a link into its environment
     inside = "/" in str(python)
-    found = (base / expanded(python)).absolute() if inside else Path(shutil.which(str(python)) or python)
-    if not (found.is_file() and os.access(found, os.X_OK)):
-        raise FileNotFoundError(f"python: no interpreter at {found}")
-    return found
+    path = (base / expanded(python)).absolute() if inside else Path(shutil.which(str(python)) or python)
+    if not (path.is_file() and os.access(path, os.X_OK)):
+        raise FileNotFoundError(f"python: no interpreter at {path}")
+    return path
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The JSON of an answer (see `worker`), and its arrays."""
+
+    content: dict[str, Any]
+    arrays: list[np.ndarray]
 
 
 class Process:
-    """A module as `api.Module`, whose functions run in another process; one call at a time.
+    """A module as `api.Module`, whose functions run in another process, one call at a time.
 
     The process has the current folder and the environment of this one. It ends with `close`, with this object, or with
-    this process. Where it died or hung, the call says so, and the next one starts another: one clip does not stop the
-    others. $ABLATE_MODULE_TIMEOUT limits loading and every call, in seconds.
+    this process. If it dies or hangs, the call raises an error and the next call starts another process, so that one
+    clip does not stop the others. $ABLATE_MODULE_TIMEOUT limits loading and every call, in seconds.
 
     Args:
-        python: the interpreter. name, options, weights, device: as `api.Module` takes them.
+        python: the interpreter.
+        name, options, weights, device: as `api.Module` takes them.
+
+    Attributes:
+        about: what is known of the module.
 
     Raises:
-        ValueError: what `api.Module` raises, a process that ended, one started again that is another model; one line.
+        ValueError: what `api.Module` raises, a process that ended, or a restarted process with another model; one line.
     """
 
     def __init__(self, python: Path, name: str, options: Mapping[str, Any], weights: str | None, device: str) -> None:
         self.name, self.python = name, python
-        self._load = {"name": name, "options": dict(options), "weights": weights, "device": device}
+        self._load: dict[str, Any] = {"name": name, "options": dict(options), "weights": weights, "device": device}
         self._seconds = seconds_of(TIMEOUT, TIMEOUT_S)
         self._lock = threading.Lock()
         self._closed = False
-        self.about = self._started()
+        self.about = self._start()
 
     def close(self) -> None:
-        """End the process, for good."""
+        """End the process; no call starts another."""
         self._closed = True
         self._ended()
 
@@ -74,42 +93,37 @@ class Process:
         return values, times
 
     def _embed(self, call: str, audio: np.ndarray) -> list[np.ndarray]:
+        """The arrays of a call; a process that died in an earlier call is started again."""
         data = np.ascontiguousarray(audio, dtype="<f4")
-        return self._ask({"call": call, "shape": data.shape}, data)[1]
-
-    def _ask(self, request: Mapping[str, Any], data: np.ndarray) -> tuple[dict[str, Any], list[np.ndarray]]:
-        """An answer and its arrays, from a process that is started again where it died in an earlier call."""
         with self._lock:
-            if not (self._closed or self._ended.alive) and self._started() != self.about:
+            if not (self._closed or self._ended.alive) and self._start() != self.about:
                 self._ended()
                 raise ValueError(f"hear:{self.name}: is another model after its process was started again")
-            return self._exchange(request, data)
+            return self._exchange({"call": call, "shape": data.shape}, data).arrays
 
-    def _started(self) -> dict[str, Any]:
-        """What a new process says of the module; `_ended` ends it."""
+    def _start(self) -> About:
+        """Start a process and load the module; `_ended` ends the process."""
         self._child = Child([str(self.python), str(WORKER)])
         self._ended = self._child.end
         try:
-            return self._exchange({"load": self._load}, greeted=False)[0]["about"]
+            return About(**self._exchange({"load": self._load}, greeted=False).content["about"])
         except BaseException:
             self._ended()
             raise
 
-    def _exchange(
-        self, request: Mapping[str, Any], data: np.ndarray | None = None, greeted: bool = True
-    ) -> tuple[dict[str, Any], list[np.ndarray]]:
-        """An answer and its arrays; whatever disturbs the exchange ends the process, which is out of step then."""
+    def _exchange(self, request: Mapping[str, Any], data: np.ndarray | None = None, greeted: bool = True) -> "Answer":
+        """Send a request and read its answer; anything that disturbs the exchange ends the process."""
         if not self._ended.alive:
             raise ValueError(self._last_words())
         try:
             with self._child.limited(self._seconds, f"; ${TIMEOUT} sets the seconds"):
-                stdin, stdout = self._child.process.stdin, self._child.process.stdout
+                stdin, stdout = _pipes(self._child)
                 stdin.write(json.dumps(request).encode() + b"\n" + (b"" if data is None else data.tobytes()))
                 stdin.flush()
                 if not greeted:
                     _skip_to_greeting(self._child)
-                answer = json.loads(self._child.line())
-                arrays = [self._array(stdout, *described) for described in answer.get("arrays", ())]
+                content: dict[str, Any] = json.loads(self._child.line())
+                arrays = [self._array(stdout, *described) for described in content.get("arrays", ())]
         except Limit as error:
             if not self._ended.alive:
                 raise ValueError(self._last_words()) from None
@@ -120,19 +134,19 @@ class Process:
         except BaseException:
             self._ended()
             raise
-        if "error" in answer:
-            raise ValueError(answer["error"])
-        return answer, arrays
+        if "error" in content:
+            raise ValueError(content["error"])
+        return Answer(content, arrays)
 
     def _array(self, stdout: BinaryIO, dtype: str, shape: Sequence[int]) -> np.ndarray:
-        """An array that the process announced; ValueError for more than the memory can hold."""
+        """Read an array that the process announced; ValueError for more than the memory can hold."""
         size = int(np.prod(shape, dtype=object)) * np.dtype(dtype).itemsize
         if size > (most := available()):
             raise ValueError(f"hear:{self.name}: an answer of {size} bytes, expected at most {most}, the free memory")
         return read_array(stdout, dtype, shape)
 
     def _last_words(self) -> str:
-        """How the process ended, and the last line of its log, unless it was closed."""
+        """Say how the process ended, with the last line of its log unless it was closed, and end it."""
         if not self._ended.alive:
             return f"hear:{self.name}: its process has ended"
         how = self._child.fate(self._child.status())
@@ -141,8 +155,13 @@ class Process:
         return text
 
 
+def _pipes(child: Child) -> tuple[BinaryIO, BinaryIO]:
+    """The child's stdin and stdout."""
+    return cast(BinaryIO, child.process.stdin), cast(BinaryIO, child.process.stdout)
+
+
 def _skip_to_greeting(child: Child) -> None:
-    """Past what an interpreter may print before the worker has the pipes for itself."""
+    """Skip what an interpreter may print before the worker has taken over the pipes."""
     skipped = 0
     while not (line := child.line()).endswith(GREETING):
         skipped += len(line)

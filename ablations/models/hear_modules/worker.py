@@ -1,21 +1,26 @@
-"""A HEAR module in a process of its own; run by the interpreter that has it, asked by `process.py` over pipes.
+"""Serve a HEAR module: the program that the module's interpreter runs, and that `process.py` talks to over pipes.
 
-Like `api.py`, which does the work, this file imports nothing of the project and keeps to old syntax. On stdin come
-requests, on stdout go answers, each a line of JSON and the raw bytes of the arrays that it lists ([dtype, shape] each):
+Like `api.py`, which does the work, this file imports nothing of the project and keeps to the syntax of Python 3.7. It
+writes `GREETING`, then answers requests until its stdin ends. Requests come on stdin and answers go to stdout, each a
+line of JSON followed by the raw bytes of its arrays. An answer lists [dtype, shape] of each array:
 
-    {"load": {name, options, weights, device}}         {"about": ...}
+    {"load": {name, options, weights, device}}         {"about": the attributes of `api.About`}
     {"call": "scene", "shape": [clips, samples]}       {"arrays": [[dtype, shape]]}
     {"call": "timestamps", "shape": ...}               {"arrays": [embeddings, timestamps]}
 
-and {"error": a line} where that fails. It starts with `GREETING` and ends with its stdin.
+The answer is {"error": a line} if the request fails.
 """
 
+from __future__ import annotations
+
+import dataclasses
 import functools
 import importlib.util
 import json
 import os
 import sys
 from pathlib import Path
+from typing import Any, BinaryIO, Sequence  # noqa: UP035
 
 import numpy as np
 
@@ -23,7 +28,7 @@ GREETING = b"HEAR module 1\n"
 HERE = Path(__file__).resolve().parent
 
 
-def main():
+def main() -> None:
     """Serve until stdin ends."""
     requests, answers = own_pipes()
     search_as_usual()
@@ -33,15 +38,14 @@ def main():
     module = None
     for line in iter(requests.readline, b""):
         request = json.loads(line.decode())
-        arrays = []
+        arrays = ()  # type: tuple[np.ndarray, ...]
         try:
             if "load" in request:
                 module = api.Module(**request["load"])
-                answer = {"about": module.about}
+                answer = {"about": dataclasses.asdict(module.about)}
             else:
                 audio = read_array(requests, "<f4", request["shape"])
-                found = getattr(module, request["call"])(audio)
-                arrays = found if isinstance(found, tuple) else (found,)
+                arrays = (module.scene(audio),) if request["call"] == "scene" else module.timestamps(audio)
                 answer = {"arrays": [[array.dtype.newbyteorder("<").str, array.shape] for array in arrays]}
         except api.ModuleFault as error:
             answer = {"error": str(error)}
@@ -51,10 +55,10 @@ def main():
         answers.flush()
 
 
-def own_pipes():
-    """stdin and stdout for requests and answers alone: the module's prints go to stderr, and it has nothing to read.
+def own_pipes() -> tuple[BinaryIO, BinaryIO]:
+    """Keep stdin and stdout for requests and answers: the module's prints go to stderr, and its stdin is empty.
 
-    Processes that the module forks don't have them: where this one dies, the pipes are to end.
+    Processes that the module forks do not have the pipes, so that the pipes end when this process dies.
     """
     requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     nothing = os.open(os.devnull, os.O_RDWR)
@@ -65,21 +69,23 @@ def own_pipes():
     return requests, answers
 
 
-def search_as_usual():
-    """Modules are looked for as by `python -m`: in the current folder, and not beside this file."""
+def search_as_usual() -> None:
+    """Look for modules as `python -m` does: in the current folder, and not beside this file."""
     sys.path[:] = ["", *(place for place in sys.path if Path(place or ".").resolve() != HERE)]
 
 
-def sibling(name):
-    """A file beside this one, under a name that no module's import finds."""
+def sibling(name: str) -> Any:
+    """Import a file beside this one, under a name that nothing else imports."""
     spec = importlib.util.spec_from_file_location("_hear_modules_" + name, str(HERE / (name + ".py")))
-    found = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(found)
-    return found
+    assert spec is not None and spec.loader is not None  # noqa: PT018
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where dataclasses look for their types
+    spec.loader.exec_module(module)
+    return module
 
 
-def read_array(stream, dtype, shape):
-    """An array from its raw bytes, writable; EOFError where the stream ends in them."""
+def read_array(stream: BinaryIO, dtype: str, shape: Sequence[int]) -> np.ndarray:
+    """Read the raw bytes of an array, which is writable; EOFError if the stream ends before them."""
     size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
     data = bytearray(stream.read(size))
     if len(data) < size:
@@ -90,10 +96,10 @@ def read_array(stream, dtype, shape):
 if __name__ == "__main__":
     try:
         main()
-    except BrokenPipeError:  # who asked is gone
+    except BrokenPipeError:  # the process that sent requests is gone
         pass
     except BaseException:
         sys.excepthook(*sys.exc_info())
         sys.stderr.flush()
         os._exit(1)
-    os._exit(0)  # threads that the module left behind do not keep it alive
+    os._exit(0)  # threads that the module left behind do not keep the process alive

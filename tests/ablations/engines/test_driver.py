@@ -13,10 +13,10 @@ import pytest
 from click.testing import CliRunner
 
 from ablations.cli.main import main
-from ablations.engines.ray import engine, session
+from ablations.engines.ray import engine, nodes, session
 from ablations.engines.ray import workers as workers_module
 from ablations.engines.ray.engine import TRIES, Driver
-from ablations.engines.ray.session import Share, share
+from ablations.engines.ray.nodes import Share, share
 from ablations.engines.ray.worker import Answer
 from ablations.engines.ray.workers import RayWorkers, threads_each
 from ablations.units.execute import UnitResult
@@ -175,7 +175,7 @@ class Waiting(FakeRay):
 def test_a_cluster_that_dies_ends_the_run(tmp_path):
     ray = Waiting({"w1", "w2"}, [[2.0], [0.0]])
     driver = Driver(ray, units_of(study_of(["t"]), made_up(1, 1)), settings(tmp_path), Share(2, 1, 0.0))
-    with pytest.raises(ValueError, match="no node of the Ray cluster is there any more; the same command goes on"):
+    with pytest.raises(ValueError, match="no node of the Ray cluster is alive any more; the same command goes on"):
         list(driver.results())
 
 
@@ -218,8 +218,8 @@ def test_without_a_node_for_any_worker_the_run_ends(tmp_path):
 
 @pytest.mark.parametrize(("cores", "memory"), [(2, 10**12), (64, 10**9)])
 def test_more_workers_than_a_machine_bears_are_reduced(monkeypatch, caplog, cores, memory):
-    monkeypatch.setattr(session.os, "sched_getaffinity", lambda _: set(range(cores)))
-    monkeypatch.setattr(session, "available", lambda: memory)
+    monkeypatch.setattr(nodes.os, "sched_getaffinity", lambda _: set(range(cores)))
+    monkeypatch.setattr(nodes, "available", lambda: memory)
     assert share(RayWorkers(1000), "cpu", [{"CPU": 1000}]).count == 2
     assert "workers: 2 are used, got 1000" in caplog.text
 
@@ -291,7 +291,7 @@ def test_fewer_units_than_workers(tmp_path):
     ],
 )
 def test_what_each_worker_gets(monkeypatch, workers, device, nodes, expected):
-    monkeypatch.setattr(session, "most_here", lambda: 64)
+    monkeypatch.setattr("ablations.engines.ray.nodes.most_here", lambda: 64)
     assert share(workers, device, nodes) == expected
 
 

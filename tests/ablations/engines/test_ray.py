@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from ablations.engines.ray.workers import RayWorkers
+from ablations.engines import make_engine
 from ablations.runs.run import run_study
+from ablations.system.compute import Machine
+from ablations.units.where import Where
 from tests.ablations.hear_fakes import TORCH
 from tests.ablations.units.test_unit import assert_same_run, study_of
 
@@ -35,11 +37,12 @@ def test_two_nodes_give_the_files_of_one_process(tmp_path, hear_module, scene_ta
     hear_module(KILLED_ONCE, "killed_once")
     Path("driver").write_text(str(os.getpid()))
     declared = study_of([scene_task(), event_task(), "absent"], MODELS, protocol="hear2021+grid1")
-    places = {"store": Path("store"), "device": "cpu"}  # relative: workers start where the driver is
-    distributed = run_study(declared, runs="there", workers=RayWorkers(2, two_nodes), **places)
+    where = Where(Path("there"), Path("store"))  # relative: workers start where the driver is
+    ray = make_engine("ray", count=2, address=two_nodes)
+    distributed = run_study(declared, where, Machine("cpu"), engine=ray)
     assert Path("died").exists()
     assert caplog.text.count("its worker died, it is done again") == 1
-    alone = run_study(declared, runs="here", store=Path("other"), device="cpu")
+    alone = run_study(declared, Where(Path("here"), Path("other")), Machine("cpu"))
     assert [str(failure) for failure in distributed.failures] == [str(failure) for failure in alone.failures]
     assert len(alone.failures) == 1
     assert_same_run(alone.folder, distributed.folder)

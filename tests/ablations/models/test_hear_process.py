@@ -67,7 +67,7 @@ def test_a_module_of_this_process_that_takes_long_is_told(hear_module, monkeypat
     hear_module("import time\ntime.sleep(1.2)\n" + TORCH)
     monkeypatch.setenv("ABLATE_MODULE_TIMEOUT", "0.1")
     build("hear:fake_hear", None)
-    assert "no answer in 0.1 s, and in this process it can't be ended" in caplog.text
+    assert "no answer in 0.1 s; in this process it can't be ended" in caplog.text
 
 
 def test_a_clip_on_which_it_hangs_fails_alone(of_tensorflow):

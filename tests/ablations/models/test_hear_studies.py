@@ -16,6 +16,8 @@ from ablations.cli.main import main
 from ablations.models import registry
 from ablations.runs.run import run_study
 from ablations.study.study import Study
+from ablations.system.compute import Machine
+from ablations.units.where import Where
 from downstream.embedder import OWN_HOP, released
 from passt import EmbeddingSpec, PasstEmbedder
 from passt.catalog import checkpoints
@@ -38,7 +40,7 @@ def test_a_study_gives_equal_rows_in_either_process(tmp_path, hear_module, scene
     for place, python in (("here", {}), ("there", {"python": sys.executable})):
         file = tmp_path / f"{place}.yaml"
         file.write_text(yaml.safe_dump({"name": "mine", "models": [entry | python], "tasks": tasks}))
-        outcome = run_study(Study.load(file), runs=tmp_path / place, store=tmp_path / "store" / place, device="cpu")
+        outcome = run_study(Study.load(file), Where(tmp_path / place, tmp_path / "store" / place), Machine("cpu"))
         assert outcome.failures == ()
         found.append(read_rows(outcome.folder))
     columns = [*RESULT_COLUMNS, "spec", "job", "embedder_fp"]

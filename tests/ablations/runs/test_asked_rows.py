@@ -8,8 +8,10 @@ import torch
 
 from ablations.runs.run import run_study
 from ablations.study.study import Study
+from ablations.system.compute import Machine
 from ablations.units.outcome import Failure
 from ablations.units.unit import Shard
+from ablations.units.where import Where
 from passt.network.precision import available
 from results.rows.rows import read_rows
 from results.scores.records import read_record
@@ -26,9 +28,9 @@ def study(tasks, models=(LOGMEL,), **changes) -> Study:
 
 @pytest.fixture
 def run(tmp_path):
-    def run_it(declared: Study, **options):
-        places = {"runs": tmp_path / "runs", "store": tmp_path / "store", "tasks_folder": tmp_path}
-        return run_study(declared, **places, device="cpu", **options)
+    def run_it(declared: Study, precision: str | None = None, **options):
+        where = Where(tmp_path / "runs", tmp_path / "store", tmp_path)
+        return run_study(declared, where, Machine("cpu", precision), **options)
 
     return run_it
 

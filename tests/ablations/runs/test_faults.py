@@ -16,6 +16,8 @@ import results.rows.files
 from ablations.runs.run import run_study
 from ablations.store.check import check
 from ablations.study.study import Study
+from ablations.system.compute import Machine
+from ablations.units.where import Where
 from downstream import extract as extraction
 from downstream.store.store import TapFolder
 from passt.catalog import checkpoints
@@ -59,7 +61,7 @@ def disk(tmp_path):
 
 
 def run(study, tmp_path, runs="runs", store="store"):
-    return run_study(study, runs=tmp_path / runs, store=tmp_path / store, device="cpu")
+    return run_study(study, Where(tmp_path / runs, tmp_path / store), Machine("cpu"))
 
 
 def rows(outcome) -> pd.DataFrame:

@@ -68,7 +68,7 @@ def test_no_weights_are_asked_for_where_no_task_is_there(monkeypatch, tmp_path):
 
 
 def test_a_study_that_can_not_start_does_not_stop_the_others(monkeypatch, tmp_path):
-    def broken(study, **options):
+    def broken(study, *places, **options):
         raise ValueError("no device\nhere")
 
     monkeypatch.setattr(many, "run_study", broken)

@@ -14,6 +14,8 @@ from ablations.models import registry
 from ablations.runs import plan_measure
 from ablations.runs.plan import COLUMNS, duration, plan_study, to_text
 from ablations.runs.run import run_study
+from ablations.system.compute import Machine
+from ablations.units.where import Where
 from downstream import extract as extract_module
 from downstream.store.extraction import Extraction
 from tests.ablations.units.test_unit import study_of
@@ -59,16 +61,16 @@ MODELS = [
 
 
 def places(tmp_path):
-    return {"runs": tmp_path / "runs", "store": tmp_path / "store", "device": "cpu"}
+    return Where(tmp_path / "runs", tmp_path / "store"), Machine("cpu")
 
 
 def test_a_plan_counts_what_a_run_then_does(tmp_path, scene_task, event_task, counting):
     declared = study_of([scene_task(), event_task()], MODELS, seeds=[0, 1], protocol="hear2021+grid2")
-    plan = plan_study(declared, **places(tmp_path), measure=False)
+    plan = plan_study(declared, *places(tmp_path), measure=False)
     assert (counting.clips, list(plan)) == (0, list(COLUMNS))
     assert plan["done"].sum() == plan["stored"].sum() == 0
     fits = []
-    outcome = run_study(declared, **places(tmp_path), track=tracked(fits))
+    outcome = run_study(declared, *places(tmp_path), track=tracked(fits))
     assert outcome.failures == ()
     assert plan["jobs"].sum() == len(list((outcome.folder / "jobs").glob("*.json")))
     assert plan["clips"].sum() == counting.clips
@@ -77,7 +79,7 @@ def test_a_plan_counts_what_a_run_then_does(tmp_path, scene_task, event_task, co
     assert plan["fits"].sum() == sum(fits) > 0
     written = sum(np.load(file).nbytes for file in (tmp_path / "store").rglob("*@*.npy"))
     assert plan["disk_mb"].sum() == pytest.approx(written / 1e6)
-    after = plan_study(declared, **places(tmp_path))
+    after = plan_study(declared, *places(tmp_path))
     assert after[["clips", "hours", "passes", "fits", "disk_mb", "extraction_s", "probes_s"]].to_numpy().sum() == 0
     assert (after["done"] == after["jobs"]).all()
     assert (after["stored"] == after["taps"]).all()
@@ -108,11 +110,11 @@ def test_an_extraction_that_was_begun_counts_for_what_remains(tmp_path, scene_ta
 
     with monkeypatch.context() as patch:
         patch.setattr(Extraction, "append", disturbed)
-        assert run_study(declared, **places(tmp_path)).failures
+        assert run_study(declared, *places(tmp_path)).failures
     before = counting.clips, counting.passes
-    plan = plan_study(declared, **places(tmp_path), measure=False)
+    plan = plan_study(declared, *places(tmp_path), measure=False)
     assert plan["clips"].sum() == 2 + 6 + 6
-    run_study(declared, **places(tmp_path))
+    run_study(declared, *places(tmp_path))
     assert (plan["clips"].sum(), plan["passes"].sum()) == (counting.clips - before[0], counting.passes - before[1])
 
 
@@ -141,7 +143,7 @@ def test_what_is_absent_is_named_and_the_rest_is_planned(tmp_path, scene_task, m
 
 
 def test_counts_alone_have_no_estimate(tmp_path, scene_task, counting):
-    plan = plan_study(study_of([scene_task()], MODELS[1:]), **places(tmp_path), measure=False)
+    plan = plan_study(study_of([scene_task()], MODELS[1:]), *places(tmp_path), measure=False)
     assert plan[["extraction_s", "probes_s", "memory_mb"]].isna().all(axis=None)
     assert "About" not in to_text(plan, tmp_path / "store")
 

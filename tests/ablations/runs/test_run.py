@@ -17,7 +17,9 @@ from click.testing import CliRunner
 from ablations.cli.main import main
 from ablations.runs.run import run_study
 from ablations.study.study import Study
+from ablations.system.compute import Machine
 from ablations.units import execute as unit_module
+from ablations.units.where import Where
 from passt import EmbeddingSpec, PasstEmbedder
 from passt.network.precision import available
 from results.rows.event_counts import f_measure
@@ -45,7 +47,7 @@ def invoke(*arguments):
 
 
 def run(study: Path, tmp_path: Path):
-    return run_study(Study.load(study), runs=tmp_path / "runs", store=tmp_path / "store", device="cpu")
+    return run_study(Study.load(study), Where(tmp_path / "runs", tmp_path / "store"), Machine("cpu"))
 
 
 def test_rows_of_a_study(tmp_path, scene_task, event_task):
@@ -349,11 +351,7 @@ def test_hear_keys_are_looked_up_in_the_tasks_folder(tmp_path, scene_task, caplo
     study = declare(tmp_path, ["esc50", "crema_d"], MODELS[1:])
     with caplog.at_level(logging.ERROR):
         outcome = run_study(
-            Study.load(study),
-            runs=tmp_path / "runs",
-            store=tmp_path / "store",
-            tasks_folder=folder.parent,
-            device="cpu",
+            Study.load(study), Where(tmp_path / "runs", tmp_path / "store", folder.parent), Machine("cpu")
         )
     assert set(read_rows(outcome.folder)["task"]) == {"esc50"}
     (failure,) = outcome.failures
@@ -414,7 +412,7 @@ def test_precision_is_part_of_row_and_job(tmp_path, scene_task):
     study = declare(tmp_path, [scene_task(clips=2)], [LIGHT])
     exact = read_rows(run(study, tmp_path).folder)
     declared = Study.load(declare(tmp_path, [tmp_path / "tones"], [LIGHT], precision="bf16"))
-    outcome = run_study(declared, runs=tmp_path / "runs", store=tmp_path / "store", device="cpu")
+    outcome = run_study(declared, Where(tmp_path / "runs", tmp_path / "store"), Machine("cpu"))
     short = read_rows(outcome.folder)
     assert set(exact["precision"]) == {"fp32"}
     assert set(short["precision"]) == {"bf16"}

@@ -14,8 +14,10 @@ from ablations.cli.main import main
 from ablations.runs.rows import StudyRows
 from ablations.runs.run import run_study
 from ablations.study.study import Study
+from ablations.system.compute import Machine
 from ablations.tasks.names import NamedTask
 from ablations.units.unit import Shard, find_tasks, units_of
+from ablations.units.where import Where
 from downstream.tasks.task import Task
 from results.rows.rows import read_rows
 
@@ -112,9 +114,9 @@ def test_shards_give_the_files_of_one_run(tmp_path, scene_task, event_task):
     ]
     declared = study_of([scene_task(), event_task()], models, protocol="hear2021+grid1", seeds=[0, 1])
     store = tmp_path / "store"
-    whole = run_study(declared, runs=tmp_path / "whole", store=store, device="cpu")
+    whole = run_study(declared, Where(tmp_path / "whole", store), Machine("cpu"))
     parts = [
-        run_study(declared, runs=tmp_path / "parts", store=store, device="cpu", shard=Shard(number, 3))
+        run_study(declared, Where(tmp_path / "parts", store), Machine("cpu"), shard=Shard(number, 3))
         for number in (3, 1, 2)
     ]
     assert whole.failures == parts[0].failures == ()
@@ -129,7 +131,7 @@ def test_shards_give_the_files_of_one_run(tmp_path, scene_task, event_task):
 
 def test_a_part_leaves_the_rows_of_others_and_drops_its_own_old_ones(tmp_path, scene_task):
     declared = study_of([scene_task()], MODELS[:1] + MODELS[2:3], protocol="hear2021+grid1")
-    outcome = run_study(declared, runs=tmp_path / "runs", store=tmp_path / "store", device="cpu")
+    outcome = run_study(declared, Where(tmp_path / "runs", tmp_path / "store"), Machine("cpu"))
     before = (outcome.folder / "rows.csv").read_bytes()
     units = units_of(declared, find_tasks(declared, tmp_path, tmp_path, None))
     crepe, logmel = units

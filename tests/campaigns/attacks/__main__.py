@@ -14,8 +14,7 @@ from typing import Any
 import click
 import torch
 
-from ablations.system.machine import machine
-from ablations.units.job import versions
+from ablations.system.machine import machine, versions
 from downstream.disk.files import write_json
 from tests.campaigns.attacks import cluster, inputs, runs, store
 from tests.campaigns.attacks.place import Place

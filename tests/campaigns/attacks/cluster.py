@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from ablations.engines.ray.session import most_here, share
+from ablations.engines.ray.nodes import most_here, share
 from ablations.engines.ray.workers import RayWorkers
 from tests.campaigns.attacks.place import Place, refused
 

@@ -1,0 +1,76 @@
+"""Family: models that are built in the same way, and what they are able to do."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from downstream.embedder import Embedder
+from passt.catalog.card import Card
+from passt.weights.published import Published
+
+
+@dataclass(frozen=True)
+class Frames:
+    """The excerpts of a model whose receptive field is its own.
+
+    Attributes:
+        samples: of an excerpt.
+        scene_hop_ms: distance of the excerpts of a scene.
+    """
+
+    samples: int
+    scene_hop_ms: int
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a checkpoint beside its card.
+
+    Attributes:
+        hop: of the STFT, in samples.
+        trained_on: the data that it was trained on.
+        audioset_mAP: its score as published; None for weights of other data.
+        shipped: the file of a demonstration checkpoint, which is part of a package.
+        stride: of the patches, bands x frames.
+        token_ms: the time from one token to the next.
+        tokens_10s: of 10 s of sound.
+    """
+
+    hop: int
+    trained_on: str
+    audioset_mAP: float | None
+    shipped: Path | None
+    stride: str | None = None
+    token_ms: float | None = None
+    tokens_10s: int | None = None
+
+
+@dataclass(frozen=True)
+class Family:
+    """Models that are built in the same way.
+
+    Attributes:
+        cards: of its checkpoints; empty if they are made of what a spec asks for.
+        build: (spec, device=, weights=) to an embedder. It takes precision= if the checkpoint's card has `precisions`,
+            and compiled= or python= as declared below.
+        published: a checkpoint's name to its published file; None if the family's weights are not fetched.
+        facts: a checkpoint's name to what else is known of it.
+        parameters: a checkpoint's name to how many numbers training set; None if that is not known.
+        macs: (a checkpoint's name, levels, samples) to the multiply-adds of its network for one window, as deep as the
+            levels need; None if it has no network, or none that is known.
+        uncounted: why `macs` is None.
+        frames: the excerpts of models whose receptive field is their own.
+        compiles: whether torch.compile can make its code.
+        has_interpreter: whether a model can run by another Python interpreter.
+    """
+
+    cards: tuple[Card, ...]
+    build: Callable[..., Embedder]
+    published: Callable[[str], Published] | None = None
+    facts: Callable[[str], Facts] | None = None
+    parameters: Callable[[str], int] | None = None
+    macs: Callable[[str, tuple[str, ...], int], int] | None = None
+    uncounted: str = "its network is not counted"
+    frames: Frames | None = None
+    compiles: bool = False
+    has_interpreter: bool = False

@@ -1,0 +1,141 @@
+"""The files of a job: its record, which becomes JSON, and the arrays of its test splits."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from ablations.system.machine import versions
+from ablations.units.job import Job
+from downstream.embedder import OWN_HOP, Tap, abilities
+from downstream.evaluate import FoldResult
+from downstream.tasks.groups import Groups, groups_of
+
+
+@dataclass(frozen=True)
+class TriedRecord:
+    """A probe configuration that was tried, and its validation score."""
+
+    hidden_layers: int
+    lr: float
+    init: str
+    validation_score: float
+
+
+@dataclass(frozen=True)
+class FoldRecord:
+    """One fold in a job's JSON: its scores, and the probe that was chosen."""
+
+    fold: str
+    scores: dict[str, float]
+    missing: dict[str, str]
+    test_loss: float
+    validation_score: float
+    hidden_layers: int
+    lr: float
+    init: str
+    epoch: int
+    epochs_trained: int
+    postprocessing: dict[str, float] | None
+    tried: list[TriedRecord]
+
+    @classmethod
+    def of(cls, result: FoldResult) -> "FoldRecord":
+        """Describe the result of a fold."""
+        config, best = result.chosen.config, result.chosen.best
+        return cls(
+            fold=result.fold.name,
+            scores=dict(result.scores),
+            missing=dict(result.missing),
+            test_loss=result.test_loss,
+            validation_score=best.score,
+            hidden_layers=config.hidden_layers,
+            lr=config.lr,
+            init=config.init,
+            epoch=best.epoch,
+            epochs_trained=result.epochs,
+            postprocessing=vars(result.postprocessing) if result.postprocessing else None,
+            tried=[TriedRecord(tried.hidden_layers, tried.lr, tried.init, score) for tried, score in result.tried],
+        )
+
+
+@dataclass(frozen=True)
+class JobRecord:
+    """A job's JSON; the attributes are its keys, in this order."""
+
+    job: str
+    embedder: str
+    embedder_fp: str
+    taps: tuple[Tap, ...]
+    hop_ms: int | None
+    own_hop_ms: float | None
+    task_folder: str
+    task_fp: str
+    split_mode: str
+    protocol: str
+    seed: int
+    precision: str
+    device: str
+    versions: dict[str, str]
+    seconds: float
+    folds: list[FoldRecord]
+
+    @classmethod
+    def of(cls, job: Job, folds: Sequence[FoldResult], device: str, seconds: float) -> "JobRecord":
+        """Describe a job that has ended.
+
+        Args:
+            job: what was evaluated.
+            folds: the result of each fold.
+            device: what probes were trained on.
+            seconds: how long the probes took.
+        """
+        able = abilities(job.embedder)
+        return cls(
+            job=job.key,
+            embedder=job.embedder.name,
+            embedder_fp=job.embedder.fingerprint,
+            taps=job.taps,
+            hop_ms=job.hop_ms,
+            own_hop_ms=able.own_hop_ms if job.hop_ms == OWN_HOP else None,
+            task_folder=job.named.task.name,
+            task_fp=job.task_fp,
+            split_mode=job.named.task.split_mode,
+            protocol=job.protocol,
+            seed=job.seed,
+            precision=able.precision,
+            device=torch.cuda.get_device_name(device) if device.startswith("cuda") else "cpu",
+            versions={**able.versions, **versions()},
+            seconds=round(seconds, 3),
+            folds=[FoldRecord.of(fold) for fold in folds],
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """The record as JSON has it."""
+        return asdict(self)
+
+
+def arrays_of(folds: Sequence[FoldResult], groups: Groups) -> dict[str, np.ndarray]:
+    """Predictions and targets of every test split, and what each row is, for paired statistics.
+
+    Args:
+        folds: the result of each fold.
+        groups: of the task's clips; a clip without one has the group "".
+
+    Returns:
+        Arrays by "<fold>.<name>": prediction and target (rows, labels); files, groups, offsets and timestamps.
+    """
+    arrays = {}
+    for result in folds:
+        name = result.fold.name
+        arrays[f"{name}.prediction"] = result.predictions.astype(np.float32, copy=False)
+        arrays[f"{name}.target"] = result.test.y.astype(np.uint8)
+        arrays[f"{name}.files"] = np.array(result.test.files)
+        arrays[f"{name}.groups"] = np.array(groups_of(groups, result.fold.test, result.test.files))
+        arrays[f"{name}.offsets"] = result.test.offsets
+        arrays[f"{name}.timestamps"] = result.test.timestamps
+        if result.counts is not None:
+            arrays[f"{name}.counts"] = result.counts
+    return arrays
