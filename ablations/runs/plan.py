@@ -13,7 +13,8 @@ from ablations.engines.here import build, check
 from ablations.runs.plan_counts import Counts, counts_of
 from ablations.runs.plan_measure import Rate, embedding_rate, epochs_seen, probe_memory, probe_seconds
 from ablations.study.study import Model, Study
-from ablations.system.machine import choose_device, in_use
+from ablations.system.device_memory import in_use
+from ablations.system.machine import choose_device
 from ablations.tasks import names
 from ablations.units.outcome import Failure
 from ablations.units.unit import Settings, Unit, failure_of, find_tasks, grouped, units_of
