@@ -75,6 +75,7 @@ ROOMS = {
         "models": "models.baselines models.hear_modules",
         "tasks": "",
         "tasks.prepare": "inputs",
+        "tasks.examples": "system tasks.prepare",
         "study": "inputs models models.hear_modules",
         "units": "models study system tasks",
         "engines": "models study system units",
@@ -92,8 +93,7 @@ ROOMS = {
         "benchmarks.peers": "",
         "benchmarks": "kit models models.baselines models.hear_modules system",
         "cli": "benchmarks embed engines inputs kit models report runs search store study system tasks "
-        "tasks.prepare training units",
-        "tasks.examples": "cli system tasks.prepare",
+        "tasks.examples tasks.prepare training units",
     },
 }
 LARGEST = 15

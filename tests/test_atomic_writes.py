@@ -14,7 +14,7 @@ ELSEWHERE = {
     "tests/campaigns/big_tasks.py": "in a folder that is renamed",
     "ablations/benchmarks/events.py": "in a temporary folder",
     "ablations/kit/runner.py": "/dev/null",
-    "ablations/system/machine.py": "/proc",
+    "ablations/system/device_memory.py": "/proc",
     "ablations/benchmarks/peers/panns_peer.py": "in a temporary folder",
     "ablations/tasks/examples/synthesizer.py": "in a temporary folder",
     "ablations/search/journal.py": "a journal, which is gone on with",

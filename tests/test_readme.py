@@ -24,7 +24,6 @@ import results
 from ablations.cli.main import main
 from ablations.search.declared import Search
 from ablations.study.study import Study
-from ablations.tasks.examples.__main__ import main as examples
 from ablations.training.train import load_stages
 from downstream.store.store import default_root
 from tests.readme_world import ROOT, fences, make_world, studies
@@ -60,7 +59,6 @@ ELSEWHERE = {
 }
 """Programs and modules that are not run, with the reason."""
 PROGRAMS = ("ablate", "python", "make", *ELSEWHERE)
-MODULES = {"ablations.tasks.examples": examples}
 PLACEHOLDERS = {
     "STUDY": "windows",
     "A": "crepe_tiny",
@@ -145,10 +143,9 @@ def complaint(words: list[str]) -> str | None:
         return None
     if program.startswith("tests.campaigns."):
         return parsed(importlib.import_module(program).main, program, arguments)
-    command = {"ablate": main, **MODULES}.get(program)
-    if command is None:
-        return f"unknown program {program}: name it in MODULES or in ELSEWHERE, with the reason"
-    return of_ablations(command, arguments)
+    if program != "ablate":
+        return f"unknown program {program}: name it in ELSEWHERE, with the reason"
+    return of_ablations(main, arguments)
 
 
 def of_ablations(command: click.Command, words: list[str]) -> str | None:

@@ -9,7 +9,8 @@ import torch
 from torch.nn import functional as F
 
 from ablations.system import child
-from ablations.system.machine import best, in_use, machine, peak, product_rates, reset_peak, versions
+from ablations.system.device_memory import in_use, peak, reset_peak
+from ablations.system.machine import best, machine, product_rates, versions
 from downstream.progress import Track, silent
 from passt import EmbeddingSpec, PasstEmbedder
 from passt.catalog.checkpoints import SAMPLE_RATE

@@ -21,7 +21,8 @@ from ablations.models.baselines.cnn import STATISTICS
 from ablations.models.baselines.mobilenet import MobileNetEmbedder
 from ablations.models.hear_modules.process import interpreter
 from ablations.system import child
-from ablations.system.machine import best, in_use, machine, peak, product_rates, reset_peak, versions
+from ablations.system.device_memory import in_use, peak, reset_peak
+from ablations.system.machine import best, machine, product_rates, versions
 from downstream.embedder import OWN_HOP, Embedder, Tap, released
 from downstream.progress import Track, silent
 from passt import EmbeddingSpec

@@ -6,7 +6,7 @@ import multiprocessing
 import torch
 
 from ablations.benchmarks.training import recipe_of, sound, trained, training_step
-from ablations.system.machine import peak, reset_peak
+from ablations.system.device_memory import peak, reset_peak
 from ablations.system.memory import anonymous, give_back, watched
 from passt.catalog.checkpoints import Checkpoint
 from passt.network.patchout import Patchout

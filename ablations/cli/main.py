@@ -28,6 +28,7 @@ COMMANDS = {
         "models": ("models", "List every model, and whether its weights are here."),
         "download": ("models", "Fetch published weights and HEAR tasks."),
         "prepare": ("prepare", "Make a HEAR task of your own files."),
+        "examples": ("examples", "Make small example tasks of public archives."),
         "store": ("store", "List, verify or prune the store of embeddings."),
         "train": ("train", "Train a small network by a recipe."),
     },

@@ -10,8 +10,9 @@ from ablations.inputs.lists import SEPARATOR
 from ablations.system.errors import one_line_errors
 from ablations.tasks.prepare.checks import ALLOWABLE, DROPPABLE
 from ablations.tasks.prepare.listing import UNITS, read_listing
+from ablations.tasks.prepare.options import Options
 from ablations.tasks.prepare.report import SHOWN
-from ablations.tasks.prepare.task import Options, examine, make_task
+from ablations.tasks.prepare.task import examine, make_task
 from downstream.disk.files import check_place, write_atomically
 from downstream.kit.write import refuse_existing
 

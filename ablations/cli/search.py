@@ -7,9 +7,6 @@ import click
 from ablations.cli.options import DEVICE, RUNS, STORE, TASKS
 from ablations.cli.progress import bars, terminal
 from ablations.system.errors import one_line, one_line_errors
-from results.tables.escapes import markdown_table
-
-SHOWN = 10  # trials
 
 
 @click.command()
@@ -34,39 +31,24 @@ def search(
 ) -> None:
     """Search a space of variants for the best validation score, or the best for each cost (Optuna).
 
-    SEARCH is a packaged name or a YAML file. A search that was stopped goes on where it was, several at once share its
-    trials. Test scores decide nothing: those of the winner alone are shown, in the end.
+    SEARCH is a packaged name or a YAML file. A search that was stopped goes on where it was; several processes share
+    its trials. Test scores decide nothing: only those of the winner are shown, at the end.
     """
     from ablations.search.declared import Search
+    from ablations.search.report import best_trials
     from ablations.search.run import search as run_search
     from ablations.search.winner import text
-    from results.figures.search import marked
 
     declared = Search.load(search)
+    places = {"runs": runs, "tasks_folder": tasks, "store": store, "storage": storage, "device": device}
     with bars(terminal()) as track:
-        found = run_search(
-            declared,
-            trials=trials,
-            runs=runs,
-            tasks_folder=tasks,
-            store=store,
-            storage=storage,
-            device=device,
-            track=track,
-        )
+        ended = run_search(declared, trials=trials, **places, track=track)
     folder = runs / declared.name
-    complete = found[found["state"] == "complete"].sort_values("score", ascending=False, kind="stable")
-    columns = ["trial", *declared.objectives, *(["front"] if len(declared.objectives) > 1 else []), "label", "protocol"]
-    if len(declared.objectives) > 1:
-        complete = complete.sort_values("front", ascending=False, kind="stable")
-    if len(complete):
-        complete = complete.assign(label=marked(complete))
-        click.echo(markdown_table(complete[columns].head(SHOWN), index=False, floatfmt=".4g"))
-    states = ", ".join(f"{count} {state}" for state, count in found["state"].value_counts().items())
-    click.echo(f"\n{states or 'no trials'}; score is validation. Trials, rows and figures: {folder}")
-    if said := text(folder):
-        click.echo(said)
-    for row in found[found["state"] == "failed"].itertuples():
+    best = best_trials(ended, declared)
+    states = ", ".join(f"{count} {state}" for state, count in ended["state"].value_counts().items())
+    summary = f"{states or 'no trials'}; score is validation. Trials, rows and figures: {folder}"
+    click.echo("\n".join(filter(None, [best, f"\n{summary}", text(folder)])))
+    for row in ended[ended["state"] == "failed"].itertuples():
         click.echo(one_line(f"Failed: {row.label}: {row.reason}"), err=True)
-    if not len(complete):
+    if not best:
         raise SystemExit(1)

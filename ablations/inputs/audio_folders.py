@@ -1,4 +1,4 @@
-"""The audio files in a folder, under the names that they have there: links to files and folders are followed."""
+"""Find the audio files in a folder; links to files and folders are followed, and names are not resolved."""
 
 import logging
 import os
@@ -17,46 +17,51 @@ SUFFIXES = {f".{name.lower()}" for name in soundfile.available_formats()} - {".r
     *(".oga", ".opus"),
     *(".mp1", ".mp2", ".mpa"),
 }
-OTHERS = {  # of sound that libsndfile does not read, unless a file holds something else than its name says
+OTHERS = {  # formats that libsndfile does not read; a file may hold another one than its name says
     *(".m4a", ".m4b", ".m4p", ".mp4", ".aac", ".adts", ".3gp", ".3gpp", ".3ga", ".3g2", ".amr", ".awb"),
     *(".wma", ".asf", ".ac3", ".eac3", ".ec3", ".dts", ".ra", ".ram", ".rm", ".qcp"),
     *(".webm", ".weba", ".mka", ".ape", ".wv", ".tta", ".tak", ".ofr", ".shn", ".mpc", ".mpga"),
     *(".dsf", ".dff", ".gsm", ".g722", ".g729", ".vox", ".pcm", ".raw"),
 }
-SYSTEM = "__MACOSX"  # a folder of AppleDouble files, in archives that macOS made
+SYSTEM = "__MACOSX"  # folder of AppleDouble files in archives made by macOS
 
 logger = logging.getLogger(__name__)
 
 
 def audio_in(folder: Path) -> list[Path]:
-    """The audio files in a folder and the folders in it, sorted; what only looks like audio is counted in the log.
+    """List the audio files in a folder and its subfolders, sorted.
 
-    Hidden files and folders are left out, and folders inside themselves (loops of links). A link that leads nowhere is
-    taken for the file that it should be.
+    Hidden files and folders are skipped, and so are folders inside themselves (loops of links). A link that leads
+    nowhere counts as the file that its name says. The log counts files that look like audio and can't be read.
     """
-    found, left_out = [], []
+    files, left_out = [], []
     for path in _files(folder, frozenset()):
         suffix = path.suffix.lower()
         if suffix in SUFFIXES:
-            found.append(path)
+            files.append(path)
         elif suffix in OTHERS or not suffix:
-            if (begins := _begins_as_audio(path)) and suffix:
-                found.append(path)
-            elif begins or suffix:
+            if (is_audio := _begins_as_audio(path)) and suffix:
+                files.append(path)
+            elif is_audio or suffix:
                 left_out.append(path)
     if left_out:
         counts = Counter(path.suffix.lower() or "no suffix" for path in left_out)
         kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
         text = "%s: %d files left out that look like audio, but have no suffix of what libsndfile reads (%s): %s ..."
         logger.warning(text, folder, len(left_out), kinds, min(left_out))
-    return sorted(found)
+    return sorted(files)
 
 
 def _files(folder: Path, above: frozenset[tuple[int, int]]) -> Iterator[Path]:
-    """Files, and links that lead nowhere; `above` are the folders on the way, by device and inode."""
+    """Yield files, and links that lead nowhere.
+
+    Args:
+        folder: where to look.
+        above: device and inode of the folders on the way.
+    """
     try:
         entries = list(os.scandir(folder))
-        about = folder.stat()
+        inside = above | {_identity(folder)}
     except OSError as error:
         logger.warning("%s: a folder that can't be searched: %s", folder, error.strerror)
         return
@@ -65,7 +70,6 @@ def _files(folder: Path, above: frozenset[tuple[int, int]]) -> Iterator[Path]:
         if entry.name.startswith(".") or entry.name == SYSTEM:
             continue
         if path.is_dir():
-            inside = above | {(about.st_dev, about.st_ino)}
             if _identity(path) not in inside:
                 yield from _files(path, inside)
         elif path.is_file() or path.is_symlink():
@@ -73,8 +77,9 @@ def _files(folder: Path, above: frozenset[tuple[int, int]]) -> Iterator[Path]:
 
 
 def _identity(folder: Path) -> tuple[int, int]:
-    about = folder.stat()
-    return about.st_dev, about.st_ino
+    """Device and inode."""
+    status = folder.stat()
+    return status.st_dev, status.st_ino
 
 
 def _begins_as_audio(path: Path) -> bool:

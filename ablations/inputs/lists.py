@@ -1,4 +1,4 @@
-"""Lists that a user hands in: CSV files with a header, read whole and checked by the line."""
+"""Read lists that a user writes: CSV files with a header, checked line by line."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,10 +11,17 @@ SEPARATOR = ","  # between the labels of a file
 
 
 def read_lines(path: Path, columns: Sequence[str]) -> list[CsvLine]:
-    """The rows of a CSV file in UTF-8, by column, each with the number of its line.
+    """Read the rows of a CSV file in UTF-8.
+
+    Args:
+        path: the file.
+        columns: the columns that it must have.
+
+    Returns:
+        The number of each row's line, and its values by column.
 
     Raises:
-        FileNotFoundError, ValueError: name the file and the column or the line.
+        FileNotFoundError, ValueError: names the file and the column or the line.
     """
     if not path.is_file():
         raise FileNotFoundError(f"no list at {path}")
@@ -22,15 +29,15 @@ def read_lines(path: Path, columns: Sequence[str]) -> list[CsvLine]:
 
 
 def split_labels(text: str, separator: str = SEPARATOR) -> tuple[str, ...]:
-    """The labels in one value of a list."""
+    """Split the labels in one value of a list."""
     return tuple(filter(None, map(str.strip, text.split(separator))))
 
 
 def read_vocabulary(path: Path) -> tuple[str, ...]:
-    """Labels in their order, from a CSV file's column `label` or `mid`.
+    """Read the labels of a vocabulary in order, from the column `label` or `mid` of a CSV file.
 
     Raises:
-        FileNotFoundError, ValueError: name the file and what it lacks.
+        FileNotFoundError, ValueError: names the file and what is wrong with it.
     """
     rows = read_lines(path, ())
     column = next((name for name in VOCABULARY_COLUMNS if rows and name in rows[0][1]), None)

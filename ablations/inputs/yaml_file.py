@@ -1,4 +1,4 @@
-"""What users declare in YAML: packaged, by name, or in a file of their own."""
+"""Load what users declare in YAML: by the name of a packaged file, or from a file of their own."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
@@ -14,25 +14,28 @@ SUFFIXES = (".yaml", ".yml")
 MOST_BYTES = 1_000_000
 
 
-def load(name: str | Path, what: str, folders: Sequence[Path], parse: Callable[[Any, Path], Declared]) -> Declared:
-    """A packaged one by name, or one from a YAML file.
+def load(name: str | Path, noun: str, folders: Sequence[Path], parse: Callable[[Any, Path], Declared]) -> Declared:
+    """Load a declaration: a study, a search or a recipe.
 
     Args:
-        what: is declared, for messages. folders: where packaged ones are. parse: of parsed YAML, and its folder.
+        name: the name of a packaged file, or the path of a YAML file.
+        noun: what it declares, for messages.
+        folders: where packaged files are.
+        parse: (parsed YAML, folder of the file) -> the declaration.
 
     Raises:
-        FileNotFoundError, ValueError: name the file; what `parse` raises, with the file in front.
+        FileNotFoundError, ValueError: names the file; errors of `parse` get it in front.
     """
     path = Path(name)
     if path.suffix not in SUFFIXES:
         packaged = {file.stem: file for folder in folders for file in sorted(folder.glob("*.yaml"))}
         if str(name) not in packaged:
-            raise FileNotFoundError(f"no {what} {str(name)!r}{choices(str(name), packaged)} or a YAML file")
+            raise FileNotFoundError(f"no {noun} {str(name)!r}{choices(str(name), packaged)} or a YAML file")
         path = packaged[str(name)]
     if not path.is_file():
-        raise FileNotFoundError(f"no {what} file at {path}")
+        raise FileNotFoundError(f"no {noun} file at {path}")
     if path.stat().st_size > MOST_BYTES:
-        raise ValueError(f"{path}: a {what} has at most {MOST_BYTES} bytes, got {path.stat().st_size}")
+        raise ValueError(f"{path}: a {noun} has at most {MOST_BYTES} bytes, got {path.stat().st_size}")
     content = read_text(path)
     try:
         return parse(parse_yaml(content), path.parent)
@@ -40,10 +43,10 @@ def load(name: str | Path, what: str, folders: Sequence[Path], parse: Callable[[
         raise type(error)(f"{path}: {error}") from None
 
 
-def check_keys(found: Any, known: Collection[str], what: str) -> None:
-    """Raise ValueError for what is no mapping, and for a key that is not known."""
-    if not isinstance(found, Mapping):
-        raise ValueError(f"{what} must be a mapping of keys, got {shown(found)}")
-    for key in found:
+def check_keys(declaration: Any, known: Collection[str], noun: str) -> None:
+    """Raise ValueError if a declaration is no mapping, or has an unknown key."""
+    if not isinstance(declaration, Mapping):
+        raise ValueError(f"{noun} must be a mapping of keys, got {shown(declaration)}")
+    for key in declaration:
         if key not in known:
-            raise ValueError(f"unknown key {shown(key)} in {what}{choices(str(key), known)}")
+            raise ValueError(f"unknown key {shown(key)} in {noun}{choices(str(key), known)}")

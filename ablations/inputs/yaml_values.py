@@ -1,7 +1,7 @@
-"""YAML without surprises: what YAML 1.1 reads in a way that nobody means is an error with its line.
+"""Read YAML without surprises: what YAML 1.1 reads in an unexpected way is an error that names the line.
 
-Refused are keys that are there twice, octal numbers (0640), numbers in base 60 (1:30), yes and no, very long numbers,
-aliases that make a tree larger than its text, and deep nesting. Dates are texts.
+Refused are repeated keys, octal numbers (0640), numbers in base 60 (1:30), yes and no, very long numbers, aliases that
+make a tree larger than its text, and deep nesting. Dates are texts.
 """
 
 import re
@@ -12,7 +12,7 @@ import yaml
 
 MOST_DEPTH = 32
 MOST_SIZE = 100_000
-"""Values and characters of a tree whose aliases are written out."""
+"""Number of values and characters of a tree whose aliases are written out."""
 MOST_DIGITS = 18
 BASE_60 = re.compile(r"[-+]?\d[\d_]*(:[0-5]?\d)+(\.\d*)?")
 OCTAL = re.compile(r"[-+]?0[0-9_]+")
@@ -21,18 +21,18 @@ KINDS = tuple(PREFIX + name for name in ("str", "int", "float", "bool", "null", 
 QUOTES = "or in quotes where it is a text"
 
 
-class _Refused(yaml.MarkedYAMLError):
-    """What is YAML, but not taken."""
+class _Refused(yaml.MarkedYAMLError):  # type: ignore[misc]  # yaml has no types
+    """The text is YAML, but is refused."""
 
     def __init__(self, reason: str, node: Any) -> None:
         super().__init__(problem=reason, problem_mark=node.start_mark)
 
 
 def parse_yaml(text: str) -> Any:
-    """The value of a YAML text.
+    """Return the value of a YAML text.
 
     Raises:
-        ValueError: in one line, with the number of the text's line.
+        ValueError: the text is not YAML, or is refused; names the line of the text.
     """
     try:
         return yaml.load(text, _Loader)
@@ -44,8 +44,8 @@ def parse_yaml(text: str) -> Any:
         raise ValueError(f"not YAML: {' '.join(str(error).split())}") from None
 
 
-class _Loader(yaml.SafeLoader):
-    """A SafeLoader that refuses what the module's docstring lists."""
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # yaml has no types
+    """A SafeLoader that refuses what the docstring of this module lists."""
 
     yaml_implicit_resolvers: ClassVar = {
         mark: [(tag, pattern) for tag, pattern in resolvers if tag != f"{PREFIX}timestamp"]
@@ -57,7 +57,7 @@ class _Loader(yaml.SafeLoader):
     depth = 0
 
     def compose_node(self, parent: Any, index: Any) -> yaml.Node:
-        """Compose a node, unless it lies too deep: before its children are read."""
+        """Compose a node unless it lies too deep; checked before its children are read."""
         self.depth += 1
         if self.depth > MOST_DEPTH:
             raise _Refused(f"nested deeper than {MOST_DEPTH}", self.peek_event())
@@ -66,28 +66,33 @@ class _Loader(yaml.SafeLoader):
         return node
 
     def get_single_node(self) -> yaml.Node | None:
-        """Compose the document, and check it before anything is made of it."""
+        """Compose the document, and check it before its values are made."""
         node = super().get_single_node()
         if node is not None:
             self._check(node, {})
         return node
 
     def _check(self, node: yaml.Node, known: dict[int, int]) -> int:
-        """Return values and characters below a node, its aliases written out; refuse too many, and keys given twice."""
+        """Count the values and characters of a node with its aliases written out; refuse too many, and repeated keys.
+
+        Args:
+            node: the node.
+            known: number of a node object -> its count; 0 while it is being counted.
+        """
         if id(node) in known:
             if not known[id(node)]:
                 raise _Refused("an alias is part of what it stands for", node)
             return known[id(node)]
         known[id(node)] = 0
         if isinstance(node, yaml.ScalarNode):
-            children = []
+            children: list[yaml.Node] = []
         elif isinstance(node, yaml.SequenceNode):
             children = node.value
         else:
             self._check_keys(node)
             children = [child for pair in node.value for child in pair]
-        own = len(node.value) if isinstance(node, yaml.ScalarNode) else 0
-        size = 1 + own + sum(self._check(child, known) for child in children)
+        characters = len(node.value) if isinstance(node, yaml.ScalarNode) else 0
+        size = 1 + characters + sum(self._check(child, known) for child in children)
         if size > MOST_SIZE:
             raise _Refused(f"more than {MOST_SIZE} values and characters, counted with its aliases written out", node)
         known[id(node)] = size
@@ -106,20 +111,24 @@ class _Loader(yaml.SafeLoader):
             lines[name] = key.start_mark.line + 1
 
 
-def _strict(construct: Callable, why_not: Callable[[str], str]) -> Callable:
-    """A constructor that refuses what `why_not` has a reason against."""
+Construct = Callable[[Any, yaml.Node], Any]
+"""(loader, node) -> value."""
+
+
+def _strict(construct: Construct, objection: Callable[[str], str]) -> Construct:
+    """A constructor that refuses a value for which `objection` returns a text."""
 
     def constructed(loader: _Loader, node: yaml.Node) -> Any:
         if not isinstance(node, yaml.ScalarNode):
             raise _Refused("expected a single value", node)
-        if reason := why_not(node.value):
+        if reason := objection(node.value):
             raise _Refused(f"{node.value[:40]!r} {reason}", node)
         return construct(loader, node)
 
     return constructed
 
 
-def _why_no_number(text: str) -> str:
+def _not_a_number(text: str) -> str:
     if BASE_60.fullmatch(text):
         return f"is read as a number in base 60; write it out, {QUOTES}"
     if OCTAL.fullmatch(text):
@@ -132,12 +141,12 @@ def _why_no_number(text: str) -> str:
     return ""
 
 
-def _why_no_flag(text: str) -> str:
+def _not_a_flag(text: str) -> str:
     if text.lower() in ("true", "false"):
         return ""
     meant = "true" if text.lower() in ("yes", "on") else "false"
     return f"is read as {meant}; write {meant}, {QUOTES}"
 
 
-for _name, _why_not in (("int", _why_no_number), ("float", _why_no_number), ("bool", _why_no_flag)):
-    _Loader.add_constructor(PREFIX + _name, _strict(yaml.SafeLoader.yaml_constructors[PREFIX + _name], _why_not))
+for _name, _objection in (("int", _not_a_number), ("float", _not_a_number), ("bool", _not_a_flag)):
+    _Loader.add_constructor(PREFIX + _name, _strict(yaml.SafeLoader.yaml_constructors[PREFIX + _name], _objection))

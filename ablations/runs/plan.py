@@ -15,7 +15,8 @@ from ablations.runs.plan_measure import Rate, embedding_rate, epochs_seen, probe
 from ablations.runs.run import AS_DECLARED
 from ablations.study.study import Model, Study
 from ablations.system.compute import Machine
-from ablations.system.machine import choose_device, in_use
+from ablations.system.device_memory import in_use
+from ablations.system.machine import choose_device
 from ablations.units.outcome import Failure
 from ablations.units.unit import Settings, Unit, failure_of, find_tasks, grouped, units_of
 from ablations.units.where import Where

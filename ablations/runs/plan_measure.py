@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from ablations.runs.plan_counts import Extracting, Probing
-from ablations.system.machine import in_use, peak, reset_peak
+from ablations.system.device_memory import in_use, peak, reset_peak
 from downstream.embedder import Embedder
 from downstream.probes.features import ProbeData
 from downstream.probes.fit import Fitting

@@ -2,56 +2,86 @@
 
 import functools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from ablations.models import cost, registry
 from ablations.study.study import Model
-from downstream.embedder import released, widths
+from downstream.embedder import Tap, released, widths
 from passt import EmbeddingSpec
 
 GMACS = "gmacs_per_s"
 FORMAT = 2
-"""Of how multiply-adds are counted; raised when they come out otherwise, so that a search has them of one kind."""
-COSTS: Mapping[str, str] = {
-    GMACS: "multiply-adds for a second of sound (10^9), mean over the tasks",
-    "width": "values of an embedding, of the widest among the tasks",
-    "parameters": "numbers that training of the network set",
+"""Version of how multiply-adds are counted. A search keeps to one version, because others count differently."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """A cost that a search can have.
+
+    Attributes:
+        description: its name and unit in figures.
+        measure: (model, events) -> its value; events: for every task, whether it is an event task.
+        unknown: checkpoint -> why it is not known; "" if it is.
+    """
+
+    description: str
+    measure: Callable[[Model, Sequence[bool]], float]
+    unknown: Callable[[str], str]
+
+
+def _gmacs(model: Model, events: Sequence[bool]) -> float:
+    return sum(cost.macs(model.spec, event) for event in events) / len(events) / cost.SECONDS / 1e9
+
+
+def _width(model: Model, events: Sequence[bool]) -> float:
+    """The width of the embedding of the task that has the widest."""
+    spec = model.spec
+    head = registry.card(spec.checkpoint).spec(weights=spec.weights)  # the same for all variants of these weights
+    scene, timestamps = _dims(head, model.weights_file, model.python)
+    totals = []
+    for event in set(events):
+        taps, dims = (spec.timestamp_taps(), timestamps) if event else (spec.scene_taps(), scene)
+        totals.append(sum(dims[level] for level, _ in taps))
+    return float(max(totals))
+
+
+def _unknown_parameters(checkpoint: str) -> str:
+    return cost.unknown(checkpoint) if math.isnan(cost.parameters(checkpoint)) else ""
+
+
+COSTS: Mapping[str, Cost] = {
+    GMACS: Cost("multiply-adds for a second of sound (10^9), mean over the tasks", _gmacs, cost.unknown),
+    "width": Cost("values of an embedding, of the widest among the tasks", _width, lambda checkpoint: ""),
+    "parameters": Cost(
+        "numbers that training of the network set",
+        lambda model, events: cost.parameters(model.spec.checkpoint),
+        _unknown_parameters,
+    ),
 }
 
 
 def cost_of(name: str, model: Model, events: Sequence[bool]) -> float:
-    """A cost of `COSTS`, of a model on some tasks.
+    """The cost of a model on some tasks.
 
     Args:
+        name: a key of `COSTS`.
+        model: the model.
         events: for every task, whether it is an event task.
 
     Raises:
-        ValueError: for what is not known of a model (see `ablations.models.cost`).
+        ValueError: the cost of this model is not known (see `ablations.models.cost`).
     """
-    if name == "width":
-        return float(max(_width(model, event) for event in set(events)))
-    spec = model.spec
-    if why := unknown(name, spec.checkpoint):
-        raise ValueError(f"{spec.checkpoint}: {name} is not known, width is: {why}")
-    if name == "parameters":
-        return cost.parameters(spec.checkpoint)
-    return sum(cost.macs(spec, event) for event in events) / len(events) / cost.SECONDS / 1e9
+    checkpoint = model.spec.checkpoint
+    if reason := unknown(name, checkpoint):
+        raise ValueError(f"{checkpoint}: {name} is not known, width is: {reason}")
+    return COSTS[name].measure(model, events)
 
 
 def unknown(name: str, checkpoint: str) -> str:
-    """Why a cost of a checkpoint is not known; empty where it is."""
-    if name == "width" or (name == "parameters" and not math.isnan(cost.parameters(checkpoint))):
-        return ""
-    return cost.unknown(checkpoint)
-
-
-def _width(model: Model, event: bool) -> int:
-    spec = model.spec
-    taps = spec.timestamp_taps() if event else spec.scene_taps()
-    head = registry.card(spec.checkpoint).spec(weights=spec.weights)  # the same for all variants of these weights
-    scene, timestamps = _dims(head, model.weights_file, model.python)
-    return sum((timestamps if event else scene)[level] for level, _ in taps)
+    """Why a cost of a checkpoint is not known; "" if it is."""
+    return COSTS[name].unknown(checkpoint)
 
 
 @functools.cache
@@ -60,4 +90,8 @@ def _dims(spec: EmbeddingSpec, weights: Path | None, python: Path | None) -> tup
     with released(registry.build(spec, device="cpu", weights=weights, python=python)) as embedder:
         taps = [(level, None) for level in embedder.dims]
         scene, timestamps = (widths(embedder, taps, hop) for hop in (None, 1))
-    return {level: width for (level, _), width in scene.items()}, {t[0]: width for t, width in timestamps.items()}
+    return _by_level(scene), _by_level(timestamps)
+
+
+def _by_level(widths: Mapping[Tap, int]) -> dict[str, int]:
+    return {level: width for (level, _), width in widths.items()}

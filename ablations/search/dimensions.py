@@ -1,6 +1,7 @@
-"""A dimension of a search's space: one of some values, or a subset of them, and how Optuna's parameters stand for it.
+"""The dimensions of a search's space, and the parameters of Optuna that stand for their values.
 
-Numbers, and the values of `any_of`, are scales: their order tells the sampler what is near to what.
+A dimension is a choice of one value, or a subset of values. Numbers and the values of `any_of` are scales: their order
+tells the sampler which values are close.
 """
 
 import itertools
@@ -17,26 +18,32 @@ from downstream.disk.fields import shown
 from passt.catalog.spec import MOST_MS
 
 KEYS = ("any_of", "at_most", "low", "high", "log", "points")
-POINTS, MOST_POINTS = 9, 1000  # of a range: where it does not say how many, and at most
+POINTS, MOST_POINTS = 9, 1000  # number of points of a range: the default, and the limit
 
 
 @dataclass(frozen=True)
 class Choice:
-    """One of some values; of a scale by its place."""
+    """A choice of one value.
+
+    Attributes:
+        values: what to choose from.
+        scale: whether their order has a meaning; the parameter is then the place of the value.
+    """
 
     values: tuple[Any, ...]
     scale: bool = False
 
     @property
     def size(self) -> int:
+        """The number of values."""
         return len(self.values)
 
     def examples(self) -> tuple[Any, ...]:
-        """Values that show whether all are possible."""
+        """Values that are valid only if all values are."""
         return self.values
 
     def draw(self, trial: BaseTrial, name: str) -> Any:
-        """The value that a trial's parameters of this name stand for."""
+        """The value that a trial's parameters of this name stand for; the sampler chooses unknown ones."""
         if self.size == 1:
             return self.values[0]
         if self.scale:
@@ -45,55 +52,58 @@ class Choice:
         return self.values[texts.index(trial.suggest_categorical(name, texts))]
 
     def parameters(self, name: str) -> Iterator[dict[str, Any]]:
-        """For every value the parameters that stand for it."""
+        """Yield, for every value, the parameters that stand for it."""
         for place, value in enumerate(self.values):
             yield {} if self.size == 1 else {name: place if self.scale else _text(value)}
 
 
 @dataclass(frozen=True)
 class Subset:
-    """Up to `at_most` of some members, in their order, which is a scale."""
+    """A choice of one to `at_most` members, whose order is a scale."""
 
     members: tuple[Any, ...]
     at_most: int
 
     @property
     def values(self) -> tuple[tuple[Any, ...], ...]:
-        """Subsets of one."""
+        """The subsets of one member."""
         return tuple((member,) for member in self.members)
 
     @property
     def size(self) -> int:
+        """The number of subsets."""
         return sum(comb(len(self.members), count) for count in range(1, self.at_most + 1))
 
     def examples(self) -> tuple[tuple[Any, ...], ...]:
-        """Values that show whether all are possible."""
+        """Values that are valid only if all values are."""
         return (*self.values, self.members) if self.at_most > 1 else self.values
 
     def draw(self, trial: BaseTrial, name: str) -> tuple[Any, ...]:
-        """The subset that a trial's parameters of this name stand for: places, of which two may be the same."""
+        """The subset that a trial's parameters of this name stand for: places of members, two of which may be equal."""
         count = trial.suggest_int(f"{name}: how many", 1, self.at_most) if self.at_most > 1 else 1
         most = len(self.members) - 1
         places = {trial.suggest_int(f"{name} {number}", 0, most) for number in range(1, count + 1)} if most else {0}
         return tuple(self.members[place] for place in sorted(places))
 
     def parameters(self, name: str) -> Iterator[dict[str, Any]]:
-        """For every value the parameters that stand for it."""
+        """Yield, for every value, the parameters that stand for it."""
         for count in range(1, self.at_most + 1):
             for places in itertools.combinations(range(len(self.members)), count):
-                found = {f"{name}: how many": count} if self.at_most > 1 else {}
+                size = {f"{name}: how many": count} if self.at_most > 1 else {}
                 numbered = {f"{name} {number}": place for number, place in enumerate(places, 1)}
-                yield found | (numbered if len(self.members) > 1 else {})
+                yield size | (numbered if len(self.members) > 1 else {})
 
 
 Dimension = Choice | Subset
 
 
-def dimension(key: str, value: Any, *, is_list: bool) -> Dimension:
-    """The dimension that a key's value in YAML stands for.
+def dimension_of(key: str, value: Any, *, is_list: bool) -> Dimension:
+    """The dimension that a value in YAML stands for.
 
     Args:
-        is_list: whether a value of this key is a list itself (levels, windows), so that choices are lists of lists.
+        key: the key of the value.
+        value: parsed YAML.
+        is_list: whether one value of this key is a list itself (levels, windows), so that choices are lists of lists.
 
     Raises:
         ValueError: names the key, the value got and what was expected.
@@ -115,9 +125,9 @@ def _of_mapping(key: str, value: Mapping[str, Any], is_list: bool) -> Dimension:
             raise ValueError(f"unknown key {shown(name)} in {key} of space{registry.choices(str(name), KEYS)}")
     at_most = value.get("at_most", 1)
     if "any_of" in value:
-        members, rest = value["any_of"], set(value) - {"any_of", "at_most"}
-        if rest:
-            raise ValueError(f"{key}: {rest.pop()!r} does not go with any_of")
+        members = value["any_of"]
+        if others := sorted(set(value) - {"any_of", "at_most"}):
+            raise ValueError(f"{key}: {others[0]!r} does not go with any_of")
         if not isinstance(members, list) or not members or len(set(map(_text, members))) < len(members):
             raise ValueError(f"{key}: any_of must be a list of distinct values, got {shown(members)}")
     elif key.endswith("_ms"):
@@ -136,11 +146,10 @@ def _of_mapping(key: str, value: Mapping[str, Any], is_list: bool) -> Dimension:
 def _range(key: str, value: Mapping[str, Any]) -> list[int]:
     """Whole numbers from low to high, evenly spaced, or by equal factors where `log` is true."""
     low, high, points, log = value.get("low"), value.get("high"), value.get("points", POINTS), value.get("log", False)
-    whole = all(type(number) is int for number in (low, high, points))
-    if not (whole and 0 < low < high <= MOST_MS and 2 <= points <= MOST_POINTS):
-        wanted = f"low and high must be whole numbers with 0 < low < high <= {MOST_MS}"
-        points = f"points a whole number from 2 to {MOST_POINTS}"
-        raise ValueError(f"{key}: {wanted}, {points}; got {shown(dict(value))}")
+    are_whole = all(type(number) is int for number in (low, high, points))
+    if not (are_whole and 0 < low < high <= MOST_MS and 2 <= points <= MOST_POINTS):
+        limits = f"low and high must be whole numbers with 0 < low < high <= {MOST_MS}"
+        raise ValueError(f"{key}: {limits}, points a whole number from 2 to {MOST_POINTS}; got {shown(dict(value))}")
     if type(log) is not bool:
         raise ValueError(f"{key}: log must be true or false, got {shown(log)}")
     spaced = np.geomspace(low, high, points) if log else np.linspace(low, high, points)
@@ -156,5 +165,5 @@ def _choice(key: str, values: list[Any]) -> Choice:
 
 
 def _text(value: Any) -> str:
-    """How a value is called among the choices of a parameter."""
+    """The name of a value among the choices of a parameter."""
     return "+".join(map(str, value)) if isinstance(value, tuple) else str(value)

@@ -1,6 +1,6 @@
-"""The journal of a search's trials: Optuna's operations, one JSON line each, with a sum bound to the line's number.
+"""The journal of a search's trials: one operation of Optuna in JSON a line, with a sum bound to the line's number.
 
-Lines of earlier versions have no sum; their fields are checked by type. Optuna itself checks nothing that it reads.
+Lines of earlier versions have no sum, so the types of their fields are checked. Optuna itself checks nothing it reads.
 """
 
 import json
@@ -15,17 +15,17 @@ from downstream.disk.fields import flag, list_of, mapping, shown, text, whole, w
 from downstream.disk.locks import held
 from downstream.disk.sums import CHANGED, SUM, seal_of
 
-VARIANT = "variant"  # attribute of a trial: what it runs (key, label, spec, protocol), and the worker that does
+VARIANT = "variant"  # attribute of a trial: what it runs, see `storage.Content`
 ADVICE = "move the journal away; the same command then begins its trials anew, and takes the jobs that are done"
 
 
 class Journal(BaseJournalBackend):
-    """The file of a journal, as Optuna's storage asks for it; a line that a kill cut short was never written."""
+    """The file of a journal, for Optuna's storage; a line that a kill cut short counts as not written."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = path.with_name(f".{path.name}.lock")
-        self._starts = [0]  # the first byte of each line that was read, and of the next one
+        self._starts = [0]  # offset of each line that was read, and of the next one
         self._has_sums = False
         with held(self._lock), path.open("ab+") as file:
             file.seek(0)
@@ -33,10 +33,10 @@ class Journal(BaseJournalBackend):
             file.truncate(content.rfind(b"\n") + 1)
 
     def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:
-        """The operations from a line on.
+        """Yield the operations from a line on.
 
         Raises:
-            ValueError: names a line that is not what was written.
+            ValueError: a line was changed after it was written; names the line.
         """
         number = min(log_number_from, len(self._starts) - 1)
         with self.path.open("rb") as file:
@@ -50,7 +50,7 @@ class Journal(BaseJournalBackend):
                     yield self._parsed(line, place)
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        """Write operations behind the others."""
+        """Append operations to the file."""
         with held(self._lock), self.path.open("rb+") as file:
             number = file.read().count(b"\n")
             for place, log in enumerate(logs, number):
@@ -76,7 +76,7 @@ class Journal(BaseJournalBackend):
 
 
 def _checked(log: Any, where: str) -> dict[str, Any]:
-    """An operation of an earlier version, whose fields have the types that Optuna writes."""
+    """Check that the fields of an earlier version's operation have the types that Optuna writes."""
     for key, value in mapping(log, where, "an operation of a journal").items():
         if key not in FIELDS:
             raise ValueError(f"{where}: unknown key {shown(key)}; is it the journal of a search? {ADVICE}")
@@ -85,7 +85,7 @@ def _checked(log: Any, where: str) -> dict[str, Any]:
 
 
 def _number(value: Any, where: str) -> float:
-    """A number; it may be infinite."""
+    """Check a number, which may be infinite."""
     if type(value) not in (int, float) or value != value:
         raise wrong(value, where, "a number")
     return float(value)
@@ -96,7 +96,7 @@ def _numbers(value: Any, where: str) -> list[float]:
 
 
 def _attributes(value: Any, where: str) -> Mapping[str, Any]:
-    """The attributes of a study or a trial."""
+    """Check the attributes of a search or a trial."""
     for key, check in ATTRIBUTES.items():
         if key in mapping(value, where):
             check(value[key], f"{where}, {key},")

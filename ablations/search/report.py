@@ -1,4 +1,4 @@
-"""What a search leaves behind: its trials as a table, rows, figures of front, history and importances, the winner."""
+"""Write what a search leaves behind: its trials, rows, figures of front, history and importances, and the winner."""
 
 import csv
 from collections.abc import Sequence
@@ -13,27 +13,29 @@ from optuna.trial import FrozenTrial, TrialState
 from ablations.search.cost import COSTS
 from ablations.search.declared import SCORE, Search
 from ablations.search.space import BLOCK, Space
-from ablations.search.storage import REASON, VARIANT, counted
-from ablations.search.trial import Places
+from ablations.search.storage import REASON, Content, counted
+from ablations.search.trial import trial_folder
 from ablations.search.winner import look
 from downstream.disk.files import write_atomically
 from downstream.disk.locks import held
 from passt.catalog.spec import EmbeddingSpec, field_names
 from results.figures import save
 from results.figures.cost import on_front
-from results.figures.search import search_front, search_history, search_importances
+from results.figures.search import marked, search_front, search_history, search_importances
 from results.rows import rows as result_rows
+from results.tables.escapes import markdown_table
 
 STATES = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed"}
-ENOUGH = 5  # complete trials, for importances
+ENOUGH = 5  # number of complete trials that importances need
+SHOWN = 10  # number of trials that a terminal shows
 
 
 def trials_table(study: optuna.Study, search: Search) -> pd.DataFrame:
-    """The trials that count: one row each, in their order; test scores are not among them.
+    """The trials that count, one row each, in their order, without test scores.
 
-    Columns: trial (number), state (complete, pruned, failed, running), score (validation; of a pruned trial that of its
-    folds), the cost where there is one, front (whether nothing complete is better in all objectives), folds (that a
-    pruned trial had), label, spec, protocol, the spec's fields, seconds, variant (its folder below trials/), reason.
+    Columns: trial (number), state (complete, pruned, failed, running), score (validation; for a pruned trial, that of
+    its folds), the cost if the search has one, front (whether no complete trial is better in all objectives), folds (of
+    a pruned trial), label, spec, protocol, the spec's fields, seconds, variant (its folder below trials/), reason.
     """
     table = pd.DataFrame([_row(trial, search) for trial in counted(study)], columns=_columns(search))
     complete = table[table["state"] == "complete"]
@@ -45,69 +47,73 @@ def trials_table(study: optuna.Study, search: Search) -> pd.DataFrame:
 
 
 def _columns(search: Search) -> list[str]:
-    about = ["label", "spec", "protocol", *field_names(), "seconds", "variant", "reason"]
-    return ["trial", "state", *search.objectives, "front", "folds", *about]
+    described = ["label", "spec", "protocol", *field_names(), "seconds", "variant", "reason"]
+    return ["trial", "state", *search.objectives, "front", "folds", *described]
 
 
 def _row(trial: FrozenTrial, search: Search) -> dict[str, Any]:
-    said = trial.user_attrs[VARIANT]
+    content = Content.of(trial)
     values = dict(zip(search.objectives, _values(trial), strict=False))
     steps = sorted(trial.intermediate_values)
     if trial.state == TrialState.PRUNED:
         values = {SCORE: trial.intermediate_values[steps[-1]]}
-    spec = EmbeddingSpec.parse(said["spec"])
+    spec = EmbeddingSpec.parse(content.spec)
     return {
         "trial": trial.number,
         "state": STATES.get(trial.state, "running"),
         **values,
         "folds": steps[-1] if trial.state == TrialState.PRUNED else None,
-        **{name: said[name] for name in ("label", "spec", "protocol")},
+        "label": content.label,
+        "spec": content.spec,
+        "protocol": content.protocol,
         **{name: getattr(spec, name) for name in field_names()},
         "seconds": trial.duration.total_seconds() if trial.duration else None,
-        "variant": said["key"],
+        "variant": content.key,
         "reason": trial.user_attrs.get(REASON, ""),
     }
 
 
 def _values(trial: FrozenTrial) -> list[float]:
-    """Of its objectives, in their order; none of a trial that is not complete."""
+    """The values of its objectives in order; none for a trial that is not complete."""
     return list(trial.values or ())  # noqa: PD011
 
 
 def importances(study: optuna.Study, space: Space) -> pd.DataFrame:
-    """How much of the score's variance each parameter explains (fANOVA), among complete trials: parameter, importance.
+    """How much of the variance of the score each parameter explains (fANOVA), among complete trials.
 
-    Where the space has several blocks, their parameters explain the variance within their block, and what the choice
-    of a block explains is `space`. Parameters that not all trials have (a second level) are left out. Empty for too few
-    trials.
+    If the space has several blocks, their parameters explain the variance within their block, and `space` is what the
+    choice of the block explains. Parameters that not all trials have (a second level) are left out.
+
+    Returns:
+        Columns parameter and importance; empty if there are too few trials.
     """
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    found = _importances(complete)
+    shares = _importances(complete)
     if len(space.blocks) > 1:
         for name in space.names:
-            own = _importances([trial for trial in complete if trial.params[BLOCK] == name])
-            found |= {parameter: value for parameter, value in own.items() if parameter != BLOCK}
-    return pd.DataFrame({"parameter": list(found), "importance": list(found.values())})
+            within = _importances([trial for trial in complete if trial.params[BLOCK] == name])
+            shares |= {parameter: value for parameter, value in within.items() if parameter != BLOCK}
+    return pd.DataFrame({"parameter": list(shares), "importance": list(shares.values())})
 
 
 def _importances(trials: Sequence[FrozenTrial]) -> dict[str, float]:
     if len(trials) < ENOUGH or len({_values(trial)[0] for trial in trials}) < 2:
         return {}
-    alone = optuna.create_study(direction="maximize")
+    subset = optuna.create_study(direction="maximize")
     for trial in trials:
         values = {"value": _values(trial)[0], "params": trial.params, "distributions": trial.distributions}
-        alone.add_trial(optuna.trial.create_trial(**values))
-    found = get_param_importances(alone, evaluator=FanovaImportanceEvaluator(seed=0))
-    return {name: float(value) for name, value in found.items()}
+        subset.add_trial(optuna.trial.create_trial(**values))
+    shares = get_param_importances(subset, evaluator=FanovaImportanceEvaluator(seed=0))
+    return {name: float(value) for name, value in shares.items()}
 
 
 def write(folder: Path, study: optuna.Study, search: Search) -> pd.DataFrame:
-    """Rows, figures, importances.csv, trials.csv, and the winner where all trials have ended; returns the trials."""
+    """Write the files of a search, note its winner if all trials have ended, and return the table of trials."""
     write_rows(folder, study, search)
     with held(folder / ".report.lock"):
         table = trials_table(study, search)
         text, path = table.to_csv(index=False).encode(), folder / "trials.csv"
-        if not path.is_file() or path.read_bytes() != text:  # it is written last: what it says was drawn
+        if not path.is_file() or path.read_bytes() != text:  # it is written last, after the figures of its trials
             important = importances(study, search.space)
             _draw(folder, table, important, search)
             write_atomically(
@@ -120,25 +126,37 @@ def write(folder: Path, study: optuna.Study, search: Search) -> pd.DataFrame:
 
 
 def _draw(folder: Path, trials: pd.DataFrame, important: pd.DataFrame, search: Search) -> None:
-    """The figures that there is something for."""
+    """Draw the figures that the trials allow."""
     if not (trials["state"] == "complete").any():
         return
     save(search_history(trials, search.name), folder / "history")
     if len(search.objectives) > 1:
         cost = search.objectives[1]
-        save(search_front(trials, search.name, cost=cost, label=COSTS[cost]), folder / "front")
+        save(search_front(trials, search.name, cost=cost, label=COSTS[cost].description), folder / "front")
     if not important.empty:
         save(search_importances(important, search.name), folder / "importances")
 
 
 def write_rows(folder: Path, study: optuna.Study, search: Search) -> None:
-    """`rows.csv`: the rows of all trials that ran here, as a study's."""
-    places = Places(folder, folder)
+    """Write `rows.csv`: the rows of all trials that ran in this folder, as those of one study."""
     with held(folder / ".report.lock"):
-        found = []
+        rows: list[dict[str, Any]] = []
         for trial in counted(study):
-            path = places.of(trial.user_attrs[VARIANT]["key"]) / "rows.csv"
+            path = trial_folder(folder, Content.of(trial).key) / "rows.csv"
             if path.is_file():
                 with path.open(newline="") as file:
-                    found += [{**row, "study": search.name} for row in csv.DictReader(file)]
-        result_rows.write_rows(found, folder / "rows.csv")
+                    rows += [{**row, "study": search.name} for row in csv.DictReader(file)]
+        result_rows.write_rows(rows, folder / "rows.csv")
+
+
+def best_trials(trials: pd.DataFrame, search: Search) -> str:
+    """The best complete trials as a table for a terminal, those on the front first; "" if none is complete."""
+    complete = trials[trials["state"] == "complete"].sort_values("score", ascending=False, kind="stable")
+    if complete.empty:
+        return ""
+    columns = ["trial", *search.objectives, "label", "protocol"]
+    if len(search.objectives) > 1:
+        complete = complete.sort_values("front", ascending=False, kind="stable")
+        columns.insert(-2, "front")
+    complete = complete.assign(label=marked(complete))
+    return markdown_table(complete[columns].head(SHOWN), index=False, floatfmt=".4g")

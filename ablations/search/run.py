@@ -1,4 +1,4 @@
-"""Running a search: trial after trial until so many variants were run, by as many processes as there are."""
+"""Run a search: trial after trial, by any number of processes, until enough variants were run."""
 
 import logging
 from pathlib import Path
@@ -10,10 +10,12 @@ from optuna.trial import Trial, TrialState
 from ablations.search import report
 from ablations.search.cost import cost_of
 from ablations.search.declared import Search
-from ablations.search.sampling import ask, pruner_of
+from ablations.search.goal import Goal
+from ablations.search.samplers import pruner_of
+from ablations.search.sampling import ask
 from ablations.search.space import Variant
 from ablations.search.storage import REASON, counted, one_line_errors, open_study, take_up_again
-from ablations.search.trial import Goal, Places, run_trial
+from ablations.search.trial import Places, run_trial
 from ablations.search.workers import at_work
 from ablations.system.errors import one_line
 from ablations.system.machine import choose_device
@@ -27,7 +29,7 @@ from downstream.watching import Stopped
 
 logger = logging.getLogger(__name__)
 
-FAILURES = 3  # trials in the beginning: where all of these fail, no other will do
+FAILURES = 3  # if so many trials fail and no other has ended, the search ends
 OF_SCENES, OF_EVENTS = ("scene_window_ms",), ("windows_ms", "timestamp_hop_ms")
 
 
@@ -42,25 +44,31 @@ def search(
     device: str | None = None,
     track: Track = silent,
 ) -> pd.DataFrame:
-    """Run what is missing of a search; its trials so far, see `report.trials_table`, without any test score.
+    """Run what is missing of a search, and return its trials without any test score.
 
-    Files are written to `runs`/NAME, see `report.write`. Where no trial is left to run, the winner's test scores are
-    looked at, see `ablations.search.winner`.
+    Files are written to `runs`/NAME (see `report.write`). Once no trial is left to run, the winner's test scores are
+    looked at (see `ablations.search.winner`).
 
     Args:
-        declared: a search, a packaged one's name or a YAML file. trials: how many, in place of the search's.
-        store, tasks_folder, device: as of `run_study`; None are the defaults of `ablate run`.
-        storage: a URL that Optuna knows, in place of a journal in the run's folder.
+        declared: a search, the name of a packaged one, or a YAML file.
+        trials: number of variants to run; None for the search's.
+        runs: the folder of runs.
+        store: the folder of embeddings; None for the default of `ablate run`.
+        tasks_folder: the folder of HEAR's task folders; None for the default of `ablate run`.
+        storage: a URL that Optuna knows; None for a journal in the run's folder.
+        device: cpu or cuda; None for the default of `ablate run`.
+        track: shows how far it is.
+
+    Returns:
+        The table of `report.trials_table`.
 
     Raises:
-        ValueError, FileNotFoundError: what can't be used, by its name.
+        ValueError, FileNotFoundError: names what can't be used.
     """
     declared = declared if isinstance(declared, Search) else Search.load(declared)
     places = Places(Path(runs) / declared.name, store or default_root(), tasks_folder, choose_device(device), track)
     make_folder(places.folder)
-    named = tasks_of(declared, places)
-    goal = Goal.of(named, declared.seeds)
-    events = [each.task.is_event for each in named]
+    goal = Goal.of(tasks_of(declared, places), declared.seeds)
     budget = trials or declared.trials
     study = open_study(declared, places.folder, storage)
     study.pruner = pruner_of(declared.pruning)
@@ -70,8 +78,8 @@ def search(
         track(f"search {declared.name}", budget) as advance,
     ):
         shown = 0
-        while (found := _next(study, declared, places.folder, worker, budget)) is not None:
-            _run(study, declared, *found, places, goal, events)
+        while (started := _next(study, declared, places.folder, worker, budget)) is not None:
+            _run(study, declared, *started, places, goal)
             report.write_rows(places.folder, study, declared)
             _check_failures(study)
             ended = sum(trial.state != TrialState.RUNNING for trial in counted(study))
@@ -82,12 +90,12 @@ def search(
 
 
 def _next(study: optuna.Study, search: Search, folder: Path, worker: str, budget: int) -> tuple[Trial, Variant] | None:
-    """The next trial, of those whose process died first; None where there are enough, or the space is exhausted."""
+    """Start the next trial, first those whose process died; None if there are enough, or no variant is left."""
     with held(folder / ".lock"):
         take_up_again(study, folder, worker)
         if len(counted(study)) >= budget:
             return None
-        return ask(study, search.space, search.sampler, search.sampler_seed, {"worker": worker})
+        return ask(study, search.space, search.sampler, search.sampler_seed, worker)
 
 
 def _run(
@@ -97,18 +105,16 @@ def _run(
     variant: Variant,
     places: Places,
     goal: Goal,
-    events: list[bool],
 ) -> None:
-    """One trial, told to the search whatever comes of it."""
+    """Run one trial, and tell the search how it ended."""
 
     def prune(folds: int, score: float) -> bool:
         trial.report(score, folds)
         return trial.should_prune()
 
-    one = len(search.objectives) == 1
     try:
-        costs = [cost_of(name, variant.model, events) for name in search.objectives[1:]]
-        score = run_trial(search, variant, places, goal, prune if one else None)
+        costs = [cost_of(name, variant.model, goal.events) for name in search.objectives[1:]]
+        score = run_trial(search, variant, places, goal, prune if len(search.objectives) == 1 else None)
     except Stopped:
         logger.info("trial %d, %s: pruned", trial.number, variant.model.label)
         study.tell(trial, state=TrialState.PRUNED)
@@ -124,20 +130,26 @@ def _run(
 
 
 def tasks_of(search: Search, places: Places) -> list[NamedTask]:
-    """The tasks, all of which have to be there; ValueError for dimensions that change nothing on them."""
-    found: dict[Path, NamedTask] = {}
+    """The tasks of a search.
+
+    Raises:
+        FileNotFoundError: a task is not installed.
+        ValueError: a dimension of the space changes nothing on these tasks.
+    """
+    tasks: dict[Path, NamedTask] = {}
     for name in search.tasks:
         for folder in names.folders(name, places.tasks or names.default_folder(), places.store, search.folder):
-            found.setdefault(absolute(folder), names.read(folder, found.values()))
-    kinds = {each.task.is_event for each in found.values()}
-    for event, what, idle in ((True, "event", OF_EVENTS), (False, "scene", OF_SCENES)):
+            tasks.setdefault(absolute(folder), names.read(folder, tasks.values()))
+    kinds = {named.task.is_event for named in tasks.values()}
+    for event, kind, idle in ((True, "event", OF_EVENTS), (False, "scene", OF_SCENES)):
         varied = [key for key in idle if search.space.varying(key)]
         if event not in kinds and varied:
-            raise ValueError(f"space: {varied[0]} changes nothing, it is of {what} tasks and there are none")
-    return list(found.values())
+            raise ValueError(f"space: {varied[0]} changes nothing, it is of {kind} tasks and there are none")
+    return list(tasks.values())
 
 
 def _check_failures(study: optuna.Study) -> None:
+    """Raise ValueError if the first trials all failed."""
     trials = counted(study)
     reasons = [trial.user_attrs[REASON] for trial in trials if REASON in trial.user_attrs]
     if len(reasons) == len(trials) >= FAILURES:

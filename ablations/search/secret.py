@@ -1,4 +1,4 @@
-"""URLs of storages as they may be shown: without passwords."""
+"""Hide the passwords in URLs of storages."""
 
 import re
 from urllib.parse import unquote
@@ -8,14 +8,14 @@ QUERIED = re.compile(r"([?&;][^=&;]*(?:pass|pwd|token|secret|key)[^=&;]*=)([^&;]
 
 
 def shown(url: str) -> str:
-    """A URL whose passwords are `***`: behind the user's name, and in queries such as ?password=."""
+    """A URL with `***` for its passwords: after the user's name, and in queries such as ?password=."""
     for secret in _passwords(url):
         url = url.replace(f":{secret}@", f":{HIDDEN}@")
     return QUERIED.sub(rf"\1{HIDDEN}", url)
 
 
 def without_secrets(text: str, url: str) -> str:
-    """The text of an error about a URL, without the passwords in that, as written or decoded."""
+    """The text of an error about a URL, without the URL's passwords, whether encoded or not."""
     text = text.replace(url, shown(url))
     secrets = {*_passwords(url), *(match[2] for match in QUERIED.finditer(url))}
     for secret in sorted(secrets | set(map(unquote, secrets)), key=len, reverse=True):
@@ -24,7 +24,7 @@ def without_secrets(text: str, url: str) -> str:
 
 
 def _passwords(url: str) -> list[str]:
-    """What stands between the user's name and the last @ in front of the query; it may hold / and @ itself."""
+    """What stands between the user's name and the last @ before the query; it may contain / and @."""
     _, _, rest = url.partition("://")
     user, at, _ = rest.partition("?")[0].rpartition("@")
     name, colon, secret = user.partition(":")

@@ -1,35 +1,73 @@
-"""Where a search's trials are kept: a journal in its folder, or whatever storage a URL names for Optuna."""
+"""The storage of a search's trials: a journal in its folder, or any storage that a URL names for Optuna."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import optuna
 from optuna.exceptions import StorageInternalError
 from optuna.storages import JournalStorage
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
 from ablations.search.declared import DECIDING, Search
 from ablations.search.journal import VARIANT, Journal
 from ablations.search.secret import shown, without_secrets
+from ablations.search.space import Variant
 from ablations.search.workers import has_died
 
 JOURNAL = "journal.log"
-DECLARED = "declared"  # attribute of the search: fingerprints of what it was declared with
-AGAIN = "again"  # of a trial: the number of the one whose process died
-REPEAT = "repeat"  # of a trial that came up again and was not run
-REASON = "reason"  # of a trial that failed
+DECLARED = "declared"  # attribute of the search: fingerprints of its declaration
+AGAIN = "again"  # attribute of a trial: the number of the trial that it repeats, because that one's process died
+REPEAT = "repeat"  # attribute of a trial that was not run, because another one has its variant
+REASON = "reason"  # attribute of a trial that failed
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a trial runs, as its attribute `variant` holds it.
+
+    Attributes:
+        key: of the variant.
+        label: the variant's name in tables.
+        spec: the model's spec.
+        protocol: the protocol of its probes.
+        worker: name of the process that runs it; "" if it has none.
+    """
+
+    key: str
+    label: str
+    spec: str
+    protocol: str
+    worker: str = ""
+
+    @classmethod
+    def of(cls, trial: FrozenTrial) -> "Content":
+        """Read it from a trial."""
+        values = trial.user_attrs[VARIANT]
+        return cls(*(values[name] for name in ("key", "label", "spec", "protocol")), values.get("worker", ""))
+
+    @classmethod
+    def of_variant(cls, variant: Variant, worker: str) -> "Content":
+        """Describe a variant that a worker runs."""
+        return cls(variant.key, variant.model.label, str(variant.model.spec), variant.protocol, worker)
+
+    def note(self, trial: Trial) -> None:
+        """Write it to a trial."""
+        trial.set_user_attr(VARIANT, asdict(self))
 
 
 def open_study(search: Search, folder: Path, url: str | None) -> optuna.Study:
-    """The trials of a search, those of earlier runs included.
+    """Open the trials of a search, including those of earlier runs.
 
     Args:
-        folder: of its run, where its journal is. url: another storage, as Optuna knows them.
+        search: the search.
+        folder: the folder of its run, where its journal is.
+        url: another storage, as Optuna names them; None for the journal.
 
     Raises:
-        ValueError: for a storage that can't be used, or one that holds another search of that name.
+        ValueError: the storage can't be used, or holds another search of that name.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     directions = ["maximize", "minimize"][: len(search.objectives)]
@@ -43,18 +81,18 @@ def open_study(search: Search, folder: Path, url: str | None) -> optuna.Study:
     except (LookupError, TypeError, AttributeError, AssertionError, ArithmeticError):  # Optuna checks nothing it reads
         place = shown(url or str(folder / JOURNAL))
         raise ValueError(f"storage {place} can't be used: it is not the journal of a search; move it away") from None
-    there = study.user_attrs.get(DECLARED)
-    if there is None:
+    declared = study.user_attrs.get(DECLARED)
+    if declared is None:
         study.set_user_attr(DECLARED, dict(search.declared))
-    elif changed := [key for key in DECIDING if there.get(key) != search.declared[key]]:
-        what = f"holds trials of a search {search.name!r} whose {changed[0]} was another"
-        raise ValueError(f"{shown(url or str(folder))}: {what}; name this one anew")
+    elif changed := [key for key in DECIDING if declared.get(key) != search.declared[key]]:
+        reason = f"holds trials of a search {search.name!r} whose {changed[0]} was another"
+        raise ValueError(f"{shown(url or str(folder))}: {reason}; name this one anew")
     return study
 
 
 @contextmanager
 def one_line_errors(folder: Path, url: str | None) -> Iterator[None]:
-    """Errors of a storage that is lost while a search runs, as ValueError without the password of its URL."""
+    """Turn errors of a storage that is lost during the search into ValueError, without the password of its URL."""
     try:
         yield
     except (SQLAlchemyError, StorageInternalError) as error:
@@ -69,25 +107,31 @@ def _journal(folder: Path) -> JournalStorage:
 
 
 def counted(study: optuna.Study) -> list[FrozenTrial]:
-    """The trials that count: ended, failed with a reason, or at work; not repeats, nor those whose process died."""
+    """The trials that count: ended, failed with a reason, or running; no repeats, and none whose process died."""
     ended = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
-    trials = study.get_trials(deepcopy=False)
-    return [t for t in trials if VARIANT in t.user_attrs and (t.state in ended or REASON in t.user_attrs)]
+    return [
+        trial
+        for trial in study.get_trials(deepcopy=False)
+        if VARIANT in trial.user_attrs and (trial.state in ended or REASON in trial.user_attrs)
+    ]
 
 
 def drawn(study: optuna.Study) -> int:
     """How many variants the sampler was asked for."""
-    return sum(VARIANT in t.user_attrs and AGAIN not in t.user_attrs for t in study.get_trials(deepcopy=False))
+    trials = study.get_trials(deepcopy=False)
+    return sum(VARIANT in trial.user_attrs and AGAIN not in trial.user_attrs for trial in trials)
 
 
-def take_up_again(study: optuna.Study, folder: Path, own: str) -> None:
-    """Trials whose process died come again, before any other.
+def take_up_again(study: optuna.Study, folder: Path, worker: str) -> None:
+    """Queue the trials whose process died, before any other.
 
     Args:
-        folder: where its workers have their locks, of a storage that others share. own: what this process is called.
+        study: the trials.
+        folder: where the workers of this folder have their locks; others may share the storage.
+        worker: name of this process.
     """
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        worker = trial.user_attrs.get(VARIANT, {}).get("worker", "")
-        if worker and worker != own and has_died(folder, worker):
+        other = Content.of(trial).worker if VARIANT in trial.user_attrs else ""
+        if other and other != worker and has_died(folder, other):
             study.tell(trial.number, state=TrialState.FAIL)
             study.enqueue_trial(trial.params, user_attrs={AGAIN: trial.number})

@@ -1,16 +1,17 @@
-"""The winner of a search: the best validation score, and the only test scores that are looked at.
+"""The winner of a search: the best validation score, and the only test scores that anybody looks at.
 
-`winner.json` keeps every look at test scores there was: going on with a search after a look is choosing among variants
-with one eye on the test, so that a later report says how many looks came before it.
+`winner.json` keeps every look at test scores. Whoever continues a search after a look chooses among variants with
+knowledge of the test, so a later report says how many looks came before it.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
+from ablations.search.trial import trial_folder
 from downstream.disk.files import write_json
 from results.figures.search import marked
 from results.rows.rows import read_rows
@@ -18,65 +19,87 @@ from results.rows.rows import read_rows
 FILE = "winner.json"
 
 
-def look(folder: Path, trials: pd.DataFrame, objectives: Sequence[str]) -> dict[str, Any] | None:
-    """Note the winner with its test scores, once; None where no trial is complete.
+@dataclass(frozen=True)
+class Look:
+    """One look at the test scores of a winner.
+
+    Attributes:
+        trials: number of variants that it was chosen among.
+        trial: its number.
+        label: its name.
+        spec: the model's spec.
+        protocol: the protocol of its probes.
+        validation: its validation score.
+        test: task -> metric -> mean over folds and seeds; None if the winner was run in another folder.
+    """
+
+    trials: int
+    trial: int
+    label: str
+    spec: str
+    protocol: str
+    validation: float
+    test: Mapping[str, Mapping[str, float]] | None
+
+
+def look(folder: Path, trials: pd.DataFrame, objectives: Sequence[str]) -> None:
+    """Note the winner with its test scores, unless the last look was at the same trial or no trial is complete.
 
     Args:
-        folder: of the search's run. trials: as `report.trials_table` makes them, all ended.
-
-    Returns:
-        trials (how many it was chosen among), trial, label, spec, protocol, validation, test (task -> metric -> mean
-        over folds and seeds; absent where the winner was run in another folder).
+        folder: the folder of the search's run.
+        trials: all trials, ended, as of `report.trials_table`.
+        objectives: the search's.
     """
     complete = trials[trials["state"] == "complete"]
     if complete.empty:
-        return None
+        return
     best = complete.sort_values(list(objectives), ascending=[False, True][: len(objectives)], kind="stable").iloc[0]
-    found = looks(folder)
-    if found and found[-1]["trial"] == best["trial"]:
-        return found[-1]
-    rows = folder / "trials" / best["variant"]
-    noted = {
-        "trials": len(trials),
-        "trial": int(best["trial"]),
-        "label": marked(complete)[best.name],
-        **{name: best[name] for name in ("spec", "protocol")},
-        "validation": float(best["score"]),
-        "test": _test_scores(rows) if (rows / "rows.csv").is_file() else None,
-    }
-    write_json(folder / FILE, {"looks": [*found, noted]})
-    return noted
+    earlier = looks(folder)
+    if earlier and earlier[-1].trial == best["trial"]:
+        return
+    rows = trial_folder(folder, best["variant"])
+    latest = Look(
+        trials=len(trials),
+        trial=int(best["trial"]),
+        label=marked(complete)[best.name],
+        spec=best["spec"],
+        protocol=best["protocol"],
+        validation=float(best["score"]),
+        test=_test_scores(rows) if (rows / "rows.csv").is_file() else None,
+    )
+    write_json(folder / FILE, {"looks": [asdict(look) for look in (*earlier, latest)]})
 
 
-def looks(folder: Path) -> list[dict[str, Any]]:
-    """Every look at test scores, the first first."""
+def looks(folder: Path) -> list[Look]:
+    """Every look at test scores, in their order."""
     path = folder / FILE
-    return json.loads(path.read_text())["looks"] if path.is_file() else []
+    return [Look(**look) for look in json.loads(path.read_text())["looks"]] if path.is_file() else []
 
 
 def text(folder: Path) -> str:
-    """What a command says of the winner; "" where there is none yet."""
-    found = looks(folder)
-    if not found:
+    """The winner for a terminal; "" if there is none yet."""
+    if not (every_look := looks(folder)):
         return ""
-    last = found[-1]
-    lines = [f"Winner by validation among {last['trials']} variants: {last['label']} (trial {last['trial']})"]
-    lines += [f"  {last['spec']}, {last['protocol']}; validation {last['validation']:.4f}"]
-    if last["test"] is None:
+    *earlier, last = every_look
+    lines = [
+        f"Winner by validation among {last.trials} variants: {last.label} (trial {last.trial})",
+        f"  {last.spec}, {last.protocol}; validation {last.validation:.4f}",
+    ]
+    if last.test is None:
         return "\n".join([*lines, "  Its test scores are where it was run."])
-    scores = [f"{task} {metric} {value:.4f}" for task, by in last["test"].items() for metric, value in by.items()]
-    lines += [f"  Test scores, of the winner alone: {', '.join(scores)}"]
-    if len(found) > 1:
-        before = ", ".join(f"after {each['trials']} variants" for each in found[:-1])
-        lines += [f"  Test scores of other winners were looked at before: {before}."]
+    scores = [f"{task} {metric} {value:.4f}" for task, by in last.test.items() for metric, value in by.items()]
+    lines.append(f"  Test scores, of the winner alone: {', '.join(scores)}")
+    if earlier:
+        before = ", ".join(f"after {look.trials} variants" for look in earlier)
+        lines.append(f"  Test scores of other winners were looked at before: {before}.")
     return "\n".join(lines)
 
 
 def _test_scores(folder: Path) -> dict[str, dict[str, float]]:
-    """Of every task's primary metric, the mean over folds and seeds."""
+    """Task -> metric -> mean over folds and seeds, for the primary metrics."""
     rows = read_rows(folder).query("primary")
     means = rows.groupby(["task", "metric"], sort=False)["score"].mean()
-    found: dict[str, dict[str, float]] = {}
-    for (task, metric), value in means.items():
-        found.setdefault(str(task), {})[str(metric)] = float(value)
-    return found
+    scores: dict[str, dict[str, float]] = {}
+    for (task, metric), mean in means.items():
+        scores.setdefault(str(task), {})[str(metric)] = float(mean)
+    return scores

@@ -1,4 +1,4 @@
-"""Who of a search is at work: a locked file each, which the system frees when its process dies."""
+"""The processes that work on a search: each locks a file, which the system unlocks when the process dies."""
 
 import uuid
 from collections.abc import Iterator
@@ -12,15 +12,15 @@ WORKERS = ".workers"
 
 @contextmanager
 def at_work(folder: Path) -> Iterator[str]:
-    """A name for this process, whose file in `folder` is locked as long as it works there."""
+    """Name this process, and keep its file in `folder` locked during the block."""
     name = uuid.uuid4().hex[:16]
     with held(_file(folder, name)):
         yield name
-        _file(folder, name).unlink()  # not after an error: what it was at is then seen to be left
+        _file(folder, name).unlink()  # kept after an error: others then see that its trial was left
 
 
 def has_died(folder: Path, name: str) -> bool:
-    """Whether a process that worked here did not come to its end; of one that never worked here nothing is known."""
+    """Whether a process that worked in this folder died; false for one that never worked here."""
     path = _file(folder, name)
     if not path.is_file():
         return False

@@ -1,8 +1,8 @@
-"""Become another program, which the system kills when the process that started it ends (on Linux).
+"""Become another program that the system kills when the process that started it ends (on Linux).
 
     python child_start.py PARENT COMMAND...
 
-PARENT is the id of that process. This file imports nothing of the project; `child.py` runs it.
+PARENT is the number of that process. `child.py` runs this file, which imports nothing of the project.
 """
 
 import os
@@ -10,7 +10,7 @@ import signal
 import sys
 
 PR_SET_PDEATHSIG = 1  # of Linux's prctl.h
-CANNOT_RUN = 126  # the exit status, as a shell's
+CANNOT_RUN = 126  # exit status, as in a shell
 
 
 def main(parent: str, *command: str) -> None:
@@ -19,7 +19,7 @@ def main(parent: str, *command: str) -> None:
         import ctypes
 
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != int(parent):  # it ended in between
+    if os.getppid() != int(parent):  # the parent ended in between
         return
     try:
         os.execv(command[0], command)

@@ -1,4 +1,4 @@
-"""The memory of a process: what the allocator keeps, and the anonymous memory of all that it started, watched."""
+"""The memory of processes: what the allocator keeps, and the peak of this process with its descendants."""
 
 import contextlib
 import ctypes
@@ -11,12 +11,18 @@ from pathlib import Path
 
 PROC = Path("/proc")
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
-BLOCK_BYTES, KEPT_BYTES = 32 << 20, 256 << 20  # the first is the most that glibc takes
+BLOCK_BYTES, KEPT_BYTES = 32 << 20, 256 << 20  # glibc takes at most 32 MB for the first
 
 
 @dataclass
 class Peak:
-    """The highest seen so far: its bytes, over how many processes, and what was going on then."""
+    """The highest use of memory so far.
+
+    Attributes:
+        bytes: anonymous memory of all processes.
+        processes: their number.
+        during: what was going on.
+    """
 
     bytes: int = 0
     processes: int = 0
@@ -24,17 +30,17 @@ class Peak:
 
 
 def tree(process: int) -> list[int]:
-    """A process and all its descendants."""
-    found = [process]
-    for parent in found:
+    """The numbers of a process and all its descendants."""
+    family = [process]
+    for parent in family:
         for children in (PROC / str(parent) / "task").glob("*/children"):
             with contextlib.suppress(OSError):
-                found += map(int, children.read_text().split())
-    return found
+                family += map(int, children.read_text().split())
+    return family
 
 
 def anonymous(processes: Iterable[int | str] = ("self",)) -> int:
-    """RssAnon of these (this one alone) in bytes, summed; those that have ended have none."""
+    """The anonymous memory (RssAnon) of processes in bytes, summed; those that have ended count as 0."""
     total = 0
     for process in processes:
         with contextlib.suppress(OSError):
@@ -45,17 +51,18 @@ def anonymous(processes: Iterable[int | str] = ("self",)) -> int:
 
 @contextlib.contextmanager
 def watched(going: Callable[[], tuple[str, ...]] = tuple, every_s: float = 0.1) -> Iterator[Peak]:
-    """The peak of this process and its descendants meanwhile, from samples.
+    """Sample the memory of this process and its descendants during the block, and keep the peak.
 
     Args:
-        going: says what is going on.
+        going: returns what is going on.
+        every_s: interval between two samples in s.
     """
     peak, over = Peak(), threading.Event()
 
     def look() -> None:
         processes = tree(os.getpid())
-        if (seen := anonymous(processes)) > peak.bytes:
-            peak.bytes, peak.processes, peak.during = seen, len(processes), going()
+        if (used := anonymous(processes)) > peak.bytes:
+            peak.bytes, peak.processes, peak.during = used, len(processes), going()
 
     def watch() -> None:
         while not over.wait(every_s):
@@ -73,18 +80,18 @@ def watched(going: Callable[[], tuple[str, ...]] = tuple, every_s: float = 0.1) 
 
 
 def give_back() -> None:
-    """Memory that was freed but kept for later goes back to the system."""
+    """Give memory that was freed, but kept for later, back to the system."""
     gc.collect()
-    with contextlib.suppress(OSError, AttributeError):  # where the C library is another one
+    with contextlib.suppress(OSError, AttributeError):  # another C library than glibc
         ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def keep_freed() -> None:
-    """From now on this process keeps memory that was freed for what comes next: blocks up to 32 MB, 256 MB in all.
+    """Make this process keep freed memory for later use: blocks of up to 32 MB, 256 MB in all.
 
-    glibc gives the end of its heap back to the system as soon as it is free. Tensors of a few megabytes, made and freed
-    in every step, are then of fresh pages each time, which cost up to half of a step. Users' own settings (`MALLOC_...`
-    in the environment, another C library) stay.
+    By default glibc gives the end of its heap back to the system as soon as it is free. Tensors of a few megabytes that
+    are made and freed in every step then need fresh pages each time, which can cost half of a step. Settings of the
+    user (`MALLOC_...` in the environment, another C library) stay.
     """
     if any(name.startswith("MALLOC_") for name in os.environ):
         return

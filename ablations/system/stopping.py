@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: a command ends in one line, by the first signal, with the exit status that shells expect."""
+"""Ctrl-C and SIGTERM: the first signal ends a command in one line, with the exit status that shells expect."""
 
 import contextlib
 import os
@@ -14,38 +14,39 @@ from ablations.system import child
 
 STOPPED = "Stopped; the same command goes on"
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-GRACE_S = 10.0  # for what is going on to end by itself, such as a batch in another thread
+GRACE_S = 10.0  # time for work to end by itself, such as a batch in another thread
 SHOW_CURSOR = "\x1b[?25h"  # a progress bar hides it
 
 
-_said = threading.Event()
-_came: list[int] = []  # the signals, in their order
+_announced = threading.Event()
+_received: list[int] = []  # the signals, in their order
 
 
 def say() -> None:
-    """Tell that the command was stopped, once."""
-    if not _said.is_set():
-        _said.set()
+    """Print once that the command was stopped."""
+    if not _announced.is_set():
+        _announced.set()
         os.write(2, f"{SHOW_CURSOR if sys.stderr.isatty() else ''}{STOPPED}\n".encode())
 
 
 def status() -> int:
-    """The exit status of a command that was stopped: 128 and the signal's number."""
-    return 128 + (_came[0] if _came else signal.SIGINT)
+    """The exit status of a command that was stopped: 128 plus the number of the signal."""
+    return 128 + (_received[0] if _received else signal.SIGINT)
 
 
 @contextlib.contextmanager
 def stoppable() -> Iterator[None]:
-    """Let signals stop what is done meanwhile: children are killed, and KeyboardInterrupt is raised here.
+    """Let signals stop the block: children are killed, and KeyboardInterrupt is raised in the main thread.
 
-    Where that has not ended the process in `GRACE_S`, or a second signal comes, it ends at once. A signal that was
-    ignored before, as `nohup` or a shell's `&` ask for, stays so. In a thread other than the main one nothing changes.
+    If that does not end the process within `GRACE_S`, or a second signal comes, the process ends at once. A signal that
+    was ignored before stays so: `nohup` and a shell's `&` ask for it. In a thread other than the main one, nothing
+    changes.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     before = {number: signal.getsignal(number) for number in SIGNALS}
-    read, write = socket.socketpair()  # the system tells the watcher even while the main thread is deep in a library
+    read, write = socket.socketpair()  # wakes the watcher even while the main thread is inside a library
     write.setblocking(False)
     earlier = signal.set_wakeup_fd(write.fileno(), warn_on_full_buffer=False)
     threading.Thread(target=_watch, args=(read,), daemon=True).start()
@@ -62,7 +63,7 @@ def stoppable() -> Iterator[None]:
 
 @contextlib.contextmanager
 def handlers_kept() -> Iterator[None]:
-    """Put the handlers of signals back that a library replaces meanwhile; its exit by a signal is ours."""
+    """Restore signal handlers that a library replaces in the block; if it exits by a signal, so does the command."""
     before = {number: signal.getsignal(number) for number in SIGNALS}
     try:
         yield
@@ -75,19 +76,19 @@ def handlers_kept() -> Iterator[None]:
             _put_back(before)
 
 
-def _put_back(handlers: Mapping[int, Any]) -> None:
+def _put_back(handlers: Mapping[signal.Signals, Any]) -> None:
     for number, handler in handlers.items():
-        if handler is not None:  # one that is not Python's can't be set from here
+        if handler is not None:  # a handler that is not Python's can't be restored
             signal.signal(number, handler)
 
 
 def _raise(number: int, frame: Any) -> None:
-    _came.append(number)  # libraries, such as Ray, raise a KeyboardInterrupt of their own in place of this one
+    _received.append(number)  # Ray, for one, replaces this KeyboardInterrupt by its own
     raise KeyboardInterrupt
 
 
 def _watch(signals: socket.socket) -> None:
-    """End children by the first signal, and the process by the second, or where the first has not ended it in time."""
+    """Kill children at the first signal, and the process at the second, or if the first has not ended it in time."""
     with signals:
         while (data := signals.recv(1)) and data[0] not in SIGNALS:
             pass
@@ -98,7 +99,7 @@ def _watch(signals: socket.socket) -> None:
         with contextlib.suppress(TimeoutError):
             while (more := signals.recv(1)) and more[0] not in SIGNALS:
                 pass
-            if not more:  # the command has ended; what its threads are at must not hold it for long
+            if not more:  # the command has ended; its threads must not keep the process for long
                 time.sleep(GRACE_S)
         child.end_all()
         say()

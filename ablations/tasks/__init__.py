@@ -1,1 +1,1 @@
-"""Tasks by name: HEAR's archives, one's own data (`prepare`) and tasks made of public archives (`examples`)."""
+"""Tasks by name, HEAR's archives, tasks made of one's own data (`prepare`) and example tasks (`examples`)."""

@@ -1,4 +1,4 @@
-"""The public archives of the HEAR tasks: which there are, and a task folder from one of them.
+"""The public archives of the HEAR tasks: list them, fetch them, and unpack them to task folders.
 
 Record 6332517 of DOI 10.5281/zenodo.5885750: all tasks at 48 kHz (https://hearbenchmark.com/hear-tasks.html).
 """
@@ -18,7 +18,7 @@ from passt.fetch.transfer import Track, Unreachable, silent, size_of
 from results.rows.rows import task_table
 
 RECORD = "https://zenodo.org/records/6332517"
-MD5 = {  # as embeddings-benchmark/mteb, scripts/data/beehive/create_data.py, checks them
+MD5 = {  # source: embeddings-benchmark/mteb, scripts/data/beehive/create_data.py
     "hear2021-beehive_states_fold0-v2-full-48000.tar.gz": "f9e045f9b2ddf5643edc1143304c80aa",
     "hear2021-beehive_states_fold1-v2-full-48000.tar.gz": "8bced7ce8336bf23fd61c61f04aee109",
 }
@@ -29,8 +29,10 @@ class Archive:
     """The public archive of a task folder.
 
     Attributes:
-        key: of the HEAR task. folder: the task folder's name. file: the archive's.
-        seen: whether that name was seen in public, or follows the others' pattern.
+        key: the key of the HEAR task.
+        folder: name of the task folder.
+        file: name of the archive.
+        seen: whether that name was seen in public; otherwise it follows the pattern of the others.
     """
 
     key: str
@@ -39,7 +41,11 @@ class Archive:
     seen: bool
 
     def url(self, mirror: str | None = None) -> str:
-        """Its address, in the public record or below another one; ValueError where that is not http(s)."""
+        """Its address in the public record, or below another address.
+
+        Raises:
+            ValueError: the other address is neither http nor https.
+        """
         if mirror:
             if urlsplit(mirror).scheme not in ("http", "https"):
                 raise ValueError(f"the address of archives must be http or https, got {mirror!r}")
@@ -51,7 +57,7 @@ def archives(key: str) -> tuple[Archive, ...]:
     """The archives of a HEAR task, one for each of its folders.
 
     Raises:
-        ValueError: names the tasks.
+        ValueError: the task is unknown; the message lists the tasks.
     """
     table = task_table()
     if key not in table.index:
@@ -61,42 +67,52 @@ def archives(key: str) -> tuple[Archive, ...]:
     return tuple(Archive(key, folder, file, row["archive_name_seen"] == "yes") for folder, file in pairs)
 
 
-def need(wanted: Iterable[Archive], tasks: Path, mirror: str | None = None) -> str | None:
-    """What is to be fetched, and the room there is, in a line; None where nothing is, or nothing can be asked.
+def need(needed: Iterable[Archive], tasks: Path, mirror: str | None = None) -> str | None:
+    """Say in one line how much has to be fetched, and how much space is free.
+
+    Args:
+        needed: the archives of the tasks.
+        tasks: the folder of task folders and archives.
+        mirror: address of the archives; None for the public record.
+
+    Returns:
+        The line; None if nothing is missing, or the server can't be asked.
 
     Raises:
-        OSError: there is no room for it.
+        OSError: the free space is too small.
     """
-    lacking = [a for a in wanted if not (tasks / a.folder).is_dir() and not (tasks / a.file).is_file()]
-    sizes = {} if offline() else _sizes(lacking, mirror)
+    missing = [
+        archive for archive in needed if not (tasks / archive.folder).is_dir() and not (tasks / archive.file).is_file()
+    ]
+    sizes = {} if offline() else _sizes(missing, mirror)
     if not sizes:
         return None
-    parts = (tasks / f"{archive.file}.part" for archive in lacking)
-    there = sum(part.stat().st_size for part in parts if part.is_file())
+    parts = (tasks / f"{archive.file}.part" for archive in missing)
+    fetched = sum(part.stat().st_size for part in parts if part.is_file())
     place = next(folder for folder in (tasks, *tasks.absolute().parents) if folder.is_dir())
     free = shutil.disk_usage(place).free
     text = f"To fetch: {sum(sizes.values()) / 1e6:.1f} MB in {len(sizes)} archive{'s' * (len(sizes) > 1)}"
-    text += f", {there / 1e6:.1f} MB of them there" * bool(there)
-    text += f", and {len(lacking) - len(sizes)} of unknown size" * (len(sizes) < len(lacking))
+    text += f", {fetched / 1e6:.1f} MB of them there" * bool(fetched)
+    text += f", and {len(missing) - len(sizes)} of unknown size" * (len(sizes) < len(missing))
     text += f"; unpacked folders come on top; {free / 1e6:.1f} MB are free in {tasks}"
-    if sum(sizes.values()) - there > free:
+    if sum(sizes.values()) - fetched > free:
         raise OSError(f"no space: {text}")
     return text
 
 
-def _sizes(wanted: Iterable[Archive], mirror: str | None) -> dict[Archive, int]:
-    """The bytes of the archives whose server says them."""
-    found = {}
-    for archive in wanted:
+def _sizes(archives: Iterable[Archive], mirror: str | None) -> dict[Archive, int]:
+    """The sizes in bytes of those archives whose server tells them."""
+    sizes = {}
+    for archive in archives:
         try:
             size = size_of(archive.url(mirror))
-        except OSError as error:  # fetching says it, with what to do
+        except OSError as error:  # fetching raises it again, with advice
             if isinstance(error.__cause__, Unreachable):
                 break
             continue
         if size is not None:
-            found[archive] = size
-    return found
+            sizes[archive] = size
+    return sizes
 
 
 def task_folder(
@@ -109,22 +125,28 @@ def task_folder(
     workers: int | None = None,
     track: Track = silent,
 ) -> Task:
-    """The complete task folder in `tasks`: from its archive there, which is fetched where it is absent.
+    """Make the task folder from its archive, which is fetched if it is absent.
 
-    What was stopped is gone on with. A second process waits for the first.
+    A call goes on where one before was stopped, and waits for another process at the same folder.
 
     Args:
-        rates: in Hz, to be there besides. delete: the archive, once it is unpacked. workers: threads that resample.
+        archive: the archive.
+        tasks: the folder of task folders and archives.
+        rates: further sample rates of the task, in Hz.
+        mirror: address of the archives; None for the public record.
+        delete: whether to delete the archive once it is unpacked.
+        workers: number of threads that resample; None for one a core.
+        track: shows how far it is.
 
     Raises:
-        ValueError: the archive or the folder is not what it should be; nothing of it is taken.
-        OSError: it can't be had, or there is no room; one line that says which file to put where.
+        ValueError: the archive or the folder is broken; nothing of it is used.
+        OSError: the archive can't be fetched, or the space is too small; the message says which file to put where.
     """
     folder = tasks / archive.folder
     if folder.is_dir():
-        shutil.rmtree(staging(folder), ignore_errors=True)  # of a process that was killed behind the renaming
+        shutil.rmtree(staging(folder), ignore_errors=True)  # left by a process that was killed after the renaming
     if folder.is_dir() and all((folder / str(rate)).is_dir() for rate in rates):
-        return _ready(archive, tasks, rates, delete)  # in a folder that is read-only, too
+        return _ready(archive, tasks, rates, delete)  # without a lock: the folder may be read-only
     tasks.mkdir(parents=True, exist_ok=True)
     with locked(tasks / f".{archive.folder}"):
         if not folder.is_dir():
@@ -143,11 +165,11 @@ def _ready(archive: Archive, tasks: Path, rates: Sequence[int], delete: bool) ->
 
 
 def _archive_file(archive: Archive, tasks: Path, mirror: str | None, track: Track) -> Path:
-    def wrong(came: Path) -> str | None:
-        return wrong_start(came) or other_md5(came, MD5.get(archive.file))
+    def fault(path: Path) -> str | None:
+        return wrong_start(path) or other_md5(path, MD5.get(archive.file))
 
     try:
-        return fetch(archive.url(mirror), tasks / archive.file, accept=wrong, track=track)
+        return fetch(archive.url(mirror), tasks / archive.file, accept=fault, track=track)
     except OSError as error:
         guess = f"; that this is its name is a guess by the others' pattern, {RECORD} lists what there is"
         raise FileNotFoundError(f"task {archive.key}: {error}{'' if archive.seen else guess}") from error

@@ -1,4 +1,4 @@
-"""Which folders a study's tasks are: HEAR keys, packaged tasks, folders and globs."""
+"""Find the folders that a study's tasks stand for: HEAR keys, packaged tasks, folders and globs."""
 
 import os
 from collections.abc import Iterable
@@ -16,49 +16,53 @@ TRIES = "tries to fetch it: its archive's name was not seen in public, it follow
 
 
 class AbsentTaskError(FileNotFoundError):
-    """A task of a study that is not there; says what was looked for and how to get it."""
+    """A task of a study is not installed; the message says where it was looked for and how to get it."""
 
 
 @dataclass(frozen=True)
 class NamedTask:
-    """A task with its name in rows: the key of a HEAR task, else its folder's name."""
+    """A task with its name in rows: the key of a HEAR task, or else the name of its folder."""
 
     key: str
     task: Task
 
 
 def default_folder() -> Path:
-    """$HEAR_TASKS, else ./tasks: where HEAR's task folders lie."""
+    """The folder of HEAR's task folders: $HEAR_TASKS, or else ./tasks."""
     return expanded(os.environ.get(TASKS_VARIABLE) or "tasks")
 
 
 def folders(name: str, tasks_folder: Path, store: Path, base: Path) -> list[Path]:
     """The task folders that a name in a study stands for.
 
-    A folder or a glob is relative to `base`, the study's folder, or where nothing is there to `tasks_folder`.
+    Args:
+        name: a HEAR key, a packaged task, a folder or a glob.
+        tasks_folder: where HEAR's task folders lie.
+        store: where packaged tasks are unpacked.
+        base: the study's folder. Folders and globs are relative to it, or else to `tasks_folder`.
 
     Raises:
-        AbsentTaskError: where there is none; says what was looked for, and how to get it.
+        AbsentTaskError: there is no such task; the message says where it was looked for and how to get it.
     """
     if name in MAKERS:
         return [demo_task(name, store)]
     table = task_table()
     if name in table.index:
-        wanted = [tasks_folder / folder for folder in table.loc[name, "hear_folders"].split()]
-        absent = [folder for folder in wanted if not folder.is_dir()]
+        expected = [tasks_folder / folder for folder in table.loc[name, "hear_folders"].split()]
+        absent = [folder for folder in expected if not folder.is_dir()]
         if absent:
             how = FETCHES if table.loc[name, "archive_name_seen"] == "yes" else TRIES
             raise AbsentTaskError(
                 f"task {name} is absent: no folder {absent[0]} (--tasks or ${TASKS_VARIABLE} names another place; "
                 f"`ablate download {name}` {how})"
             )
-        return wanted
+        return expected
     places = [(place / expanded(name)).absolute() for place in (base, tasks_folder)]
     for path in places:
         pattern = str(path.relative_to(path.anchor))
-        found = [path] if path.is_dir() else sorted(filter(_is_task, Path(path.anchor).glob(pattern)))
-        if found:
-            return found
+        matches = [path] if path.is_dir() else sorted(filter(_is_task, Path(path.anchor).glob(pattern)))
+        if matches:
+            return matches
     looked = " or ".join(dict.fromkeys(map(str, places)))
     raise AbsentTaskError(
         f"task {name!r} is absent: no folder {looked} (`ablate prepare` makes one of your files); expected a folder, "
@@ -71,11 +75,15 @@ def _is_task(path: Path) -> bool:
 
 
 def read(folder: Path, others: Iterable[NamedTask]) -> NamedTask:
-    """The task of a folder.
+    """Read the task of a folder.
+
+    Args:
+        folder: the task folder.
+        others: the tasks of the study that were read before.
 
     Raises:
-        FileNotFoundError, ValueError: for a broken folder, or one that is called like one of `others` without being the
-            second folder of the same HEAR task; rows could not be told apart.
+        FileNotFoundError, ValueError: the folder is broken, or has the name of another task, so that their rows could
+            not be told apart. The folders of one HEAR task may share its name.
     """
     folder = absolute(folder)  # not resolved: a link's name is the task's
     key = task_key(folder.name)

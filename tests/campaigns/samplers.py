@@ -21,9 +21,11 @@ from optuna.trial import TrialState
 from ablations.cli.options import DEVICE, RUNS, STORE, TASKS
 from ablations.cli.progress import bars, terminal
 from ablations.search.declared import Search
+from ablations.search.goal import Fold, Goal
 from ablations.search.run import tasks_of
-from ablations.search.sampling import ask, pruner_of
-from ablations.search.trial import Fold, Goal, Places, run_blind, validations_by_spec
+from ablations.search.samplers import pruner_of
+from ablations.search.sampling import ask
+from ablations.search.trial import Places, run_blind, validations_by_spec
 from ablations.study.study import Study
 from ablations.system.errors import NewFile, one_line_errors
 from ablations.system.machine import choose_device, machine, versions

@@ -1,4 +1,4 @@
-"""Worked examples of own tasks: lists of two public archives, and small tasks of speech, music and other sound.
+"""Worked examples of one's own tasks: small tasks of speech, music and other sounds, and lists of two public archives.
 
-`python -m ablations.tasks.examples --help` says what it makes.
+A kind of task is a function that writes clips (`clips.py`), and a row of `tasks.TASKS`.
 """

@@ -1,40 +1,52 @@
-"""Clips on their way into a task: a folder of sounds with its list, as `ablate prepare` takes it."""
+"""A folder of clips with its list, as `ablate prepare` takes it."""
 
 import csv
 import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
 
 from downstream.disk.files import write_atomically
 
+Values = Mapping[str, Any]
+"""Column of the list -> value."""
+
 
 @dataclass(frozen=True)
 class Clips:
-    """A folder and what its list will say; `rows` is what comes to be."""
+    """A folder that is being filled, and the rows that its list will have."""
 
     folder: Path
-    rows: list[Mapping] = field(default_factory=list)
+    rows: list[Values] = field(default_factory=list)
 
-    def add(self, file: str, sound: np.ndarray, rate: int, events: Iterable[Mapping] | None = None, **row) -> None:
-        """Write a clip, FLAC of 16 bits, and its row; of an event task a row an event, with label, start and end."""
+    def add(self, file: str, sound: np.ndarray, rate: int, events: Iterable[Values] | None = None, **row: Any) -> None:
+        """Write a clip as FLAC of 16 bits, and note its rows.
+
+        Args:
+            file: its name in the folder.
+            sound: (samples,) in [-1, 1], at `rate` Hz.
+            events: one row an event (label, start, end), for event tasks; None for a scene, which has one row.
+            row: further columns.
+        """
         content = io.BytesIO()
         soundfile.write(content, sound, rate, format="FLAC", subtype="PCM_16")
         self.add_file(file, content.getvalue(), events, **row)
 
-    def add_file(self, file: str, content: bytes, events: Iterable[Mapping] | None = None, **row) -> None:
-        """The same of a file as it is."""
+    def add_file(self, file: str, content: bytes, events: Iterable[Values] | None = None, **row: Any) -> None:
+        """Write a file as it is, and note its rows as `add` does."""
         write_atomically(self.folder / file, lambda opened: opened.write(content))
         self.rows.extend({"file": file, **row, **event} for event in (events if events is not None else [{}]))
 
     def write_list(self) -> Path:
-        """`list.csv` in the folder."""
+        """Write the rows to `list.csv` in the folder, and return its path."""
         text = io.StringIO()
         writer = csv.DictWriter(text, list(self.rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(self.rows)
-        write_atomically(self.folder / "list.csv", lambda file: file.write(text.getvalue().encode()))
-        return self.folder / "list.csv"
+        path = self.folder / "list.csv"
+        write_atomically(path, lambda file: file.write(text.getvalue().encode()))
+        return path

@@ -1,12 +1,11 @@
-"""Notes of General MIDI instruments: which pitch, which family, which families together.
+"""Three tasks of General MIDI instruments: their pitch, their family, and families that play together.
 
-An instrument lies in one fold, and so do all that share a recording with it, so that those of a test are never heard in
-training.
+Instruments that share a recording are in one fold, so that the instruments of a test are never heard in training.
 """
 
 import functools
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -28,19 +27,19 @@ FAMILIES: Mapping[str, tuple[int, ...]] = {
     "reed": (64, 66, 68, 70, 71),
     "pipe": (72, 73, 74, 75, 79),
 }
-"""Programs, from 0, of the families as General MIDI calls them."""
+"""Family, as General MIDI calls it -> its programs, counted from 0."""
 PITCHED = ("piano", "organ", "strings", "brass", "reed")
 KEYS = range(48, 73)
 FAMILY_KEYS = KEYS[::3][:8]
 FOLDS = 5
-TOGETHER = (2, 2, 3)  # families in one clip: two are twice as likely as three
+TOGETHER = (2, 2, 3)  # number of families in a clip: two are twice as likely as three
 CLIPS_PER_FOLD = 60
 CLIP_MS, SOUNDING_MS, BEFORE_MS, SLOT_MS = 1000, 800, 20, 1500
 PEAK, QUIETER_DB = 0.5, 9.0
 
 
 def pitch(clips: Clips, soundfont: Path, seed: int) -> None:
-    """Which key is played: multiclass, 25 keys by 25 instruments."""
+    """Make a task on the pitch of a note: multiclass, 25 keys of 25 instruments."""
     for fold, family, program, group in _folds(soundfont, PITCHED, seed):
         for key, note in zip(KEYS, notes_of(soundfont, program), strict=True):
             rng = np.random.default_rng((seed, program, key))
@@ -49,7 +48,7 @@ def pitch(clips: Clips, soundfont: Path, seed: int) -> None:
 
 
 def families(clips: Clips, soundfont: Path, seed: int) -> None:
-    """Which family plays: multiclass, 45 instruments at 8 keys each."""
+    """Make a task on the family of an instrument: multiclass, 45 instruments at 8 keys each."""
     for fold, family, program, group in _folds(soundfont, FAMILIES, seed):
         notes = notes_of(soundfont, program)
         for key in FAMILY_KEYS:
@@ -59,21 +58,21 @@ def families(clips: Clips, soundfont: Path, seed: int) -> None:
 
 
 def duets(clips: Clips, soundfont: Path, seed: int) -> None:
-    """Which families play together: multilabel, two or three at once, at different keys and levels.
+    """Make a task on families that play together: multilabel, two or three at once, at different keys and levels.
 
-    Clips of a fold mix the same instruments, so that a fold is one group.
+    The clips of a fold mix the same instruments, so that a fold is one group.
     """
-    placed = _folds(soundfont, FAMILIES, seed)
-    for fold, members in itertools.groupby(sorted(placed), key=lambda one: one[0]):
-        there = list(members)
+    placed = sorted(_folds(soundfont, FAMILIES, seed))
+    for fold, members in itertools.groupby(placed, key=lambda member: member[0]):
+        players = [(family, program) for _, family, program, _ in members]
         for number in range(CLIPS_PER_FOLD):
             rng = np.random.default_rng((seed, fold, number))
-            names = sorted({family for _, family, *_ in there})
+            names = sorted({family for family, _ in players})
             chosen = rng.choice(names, size=min(rng.choice(TOGETHER), len(names)), replace=False)
             keys = rng.choice(len(KEYS), size=len(chosen), replace=False)
             mixed = np.zeros(CLIP_MS * RATE // 1000, np.float32)
             for name, key in zip(chosen, keys, strict=True):
-                program = rng.choice([program for _, family, program, _ in there if family == name])
+                program = rng.choice([program for family, program in players if family == name])
                 mixed += _leveled(notes_of(soundfont, int(program))[key], rng) / len(chosen)
             row = {"labels": ",".join(sorted(chosen)), "fold": fold, "group": f"instruments of fold {fold}"}
             clips.add(f"{fold}_{number:02}.flac", mixed, RATE, **row)
@@ -81,7 +80,14 @@ def duets(clips: Clips, soundfont: Path, seed: int) -> None:
 
 @functools.lru_cache(maxsize=64)
 def notes_of(soundfont: Path, program: int) -> np.ndarray:
-    """(keys, samples) float32 at RATE: each of KEYS alone, with peak 1; kept, for three tasks have the same notes."""
+    """Render each of `KEYS` alone; the notes are kept, because three tasks share them.
+
+    Returns:
+        (keys, samples) float32 at `RATE`, each with a peak of 1.
+
+    Raises:
+        ValueError: the program is silent at a key.
+    """
     slots = [number * SLOT_MS for number in range(len(KEYS))]
     notes = [Note(at + BEFORE_MS, at + BEFORE_MS + SOUNDING_MS, key) for at, key in zip(slots, KEYS, strict=True)]
     sound = render(soundfont, program, notes, len(KEYS) * SLOT_MS / 1000, slots)
@@ -91,11 +97,15 @@ def notes_of(soundfont: Path, program: int) -> np.ndarray:
     peaks = np.abs(cut).max(axis=1, keepdims=True)
     if not peaks.all():
         raise ValueError(f"{soundfont}: program {program} is silent at key {KEYS[int(peaks.argmin())]}")
-    return cut / peaks
+    return np.asarray(cut / peaks)
 
 
-def _folds(soundfont: Path, names: tuple[str, ...] | Mapping, seed: int) -> Iterator[tuple[int, str, int, str]]:
-    """(fold, family, program, group): families spread over folds, programs of shared recordings in one group."""
+def _folds(soundfont: Path, names: Iterable[str], seed: int) -> Iterator[tuple[int, str, int, str]]:
+    """Spread families over folds; programs that share a recording are in one group.
+
+    Yields:
+        Fold, family, program, name of the group.
+    """
     recordings = samples_of(soundfont)
     members = [(family, program) for family in names for program in FAMILIES[family]]
     if absent := [program for _, program in members if not recordings.get(program)]:
@@ -108,4 +118,6 @@ def _folds(soundfont: Path, names: tuple[str, ...] | Mapping, seed: int) -> Iter
 
 
 def _leveled(note: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    return (PEAK * 10 ** (-rng.uniform(0, QUIETER_DB) / 20) * note).astype(np.float32)
+    """The note at a level that is drawn."""
+    level = PEAK * 10 ** (-rng.uniform(0, QUIETER_DB) / 20)
+    return np.asarray(level * note, np.float32)

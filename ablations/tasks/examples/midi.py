@@ -1,4 +1,4 @@
-"""Notes as a standard MIDI file, in which a tick is a millisecond."""
+"""Write notes as a standard MIDI file, in which a tick is a millisecond."""
 
 import struct
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,14 @@ ALL_SOUND_OFF = 120  # a controller
 
 @dataclass(frozen=True)
 class Note:
-    """A note: `start` and `end` in ms, `key` (60 is middle C) and `velocity` 1 to 127."""
+    """A note.
+
+    Attributes:
+        start: when its key is struck, in ms.
+        end: when its key is released, in ms.
+        key: MIDI's number; 60 is middle C.
+        velocity: loudness, 1 to 127.
+    """
 
     start: float
     end: float
@@ -20,7 +27,13 @@ class Note:
 
 
 def midi_file(program: int, notes: Iterable[Note], silences: Sequence[float] = ()) -> bytes:
-    """One General MIDI program (0 to 127) playing notes; at each of `silences`, in ms, whatever sounds is cut off."""
+    """The content of a MIDI file in which one instrument plays notes.
+
+    Args:
+        program: the General MIDI instrument, 0 to 127.
+        notes: what it plays.
+        silences: times in ms at which everything that sounds is cut off.
+    """
     events = [(0, 0, bytes([0xC0, program]))]
     events += [(round(at), 1, bytes([0xB0, ALL_SOUND_OFF, 0])) for at in silences]
     for note in notes:
@@ -36,8 +49,8 @@ def midi_file(program: int, notes: Iterable[Note], silences: Sequence[float] = (
 
 
 def _variable_length(value: int) -> bytes:
-    """Seven bits a byte, the highest first; all but the last have the eighth bit."""
-    found = [value & 0x7F]
+    """A number in bytes of seven bits, the highest first; all bytes but the last have the eighth bit."""
+    groups = [value & 0x7F]
     while value := value >> 7:
-        found.append(0x80 | value & 0x7F)
-    return bytes(reversed(found))
+        groups.append(0x80 | value & 0x7F)
+    return bytes(reversed(groups))

@@ -1,6 +1,6 @@
-"""Polyphonic piano: which keys sound when. Random music, scored as MAESTRO.
+"""A task on polyphonic piano: which keys sound when, in random music, scored as MAESTRO.
 
-As in MAESTRO the instrument is the same in all splits; the pieces are not.
+As in MAESTRO, all splits have the same instrument and different pieces.
 """
 
 from pathlib import Path
@@ -20,7 +20,7 @@ STEP_MS, LENGTH_MS = (150.0, 600.0), (150.0, 900.0)
 
 
 def piano(clips: Clips, soundfont: Path, seed: int) -> None:
-    """Events of 25 keys, one to three struck at once, in pieces of 10 s."""
+    """Make events of 25 keys, one to three of them struck at once, in pieces of 10 s."""
     splits = [split for split, count in PIECES.items() for _ in range(count)]
     pieces = [_piece(np.random.default_rng((seed, number))) for number in range(len(splits))]
     slot = 1000 * (SECONDS + REST_S)
@@ -32,20 +32,20 @@ def piano(clips: Clips, soundfont: Path, seed: int) -> None:
     starts = [number * slot for number in range(len(pieces))]
     sound = render(soundfont, PROGRAM, notes, len(pieces) * slot / 1000, starts)
     sound *= 0.5 / np.abs(sound).max()
-    for number, (piece, one) in enumerate(zip(pieces, sound.reshape(len(pieces), -1), strict=True)):
+    for number, (piece, played) in enumerate(zip(pieces, sound.reshape(len(pieces), -1), strict=True)):
         events = [{"label": note.key, "start": note.start, "end": note.end} for note in piece]
-        clips.add(f"{number:02}.flac", one[: SECONDS * RATE], RATE, events, split=splits[number])
+        clips.add(f"{number:02}.flac", played[: SECONDS * RATE], RATE, events, split=splits[number])
 
 
 def _piece(rng: np.random.Generator) -> list[Note]:
-    """Notes in whole ms; a key is never struck while it sounds, and all end before the piece does."""
-    found, free, at = [], dict.fromkeys(KEYS, 0.0), FIRST_MS
+    """Draw notes in whole ms; a key is never struck while it sounds, and all notes end before the piece does."""
+    notes, free, at = [], dict.fromkeys(KEYS, 0.0), FIRST_MS
     while at < 1000 * SECONDS - 2 * LENGTH_MS[0]:
         keys = rng.choice(KEYS, size=rng.choice(CHORD), replace=False)
         for key in keys.tolist():
             end = min(round(at + rng.uniform(*LENGTH_MS)), 1000 * SECONDS - 50)
             if free[key] <= at:
-                found.append(Note(at, end, key, int(rng.integers(60, 111))))
+                notes.append(Note(at, end, key, int(rng.integers(60, 111))))
                 free[key] = end + 30
         at = float(round(at + rng.uniform(*STEP_MS)))
-    return found
+    return notes

@@ -1,4 +1,4 @@
-"""Small parts of the two archives as tasks: spoken digits, ten kinds of sound, and soundscapes of these."""
+"""Three tasks of small parts of the two archives: spoken digits, ten kinds of sound, and soundscapes of these."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,38 +10,39 @@ from ablations.tasks.examples.archives import COLUMNS, members
 from ablations.tasks.examples.clips import Clips
 from downstream.tasks.audio import read_sound, resample
 
-DIGITS_EACH = 8  # of a digit by a speaker
-SCENES_EACH = 4  # of a class in a fold
+DIGIT_CLIPS = 8  # of a digit by a speaker
+SCENE_CLIPS = 4  # of a class in a fold
 
 
 def digits(clips: Clips, archive: Path, seed: int) -> None:
-    """Which digit is spoken: multiclass; a speaker lies in one fold."""
-    _drawn(clips, "fsdd", archive, DIGITS_EACH, seed)
+    """Make a task on the digit that is spoken: multiclass; a fold is a speaker."""
+    _draw(clips, "fsdd", archive, DIGIT_CLIPS, seed)
 
 
 def scenes(clips: Clips, archive: Path, seed: int) -> None:
-    """Which of ten kinds a sound is: multiclass, in ESC-10's folds."""
-    _drawn(clips, "esc10", archive, SCENES_EACH, seed)
+    """Make a task on the kind of a sound, one of ten: multiclass, in ESC-10's folds."""
+    _draw(clips, "esc10", archive, SCENE_CLIPS, seed)
 
 
 def soundscapes(clips: Clips, archive: Path, seed: int) -> None:
-    """What sounds when: events of four of ESC-10's classes over three others."""
+    """Make a task on what sounds when: events of four of ESC-10's classes over three others."""
     scapes.soundscapes(clips, list(_sounds(archive)), seed)
 
 
-def _drawn(clips: Clips, name: str, archive: Path, each: int, seed: int) -> None:
-    """As many of each label in each fold, drawn."""
-    found = list(members(name, archive))
-    cells = sorted({(clip["label"], clip["fold"]) for clip, _ in found})
+def _draw(clips: Clips, name: str, archive: Path, most: int, seed: int) -> None:
+    """Draw at most so many clips of each label in each fold."""
+    files = list(members(name, archive))
+    cells = sorted({(clip["label"], clip["fold"]) for clip, _ in files})
     for number, cell in enumerate(cells):
-        there = [i for i, (clip, _) in enumerate(found) if (clip["label"], clip["fold"]) == cell]
+        places = [place for place, (clip, _) in enumerate(files) if (clip["label"], clip["fold"]) == cell]
         rng = np.random.default_rng((seed, number))
-        for i in sorted(rng.choice(there, size=min(each, len(there)), replace=False)):
-            clip, content = found[i]
+        for place in sorted(rng.choice(places, size=min(most, len(places)), replace=False)):
+            clip, content = files[place]
             clips.add_file(clip["file"], content, **{column: clip[column] for column in COLUMNS})
 
 
 def _sounds(archive: Path) -> Iterator[scapes.Sound]:
+    """The clips of an archive that soundscapes are made from."""
     for clip, content in members("esc10", archive):
         if clip["label"] in (*scapes.SOUNDS, *scapes.BACKGROUNDS):
             sound = resample(*read_sound(archive / clip["file"], content), scapes.RATE)

@@ -1,11 +1,11 @@
-"""Which recordings the instruments of a soundfont are made of, so that no recording lies in two folds.
+"""Read which recordings each instrument of a soundfont is made of, so that no recording lies in two folds.
 
 The format is SoundFont 2.04 (E-mu, 2006): a RIFF file whose list `pdta` holds tables of presets, instruments and
-samples, each but the last refers to rows of the next.
+samples. Presets refer to rows of the instruments, and instruments to rows of the samples.
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -20,44 +20,53 @@ TABLES = {
     "shdr": [("name", "S20"), ("start", "<u4"), ("unused", "V18"), ("link", "<u2"), ("channel", "<u2")],
 }
 INSTRUMENT, SAMPLE = 41, 53  # kinds of generators
-STEREO = (2, 4)  # channel of a sample that has a partner
+STEREO = (2, 4)  # channels of samples that have a partner
 
 
 def samples_of(soundfont: Path) -> dict[int, frozenset[int]]:
-    """General MIDI program (0 to 127) -> where its recordings begin in the soundfont, in samples; stereo pairs are one.
+    """Find the recordings of each General MIDI program.
+
+    Args:
+        soundfont: the file.
+
+    Returns:
+        Program (0 to 127) -> where its recordings begin in the soundfont, in samples; a stereo pair is one recording.
 
     Raises:
-        FileNotFoundError, ValueError: for a file that is no soundfont.
+        FileNotFoundError, ValueError: the file is absent, or is no soundfont.
     """
     tables = {name: np.frombuffer(content, TABLES[name]) for name, content in _tables(soundfont)}
     if absent := [name for name in TABLES if name not in tables]:
         raise ValueError(f"{soundfont}: no soundfont (SF2): it has no table {absent[0]}")
     presets, instruments, samples = tables["phdr"], tables["inst"], tables["shdr"]
-    found = {}
+    programs = {}
     for i in np.flatnonzero(presets["bank"][:-1] == 0):
         starts = set()
         for instrument in _values(tables, "pbag", "pgen", INSTRUMENT, *presets["bag"][i : i + 2]):
             for sample in _values(tables, "ibag", "igen", SAMPLE, *instruments["bag"][instrument : instrument + 2]):
                 starts.add(_start(samples, sample))
-        found[int(presets["preset"][i])] = frozenset(starts)
-    return found
+        programs[int(presets["preset"][i])] = frozenset(starts)
+    return programs
 
 
 def _start(samples: np.ndarray, number: int) -> int:
-    """Where a sample begins, or its partner in a stereo pair, whichever is first; one-sided links are none."""
-    one = samples[number]
-    paired = one["channel"] in STEREO and one["link"] < len(samples) and samples[one["link"]]["link"] == number
-    return int(min(one["start"], samples[one["link"]]["start"]) if paired else one["start"])
+    """Where a sample begins, or its partner in a stereo pair if that is first; both sides must name each other."""
+    row = samples[number]
+    paired = row["channel"] in STEREO and row["link"] < len(samples) and samples[row["link"]]["link"] == number
+    return int(min(row["start"], samples[row["link"]]["start"]) if paired else row["start"])
 
 
-def _values(tables: dict, bags: str, generators: str, kind: int, first: int, last: int) -> list[int]:
-    """What the generators of a kind in the zones from `first` to `last` refer to."""
+def _values(
+    tables: Mapping[str, np.ndarray], bags: str, generators: str, kind: int, first: int, last: int
+) -> list[int]:
+    """The rows that generators of a kind refer to, in the zones from `first` to `last`."""
     begin, end = tables[bags]["first"][[first, last]]
     rows = tables[generators][begin:end]
     return [int(value) for value in rows["value"][rows["kind"] == kind]]
 
 
 def _tables(soundfont: Path) -> Iterator[tuple[str, bytes]]:
+    """The names and contents of the tables in `pdta`."""
     with soundfont.open("rb") as file:
         head = file.read(12)
         if head[:4] != b"RIFF" or head[8:] != b"sfbk":

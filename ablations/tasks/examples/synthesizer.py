@@ -1,4 +1,4 @@
-"""Notes as sound: fluidsynth with a General MIDI soundfont, without reverberation, chorus or anything random."""
+"""Render notes by fluidsynth with a General MIDI soundfont, without reverberation, chorus or anything random."""
 
 import shutil
 import tempfile
@@ -12,17 +12,17 @@ from ablations.tasks.examples.midi import Note, midi_file
 
 RATE = 32000  # Hz
 GAIN = 0.5
-SYNTHESIS_S = 600.0  # that fluidsynth may take for one clip
+SYNTHESIS_S = 600.0  # time limit of fluidsynth for one clip
 SOUNDFONT = Path("/usr/share/sounds/sf2/FluidR3_GM.sf2")
-"""Where Debian's package fluid-soundfont-gm (FluidR3 GM by F. Wen and others, MIT license) puts it."""
+"""The soundfont of Debian's package fluid-soundfont-gm (FluidR3 GM by F. Wen and others, MIT license)."""
 PACKAGES = "apt-get install fluidsynth fluid-soundfont-gm"
 
 
 def find_soundfont(path: Path | None = None) -> Path:
-    """A soundfont given, or Debian's; fluidsynth is looked for as well.
+    """Return the soundfont, Debian's for None, after checking that it and fluidsynth are there.
 
     Raises:
-        FileNotFoundError: says which package has what is missing.
+        FileNotFoundError: one of them is missing; the message names the package that has it.
     """
     if shutil.which("fluidsynth") is None:
         raise FileNotFoundError(f"no program fluidsynth, which renders the music; on Debian and Ubuntu: {PACKAGES}")
@@ -35,28 +35,34 @@ def find_soundfont(path: Path | None = None) -> Path:
 def render(
     soundfont: Path, program: int, notes: Iterable[Note], seconds: float, silences: Sequence[float] = ()
 ) -> np.ndarray:
-    """(samples,) float32 at RATE: the first `seconds` of a program playing notes, the mean of both channels.
+    """Render an instrument that plays notes.
 
     Args:
-        silences: times in ms at which whatever sounds is cut off.
+        soundfont: the soundfont.
+        program: the General MIDI instrument, 0 to 127.
+        notes: what it plays.
+        seconds: the length of the sound in s.
+        silences: times in ms at which everything that sounds is cut off.
+
+    Returns:
+        (samples,) float32 at `RATE`, the mean of both channels.
 
     Raises:
-        ValueError: fluidsynth failed; with its last line.
+        ValueError: fluidsynth failed; the message has its last line.
     """
     with tempfile.TemporaryDirectory() as folder:
-        score, sound = Path(folder, "notes.mid"), Path(folder, "sound.raw")
-        ended = [*silences, 1000 * seconds]  # keeps the file as long as it is wanted
-        score.write_bytes(midi_file(program, notes, ended))
+        score, output = Path(folder, "notes.mid"), Path(folder, "sound.raw")
+        score.write_bytes(midi_file(program, notes, [*silences, 1000 * seconds]))  # the last event sets the length
         command = ["fluidsynth", "-n", "-i", "-q", "-R", "0", "-C", "0", "-g", str(GAIN), "-r", str(RATE)]
-        command += ["-T", "raw", "-O", "float", "-F", str(sound), str(soundfont), str(score)]
+        command += ["-T", "raw", "-O", "float", "-F", str(output), str(soundfont), str(score)]
         try:
             child.run(command, SYNTHESIS_S)
         except ValueError as error:
             raise ValueError(f"fluidsynth failed on {soundfont}: {error}") from None
-        if not sound.is_file():
+        if not output.is_file():
             raise ValueError(f"fluidsynth failed on {soundfont}: it wrote nothing")
-        both = np.fromfile(sound, "<f4").reshape(-1, 2)
-    found = np.zeros(round(seconds * RATE), np.float32)
-    kept = both[: len(found)].mean(axis=1)
-    found[: len(kept)] = kept
-    return found
+        both = np.fromfile(output, "<f4").reshape(-1, 2)
+    sound = np.zeros(round(seconds * RATE), np.float32)
+    rendered = both[: len(sound)].mean(axis=1)
+    sound[: len(rendered)] = rendered
+    return sound

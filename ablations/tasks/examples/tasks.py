@@ -1,4 +1,4 @@
-"""The small tasks: what each is made from, by what, with which settings of HEAR's task of its kind."""
+"""The small tasks: their sources, the functions that make their clips, and the settings of HEAR's task of that kind."""
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -11,10 +11,40 @@ from ablations.tasks.examples.archives import fetched
 from ablations.tasks.examples.clips import Clips
 from ablations.tasks.examples.synthesizer import find_soundfont
 from ablations.tasks.prepare.listing import read_listing
-from ablations.tasks.prepare.task import Options, examine, make_task
+from ablations.tasks.prepare.options import Options
+from ablations.tasks.prepare.task import examine, make_task
 from downstream.progress import Track, silent
 
 VERSION = "v1"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file that tasks are made from.
+
+    Attributes:
+        help: one line about the option that names the file.
+        find: (file or None, folder, track) -> the file, or what stands for None.
+    """
+
+    help: str
+    find: Callable[[Path | None, Path, Track], Path]
+
+
+SOURCES: Mapping[str, Source] = {
+    "esc10": Source(
+        "ESC-10's zip archive  [default: FOLDER/esc10.zip, fetched if absent]",
+        lambda file, folder, track: file or fetched("esc10", folder, track),
+    ),
+    "fsdd": Source(
+        "The spoken digits' zip archive  [default: FOLDER/fsdd.zip, fetched if absent]",
+        lambda file, folder, track: file or fetched("fsdd", folder, track),
+    ),
+    "soundfont": Source(
+        "A General MIDI soundfont, SF2  [default: Debian's FluidR3_GM.sf2]",
+        lambda file, folder, track: find_soundfont(file),
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -22,9 +52,11 @@ class Example:
     """A small task.
 
     Attributes:
-        source: esc10, fsdd or soundfont.
-        make: writes its clips, from the source's file and a seed.
-        metrics: HEAR's names; those of its kind where there are none.
+        source: a key of `SOURCES`.
+        make: writes its clips from the source's file and a seed.
+        metrics: HEAR's names; empty for the default of its kind.
+        grid: event post-processing in ms, by `median_filter_ms` and `min_duration`.
+        training: what replaces HEAR's settings of the training, by HEAR's names.
         settings: further keys of task_metadata.json.
     """
 
@@ -32,39 +64,37 @@ class Example:
     make: Callable[[Clips, Path, int], None]
     metrics: tuple[str, ...] = ()
     grid: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    training: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
+SELECT_BY_LOSS: Mapping[str, Any] = {"use_scoring_for_early_stopping": False}
 TASKS: Mapping[str, Example] = {
     "digits_small": Example("fsdd", recordings.digits),
     "pitch_small": Example("soundfont", instruments.pitch, ("pitch_acc", "chroma_acc")),
     "families_small": Example("soundfont", instruments.families),
     "duets_small": Example("soundfont", instruments.duets),
+    # as MAESTRO, but the task is small: a probe may take 200 epochs, not 50
     "piano_small": Example(
         "soundfont",
         piano.piano,
         ("event_onset_50ms_fms", "event_onset_offset_50ms_20perc_fms"),
         {"median_filter_ms": [150], "min_duration": [50]},
-        {
-            "use_scoring_for_early_stopping": False,
-            "task_specific_param_grid": {"max_epochs": [200], "check_val_every_n_epoch": [2]},
-        },
+        {"max_epochs": [200], "check_val_every_n_epoch": [2]},
+        SELECT_BY_LOSS,
     ),
     "scenes_small": Example("esc10", recordings.scenes),
+    # as DCASE 2016, but the loss selects: with so few steps an epoch, a probe may predict nothing yet when it is first
+    # validated, and HEAR's protocol would end it there by its F-measure
     "soundscapes_small": Example(
         "esc10",
         recordings.soundscapes,
         ("event_onset_200ms_fms", "segment_1s_er"),
         {"median_filter_ms": [250], "min_duration": [125]},
-        {
-            "use_scoring_for_early_stopping": False,
-            "task_specific_param_grid": {"max_epochs": [200], "check_val_every_n_epoch": [5]},
-        },
+        {"max_epochs": [200], "check_val_every_n_epoch": [5]},
+        SELECT_BY_LOSS,
     ),
 }
-"""Piano has MAESTRO's metrics and post-processing, and as that selects by the validation loss; but it is small, and may
-take 200 epochs, not 50. Soundscapes have DCASE 2016's metrics, but select by the loss too: in so few steps an epoch a
-probe may predict nothing yet when it is first validated, and by its F-measure would end there, by HEAR's protocol."""
 
 
 def make_tasks(
@@ -74,25 +104,26 @@ def make_tasks(
     seed: int = 0,
     track: Track = silent,
 ) -> list[Path]:
-    """Make what is missing of the tasks (of all where none is named) in a folder; their folders are returned.
+    """Make the small tasks that a folder lacks, and return the folders of all that were named.
 
     Args:
-        files: of the sources; ESC-10 and the digits are otherwise fetched to `folder`, the soundfont is Debian's.
+        folder: where task folders and fetched archives lie.
+        names: of the tasks; all where none is named.
+        files: files of sources, by name; others are found as `SOURCES` says.
+        seed: of everything that is drawn.
 
     Raises:
-        ValueError, OSError: for an unknown name, or a source that can't be had; before anything is made.
+        ValueError, OSError: a name is unknown, or a source can't be had; nothing is made then.
     """
-    if odd := [name for name in names if name not in TASKS]:
-        raise ValueError(f"unknown example {odd[0]!r}, expected one of {', '.join(TASKS)}")
-    wanted = {name: folder / f"{name}-{VERSION}" for name in names or TASKS}
-    missing = [name for name, target in wanted.items() if not target.is_dir()]
-    sources: dict[str, Path] = {}
-    for source in dict.fromkeys(TASKS[name].source for name in missing):
-        given = (files or {}).get(source)
-        sources[source] = find_soundfont(given) if source == "soundfont" else given or fetched(source, folder, track)
+    if unknown := [name for name in names if name not in TASKS]:
+        raise ValueError(f"unknown example {unknown[0]!r}, expected one of {', '.join(TASKS)}")
+    targets = {name: folder / f"{name}-{VERSION}" for name in names or TASKS}
+    missing = [name for name, target in targets.items() if not target.is_dir()]
+    needed = dict.fromkeys(TASKS[name].source for name in missing)
+    sources = {source: SOURCES[source].find((files or {}).get(source), folder, track) for source in needed}
     for name in missing:
-        _make(TASKS[name], sources[TASKS[name].source], wanted[name], seed, track)
-    return list(wanted.values())
+        _make(TASKS[name], sources[TASKS[name].source], targets[name], seed, track)
+    return list(targets.values())
 
 
 def _make(example: Example, source: Path, target: Path, seed: int, track: Track) -> None:
@@ -102,12 +133,11 @@ def _make(example: Example, source: Path, target: Path, seed: int, track: Track)
         with track(f"clips of {target.name}", 1) as advance:
             example.make(clips, source, seed)
             advance(1)
-        unit = "ms" if "start" in clips.rows[0] else "s"
+        listing = read_listing(clips.write_list(), unit="ms" if "start" in clips.rows[0] else "s")
         options = Options(metrics=example.metrics, grid=example.grid, seed=seed)
-        examined = examine(read_listing(clips.write_list(), unit=unit), target.name, options, track)
-        settings = dict(example.settings)
-        parameters = {**examined.metadata.get("evaluation_params", {})}
-        if "task_specific_param_grid" in settings:
-            parameters["task_specific_param_grid"] = settings.pop("task_specific_param_grid")
-        metadata = {**examined.metadata, **settings} | ({"evaluation_params": parameters} if parameters else {})
+        examined = examine(listing, target.name, options, track)
+        metadata = {**examined.metadata, **example.settings}
+        if example.training:
+            parameters = metadata.get("evaluation_params", {})
+            metadata["evaluation_params"] = {**parameters, "task_specific_param_grid": dict(example.training)}
         make_task(replace(examined, metadata=metadata), target, track=track)

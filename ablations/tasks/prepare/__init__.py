@@ -1,1 +1,1 @@
-"""HEAR tasks from lists of one's own files: `ablate prepare`."""
+"""HEAR tasks made from lists of one's own files: `ablate prepare`."""

@@ -1,4 +1,4 @@
-"""What can be wrong with a list and its clips: findings, each of a kind that stops the task or is reported."""
+"""What can be wrong with a list and its clips: findings that stop a task, and findings that are only reported."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +13,7 @@ SILENT_PEAK = 1e-4  # -80 dB of full scale, 3 steps of 16-bit PCM
 STEP_MS = 50.0  # of timestamp embeddings
 CLIPPED_SHARE = 1e-3
 LENGTH_TOLERANCE_S = 1e-3
-LATE_MS = 100.0  # by which annotations may outlast a clip; they are cut
+LATE_MS = 100.0  # how far annotations may outlast a clip; they are cut
 
 
 @dataclass(frozen=True)
@@ -21,11 +21,12 @@ class Kind:
     """A kind of finding.
 
     Attributes:
-        stops: no task is made unless this is allowed.
-        of_files: the files found can be left out instead.
+        description: what the findings of this kind are.
+        stops: no task is made unless the user allows it.
+        of_files: the files concerned can be left out instead.
     """
 
-    what: str
+    description: str
     stops: bool = False
     of_files: bool = False
 
@@ -56,7 +57,13 @@ DROPPABLE = tuple(name for name, kind in KINDS.items() if kind.of_files)
 
 @dataclass(frozen=True)
 class Finding:
-    """Something found: `files` are those to leave out, where the kind allows it; `text` is one line."""
+    """Something that is wrong with a list or a clip.
+
+    Attributes:
+        kind: a key of `KINDS`.
+        text: one line that names the place.
+        files: the files to leave out, if the kind allows it.
+    """
 
     kind: str
     text: str
@@ -64,20 +71,21 @@ class Finding:
 
 
 def clip_findings(listing: Listing, clips: Sequence[Clip], seconds: float | None) -> list[Finding]:
-    """What a clip shows by itself.
+    """Check every clip by itself.
 
     Args:
-        clips: of the listing's entries, in their order.
-        seconds: the length that every clip should have; None for any.
+        listing: the list.
+        clips: the decoded clips of its entries, in their order.
+        seconds: length that every clip should have; None for any.
     """
-    found = []
+    findings = []
     for entry, clip in zip(listing.entries, clips, strict=True):
         place = entry.place
         if clip.error:
-            found.append(Finding("unreadable", f"{place}: {_why(clip)}", (entry.file,)))
+            findings.append(Finding("unreadable", f"{place}: {_error(clip)}", (entry.file,)))
             continue
         clipped = clip.clipped >= CLIPPED_SHARE
-        shown = {
+        faults = {
             "silent": (clip.peak < SILENT_PEAK, f"largest sample {clip.peak:.2g}"),
             "short": (1000 * clip.seconds < STEP_MS, f"{1000 * clip.seconds:.4g} ms"),
             "clipped": (clipped, f"{clip.clipped:.2%} of the samples at full scale"),
@@ -86,98 +94,115 @@ def clip_findings(listing: Listing, clips: Sequence[Clip], seconds: float | None
                 f"{clip.seconds:.4g} s, expected {seconds} s",
             ),
         }
-        found += [Finding(kind, f"{place}: {text}", (entry.file,)) for kind, (there, text) in shown.items() if there]
+        findings += [
+            Finding(kind, f"{place}: {text}", (entry.file,)) for kind, (is_so, text) in faults.items() if is_so
+        ]
         last = max(entry.events, key=lambda event: event.end, default=None)
         if last is not None and last.end > 1000 * clip.seconds + LATE_MS:
             text = f"{last.label} ends at {last.end:g} ms, but the clip at {1000 * clip.seconds:.6g} ms"
-            found.append(Finding("late_events", f"{place}: {text}"))
-    return found
+            findings.append(Finding("late_events", f"{place}: {text}"))
+    return findings
 
 
 def twins(entries: Sequence[Entry], clips: Mapping[str, Clip]) -> list[list[Entry]]:
-    """Entries whose clips have the same sound, in sets of two and more; zeros alone are nobody's twin."""
+    """Group entries whose clips have the same sound, in sets of two or more; clips of zeros alone are left out."""
     by_sound = defaultdict(list)
     for entry in entries:
         by_sound[clips[entry.file].digest].append(entry)
-    return [found for digest, found in by_sound.items() if digest and len(found) > 1]
+    return [twins for digest, twins in by_sound.items() if digest and len(twins) > 1]
 
 
 def sound_findings(sets: Sequence[Sequence[Entry]]) -> list[Finding]:
-    """Duplicates, of which all but the first can be left out, and those that are labelled differently."""
-    found = []
+    """Report duplicates, of which all but the first can be left out, and duplicates with different labels.
+
+    Args:
+        sets: entries of the same sound, as of `twins`.
+    """
+    findings = []
     for first, *others in sets:
         same = ", ".join(f"{other.file} (line {other.line})" for other in others)
-        found.append(Finding("duplicates", f"{first.place}: sounds as {same}", tuple(o.file for o in others)))
+        files = tuple(other.file for other in others)
+        findings.append(Finding("duplicates", f"{first.place}: sounds as {same}", files))
         for other in others:
-            if (set(other.labels), sorted(map(str, other.events))) != (
-                set(first.labels),
-                sorted(map(str, first.events)),
-            ):
+            if _content(other) != _content(first):
                 text = f"{_labels(first)}, but {other.file} (line {other.line}) with the same sound: {_labels(other)}"
-                found.append(Finding("conflicts", f"{first.place}: {text}"))
-    return found
+                findings.append(Finding("conflicts", f"{first.place}: {text}"))
+    return findings
 
 
 def leak_findings(entries: Sequence[Entry], sets: Sequence[Sequence[Entry]]) -> list[Finding]:
-    """Sounds and groups that are in several splits."""
+    """Report sounds and groups that are in several splits.
+
+    Args:
+        entries: the files with their splits.
+        sets: entries of the same sound, as of `twins`.
+    """
     groups = defaultdict(list)
     for entry in entries:
         if entry.group is not None:
             groups[entry.group].append(entry)
     named = [(f"group {name!r}", members) for name, members in groups.items()]
-    found = []
-    for what, members in [*(("the same sound", members) for members in sets), *named]:
+    findings = []
+    for name, members in [*(("the same sound", members) for members in sets), *named]:
         firsts = {entry.split: entry for entry in reversed(members)}
         if len(firsts) > 1:
             first, other = sorted(firsts.values(), key=lambda entry: entry.line)[:2]
-            text = f"{what} is in {first.split} and, by {other.file} (line {other.line}), in {other.split}"
-            found.append(Finding("leaks", f"{first.place}: {text}"))
-    return found
+            text = f"{name} is in {first.split} and, by {other.file} (line {other.line}), in {other.split}"
+            findings.append(Finding("leaks", f"{first.place}: {text}"))
+    return findings
 
 
 def label_findings(
     labels: Sequence[str], splits: Sequence[str], counts: np.ndarray, files: Sequence[int], several: bool
 ) -> list[Finding]:
-    """Labels that not all splits have, and splits that have none or nothing else.
+    """Report labels that some split lacks, or that all files of a split have, and splits without any label.
 
     Args:
-        counts: (labels, splits) files with that label.
-        files: (splits,) all files.
-        several: whether scenes have any number of labels, so that one may be on all of them.
+        labels: the vocabulary.
+        splits: the names of the splits.
+        counts: (labels, splits) number of files that have the label.
+        files: (splits,) number of files.
+        several: whether a scene has any number of labels, so that a label may be on every file.
     """
-    found = []
+    findings = []
     for label, row in zip(labels, counts, strict=True):
-        there = [split for split, count in zip(splits, row, strict=True) if count]
-        if len(there) == 1:
-            found.append(Finding("one_split", f"label {label!r} is in {there[0]} alone"))
-        elif len(there) < len(splits):
-            absent = ", ".join(split for split in splits if split not in there)
-            found.append(Finding("absent_labels", f"label {label!r} is not in {absent}"))
+        present = [split for split, count in zip(splits, row, strict=True) if count]
+        if len(present) == 1:
+            findings.append(Finding("one_split", f"label {label!r} is in {present[0]} alone"))
+        elif len(present) < len(splits):
+            absent = ", ".join(split for split in splits if split not in present)
+            findings.append(Finding("absent_labels", f"label {label!r} is not in {absent}"))
         everywhere = [split for split, count, all_ in zip(splits, row, files, strict=True) if count == all_]
         if everywhere and several:
-            found.append(Finding("everywhere", f"label {label!r} is on every file of {', '.join(everywhere)}"))
+            findings.append(Finding("everywhere", f"label {label!r} is on every file of {', '.join(everywhere)}"))
     empty = [split for split, count in zip(splits, counts.sum(axis=0), strict=True) if not count]
-    return found + [Finding("no_labels", f"no file of {split} has a label") for split in empty]
+    return findings + [Finding("no_labels", f"no file of {split} has a label") for split in empty]
 
 
-def alike_findings(what: str, names: Iterable[str]) -> list[Finding]:
-    """Names that people take for the same, and a computer does not.
+def alike_findings(noun: str, names: Iterable[str]) -> list[Finding]:
+    """Report names that people take for the same and a computer does not.
 
     Args:
-        what: is named: label or group.
+        noun: what the names are of: label or group.
+        names: the names, any number of times.
     """
     sets = defaultdict(list)
     for name in dict.fromkeys(names):
         sets[likeness(name)].append(name)
     alike = [" and ".join(map(repr, sorted(members))) for members in sets.values() if len(members) > 1]
-    return [Finding("alike", f"{what}s {text} are taken for different ones") for text in alike]
+    return [Finding("alike", f"{noun}s {text} are taken for different ones") for text in alike]
 
 
-def _why(clip: Clip) -> str:
+def _content(entry: Entry) -> tuple[set[str], list[str]]:
+    """The labels and events of an entry, in an order that does not depend on the list."""
+    return set(entry.labels), sorted(map(str, entry.events))
+
+
+def _error(clip: Clip) -> str:
     if not clip.error.endswith("no such file"):
         return clip.error
-    meant = near(clip.path)
-    return f"{clip.error} in {clip.path.parent}" + (f" (did you mean {meant}?)" if meant else "")
+    likely = near(clip.path)
+    return f"{clip.error} in {clip.path.parent}" + (f" (did you mean {likely}?)" if likely else "")
 
 
 def _labels(entry: Entry) -> str:

@@ -1,4 +1,4 @@
-"""What each clip of a list is, from its decoded sound: length, level, and a hash of its content."""
+"""The clips of a list, from their decoded sound: length, level, and a hash of the content."""
 
 import functools
 import hashlib
@@ -17,21 +17,24 @@ from downstream.progress import Track
 from downstream.sound.decode import read_header
 from downstream.tasks.audio import read_clip
 
-FULL_SCALE = 32766 / 32768  # and more: clipped
+FULL_SCALE = 32766 / 32768  # a sample of this size or more is clipped
 Item, Result = TypeVar("Item"), TypeVar("Result")
 
 
 @dataclass(frozen=True)
 class Clip:
-    """A clip, or the `error` why it can't be read.
+    """A decoded clip, or one that can't be read.
 
     Attributes:
-        rate: in Hz.
-        samples: its length, in samples.
-        peak: the largest absolute sample of the channels' mean.
-        clipped: the share of samples at full scale.
-        plain: whether libsndfile alone takes it for as long; a header may leave the length open.
-        digest: SHA-256 of rate and samples, without the zeros at both ends; "" for a clip of zeros.
+        path: the file.
+        rate: sample rate in Hz.
+        channels: number of channels.
+        samples: length in samples.
+        peak: largest absolute sample of the mean of the channels.
+        clipped: share of the samples at full scale.
+        digest: SHA-256 of rate and samples without the zeros at both ends; "" for a clip of zeros.
+        plain: whether libsndfile alone finds the same length; a header may leave it open.
+        error: why the clip can't be read; "" if it can.
     """
 
     path: Path
@@ -46,6 +49,7 @@ class Clip:
 
     @property
     def seconds(self) -> float:
+        """The length in s."""
         return self.samples / self.rate if self.rate else 0.0
 
 
@@ -58,30 +62,38 @@ def inspect(path: Path) -> Clip:
         return Clip(path, error=str(error).removeprefix(f"{path}: "))
     level = np.abs(sound)
     clipped = float(np.mean(level >= FULL_SCALE))
-    about = (header.samplerate, header.channels, len(sound), float(level.max()), clipped, _digest(sound, header))
-    return Clip(path, *about, plain=_is_plain(path, len(sound)))
+    return Clip(
+        path,
+        rate=header.samplerate,
+        channels=header.channels,
+        samples=len(sound),
+        peak=float(level.max()),
+        clipped=clipped,
+        digest=_digest(sound, header.samplerate),
+        plain=_is_plain(path, len(sound)),
+    )
 
 
 def _is_plain(path: Path, samples: int) -> bool:
     try:
-        return soundfile.info(os.fsencode(path)).frames == samples
+        return bool(soundfile.info(os.fsencode(path)).frames == samples)
     except soundfile.LibsndfileError:
         return False
 
 
-def _digest(sound: np.ndarray, header) -> str:
+def _digest(sound: np.ndarray, rate: int) -> str:
     heard = np.flatnonzero(sound)
     if not len(heard):
         return ""
-    digest = hashlib.sha256(f"{header.samplerate} Hz".encode())
+    digest = hashlib.sha256(f"{rate} Hz".encode())
     digest.update(np.ascontiguousarray(sound[heard[0] : heard[-1] + 1] + 0.0, dtype="<f4").data)  # + 0.0: no -0
     return digest.hexdigest()
 
 
 def find_clip(file: str, folders: Sequence[Path]) -> Path:
-    """The path of a listed file: in the first folder that has it, else where the first folder would.
+    """The path of a listed file in the first folder that has it; if none has it, its path in the first folder.
 
-    Accents may be written in one character or in two: file systems differ in what they make of a name.
+    An accent may be part of its letter or a character of its own: file systems store names differently.
     """
     forms = dict.fromkeys([file, unicodedata.normalize("NFC", file), unicodedata.normalize("NFD", file)])
     paths = [folder / _expanded(name) for name in forms for folder in folders]
@@ -91,19 +103,19 @@ def find_clip(file: str, folders: Sequence[Path]) -> Path:
 def _expanded(name: str) -> Path:
     try:
         return Path(name).expanduser()
-    except RuntimeError:  # ~ and no user of this machine: a file of that name
+    except RuntimeError:  # ~ and no user of this machine: it is part of the name
         return Path(name)
 
 
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except OSError:  # a name that no file can have
+    except OSError:  # no file can have this name
         return False
 
 
 def near(path: Path) -> str:
-    """The file that an absent one probably is: its path with slashes, or a like name in its folder; "" for none."""
+    """Guess which file the user means by an absent one: slashes for backslashes, or a similar name; "" for none."""
     slashed = path.parent / path.name.replace("\\", "/")
     if "\\" in path.name and _is_file(slashed):
         return str(slashed.relative_to(path.parent))
@@ -118,9 +130,9 @@ def _names_by_likeness(folder: Path) -> dict[str, str]:
 
 
 def likeness(name: str) -> str:
-    """What names have in common that people take for the same.
+    """Reduce a name to a form that is equal for names that people take for the same.
 
-    Case, the form of accents, spaces, characters without width, and zeros in front of a number make no difference.
+    Case, the form of accents, spaces, characters without width, and leading zeros of a number make no difference.
     """
     text = unicodedata.normalize("NFKC", name).casefold()
     text = " ".join("".join(mark for mark in text if unicodedata.category(mark) != "Cf").split())
@@ -130,16 +142,25 @@ def likeness(name: str) -> str:
 def in_parallel(
     function: Callable[[Item], Result], items: Sequence[Item], workers: int | None, track: Track, description: str
 ) -> list[Result]:
-    """`function` of each item, in their order, by threads (default: one a core): decoding and resampling run without
-    Python's lock.
+    """Apply a function to items in threads, which suits decoding and resampling: they run without Python's lock.
+
+    Args:
+        function: what to apply.
+        items: its arguments.
+        workers: number of threads; None for one a core.
+        track: shows how far it is.
+        description: what `track` shows.
+
+    Returns:
+        The results in the order of the items.
     """
-    found = []
+    results = []
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool, track(description, len(items)) as advance:
         try:
             for result in pool.map(function, items):
-                found.append(result)
+                results.append(result)
                 advance(1)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    return found
+    return results

@@ -1,7 +1,7 @@
-"""Clips and labels written as a task folder: whole, or not there.
+"""Write clips and labels as a task folder: whole, or not at all.
 
-It is made in ``.<name>.partial`` beside its place, under a lock, then renamed. Clips in there are whole; a run that was
-killed goes on with them where its plan is the same, and starts anew where it is not.
+The folder is made in ``.<name>.partial`` beside its place, under a lock, then renamed. A run after one that was killed
+takes over the clips that are complete if its plan is the same; otherwise it starts anew.
 """
 
 import contextlib
@@ -10,13 +10,14 @@ import io
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import soundfile
 from scipy.io import wavfile
 
-from ablations.tasks.prepare.clips import Clip, in_parallel
+from ablations.tasks.prepare.clips import in_parallel
+from ablations.tasks.prepare.items import Item, is_copied
 from downstream.disk.files import fingerprint, write_atomically, write_json
 from downstream.disk.locks import lock
 from downstream.kit.write import refuse_existing
@@ -28,23 +29,9 @@ from downstream.tasks.task import Task
 PLAN = "plan.json"
 
 
-@dataclass(frozen=True)
-class Item:
-    """A clip on its way into the task: under which name, of which split, with what in the split's JSON.
-
-    `group` names what it belongs to (a speaker, a recording); "" for a clip on its own.
-    """
-
-    name: str
-    split: str
-    clip: Clip
-    value: list
-    group: str = ""
-
-
 def write_task(
     target: Path,
-    metadata: Mapping,
+    metadata: Mapping[str, Any],
     labels: Sequence[str],
     items: Sequence[Item],
     rates: Sequence[int],
@@ -52,15 +39,20 @@ def write_task(
     workers: int | None,
     track: Track,
 ) -> None:
-    """Write the folder.
+    """Write the task folder.
 
     Args:
-        metadata: to which `sample_duration` is added: the clips' length in s where all have the same, else None.
-        rates: in Hz; a folder each.
+        target: the folder to be.
+        metadata: task_metadata.json; `sample_duration` is added: the length of the clips in s, None if they differ.
+        labels: the vocabulary in order.
+        items: the clips of all splits.
+        rates: sample rates in Hz, a folder each.
         texts: further files, name -> content.
+        workers: number of threads; None for one a core.
+        track: shows how far the writing is.
 
     Raises:
-        FileExistsError, BlockingIOError, ValueError: name the place, or the clip.
+        FileExistsError, BlockingIOError, ValueError: names the place, or the clip.
     """
     plan = fingerprint([[(item.name, item.split, item.clip.digest, item.clip.samples) for item in items], list(rates)])
     with _partial(target, plan) as folder:
@@ -78,26 +70,17 @@ def write_task(
         different = {(rate, length) for (_, rate), length in zip(pairs, lengths, strict=True)}
         duration = lengths[0] / rates[0] if len(different) == len(rates) else None
         write_json(folder / "task_metadata.json", {**metadata, "sample_duration": duration})
-        Task.from_dir(folder)  # what is made can be read
+        Task.from_dir(folder)  # raises if it can't be read
         (folder / PLAN).unlink()
         folder.rename(target)
 
 
-def item_name(file: str, clip: Clip, rates: Sequence[int]) -> str:
-    """The name of a listed file in the task: its own where it is copied as it is, else one of a WAVE file."""
-    return Path(file).name if _is_copied(clip, rates) else f"{Path(file).stem}.wav"
-
-
-def _is_copied(clip: Clip, rates: Sequence[int]) -> bool:
-    return clip.channels == 1 and list(rates) == [clip.rate] and clip.plain
-
-
 def _write_clip(folder: Path, item: Item, rate: int) -> int:
-    """Write a clip, mono, where it is not there yet; returns its samples."""
+    """Write a clip in mono unless it is there already, and return its length in samples."""
     path = folder / str(rate) / item.split / item.name
     if path.is_file():
-        return soundfile.info(os.fsencode(path)).frames
-    if _is_copied(item.clip, [rate]) and path.suffix.lower() == item.clip.path.suffix.lower():
+        return int(soundfile.info(os.fsencode(path)).frames)
+    if is_copied(item.clip, [rate]) and path.suffix.lower() == item.clip.path.suffix.lower():
         write_atomically(path, lambda file: file.write(item.clip.path.read_bytes()))
         return item.clip.samples
     sound = resample(read_clip(item.clip.path, item.clip.rate), item.clip.rate, rate)
@@ -108,30 +91,30 @@ def _write_clip(folder: Path, item: Item, rate: int) -> int:
 
 
 def _groups(splits: Sequence[str], items: Sequence[Item]) -> dict[str, dict[str, str]]:
-    """Split -> file -> group, of the files that have one."""
+    """Split -> file -> group, for the files that have one."""
     return {split: {item.name: item.group for item in items if item.split == split and item.group} for split in splits}
 
 
 def vocabulary_csv(labels: Sequence[str]) -> bytes:
-    """labelvocabulary.csv, HEAR's: idx,label."""
+    """The content of HEAR's labelvocabulary.csv: idx,label."""
     text = io.StringIO()
     plain = csv.writer(text, lineterminator="\n")
     quoted = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
     for row in [("idx", "label"), *enumerate(labels)]:
-        (quoted if "\r" in row[1] else plain).writerow(row)  # csv does not take it for the end of a line, readers do
+        (quoted if "\r" in row[1] else plain).writerow(row)  # csv does not quote it, but readers take it for a line end
     return text.getvalue().encode()
 
 
 @contextlib.contextmanager
 def _partial(target: Path, plan: str) -> Iterator[Path]:
-    """The folder to write in, for one run at a time, with what an equal plan left there."""
+    """The folder to write in, for one run at a time; it keeps what a run with an equal plan left."""
     refuse_existing(target)
     folder = target.with_name(f".{target.name}.partial")
     folder.mkdir(parents=True, exist_ok=True)
-    opened = os.open(folder, os.O_RDONLY)  # goes with the folder when that is renamed
+    descriptor = os.open(folder, os.O_RDONLY)  # the lock goes with the folder when that is renamed
     try:
         try:
-            lock(opened, folder, wait=False)
+            lock(descriptor, folder, wait=False)
         except BlockingIOError:
             raise BlockingIOError(f"{target} is being made by another run") from None
         refuse_existing(target)
@@ -143,4 +126,4 @@ def _partial(target: Path, plan: str) -> Iterator[Path]:
             path.unlink()
         yield folder
     finally:
-        os.close(opened)
+        os.close(descriptor)

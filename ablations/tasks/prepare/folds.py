@@ -1,4 +1,4 @@
-"""Folds drawn so that a group (a recording, a speaker) lies in one of them whole, and labels are spread evenly."""
+"""Draw folds: a group (a recording, a speaker) lies in one fold as a whole, and labels are spread evenly."""
 
 from collections import Counter
 from collections.abc import Hashable, Sequence
@@ -10,17 +10,24 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 
 def joined_groups(keys: Sequence[Sequence[Hashable]]) -> np.ndarray:
-    """(items,) group numbers: items that share a key are of one group, and so are those of chains of such items."""
+    """Number groups of items: items that share a key are in one group, and so are chains of such items.
+
+    Args:
+        keys: the keys of each item.
+
+    Returns:
+        (items,) group numbers from 0.
+    """
     places = {key: i for i, key in enumerate(dict.fromkeys(key for row in keys for key in row))}
     items = np.repeat(np.arange(len(keys)), [len(row) for row in keys])
     columns = np.array([len(keys) + places[key] for row in keys for key in row], dtype=np.int64)
     size = len(keys) + len(places)
     edges = coo_array((np.ones(len(items)), (items, columns)), shape=(size, size))
-    return connected_components(edges, directed=False)[1][: len(keys)]
+    return np.asarray(connected_components(edges, directed=False)[1][: len(keys)])
 
 
 def strata(labels: Sequence[Sequence[str]], fewest: int) -> list[str]:
-    """For each item the rarest of its labels, which is what folds are balanced by.
+    """The label that an item is balanced by: the rarest of its labels.
 
     Labels of fewer than `fewest` items can't be in every fold and count as the commonest.
     """
@@ -32,23 +39,28 @@ def strata(labels: Sequence[Sequence[str]], fewest: int) -> list[str]:
 
 
 def draw_folds(labels: Sequence[Sequence[str]], groups: np.ndarray, folds: int, seed: int) -> np.ndarray:
-    """(items,) fold numbers; the same for the same items in the same order.
+    """Draw the fold of each item; equal arguments give equal folds.
 
     Args:
-        labels: of each item.
-        groups: (items,) numbers, as of `joined_groups`.
+        labels: the labels of each item.
+        groups: (items,) group numbers, as of `joined_groups`.
+        folds: number of folds.
+        seed: seed of the draw.
+
+    Returns:
+        (items,) fold numbers from 0.
 
     Raises:
-        ValueError: for fewer groups than folds.
+        ValueError: there are fewer groups than folds, or a fold stays empty.
     """
     count = len(np.unique(groups))
     if count < folds:
         raise ValueError(f"{folds} folds can't be drawn of {count} groups (files that belong together)")
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    found = np.zeros(len(groups), dtype=np.int64)
+    drawn = np.zeros(len(groups), dtype=np.int64)
     classes = strata(labels, folds)
     for number, (_, test) in enumerate(splitter.split(np.zeros((len(groups), 1)), classes, groups)):
-        found[test] = number
-    if len(np.unique(found)) < folds:
+        drawn[test] = number
+    if len(np.unique(drawn)) < folds:
         raise ValueError(f"{folds} folds can't be drawn of these {count} groups: one of them stays empty; draw fewer")
-    return found
+    return drawn

@@ -1,4 +1,4 @@
-"""What a task's metadata says, and which labels it has."""
+"""The metadata of a task, and its vocabulary."""
 
 import io
 import itertools
@@ -14,62 +14,70 @@ from ablations.tasks.prepare.checks import Finding
 from ablations.tasks.prepare.folder import vocabulary_csv
 from ablations.tasks.prepare.listing import Listing
 from downstream.events.targets import DEFAULT_GRID
-from downstream.scores import metrics
+from downstream.scores.metrics import get
 
 METRICS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("scene", "multiclass"): ("top1_acc",),
     ("scene", "multilabel"): ("mAP", "aucroc"),
-    ("event", "multilabel"): ("event_onset_200ms_fms", "segment_1s_er"),  # those of HEAR's DCASE 2016
+    ("event", "multilabel"): ("event_onset_200ms_fms", "segment_1s_er"),  # HEAR's for DCASE 2016
 }
 
 
-def metrics_of(listing: Listing, wanted: Sequence[str]) -> list[str]:
-    """The metrics of a task, the first of which selects.
+def metrics_of(listing: Listing, chosen: Sequence[str]) -> list[str]:
+    """The names of a task's metrics; the first selects among probes.
+
+    Args:
+        listing: the list, whose kind decides the default.
+        chosen: the user's choice; empty for the default.
 
     Raises:
-        ValueError: for one that is unknown or of the other kind of tasks.
+        ValueError: a metric is unknown, or is for the other kind of tasks.
     """
-    names = list(wanted or METRICS[listing.embedding_type, listing.prediction_type])
+    names = list(chosen or METRICS[listing.embedding_type, listing.prediction_type])
     for name in names:
-        if metrics.get(name).of_events != (listing.embedding_type == "event"):
+        if get(name).of_events != (listing.embedding_type == "event"):
             raise ValueError(f"metric {name} is not one of {listing.embedding_type} tasks, which {listing.path} makes")
     return names
 
 
 def metadata_of(
-    folder: str, listing: Listing, splits: Sequence[str], names: Sequence[str], grid: Mapping[str, Sequence[float]]
+    folder: str, listing: Listing, splits: Sequence[str], metrics: Sequence[str], grid: Mapping[str, Sequence[float]]
 ) -> dict[str, Any]:
-    """`task_metadata.json` without the duration.
+    """The content of task_metadata.json without the length of the clips.
 
     Args:
-        folder: the task folder's name, <name>-<version>.
-        names: of metrics.
-        grid: event post-processing, in place of HEAR's default where it has values.
+        folder: name of the task folder, <name>-<version>.
+        listing: the list, whose kind it is.
+        splits: names of the splits.
+        metrics: names of the metrics.
+        grid: event post-processing in ms; HEAR's default where it has no values.
     """
     name, _, version = folder.rpartition("-")
-    found: dict[str, Any] = {
+    metadata: dict[str, Any] = {
         "task_name": name or folder,
         "version": version if name else "1",
         "embedding_type": listing.embedding_type,
         "prediction_type": listing.prediction_type,
         "split_mode": listing.split_mode,
-        "evaluation": list(names),
+        "evaluation": list(metrics),
         "splits": list(splits),
     }
     if listing.embedding_type == "event":
         values = {key: list(grid.get(key) or default) for key, default in DEFAULT_GRID.items()}
-        found["evaluation_params"] = {"event_postprocessing_grid": values}
-    return found
+        metadata["evaluation_params"] = {"event_postprocessing_grid": values}
+    return metadata
 
 
 def vocabulary_of(listing: Listing, labels: Sequence[str], path: Path | None) -> tuple[str, ...]:
-    """The labels in their order: of a CSV file with a column `label`, else sorted, as numbers where all are.
+    """The labels of a task in order: those of a file, or else those that occur, sorted (as numbers if all are).
 
     Args:
-        labels: those that occur.
+        listing: the list.
+        labels: the labels that occur, any number of times.
+        path: a CSV file with a column `label`, or None.
 
     Raises:
-        ValueError: for fewer than two labels of a multiclass task, none at all, or one that the file lacks.
+        ValueError: a multiclass task has fewer than two labels, any task has none, or the file lacks one.
     """
     fewest = 2 if listing.prediction_type == "multiclass" else 1
     if len(set(labels)) < fewest:
@@ -79,13 +87,13 @@ def vocabulary_of(listing: Listing, labels: Sequence[str], path: Path | None) ->
         return tuple(sorted(set(labels), key=(lambda label: (int(label), label)) if numbers else None))
     known = read_vocabulary(path)
     for entry in listing.entries:
-        if odd := [label for label in entry.labels if label not in known]:
-            raise ValueError(f"{listing.place(entry)}: label {odd[0]!r} is none of the {len(known)} in {path}")
+        if unknown := [label for label in entry.labels if label not in known]:
+            raise ValueError(f"{listing.place(entry)}: label {unknown[0]!r} is none of the {len(known)} in {path}")
     return known
 
 
 def kit_findings(labels: Sequence[str]) -> list[Finding]:
-    """Labels that do not survive pandas, by which hear-eval-kit reads the vocabulary: 01 among numbers, NA, None."""
+    """Report labels that pandas, by which hear-eval-kit reads the vocabulary, changes: 01 among numbers, NA, None."""
     read = pd.read_csv(io.BytesIO(vocabulary_csv(labels)))["label"].astype(str)
     return [
         Finding("kit_labels", f"label {label!r} is {other!r} to hear-eval-kit")

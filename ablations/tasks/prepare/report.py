@@ -1,31 +1,33 @@
-"""What a task is made of, as tables: splits, balance of labels, findings."""
+"""The report on a task: facts, splits, balance of labels, findings."""
 
 import json
+import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ablations.tasks.prepare.checks import KINDS, Finding
 from ablations.tasks.prepare.clips import Clip
-from ablations.tasks.prepare.listing import Entry
+from ablations.tasks.prepare.listing import Entry, Listing
 from results.tables.escapes import markdown, markdown_table
 
 SPREAD = "spread: the difference of its largest and smallest share of a split's files, in percentage points"
-SHOWN = 20  # labels and findings of a kind that are printed; report.md has all
+SHOWN = 20  # number of labels, and of findings of a kind, that a terminal shows; report.md has all
 
 
 @dataclass(frozen=True)
 class Report:
-    """The report of a task that was made, or refused.
+    """The report on a task, whether it is made or not.
 
     Attributes:
-        facts: name -> value, of the whole task.
-        splits: a row a split: files, groups, hours, events.
-        balance: a row a label: files of it in each split.
-        findings: whether they stopped the task or not.
+        facts: name -> value, for the whole task.
+        splits: a row a split: files, groups, seconds, events.
+        balance: a row a label: number of its files in each split.
+        findings: everything that is wrong.
     """
 
     facts: Mapping[str, str]
@@ -34,7 +36,7 @@ class Report:
     findings: tuple[Finding, ...]
 
     def text(self, shown: int | None = None) -> str:
-        """As Markdown; `shown` bounds the rows of labels and of each kind of findings."""
+        """The report in Markdown, with at most `shown` labels and findings of a kind; None for all."""
         facts = [f"- {name}: {markdown(value)}" for name, value in self.facts.items()]
         parts = [f"# {markdown(self.facts['task'])}", "\n".join(facts)]
         parts += ["## Splits", markdown_table(self.splits, index=False, floatfmt=".4g")]
@@ -43,18 +45,18 @@ class Report:
         parts += _more(len(self.balance) - len(rows), "labels")
         parts += ["## Findings"] + ([] if self.findings else ["None."])
         for kind, texts in self.by_kind().items():
-            parts.append(f"{kind} ({KINDS[kind].what}): {len(texts)}")
+            parts.append(f"{kind} ({KINDS[kind].description}): {len(texts)}")
             parts.append("\n".join(f"- {markdown(text)}" for text in texts[:shown]))
             parts += _more(len(texts) - len(texts[:shown]), "findings")
         return "\n\n".join(parts) + "\n"
 
     def by_kind(self) -> dict[str, list[str]]:
-        """Kind -> texts of its findings, those that stop a task first."""
+        """Kind -> texts of its findings; kinds that stop a task come first."""
         order = [kind for kind in KINDS if any(finding.kind == kind for finding in self.findings)]
         return {kind: [finding.text for finding in self.findings if finding.kind == kind] for kind in order}
 
     def files(self) -> dict[str, bytes]:
-        """report.md and report.json: name -> content."""
+        """The content of report.md and report.json, by their names."""
         value = {
             "facts": dict(self.facts),
             "splits": json.loads(self.splits.to_json(orient="records")),
@@ -64,33 +66,38 @@ class Report:
         return {"report.md": self.text().encode(), "report.json": (json.dumps(value, indent=1) + "\n").encode()}
 
 
-def _more(count: int, what: str) -> list[str]:
-    return [f"... and {count} more {what}"] if count > 0 else []
+def _more(count: int, noun: str) -> list[str]:
+    return [f"... and {count} more {noun}"] if count > 0 else []
 
 
-def split_table(splits: Sequence[str], entries: Sequence[Entry], clips: Mapping[str, Clip], groups) -> pd.DataFrame:
-    """A row a split: files, groups, seconds of sound, and events where there are any.
+def split_table(
+    splits: Sequence[str], entries: Sequence[Entry], clips: Mapping[str, Clip], groups: np.ndarray
+) -> pd.DataFrame:
+    """The table of splits: number of files and groups, seconds of sound, and number of events if there are any.
 
     Args:
-        groups: (entries,) numbers of what belongs together.
+        splits: names of the splits.
+        entries: the files with their splits.
+        clips: file -> its decoded clip.
+        groups: (entries,) group numbers.
     """
     rows = []
     for split in splits:
-        there = [i for i, entry in enumerate(entries) if entry.split == split]
-        row = {
+        places = [place for place, entry in enumerate(entries) if entry.split == split]
+        row: dict[str, Any] = {
             "split": split,
-            "files": len(there),
-            "groups": len({int(groups[i]) for i in there}),
-            "seconds": sum(clips[entries[i].file].seconds for i in there),
+            "files": len(places),
+            "groups": len({int(groups[place]) for place in places}),
+            "seconds": sum(clips[entries[place].file].seconds for place in places),
         }
         if any(entry.events for entry in entries):
-            row["events"] = sum(len(entries[i].events) for i in there)
+            row["events"] = sum(len(entries[place].events) for place in places)
         rows.append(row)
     return pd.DataFrame(rows)
 
 
 def label_counts(labels: Sequence[str], splits: Sequence[str], entries: Sequence[Entry]) -> np.ndarray:
-    """(labels, splits) files that have the label."""
+    """(labels, splits) number of files that have the label."""
     counts = Counter((label, entry.split) for entry in entries for label in entry.labels)
     return np.array([[counts[label, split] for split in splits] for label in labels], dtype=np.int64)
 
@@ -98,9 +105,13 @@ def label_counts(labels: Sequence[str], splits: Sequence[str], entries: Sequence
 def balance_table(
     labels: Sequence[str], splits: Sequence[str], counts: np.ndarray, files: Sequence[int]
 ) -> pd.DataFrame:
-    """A row a label, with its files in each split and how unevenly they are spread.
+    """The table of labels: number of files in each split, and `spread`, how unevenly they are distributed.
 
-    `spread` is the difference of its largest and smallest share of a split's files, in percentage points.
+    Args:
+        labels: the vocabulary.
+        splits: names of the splits.
+        counts: (labels, splits) number of files that have the label.
+        files: (splits,) number of files.
     """
     table = pd.DataFrame(counts, columns=list(splits))
     table.insert(0, "label", list(labels))
@@ -108,3 +119,41 @@ def balance_table(
     shares = 100 * counts / np.maximum(np.asarray(files), 1)
     table["spread"] = np.round(shares.max(axis=1) - shares.min(axis=1), 1)
     return table
+
+
+def facts_of(name: str, listing: Listing, clips: Sequence[Clip], rates: Sequence[int], seed: int) -> dict[str, str]:
+    """What holds for the whole task: kind, size, lengths, sample rates, and how the splits came about.
+
+    Args:
+        name: of the task folder.
+        listing: the list.
+        clips: the decoded clips of the task.
+        rates: sample rates of the task in Hz.
+        seed: seed of the splits that were drawn.
+    """
+    seconds = sorted(clip.seconds for clip in clips)
+    median = statistics.median(seconds)
+    left_out = len(listing.entries) - len(clips)
+    file_rates = Counter(clip.rate for clip in clips)
+    mixed_down = sum(clip.channels > 1 for clip in clips)
+    drawn = f"drawn with seed {seed}"
+    origin = drawn if listing.split_mode == "new_split_kfold" else "of the list"
+    if listing.split_mode == "trainvaltest" and all(entry.split != "valid" for entry in listing.entries):
+        origin += f", valid {drawn} from train"
+    same_sound = "files of one sound"
+    facts = {
+        "task": name,
+        "kind": f"{listing.embedding_type}, {listing.prediction_type}",
+        "list": listing.path.name,
+        "files": f"{len(clips)}" + (f", and {left_out} left out" if left_out else ""),
+        "lengths in s": f"{seconds[0]:.4g} to {seconds[-1]:.4g}, median {median:.4g}, {sum(seconds):.4g} in all",
+        "rates of the files in Hz": ", ".join(f"{rate} ({count})" for rate, count in sorted(file_rates.items())),
+        "rates of the task in Hz": ", ".join(map(str, rates)),
+        "mixed down to mono": f"{mixed_down or ''}",
+        "splits": f"{listing.split_mode}, {origin}",
+        "folds": ", ".join(f"{fold} = {listed}" for fold, listed in listing.fold_names.items()),
+        "not to straddle splits": f"files of one group, {same_sound}"
+        if listing.grouped
+        else f"{same_sound} (there are no groups)",
+    }
+    return {fact: value for fact, value in facts.items() if value}

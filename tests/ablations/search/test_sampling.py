@@ -8,9 +8,9 @@ import pytest
 from optuna.trial import TrialState
 
 from ablations.search.declared import Search
+from ablations.search.goal import Goal
 from ablations.search.sampling import ask
 from ablations.search.storage import counted
-from ablations.search.trial import Goal
 from tests.campaigns.samplers import Table, compare, random_median, replay
 
 SAMPLERS = ("tpe", "nsga2", "random")

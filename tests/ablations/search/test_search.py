@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pandas as pd
@@ -114,16 +115,16 @@ def test_the_winners_test_scores_are_looked_at_once(ran, task, places, tmp_path)
     trials, folder = ran
     (noted,) = looks(folder)
     best = trials.sort_values("score", ascending=False, kind="stable").iloc[0]
-    assert noted["spec"] == best["spec"]
+    assert noted.spec == best["spec"]
     rows = read_rows(folder).query("primary and spec == @best.spec")
-    assert noted["test"] == {"tones": {"top1_acc": pytest.approx(rows["score"].mean())}}
+    assert noted.test == {"tones": {"top1_acc": pytest.approx(rows["score"].mean())}}
     assert "of the winner alone: tones top1_acc" in text(folder)
-    wrong = {**noted, "trial": 99, "trials": 3}  # another winner, before the search went on
-    (folder / "winner.json").write_text(json.dumps({"looks": [wrong]}))
+    wrong = replace(noted, trial=99, trials=3)  # another winner, before the search went on
+    (folder / "winner.json").write_text(json.dumps({"looks": [asdict(wrong)]}))
     search(Search.from_dict(declared(task)), runs=folder.parent, **places)
-    assert [each["trial"] for each in looks(folder)] == [99, noted["trial"]]
+    assert [look.trial for look in looks(folder)] == [99, noted.trial]
     assert "Test scores of other winners were looked at before: after 3 variants." in text(folder)
-    (folder / "winner.json").write_text(json.dumps({"looks": [noted]}))
+    (folder / "winner.json").write_text(json.dumps({"looks": [asdict(noted)]}))
 
 
 def test_two_objectives_have_a_front(task, places, tmp_path):

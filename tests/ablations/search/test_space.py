@@ -6,7 +6,7 @@ import pytest
 from optuna.trial import FixedTrial
 
 from ablations.search.declared import FOLDER, Search
-from ablations.search.dimensions import dimension
+from ablations.search.dimensions import dimension_of
 from ablations.search.space import Space
 
 BLOCKS = [
@@ -54,7 +54,7 @@ def test_a_subset_does_not_depend_on_the_order_its_members_were_drawn_in():
     ],
 )
 def test_ranges(value, wanted):
-    found = dimension("scene_window_ms", value, is_list=False)
+    found = dimension_of("scene_window_ms", value, is_list=False)
     assert found.scale
     assert list(found.values) == wanted
 
@@ -68,7 +68,7 @@ def test_numbers_are_scales_and_other_values_are_not():
             return super().suggest_int(name, *bounds, **rest)
 
     for key, value in (("timestamp_hop_ms", [50, 100]), ("scene_window_ms", [320, None]), ("weights", ["a", "b"])):
-        dimension(key, value, is_list=False).draw(Trial({key: 0 if key[0] == "t" else str(value[0])}), key)
+        dimension_of(key, value, is_list=False).draw(Trial({key: 0 if key[0] == "t" else str(value[0])}), key)
     assert drawn == ["timestamp_hop_ms"]
 
 

@@ -39,15 +39,15 @@ def test_a_line_that_a_kill_cut_short_is_none(tmp_path):
 def test_trials_of_a_process_that_died_come_again_first(tmp_path):
     study, space = open_study(made(), tmp_path, None), made().space
     with suppress(KeyboardInterrupt), at_work(tmp_path) as first:
-        _, lost = ask(study, space, "random", 0, {"worker": first})
+        _, lost = ask(study, space, "random", 0, first)
         raise KeyboardInterrupt
     with at_work(tmp_path) as second:
-        _, kept = ask(study, space, "random", 0, {"worker": second})
+        _, kept = ask(study, space, "random", 0, second)
         assert has_died(tmp_path, first)
         assert not has_died(tmp_path, second)
         before = drawn(study)
         take_up_again(study, tmp_path, "third")
-        trial, variant = ask(study, space, "random", 0, {"worker": "third"})
+        trial, variant = ask(study, space, "random", 0, "third")
         assert variant.key == lost.key != kept.key
         assert trial.user_attrs[AGAIN] == 0
         assert drawn(study) == before  # what is drawn next does not depend on the kill
@@ -89,7 +89,7 @@ def _filled(folder, without_sums: bool) -> bytes:
     """A journal of three trials; that of an earlier version has no sums."""
     study = open_study(made(), folder, None)
     for number in range(3):
-        trial, _ = ask(study, made().space, "random", 0, {"worker": ""})
+        trial, _ = ask(study, made().space, "random", 0)
         trial.report(0.25, 1)
         study.tell(trial, number / 4)
     lines = [json.loads(line) for line in (folder / JOURNAL).read_text().splitlines()]

@@ -3,8 +3,9 @@
 import pytest
 
 from ablations.search.declared import Search
+from ablations.search.goal import Goal
 from ablations.search.run import tasks_of
-from ablations.search.trial import Goal, Places, run_trial, validations
+from ablations.search.trial import Places, run_trial, trial_folder, validations
 from tests.ablations.search.made import SPLITS, declared, tones
 
 FOLDERS = ("beehive_states_fold0-v2-full", "beehive_states_fold1-v2-full")
@@ -29,7 +30,7 @@ def test_every_fold_of_both_folders_counts_once(places):
 
     variant = search.space.variant(next(iter(search.space.points())))
     score = run_trial(search, variant, places, goal, prune)
-    found = validations(places.of(variant.key))
+    found = validations(trial_folder(places.folder, variant.key))
     assert {fold for _, _, fold in found} == {f"{folder}/{split}" for folder in FOLDERS for split in SPLITS}
     assert score == pytest.approx(sum(found.values()) / goal.folds)
     assert asked == [1, 2, 3, 4, 5]  # a complete trial is not pruned

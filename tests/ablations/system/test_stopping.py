@@ -131,7 +131,7 @@ def test_a_signal_that_is_ignored_stays_so():
     ("module", "arguments"),
     [
         *(("ablations.cli.main", ["models"]), ("click", ["models"]), ("ablations.system.child", ["models"])),
-        ("ablations.cli.models", ["models"]),
+        *(("ablations.cli.models", ["models"]), ("ablations.cli.store", ["store", "--help"])),
     ],
 )
 def test_a_signal_while_the_command_line_loads_ends_it_in_one_line(module, arguments, number):

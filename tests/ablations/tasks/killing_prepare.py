@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 
 from ablations.tasks.prepare.listing import read_listing
-from ablations.tasks.prepare.task import Options, examine, make_task
+from ablations.tasks.prepare.options import Options
+from ablations.tasks.prepare.task import examine, make_task
 
 
 def kill_at(target: str, count: int) -> None:

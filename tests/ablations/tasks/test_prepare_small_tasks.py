@@ -12,9 +12,9 @@ import pytest
 import soundfile
 from click.testing import CliRunner
 
+from ablations.cli.examples import examples as main
 from ablations.study.study import FOLDERS, Study
 from ablations.tasks.examples import instruments, piano, soundscapes, synthesizer
-from ablations.tasks.examples.__main__ import main
 from ablations.tasks.examples.clips import Clips
 from ablations.tasks.examples.midi import Note, midi_file
 from ablations.tasks.examples.samples import TABLES, samples_of
