@@ -89,11 +89,11 @@ ROOMS = {
         "training": "inputs models models.baselines system training.corpus",
         "report": "models study",
         "search": "inputs models models.hear_modules runs study system tasks",
-        "benchmarks.peers": "",
-        "benchmarks": "kit models models.baselines models.hear_modules system",
-        "cli": "benchmarks embed engines.ray inputs kit models report runs search store study system tasks "
+        "cli": "embed engines.ray inputs kit models report runs search store study system tasks "
         "tasks.prepare training units",
         "tasks.examples": "cli system tasks.prepare",
+        "benchmarks.peers": "",
+        "benchmarks": "cli kit models models.baselines models.hear_modules system",
     },
 }
 LARGEST = 15
