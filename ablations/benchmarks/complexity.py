@@ -96,9 +96,9 @@ def measure(
     """
     if precision not in ("fp32", "bf16"):
         raise ValueError(f"precision must be fp32 or bf16, got {precision!r}")
-    for name, value in (("batch", batch), ("repeats", repeats)):
-        if value is not None and value < 1:
-            raise ValueError(f"{name} must be 1 or more, got {value}")
+    for name, count in (("batch", batch), ("repeats", repeats)):
+        if count is not None and count < 1:
+            raise ValueError(f"{name} must be 1 or more, got {count}")
     hops_ms = [int(hop) for hop in hops or CHECKPOINTS]
     if unknown := [hop for hop in hops_ms if hop not in CHECKPOINTS]:
         raise ValueError(f"hop must be one of {', '.join(map(str, CHECKPOINTS))} ms, got {unknown[0]}")
@@ -130,10 +130,13 @@ def _quantities(
 ) -> dict[str, dict[str, float]]:
     """Return each quantity of one checkpoint: its value and, of speeds and memory, batch and steps."""
     costs = _costs(checkpoint)
-    quantities = {
-        name: meter.speed(make, lambda done, cost=costs[name]: advance(done * cost))
-        for name, make in steps(checkpoint, meter.device, precision).items()
-    }
+    quantities: dict[str, dict[str, float]] = {}
+    for name, make in steps(checkpoint, meter.device, precision).items():
+
+        def advance_steps(count: float, cost: float = costs[name]) -> None:
+            advance(count * cost)
+
+        quantities[name] = meter.speed(make, advance_steps)
     gain = quantities["train_speed_patchout"]["value"] / quantities["train_speed_10s_samples_per_s"]["value"]
     for name, (speed, patchout) in _memories(checkpoint).items():
         batch = int(quantities[speed]["batch"])

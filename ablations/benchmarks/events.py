@@ -105,6 +105,7 @@ def measure(kit: str | Path | None = None, tasks: Sequence[str] = (), *, track: 
         for size in sizes:
             task, data, predictions = made_up(size)
             scores, setting = Scorer(task, "test", data).validate(predictions)
+            assert setting is not None, "an event task has a post-processing"
             seconds = {step: best(run, REPEATS) for step, run in _steps(task, data, predictions, setting).items()}
             answer = _ask_kit(kit, task, data, predictions) if kit else {}
             difference = _difference(size.name, scores, setting, answer) if kit else None
@@ -179,8 +180,8 @@ def _ask_kit(kit: str | Path, task: Task, data: LabelledSplit, predictions: np.n
     grid = task.evaluation_params.get("event_postprocessing_grid", events.DEFAULT_GRID)
     with tempfile.TemporaryDirectory() as folder:
         files = np.repeat(data.files, np.diff(data.offsets))
-        arrays = {"predictions": predictions, "timestamps": data.timestamps, "files": files}
-        np.savez(Path(folder) / "predictions.npz", **arrays)
+        arrays = Path(folder) / "predictions.npz"
+        np.savez(arrays, predictions=predictions, timestamps=data.timestamps, files=files)
         (Path(folder) / "events.json").write_text(json.dumps(reference))
         request = {"folder": folder, "grid": grid, "metrics": task.metrics, "labels": task.labels}
         answer: dict[str, Any] = peer.ask("kit_peer.py", kit, "hear-eval-kit", **request)

@@ -79,7 +79,7 @@ def measure(
     with track("benchmark", len(plan)) as advance:
         for spec, precision in plan:
             with released(registry.build(spec, device=device, precision=precision)) as embedder:
-                row = {"model": spec.checkpoint, "precision": precision}
+                row: dict[str, Any] = {"model": spec.checkpoint, "precision": precision}
                 row |= _measured(embedder, spec, torch.device(device), clips, rates[precision])
                 row |= _original(embedder, spec, row["scene_seconds"], original, clips)
             rows.append(row)

@@ -118,7 +118,7 @@ def _fittings(layers: int, count: int) -> list[Fitting]:
         return ProbeData(x, np.eye(LABELS, dtype=np.float32)[draw.integers(0, LABELS, size)])
 
     def score(predictions: np.ndarray) -> tuple[dict[str, float], None]:
-        return {"top1_acc": float((predictions.argmax(1) == valid.y.argmax(1)).mean())}, None
+        return {"top1_acc": float((predictions.argmax(1) == np.asarray(valid.y).argmax(1)).mean())}, None
 
     train, valid = made_up(ITEMS), made_up(VALID_ITEMS)
     config = ProbeConfig(hidden_layers=layers, max_epochs=EPOCHS, patience=EPOCHS)

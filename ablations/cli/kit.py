@@ -66,8 +66,8 @@ def probe(folders: tuple[Path, ...], out: Path | None, seed: int, protocol: str,
             table = markdown_table(scores_table(results), index=False, disable_numparse=True)
             click.echo(f"{printable(folder)}\n\n{table}\n")
             click.echo(f"Scores: {printable(file)}\n")
-    for error in failed:
-        click.echo(f"Failed: {error}", err=True)
+    for message in failed:
+        click.echo(f"Failed: {message}", err=True)
     if failed:
         raise SystemExit(1)
 

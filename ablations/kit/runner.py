@@ -103,7 +103,7 @@ def embeddings(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
     yield {"seconds": time.perf_counter() - start}
 
 
-def repaired_predictions() -> types.ModuleType:
+def repaired_predictions() -> Any:
     """Import the kit's module of predictions and repair it."""
     import torch
 
@@ -121,7 +121,7 @@ def repaired_predictions() -> types.ModuleType:
     return kit
 
 
-def count_epochs(kit: types.ModuleType) -> list[int]:
+def count_epochs(kit: Any) -> list[int]:
     """Return a list that grows by one with every trained epoch."""
     trained: list[int] = []
     kit.AbstractPredictionModel.on_train_epoch_end = lambda model: trained.append(model.current_epoch)
@@ -139,7 +139,7 @@ def reseed(seed_everything: Callable[..., Any], seed: int, workers: bool = False
 def without_tensorflow() -> None:
     """Put an empty module in TensorFlow's place if it is not installed."""
     if importlib.util.find_spec("tensorflow") is None:
-        stub = types.ModuleType("tensorflow")
+        stub: Any = types.ModuleType("tensorflow")
         stub.__spec__ = importlib.machinery.ModuleSpec("tensorflow", None)
         stub.Module = type("Module", (), {})
         stub.test = types.SimpleNamespace(is_gpu_available=lambda **_: True)
