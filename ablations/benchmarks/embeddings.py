@@ -1,16 +1,21 @@
-"""How fast embeddings are: against hear21passt and against what the machine's matrix products allow, in one run."""
+"""Speed of PaSST embeddings, against hear21passt and against what the machine's matrix products allow."""
 
-import json
-from pathlib import Path
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
+import click
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
-from ablations.system import child
+from ablations.benchmarks import peer as peers
+from ablations.benchmarks.record import Record, command_line
+from ablations.cli.options import DEVICE
 from ablations.system.device_memory import in_use, peak, reset_peak
-from ablations.system.machine import best, machine, product_rates, versions
+from ablations.system.machine import best, choose_device, product_rates
+from downstream.embedder import Tap
 from downstream.progress import Track, silent
 from passt import EmbeddingSpec, PasstEmbedder
 from passt.catalog.checkpoints import SAMPLE_RATE
@@ -22,7 +27,6 @@ CLIPS = {"cpu": 4, "cuda": 64}
 REPEATS = 3
 WINDOW_MS, LARGE_WINDOW_MS, HOP_MS = 160, 640, 50
 BASE = ("logits", "features")
-PEER = Path(__file__).parent / "peers" / "passt_peer.py"
 COLUMNS = {
     "precision": "",
     "embedding": "",
@@ -38,146 +42,158 @@ COLUMNS = {
 }
 
 
-def embeddings(
-    device: str = "cpu", peer: str | None = None, *, long: bool = False, track: Track = silent
-) -> dict[str, Any]:
-    """The base model with untrained weights, inputs in memory, in every precision that the device has.
+PEER_NAMES = {("scenes", "base"): "scene", ("timestamps", "base"): "timestamps"}
+"""Embedding and levels -> the same work in the answer of `peers/passt_peer.py`."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """Embeddings that are timed.
+
+    Attributes:
+        embedding: scenes or timestamps, as the table calls them.
+        levels: the name of a choice of levels.
+        clips: how many are embedded.
+        seconds: of sound, over all clips.
+        run: computes the embeddings of a clip or of all, tap -> (rows, dim).
+        operations: of the network, two a multiply-add; None if they are not counted.
+        repeats: timed runs; a single run has none before it to warm up.
+    """
+
+    embedding: str
+    levels: str
+    clips: int
+    seconds: int
+    run: Callable[[], Mapping[Tap, Tensor]]
+    operations: float | None
+    repeats: int = REPEATS
+
+
+def measure(device: str | None = None, peer: str | None = None, long: bool = False, *, track: Track = silent) -> Record:
+    """Measure the speed of PaSST embeddings, against hear21passt and against the machine's matrix products.
+
+    The base model has untrained weights, and clips are in memory. Every precision that the device has is measured.
 
     Args:
-        peer: an interpreter that has hear21passt, to be timed first on the same machine.
-        long: also every level of 120 s with windows of 160 and 640 ms, for the memory it takes.
-
-    Returns:
-        A record to be written as JSON; its `rows` have the columns of `COLUMNS`.
+        device: cpu or cuda; None is CUDA if there is one.
+        peer: an interpreter that has hear21passt, which is timed first.
+        long: whether to time every level of a clip of 120 s at windows of 160 and 640 ms, too.
     """
+    device = choose_device(device)
     clips = CLIPS[torch.device(device).type]
-    theirs = _peer(peer, device, clips) if peer else {}
-    names = available(torch.device(device))
-    rows, linears, products, wanted = [], {}, {}, {}
-    with track("benchmark", len(names) * (6 + long)) as advance:
-        for name in names:
-            embedder = PasstEmbedder(EmbeddingSpec(weights="untrained-0"), device=device, precision=name)
-            held = in_use(embedder.device)  # after what earlier precisions left was given back
-            linears[name], products[name] = product_rates(device, name)
+    peer_seconds = _peer_seconds(peer, device, clips) if peer else {}
+    precisions = available(torch.device(device))
+    rates = {}
+    rows: list[dict[str, Any]] = []
+    references: dict[tuple[str, str], Tensor] = {}
+    with track("benchmark", len(precisions) * (6 + long)) as advance:
+        for precision in precisions:
+            embedder = PasstEmbedder(EmbeddingSpec(weights="untrained-0"), device=device, precision=precision)
+            held = in_use(embedder.device)  # once the memory of earlier precisions was given back
+            rates[precision] = product_rates(device, precision)
             for work in _works(embedder, clips, long):
-                row, found = _measure(embedder, work, products[name], held)
-                wanted.setdefault(work["key"], found)
-                row["off_fp32"] = (
-                    (1 - F.cosine_similarity(found.double(), wanted[work["key"]].double())).clamp(min=0).max().item()
-                )
-                row["times_peer"] = theirs[work["peer"]] / row["seconds"] if work["peer"] in theirs else None
+                row, features = _measured(embedder, work, rates[precision][1], held)
+                reference = references.setdefault((work.embedding, work.levels), features)
+                similarity = F.cosine_similarity(features.double(), reference.double())
+                row["off_fp32"] = (1 - similarity).clamp(min=0).max().item()
+                theirs = peer_seconds.get(PEER_NAMES.get((work.embedding, work.levels), ""))
+                row["times_peer"] = theirs and theirs / row["seconds"]
                 rows.append(row)
                 advance(1)
-    return {
-        "what": f"{clips} clips of {SCENE_S} s; timestamps of one clip of {TIMESTAMP_S} s, "
+    ratios = _all_over_one(rows)
+    products = ", ".join(
+        f"{name} {fastest / 1e9:.0f} (torch's linear layers {linear / 1e9:.0f})"
+        for name, (linear, fastest) in rates.items()
+    )
+    return Record(
+        f"{clips} clips of {SCENE_S} s; timestamps of one clip of {TIMESTAMP_S} s, "
         f"windows of {WINDOW_MS} ms every {HOP_MS} ms; untrained weights",
-        "device": machine(device),
-        "threads": torch.get_num_threads(),
-        "versions": versions(),
-        "hear21passt_seconds": theirs or None,
-        "linear_gflops": {name: rate / 1e9 for name, rate in linears.items()},
-        "product_gflops": {name: rate / 1e9 for name, rate in products.items()},
-        "all_over_one": _all_over_one(rows),
-        "columns": COLUMNS,
-        "rows": rows,
-    }
+        rows,
+        COLUMNS,
+        facts={
+            "hear21passt_seconds": peer_seconds or None,
+            "linear_gflops": {name: linear / 1e9 for name, (linear, _) in rates.items()},
+            "product_gflops": {name: fastest / 1e9 for name, (_, fastest) in rates.items()},
+            "all_over_one": ratios,
+        },
+        lines=(
+            f"Machine's product rate, GFLOP/s: {products}",
+            f"All levels over one: {', '.join(f'{name} {ratio:.2f}' for name, ratio in ratios.items())}",
+        ),
+        device=device,
+    )
 
 
-def to_markdown(found: dict[str, Any]) -> str:
-    """The rows of a record as a table, and what else it says in lines below."""
-    table = pd.DataFrame(found["rows"])[list(COLUMNS)].dropna(axis=1, how="all")
-    text = table.astype(object).where(table.notna(), None).to_markdown(index=False, floatfmt=".4g", missingval="")
-    pairs = [(name, rate, found["linear_gflops"][name]) for name, rate in found["product_gflops"].items()]
-    rates = ", ".join(f"{name} {rate:.0f} (torch's linear layers {linear:.0f})" for name, rate, linear in pairs)
-    ratios = ", ".join(f"{name} {ratio:.2f}" for name, ratio in found["all_over_one"].items())
-    return f"{text}\n\nMachine's product rate, GFLOP/s: {rates}\nAll levels over one: {ratios}\n{found['what']}"
-
-
-def _works(embedder: PasstEmbedder, clips: int, long: bool) -> list[dict[str, Any]]:
-    """What is measured: (embedding, levels), how it is run, and the operations of the network in it, where counted."""
+def _works(embedder: PasstEmbedder, clips: int, long: bool) -> list[Work]:
     stream = torch.Generator().manual_seed(0)
     scenes = list(torch.randn(clips, SCENE_S * SAMPLE_RATE, generator=stream) * 0.1)
-    clip = [torch.randn(TIMESTAMP_S * SAMPLE_RATE, generator=stream) * 0.1]
-    steps = TIMESTAMP_S * 1000 // HOP_MS + 1
-    every = tuple(level for level in embedder.dims if level != "mel")
-    scene_macs, step_macs = macs(embedder.checkpoint, float(SCENE_S)), macs(embedder.checkpoint, WINDOW_MS / 1000)
+    clip = torch.randn(TIMESTAMP_S * SAMPLE_RATE, generator=stream) * 0.1
+    all_levels = tuple(level for level in embedder.dims if level != "mel")
+    scene_operations = 2 * clips * macs(embedder.checkpoint, float(SCENE_S))
+    step_operations = 2 * (TIMESTAMP_S * 1000 // HOP_MS + 1) * macs(embedder.checkpoint, WINDOW_MS / 1000)
+
+    def timestamps(sound: Tensor, taps: list[Tap]) -> Mapping[Tap, Tensor]:
+        return embedder.timestamps([sound], taps, HOP_MS)[0][0]
+
     works = []
-    for name, levels in (("base", BASE), ("one", ("features",)), ("all", every)):
-        work = {
-            "levels": name,
-            "embedding": "scenes",
-            "sounds": clips,
-            "seconds": clips * SCENE_S,
-            "operations": 2 * scene_macs * clips if name != "all" else None,
-            "peer": "scene" if name == "base" else None,
-            "run": lambda levels=levels: embedder.scene(scenes, [(level, None) for level in levels]),
-        }
-        works.append(work)
-        work = {
-            "levels": name,
-            "embedding": "timestamps",
-            "sounds": 1,
-            "seconds": TIMESTAMP_S,
-            "operations": 2 * step_macs * steps if name != "all" else None,
-            "peer": "timestamps" if name == "base" else None,
-            "run": lambda levels=levels: embedder.timestamps(clip, [(level, WINDOW_MS) for level in levels], HOP_MS),
-        }
-        works.append(work)
+    for name, levels in (("base", BASE), ("one", ("features",)), ("all", all_levels)):
+        run_scenes = functools.partial(embedder.scene, scenes, [(level, None) for level in levels])
+        run_timestamps = functools.partial(timestamps, clip, [(level, WINDOW_MS) for level in levels])
+        counts = (None, None) if name == "all" else (scene_operations, step_operations)
+        works.append(Work("scenes", name, clips, clips * SCENE_S, run_scenes, counts[0]))
+        works.append(Work("timestamps", name, 1, TIMESTAMP_S, run_timestamps, counts[1]))
     if long:
-        sound = [torch.randn(LONG_S * SAMPLE_RATE, generator=stream) * 0.1]
-        taps = [(level, window) for window in (WINDOW_MS, LARGE_WINDOW_MS) for level in every]
-        run = lambda: embedder.timestamps(sound, taps, HOP_MS)  # noqa: E731
-        about = {"levels": f"all, {WINDOW_MS} and {LARGE_WINDOW_MS} ms", "embedding": f"timestamps of {LONG_S} s"}
-        works.append({**about, "sounds": 1, "seconds": LONG_S, "operations": None, "peer": None, "run": run, "once": 1})
-    return [{**work, "key": (work["embedding"], work["levels"])} for work in works]
+        sound = torch.randn(LONG_S * SAMPLE_RATE, generator=stream) * 0.1
+        taps: list[Tap] = [(level, window) for window in (WINDOW_MS, LARGE_WINDOW_MS) for level in all_levels]
+        name, run = f"all, {WINDOW_MS} and {LARGE_WINDOW_MS} ms", functools.partial(timestamps, sound, taps)
+        works.append(Work(f"timestamps of {LONG_S} s", name, 1, LONG_S, run, None, repeats=1))
+    return works
 
 
-def _measure(
-    embedder: PasstEmbedder, work: dict[str, Any], product: float, held: int
-) -> tuple[dict[str, Any], torch.Tensor]:
-    """A row, and the embeddings of the last level of the last run, (rows, dim)."""
-    found: list[Any] = []
+def _measured(embedder: PasstEmbedder, work: Work, product_rate: float, held: int) -> tuple[dict[str, Any], Tensor]:
+    """Return a row, and the embeddings (rows, dim) of the level features."""
+    results: list[Mapping[Tap, Tensor]] = []
 
     def run() -> None:
-        found[:] = [work["run"]()]
+        results[:] = [work.run()]
 
     reset_peak(embedder.device)
-    seconds = best(run, 1 if "once" in work else REPEATS, "once" not in work, str(embedder.device))
-    beyond = peak(embedder.device) - held
-    values = found[0] if isinstance(found[0], dict) else found[0][0][0]
-    rate = work["operations"] / seconds if work["operations"] else None
+    seconds = best(run, work.repeats, work.repeats > 1, str(embedder.device))
+    memory = peak(embedder.device) - held
+    rate = work.operations / seconds if work.operations else None
     row = {
         "precision": embedder.precision,
-        "embedding": work["embedding"],
-        "levels": work["levels"],
+        "embedding": work.embedding,
+        "levels": work.levels,
         "seconds": seconds,
-        "clips_per_s": work["sounds"] / seconds,
-        "times_real_time": work["seconds"] / seconds,
+        "clips_per_s": work.clips / seconds,
+        "times_real_time": work.seconds / seconds,
         "gflops": rate and rate / 1e9,
-        "share": rate and rate / product,
-        "peak_mb": beyond / 1e6,
+        "share": rate and rate / product_rate,
+        "peak_mb": memory / 1e6,
     }
-    return row, values[next(tap for tap in values if tap[0] == "features")]
+    (values,) = results
+    return row, next(value for (level, _), value in values.items() if level == "features")
 
 
 def _all_over_one(rows: list[dict[str, Any]]) -> dict[str, float]:
+    """Return "precision embedding" -> the seconds of all levels over those of one."""
     seconds = {(row["precision"], row["embedding"], row["levels"]): row["seconds"] for row in rows}
     pairs = [(precision, embedding) for precision, embedding, levels in seconds if levels == "all"]
     return {f"{p} {e}": seconds[p, e, "all"] / seconds[p, e, "one"] for p, e in pairs}
 
 
-def _peer(interpreter: str, device: str, clips: int) -> dict[str, float]:
-    """hear21passt's seconds."""
-    request = {
-        "threads": torch.get_num_threads(),
-        "device": device,
-        "clips": clips,
-        "scene_samples": SCENE_S * SAMPLE_RATE,
-        "timestamp_samples": TIMESTAMP_S * SAMPLE_RATE,
-        "repeats": REPEATS,
-    }
-    return child.ask(
-        [interpreter, str(PEER), json.dumps(request)],
-        child.PEER_S,
-        f"{interpreter}: hear21passt can't be timed with it",
-    )
+def _peer_seconds(python: str, device: str, clips: int) -> dict[str, float]:
+    request = {"device": device, "clips": clips, "repeats": REPEATS}
+    samples = {"scene_samples": SCENE_S * SAMPLE_RATE, "timestamp_samples": TIMESTAMP_S * SAMPLE_RATE}
+    seconds: dict[str, float] = peers.ask("passt_peer.py", python, "hear21passt", **request, **samples)
+    return seconds
+
+
+main = command_line(
+    measure,
+    "ablate benchmark embed",
+    DEVICE,
+    click.option("--peer", type=click.Path(), metavar="PYTHON", help="An interpreter with hear21passt, timed first."),
+    click.option("--long", is_flag=True, help="Also every level of 120 s at two windows, for its memory (minutes)."),
+)

@@ -1,23 +1,25 @@
-"""How fast a validation of an event task is, predictions in memory to chosen post-processing and scores.
+"""Speed of validating an event task: from predictions in memory to the chosen post-processing and all scores.
 
-Beside hear-eval-kit on the same predictions, where an interpreter that has it is given; its scores have to be the same.
+If an interpreter has hear-eval-kit, the kit validates the same predictions, and its scores must be the same.
 """
 
+import functools
 import json
 import math
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
-import pandas as pd
-import torch
 from scipy.ndimage import uniform_filter1d
 
-from ablations.system import child
-from ablations.system.machine import best, machine, versions
+from ablations.benchmarks import peer
+from ablations.benchmarks.record import Record, command_line
+from ablations.kit.process import interpreter
+from ablations.system.machine import best
 from downstream.events import decoding
 from downstream.events import targets as events
 from downstream.events.columns import event_columns
@@ -30,7 +32,6 @@ from downstream.tasks.task import Event, Task
 HOP_MS = 50
 REPEATS = 5
 EQUAL = 1e-9  # how far scores may be from the kit's
-PEER = Path(__file__).parent / "peers" / "kit_peer.py"
 MAESTRO_NOTES_PER_S = 6.18e6 / (172.3 * 3600)  # Hawthorne et al. 2019, table 1
 COLUMNS = {
     "task": "",
@@ -43,11 +44,18 @@ COLUMNS = {
 
 @dataclass(frozen=True)
 class Size:
-    """A split to be made.
+    """The size of a made-up split.
 
     Attributes:
-        events: a file. length_ms: shortest and longest event. noise: standard deviation of that on the predictions.
-        grid: of the post-processing; none for HEAR's default.
+        name: of the task whose size it has.
+        files: clips.
+        steps: timestamps of a clip.
+        labels: of the task.
+        events: of a clip.
+        length_ms: shortest and longest event.
+        noise: standard deviation of the noise on predictions.
+        metrics: the task's, the primary one first.
+        grid: of the post-processing, None for HEAR's default.
     """
 
     name: str
@@ -79,60 +87,61 @@ SIZES = {
 }
 
 
-def measure(
-    kit: str | None = None, sizes: Sequence[Size] = tuple(SIZES.values()), *, track: Track = silent
-) -> dict[str, Any]:
-    """Validations of made splits, on one core.
+def measure(kit: str | Path | None = None, tasks: Sequence[str] = (), *, track: Track = silent) -> Record:
+    """Measure a validation of an event task: post-processing of predictions and scores, against hear-eval-kit.
 
     Args:
-        kit: an interpreter that has hear-eval-kit, which validates the same predictions.
-
-    Returns:
-        A record to be written as JSON; its `rows` have the columns of `COLUMNS`, its `tasks` say what was validated.
+        kit: an interpreter that has hear-eval-kit.
+        tasks: names in `SIZES`, whose sizes the made-up splits have; none are all.
 
     Raises:
-        ValueError: where the kit can't be run, or gives other scores.
+        FileNotFoundError: if there is no such interpreter.
+        ValueError: if the kit can't be run, or gives other scores.
     """
-    rows, tasks, peer_versions = [], [], None
+    kit = kit and interpreter(kit)
+    rows, validated, lines, kit_versions = [], [], [], None
+    sizes = [SIZES[name] for name in tasks or SIZES]
     with track("benchmark", len(sizes)) as advance:
         for size in sizes:
-            task, data, predictions = made(size)
-            seconds, scores, setting = _ours(task, data, predictions)
-            theirs = _theirs(kit, task, data, predictions) if kit else {}
-            peer_versions = theirs.get("versions", peer_versions)
-            off = _difference(size.name, scores, setting, theirs) if kit else None
-            about = {"scores": scores, "postprocessing": vars(setting), "largest_difference": off}
-            tasks.append({**asdict(size), **about})
-            rows += _rows(size.name, seconds, theirs.get("seconds", {}))
+            task, data, predictions = made_up(size)
+            scores, setting = Scorer(task, "test", data).validate(predictions)
+            assert setting is not None, "an event task has a post-processing"
+            seconds = {step: best(run, REPEATS) for step, run in _steps(task, data, predictions, setting).items()}
+            answer = _ask_kit(kit, task, data, predictions) if kit else {}
+            difference = _difference(size.name, scores, setting, answer) if kit else None
+            kit_versions = answer.get("versions", kit_versions)
+            outcome = {"scores": scores, "postprocessing": vars(setting), "largest_difference": difference}
+            validated.append({**asdict(size), **outcome})
+            lines.append(_line(size, scores, difference))
+            rows += _rows(size.name, seconds, answer.get("seconds", {}))
             advance(1)
-    return {
-        "what": f"made splits, timestamps every {HOP_MS} ms; from predictions in memory to the chosen post-processing "
-        "and all scores",
-        "device": machine("cpu"),
-        "threads": torch.get_num_threads(),
-        "versions": versions(),
-        "kit_versions": peer_versions,
-        "tasks": tasks,
-        "columns": COLUMNS,
-        "rows": rows,
-    }
+    return Record(
+        f"made splits, timestamps every {HOP_MS} ms; from predictions in memory to the chosen post-processing and all "
+        "scores",
+        rows,
+        COLUMNS,
+        facts={"kit_versions": kit_versions, "tasks": validated},
+        lines=lines,
+    )
 
 
-def made(size: Size, seed: int = 0) -> tuple[Task, LabelledSplit, np.ndarray]:
-    """A task of one split `test`, its items without embeddings, and predictions (items, labels): the truth, smoothed
-    over three steps, and noise."""
+def made_up(size: Size, seed: int = 0) -> tuple[Task, LabelledSplit, np.ndarray]:
+    """Make a task with one split `test`, the split without embeddings, and predictions (items, labels).
+
+    Predictions are the targets, smoothed over three steps, plus noise.
+    """
     draw = np.random.Generator(np.random.Philox(key=seed))
     labels = tuple(f"label{i}" for i in range(size.labels))
     timestamps = np.arange(size.steps) * float(HOP_MS)
-    items, wanted = {}, []
+    items, targets = {}, []
     for i in range(size.files):
         start = draw.integers(0, int(timestamps[-1]), size.events).astype(float)
         end = start + draw.integers(*size.length_ms, size.events)
         names = [labels[index] for index in draw.integers(0, size.labels, size.events)]
         items[f"file{i}.wav"] = tuple(map(Event, names, start.tolist(), end.tolist()))
-        wanted.append(events.targets(items[f"file{i}.wav"], timestamps, labels))
-    y = np.concatenate(wanted)
-    smooth = np.concatenate([uniform_filter1d(truth, 3, axis=0) for truth in wanted])
+        targets.append(events.targets(items[f"file{i}.wav"], timestamps, labels))
+    y = np.concatenate(targets)
+    smooth = np.concatenate([uniform_filter1d(target, 3, axis=0) for target in targets])
     noise = draw.standard_normal(y.shape, dtype=np.float32) * np.float32(size.noise)
     params = {"event_postprocessing_grid": size.grid} if size.grid else {}
     splits = ("train", "valid", "test")
@@ -143,69 +152,73 @@ def made(size: Size, seed: int = 0) -> tuple[Task, LabelledSplit, np.ndarray]:
     return task, data, np.clip(smooth + noise, 0, 1)
 
 
-def to_markdown(found: dict[str, Any]) -> str:
-    """The rows of a record as a table, and what was validated in lines below."""
-    table = pd.DataFrame(found["rows"])[list(COLUMNS)].dropna(axis=1, how="all")
-    lines = [table.to_markdown(index=False, floatfmt=".4g"), ""]
-    for task in found["tasks"]:
-        parts = ", ".join(f"{name} {task['scores'][name]:.4f}" for name in task["metrics"])
-        size = (
-            f"{task['files']} files x {task['steps']} steps x {task['labels']} labels, {task['events']} events a file"
-        )
-        off = task["largest_difference"]
-        equal = "" if off is None else f"; hear-eval-kit's scores differ by {off:.1g} at most"
-        lines.append(f"{task['name']}: {size}; {parts}{equal}")
-    return "\n".join(lines)
-
-
-def _ours(
-    task: Task, data: LabelledSplit, predictions: np.ndarray
-) -> tuple[dict[str, float], dict[str, float], events.PostProcessing]:
-    """Seconds by step, scores, post-processing."""
+def _steps(
+    task: Task, data: LabelledSplit, predictions: np.ndarray, setting: events.PostProcessing
+) -> dict[str, Callable[[], object]]:
+    """Return what is timed, by the step's name."""
     scorer = Scorer(task, "test", data)
-    scores, setting = scorer.validate(predictions)
+    scorer.validate(predictions)  # the first validation takes longer
     line = decoding.timeline(data.timestamps, data.offsets)
     reference = event_columns([task.items["test"][file] for file in data.files], task.labels)
     widths = {line.widths(point.median_filter_ms) for point in events.postprocessing_grid(task.evaluation_params)}
     runs = decoding.runs(predictions, line, line.widths(setting.median_filter_ms))
-    steps = {
+
+    def score(name: str) -> object:
+        return metrics.get(name).score(reference, runs.lasting(setting.min_duration))
+
+    return {
         "first validation": lambda: Scorer(task, "test", data).validate(predictions),
         "validation": lambda: scorer.validate(predictions),
-        "postprocessing": lambda: [decoding.runs(predictions, line, each) for each in widths],
+        "postprocessing": lambda: [decoding.runs(predictions, line, width) for width in widths],
+        **{name: functools.partial(score, name) for name in task.metrics},
     }
-    for name in task.metrics:
-        steps[name] = lambda name=name: metrics.get(name).score(reference, runs.lasting(setting.min_duration))
-    return {name: best(run, REPEATS) for name, run in steps.items()}, scores, setting
 
 
-def _theirs(kit: str, task: Task, data: LabelledSplit, predictions: np.ndarray) -> dict[str, Any]:
-    """hear-eval-kit's answer (`event_peer.py`)."""
+def _ask_kit(kit: str | Path, task: Task, data: LabelledSplit, predictions: np.ndarray) -> dict[str, Any]:
+    """Return the answer of `kit_peer.py`."""
     reference = {file: [vars(event) for event in task.items["test"][file]] for file in data.files}
     grid = task.evaluation_params.get("event_postprocessing_grid", events.DEFAULT_GRID)
     with tempfile.TemporaryDirectory() as folder:
         files = np.repeat(data.files, np.diff(data.offsets))
-        arrays = {"predictions": predictions, "timestamps": data.timestamps, "files": files}
-        np.savez(Path(folder) / "predictions.npz", **arrays)
+        arrays = Path(folder) / "predictions.npz"
+        np.savez(arrays, predictions=predictions, timestamps=data.timestamps, files=files)
         (Path(folder) / "events.json").write_text(json.dumps(reference))
-        about = {"threads": torch.get_num_threads(), "folder": folder, "grid": grid}
-        request = json.dumps({**about, "metrics": task.metrics, "labels": task.labels})
-        return child.ask([kit, str(PEER), request], child.PEER_S, f"{kit}: hear-eval-kit can't be timed with it")
+        request = {"folder": folder, "grid": grid, "metrics": task.metrics, "labels": task.labels}
+        answer: dict[str, Any] = peer.ask("kit_peer.py", kit, "hear-eval-kit", **request)
+        return answer
 
 
-def _difference(name: str, scores: Mapping[str, float], setting: events.PostProcessing, theirs: Mapping) -> float:
-    """The largest of the differences of scores; ValueError where they, or the chosen settings, are not the same."""
-    same = vars(setting) == theirs["postprocessing"] and set(scores) == set(theirs["scores"])
-    pairs = [(score, theirs["scores"][metric]) for metric, score in scores.items()] if same else []
-    off = [0.0 if score != score and other != other else abs(score - other) for score, other in pairs]
-    if not same or not all(difference <= EQUAL for difference in off):
-        got = f"{theirs['scores']} at {theirs['postprocessing']}"
+def _difference(
+    name: str, scores: Mapping[str, float], setting: events.PostProcessing, answer: Mapping[str, Any]
+) -> float:
+    """Return the largest difference from the kit's scores; ValueError if they, or the chosen setting, are others."""
+    same = vars(setting) == answer["postprocessing"] and set(scores) == set(answer["scores"])
+    pairs = [(score, answer["scores"][metric]) for metric, score in scores.items()] if same else []
+    differences = [0.0 if math.isnan(ours) and math.isnan(kits) else abs(ours - kits) for ours, kits in pairs]
+    if not same or not all(difference <= EQUAL for difference in differences):
+        got = f"{answer['scores']} at {answer['postprocessing']}"
         raise ValueError(f"{name}: hear-eval-kit gives {got}, expected {dict(scores)} at {vars(setting)}")
-    return max(off)
+    return max(differences)
 
 
 def _rows(task: str, seconds: Mapping[str, float], kit: Mapping[str, float]) -> list[dict[str, Any]]:
     rows = []
-    for step, here in seconds.items():
-        there = kit.get("validation" if step == "first validation" else step, math.nan)
-        rows.append({"task": task, "step": step, "seconds": here, "kit_seconds": there, "times_kit": there / here})
-    return [{name: None if value != value else value for name, value in row.items()} for row in rows]
+    for step, ours in seconds.items():
+        kits = kit.get("validation" if step == "first validation" else step, math.nan)
+        rows.append({"task": task, "step": step, "seconds": ours, "kit_seconds": kits, "times_kit": kits / ours})
+    return rows
+
+
+def _line(size: Size, scores: Mapping[str, float], difference: float | None) -> str:
+    parts = ", ".join(f"{name} {scores[name]:.4f}" for name in size.metrics)
+    equal = "" if difference is None else f"; hear-eval-kit's scores differ by {difference:.1g} at most"
+    split = f"{size.files} files x {size.steps} steps x {size.labels} labels, {size.events} events a file"
+    return f"{size.name}: {split}; {parts}{equal}"
+
+
+main = command_line(
+    measure,
+    "ablate benchmark events",
+    click.option("--kit", type=click.Path(), metavar="PYTHON", help="An interpreter with hear-eval-kit (minutes)."),
+    click.option("--task", "tasks", type=click.Choice(list(SIZES)), multiple=True, help="Whose size  [default: all]"),
+)

@@ -1,4 +1,4 @@
-"""How much memory probes take on features that do not fit into it: made up, in files, trained through memory maps."""
+"""Memory of training probes on features that do not fit into it: made-up files, read through memory maps."""
 
 import tempfile
 import time
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ablations.benchmarks.record import table_text
 from ablations.system.memory import anonymous, give_back, watched
 from downstream.probes.features import MappedFeatures, ProbeData
 from downstream.probes.fit import Fitting
@@ -33,25 +34,30 @@ COLUMNS = {
 }
 
 
-def memory(device: str = "cpu", *, shrink: int = 1, track: Track = silent) -> list[dict[str, Any]]:
-    """Rows of `COLUMNS`, one a size; `shrink` divides the numbers of items."""
+def memory(device: str = "cpu", *, track: Track = silent) -> list[dict[str, Any]]:
+    """Return a row of `COLUMNS` for each size."""
     rows = []
     with track("memory", len(SIZES)) as advance:
         for name, (items, dim, labels, kind) in SIZES.items():
-            rows.append(_row(name, items // shrink, dim, labels, kind, device))
+            rows.append(_row(name, items, dim, labels, kind, device))
             advance(1)
     return rows
+
+
+def text(rows: list[dict[str, Any]]) -> str:
+    """Return the rows as a Markdown table."""
+    return table_text(pd.DataFrame(rows, columns=list(COLUMNS)))
 
 
 def _row(name: str, items: int, dim: int, labels: int, kind: str, device: str) -> dict[str, Any]:
     config = ProbeConfig(hidden_layers=2, max_epochs=EPOCHS, check_val_every_n_epoch=EPOCHS)
     with tempfile.TemporaryDirectory() as folder:
-        train, valid = (_made(Path(folder) / f"{n}.npy", n, dim, labels) for n in (items, items // VALID_SHARE))
+        train, valid = (_made_up(Path(folder) / f"{n}.npy", n, dim, labels) for n in (items, items // VALID_SHARE))
         fittings = [
-            Fitting(config, train, valid, kind, Selection(by_loss=True), lambda found: ({}, None), seed)
+            Fitting(config, train, valid, kind, Selection(by_loss=True), lambda predictions: ({}, None), seed)
             for seed in range(PROBES)
         ]
-        give_back()  # else a pack that takes what is kept from before seems to take nothing
+        give_back()  # otherwise memory that malloc kept would be used again and not be counted
         before, start = anonymous(), time.perf_counter()
         with watched(every_s=0.02) as peak:
             fits = fit_all(fittings, device)
@@ -60,12 +66,8 @@ def _row(name: str, items: int, dim: int, labels: int, kind: str, device: str) -
     return dict(zip(COLUMNS, values, strict=True))
 
 
-def to_markdown(rows: list[dict[str, Any]]) -> str:
-    return pd.DataFrame(rows)[list(COLUMNS)].to_markdown(index=False, floatfmt=".4g")
-
-
-def _made(path: Path, items: int, dim: int, labels: int) -> ProbeData:
-    """Noise in a .npy file, read in an order of its own, as from a store."""
+def _made_up(path: Path, items: int, dim: int, labels: int) -> ProbeData:
+    """Write noise to a .npy file, and read its rows in a random order, as from a store."""
     draw = np.random.default_rng(items)
     array = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(items, dim))
     for start in range(0, items, PIECE):

@@ -1,4 +1,4 @@
-"""How much memory a step of training takes beyond the network and its clips: activations and gradients."""
+"""Memory of a training step beyond the network and its clips: activations and gradients."""
 
 import concurrent.futures
 import multiprocessing
@@ -12,20 +12,20 @@ from passt.catalog.checkpoints import Checkpoint
 from passt.network.patchout import Patchout
 
 
-def step_memory(checkpoint: Checkpoint, device: str, precision: str, batch: int, choice: Patchout) -> float:
-    """Bytes at the highest, above those before the network's first step.
+def step_memory(checkpoint: Checkpoint, device: str, precision: str, batch: int, patchout: Patchout) -> float:
+    """Return the peak of the network's first step, in bytes above those before it.
 
-    On a CPU it is the anonymous memory of a process of its own; on CUDA what torch's allocator has given out.
+    On a CPU it is the anonymous memory of a process of its own, on CUDA the memory that torch has allocated.
     """
     if torch.device(device).type == "cuda":
-        return _measured(checkpoint, device, precision, batch, choice)
-    fresh = multiprocessing.get_context("spawn")  # nothing that was freed before is taken again unseen
+        return _measured(checkpoint, device, precision, batch, patchout)
+    fresh = multiprocessing.get_context("spawn")  # its allocator has no freed memory to use again
     with concurrent.futures.ProcessPoolExecutor(1, mp_context=fresh) as process:
-        return process.submit(_measured, checkpoint, device, precision, batch, choice).result()
+        return process.submit(_measured, checkpoint, device, precision, batch, patchout).result()
 
 
-def _measured(checkpoint: Checkpoint, device: str, precision: str, batch: int, choice: Patchout) -> float:
-    recipe = recipe_of(checkpoint, choice, precision)
+def _measured(checkpoint: Checkpoint, device: str, precision: str, batch: int, patchout: Patchout) -> float:
+    recipe = recipe_of(checkpoint, patchout, precision)
     step = training_step(trained(recipe, device), recipe, sound(batch).to(device))
     if torch.device(device).type == "cuda":
         give_back()
@@ -36,6 +36,6 @@ def _measured(checkpoint: Checkpoint, device: str, precision: str, batch: int, c
         return peak(torch.device(device)) - before
     give_back()
     before = anonymous()
-    with watched(every_s=0.02) as seen:
+    with watched(every_s=0.02) as highest:
         step()
-    return seen.bytes - before
+    return highest.bytes - before

@@ -1,4 +1,4 @@
-"""How many clips a second go through PaSST in training and in inference, on one device."""
+"""Speed of PaSST in training and in inference, in clips a second on one device."""
 
 import contextlib
 import functools
@@ -42,7 +42,7 @@ NONE = Augmentations(
 
 @dataclass(frozen=True)
 class Meter:
-    """Times steps on one device; see `complexity.complexity` for its fields."""
+    """A stopwatch for steps on one device; `complexity.measure` explains its fields."""
 
     device: str
     batch: int
@@ -50,19 +50,23 @@ class Meter:
     seconds_limit: float
 
     def speed(self, make: Callable[[int], Callable[[], Any]], advance: Callable[[float], None]) -> dict[str, float]:
-        """Clips a second (`value`) of the step `make(batch)`, its batch, halved until memory suffices, its timed steps.
+        """Measure the speed of a step; its batch is halved until memory suffices.
 
         Args:
+            make: takes a batch in clips and returns the step.
             advance: called with the number of steps that are done, 1 + `repeats` in all.
 
+        Returns:
+            value (clips a second), batch, and steps (that were timed).
+
         Raises:
-            ValueError: where one clip does not fit.
+            ValueError: if the memory is too small for one clip.
         """
         batch, seconds = self.batch, None
         while seconds is None:
             with contextlib.suppress(torch.cuda.OutOfMemoryError):
                 seconds = self._seconds(make(batch), advance)
-            if seconds is None:  # what the step held is freed here, not while the error is handled
+            if seconds is None:  # only after the error was handled is the step's memory free
                 torch.cuda.empty_cache()
                 if batch == 1:
                     raise ValueError(f"the memory of {self.device} must hold one clip of {CLIP_S} s, it does not")
@@ -71,7 +75,7 @@ class Meter:
         return {"value": batch / statistics.median(seconds), "batch": batch, "steps": len(seconds)}
 
     def _seconds(self, step: Callable[[], Any], advance: Callable[[float], None]) -> list[float]:
-        """Of each timed step; of the one that warms up where the time is over after it."""
+        """Time each step, without the one that warms up unless the time is over after it."""
         begin, seconds = time.perf_counter(), []
         for done in range(1 + self.repeats):
             start = time.perf_counter()
@@ -86,22 +90,22 @@ class Meter:
         return seconds[1:] or seconds
 
 
-def recipe_of(checkpoint: Checkpoint, choice: Patchout, precision: str) -> Recipe:
-    """The trainer's recipe of a step without augmentations."""
+def recipe_of(checkpoint: Checkpoint, patchout: Patchout, precision: str) -> Recipe:
+    """Return the trainer's recipe for a step without augmentations."""
     return Recipe(
         checkpoint.name,
         steps=1,
         batch=1,
         lr=1.0,
         architecture=checkpoint.architecture,
-        patchout=choice,
+        patchout=patchout,
         augmentations=NONE,
         precision=precision,
     )
 
 
 def trained(recipe: Recipe, device: str) -> Student:
-    """The untrained network as the trainer has it, with its products."""
+    """Make the untrained network as the trainer does, with the trainer's matrix products."""
     student = passt_student(recipe, recipe.architecture.n_classes)
     student.net.to(device).train()
     use_fastest(student.net, PRECISIONS[recipe.precision], torch.device(device))
@@ -109,7 +113,7 @@ def trained(recipe: Recipe, device: str) -> Student:
 
 
 def training_step(student: Student, recipe: Recipe, clips: Tensor) -> Callable[[], Tensor]:
-    """A function that does one step (see `complexity.NOTES`) on clips (batch, samples) and returns its loss."""
+    """Return a function that does one step (see `complexity.NOTES`) on clips (batch, samples) and returns its loss."""
     stream = torch.Generator().manual_seed(0)
     targets = torch.randint(2, (len(clips), recipe.architecture.n_classes), generator=stream).float()
     targets = targets.to(clips.device)
@@ -125,7 +129,7 @@ def training_step(student: Student, recipe: Recipe, clips: Tensor) -> Callable[[
 
 
 def steps(checkpoint: Checkpoint, device: str, precision: str) -> dict[str, Callable[[int], Callable[[], Any]]]:
-    """What is timed: its name as in the published file -> function of the batch (clips) that makes a step."""
+    """Return what is timed: the published file's column -> a function that makes a step of a batch in clips."""
     plain = recipe_of(checkpoint, Patchout(), precision)
     student = trained(plain, device)
     spec = EmbeddingSpec(checkpoint.name, weights="untrained-0")
@@ -134,8 +138,8 @@ def steps(checkpoint: Checkpoint, device: str, precision: str) -> dict[str, Call
     def inference(clips: Tensor) -> None:
         embedder.scene(list(clips), [("logits", None)])
 
-    def training(batch: int, choice: Patchout) -> Callable[[], Any]:
-        return training_step(student, replace(plain, patchout=choice), sound(batch).to(device))
+    def training(batch: int, patchout: Patchout) -> Callable[[], Any]:
+        return training_step(student, replace(plain, patchout=patchout), sound(batch).to(device))
 
     return {
         "train_speed_10s_samples_per_s": lambda batch: training(batch, Patchout()),
@@ -145,5 +149,5 @@ def steps(checkpoint: Checkpoint, device: str, precision: str) -> dict[str, Call
 
 
 def sound(batch: int) -> Tensor:
-    """Noise, (batch, samples) of 10 s."""
+    """Make noise of 10 s, (batch, samples)."""
     return 0.1 * torch.randn(batch, CLIP_S * SAMPLE_RATE, generator=torch.Generator().manual_seed(0))

@@ -1,41 +1,39 @@
-"""The group ablate benchmark, and its command embed; the others have files of their own beside this one."""
+"""The group `ablate benchmark`: a table of the benchmarks, each imported when it is run."""
 
-from pathlib import Path
+import importlib
 
 import click
 
-from ablations.benchmarks.embeddings import embeddings, to_markdown
-from ablations.cli.benchmark_events import events
-from ablations.cli.benchmark_models import models
-from ablations.cli.benchmark_probes import probes
-from ablations.cli.complexity import complexity
-from ablations.cli.options import DEVICE
-from ablations.cli.progress import bars, terminal
-from ablations.system.errors import NewFile, one_line_errors
-from ablations.system.machine import choose_device
-from downstream.disk.files import write_json
+BENCHMARKS = {
+    "complexity": ("complexity", "Training and inference speed at each time resolution, with and without patchout."),
+    "embed": ("embeddings", "Speed of PaSST embeddings, against hear21passt and the machine's matrix products."),
+    "events": ("events", "Speed of validating an event task, against hear-eval-kit."),
+    "models": ("models", "Clips a second, parameters and multiply-adds of PaSST and the baselines."),
+    "probes": ("probes", "Speed of training probes, by the size of a pack, against hear-eval-kit."),
+}
+"""Command -> its file in `ablations/benchmarks/`, and one line of help."""
 
 
-@click.group()
+class Benchmarks(click.Group):
+    """A group that imports a benchmark when it is run."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all benchmarks."""
+        return list(BENCHMARKS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return the benchmark of a name, None if there is none."""
+        if cmd_name not in BENCHMARKS:
+            return None
+        command: click.Command = importlib.import_module(f"ablations.benchmarks.{BENCHMARKS[cmd_name][0]}").main
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the benchmarks without importing any of them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in BENCHMARKS.items()])
+
+
+@click.group(cls=Benchmarks)
 def benchmark() -> None:
-    """Measure this machine: embeddings, models, probes, events, complexity."""
-
-
-@benchmark.command()
-@DEVICE
-@click.option("--peer", metavar="PYTHON", help="An interpreter that has hear21passt, to be measured beside.")
-@click.option("--long", is_flag=True, help="Also every level of 120 s at two windows, for its memory (minutes).")
-@click.option("--out", type=NewFile(), help="A JSON file to write.")
-@one_line_errors
-def embed(device: str | None, peer: str | None, long: bool, out: Path | None) -> None:
-    """Measure the speed of PaSST embeddings, against hear21passt and against the machine's matrix products."""
-    with bars(terminal()) as track:
-        found = embeddings(choose_device(device), peer, long=long, track=track)
-    click.echo(to_markdown(found))
-    if out:
-        options = (" --peer PYTHON" if peer else "") + (" --long" if long else "")
-        write_json(out, {"command": f"ablate benchmark embed{options}", **found})
-
-
-for command in (complexity, models, probes, events):
-    benchmark.add_command(command)
+    """Measure the speed of this machine, one thing at a time."""

@@ -1,15 +1,14 @@
-"""The commands ablate export, ablate probe and ablate crosscheck: hear-eval-kit's folders, and the kit itself."""
+"""The commands `ablate export`, `probe` and `crosscheck`: hear-eval-kit's folders, and the kit itself."""
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import click
-import pandas as pd
 
 from ablations.cli.options import DEVICE, PATH, STORE, TASKS
 from ablations.cli.progress import bars, terminal
 from ablations.kit import process
-from ablations.kit.crosscheck import costs, to_table
 from ablations.kit.crosscheck import crosscheck as run_crosscheck
 from ablations.kit.embeddings import SPEC, compare_embeddings
 from ablations.kit.export import export as export_task
@@ -34,22 +33,10 @@ from results.tables.escapes import markdown_table, printable
 @click.option("--precision", default="fp32", show_default=True, help="The network's numbers.")
 @click.option("--python", help="The interpreter that has a HEAR module (hear:...)  [default: this one]")
 @one_line_errors
-def export(
-    spec: str,
-    task: str,
-    out: Path,
-    tasks: Path | None,
-    weights: Path | None,
-    store: Path | None,
-    device: str | None,
-    precision: str,
-    python: str | None,
-) -> None:
+def export(spec: str, task: str, out: Path, tasks: Path | None, **options: Any) -> None:
     """Write the embedding of TASK (a packaged task, HEAR key or folder) by SPEC as a folder of hear-eval-kit."""
-    places = {"store": store, "tasks_folder": tasks}
-    options = {"weights": weights, "device": device, "precision": precision, "python": python, **places}
     with bars(terminal()) as track:
-        written = export_task(spec, task, out, **options, track=track)
+        written = export_task(spec, task, out, tasks_folder=tasks, **options, track=track)
     for folder in written:
         click.echo(f"Written: {folder}")
 
@@ -57,14 +44,14 @@ def export(
 @click.command()
 @click.argument("folders", nargs=-1, required=True, type=PATH)
 @click.option("--out", type=PATH, help="Folder for <folder's name>/test.predicted-scores.json  [default: the folders]")
-@click.option("--seed", default=0, show_default=True, help="Of initial weights and dropout.")
+@click.option("--seed", default=0, show_default=True, help="Seed of initial weights and dropout.")
 @click.option("--protocol", default=BASE, show_default=True, help="Such as hear2021+grid16+standardized.")
 @DEVICE
 @one_line_errors
 def probe(folders: tuple[Path, ...], out: Path | None, seed: int, protocol: str, device: str | None) -> None:
     """Evaluate embedding FOLDERS that hear-eval-kit or `ablate export` made; write scores in the kit's format.
 
-    Scores are test.predicted-scores.json in each folder. The exit status is 1 where a folder failed.
+    Scores are written to test.predicted-scores.json in each folder. If a folder fails, the exit status is 1.
     """
     protocol = str(Protocol.parse(protocol))
     files, failed = places(folders, out), []
@@ -79,8 +66,8 @@ def probe(folders: tuple[Path, ...], out: Path | None, seed: int, protocol: str,
             table = markdown_table(scores_table(results), index=False, disable_numparse=True)
             click.echo(f"{printable(folder)}\n\n{table}\n")
             click.echo(f"Scores: {printable(file)}\n")
-    for error in failed:
-        click.echo(f"Failed: {error}", err=True)
+    for message in failed:
+        click.echo(f"Failed: {message}", err=True)
     if failed:
         raise SystemExit(1)
 
@@ -91,7 +78,7 @@ def probe(folders: tuple[Path, ...], out: Path | None, seed: int, protocol: str,
 @click.option("--seeds", default=3, show_default=True, help="Evaluations by each side.")
 @click.option("--grid-points", default=GRID_POINTS, show_default=True, help="Probe configurations that are tried.")
 @click.option("--embeddings", is_flag=True, help="Compare embeddings by passt.hear instead, on the packaged tasks.")
-@click.option("--spec", default=SPEC, show_default=True, help="With --embeddings: of which model.")
+@click.option("--spec", default=SPEC, show_default=True, help="With --embeddings: the model.")
 @click.option("--out", type=NewFile(), help="A JSON file to write.")
 @STORE
 @one_line_errors
@@ -105,29 +92,25 @@ def crosscheck(
     out: Path | None,
     store: Path | None,
 ) -> None:
-    """Run hear-eval-kit itself beside ours on copies of embedding FOLDERS; without any, on log-mel statistics."""
+    """Run hear-eval-kit itself beside our probes, on copies of embedding FOLDERS or on log-mel statistics."""
     kit = process.interpreter(kit)
     with bars(terminal()) as track, tempfile.TemporaryDirectory() as temporary:
         if embeddings:
             if folders:
                 raise ValueError(f"--embeddings compares packaged tasks, got the folder {folders[0]}")
-            found = compare_embeddings(kit, spec, store=store, track=track)
-            record, tables = {"spec": spec, "splits": found.to_dict("records")}, [found]
+            splits = compare_embeddings(kit, spec, store=store, track=track)
+            record, tables = {"spec": spec, "splits": splits.to_dict("records")}, [splits]
         else:
-            chosen = {str(folder): folder for folder in folders} or _made(Path(temporary), store, track)
-            record = run_crosscheck(chosen, kit, seeds=seeds, grid_points=grid_points, track=track)
-            tables = [to_table(record), costs(record)]
+            named = {str(folder): folder for folder in folders} or _log_mel_folder(Path(temporary), store, track)
+            checked = run_crosscheck(named, kit, seeds=seeds, grid_points=grid_points, track=track)
+            record, tables = checked.to_json(), [checked.summary(), checked.costs()]
     for table in tables:
-        click.echo(_markdown(table) + "\n")
+        click.echo(markdown_table(table, index=False, floatfmt=".4g") + "\n")
     if out:
         write_json(out, record)
 
 
-def _made(folder: Path, store: Path | None, track: Track) -> dict[str, Path]:
-    """A quick embedding folder: log-mel statistics of a packaged task."""
-    (made,) = export_task("logmel", "spoken_digit", folder, store=store, device="cpu", track=track)
-    return {"logmel on spoken_digit": made}
-
-
-def _markdown(table: pd.DataFrame) -> str:
-    return markdown_table(table, index=False, floatfmt=".4g")
+def _log_mel_folder(place: Path, store: Path | None, track: Track) -> dict[str, Path]:
+    """Export log-mel statistics of a packaged task, which takes seconds."""
+    (folder,) = export_task("logmel", "spoken_digit", place, store=store, device="cpu", track=track)
+    return {"logmel on spoken_digit": folder}

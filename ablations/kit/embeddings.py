@@ -1,8 +1,9 @@
-"""passt.hear through hear-eval-kit's own embedding runner, against what `export` writes of the same spec and task."""
+"""Compare passt.hear in hear-eval-kit's own embedding runner with what `export` writes for the same spec and task."""
 
 import shutil
 import tempfile
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,31 @@ from downstream.tasks.packaged import MAKERS, demo_task
 from downstream.tasks.task import Task
 
 SPEC = "passt_s_swa_p16_128_ap476@features@w160@untrained-0"
-COLUMNS = ("task", "split", "rows", "dim", "max_difference", "largest", "same_labels", "same_timestamps")
+
+
+@dataclass(frozen=True)
+class SplitComparison:
+    """The embeddings of a split by both sides.
+
+    Attributes:
+        task: name of a packaged task.
+        split: of the task.
+        rows: embeddings of the split.
+        dim: of an embedding.
+        max_difference: the largest absolute difference.
+        largest: the largest absolute value of the kit's embeddings.
+        same_labels: whether both sides wrote the same labels.
+        same_timestamps: whether both sides wrote the same timestamps.
+    """
+
+    task: str
+    split: str
+    rows: int
+    dim: int
+    max_difference: float
+    largest: float
+    same_labels: bool
+    same_timestamps: bool
 
 
 def compare_embeddings(
@@ -35,35 +60,40 @@ def compare_embeddings(
 ) -> pd.DataFrame:
     """Embed packaged tasks by the kit's runner and by ours, on the CPU, and compare the folders that they write.
 
+    Args:
+        kit: the interpreter that has hear-eval-kit.
+        spec: of a PaSST model.
+        tasks: names of packaged tasks.
+        store: folder of embeddings, None for the default one.
+
     Returns:
-        A row a split: rows, dim, the largest absolute difference of embeddings beside their largest value, and whether
-        labels and timestamps are the same.
+        A row for each split, with the columns of `SplitComparison`.
 
     Raises:
-        ValueError: for a spec or a task that is none, or a kit that ends with an error.
+        ValueError: for a spec of another model, an unknown task, or a kit that ends with an error.
     """
     store = store or default_root()
     resolved = registry.resolve(spec)
     if registry.card(resolved.checkpoint).family != "passt":
-        raise ValueError(f"spec: expected one of PaSST, which passt.hear is, got {spec!r}")
+        raise ValueError(f"spec: expected one of PaSST, the family of passt.hear, got {spec!r}")
     rows = []
     for name in tasks:
         task = Task.from_dir(demo_task(name, store))
         with tempfile.TemporaryDirectory() as temporary, track(f"hear-eval-kit embeds {name}", 1) as advance:
             folder = task_at(task, registry.card(resolved.checkpoint).sample_rate, Path(temporary) / name, store)
-            theirs = Path(temporary) / "theirs" / name
+            by_kit = Path(temporary) / "by_kit" / name
             options = {"spec": str(resolved), "device": "cpu"}
-            request = {"module": "passt.hear", "options": options, "task": str(folder), "out": str(theirs)}
+            request = {"module": "passt.hear", "options": options, "task": str(folder), "out": str(by_kit)}
             list(process.ask(kit, request, torch.get_num_threads()))
             advance(1)
-            (ours,) = export(spec, name, Path(temporary) / "ours", store=store, device="cpu", track=track)
-            found, wanted = read_folder(ours)[1], read_folder(theirs)[1]
-            rows += [_compared(name, split, found[split], wanted[split]) for split in task.splits]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+            (by_us,) = export(spec, name, Path(temporary) / "by_us", store=store, device="cpu", track=track)
+            ours, kits = read_folder(by_us)[1], read_folder(by_kit)[1]
+            rows += [_compared(name, split, ours[split], kits[split]) for split in task.splits]
+    return pd.DataFrame(rows)
 
 
 def task_at(task: Task, sample_rate: int, folder: Path, store: Path) -> Path:
-    """The task with its clips at one rate, as float WAVE files: the kit resamples nothing."""
+    """Copy a task with its clips at one rate in Hz, as float WAVE files: the kit does not resample."""
     for name in ("task_metadata.json", "labelvocabulary.csv", *(f"{split}.json" for split in task.splits)):
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(task.folder / name, folder / name)
@@ -76,9 +106,9 @@ def task_at(task: Task, sample_rate: int, folder: Path, store: Path) -> Path:
     return folder
 
 
-def _compared(task: str, split: str, ours: LabelledSplit, theirs: LabelledSplit) -> tuple:
-    if ours.x.shape != theirs.x.shape:
-        raise ValueError(f"{task}: {split}: our embeddings are {ours.x.shape}, the kit's {theirs.x.shape}")
-    difference = float(np.abs(ours.x[:] - theirs.x[:]).max())
-    same = [np.array_equal(getattr(ours, name), getattr(theirs, name)) for name in ("y", "timestamps")]
-    return (task, split, *ours.x.shape, difference, float(np.abs(theirs.x[:]).max()), *same)
+def _compared(task: str, split: str, ours: LabelledSplit, kits: LabelledSplit) -> SplitComparison:
+    if ours.x.shape != kits.x.shape:
+        raise ValueError(f"{task}: {split}: our embeddings are {ours.x.shape}, the kit's {kits.x.shape}")
+    difference, largest = np.abs(ours.x[:] - kits.x[:]).max(), np.abs(kits.x[:]).max()
+    same = np.array_equal(ours.y, kits.y), np.array_equal(ours.timestamps, kits.timestamps)
+    return SplitComparison(task, split, *ours.x.shape, float(difference), float(largest), *same)

@@ -1,4 +1,4 @@
-"""A model's taps on a task as an embedding folder of hear-eval-kit."""
+"""Write a model's taps on a task as an embedding folder of hear-eval-kit."""
 
 import logging
 from collections.abc import Sequence
@@ -37,46 +37,52 @@ def export(
     python: str | Path | None = None,
     track: Track = silent,
 ) -> list[Path]:
-    """Write a spec's embedding of a task to `out`/<task folder's name>, extracting into the store what is missing.
+    """Write a spec's embedding of a task to `out`/<task folder's name>; the store gets the taps that it lacks.
 
     Args:
-        spec: its text or the name of one, of any family of models. weights: a file, for a spec that names no weights.
-        python: the interpreter that has a HEAR module, in place of this one.
+        spec: the text of a spec or a name, of any family of models.
         task: a packaged task, a HEAR key below `tasks_folder`, a folder or a glob of folders.
+        out: the folder of the new folders.
+        weights: a file, for a spec that names no weights.
+        store: folder of embeddings, None for the default one.
+        tasks_folder: folder of HEAR task folders, None for the default one.
+        device: cpu or cuda; None is CUDA if there is one.
+        precision: of the network.
+        python: the interpreter that has a HEAR module, None for this one.
 
     Returns:
-        The folders that were written, each complete.
+        The folders that were written, all complete.
 
     Raises:
-        FileExistsError: where such a folder is there already; nothing is computed then.
-        ValueError, FileNotFoundError: for a spec, weights, a task or a clip that can't be had.
+        FileExistsError: if such a folder exists; nothing is computed then.
+        ValueError, FileNotFoundError: for a wrong or absent spec, weight file, task or clip.
     """
     store = Path(store) if store else default_root()
     resolved, file = registry.resolve_with_file(spec, weights)
     folders = names.folders(task, Path(tasks_folder) if tasks_folder else names.default_folder(), store, Path())
-    found = [Task.from_dir(folder) for folder in folders]
-    targets = [Path(out) / one.name for one in found]
+    sources = [Task.from_dir(folder) for folder in folders]
+    targets = [Path(out) / source.name for source in sources]
     if len(set(targets)) < len(targets):
         raise ValueError(f"task {task!r}: expected folders of different names, got {', '.join(map(str, folders))}")
-    for one, target in zip(found, targets, strict=True):
+    for source, target in zip(sources, targets, strict=True):
         refuse_existing(target)
         check_place(target)
-        _taps(resolved, one)
+        _taps(resolved, source)
     with released(registry.build_alone(resolved, choose_device(device), file, precision, track, python)) as embedder:
-        for one, target in zip(found, targets, strict=True):
-            logger.info("%s on %s to %s", resolved, one.name, target)
-            write_folder(one, extracted(embedder, resolved, one, store, track), target, track)
+        for source, target in zip(sources, targets, strict=True):
+            logger.info("%s on %s to %s", resolved, source.name, target)
+            write_folder(source, extracted(embedder, resolved, source, store, track), target, track)
     return targets
 
 
 def extracted(
     embedder: Embedder, spec: EmbeddingSpec, task: Task, store: Path, track: Track = silent
 ) -> dict[str, LabelledSplit]:
-    """Every split of a task with the embedding of a spec, by way of the store."""
+    """Return every split of a task with the embedding of a spec, extracted into the store."""
     taps, hop_ms = _taps(spec, task), spec.timestamp_hop_ms if task.is_event else None
     audio = {split: SplitAudio.of(task, split, embedder.sample_rate, store) for split in task.splits}
     folders = tap_folders(store, embedder, audio, hop_ms)
-    with in_use(folder.path for folder in folders.values()):  # what is memory-mapped stays, even where it is removed
+    with in_use(folder.path for folder in folders.values()):  # memory-mapped files must not be removed meanwhile
         for split, clips in audio.items():
             extract(embedder, clips, taps, hop_ms, folders[split], track)
         return splits.from_store(task, folders, taps)

@@ -1,4 +1,4 @@
-"""Scores of hear-eval-kit's embedding folders by our probes, in the kit's own format."""
+"""Score hear-eval-kit's embedding folders by our probes, and write the scores in the kit's format."""
 
 import logging
 from collections.abc import Iterable, Sequence
@@ -12,16 +12,18 @@ from downstream.kit.read import read_folder
 from downstream.kit.scores import NAME, scores_record, write_scores
 from downstream.progress import Track, silent
 
-DONE = "prediction-done.json"  # the kit writes it behind its scores
+DONE = "prediction-done.json"  # which the kit writes after its scores
 
 logger = logging.getLogger(__name__)
 
 
 def places(folders: Iterable[Path], out: Path | None = None) -> dict[Path, Path]:
-    """Where the scores of each folder go: into it, or to `out`/<its name>/, behind its parent's where names are equal.
+    """Return folder -> the file for its scores, in the folder or in `out`/<its name>/.
+
+    If two folders have the same name, the names of their parents are added.
 
     Raises:
-        ValueError: where two would go to one place, where the kit's own scores are, or where `out` is no folder.
+        ValueError: if two folders share a file, if the kit's own scores would be replaced, if `out` is a file.
     """
     folders = list(dict.fromkeys(folders))
     if out is None:
@@ -53,10 +55,14 @@ def probe(
     """Evaluate an embedding folder and write its scores.
 
     Args:
-        file: where to; None is the kit's place, ``test.predicted-scores.json`` in the folder.
+        folder: as `export` or hear-eval-kit writes it.
+        file: to write; None is the kit's place, ``test.predicted-scores.json`` in the folder.
+        protocol: hear2021 with options.
+        seed: of initial weights and dropout.
+        device: cpu or cuda.
 
     Raises:
-        ValueError, FileNotFoundError: for a folder that is not complete or not sound.
+        ValueError, FileNotFoundError: for a folder that is incomplete or damaged.
     """
     task, splits = read_folder(folder)
     logger.info("probes on %s: %s", folder, ", ".join(f"{name} {len(data.y)}" for name, data in splits.items()))
@@ -66,7 +72,7 @@ def probe(
 
 
 def scores_table(results: Sequence[FoldResult]) -> pd.DataFrame:
-    """Rows fold, metric, score; behind those of several folds their mean +- standard deviation (ddof 1) as text.
+    """Return rows of fold, metric and score; several folds are followed by mean +- standard deviation (ddof 1).
 
     Means leave NaN out, as hear-eval-kit's do; those of a study's table do not.
     """

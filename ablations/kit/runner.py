@@ -4,10 +4,10 @@
     .kit/bin/python ablations/kit/runner.py embeddings MODULE [the kit's own options]
     .kit/bin/python ablations/kit/runner.py measure REQUEST    JSON in, JSON lines out: for `ablate crosscheck`
 
-This file imports nothing of the project. What it repairs is beside what is measured: checkpoints are loaded as the kit
-expects; the test step of event tasks is given the post-processing that was chosen with the best epoch, which current
-Lightning would look up under another epoch; TensorFlow, which the embedding runner imports even for torch models, is an
-empty module where it is not installed.
+This file imports nothing of the project. It repairs three things that do not change what is measured. Checkpoints are
+loaded as the kit expects. The test step of event tasks gets the post-processing that was chosen with the best epoch;
+current Lightning would look it up under another epoch. If TensorFlow is not installed, an empty module replaces it: the
+embedding runner imports it even for torch models.
 """
 
 import contextlib
@@ -21,14 +21,15 @@ import sys
 import time
 import types
 import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 
 def main(arguments: list[str]) -> None:
-    """Do what the command line asks for."""
+    """Run the command of the command line."""
     warnings.filterwarnings("ignore")
-    here = Path(__file__).resolve().parent  # its modules are not to be found by the kit's imports
+    here = Path(__file__).resolve().parent  # the kit must not import the modules beside this file
     sys.path[:] = [place for place in sys.path if Path(place or ".").resolve() != here]
     command, *rest = arguments
     if command == "predictions":
@@ -46,12 +47,12 @@ def main(arguments: list[str]) -> None:
 
 
 def measure(request: dict[str, Any]) -> None:
-    """What a request asks for, with everything that the kit prints thrown away: a JSON line on stdout an answer.
+    """Measure what is requested and print each answer as a line of JSON; the kit's own output is discarded.
 
     An empty object comes first, as a greeting.
     """
     answers = sys.stdout
-    answers.write("{}\n")  # who asks knows then that this is the script
+    answers.write("{}\n")  # tells the parent process that this script runs
     answers.flush()
     import torch
 
@@ -63,8 +64,8 @@ def measure(request: dict[str, Any]) -> None:
             answers.flush()
 
 
-def predictions(request: dict[str, Any]):
-    """Evaluates the embedding folder once a seed: {seed, scores (the kit's file), seconds, epochs (trained in all)}."""
+def predictions(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Evaluate an embedding folder once for each seed: {seed, scores (the kit's file), seconds, epochs of all fits}."""
     kit = repaired_predictions()
     folder = Path(request["folder"])
     metadata = json.loads((folder / "task_metadata.json").read_text())
@@ -90,10 +91,10 @@ def predictions(request: dict[str, Any]):
         yield {"seed": seed, "scores": scores, "seconds": seconds, "epochs": len(epochs)}
 
 
-def embeddings(request: dict[str, Any]):
-    """Embeds a task by a HEAR module into the folder `out`: {seconds}."""
+def embeddings(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Embed a task by a HEAR module into the folder `out`: {seconds}."""
     without_tensorflow()
-    sys.path.append(str(Path(__file__).resolve().parents[2]))  # passt, behind the packages of this environment
+    sys.path.append(str(Path(__file__).resolve().parents[2]))  # passt, after the packages of this environment
     from heareval.embeddings.task_embeddings import Embedding, task_embeddings
 
     embedding = Embedding(request["module"], None, request["options"])
@@ -102,8 +103,8 @@ def embeddings(request: dict[str, Any]):
     yield {"seconds": time.perf_counter() - start}
 
 
-def repaired_predictions() -> types.ModuleType:
-    """The kit's module of predictions, with its two repairs."""
+def repaired_predictions() -> Any:
+    """Import the kit's module of predictions and repair it."""
     import torch
 
     load = torch.load
@@ -112,7 +113,7 @@ def repaired_predictions() -> types.ModuleType:
 
     test = kit.task_predictions_test
 
-    def test_as_chosen(embedding_path, grid_point, **others):
+    def test_as_chosen(embedding_path: Path, grid_point: Any, **others: Any) -> Any:
         grid_point.predictor.epoch_best_postprocessing_or_default = lambda epoch: grid_point.postprocessing
         return test(embedding_path=embedding_path, grid_point=grid_point, **others)
 
@@ -120,15 +121,15 @@ def repaired_predictions() -> types.ModuleType:
     return kit
 
 
-def count_epochs(kit: types.ModuleType) -> list[int]:
-    """A list that grows by one with every epoch that is trained."""
+def count_epochs(kit: Any) -> list[int]:
+    """Return a list that grows by one with every trained epoch."""
     trained: list[int] = []
     kit.AbstractPredictionModel.on_train_epoch_end = lambda model: trained.append(model.current_epoch)
     return trained
 
 
-def reseed(seed_everything, seed: int, workers: bool = False, *, torch_seed: int) -> None:
-    """The grid points stay those of the kit's seed, 42; initial weights and dropout are those of another one."""
+def reseed(seed_everything: Callable[..., Any], seed: int, workers: bool = False, *, torch_seed: int) -> None:
+    """Seed initial weights and dropout anew; grid points stay those of the kit's seed, 42."""
     import torch
 
     seed_everything(seed, workers=workers)
@@ -136,9 +137,9 @@ def reseed(seed_everything, seed: int, workers: bool = False, *, torch_seed: int
 
 
 def without_tensorflow() -> None:
-    """Put an empty module in TensorFlow's place, where there is none."""
+    """Put an empty module in TensorFlow's place if it is not installed."""
     if importlib.util.find_spec("tensorflow") is None:
-        stub = types.ModuleType("tensorflow")
+        stub: Any = types.ModuleType("tensorflow")
         stub.__spec__ = importlib.machinery.ModuleSpec("tensorflow", None)
         stub.Module = type("Module", (), {})
         stub.test = types.SimpleNamespace(is_gpu_available=lambda **_: True)

@@ -2,84 +2,45 @@
 
     python -m tests.campaigns.bad_inputs --count 900 --out results/benchmarks/bad_inputs.json
 
-Every attempt is one command in a process of its own. It has to end in one line that names what is wrong, or to take the
-input; it must not show a traceback, hang, be ended by a signal, say nothing, or need a gigabyte. What was taken has to
-be right as far as can be told: every embedding is finite, every task that was written can be read back.
+Every attempt is one command in a process of its own. It must either take the input or end in one line that names the
+fault. It must not show a traceback, hang, be ended by a signal, end silently or need a gigabyte. If the input is taken,
+the output is checked: embeddings are finite, and a written task can be read back.
 """
 
 import json
 import pickle
 import random
 import shutil
-import tarfile
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
-import soundfile
 import torch
 import yaml
 
+from ablations.benchmarks.record import Record
 from ablations.cli import main as cli
+from ablations.search.declared import FOLDER as SEARCHES
 from ablations.search.declared import Search
 from ablations.study.study import Study
 from ablations.system.errors import one_line_errors
-from ablations.training.train import load_stages
+from ablations.training.train import RECIPES, load_stages
 from downstream.tasks.archive import unpack
 from downstream.tasks.task import Task
-from passt import EmbeddingSpec, PasstEmbedder
-from tests.campaigns.children import Ending, attempt
+from passt import EmbeddingSpec
+from tests.campaigns.children import RIGHT, Ending, attempt
+from tests.campaigns.good import SUFFIXES, Good, made_good
 from tests.campaigns.mutations import ODD_TEXTS, changed_bytes, changed_text, changed_value
-from tests.campaigns.record import command_of
+from tests.campaigns.record import campaign_command, endings_record
 
 LIMIT_S, LIMIT_MB = 30.0, 1000.0
-RATE = 16000
-SUFFIXES = ("wav", "flac", "ogg", "mp3", "aiff", "w64", "caf", "au")
-MIXED = {"study": 3, "audio": 4, "list": 3}
-"""How much more often than once a door is drawn."""
+WEIGHTS = {"study": 3, "audio": 4, "list": 3}
+"""How often a door is drawn, for those that are drawn more often than once."""
 
 Attempt = Callable[[], None]
-
-
-@dataclass(frozen=True)
-class Good:
-    """The good inputs that are changed, below one folder."""
-
-    folder: Path
-
-    @classmethod
-    def make(cls, folder: Path) -> "Good":
-        """Write sounds, a task, a run, an embedding folder, an archive and a file of weights."""
-        folder.mkdir(parents=True)
-        draw = np.random.default_rng(0)
-        rows = []
-        for number in range(12):
-            tone = 0.3 * np.sin(2 * np.pi * (300, 1500)[number % 2] * np.arange(RATE // 2) / RATE)
-            soundfile.write(folder / f"{number}.wav", tone + 0.01 * draw.standard_normal(len(tone)), RATE)
-            rows.append(f"{number}.wav,{('low', 'high')[number % 2]},r{number // 2}")
-        (folder / "list.csv").write_text("\n".join(["file,label,recording", *rows]) + "\n")
-        for suffix in SUFFIXES:
-            sound, _ = soundfile.read(folder / "0.wav")
-            soundfile.write(folder / f"sound.{suffix}", sound, RATE, format=suffix.upper())
-        _command("prepare", folder / "list.csv", "--out", folder / "tones-v1", "--folds", "3")
-        study = {"name": "good", "models": [{"checkpoint": "logmel"}], "tasks": [str(folder / "tones-v1")]}
-        (folder / "good.yaml").write_text(yaml.safe_dump(study | {"protocol": "hear2021+grid1+linear"}))
-        _command("run", folder / "good.yaml", "--runs", folder / "runs", "--store", folder / "store")
-        _command("export", "logmel", folder / "tones-v1", "--out", folder / "kit", "--store", folder / "store")
-        with tarfile.open(folder / "tones.tar.gz", "w:gz") as archive:
-            archive.add(folder / "tones-v1", "tasks/tones-v1")
-        spec = EmbeddingSpec("passt_demo", levels=("features",), weights="untrained-0")
-        torch.save(PasstEmbedder(spec, device="cpu").net.state_dict(), folder / "weights.pt")
-        return cls(folder)
-
-
-def _command(*arguments: Any) -> None:
-    """A command of `ablate` that has to succeed."""
-    cli.main([str(argument) for argument in arguments], standalone_mode=False)
 
 
 def _ablate(*arguments: Any) -> Attempt:
@@ -87,7 +48,7 @@ def _ablate(*arguments: Any) -> Attempt:
 
 
 def _reading(function: Callable[[], object]) -> Attempt:
-    """A function as a command whose errors are one line."""
+    """Return a function as a command whose errors are one line."""
     return lambda: click.command()(one_line_errors(function))(args=[])
 
 
@@ -126,11 +87,11 @@ def _study(good: Good, work: Path, draw: random.Random) -> Attempt:
     return _ablate("plan", work / "s.yaml", "--no-measure", "--runs", work, "--store", good.folder / "store")
 
 
-def _packaged(kind: str, load: Callable[[Path], object]) -> Callable[[Good, Path, random.Random], Attempt]:
-    """Mutants of the packaged YAML of a kind."""
+def _packaged(folder: Path, load: Callable[[Path], object]) -> Callable[[Good, Path, random.Random], Attempt]:
+    """Make a door for changed copies of packaged YAML."""
 
     def door(good: Good, work: Path, draw: random.Random) -> Attempt:
-        bases = sorted((Path(cli.__file__).parent / kind).glob("*.yaml"))
+        bases = sorted(folder.glob("*.yaml"))
         (work / "d.yaml").write_text(_yaml(draw.choice(bases), draw), errors="surrogatepass")
         return _reading(lambda: load(work / "d.yaml"))
 
@@ -188,7 +149,7 @@ def _pickle(good: Good, work: Path, draw: random.Random) -> Attempt:
     folder = shutil.copytree(source, work / "kit")
     value: Any = draw.choice(ODD_TEXTS)
     for _ in range(draw.choice((1, 5, 40))):
-        value = [value, value]  # one list twice: a pickle of a few bytes, a value that doubles
+        value = [value, value]  # the same list twice: the pickle stays small, the value doubles
     file = draw.choice(sorted(folder.glob("*.pkl")))
     file.write_bytes(pickle.dumps(value))
     return _ablate("probe", folder, "--protocol", "hear2021+grid1+linear")
@@ -198,8 +159,8 @@ DOORS: Mapping[str, Callable[[Good, Path, random.Random], Attempt]] = {
     "audio": _audio,
     "list": _list,
     "study": _study,
-    "search": _packaged("searches", Search.load),
-    "recipe": _packaged("recipes", load_stages),
+    "search": _packaged(SEARCHES, Search.load),
+    "recipe": _packaged(RECIPES, load_stages),
     "task folder": _task,
     "embedding folder": _kit,
     "pickle": _pickle,
@@ -211,7 +172,7 @@ DOORS: Mapping[str, Callable[[Good, Path, random.Random], Attempt]] = {
 
 
 def _change_file(file: Path, draw: random.Random) -> None:
-    """Change a file's bytes, or what it holds where it is JSON."""
+    """Change a file's bytes, or its content if it is JSON or CSV."""
     if file.suffix == ".json" and draw.random() < 0.7:
         file.write_text(json.dumps(changed_value(json.loads(file.read_text()), draw)))
     elif file.suffix == ".csv" and draw.random() < 0.7:
@@ -221,7 +182,7 @@ def _change_file(file: Path, draw: random.Random) -> None:
 
 
 def _checked(command: Attempt, check: Callable[[], object]) -> Attempt:
-    """The command, and behind it a check of what it made where it succeeded."""
+    """Return the command followed by a check of its output if it succeeded."""
 
     def both() -> None:
         try:
@@ -240,44 +201,41 @@ def _finite(file: Path) -> None:
             raise AssertionError(f"{file} has values that are not finite")
 
 
-def campaign(folder: Path, count: int, seed: int) -> dict[str, Any]:
-    """Attempt `count` bad inputs; a record to be written as JSON.
+def campaign(work: Path, count: int, seed: int) -> Record:
+    """Attempt bad inputs at every door: mutated audio, lists, YAML, JSON, pickles, archives, weights.
 
     Args:
-        folder: an empty one, for what is made.
+        work: an empty folder.
+        count: attempts.
+        seed: of doors and changes.
     """
-    torch.set_num_threads(1)
-    good_ending = attempt(lambda: Good.make(folder / "good"), folder / "log", 300)
-    if good_ending.kind != "taken":
-        raise ValueError(f"the good inputs were not taken: {good_ending.output[-500:]}")
-    good = Good(folder / "good")
-    names = [name for name in DOORS for _ in range(MIXED.get(name, 1))]
+    good = made_good(work)
+    names = [name for name in DOORS for _ in range(WEIGHTS.get(name, 1))]
     counts: dict[str, Counter[str]] = {name: Counter() for name in DOORS}
-    wrong, peak = [], 0.0
+    wrong, peak_mb = [], 0.0
     for number in range(count):
         draw = random.Random(f"{seed} {number}")
-        name = draw.choice(names)
-        work = folder / "work"
-        work.mkdir()
-        ending = attempt(DOORS[name](good, work, draw), folder / "log", LIMIT_S)
+        name, place = draw.choice(names), work / "work"
+        place.mkdir()
+        ending = attempt(DOORS[name](good, place, draw), work / "log", LIMIT_S)
         counts[name][ending.kind] += 1
-        peak = max(peak, ending.peak_mb)
-        if ending.kind not in ("taken", "one-line error") or ending.peak_mb > LIMIT_MB:
-            wrong.append(_told(number, name, ending))
+        peak_mb = max(peak_mb, ending.peak_mb)
+        if ending.kind not in RIGHT or ending.peak_mb > LIMIT_MB:
+            wrong.append(_wrong(number, name, ending))
             click.echo(json.dumps(wrong[-1]))
-        shutil.rmtree(work)
-    total = sum(counts.values(), Counter())
-    by_door = {name: dict(sorted(kinds.items())) for name, kinds in counts.items()}
-    return {"seed": seed, "inputs": count, "endings": dict(total), "peak_mb": peak, "by_door": by_door, "wrong": wrong}
+        shutil.rmtree(place)
+    facts = {"seed": seed, "inputs": count, "endings": dict(sum(counts.values(), Counter())), "peak_mb": peak_mb}
+    facts["by_door"] = {name: dict(sorted(kinds.items())) for name, kinds in counts.items()}
+    return endings_record(f"{count} bad inputs, each a command in a process of its own", "door", counts, facts, wrong)
 
 
-def _told(number: int, name: str, ending: Ending) -> dict[str, Any]:
+def _wrong(number: int, door: str, ending: Ending) -> dict[str, Any]:
     last = next((line for line in reversed(ending.output.splitlines()) if line.strip()), "")
-    memory = round(ending.peak_mb)
-    return {"number": number, "door": name, "kind": ending.kind, "peak_mb": memory, "last_line": last[:300]}
+    peak_mb = round(ending.peak_mb)
+    return {"number": number, "door": door, "kind": ending.kind, "peak_mb": peak_mb, "last_line": last[:300]}
 
 
-main = command_of("bad_inputs", campaign, 900)
+main = campaign_command(campaign, "bad_inputs", 900)
 
 if __name__ == "__main__":
     main()

@@ -1,7 +1,8 @@
-"""Run one attempt in a process of its own, and say how it ended."""
+"""Run one attempt in a process of its own, and classify its ending."""
 
 import contextlib
 import os
+import resource
 import signal
 import sys
 import time
@@ -13,18 +14,21 @@ from pathlib import Path
 TRACEBACK = "Traceback (most recent call last)"
 MESSAGES = ("Error:", "Failed:", " faults (")
 LOOK_S = 0.005
+RIGHT = ("taken", "one-line error")
+"""The endings that are right."""
 
 
 @dataclass(frozen=True)
 class Ending:
-    """How an attempt ended.
+    """The ending of an attempt.
 
     Attributes:
         kind: "taken" (exit status 0), "one-line error", "traceback", "hang" (stopped after its limit), "crash" (ended
             by a signal), or "silent" (another exit status without a message).
-        status: the exit status; of a signal its number below 0.
-        peak_mb: memory at its highest, resident, in megabytes.
-        output: what was printed.
+        status: the exit status; minus its number for a signal.
+        seconds: wall time.
+        peak_mb: peak of resident memory in megabytes.
+        output: stdout and stderr.
     """
 
     kind: str
@@ -35,7 +39,13 @@ class Ending:
 
 
 def attempt(call: Callable[[], object], log: Path, limit_s: float) -> Ending:
-    """Call a function in a forked process, its output in `log`; it and its children are ended after the limit."""
+    """Call a function in a forked process; it and its children are ended after the limit.
+
+    Args:
+        call: the function.
+        log: file for its output.
+        limit_s: seconds that it may take.
+    """
     start = time.perf_counter()
     process = os.fork()
     if process == 0:
@@ -48,7 +58,7 @@ def attempt(call: Callable[[], object], log: Path, limit_s: float) -> Ending:
 
 
 def _child(call: Callable[[], object], log: Path) -> None:
-    """The forked process: never returns."""
+    """Run in the forked process; never return."""
     os.setsid()
     with log.open("wb", buffering=0) as file:
         for stream in (1, 2):
@@ -59,7 +69,7 @@ def _child(call: Callable[[], object], log: Path) -> None:
         code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
-    except BaseException:  # what a user would see
+    except BaseException:  # as a user would see it
         traceback.print_exc()
     finally:
         sys.stdout.flush()
@@ -67,8 +77,8 @@ def _child(call: Callable[[], object], log: Path) -> None:
         os._exit(code)
 
 
-def _waited(process: int, until: float):
-    """The wait status (None where the limit came first) and the resources that the process used."""
+def _waited(process: int, until: float) -> tuple[int | None, resource.struct_rusage]:
+    """Wait for a process; return its wait status (None if the limit came first) and the resources that it used."""
     while time.perf_counter() < until:
         done, status, usage = os.wait4(process, os.WNOHANG)
         if done:

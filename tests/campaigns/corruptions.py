@@ -1,10 +1,10 @@
-"""Corruptions of every kind of file in a store and in a run: found, made anew, or refused; never taken for good.
+"""Corruptions of every kind of file in a store and in a run: each is repaired or refused, and never used.
 
     python -m tests.campaigns.corruptions --count 150 --out results/benchmarks/corruptions.json
 
-Each attempt changes one file of a copy of a good store and run, asks `ablate store check` about it, and runs the study
-again: from the store alone where the file was the store's. The rows have to be those of before, or the run has to say
-in one line what is wrong.
+Each attempt changes one file of a copy of a good store and run, runs `ablate store check`, and runs the study again
+(without the earlier run if the file is the store's). Either the rows must be the same as before, or the run must end in
+one line that names the fault.
 """
 
 import json
@@ -17,13 +17,13 @@ from typing import Any
 
 import click
 import pandas as pd
-import torch
 
+from ablations.benchmarks.record import Record
 from ablations.cli import main as cli
 from results.rows.rows import RESULT_COLUMNS
-from tests.campaigns.bad_inputs import Good
-from tests.campaigns.children import Ending, attempt
-from tests.campaigns.record import command_of
+from tests.campaigns.children import RIGHT, Ending, attempt
+from tests.campaigns.good import made_good
+from tests.campaigns.record import campaign_command, endings_record
 
 LIMIT_S = 60.0
 RUN = Path("runs") / "good"
@@ -31,7 +31,7 @@ STORE = Path("store")
 
 
 def kind_of(file: Path) -> str:
-    """What a file below the folder of a store and a run is, such as "audio" or "job, npz"."""
+    """Return the kind of a file in the folder of a store and a run, such as "audio" or "job, npz"."""
     if file.is_relative_to(RUN):
         name = file.relative_to(RUN)
         return f"job, {file.suffix[1:]}" if name.parts[0] == "jobs" else name.name
@@ -53,10 +53,10 @@ def _digit(file: Path, draw: random.Random, siblings: list[Path]) -> None:
     content = file.read_bytes()
     places = [place for place, byte in enumerate(content) if byte in b"0123456789"]
     if not places:
-        return _flip(file, draw, siblings)
+        _flip(file, draw, siblings)
+        return
     place = draw.choice(places)
     file.write_bytes(content[:place] + str((int(chr(content[place])) + 1) % 10).encode() + content[place + 1 :])
-    return None
 
 
 def _cut(file: Path, draw: random.Random, _: list[Path]) -> None:
@@ -76,21 +76,21 @@ def _removed(file: Path, *_: Any) -> None:
 
 
 def _exchanged(file: Path, draw: random.Random, siblings: list[Path]) -> None:
-    """Another file of its kind in its place, and it in the other's."""
+    """Exchange a file with another one of its kind."""
     if not siblings:
-        return _removed(file)
+        _removed(file)
+        return
     other = draw.choice(siblings)
     contents = file.read_bytes(), other.read_bytes()
     file.write_bytes(contents[1])
     other.write_bytes(contents[0])
-    return None
 
 
 def _other_json(file: Path, draw: random.Random, siblings: list[Path]) -> None:
-    if file.suffix != ".json":
-        return _cut(file, draw, siblings)
-    file.write_text(json.dumps(draw.choice(([], {}, None, "x", {"folds": []}))))
-    return None
+    if file.suffix == ".json":
+        file.write_text(json.dumps(draw.choice(([], {}, None, "x", {"folds": []}))))
+    else:
+        _cut(file, draw, siblings)
 
 
 WAYS: tuple[Callable[[Path, random.Random, list[Path]], None], ...] = (
@@ -98,51 +98,51 @@ WAYS: tuple[Callable[[Path, random.Random, list[Path]], None], ...] = (
 )
 
 
-def campaign(folder: Path, count: int, seed: int) -> dict[str, Any]:
-    """Corrupt `count` files, one at a time; a record to be written as JSON.
+def campaign(work: Path, count: int, seed: int) -> Record:
+    """Corrupt files of a store and a run, one at a time; each must be repaired or refused.
 
     Args:
-        folder: an empty one, for what is made.
+        work: an empty folder.
+        count: corruptions.
+        seed: of files and changes.
     """
-    torch.set_num_threads(1)
-    _expect_good(attempt(lambda: Good.make(folder / "good"), folder / "log", 300))
-    work = folder / "work"
+    good, place = made_good(work).folder, work / "work"
     endings: dict[str, Counter[str]] = {}
-    wrong, checked = [], 0
+    wrong, named_by_check = [], 0
     for number in range(count):
         draw = random.Random(f"{seed} {number}")
         for part in ("store", "runs"):
-            shutil.copytree(folder / "good" / part, work / part)
-        rows = _rows(work)
-        files = sorted(path.relative_to(work) for path in work.rglob("*") if path.is_file() and path.stat().st_size)
+            shutil.copytree(good / part, place / part)
+        rows = _rows(place)
+        files = sorted(path.relative_to(place) for path in place.rglob("*") if path.is_file() and path.stat().st_size)
         kinds = sorted({kind_of(file) for file in files})
         kind = kinds[number % len(kinds)]
-        alike = [file for file in files if kind_of(file) == kind]
-        file, way = draw.choice(alike), draw.choice(WAYS)
+        siblings = [file for file in files if kind_of(file) == kind]
+        file, way = draw.choice(siblings), draw.choice(WAYS)
         if file.is_relative_to(STORE):
-            shutil.rmtree(work / "runs")
-        before = (work / file).read_bytes()
-        way(work / file, draw, [work / other for other in alike if other != file])
-        check = _check(folder, work)
-        checked += check.status == 1
-        ending = attempt(lambda: _run(folder / "good", work), folder / "log", LIMIT_S)
-        what = _judged(ending, check, work, rows)
-        endings.setdefault(kind, Counter())[what] += 1
-        if what not in ("made anew", "refused"):
-            about = {"number": number, "file": str(file), "way": way.__name__[1:], "size": len(before), "ending": what}
-            wrong.append(about | {"check": check.output[-300:], "run": ending.output[-300:]})
+            shutil.rmtree(place / "runs")
+        size = (place / file).stat().st_size
+        way(place / file, draw, [place / sibling for sibling in siblings if sibling != file])
+        check = _check(work / "log", place)
+        named_by_check += check.status == 1
+        rerun = attempt(lambda: _run(good, place), work / "log", LIMIT_S)
+        ending = _judged(rerun, check, place, rows)
+        endings.setdefault(kind, Counter())[ending] += 1
+        if ending not in ("made anew", "refused"):
+            about = {"number": number, "file": str(file), "way": way.__name__[1:], "size": size, "ending": ending}
+            wrong.append(about | {"check": check.output[-300:], "run": rerun.output[-300:]})
             click.echo(json.dumps(wrong[-1]))
-        shutil.rmtree(work)
-    total = sum(endings.values(), Counter())
-    by_kind = {kind: dict(sorted(counts.items())) for kind, counts in sorted(endings.items())}
-    about = {"seed": seed, "corruptions": count, "endings": dict(total), "named_by_check": checked}
-    return about | {"by_kind": by_kind, "wrong": wrong}
+        shutil.rmtree(place)
+    total = dict(sum(endings.values(), Counter()))
+    facts = {"seed": seed, "corruptions": count, "endings": total, "named_by_check": named_by_check}
+    facts["by_kind"] = {kind: dict(sorted(counts.items())) for kind, counts in sorted(endings.items())}
+    return endings_record(f"{count} corruptions of one file of a store and a run", "kind", endings, facts, wrong)
 
 
-def _check(folder: Path, work: Path) -> Ending:
+def _check(log: Path, work: Path) -> Ending:
     runs = ["--runs", str(work / RUN)] if (work / RUN).is_dir() else []
     arguments = ["store", "check", "--full", "--store", str(work / "store"), *runs]
-    return attempt(lambda: cli.main(arguments), folder / "log", LIMIT_S)
+    return attempt(lambda: cli.main(arguments), log, LIMIT_S)
 
 
 def _run(good: Path, work: Path) -> None:
@@ -154,22 +154,17 @@ def _rows(work: Path) -> pd.DataFrame:
     return pd.read_csv(work / RUN / "rows.csv", dtype=str)[list(RESULT_COLUMNS)]
 
 
-def _judged(ending: Ending, check: Ending, work: Path, rows: pd.DataFrame) -> str:
-    """ "made anew", "refused", or what went wrong."""
-    for one in (check, ending):
-        if one.kind in ("traceback", "hang", "crash", "silent"):
-            return one.kind
-    if ending.kind == "one-line error":
+def _judged(rerun: Ending, check: Ending, work: Path, rows: pd.DataFrame) -> str:
+    """Return "made anew", "refused", or the fault."""
+    for ending in (check, rerun):
+        if ending.kind not in RIGHT:
+            return ending.kind
+    if rerun.kind == "one-line error":
         return "refused"
     return "made anew" if _rows(work).equals(rows) else "other rows"
 
 
-def _expect_good(ending: Ending) -> None:
-    if ending.kind != "taken":
-        raise ValueError(f"the good store and run were not made: {ending.output[-500:]}")
-
-
-main = command_of("corruptions", campaign, 150)
+main = campaign_command(campaign, "corruptions", 150)
 
 if __name__ == "__main__":
     main()

@@ -1,13 +1,13 @@
-"""What integrity costs: sums of a run beside its extraction, and a full check of a large store beside plain reading.
+"""The cost of integrity: a run's sums against its extraction, a full check of a large store against plain reading.
 
     python -m tests.campaigns.integrity --work FOLDER --out results/benchmarks/integrity.json
 
-Costs of sums are shares of CPU time, which other work on the machine changes little. The large store is written by the
-store's own writer and removed behind it; FOLDER needs room for it.
+Costs of sums are shares of CPU time, which other work on the machine changes little. FOLDER needs room for the large
+store, which is removed afterwards.
 """
 
+import dataclasses
 import hashlib
-import json
 import os
 import shutil
 import time
@@ -18,57 +18,40 @@ from unittest import mock
 
 import click
 import numpy as np
-import soundfile
+import pandas as pd
 import torch
 import yaml
 
+from ablations.benchmarks.record import Record, command_line
 from ablations.runs.run import run_study
 from ablations.store.check import check
 from ablations.study.study import Study
 from ablations.system.compute import Machine
-from ablations.system.machine import machine, versions
 from ablations.units import execute
 from ablations.units.where import Where
-from downstream.disk.files import write_json
 from downstream.store import tap_file
 from downstream.store.extraction import Extraction
 from downstream.store.store import TapFolder
-from tests.campaigns.record import PATH
-from tests.campaigns.sum_clock import Clock, clock_of_sums
+from tests.campaigns import big_tasks
+from tests.campaigns.record import WORK
+from tests.campaigns.stages import Clock, timed_sums
 
 TRIALS = 2  # of the check
-RATE = 44100
-CLIPS, CLIP_SECONDS = {"train": 150, "valid": 25, "test": 25}, 5
+SPLITS = {"train": 0.75, "valid": 0.125, "test": 0.125}
+SIZE = dataclasses.replace(big_tasks.SIZES["scenes"], clips=200, seconds=5.0, labels=4, rate=44100, splits=SPLITS)
+"""The size of the task; clips have ESC-50's rate and length."""
 MODELS = {"logmel": 3, "passt_demo": 1}
-"""The cheapest embedder, whose share is the largest, and a transformer; and how often each is tried."""
+"""The cheapest embedder, whose share is the largest, and a transformer -> trials."""
 TAPS, DIM, BATCHES = 8, 768, 8  # of a folder of the large store
 FOLDERS = 4
 CHUNK_BYTES = 1 << 20
 
 
-def make_task(folder: Path) -> Path:
-    """A scene task of noise in two classes; ESC-50's rate and length of clips."""
-    draw = np.random.default_rng(0)
-    for split, count in CLIPS.items():
-        place = folder / str(RATE) / split
-        place.mkdir(parents=True)
-        labels = {f"{number}.wav": [("loud", "quiet")[number % 2]] for number in range(count)}
-        for name, (label,) in labels.items():
-            sound = draw.standard_normal(CLIP_SECONDS * RATE, dtype=np.float32) * (0.2 if label == "loud" else 0.02)
-            soundfile.write(place / name, sound, RATE)
-        (folder / f"{split}.json").write_text(json.dumps(labels))
-    metadata = {"task_name": "noise", "version": "v1", "embedding_type": "scene", "prediction_type": "multiclass"}
-    metadata |= {"split_mode": "trainvaltest", "sample_duration": CLIP_SECONDS, "evaluation": ["top1_acc"]}
-    (folder / "task_metadata.json").write_text(json.dumps(metadata | {"splits": list(CLIPS)}))
-    (folder / "labelvocabulary.csv").write_text("idx,label\n0,loud\n1,quiet\n")
-    return folder
-
-
 def cost_of_sums(task: Path, model: str, work: Path) -> dict[str, Any]:
-    """CPU seconds of a run of one model: into an empty store, and again from the store without the run.
+    """Measure CPU seconds of a run of one model: into an empty store, and again from the store without the run.
 
-    The first is held against its extraction alone. Content hashes of clips, which name jobs, are told apart from the
-    sums that only guard files.
+    The first is compared with its extraction alone. Content hashes of clips, which name jobs, are counted apart from
+    sums, which only guard files.
     """
     work.mkdir()
     file = work / "s.yaml"
@@ -86,7 +69,7 @@ def cost_of_sums(task: Path, model: str, work: Path) -> dict[str, Any]:
 
 
 def _run(file: Path, work: Path) -> tuple[float, Clock]:
-    """CPU seconds of extraction, of all threads, and the clock of sums."""
+    """Run a study; return the CPU seconds of extraction in all threads, and the clock of sums."""
     extract, seconds = execute.extract, []
 
     def timed(*arguments: Any) -> None:
@@ -94,7 +77,7 @@ def _run(file: Path, work: Path) -> tuple[float, Clock]:
         extract(*arguments)
         seconds.append(time.process_time() - start)
 
-    with mock.patch.object(execute, "extract", timed), clock_of_sums() as clock:
+    with mock.patch.object(execute, "extract", timed), timed_sums() as clock:
         outcome = run_study(Study.load(file), Where(work / "runs", work / "store"), Machine("cpu"))
     if outcome.failures:
         raise ValueError(f"the run failed: {outcome.failures}")
@@ -102,8 +85,7 @@ def _run(file: Path, work: Path) -> tuple[float, Clock]:
 
 
 def _cost(sums: Clock, whole: float) -> dict[str, float]:
-    hashes = sums.by_name["hash_of"]
-    guards = sums.seconds - hashes
+    hashes, guards = sums.seconds["content_hashes"], sums.seconds["sums"]
     seconds = {"cpu_s": round(whole, 3), "content_hashes_cpu_s": round(hashes, 4), "sums_cpu_s": round(guards, 4)}
     return {**seconds, "content_hashes_percent": _percent(hashes, whole), "sums_percent": _percent(guards, whole)}
 
@@ -113,21 +95,21 @@ def _percent(part: float, whole: float) -> float:
 
 
 def best(trials: list[dict[str, Any]]) -> dict[str, Any]:
-    """The least disturbed of several trials, of each part by itself."""
+    """Return the least disturbed of several trials, for each part by itself."""
     parts = [name for name in trials[0] if name != "model"]
     least = {name: min((trial[name] for trial in trials), key=lambda cost: cost["cpu_s"]) for name in parts}
     return {"model": trials[0]["model"], **least}
 
 
 def make_store(root: Path, size: float) -> None:
-    """A store of about `size` bytes, of made-up taps."""
+    """Write a store of about `size` bytes with made-up taps."""
     files = [[f"{batch}-{number}.wav" for number in range(100)] for batch in range(BATCHES)]
     rows = int(size / (FOLDERS * TAPS * BATCHES * 4 * DIM)) // 100 * 100
     block = np.random.default_rng(0).standard_normal((rows, DIM), dtype=np.float32)
     taps = {(f"block{number}", 160): DIM for number in range(TAPS)}
     for number in range(FOLDERS):
         folder = TapFolder(root / f"{number:016x}" / ("b" * 16) / "train" / "t50")
-        with Extraction.begin(folder, taps, files, {"embedder": "made-up", "clips": "noise/train"}) as extraction:
+        with Extraction.begin(folder, taps, files, {"embedder": "made-up", "clips": "made-up/train"}) as extraction:
             for batch in files:
                 block += 1
                 extraction.append(dict.fromkeys(taps, block), [rows // 100] * len(batch), np.arange(rows) * 50.0)
@@ -135,9 +117,9 @@ def make_store(root: Path, size: float) -> None:
 
 
 def cost_of_a_check(root: Path, size: float) -> dict[str, Any]:
-    """Seconds of a full check of a store, beside those of reading its files and of hashing as much in memory.
+    """Measure a full check of a store, reading its files, and hashing as many bytes in memory, in seconds.
 
-    Files are not in the system's cache when they are read or checked. CPU seconds are of the least trial, too.
+    Files are not in the system's cache when they are read or checked. CPU seconds are those of the fastest trial.
     """
     make_store(root, size)
     files = sorted(path for path in root.rglob("*") if path.is_file())
@@ -150,8 +132,8 @@ def cost_of_a_check(root: Path, size: float) -> dict[str, Any]:
             call()
             seconds[name].append((time.perf_counter() - start, time.process_time() - cpu))
     taps = sum(path.suffix == ".npy" for path in files)
-    least = {name: min(took) for name, took in seconds.items()}
-    costs = {name: {"s": round(took, 2), "cpu_s": round(cpu, 2)} for name, (took, cpu) in least.items()}
+    least = {name: min(trials) for name, trials in seconds.items()}
+    costs = {name: {"s": round(wall, 2), "cpu_s": round(cpu, 2)} for name, (wall, cpu) in least.items()}
     return {"gb": round(total / 1e9, 2), "taps": taps, **costs}
 
 
@@ -176,32 +158,40 @@ def _parts(root: Path, files: list[Path], total: int) -> Iterator[tuple[str, Cal
 
 
 def _forget(files: list[Path]) -> None:
-    """Have the system drop what it keeps of these files in memory."""
+    """Make the system drop these files from its cache."""
     for path in files:
         with path.open("rb") as file:
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
-@click.command(help=__doc__.splitlines()[0])
-@click.option("--gigabytes", default=10.0, show_default=True, help="The size of the large store.")
-@click.option("--work", type=PATH, required=True, help="An empty folder.")
-@click.option("--out", type=PATH, required=True, help="The JSON file to write.")
-def main(gigabytes: float, work: Path, out: Path) -> None:
+def measure(work: Path, gigabytes: float = 10.0) -> Record:
+    """Measure the cost of integrity: sums of a run, and a full check of a large store.
+
+    Args:
+        work: an empty folder.
+        gigabytes: size of the large store.
+    """
     torch.set_num_threads(1)
-    work.mkdir(parents=True, exist_ok=True)
-    task = make_task(work / "noise-v1")
+    task, store = big_tasks.make(SIZE, work), work / "store"
     runs = [best([cost_of_sums(task, model, work / "run") for _ in range(trials)]) for model, trials in MODELS.items()]
     shutil.rmtree(task)
-    store = work / "store"
     try:
         full_check = cost_of_a_check(store, gigabytes * 1e9)
     finally:
         shutil.rmtree(store, ignore_errors=True)
-    command = f"python -m tests.campaigns.integrity --gigabytes {gigabytes:g}"
-    clips = {"clips": sum(CLIPS.values()), "seconds_each": CLIP_SECONDS, "rate": RATE}
-    about = {"command": command, "device": machine("cpu"), "versions": versions(), "load": os.getloadavg()[0]}
-    write_json(out, {**about, "task": clips, "runs": runs, "full_check": full_check})
+    clips = {"clips": SIZE.clips, "seconds_each": SIZE.seconds, "rate": SIZE.rate}
+    parts = [{"model": run["model"], "part": part, **run[part]} for run in runs for part in run if part != "model"]
+    costs = ", ".join(f"{name} {full_check[name]['s']} s" for name in ("read", "hash", "check"))
+    return Record(
+        f"CPU seconds of runs on {SIZE.clips} clips of {SIZE.seconds:g} s, and those of content hashes and sums",
+        facts={"load": os.getloadavg()[0], "task": clips, "runs": runs, "full_check": full_check},
+        table=pd.DataFrame(parts),
+        lines=[f"Full check of {full_check['gb']} GB: {costs}"],
+    )
 
+
+GIGABYTES = click.option("--gigabytes", default=10.0, show_default=True, help="The size of the large store.")
+main = command_line(measure, "python -m tests.campaigns.integrity", GIGABYTES, WORK, progress=False)
 
 if __name__ == "__main__":
     main()

@@ -1,7 +1,7 @@
-"""What a run was at when it was killed, by what it left on the disk.
+"""The phase in which a run was killed, by the files that it left.
 
-- start: nothing of the store is there yet; end: all jobs are done, rows, table and figure may not be
-- extraction: an extraction is unfinished, between two batches; probes: none is, and jobs are to be done
+- start: the store has nothing yet; end: all jobs are done, rows, table and figure may be missing
+- extraction: an extraction is unfinished, between two batches; probes: no extraction is, and jobs are missing
 - writing: a temporary file, or data beyond the journal of an extraction
 """
 
@@ -11,14 +11,16 @@ from pathlib import Path
 from downstream.store.tap_file import HEADER_BYTES
 
 PHASES = ("extraction", "writing", "probes")
-"""Those that kills are aimed at."""
+"""The phases that kills wait for."""
 
 
 def phase_of(folder: Path, store: Path, jobs: int) -> str:
-    """What a run was at.
+    """Return the phase of a run.
 
     Args:
-        folder: where all of it lies. jobs: how many were still to be done.
+        folder: has all its files.
+        store: its store.
+        jobs: that are missing.
     """
     if any(folder.rglob(".*.tmp")):
         return "writing"
@@ -31,7 +33,7 @@ def phase_of(folder: Path, store: Path, jobs: int) -> str:
 
 
 def _between_batches(partial: Path) -> bool:
-    """Whether all that lies there is in the journal."""
+    """Tell whether the journal has all batches of an unfinished extraction."""
     try:
         plan = json.loads((partial / "plan.json").read_text())
         journal = (partial / "journal.jsonl").read_text() if (partial / "journal.jsonl").is_file() else ""
@@ -42,6 +44,6 @@ def _between_batches(partial: Path) -> bool:
             part = partial / f"{level}@{'own' if window is None else window}.npy"
             if part.is_file() and part.stat().st_size > HEADER_BYTES + 4 * rows * dim:
                 return False
-    except FileNotFoundError:  # being begun, or being put in its place
+    except FileNotFoundError:  # it begins, or is renamed
         return False
     return True

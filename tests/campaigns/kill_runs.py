@@ -1,4 +1,4 @@
-"""Runs of a kill campaign: started, waited for, compared with an undisturbed one."""
+"""Runs of a kill campaign: start them, wait for their end, compare them with an undisturbed one."""
 
 import contextlib
 import importlib
@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,35 +21,39 @@ from ablations.system import memory
 from downstream import extract
 from results.rows.rows import RESULT_COLUMNS, read_rows
 from tests.campaigns.kill_phases import phase_of
+from tests.campaigns.processes import PROC, command_of, living, start_of
 
 NAME = "kills"
 MARK = "ABLATE_KILL_CAMPAIGN"
-"""A variable of the environment of every process of a run: its place."""
-BATCH_CLIPS = 2  # of a small task, so that there are many moments
+"""Environment variable of every process of a run: the folder of its place."""
+BATCH_CLIPS = 2  # small, for many moments to be killed at
 COMPARED = (*RESULT_COLUMNS, "spec", "seed", "protocol", "job")
 LOOK_S = 0.002
 LIMIT_S = 240.0  # for a run to end
-LEFT_S = 90.0  # for the processes that it started to end: where it was killed, Ray's agents take a minute
-PROC = Path("/proc")
+LEFT_S = 90.0  # for its child processes to end: after a kill Ray's agents take a minute
 
 
 class WrongEnding(Exception):
-    """A run that did not end as it has to."""
+    """A run that ended in a wrong way."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """One run's folders, below `folder`.
+    """The folders of one run.
 
     Attributes:
-        options: of `ablate run`: which engine. jobs_in_all: of a run that has ended.
-        seen: processes that runs here started, with when each began, by their numbers. orphans: those of killed runs.
+        folder: that holds the others.
+        study: file of the study.
+        options: of `ablate run`, which select the engine.
+        all_jobs: how many jobs the complete run has.
+        seen: processes that runs here started: id -> time of the start.
+        orphans: the same of killed runs.
     """
 
     folder: Path
     study: Path
     options: tuple[str, ...] = ()
-    jobs_in_all: int = 0
+    all_jobs: int = 0
     seen: dict[int, str] = field(default_factory=dict)
     orphans: dict[int, str] = field(default_factory=dict)
 
@@ -62,7 +66,7 @@ class Place:
         return self.folder / "store"
 
     def launch(self, options: Sequence[str] | None = None) -> "Running":
-        """Start `ablate run` in a process that has imported everything already."""
+        """Start `ablate run` in a process that has imported everything."""
         self.folder.mkdir(parents=True, exist_ok=True)
         places = ["--runs", str(self.folder / "runs"), "--store", str(self.store), "--device", "cpu"]
         arguments = ["run", str(self.study), *places, *(self.options if options is None else options)]
@@ -73,7 +77,7 @@ class Place:
         return running
 
     def finish(self) -> None:
-        """Run to the end, again where the machine was too busy for Ray."""
+        """Run to the end; start again if the machine was too busy for Ray."""
         running = self.launch()
         while running.expect(0, 1) and running.too_busy:
             running = self.launch()
@@ -83,13 +87,13 @@ class Place:
         return sorted((self.run / "jobs").glob("*.json"))
 
     def phase(self) -> str:
-        """What its run is at."""
+        """Return the phase of its run."""
         while True:
-            with contextlib.suppress(FileNotFoundError):  # it goes on: what was listed is gone
-                return phase_of(self.folder, self.store, self.jobs_in_all - len(self.jobs()))
+            with contextlib.suppress(FileNotFoundError):  # the run continues and removes files that were listed
+                return phase_of(self.folder, self.store, self.all_jobs - len(self.jobs()))
 
     def temporary(self) -> list[str]:
-        """What is there for a time only: temporary files and unfinished extractions."""
+        """Return temporary files and unfinished extractions."""
         names = [path for pattern in (".*.tmp", ".partial-*") for path in self.folder.rglob(pattern)]
         return sorted(str(path.relative_to(self.folder)) for path in names)
 
@@ -99,7 +103,9 @@ class Running:
     """A run that was started.
 
     Attributes:
-        log: what it prints.
+        place: its folders.
+        process: its first process.
+        log: file of its output.
     """
 
     place: Place
@@ -112,14 +118,14 @@ class Running:
 
     @property
     def too_busy(self) -> bool:
-        """Whether it ended because Ray did not start in the 30 s that Ray gives itself."""
+        """Whether it ended because Ray did not start in Ray's own limit of 30 s."""
         return not self.alive and "Ray did not start" in self.text()
 
     def text(self) -> str:
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
     def until(self, ready: Callable[[], object], limit_s: float = LIMIT_S) -> bool:
-        """Wait until something is the case; False where the run ended before, or the limit came."""
+        """Wait until `ready` is true; return False if the run ended before, or after the limit in seconds."""
         end = time.monotonic() + limit_s
         while self.alive and time.monotonic() < end:
             if ready():
@@ -128,22 +134,26 @@ class Running:
         return False
 
     def processes(self) -> dict[int, str]:
-        """The command lines of the processes that runs of its place started and that live."""
+        """Return the living processes that runs of its place started: id -> command line."""
         seen = self.place.seen
-        seen.update((process, _begun(process)) for process in memory.tree(self.process.pid)[1:])
+        seen.update((process, start_of(process)) for process in memory.tree(self.process.pid)[1:])
         alive = living(seen)
         mark = f"{MARK}={self.place.folder}".encode()
         for entry in PROC.glob("[0-9]*"):
             with contextlib.suppress(OSError):
                 if mark in (entry / "environ").read_bytes():
-                    alive[int(entry.name)] = _command(int(entry.name))
+                    alive[int(entry.name)] = command_of(int(entry.name))
         return {process: command for process, command in alive.items() if command}
 
     def expect(self, *statuses: int, limit_s: float = LIMIT_S) -> int:
-        """Wait for the end, and for that of all processes that the run started.
+        """Wait for the end of the run and of all processes that it started, and return its exit status.
+
+        Args:
+            statuses: the right ones.
+            limit_s: seconds that it may take.
 
         Raises:
-            WrongEnding: another status than these, a traceback, or a process that stays.
+            WrongEnding: for another status, a traceback, or a process that stays.
         """
         self.process.join(limit_s)
         late = self.alive
@@ -168,29 +178,8 @@ class Running:
         return status
 
 
-def living(processes: Mapping[int, str]) -> dict[int, str]:
-    """The command lines of those processes that live, by when each began."""
-    return {process: _command(process) for process, begun in processes.items() if begun == _begun(process) != ""}
-
-
-def _begun(process: int) -> str:
-    """When a process began; "" for one that has ended."""
-    try:
-        fields = (PROC / str(process) / "stat").read_text().rsplit(")", 1)[1].split()
-    except OSError:
-        return ""
-    return "" if fields[0] == "Z" else fields[19]
-
-
-def _command(process: int) -> str:
-    """The command line of a process; "" for one that has ended."""
-    with contextlib.suppress(OSError):
-        return (PROC / str(process) / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
-    return ""
-
-
 def started(function: Callable[..., Any], *arguments: Any) -> multiprocessing.Process:
-    """A call in a process of its own, forked from one that has imported everything."""
+    """Call a function in a process of its own, forked from one that has imported everything."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__, "ablations.cli.run"])
     process = context.Process(target=function, args=arguments)
@@ -199,7 +188,7 @@ def started(function: Callable[..., Any], *arguments: Any) -> multiprocessing.Pr
 
 
 def _ablate(arguments: list[str], log: Path, mark: str) -> None:
-    """In the child: the command, with what it prints in a file."""
+    """Run the command in the child, with its output in a file."""
     os.environ[MARK] = mark
     signal.signal(signal.SIGINT, signal.default_int_handler)  # even where the campaign runs behind an &
     torch.set_num_threads(1)
@@ -213,28 +202,29 @@ def _ablate(arguments: list[str], log: Path, mark: str) -> None:
 
 
 def rows_of_run(place: Place) -> pd.DataFrame:
+    """Return the rows of a run, in the columns that are compared."""
     return read_rows(place.run)[list(COMPARED)]
 
 
 def faults(place: Place, run: Path | None = None) -> list[str]:
-    """What `ablate store check --full` names."""
+    """Return the faults that `ablate store check --full` names."""
     if not place.store.is_dir():
         return []
     return check(place.store, full=True, runs=run)["fault"].str.replace(f"{place.folder}/", "").tolist()
 
 
 def compare(place: Place, undisturbed: Place) -> None:
-    """Compare rows, predictions and what remains with an undisturbed run.
+    """Compare rows, predictions and remaining files with an undisturbed run.
 
     Raises:
-        WrongEnding: they differ, the store has a fault, or a temporary file remains.
+        WrongEnding: if they differ, the store has a fault, or a temporary file remains.
     """
     if not rows_of_run(place).equals(rows_of_run(undisturbed)):
         raise WrongEnding("its rows are not those of the undisturbed run")
-    if named := faults(place, place.run):
-        raise WrongEnding(named[0])
-    if left := place.temporary():
-        raise WrongEnding(f"{left[0]} remains")
+    if damage := faults(place, place.run):
+        raise WrongEnding(damage[0])
+    if temporary := place.temporary():
+        raise WrongEnding(f"{temporary[0]} remains")
     end = time.monotonic() + LEFT_S
     while (orphans := living(place.orphans)) and time.monotonic() < end:
         time.sleep(LOOK_S)

@@ -1,4 +1,4 @@
-"""Ways of ending a run, or a process of it, and how the run has to answer each."""
+"""Ways of ending a run, or one of its processes, and the right answer of the run."""
 
 import os
 import random
@@ -8,21 +8,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ablations.system.stopping import STOPPED
-from tests.campaigns.kill_runs import PROC, Running, WrongEnding
+from tests.campaigns.kill_runs import Running, WrongEnding
+from tests.campaigns.processes import PROC
 
-TOLD_S = 30.0  # for a run that waits to say so
-STOP_S = 60.0  # for a run to end that was stopped, or that has lost its Ray
+NOTICE_S = 30.0  # for a waiting run to say so
+STOP_S = 60.0  # for a run to end after a signal, or after the loss of Ray
 REMEDY = "the same command goes on"
 
 Way = Callable[[Running, random.Random], str]
-"""Ends something of a run, waits for the answer, and returns the phase that the run was in; "" where it ended before.
+"""Ends a process of a run, waits for the answer, and returns the phase of the run; "" if the run ended before.
 
-It raises WrongEnding where the answer is wrong.
+It raises WrongEnding if the answer is wrong.
 """
 
 
 def kill_run(running: Running, _: random.Random) -> str:
-    """Kill the first process of a run; `compare` looks whether the others have ended."""
+    """Kill the first process of a run; `compare` checks that the others end."""
     running.processes()
     running.process.kill()
     running.process.join()
@@ -33,7 +34,7 @@ def kill_run(running: Running, _: random.Random) -> str:
 
 def _stop_run(number: int) -> Way:
     def stop(running: Running, _: random.Random) -> str:
-        """Stop a run by a signal: it says so in one line."""
+        """Stop a run by a signal: it must say so in one line."""
         running.processes()
         phase = running.place.phase()
         os.kill(running.process.pid, number)
@@ -55,11 +56,11 @@ def _stop_holder(beside: Sequence[str]) -> Way:
         phase = running.place.phase()
         try:
             other = running.place.launch(beside)
-            told = other.until(lambda: f"waiting for process {holder} on " in _unwrapped(other), TOLD_S)
+            noticed = other.until(lambda: f"waiting for process {holder} on " in _unwrapped(other), NOTICE_S)
         finally:
             killed = draw.random() < 0.5
             os.kill(holder, signal.SIGKILL if killed else signal.SIGCONT)
-        if not told and other.alive:
+        if not noticed and other.alive:
             raise WrongEnding(f"waits without a word for {holder}: {other.text()[-300:]}")
         running.expect(-signal.SIGKILL if killed else 0)
         other.expect(0)
@@ -69,12 +70,12 @@ def _stop_holder(beside: Sequence[str]) -> Way:
 
 
 def _unwrapped(running: Running) -> str:
-    """What a run printed, in one line."""
+    """Return the output of a run in one line."""
     return " ".join(running.text().split())
 
 
 def _stopped_with_lock(process: int) -> bool:
-    """Stop a process if it holds a lock alone; one that gave it back in between goes on."""
+    """Stop a process if it holds an exclusive lock; let it continue if it released the lock in between."""
     if not _holds_lock(process):
         return False
     os.kill(process, signal.SIGSTOP)
@@ -91,14 +92,14 @@ def _holds_lock(process: int) -> bool:
 
 
 def kill_worker(running: Running, draw: random.Random) -> str:
-    """Kill a Ray worker: the run ends by itself."""
+    """Kill a Ray worker: the run must end as if undisturbed."""
     if phase := _kill_one(running, draw, "ray::UnitWorker"):
         running.expect(0)
     return phase
 
 
 def kill_raylet(running: Running, draw: random.Random) -> str:
-    """Kill Ray's own process on this machine: the run ends in one line with the remedy."""
+    """Kill Ray's own process on this machine: the run must end in one line with the remedy."""
     if phase := _kill_one(running, draw, "/raylet "):
         status = running.expect(0, 1, limit_s=STOP_S)
         if status and REMEDY not in running.text().splitlines()[-1]:
@@ -107,17 +108,17 @@ def kill_raylet(running: Running, draw: random.Random) -> str:
 
 
 def _kill_one(running: Running, draw: random.Random, name: str) -> str:
-    """Kill one process whose command line contains a name, once there is one; the phase, "" where there was none."""
-    chosen: list[int] = []
+    """Wait for a process whose command line contains a name, and kill it; return the phase, "" if none came."""
+    processes: list[int] = []
 
     def look() -> bool:
-        chosen[:] = sorted(process for process, command in running.processes().items() if name in f"{command} ")
-        return bool(chosen)
+        processes[:] = sorted(process for process, command in running.processes().items() if name in f"{command} ")
+        return bool(processes)
 
     if not running.until(look):
         return ""
     phase = running.place.phase()
-    os.kill(draw.choice(chosen), signal.SIGKILL)
+    os.kill(draw.choice(processes), signal.SIGKILL)
     return phase
 
 
@@ -126,7 +127,8 @@ class Engine:
     """An engine of `ablate run`.
 
     Attributes:
-        options: that choose it. ways: of ending its runs.
+        options: that select it.
+        ways: of ending its runs, by name.
     """
 
     options: tuple[str, ...]

@@ -2,8 +2,8 @@
 
     python -m tests.campaigns.kills --engine process --count 30 --out results/benchmarks/kills_process.json
 
-Runs of a small study are ended in every way of `kill_ways`, at moments that are drawn from a seed, and started again
-until they end. Then rows and predictions have to be those of an undisturbed run, and nothing else may remain.
+Runs of a small study are ended in every way of `kill_ways`, at random moments, and started again until they end. Then
+rows and predictions must be those of an undisturbed run, and no other file may remain.
 """
 
 import contextlib
@@ -19,11 +19,12 @@ from typing import Any
 import click
 import yaml
 
+from ablations.benchmarks.record import Record
 from tests.campaigns import big_tasks
 from tests.campaigns.kill_phases import PHASES
 from tests.campaigns.kill_runs import NAME, Place, WrongEnding, compare, faults, rows_of_run, started
 from tests.campaigns.kill_ways import ENGINES, Engine
-from tests.campaigns.record import command_of
+from tests.campaigns.record import campaign_command, endings_record
 
 STUDY = {
     "name": NAME,
@@ -38,17 +39,25 @@ SIZES = (
     replace(big_tasks.SIZES["scenes"], clips=24, labels=4),
     replace(big_tasks.SIZES["events"], clips=7, seconds=3.0, labels=3, split_mode="trainvaltest", splits=THREE),
 )
-"""Of its tasks, which are made up: small, for a run is made many times over."""
+"""Sizes of its made-up tasks, small because the study runs many times."""
 MAX_EPOCHS = 8
-KILLS_A_RUN = 3  # at most, before it is brought to its end
+KILLS_A_RUN = 3  # at most, before it runs to its end undisturbed
 EARLIEST_S = 0.2  # before that, the command has not begun
-LATEST = 0.4  # of the time that an undisturbed run takes; the phases that kills are aimed at come later
-MISSES = 3  # runs that end before they are killed, a kill asked for
+LATEST = 0.4  # share of an undisturbed run's time; kills that wait for a phase come later
+RUNS_A_KILL = 3  # at most: many runs end before they are killed
 
 
 @dataclass
 class Tally:
-    """What came of the kills of an engine so far."""
+    """The kills of an engine so far.
+
+    Attributes:
+        phases: way -> phase of the run -> kills.
+        runs: that were started and brought to an end.
+        faults: that `ablate store check` found after kills.
+        temporary: kills that left temporary files.
+        wrong: wrong endings.
+    """
 
     phases: dict[str, Counter[str]]
     runs: int = 0
@@ -61,25 +70,27 @@ class Tally:
         return sum(sum(counts.values()) for counts in self.phases.values())
 
 
-def campaign(folder: Path, count: int, seed: int, engine: str) -> dict[str, Any]:
-    """Kill runs `count` times, and start each again until it ends; a record to be written as JSON.
+def campaign(work: Path, count: int, seed: int, engine: str) -> Record:
+    """Kill runs of an engine, and start each again until it ends with the rows of an undisturbed run.
 
     Args:
-        folder: an empty one, for what is made. engine: one of `ENGINES`.
+        work: an empty folder.
+        count: kills.
+        seed: of ways and moments.
+        engine: a name of `ENGINES`.
     """
-    folder, chosen = folder.absolute(), ENGINES[engine]
-    study = declared(folder)
-    started(int).join()  # imports are no part of a run
-    undisturbed = Place(folder / "undisturbed", study, chosen.options)
+    options, study = ENGINES[engine].options, declared(work)
+    started(int).join()  # imports everything, so that runs do not
+    undisturbed = Place(work / "undisturbed", study, options)
     start = time.perf_counter()
     undisturbed.finish()
     seconds, jobs = time.perf_counter() - start, len(undisturbed.jobs())
-    tally = Tally({way: Counter() for way in chosen.ways})
+    tally = Tally({way: Counter() for way in ENGINES[engine].ways})
     with contextlib.suppress(KeyboardInterrupt):  # Ctrl-C: the counts so far
-        while tally.kills < count and tally.runs < MISSES * count:
-            place = Place(folder / f"run{tally.runs}", study, chosen.options, jobs)
+        while tally.kills < count and tally.runs < RUNS_A_KILL * count:
+            place = Place(work / f"run{tally.runs}", study, options, jobs)
             try:
-                if not _killed(place, chosen, tally, random.Random(f"{seed} {engine} {tally.runs}"), seconds):
+                if not _killed(place, ENGINES[engine], tally, random.Random(f"{seed} {engine} {tally.runs}"), seconds):
                     place.finish()
                 compare(place, undisturbed)
             except WrongEnding as error:
@@ -89,9 +100,8 @@ def campaign(folder: Path, count: int, seed: int, engine: str) -> dict[str, Any]
                 shutil.rmtree(place.folder)
             tally.runs += 1
             click.echo(f"{tally.kills} kills of {tally.runs} runs")
-    return {
+    facts = {
         "seed": seed,
-        "what": " ".join(("ablate run", *chosen.options)),
         "seconds_undisturbed": round(seconds, 1),
         "rows": len(rows_of_run(undisturbed)),
         "kills": tally.kills,
@@ -99,12 +109,12 @@ def campaign(folder: Path, count: int, seed: int, engine: str) -> dict[str, Any]
         "kills_by_way_and_phase": {way: dict(counts) for way, counts in tally.phases.items()},
         "kills_that_left_temporary_files": tally.temporary,
         "store_faults_after_kills": tally.faults,
-        "wrong": tally.wrong,
     }
+    return endings_record(" ".join(("ablate run", *options)), "way", tally.phases, facts, tally.wrong)
 
 
 def declared(folder: Path) -> Path:
-    """The study's file; its tasks are made once."""
+    """Write the study's file, and make its tasks if they do not exist."""
     tasks = [str(big_tasks.make(size, folder / "tasks", max_epochs=MAX_EPOCHS)) for size in SIZES]
     path = folder / f"{NAME}.yaml"
     path.write_text(yaml.safe_dump({**STUDY, "tasks": tasks}))
@@ -112,7 +122,7 @@ def declared(folder: Path) -> Path:
 
 
 def _killed(place: Place, engine: Engine, tally: Tally, draw: random.Random, seconds: float) -> bool:
-    """Kill a run up to `KILLS_A_RUN` times, starting it again each time; whether it ended by itself."""
+    """Kill a run up to `KILLS_A_RUN` times and start it again each time; return whether it ended by itself."""
     for way in draw.sample(list(engine.ways), KILLS_A_RUN):
         delay, aim = draw.uniform(EARLIEST_S, LATEST * seconds), draw.choice((None, None, *PHASES))
         running = place.launch()
@@ -130,8 +140,9 @@ def _killed(place: Place, engine: Engine, tally: Tally, draw: random.Random, sec
     return False
 
 
-ENGINE = click.Option(["--engine"], type=click.Choice(list(ENGINES)), required=True)
-main = command_of(NAME, campaign, 30, [ENGINE])
+main = campaign_command(
+    campaign, NAME, 30, click.option("--engine", type=click.Choice(list(ENGINES)), required=True, help="Of the runs.")
+)
 
 if __name__ == "__main__":
     main()

@@ -1,39 +1,58 @@
-"""The command line of a campaign, and the file that it writes."""
+"""The commands of campaigns of many attempts, and the records of how the attempts ended."""
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
+import pandas as pd
 
-from ablations.system.machine import machine, versions
-from downstream.disk.files import write_json
-
-PATH = click.Path(path_type=Path)
+from ablations.benchmarks.record import Record, command_line
 
 
-def command_of(
-    name: str, campaign: Callable[..., dict[str, Any]], count: int, options: Sequence[click.Option] = ()
+def _empty_folder(context: click.Context, parameter: click.Parameter, folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder.absolute()
+
+
+WORK = click.option(
+    "--work", type=click.Path(path_type=Path), required=True, callback=_empty_folder, help="An empty folder."
+)
+
+
+def campaign_command(
+    campaign: Callable[..., Record], name: str, count: int, *options: Callable[..., Any]
 ) -> click.Command:
-    """A command that runs a campaign and writes its record; the exit status is 1 where the record names wrong endings.
+    """Make the command of a campaign that takes an empty folder `work`, a `count` of attempts and a `seed`.
 
     Args:
-        name: of the module. campaign: takes an empty folder, a number of attempts and a seed; its record holds `wrong`.
-        count: how many attempts where none are given. options: further ones, which the campaign takes by name.
+        campaign: forks or starts processes, and therefore has no progress bars.
+        name: of its module.
+        count: the default.
+        options: decorators of click.
     """
+    attempts = click.option("--count", default=count, show_default=True, help="How many attempts.")
+    seed = click.option("--seed", default=0, show_default=True, help="Of all random choices.")
+    return command_line(campaign, f"python -m tests.campaigns.{name}", *options, attempts, seed, WORK, progress=False)
 
-    @click.command(help=campaign.__doc__.splitlines()[0])
-    @click.option("--count", default=count, show_default=True)
-    @click.option("--seed", default=0, show_default=True)
-    @click.option("--work", type=PATH, required=True, help="An empty folder.")
-    @click.option("--out", type=PATH, required=True, help="The JSON file to write.")
-    def main(count: int, seed: int, work: Path, out: Path, **others: Any) -> None:
-        work.mkdir(parents=True, exist_ok=True)
-        record = campaign(work, count, seed, **others)
-        words = [f"--{option} {value}" for option, value in {**others, "count": count, "seed": seed}.items()]
-        command = " ".join((f"python -m tests.campaigns.{name}", *words))
-        write_json(out, {"command": command, "device": machine("cpu"), "versions": versions(), **record})
-        raise SystemExit(bool(record["wrong"]))
 
-    main.params += options
-    return main
+def endings_record(
+    what: str,
+    group: str,
+    endings: Mapping[str, Counter[str]],
+    facts: Mapping[str, Any],
+    wrong: Sequence[Mapping[str, Any]],
+) -> Record:
+    """Make the record of attempts; it fails if one of them ended wrongly.
+
+    Args:
+        what: was attempted.
+        group: what the keys of `endings` are, such as "door".
+        endings: group -> ending -> attempts.
+        facts: further keys of the JSON file.
+        wrong: the attempts that ended wrongly.
+    """
+    table = pd.DataFrame([{group: name, **counts} for name, counts in endings.items()]).fillna(0)
+    failure = f"{len(wrong)} wrong endings, the first is {dict(wrong[0])}" if wrong else ""
+    return Record(what, facts={**facts, "wrong": list(wrong)}, table=table, failure=failure)

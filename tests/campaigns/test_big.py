@@ -45,13 +45,16 @@ def measured(tmp_path_factory):
 
 
 def test_a_run_is_split_into_stages(measured):
-    seconds = measured["stage_seconds"]
+    facts = measured.facts
+    seconds = facts["stage_seconds"]
     assert set(seconds) == set(stages.STAGES)
     assert all(value > 0 for value in seconds.values())
-    assert measured["stage_seconds"]["probes"] < measured["seconds"]
-    assert measured["clips"] == measured["rows_of_a_tap"] == 20
-    assert measured["peak_anonymous_mb"] > measured["before_mb"] > 10
-    assert "Anonymous memory at its highest" in big.to_markdown(measured)
+    assert seconds["probes"] < facts["seconds"]
+    assert facts["clips"] == facts["rows_of_a_tap"] == 20
+    assert facts["peak_anonymous_mb"] > facts["before_mb"] > 10
+    assert "anonymous memory at its highest" in measured.to_markdown()
+    committed = json.loads((RECORDS / "big_scenes.json").read_text())
+    assert measured.to_json("x").keys() == committed.keys()
 
 
 def test_timers_are_gone_afterwards(measured):
@@ -63,7 +66,7 @@ def test_a_stage_within_another_is_its_own():
     with stages.timed() as clock:
         outer = clock.wrapped("network", lambda: (time.sleep(0.02), clock.wrapped("mel", time.sleep)(0.05)))
         seen = []
-        inner = clock.wrapped("reading", lambda: seen.append(clock.going()))
+        inner = clock.wrapped("reading", lambda: seen.append(clock.running()))
         threads = [threading.Thread(target=outer), threading.Thread(target=inner)]
         for thread in threads:
             thread.start()
@@ -72,7 +75,7 @@ def test_a_stage_within_another_is_its_own():
     assert clock.seconds["mel"] >= 0.05
     assert 0.02 <= clock.seconds["network"] < clock.seconds["mel"] + 0.02
     assert "reading" in seen[0]
-    assert clock.going() == ()
+    assert clock.running() == ()
 
 
 def _holds(ready, over) -> None:

@@ -5,7 +5,7 @@ from click.testing import CliRunner
 
 from ablations.engines.ray import workers
 from tests.campaigns import engine_speed
-from tests.campaigns.engine_speed import COLUMNS, to_markdown
+from tests.campaigns.engine_speed import COLUMNS
 
 
 def test_engines_are_timed_side_by_side(monkeypatch, tmp_path):
@@ -21,13 +21,13 @@ def test_engines_are_timed_side_by_side(monkeypatch, tmp_path):
     monkeypatch.setattr(engine_speed, "HOP_MS", 1000)
     monkeypatch.setattr(workers, "find_spec", lambda name: name)
     options = {"seeds": 1, "tasks": ("digit_soundscapes",), "protocol": "hear2021+grid1"}
-    found = engine_speed.engine_speed((1, 3), **options)
+    record = engine_speed.measure((1, 3), **options)
     assert asked == [None, None, 1, 3]
-    assert [(row["engine"], row["workers"]) for row in found["rows"]] == [("this process", 1), ("Ray", 1), ("Ray", 3)]
-    assert all(row["same_scores"] and row["seconds"] > 0 for row in found["rows"])
-    first, second = found["rows"][1:]
+    assert [(row["engine"], row["workers"]) for row in record.rows] == [("this process", 1), ("Ray", 1), ("Ray", 3)]
+    assert all(row["same_scores"] and row["seconds"] > 0 for row in record.rows)
+    first, second = record.rows[1:]
     assert second["of_first"] == pytest.approx(second["seconds"] / first["seconds"])
-    assert all(column in to_markdown(found) for column in COLUMNS)
+    assert all(column in record.to_markdown() for column in COLUMNS)
 
 
 def test_a_number_of_workers_that_is_none():

@@ -49,9 +49,10 @@ def campaign(tmp_path_factory):
 @pytest.mark.slow
 def test_killed_runs_end_with_the_rows_of_an_undisturbed_one(campaign):
     _, record = campaign
-    assert record["wrong"] == []
-    assert record["kills"] == sum(sum(phases.values()) for phases in record["kills_by_way_and_phase"].values()) >= 2
-    assert record["rows"] == 1
+    assert record.facts["wrong"] == []
+    phases = record.facts["kills_by_way_and_phase"].values()
+    assert record.facts["kills"] == sum(sum(counts.values()) for counts in phases) >= 2
+    assert record.facts["rows"] == 1
 
 
 @pytest.mark.slow

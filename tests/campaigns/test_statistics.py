@@ -27,7 +27,7 @@ ONE_SEED = CASES[-1]
 )
 def test_equal_models_are_called_different_no_more_often_than_is_said(case):
     trials = 250
-    (row,) = measure([case], equal=trials, different=60)["rows"]
+    (row,) = measure(equal=trials, different=60, cases=[case]).rows
     assert row["type_1_error"] <= stats.binom.ppf(0.999, trials, 0.05) / trials
     assert row["covered_equal"] == 1 - row["type_1_error"]
     assert row["covered"] >= stats.binom.ppf(0.001, 60, 0.95) / 60
@@ -36,12 +36,12 @@ def test_equal_models_are_called_different_no_more_often_than_is_said(case):
 
 @pytest.mark.parametrize("clips", [2, 3])
 def test_two_and_three_clips_establish_nothing(clips):
-    (row,) = measure([Case("event F-measure", clips)], equal=50, different=50)["rows"]
+    (row,) = measure(equal=50, different=50, cases=[Case("event F-measure", clips)]).rows
     assert (row["type_1_error"], row["found"], row["no_interval"], row["covered"]) == (0, 0, 1, None)
 
 
 def test_one_seed_leaves_training_out():
-    (row,) = measure([ONE_SEED], equal=100, different=1)["rows"]
+    (row,) = measure(equal=100, different=1, cases=[ONE_SEED]).rows
     assert row["type_1_error"] > 0.1
 
 
@@ -51,7 +51,7 @@ def test_the_command_writes_what_it_prints(tmp_path):
     assert done.exit_code == 0, done.output
     found = json.loads(out.read_text())
     assert len(found["rows"]) == len(CASES)
-    assert found["command"] == "python -m tests.campaigns.statistics --equal 2 --different 2 --seed 0"
+    assert found["command"] == "python -m tests.campaigns.statistics --equal 2 --different 2"
     assert done.output.count("\n| accuracy") + done.output.count("\n| event") == len(CASES)
 
 

@@ -1,1 +1,1 @@
-"""Scripts that another interpreter runs, to measure the originals beside ours."""
+"""Scripts for other interpreters, which time the originals beside ours; they import nothing of the project."""

@@ -1,8 +1,8 @@
-"""Times hear-eval-kit's validation of an event task; run by `ablate benchmark events` with an interpreter that has it.
+"""Time hear-eval-kit's validation of an event task, for `ablate benchmark events`.
 
-Reads a JSON request from the command line (`threads`, `folder`, `grid`, `metrics`, `labels`); in the folder lie
-predictions.npz (`predictions`, `timestamps`, `files` of the items) and events.json (file -> events). Prints a JSON
-answer: `seconds` of the whole and of each step, `scores`, `postprocessing`, `versions`.
+An interpreter that has the kit runs this script. The command line has a JSON request (`threads`, `folder`, `grid`,
+`metrics`, `labels`); the folder has predictions.npz (`predictions`, `timestamps`, `files` of the items) and events.json
+(file -> events). The answer is JSON: `seconds` of the whole and of each step, `scores`, `postprocessing`, `versions`.
 """
 
 import contextlib
@@ -13,39 +13,47 @@ import sys
 import time
 import warnings
 from pathlib import Path
+from typing import Any
 
 PACKAGES = ("heareval", "sed_eval", "dcase_util", "numpy", "scipy", "torch")
 
 
-def validate(kit, request, predictions, files, timestamps, reference):
-    """What the kit does at the end of a validation epoch: events for every setting, the best one, all scores."""
-    seconds = {}
+def validate(
+    kit: Any, request: dict[str, Any], predictions: Any, files: list[str], timestamps: Any, reference: dict[str, Any]
+) -> tuple[dict[str, float], dict[str, float], dict[str, float]]:
+    """Do what the kit does at the end of a validation epoch: events for every setting, the best one, all scores.
+
+    Returns:
+        The scores, the chosen setting, the seconds of each step.
+    """
+    seconds: dict[str, float] = {}
     names = dict(enumerate(request["labels"]))
     places = {label: index for index, label in names.items()}
     metrics = {name: kit.available_scores[name](label_to_idx=places) for name in request["metrics"]}
 
-    def score(name, events):
+    def score(name: str, events: Any) -> Any:
         start = time.perf_counter()
-        found = metrics[name](events, reference)
+        values = metrics[name](events, reference)
         seconds[name] = time.perf_counter() - start
-        return found
+        return values
 
     start = time.perf_counter()
-    found = kit.get_events_for_all_files(predictions, files, timestamps, names, request["grid"])
+    events_by_setting = kit.get_events_for_all_files(predictions, files, timestamps, names, request["grid"])
     seconds["postprocessing"] = time.perf_counter() - start
-    tried = []
-    for setting, events in found.items():
+    primaries = []
+    for setting, events in events_by_setting.items():
         primary = score(request["metrics"][0], events)[0][1]
-        tried.append((0.0 if math.isnan(primary) else primary, setting))
-    chosen = max(tried)[1]
-    scores = {}
+        primaries.append((0.0 if math.isnan(primary) else primary, setting))
+    best = max(primaries)[1]
+    scores: dict[str, float] = {}
     for name in request["metrics"]:
-        (_, first), *parts = score(name, found[chosen])
+        (_, first), *parts = score(name, events_by_setting[best])
         scores |= {name: first, **{f"{name}_{part}": value for part, value in parts}}
-    return scores, dict(chosen), {"validation": time.perf_counter() - start, **seconds}
+    return scores, dict(best), {"validation": time.perf_counter() - start, **seconds}
 
 
-def main():
+def main() -> None:
+    """Answer the request."""
     import numpy as np
     import torch
     from heareval.predictions import task_predictions as kit
@@ -59,9 +67,9 @@ def main():
         predictions, timestamps = torch.from_numpy(arrays["predictions"]), torch.from_numpy(arrays["timestamps"])
         files = arrays["files"].tolist()
     with contextlib.redirect_stdout(sys.stderr):
-        scores, chosen, seconds = validate(kit, request, predictions, files, timestamps, reference)
+        scores, setting, seconds = validate(kit, request, predictions, files, timestamps, reference)
     versions = {name: importlib.metadata.version(name) for name in PACKAGES}
-    json.dump({"seconds": seconds, "scores": scores, "postprocessing": chosen, "versions": versions}, sys.stdout)
+    json.dump({"seconds": seconds, "scores": scores, "postprocessing": setting, "versions": versions}, sys.stdout)
 
 
 if __name__ == "__main__":

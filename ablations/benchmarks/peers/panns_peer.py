@@ -1,7 +1,8 @@
-"""Times panns_inference on this machine; run by `ablate benchmark models` with an interpreter that has it, on its own.
+"""Time panns_inference on this machine, for `ablate benchmark models`.
 
-The network keeps its random initialization. The package fetches a list of labels when it is imported; it gets a made
-one instead. Reads a JSON request from the command line, prints a JSON answer: {"scene": seconds, "version": ...}.
+An interpreter that has the package runs this script. The network keeps its random initialization. The package downloads
+a list of labels when it is imported; this script gives it a made-up one. The command line has a JSON request; the
+answer is JSON: {"scene": seconds, "version": ...}.
 """
 
 import contextlib
@@ -13,12 +14,13 @@ import tempfile
 import time
 import warnings
 from pathlib import Path
+from typing import Any
 
 CLASSES = 527
 
 
-def tagging(device: str):
-    """The package's AudioTagging with an untrained Cnn14."""
+def tagging(device: str) -> Any:
+    """Make the package's AudioTagging with an untrained Cnn14."""
     with tempfile.TemporaryDirectory() as home:
         labels = Path(home) / "panns_data" / "class_labels_indices.csv"
         labels.parent.mkdir()
@@ -26,15 +28,16 @@ def tagging(device: str):
         os.environ["HOME"] = home
         from panns_inference import AudioTagging
         from panns_inference.models import Cnn14
-    found = object.__new__(AudioTagging)  # its constructor wants a file of weights
-    found.model = Cnn14(
+    model = object.__new__(AudioTagging)  # its constructor needs a file of weights
+    model.model = Cnn14(
         sample_rate=32000, window_size=1024, hop_size=320, mel_bins=64, fmin=50, fmax=14000, classes_num=CLASSES
     ).to(device)
-    found.device = device
-    return found
+    model.device = device
+    return model
 
 
 def main() -> None:
+    """Answer the request."""
     import torch
 
     request = json.loads(sys.argv[1])

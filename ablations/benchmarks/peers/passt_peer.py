@@ -1,24 +1,27 @@
-"""Times hear21passt on this machine; run by `ablate benchmark` with an interpreter that has it, on its own.
+"""Time hear21passt on this machine, for `ablate benchmark embed`.
 
-Works beside a CPU build of torch and without weights: timm, which the package wants for a download helper only, is
-replaced by empty modules, and the network keeps its random initialization. Reads a JSON request from the command line,
-prints a JSON answer: {"scene": seconds, "timestamps": seconds}.
+An interpreter that has the package runs this script, beside a CPU build of torch and without weights. Empty modules
+replace timm, which the package needs for a download helper only, and the network keeps its random initialization. The
+command line has a JSON request; the answer is JSON: {"scene": seconds, "timestamps": seconds}.
 """
 
 import contextlib
+import functools
 import io
 import json
 import sys
 import time
 import types
 import warnings
+from collections.abc import Callable
+from typing import Any
 
 
-def build():
-    """hear21passt's wrapper of its base model, untrained."""
+def build() -> Any:
+    """Make hear21passt's wrapper of its base model, untrained."""
     for name in ("timm", "timm.models", "timm.models._hub"):
         sys.modules.setdefault(name, types.ModuleType(name))
-    sys.modules["timm.models._hub"].download_cached_file = None
+    sys.modules["timm.models._hub"].__dict__["download_cached_file"] = None
     from hear21passt.models.passt import get_model
     from hear21passt.models.preprocess import AugmentMelSTFT
     from hear21passt.wrapper import PasstBasicWrapper
@@ -29,7 +32,22 @@ def build():
     return PasstBasicWrapper(mel=mel, net=net).eval()
 
 
+def best(run: Callable[[], Any], repeats: int, device: str) -> float:
+    """Return the seconds of the fastest run."""
+    import torch
+
+    seconds = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        run()
+        if device != "cpu":
+            torch.cuda.synchronize(device)
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)
+
+
 def main() -> None:
+    """Answer the request."""
     import torch
 
     request = json.loads(sys.argv[1])
@@ -40,19 +58,11 @@ def main() -> None:
         clips = torch.randn(request["clips"], request["scene_samples"], device=request["device"]) * 0.1
         clip = torch.randn(1, request["timestamp_samples"], device=request["device"]) * 0.1
         model.get_scene_embeddings(clips[:1])
-        answer = {}
-        for name, run in (
-            ("scene", lambda: model.get_scene_embeddings(clips)),
-            ("timestamps", lambda: model.get_timestamp_embeddings(clip)),
-        ):
-            seconds = []
-            for _ in range(request["repeats"]):
-                start = time.perf_counter()
-                run()
-                if request["device"] != "cpu":
-                    torch.cuda.synchronize(request["device"])
-                seconds.append(time.perf_counter() - start)
-            answer[name] = min(seconds)
+        runs = {
+            "scene": functools.partial(model.get_scene_embeddings, clips),
+            "timestamps": functools.partial(model.get_timestamp_embeddings, clip),
+        }
+        answer = {name: best(run, request["repeats"], request["device"]) for name, run in runs.items()}
     json.dump(answer, sys.stdout)
 
 

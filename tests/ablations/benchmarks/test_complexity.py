@@ -1,13 +1,13 @@
 import contextlib
 import json
 
+import pandas as pd
 import pytest
 import torch
 from click.testing import CliRunner
 
 from ablations.benchmarks import complexity, training
 from ablations.benchmarks.training import Meter, recipe_of, trained, training_step
-from ablations.cli.complexity import complexity as command
 from passt.catalog import checkpoints
 from passt.network import onednn
 from passt.network.patchout import Patchout
@@ -173,7 +173,8 @@ def test_the_table(instant):
         yield advanced.append
         assert sum(advanced) == pytest.approx(total)
 
-    table = complexity.complexity(hops_ms=(3, 10), track=track)
+    record = complexity.measure("cpu", (3, 10), track=track)
+    table = pd.DataFrame(record.rows)
     assert instant == [(100, "cpu", "fp32"), (320, "cpu", "fp32")]
     assert list(table["hop_ms"].unique()) == [3, 10]
     assert list(table["quantity"]) == 2 * list(complexity.QUANTITIES)
@@ -184,7 +185,7 @@ def test_the_table(instant):
     assert table["published"][~memory].tolist()[:6] == [3828, 1014, 3, 29.7, 9.9, 8.5]
     gain = table.set_index(["hop_ms", "quantity"])["value"][10]
     assert gain["patchout_speedup"] == gain["train_speed_patchout"] / gain["train_speed_10s_samples_per_s"]
-    text = complexity.to_markdown(table)
+    text = record.to_markdown()
     assert "1190 (1190)" in text
     assert "3830 (3828)" in text
     assert "no optimizer step" in text
@@ -194,7 +195,7 @@ def test_the_table(instant):
 def test_the_command_prints_the_table_and_writes_what_it_was(instant, tmp_path):
     out = tmp_path / "found.json"
     arguments = ["--device", "cpu", "--hop", "5", "--precision", "bf16", "--repeats", "2", "--out", str(out)]
-    result = CliRunner().invoke(command, arguments)
+    result = CliRunner().invoke(complexity.main, arguments)
     assert result.exit_code == 0, result.output
     assert "596 (594)" in result.output
     record = json.loads(out.read_text())
@@ -213,19 +214,19 @@ def test_the_command_prints_the_table_and_writes_what_it_was(instant, tmp_path):
     [
         ({"batch": 0}, "batch must be 1 or more, got 0"),
         ({"repeats": -1}, "repeats must be 1 or more, got -1"),
-        ({"hops_ms": (10, 4)}, "hop must be one of 10, 5, 3 ms, got 4"),
+        ({"hops": (10, 4)}, "hop must be one of 10, 5, 3 ms, got 4"),
         ({"precision": "fp16"}, "precision must be fp32 or bf16, got 'fp16'"),
         ({"device": "tpu"}, "device must be cpu"),
     ],
 )
 def test_wrong_arguments_are_named_before_anything_is_measured(instant, arguments, message):
     with pytest.raises(ValueError, match=message):
-        complexity.complexity(**arguments)
+        complexity.measure(**arguments)
     assert instant == []
 
 
 def test_a_wrong_option_ends_the_command_in_one_line(instant):
-    result = CliRunner().invoke(command, ["--batch", "0"])
+    result = CliRunner().invoke(complexity.main, ["--batch", "0"])
     assert result.exit_code == 1
     assert result.output.strip() == "Error: batch must be 1 or more, got 0"
 
@@ -239,5 +240,5 @@ def test_what_is_timed_runs(monkeypatch):
 
 @pytest.mark.gpu
 def test_on_cuda(cuda):
-    table = complexity.complexity(cuda, batch=2, repeats=1, hops_ms=(10,), precision="bf16")
-    assert (table["value"] > 0).all()
+    record = complexity.measure(cuda, (10,), batch=2, repeats=1, precision="bf16")
+    assert all(row["value"] > 0 for row in record.rows)

@@ -29,7 +29,7 @@ def test_the_command_writes_what_it_prints(small, tmp_path):
     assert result.exit_code == 0, result.output
     assert "Machine's product rate" in result.output
     record = json.loads(out.read_text())
-    assert record["command"] == "ablate benchmark embed --long"
+    assert record["command"] == "ablate benchmark embed --device cpu --long"
     assert len(record["rows"]) == 7
     assert all(list(row) and set(row) == set(embeddings.COLUMNS) for row in record["rows"])
     base = record["rows"][0]

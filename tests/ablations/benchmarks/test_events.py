@@ -10,9 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from ablations.benchmarks import events as event_speed
-from ablations.benchmarks.events import COLUMNS, SIZES, made, measure, to_markdown
+from ablations.benchmarks.events import COLUMNS, SIZES, made_up, measure
 from ablations.benchmarks.peers import kit_peer
-from ablations.cli import benchmark_events
 from downstream.scores.scoring import Scorer
 
 SMALL = {name: dataclasses.replace(size, files=2, steps=400, events=size.events // 6) for name, size in SIZES.items()}
@@ -20,11 +19,16 @@ STEPS = ("first validation", "validation", "postprocessing")
 
 
 @pytest.fixture
-def kit(tmp_path):
+def _small(monkeypatch):
+    monkeypatch.setattr(event_speed, "SIZES", SMALL)
+
+
+@pytest.fixture
+def kit(tmp_path, _small):
     """Makes an interpreter that answers with given scores whatever it is asked."""
 
     def make(**changes):
-        task, data, predictions = made(SMALL["dcase2016_task2"])
+        task, data, predictions = made_up(SMALL["dcase2016_task2"])
         scores, setting = Scorer(task, "test", data).validate(predictions)
         seconds = dict.fromkeys(("validation", "postprocessing", *task.metrics), 2.0)
         answer = {"seconds": seconds, "scores": scores, "postprocessing": vars(setting), "versions": {"heareval": "1"}}
@@ -39,7 +43,7 @@ def kit(tmp_path):
 
 @pytest.mark.parametrize("name", SMALL)
 def test_predictions_are_neither_perfect_nor_useless(name):
-    task, data, predictions = made(SMALL[name])
+    task, data, predictions = made_up(SMALL[name])
     scores, _ = Scorer(task, "test", data).validate(predictions)
     assert 0.3 < scores[task.metrics[0]] < 0.9
     assert predictions.shape == data.y.shape == (2 * 400, SMALL[name].labels)
@@ -49,47 +53,49 @@ def test_maestro_has_its_notes():
     assert SIZES["maestro"].events == pytest.approx(10 * 120, rel=0.01)  # ten notes a second
 
 
+@pytest.mark.usefixtures("_small")
 def test_the_record_says_what_was_run():
-    found = measure(sizes=list(SMALL.values()))
-    assert [(row["task"], row["step"]) for row in found["rows"]] == [
+    record = measure()
+    assert [(row["task"], row["step"]) for row in record.rows] == [
         (name, step) for name, size in SMALL.items() for step in (*STEPS, *size.metrics)
     ]
-    assert all(set(row) == set(COLUMNS) and row["seconds"] > 0 and row["times_kit"] is None for row in found["rows"])
-    assert {"device", "threads", "versions"} <= set(found)
-    assert "kit_seconds" not in to_markdown(found)
-    json.loads(json.dumps(found, allow_nan=False))
+    written = json.loads(json.dumps(record.to_json("x"), allow_nan=False))
+    rows = written["rows"]
+    assert all(set(row) == set(COLUMNS) and row["seconds"] > 0 and row["times_kit"] is None for row in rows)
+    assert {"device", "threads", "versions", "kit_versions", "tasks"} <= set(written)
+    assert "kit_seconds" not in record.to_markdown()
 
 
 def test_the_kits_seconds_stand_beside(kit):
-    found = measure(kit(), [SMALL["dcase2016_task2"]])
-    for row in found["rows"]:
+    record = measure(kit(), ["dcase2016_task2"])
+    for row in record.rows:
         assert row["kit_seconds"] == 2.0
         assert row["times_kit"] == pytest.approx(2.0 / row["seconds"])
-    assert found["tasks"][0]["largest_difference"] == 0.0
-    assert found["kit_versions"] == {"heareval": "1"}
-    assert "hear-eval-kit's scores differ by 0 at most" in to_markdown(found)
+    assert record.facts["tasks"][0]["largest_difference"] == 0.0
+    assert record.facts["kit_versions"] == {"heareval": "1"}
+    assert "hear-eval-kit's scores differ by 0 at most" in record.to_markdown()
 
 
 @pytest.mark.parametrize("value", [0.5, math.nan])
 def test_other_scores_of_the_kit_are_an_error(kit, value):
     with pytest.raises(ValueError, match="dcase2016_task2: hear-eval-kit gives .* expected"):
-        measure(kit(segment_1s_er=value), [SMALL["dcase2016_task2"]])
+        measure(kit(segment_1s_er=value), ["dcase2016_task2"])
 
 
-def test_the_command_writes_what_it_prints(monkeypatch, tmp_path):
-    monkeypatch.setattr(benchmark_events, "SIZES", SMALL)
+@pytest.mark.usefixtures("_small")
+def test_the_command_writes_what_it_prints(tmp_path):
     out = tmp_path / "events.json"
-    result = CliRunner().invoke(benchmark_events.events, ["--task", "dcase2016_task2", "--out", str(out)])
+    result = CliRunner().invoke(event_speed.main, ["--task", "dcase2016_task2", "--out", str(out)])
     assert result.exit_code == 0, result.output
     record = json.loads(out.read_text())
     assert record["command"] == "ablate benchmark events --task dcase2016_task2"
-    assert to_markdown(record) in result.output
+    assert all(f"| {row['step']} " in result.output for row in record["rows"])
 
 
-def test_an_interpreter_without_the_kit_is_named(monkeypatch):
-    monkeypatch.setattr(benchmark_events, "SIZES", SMALL)
+@pytest.mark.usefixtures("_small")
+def test_an_interpreter_without_the_kit_is_named():
     arguments = ["--kit", sys.executable, "--task", "dcase2016_task2"]
-    result = CliRunner().invoke(benchmark_events.events, arguments)
+    result = CliRunner().invoke(event_speed.main, arguments)
     assert result.exit_code == 1
     assert f"Error: {sys.executable}: hear-eval-kit can't be timed with it: " in result.output
     assert "No module named 'heareval'" in result.output

@@ -26,7 +26,7 @@ def test_every_precision_of_a_model_is_a_row(short, tmp_path):
     found = CliRunner().invoke(benchmark, ["models", "mn01_as", "logmel", "--device", "cpu", "--out", str(out)])
     assert found.exit_code == 0, found.output
     record = json.loads(out.read_text())
-    assert record["command"] == "ablate benchmark models mn01_as logmel"
+    assert record["command"] == "ablate benchmark models mn01_as logmel --device cpu"
     precisions = list(record["product_gflops"])
     assert [(row["model"], row["precision"]) for row in record["rows"]] == [
         *(("mn01_as", precision) for precision in precisions),
@@ -60,20 +60,21 @@ def test_the_plain_loop_gives_the_same_levels(monkeypatch):
 
 def test_an_interpreter_without_panns_inference_is_named(short):
     with pytest.raises(ValueError, match="panns_inference can't be timed with it: .*No module named 'panns_inference'"):
-        model_speed.speeds("cpu", ["logmel"], panns=sys.executable)
+        model_speed.measure(["logmel"], device="cpu", panns=sys.executable)
 
 
 def test_what_is_no_interpreter_is_named(short):
     with pytest.raises(ValueError, match="/bin/true: panns_inference can't be timed with it: it ended with status 0"):
-        model_speed.speeds("cpu", ["logmel"], panns="/bin/true")
+        model_speed.measure(["logmel"], device="cpu", panns="/bin/true")
     with pytest.raises(FileNotFoundError, match="python: no interpreter at /no/python"):
-        model_speed.speeds("cpu", ["logmel"], panns="/no/python")
+        model_speed.measure(["logmel"], device="cpu", panns="/no/python")
 
 
 def test_specs_and_hear_modules_are_measured_as_named(short, hear_module):
-    found = model_speed.speeds("cpu", ["hear:" + hear_module(TORCH), "mn01_as@melmean@published"])
-    assert [row["model"] for row in found["rows"][:2]] == ["hear:fake_hear", "mn01_as"]
-    assert all(row["timestamp_seconds"] > 0 for row in found["rows"])
+    names = ["hear:" + hear_module(TORCH), "mn01_as@melmean@published"]
+    rows = model_speed.measure(names, device="cpu").rows
+    assert [row["model"] for row in rows[:2]] == ["hear:fake_hear", "mn01_as"]
+    assert all(row["timestamp_seconds"] > 0 for row in rows)
 
 
 def test_panns_inference_is_timed_beside_cnn14(short, monkeypatch):
@@ -81,7 +82,7 @@ def test_panns_inference_is_timed_beside_cnn14(short, monkeypatch):
     if not interpreter:
         pytest.skip("no interpreter with panns_inference in $PANNS_PYTHON")
     monkeypatch.setattr(model_speed, "SCENE_S", 1)
-    found = model_speed.speeds("cpu", ["cnn14"], panns=interpreter)
-    assert found["versions"]["panns_inference"] == "0.1.1"
-    assert all(row["times_original"] > 0 for row in found["rows"])
+    record = model_speed.measure(["cnn14"], interpreter, "cpu")
+    assert record.versions["panns_inference"] == "0.1.1"
+    assert all(row["times_original"] > 0 for row in record.rows)
     assert CLASSES == 527

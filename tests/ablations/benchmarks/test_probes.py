@@ -40,7 +40,7 @@ def test_the_command_writes_what_it_prints(small, folder, tmp_path):
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 0, result.output
     record = json.loads(out.read_text())
-    assert record["command"] == "ablate benchmark probes FOLDER --large"
+    assert record["command"] == "ablate benchmark probes FOLDER --large --device cpu"
     rows = record["rows"]
     assert [(row["hidden_layers"], row["way"], row["probes"]) for row in rows] == [
         *((1, "trainer", 1), (1, "pack", 1), (1, "pack", 2)),

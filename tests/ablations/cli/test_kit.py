@@ -6,10 +6,8 @@ import shutil
 import pytest
 from click.testing import CliRunner
 
-from ablations.benchmarks import probes as probe_speed
+from ablations.benchmarks import events, probes
 from ablations.cli import kit
-from ablations.cli.benchmark_events import events
-from ablations.cli.benchmark_probes import probes
 from ablations.kit.export import export
 from downstream.kit.scores import NAME
 from tests.reference_values import REFERENCE
@@ -106,12 +104,12 @@ def test_crosscheck_without_a_kit_says_how_to_make_it(tmp_path, monkeypatch):
     [
         (kit.crosscheck, ["--out", "FOLDER"]),
         (kit.crosscheck, ["--out", "FILE/found.json"]),
-        (probes, ["--out", "FOLDER"]),
-        (events, ["--out", "FILE/a/found.json"]),
+        (probes.main, ["--out", "FOLDER"]),
+        (events.main, ["--out", "FILE/a/found.json"]),
         (kit.export, ["logmel", "spoken_digit", "--out", "FILE/a"]),
         (kit.probe, ["FOLDER", "--out", "FILE/a"]),
-        (probes, ["FILE"]),
-        (events, ["--kit", "absent"]),
+        (probes.main, ["FILE"]),
+        (events.main, ["--kit", "absent"]),
     ],
 )
 def test_what_cannot_be_is_said_before_anything_is_computed(command, arguments, tmp_path, monkeypatch):
@@ -126,7 +124,7 @@ def test_what_cannot_be_is_said_before_anything_is_computed(command, arguments, 
     for module, name in (
         (kit, "probe_folder"),
         (kit.process, "interpreter"),
-        (probe_speed, "product_rates"),
+        (probes, "product_rates"),
     ):
         if wanted != "no interpreter":
             monkeypatch.setattr(module, name, lambda *_, **__: pytest.fail("computed"))

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from ablations.kit import process
-from ablations.kit.crosscheck import costs, crosscheck, to_table
+from ablations.kit.crosscheck import Evaluation, FolderEvaluations, crosscheck
 from ablations.kit.embeddings import task_at
 from ablations.kit.export import export
 from downstream.tasks.audio import SplitAudio
 from downstream.tasks.task import Task
 
 KIT = Path(__file__).parents[3] / process.DEFAULT
+RECORDS = Path(__file__).parents[3] / "results" / "benchmarks"
 FAKE = """
 import json, pathlib, sys
 here = pathlib.Path(__file__).parent
@@ -63,22 +64,25 @@ def test_the_kit_gets_a_copy_and_its_answers_come_back(fake, exported, tmp_path)
     assert (seen["seeds"], seen["grid_points"], seen["threads"]) == ([0, 1, 2], 2, 1)
     assert Path(seen["folder"]).name == exported.name
     assert not Path(seen["folder"]).exists()
-    (entry,) = record["folders"]
-    assert [run["scores"]["top1_acc"] for run in entry["kit"]] == pytest.approx([0.5, 0.6, 0.7])
-    assert [run["seed"] for run in entry["ours"]] == [0, 1, 2]
-    (row,) = costs(record).to_dict("records")
+    (entry,) = record.folders
+    assert [run.scores["top1_acc"] for run in entry.kit] == pytest.approx([0.5, 0.6, 0.7])
+    assert [run.seed for run in entry.ours] == [0, 1, 2]
+    (row,) = record.costs().to_dict("records")
     assert (row["kit_seconds"], row["kit_epochs"]) == (3.0, 8.0)
-    json.dumps(record)
+    written = json.loads(json.dumps(record.to_json()))
+    committed = json.loads((RECORDS / "crosscheck_esc10.json").read_text())
+    assert list(written) == list(committed)
+    assert written["folders"][0].keys() == committed["folders"][0].keys()
+    assert written["folders"][0]["kit"][0].keys() == committed["folders"][0]["kit"][0].keys()
+    assert written["summary"][0].keys() == committed["summary"][0].keys()
 
 
 def runs(*scores):
-    return [{"scores": {"mAP": score}, "seconds": 1.0, "epochs": None} for score in scores]
+    return [Evaluation(0, {"mAP": score}, 1.0, 1) for score in scores]
 
 
 def test_the_difference_is_in_units_of_its_standard_error():
-    (row,) = to_table({"folders": [{"folder": "a", "kit": runs(0.4, 0.6), "ours": runs(0.6, 0.7, 0.8)}]}).to_dict(
-        "records"
-    )
+    (row,) = FolderEvaluations("a", runs(0.4, 0.6), runs(0.6, 0.7, 0.8)).differences()
     assert (row["folder"], row["metric"]) == ("a", "mAP")
     assert (row["kit"], row["ours"], row["difference"]) == pytest.approx((0.5, 0.7, 0.2))
     assert (row["kit_std"], row["ours_std"]) == pytest.approx((math.sqrt(0.02), 0.1))
@@ -90,8 +94,8 @@ def test_the_difference_is_in_units_of_its_standard_error():
     [((0.5,), (0.6,), math.nan), ((0.5, 0.5), (0.5, 0.5), 0.0), ((0.5, 0.5), (0.4, 0.4), -math.inf)],
 )
 def test_without_a_spread(kit, ours, units):
-    table = to_table({"folders": [{"folder": "a", "kit": runs(*kit), "ours": runs(*ours)}]})
-    assert table["standard_errors"][0] == pytest.approx(units, nan_ok=True)
+    (row,) = FolderEvaluations("a", runs(*kit), runs(*ours)).differences()
+    assert row["standard_errors"] == pytest.approx(units, nan_ok=True)
 
 
 def test_a_kit_that_fails_is_named_with_its_last_line(fake, exported):
@@ -139,10 +143,9 @@ def test_the_kits_environment_is_pinned():
 def test_the_kit_itself_on_an_exported_folder(event_task, tmp_path):
     (folder,) = export("logmel", str(event_task()), tmp_path / "kit", store=tmp_path / "store", device="cpu")
     record = crosscheck({"beeps": folder}, KIT, seeds=1, grid_points=1)
-    (entry,) = record["folders"]
-    (run,) = entry["kit"]
-    assert 1 <= run["epochs"] <= 4
-    theirs, ours = (list(entry[side][0]["scores"]) for side in ("kit", "ours"))
-    assert set(ours) <= set(theirs)
-    assert list(to_table(record)["metric"]) == ours
-    assert record["kit_versions"]["heareval"] == "2021.1.3"
+    (entry,) = record.folders
+    (run,) = entry.kit
+    assert 1 <= run.epochs <= 4
+    assert set(entry.ours[0].scores) <= set(run.scores)
+    assert list(record.summary()["metric"]) == list(entry.ours[0].scores)
+    assert record.kit_versions["heareval"] == "2021.1.3"

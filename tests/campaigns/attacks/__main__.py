@@ -2,31 +2,53 @@
 
     python -m tests.campaigns.attacks --work FOLDER --out results/benchmarks/attacks.json
 
-The exit status is 1 where one succeeds.
+If one succeeds, the exit status is 1.
 """
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
-import torch
+import pandas as pd
 
-from ablations.system.machine import machine, versions
-from downstream.disk.files import write_json
+from ablations.benchmarks.record import Record, command_line
 from tests.campaigns.attacks import cluster, inputs, runs, store
 from tests.campaigns.attacks.place import Place
-from tests.campaigns.bad_inputs import Good
-from tests.campaigns.children import attempt
-from tests.campaigns.record import PATH
+from tests.campaigns.good import made_good
+from tests.campaigns.record import WORK
 
 THEMES = {"store": store.CASES, "inputs": inputs.CASES, "runs": runs.CASES, "ray": cluster.CASES}
 
 
+def campaign(cases: Sequence[str], work: Path) -> Record:
+    """Try attacks that once succeeded; each must end in the right way.
+
+    Args:
+        cases: names of attacks; none are all.
+        work: an empty folder.
+    """
+    good, attacks = made_good(work), []
+    for theme, case in ((theme, case) for theme, themed in THEMES.items() for case in themed):
+        if cases and case.__name__ not in cases:
+            continue
+        place = Place(good, work / "case")
+        attacks.append({"theme": theme, **tried(case, place)})
+        click.echo(f"{attacks[-1]['ending']} {case.__name__} {attacks[-1].get('why', '')}".rstrip())
+        shutil.rmtree(place.folder)
+    passed = sum(attack["ending"] == "PASS" for attack in attacks)
+    return Record(
+        "Attacks that once succeeded, each in a folder of its own",
+        facts={"cases": len(attacks), "passed": passed, "attacks": attacks},
+        table=pd.DataFrame(attacks, columns=["theme", "case", "ending", "seconds", "peak_mb"]),
+        failure=f"{len(attacks) - passed} attacks succeeded" if passed < len(attacks) else "",
+    )
+
+
 def tried(case: Callable[[Place], None], place: Place) -> dict[str, Any]:
-    """A case's record: PASS, or FAIL and why."""
+    """Try an attack; the ending is PASS, or FAIL with the reason."""
     start = time.perf_counter()
     try:
         case(place)
@@ -38,30 +60,8 @@ def tried(case: Callable[[Place], None], place: Place) -> dict[str, Any]:
     return {"case": case.__name__, **result, "right": right, **costs}
 
 
-@click.command(help="Try attacks that once succeeded; each has to end rightly.")
-@click.option("--case", "names", multiple=True, help="Only this case.")
-@click.option("--work", type=PATH, required=True, help="An empty folder.")
-@click.option("--out", type=PATH, required=True, help="The JSON file to write.")
-def main(names: tuple[str, ...], work: Path, out: Path) -> None:
-    torch.set_num_threads(1)
-    work.mkdir(parents=True, exist_ok=True)
-    made = attempt(lambda: Good.make(work / "good"), work / "log", 300)
-    if made.kind != "taken":
-        raise ValueError(f"the good inputs were not made: {made.output[-500:]}")
-    records = []
-    for theme, cases in THEMES.items():
-        for case in cases:
-            if names and case.__name__ not in names:
-                continue
-            place = Place(Good(work / "good"), work / "case")
-            records.append({"theme": theme, **tried(case, place)})
-            click.echo(f"{records[-1]['ending']} {case.__name__} {records[-1].get('why', '')}".rstrip())
-            shutil.rmtree(place.folder)
-    passed = sum(record["ending"] == "PASS" for record in records)
-    about = {"command": "python -m tests.campaigns.attacks", "device": machine("cpu"), "versions": versions()}
-    write_json(out, {**about, "cases": len(records), "passed": passed, "attacks": records})
-    raise SystemExit(passed < len(records))
-
+CASES = click.option("--case", "cases", multiple=True, help="Only this case.")
+main = command_line(campaign, "python -m tests.campaigns.attacks", CASES, WORK, progress=False)
 
 if __name__ == "__main__":
     main()

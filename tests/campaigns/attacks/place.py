@@ -12,8 +12,8 @@ import yaml
 
 from ablations.cli import main
 from results.rows.rows import RESULT_COLUMNS
-from tests.campaigns.bad_inputs import Good
 from tests.campaigns.children import Ending, attempt
+from tests.campaigns.good import Good
 
 LIMIT_S, LIMIT_MB = 60.0, 1000.0
 ADDRESSES = 8 << 30  # bytes of address space of a command: what takes more memory than the limit ends early
