@@ -7,12 +7,14 @@ import pandas as pd
 from tabulate import tabulate
 
 from ablations.cli.options import REFERENCE, RUNS, folder_of
-from ablations.report.table import WRITERS, render, write_table
+from ablations.report.table import compose_run, render, write_table
 from ablations.system.errors import NewFile, one_line, one_line_errors
 from results import load
 from results.reference.published import published, sets
 from results.rows.rows import write_reference
+from results.scores.notes import notes
 from results.tables import averages, compose
+from results.tables.formats import FORMATS
 
 STATISTICS = ("sd", "seeds", "ci", "none")
 
@@ -21,7 +23,7 @@ STATISTICS = ("sd", "seeds", "ci", "none")
 @click.argument("study")
 @RUNS
 @REFERENCE
-@click.option("--format", "form", type=click.Choice(list(WRITERS)), default="terminal", show_default=True)
+@click.option("--format", "form", type=click.Choice(list(FORMATS)), default="terminal", show_default=True)
 @click.option(
     "--statistic",
     type=click.Choice(STATISTICS),
@@ -61,17 +63,18 @@ def table(
     """
     folder = folder_of(study, runs)
     rows = load(folder, references)
-    options = {
-        "means": averaged or False,
-        "by_category": by_category,
-        "costs": _costs(rows) if costs else None,
-        "interval": confidence if statistic == "ci" else None,
-        "spread": {"sd": "folds", "ci": "folds"}.get(statistic, statistic),
-        "transposed": transposed,
-    }
-    click.echo(render(rows, form, **options))
+    run = compose_run(
+        rows,
+        means=averaged or False,
+        by_category=by_category,
+        costs=_costs(rows) if costs else None,
+        interval=confidence if statistic == "ci" else None,
+        spread={"sd": "folds", "ci": "folds"}.get(statistic, statistic),
+        transposed=transposed,
+    )
+    click.echo(render(run, form))
     try:
-        write_table(folder, rows, **options)
+        write_table(folder, run)
     except OSError as error:  # the run of another user, or on a disk that can only be read
         click.echo(f"table.md and table.csv were not written: {one_line(error)}", err=True)
 
@@ -103,20 +106,20 @@ def reference(names: tuple[str, ...], csv_path: Path | None) -> None:
         write_reference(rows, csv_path)
 
 
-def sets_text(found: pd.DataFrame) -> str:
-    """The sets for a terminal."""
-    within = ["exact" if pd.isna(value) else f"read off, within {value:g}" for value in found["tolerance"]]
-    shown = found.assign(tolerance=within).reset_index()
+def sets_text(table: pd.DataFrame) -> str:
+    """Show the sets of published scores on a terminal."""
+    within = ["exact" if pd.isna(value) else f"read off, within {value:g}" for value in table["tolerance"]]
+    shown = table.assign(tolerance=within).reset_index()
     text = tabulate(shown, headers="keys", showindex=False, disable_numparse=True)
     return f"{text}\n\nFigures 6 to 9 are box plots: results.reference.published.boxes() has their statistics."
 
 
 def rows_text(rows: pd.DataFrame) -> str:
-    """Scores for a terminal, with notes: whichever are fewer, models or tasks, are the columns."""
+    """Show scores on a terminal, with notes: whichever are fewer, models or tasks, are the columns."""
     wide = compose.table(rows)
     wide.columns = [column.replace(" (", "\n(") for column in wide]
     if wide.shape[0] < wide.shape[1]:
         wide = wide.T.rename(index=lambda task: task.replace("\n", " "))
     align = ["left", *["right"] * wide.shape[1]]
     text = tabulate(wide.reset_index(names=""), headers="keys", showindex=False, disable_numparse=True, colalign=align)
-    return "\n\n".join([text, *compose.notes(rows)])
+    return "\n\n".join([text, *notes(rows)])

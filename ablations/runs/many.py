@@ -11,7 +11,9 @@ from ablations.study.study import Study
 from ablations.system.errors import one_line
 from ablations.units.outcome import Outcome
 from results.rows.rows import read_rows
-from results.scores.records import is_missing, read_record, with_missing
+from results.scores.kinds import is_missing
+from results.scores.missing import with_missing
+from results.scores.records import read_record
 
 PAPER = "paper"
 """The word that stands for all of `PAPER_STUDIES`."""

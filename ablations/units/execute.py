@@ -24,6 +24,7 @@ from downstream.splits import LabelledSplit
 from downstream.store.store import TapFolder
 from downstream.tasks.audio import SplitAudio
 from results.rows.job_files import sealed
+from results.scores.records import NotApplicable
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ class UnitResult:
 
     done: tuple[Done, ...] = ()
     failures: tuple[Failure, ...] = ()
-    not_applicable: tuple[str, ...] = ()
+    not_applicable: tuple[NotApplicable, ...] = ()
 
 
 def run_unit(
@@ -63,7 +64,7 @@ class _Running:
         self.unit, self.embedder, self.settings, self.track = unit, embedder, settings, track
         self.done: list[Done] = []
         self.failures: list[Failure] = []
-        self.not_applicable: tuple[str, ...] = ()
+        self.not_applicable: tuple[NotApplicable, ...] = ()
 
     def run(self) -> None:
         jobs = jobs_of(self.unit, self.embedder, self.settings.study.protocol, self.settings.store)

@@ -43,10 +43,9 @@ def set_of(rows: pd.DataFrame) -> pd.Series:
     return rows["spec"].str.split(":", n=1).str[0]
 
 
-def labels(rows: pd.DataFrame) -> pd.Series:
-    """What published models are called: with their set's name where `rows` are of several sets."""
-    sets = set_of(rows)
-    return rows["model"] + ("" if len(set(sets)) <= 1 else " (" + sets + ")")
+def named(models: pd.Series, sets: pd.Series) -> pd.Series:
+    """Name published models, with their set's name where they are of several sets."""
+    return models + ("" if len(set(sets) - {""}) <= 1 else " (" + sets + ")")
 
 
 def sets() -> pd.DataFrame:
@@ -68,7 +67,7 @@ def sets() -> pd.DataFrame:
 def notes_on(rows: pd.DataFrame) -> list[str]:
     """What to know before the published scores among `rows` are compared: the traps that concern them."""
     rows = rows[is_published(rows)]
-    rows = rows.assign(model=labels(rows), set=set_of(rows))
+    rows = rows.assign(model=named(rows["model"], set_of(rows)), set=set_of(rows))
     concerned: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for trap in read("traps.csv").itertuples():
         found = concerned.setdefault((trap.note, trap.model), [])

@@ -11,7 +11,8 @@ import pandas as pd
 from results.rows.event_counts import EVENT_SCORES
 from results.rows.predictions import Clips, correct, read_clips, same_clips
 from results.rows.rows import read_rows
-from results.scores.records import read_record, with_missing
+from results.scores.missing import with_missing
+from results.scores.records import read_record
 from results.statistics import swapped
 from results.statistics.permutation import RESAMPLES, Swapped, SwapTest, check_options, fewest_units, swap_test
 from results.statistics.ranks import DIFFER, NOT_ESTABLISHED, holm

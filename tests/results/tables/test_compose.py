@@ -15,6 +15,7 @@ from results.reference.published import published
 from results.rows.rows import COLUMNS, task_table
 from results.scores.scores import scores
 from results.tables import compose, emphasis
+from results.tables.formats import EMPHASIS_NOTE, FORMATS
 from tests.results.scores.test_beside import measured, together
 
 TASKS = task_table()
@@ -43,10 +44,10 @@ def test_spreads_over_folds_and_over_seeds_are_apart():
     assert (found.std, found.folds, found.seeds, found.count) == (found.std_folds, 3, 4, 12)
 
 
-@pytest.mark.parametrize("form", compose.FORMATS)
+@pytest.mark.parametrize("form", FORMATS)
 def test_tasks_of_nobodys_challenge_have_no_mean_which_is_said(form):
     rows = crossed(models=("a", "b"), tasks=("birds", "bats"))
-    plain, text = (compose.FORMATS[form](rows, means=means) for means in (False, ["paper"]))
+    plain, text = (compose.text(rows, form, means=means) for means in (False, ["paper"]))
     if form == "csv":
         assert text == plain
     else:
@@ -123,7 +124,7 @@ def test_best_is_bold_and_second_underlined():
     lines = compose.to_markdown(rows)
     assert "**0.900**" in lines
     assert "<ins>0.700</ins>" in lines
-    assert compose.EMPHASIS_NOTE in lines
+    assert EMPHASIS_NOTE in lines
     assert r"\textbf{0.900}" in compose.to_latex(rows)
     assert r"\underline{0.700}" in compose.to_latex(rows)
     assert "<b>0.900</b>" in compose.to_html(rows)
@@ -237,8 +238,8 @@ def test_csv_is_read_again(tmp_path):
 def test_missing_cells_stay_visible():
     rows = crossed(tasks=("esc50", "crema_d"))
     rows = rows[(rows["model"] == "a") | (rows["task"] == "esc50")]
-    for name, form in compose.FORMATS.items():
-        assert ("--" if name == "latex" else "–") in form(rows), name
+    for name in FORMATS:
+        assert ("--" if name == "latex" else "–") in compose.text(rows, name), name
 
 
 def test_several_seeds_say_what_the_spread_is():
