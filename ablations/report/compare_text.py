@@ -56,7 +56,7 @@ class _Writer:
         align = ["right" if pd.api.types.is_numeric_dtype(frame[name]) else "left" for name in frame]
         form = "pipe" if self.markdown else "simple"
         rows = cells.to_numpy().tolist()
-        return tabulate(rows, headers=list(frame), disable_numparse=True, colalign=align, tablefmt=form)
+        return str(tabulate(rows, headers=list(frame), disable_numparse=True, colalign=align, tablefmt=form))
 
 
 def _clips(pairs: Sequence[Pair], clips: pd.DataFrame, confidence: float, write: _Writer) -> list[str]:

@@ -87,7 +87,7 @@ def _cells_without_color(axes: Axes, share: pd.DataFrame, cells: np.ndarray) -> 
     """Write the cells that have no color, which seaborn leaves out."""
     for (row, column), missing in np.ndenumerate(share.isna().to_numpy()):
         if missing:
-            axes.text(column + 0.5, row + 0.5, cells[row, column], ha="center", va="center", fontsize=SMALL)
+            axes.text(column + 0.5, row + 0.5, str(cells[row, column]), ha="center", va="center", fontsize=SMALL)
 
 
 def _embolden(axes: Axes, share: pd.DataFrame) -> None:

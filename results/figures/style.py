@@ -8,7 +8,6 @@ from typing import Any
 
 import matplotlib as mpl
 import seaborn as sns
-from matplotlib.artist import Artist
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
@@ -109,7 +108,7 @@ def fill(line: Any, color: Color, alone: bool = False) -> dict[str, Any]:
     return {"facecolor": color, "hatch": None}
 
 
-def legend_above(figure: Figure, handles: Sequence[Artist], labels: Sequence[str], title: str | None) -> None:
+def legend_above(figure: Figure, handles: Sequence[Any], labels: Sequence[str], title: str | None) -> None:
     """Set a legend above the panels, with as many columns as its longest label allows, and the title over it."""
     figure.legend(
         handles,
