@@ -12,9 +12,9 @@ from ablations.system.errors import NewFile, one_line, one_line_errors
 from results import load
 from results.reference.published import published, sets
 from results.rows.rows import write_reference
-from results.scores.notes import notes
-from results.tables import averages, compose
-from results.tables.formats import FORMATS
+from results.tables.averages import SCHEMES
+from results.tables.compose import compose
+from results.tables.formats import FORMATS, to_text
 
 STATISTICS = ("sd", "seeds", "ci", "none")
 
@@ -36,7 +36,7 @@ STATISTICS = ("sd", "seeds", "ci", "none")
 @click.option(
     "--average",
     "averaged",
-    type=click.Choice(averages.SCHEMES),
+    type=click.Choice(SCHEMES),
     multiple=True,
     help="Means of scores normalized as the paper's or as the leaderboard's; can be repeated.",
 )
@@ -101,7 +101,7 @@ def reference(names: tuple[str, ...], csv_path: Path | None) -> None:
         click.echo(sets_text(sets()))
         return
     rows = published(names)
-    click.echo(rows_text(rows))
+    click.echo(to_text(compose(rows)))
     if csv_path:
         write_reference(rows, csv_path)
 
@@ -112,14 +112,3 @@ def sets_text(table: pd.DataFrame) -> str:
     shown = table.assign(tolerance=within).reset_index()
     text = tabulate(shown, headers="keys", showindex=False, disable_numparse=True)
     return f"{text}\n\nFigures 6 to 9 are box plots: results.reference.published.boxes() has their statistics."
-
-
-def rows_text(rows: pd.DataFrame) -> str:
-    """Show scores on a terminal, with notes: whichever are fewer, models or tasks, are the columns."""
-    wide = compose.table(rows)
-    wide.columns = [column.replace(" (", "\n(") for column in wide]
-    if wide.shape[0] < wide.shape[1]:
-        wide = wide.T.rename(index=lambda task: task.replace("\n", " "))
-    align = ["left", *["right"] * wide.shape[1]]
-    text = tabulate(wide.reset_index(names=""), headers="keys", showindex=False, disable_numparse=True, colalign=align)
-    return "\n\n".join([text, *notes(rows)])
