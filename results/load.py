@@ -44,7 +44,8 @@ def load(folders: str | Path | Iterable[str | Path], reference: Iterable[str] = 
             "fig5:*RF".
 
     Raises:
-        FileNotFoundError: for a folder that is no run. ValueError: for no folder, or an unknown reference.
+        FileNotFoundError: for a folder that is no run.
+        ValueError: for no folder, or an unknown reference.
     """
     paths = [folders] if isinstance(folders, str | Path) else list(folders)
     if not paths:

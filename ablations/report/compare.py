@@ -58,13 +58,15 @@ def compared(
     """Compare pairs of models of a run, or all models over the tasks alone where none are named.
 
     Args:
-        pairs: models, as rows call them. rows: the measured rows of the run, where they are at hand. all_metrics:
-            whether to compare also mAP and its like on clips, which are computed anew for every swap pattern.
-        most_pairs: without pairs, the largest number that is tested. confidence, resamples, seed: as in
-            `results.statistics.versus.comparisons`.
+        pairs: models, as rows call them.
+        rows: the measured rows of the run, where they are at hand.
+        all_metrics: whether to compare also mAP and its like on clips, which are computed anew for every swap pattern.
+        most_pairs: without pairs, the largest number that is tested.
+        confidence, resamples, seed: as in `results.statistics.versus.comparisons`.
 
     Raises:
-        FileNotFoundError: for a folder without rows. ValueError: for a model that is not in the run.
+        FileNotFoundError: for a folder without rows.
+        ValueError: for a model that is not in the run.
     """
     pairs, notes = tuple(pairs), list[str]()
     whole = Scored.of(read_rows(folder) if rows is None else rows)
@@ -103,10 +105,9 @@ def clip_metrics() -> Mapping[str, Metric]:
 
 def ranking_line(ranking: ranks.Ranking) -> str:
     """Say the outcome of Friedman's test in a sentence."""
-    of = f"Friedman of {len(ranking.ranks)} models over {len(ranking.tasks)} tasks"
-    test = f"chi-square {ranking.statistic:.3g}, p {ranking.p:.3g}"
-    apart = f"mean ranks more than {ranking.distance:.2f} apart differ (Nemenyi, level {ranking.alpha:g})"
-    return f"{of}: {test}; {apart}."
+    models, tasks = len(ranking.ranks), len(ranking.tasks)
+    test = f"Friedman of {models} models over {tasks} tasks: chi-square {ranking.statistic:.3g}, p {ranking.p:.3g}"
+    return f"{test}; mean ranks more than {ranking.distance:.2f} apart differ (Nemenyi, level {ranking.alpha:g})."
 
 
 def _over_tasks(scores: pd.DataFrame, pairs: Sequence[Pair], alpha: float, most_pairs: float) -> pd.DataFrame:

@@ -24,7 +24,9 @@ def to_text(compared: Compared, confidence: float = 0.95, *, markdown: bool = Fa
     """Write the comparisons of a run's models.
 
     Args:
-        confidence: of the intervals. markdown: whether headings and tables are Markdown's. more: lines that come last.
+        confidence: of the intervals.
+        markdown: whether headings and tables are Markdown's.
+        more: lines that come last.
     """
     write = _Writer(markdown)
     parts = _clips(compared.pairs, compared.clips, confidence, write) if compared.clips is not None else []

@@ -33,8 +33,10 @@ def of_rows(rows: Rows, kind: str, name: str, agreeing: bool, ranking: Ranking |
     """Draw the study's figure, measured against published scores where there are both, and mean ranks.
 
     Args:
-        kind: a key of `results.figures.FIGURES`. name: the study's. agreeing: whether a measured score is published.
-            ranking: None where models can't be ranked.
+        kind: a key of `results.figures.FIGURES`.
+        name: the study's.
+        agreeing: whether a measured score is published.
+        ranking: None where models can't be ranked.
     """
     drawings = [of_figure(f"{name}: {kind}", draw_or_bars(rows, kind, name))]
     if agreeing and kind != "agreement":

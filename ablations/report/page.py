@@ -52,7 +52,8 @@ def page(folder: str | Path) -> str:
     """Make the page of a run's folder, or of all runs that lie in a folder.
 
     Raises:
-        FileNotFoundError: where neither it nor a folder in it has rows. ValueError: for files that are not a run's.
+        FileNotFoundError: where neither it nor a folder in it has rows.
+        ValueError: for files that are not a run's.
     """
     folders = runs_in(Path(folder))
     parts = [part(run, f"run-{number}") for number, run in enumerate(folders)]

@@ -21,7 +21,9 @@ class RunTable:
     """A run's rows with their scores, and the tables made of them. Every format, file and figure is written from it.
 
     Attributes:
-        table: models x tasks. pairs: `results.tables.agreement.pairs`. warnings: lines below the tables.
+        table: models x tasks.
+        pairs: `results.tables.agreement.pairs`.
+        warnings: lines below the tables.
     """
 
     scored: Scored
@@ -34,7 +36,8 @@ def compose_run(rows: Rows, **options: Any) -> RunTable:
     """Compose the tables of a run.
 
     Args:
-        rows: as `results.load` gives them. options: those of `results.tables.compose.compose`.
+        rows: as `results.load` gives them.
+        options: those of `results.tables.compose.compose`.
     """
     scored = Scored.of(rows)
     warnings = edges.edge_warnings(scored.rows)

@@ -56,8 +56,10 @@ def figure(rows: Rows, kind: str = "bars", title: str | None = None, models: pd.
     """Draw a figure of rows by its name.
 
     Args:
-        rows: one row a score, such as `results.load` gives. kind: a key of `FIGURES`. models: what is known of the
-            models, such as `ablations.report.costs.known_models` gives, for figures of hops, windows and costs.
+        rows: one row a score, such as `results.load` gives.
+        kind: a key of `FIGURES`.
+        models: what is known of the models, such as `ablations.report.costs.known_models` gives, for figures of hops,
+            windows and costs.
 
     Raises:
         ValueError: for an unknown kind, or rows that can't be drawn so.

@@ -34,8 +34,9 @@ def along(rows: Rows, title: str | None = None, models: pd.DataFrame | None = No
     weights are dotted and marked.
 
     Args:
-        axis: level, window or hop. models: what is known of checkpoints, see `results.scores.axes.with_axes`; hops that
-            a checkpoint's name leaves out, and scene windows that are the model's longest, need it.
+        axis: level, window or hop.
+        models: what is known of checkpoints, see `results.scores.axes.with_axes`; hops that a checkpoint's name leaves
+            out, and scene windows that are the model's longest, need it.
 
     Raises:
         ValueError: for another axis, or where nothing has a place on it.
@@ -85,14 +86,14 @@ def _panel(axes: Axes, scores: pd.DataFrame, axis: str, names: list[str]) -> lis
     colors, places = palette(names), _places(scores)
     lines: list[Line2D] = []
     for number, name in enumerate(names):
-        one = scores[scores["series"] == name].assign(x=lambda table: table["place"].map(places))
-        on = one.dropna(subset="x").sort_values("x")
-        style: dict[str, Any] = {"color": colors[name], "linestyle": ":" if one["untrained"].any() else "-"}
+        line = scores[scores["series"] == name].assign(x=lambda table: table["place"].map(places))
+        on = line.dropna(subset="x").sort_values("x")
+        style: dict[str, Any] = {"color": colors[name], "linestyle": ":" if line["untrained"].any() else "-"}
         lines += axes.plot(on["x"], on["mean"], marker=MARKERS[number % len(MARKERS)], markersize=3.5, lw=1.2, **style)
         if on["std"].notna().any():
             low, high = on["mean"] - on["std"].fillna(0), on["mean"] + on["std"].fillna(0)
             axes.fill_between(on["x"], low, high, color=colors[name], alpha=0.16, linewidth=0)
-        for across in one.loc[one["x"].isna(), "mean"]:
+        for across in line.loc[line["x"].isna(), "mean"]:
             axes.axhline(across, color=colors[name], linestyle="--", linewidth=0.9)
     _ticks(axes, axis, places)
     axes.set_title(f"{task_name(scores['task'].iloc[0])}\n{' / '.join(scores['metric'].unique())}", fontsize=7.5)

@@ -82,8 +82,8 @@ def cost_label(cost: str, kinds: Mapping[str, int]) -> str:
         return "parameters"
     if len(kinds) == 1:
         return f"multiply-adds for {next(iter(kinds))} of 10 s of audio (GMACs)"
-    of = " and ".join(f"{count} of {name}" for name, count in kinds.items())
-    return f"multiply-adds for 10 s of audio (GMACs),\nmean over tasks ({of})"
+    counts = " and ".join(f"{count} of {name}" for name, count in kinds.items())
+    return f"multiply-adds for 10 s of audio (GMACs),\nmean over tasks ({counts})"
 
 
 def on_front(cost: float, score: float, among: pd.DataFrame) -> bool:

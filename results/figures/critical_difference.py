@@ -39,7 +39,8 @@ def critical_difference(
     """Draw models at their mean ranks, the best (1) left; a thick line joins those within the critical distance.
 
     Args:
-        names, mean_ranks: one a model, in any order. critical_distance: in ranks, such as Nemenyi's.
+        names, mean_ranks: one a model, in any order.
+        critical_distance: in ranks, such as Nemenyi's.
 
     Raises:
         ValueError: for fewer than two models, other numbers of names and ranks, or a distance that is not positive.

@@ -24,7 +24,8 @@ def search_front(trials: pd.DataFrame, title: str | None = None, *, cost: str, l
     """Draw score against cost of complete trials; the line is the Pareto front.
 
     Args:
-        cost: the column that is better low. label: of its axis.
+        cost: the column that is better low.
+        label: of its axis.
 
     Raises:
         ValueError: without a complete trial.

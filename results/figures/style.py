@@ -99,7 +99,9 @@ def fill(line: Any, color: Color, alone: bool = False) -> dict[str, Any]:
     """Fill the bar or box of a model: untrained hatched, published dotted beside measured ones.
 
     Args:
-        line: of scores, with untrained and published. color: the model's. alone: whether nothing was measured.
+        line: of scores, with untrained and published.
+        color: the model's.
+        alone: whether nothing was measured.
     """
     if line.published and not alone:
         return {"facecolor": lighter(color, 0.55), "hatch": PUBLISHED_HATCH}

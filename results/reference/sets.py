@@ -49,7 +49,9 @@ def rows_of_set(name: str, source: str, lines: pd.DataFrame, tolerance: float = 
     """Make the rows of a set.
 
     Args:
-        name: of the set. source: where it was published. lines: model, task (the leaderboard's name) and score.
+        name: of the set.
+        source: where it was published.
+        lines: model, task (the leaderboard's name) and score.
         tolerance: the largest error of scores that were read off a figure; NaN for exact ones.
     """
     table = task_table().reset_index().set_index("leaderboard_name")

@@ -29,7 +29,8 @@ def parse_job(path: Path, *, whole: bool = True) -> dict[str, Any]:
         whole: whether everything that rows are made of has to be present; files without sums may be incomplete.
 
     Raises:
-        ValueError: names a file that is not what was written. FileNotFoundError: for no file.
+        ValueError: names a file that is not what was written.
+        FileNotFoundError: for no file.
     """
     try:
         if path.exists() and not path.is_file():  # reading a pipe would never end

@@ -46,7 +46,8 @@ def read_predictions(folder: str | Path, job: str) -> list[Predictions]:
     """Read the predictions of a job, one a fold.
 
     Args:
-        folder: of the run. job: as the rows' column of that name has it.
+        folder: of the run.
+        job: as the rows' column of that name has it.
 
     Raises:
         FileNotFoundError: where the run has no such file.
@@ -69,7 +70,8 @@ class Clips:
     """The part of one fold's test split that comparisons use: a row a clip, in the order of the clips' names.
 
     Attributes:
-        files, groups, counts: as in `Predictions`. prediction, target: likewise for scene tasks; None for event tasks.
+        files, groups, counts: as in `Predictions`.
+        prediction, target: likewise for scene tasks; None for event tasks.
     """
 
     fold: str

@@ -48,7 +48,8 @@ def rows_of(job: Mapping[str, Any], identity: Mapping[str, Any]) -> list[dict[st
     """Make the rows of a job under one of the specs that point at it.
 
     Args:
-        job: a job's JSON. identity: study, model, family, spec, weights and task.
+        job: a job's JSON.
+        identity: study, model, family, spec, weights and task.
     """
     shared = {name: job.get(name) for name in COLUMNS if name in job} | dict(identity)
     shared["versions"] = " ".join(f"{name}={version}" for name, version in sorted(job["versions"].items()))

@@ -55,7 +55,8 @@ def along(table: pd.DataFrame, axis: str) -> pd.Series:
     """Give each line its place on an axis; its receptive field is that of the embeddings that its task takes.
 
     Args:
-        table: scores with axes. axis: a key of `AXES`.
+        table: scores with axes.
+        axis: a key of `AXES`.
     """
     if axis == "window":
         return table["window_ms"].where(is_timed(table["metric"]), table["scene_window_ms"])

@@ -19,7 +19,8 @@ def notes(rows: pd.DataFrame, protocol: bool = True) -> list[str]:
     missing scores, and published scores: their sources, exactness, what was left out, and traps.
 
     Args:
-        rows: one row a score. protocol: whether to name a protocol other than HEAR's, and several seeds.
+        rows: one row a score.
+        protocol: whether to name a protocol other than HEAR's, and several seeds.
     """
     measured, published = split(rows)
     fitting = comparable(measured, published)

@@ -29,8 +29,9 @@ class RecordedFailure:
     """A part of the study that could not be run.
 
     Attributes:
-        models: labels; none for every model. task: as rows call it; empty for every task. absent: whether the task is
-            not installed; the reason then says how to get it.
+        models: labels; none for every model.
+        task: as rows call it; empty for every task.
+        absent: whether the task is not installed; the reason then says how to get it.
     """
 
     models: tuple[str, ...]
@@ -68,8 +69,10 @@ class RunRecord:
     """A study as it was run.
 
     Attributes:
-        figure: a name of `results.figures.FIGURES`. reference: names of published scores. tasks: as rows call them, in
-            the study's order, with absent ones. finished: whether the run reached its end, with failures or without.
+        figure: a name of `results.figures.FIGURES`.
+        reference: names of published scores.
+        tasks: as rows call them, in the study's order, with absent ones.
+        finished: whether the run reached its end, with failures or without.
     """
 
     study: str

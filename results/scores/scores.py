@@ -48,7 +48,8 @@ def scores(rows: pd.DataFrame, interval: float | None = None) -> pd.DataFrame:
     were measured.
 
     Args:
-        rows: one row a score, such as `results.load` gives. interval: a confidence, see `with_interval`.
+        rows: one row a score, such as `results.load` gives.
+        interval: a confidence, see `with_interval`.
 
     Returns:
         Columns model, task, metric; mean, over folds and seeds; std, std_folds where there are several folds, else

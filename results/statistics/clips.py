@@ -52,9 +52,17 @@ def number_units(folds: Sequence[Clips]) -> tuple[list[np.ndarray], float]:
 def arrays(
     runs: Runs, array: Callable[[Clips], np.ndarray | None], without: str = "no predictions of scenes"
 ) -> list[list[np.ndarray]]:
-    """Take an array of each seed and fold; ValueError(`without`) where one has none."""
-    every = [[array(clips) for clips in seed] for seed in runs]
-    complete = [[values for values in seed if values is not None] for seed in every]
-    if list(map(len, complete)) != list(map(len, every)):
+    """Take an array of each seed and fold.
+
+    Args:
+        array: from a fold's clips to its array, or None.
+        without: the error where a fold has none.
+
+    Raises:
+        ValueError: where a fold has no such array.
+    """
+    folds = [[array(clips) for clips in seed] for seed in runs]
+    present = [[values for values in seed if values is not None] for seed in folds]
+    if list(map(len, present)) != list(map(len, folds)):
         raise ValueError(without)
-    return complete
+    return present

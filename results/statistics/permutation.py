@@ -54,9 +54,12 @@ class Swapped:
     """A difference of two scores, and its values under swaps within units.
 
     Attributes:
-        a, b: the two scores, means over folds and seeds. statistic: swaps to differences. clips: their number.
-        differing: (units,) bool, the units that change something when they are swapped. largest: the largest difference
-            that scores can have. training: None where one of the models has one seed.
+        a, b: the two scores, means over folds and seeds.
+        statistic: swaps to differences.
+        clips: their number.
+        differing: (units,) bool, the units that change something when they are swapped.
+        largest: the largest difference that scores can have.
+        training: None where one of the models has one seed.
     """
 
     a: float
@@ -98,7 +101,8 @@ def swap_test(swapped: Swapped, *, confidence: float = 0.95, resamples: int = RE
     """Test a difference by swaps within units; this module's docstring says how.
 
     Args:
-        confidence: of the interval. resamples: the number of random patterns, where there are too many to try all.
+        confidence: of the interval.
+        resamples: the number of random patterns, where there are too many to try all.
         seed: of these.
 
     Raises:
@@ -135,7 +139,8 @@ def training_variance(
     independently is left out where it is known, for swaps within units contain it already.
 
     Args:
-        a, b: (seeds,) scores. parts_a, parts_b: (seeds, units), the share of each unit in a score.
+        a, b: (seeds,) scores.
+        parts_a, parts_b: (seeds, units), the share of each unit in a score.
     """
     if min(len(a), len(b)) < 2:
         return None

@@ -34,7 +34,8 @@ class Ranking:
         statistic, p: Friedman's chi-square and its p.
         distance: Nemenyi's critical difference: mean ranks farther apart differ at level `alpha`.
         groups: models, next to one another in rank, of which no two differ; largest such groups of two or more.
-        tasks: those that every model has a score of. left_out: the others.
+        tasks: those that every model has a score of.
+        left_out: the others.
     """
 
     ranks: pd.Series
@@ -92,8 +93,8 @@ def critical_difference(models: int, tasks: int, alpha: float = 0.05) -> float:
 
 def _enough_tasks(models: int, alpha: float) -> int:
     """Count the fewest tasks on which mean ranks can be far enough apart."""
-    one = critical_difference(models, 1, alpha)
-    return int((one / (models - 1)) ** 2) + 1
+    on_one_task = critical_difference(models, 1, alpha)
+    return int((on_one_task / (models - 1)) ** 2) + 1
 
 
 def pairwise_wilcoxon(
@@ -105,7 +106,8 @@ def pairwise_wilcoxon(
     """Test every pair of models by Wilcoxon's signed-rank test over the tasks that both have.
 
     Args:
-        against: a model; all others are tested against it alone. pairs: the pairs to test, by names or labels.
+        against: a model; all others are tested against it alone.
+        pairs: the pairs to test, by names or labels.
 
     Returns:
         Columns a, b (labels), tasks (how many), difference (the median over tasks of a less b, more is better), p

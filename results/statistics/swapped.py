@@ -47,7 +47,8 @@ def of_counts(a: Side, b: Side, units: Units, score: Score, largest: float = mat
     """Swap a function of counts that are summed over clips.
 
     Args:
-        a, b: (clips, numbers) for each seed and fold. score: (..., numbers) sums to (...,) scores.
+        a, b: (clips, numbers) for each seed and fold.
+        score: (..., numbers) sums to (...,) scores.
         largest: the largest difference that scores can have.
     """
     counts_a, counts_b = (_counted(side, units) for side in (a, b))  # (seeds, folds, units, numbers)
@@ -79,7 +80,8 @@ def of_metric(
     """Swap any metric of (predictions, targets), such as mAP.
 
     Args:
-        a, b: (clips, labels) predictions for each seed and fold. targets: (clips, labels) for each fold.
+        a, b: (clips, labels) predictions for each seed and fold.
+        targets: (clips, labels) for each fold.
         largest: the largest difference that scores can have.
     """
 

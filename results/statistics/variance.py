@@ -26,7 +26,8 @@ def variance(rows: Rows, tried: pd.DataFrame | None = None) -> pd.DataFrame:
     estimate below 0 is 0.
 
     Args:
-        rows: one row a score, or scored rows. tried: what `tried` gives, of the same runs.
+        rows: one row a score, or scored rows.
+        tried: what `tried` gives, of the same runs.
 
     Returns:
         Columns model, untrained, task, metric, mean, folds, seeds; folds_variance, seeds_variance, rest_variance (fold

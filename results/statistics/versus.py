@@ -68,9 +68,11 @@ def comparisons(
     """Compare pairs of models on each task of a run by swap tests (`results.statistics.permutation`).
 
     Args:
-        folder: of the run. pairs: models, as the rows call them. metrics: functions of (prediction, target), by metric,
-            of scene tasks other than `RIGHT_OR_WRONG`, such as mAP. confidence: of the intervals; the level of the
-            verdicts is 1 less it. resamples, seed: of swap patterns, where there are too many to try all.
+        folder: of the run.
+        pairs: models, as the rows call them.
+        metrics: functions of (prediction, target), by metric, of scene tasks other than `RIGHT_OR_WRONG`, such as mAP.
+        confidence: of the intervals; the level of the verdicts is 1 less it.
+        resamples, seed: of swap patterns, where there are too many to try all.
 
     Returns:
         A row a pair and task. Columns a, b, task, metric; score_a, score_b, means over folds and seeds; difference (a
@@ -79,8 +81,8 @@ def comparisons(
         `not established`, or `not compared`; reason, why not; notes, what the interval leaves out, a line each.
 
     Raises:
-        FileNotFoundError: for a folder without rows, or without any predictions of these models. ValueError: for a
-            model that is not in the run.
+        FileNotFoundError: for a folder without rows, or without any predictions of these models.
+        ValueError: for a model that is not in the run.
     """
     check_options(confidence, resamples)
     rows = read_rows(folder)

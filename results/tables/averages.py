@@ -54,7 +54,7 @@ def notes(scores: pd.DataFrame, schemes: Collection[str] = SCHEMES) -> list[str]
     values = normalized(scores)
     used = values.dropna(subset="normalized").groupby("category")["task"].nunique()
     numbers = task_table()["category"].value_counts()
-    of = ", ".join(f"{name} {used.get(name, 0)} of {numbers[name]}" for name in CATEGORIES)
+    counts = ", ".join(f"{name} {used.get(name, 0)} of {numbers[name]}" for name in CATEGORIES)
     standard = (
         "standardized: each task to mean 0 and variance 1 over the "
         f"{scores['label'].nunique()} models of this table, clamped to [-1, 1], mean over tasks. Missing scores are "
@@ -69,7 +69,7 @@ def notes(scores: pd.DataFrame, schemes: Collection[str] = SCHEMES) -> list[str]
     standard_notes = [standard] if "leaderboard" in schemes else []
     if used.empty:
         return [f"No mean of normalized scores: {'; '.join(reasons) or 'no task has a score'}.", *standard_notes]
-    normal = f"normalized: over the best score of the HEAR 2021 challenge on each task, mean over tasks ({of})."
+    normal = f"normalized: over the best score of the HEAR 2021 challenge on each task, mean over tasks ({counts})."
     return [normal, *standard_notes, *(f"Not normalized: {reason}." for reason in reasons)]
 
 

@@ -47,8 +47,9 @@ def compose(
     was measured, "nan" where a score is not defined, "≈" before what was read off a figure.
 
     Args:
-        rows: one row a score, or scored rows. means: whether to add the means of scores normalized by both schemes of
-            `results.scores.normalize`, or which: "paper", "leaderboard".
+        rows: one row a score, or scored rows.
+        means: whether to add the means of scores normalized by both schemes of `results.scores.normalize`, or which:
+            "paper", "leaderboard".
         by_category: whether tasks are grouped by category, with a header of two levels.
         costs: more columns for the models that its index names, such as parameters; numbers or texts.
         interval: a confidence (0.95), whose interval stands in place of the standard deviation: see `with_interval`.
@@ -91,7 +92,8 @@ def text(rows: Rows, form: str = "terminal", **options: Any) -> str:
     """Write the table, with notes on what its numbers are where that is not plain.
 
     Args:
-        form: a key of `results.tables.formats.FORMATS`. options: those of `compose`.
+        form: a key of `results.tables.formats.FORMATS`.
+        options: those of `compose`.
     """
     return FORMATS[form].write(compose(rows, **options))
 

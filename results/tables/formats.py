@@ -102,8 +102,9 @@ class Format:
     """How tables, and what stands below them, are written.
 
     Attributes:
-        write: a table to text. heading: a template of the heading of a second table. line: writes a line below.
-            A format without a heading has one table alone.
+        write: a table to text.
+        heading: a template of the heading of a second table.
+        line: writes a line below. A format without a heading has one table alone.
     """
 
     write: Callable[[Table], str]
