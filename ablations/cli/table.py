@@ -13,10 +13,11 @@ from results import load
 from results.reference.published import published, sets
 from results.rows.rows import write_reference
 from results.tables.averages import SCHEMES
-from results.tables.compose import compose
+from results.tables.compose import SPREADS, compose
 from results.tables.formats import FORMATS, to_text
 
-STATISTICS = ("sd", "seeds", "ci", "none")
+STATISTICS = {"sd": "folds"} | {name: name for name in SPREADS if name != "folds"} | {"ci": "folds"}
+"""Options --statistic, and the spread of the table that each stands for; ci shows an interval in its place."""
 
 
 @click.command()
@@ -26,7 +27,7 @@ STATISTICS = ("sd", "seeds", "ci", "none")
 @click.option("--format", "form", type=click.Choice(list(FORMATS)), default="terminal", show_default=True)
 @click.option(
     "--statistic",
-    type=click.Choice(STATISTICS),
+    type=click.Choice(list(STATISTICS)),
     default="sd",
     show_default=True,
     help="Behind each mean: the standard deviation over folds (over seeds where there is one fold) or over seeds, a "
@@ -69,7 +70,7 @@ def table(
         by_category=by_category,
         costs=_costs(rows) if costs else None,
         interval=confidence if statistic == "ci" else None,
-        spread={"sd": "folds", "ci": "folds"}.get(statistic, statistic),
+        spread=STATISTICS[statistic],
         transposed=transposed,
     )
     click.echo(render(run, form))

@@ -5,7 +5,8 @@ Every function takes rows (or `results.scores.scores.Scored`, whose scores are n
 """
 
 import functools
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -21,12 +22,28 @@ from results.tables.formats import EMPHASIS_NOTE, FORMATS, Table
 MISSING = "–"
 OTHER = "other"
 """The category of tasks that are not HEAR's."""
-SPREADS = {"folds": "std", "seeds": "std_seeds", "none": ""}
-"""Columns of scores that can stand behind a mean."""
-SPREAD_NOTES = {
-    "folds": "± is the standard deviation over folds of means over seeds; over seeds where there is one fold.",
-    "seeds": "± is the standard deviation over seeds of means over folds.",
-    "none": "",
+
+
+@dataclass(frozen=True)
+class Spread:
+    """What can stand behind a mean.
+
+    Attributes:
+        of: from scores to the value of each line; NaN shows nothing.
+        note: says what it is, where there are several seeds.
+    """
+
+    of: Callable[[pd.DataFrame], pd.Series]
+    note: str = ""
+
+
+SPREADS = {
+    "folds": Spread(
+        lambda scores: scores["std"],
+        "± is the standard deviation over folds of means over seeds; over seeds where there is one fold.",
+    ),
+    "seeds": Spread(lambda scores: scores["std_seeds"], "± is the standard deviation over seeds of means over folds."),
+    "none": Spread(lambda scores: scores["std"].mask(scores["std"].notna())),
 }
 CELL_COLUMNS = ["label", "column", "category", "text", "place"]
 
@@ -117,7 +134,7 @@ def cell(mean: float, std: float, tolerance: float = float("nan"), count: int = 
 def _lines(scored: Scored, interval: float | None, spread: str) -> pd.DataFrame:
     """Give scores, absent tasks in front, their labels and the columns that cells show."""
     scores = scored.scores if interval is None else with_interval(scored.scores, interval)
-    scores = scores.assign(std=scores[SPREADS[spread]] if SPREADS[spread] else float("nan"))
+    scores = scores.assign(std=SPREADS[spread].of(scores))
     absent = absent_scores(scored.rows)
     scores = scores if absent.empty else pd.concat([absent, scores], ignore_index=True)
     return scores.assign(label=labels(scores))
@@ -187,4 +204,5 @@ def _spread_notes(scores: pd.DataFrame, interval: float | None, spread: str) -> 
     if interval is not None:
         over = "folds (over seeds where there is one fold); folds share training data, so it is rather too narrow"
         return [f"Intervals: {interval:.0%} confidence, Student's t over {over}."]
-    return [SPREAD_NOTES[spread]] if scores["seeds"].max() > 1 and SPREAD_NOTES[spread] else []
+    note = SPREADS[spread].note
+    return [note] if note and scores["seeds"].max() > 1 else []

@@ -15,7 +15,7 @@ from results.reference.published import published
 from results.rows.rows import COLUMNS, task_table
 from results.scores.scores import scores
 from results.tables import compose, emphasis
-from results.tables.formats import EMPHASIS_NOTE, FORMATS
+from results.tables.formats import EMPHASIS_NOTE, FORMATS, Format
 from tests.results.scores.test_beside import measured, together
 
 TASKS = task_table()
@@ -243,8 +243,8 @@ def test_missing_cells_stay_visible():
 
 
 def test_several_seeds_say_what_the_spread_is():
-    assert compose.SPREAD_NOTES["folds"] in compose.to_markdown(crossed(seeds=2))
-    assert compose.SPREAD_NOTES["folds"] not in compose.to_markdown(crossed(seeds=1))
+    assert compose.SPREADS["folds"].note in compose.to_markdown(crossed(seeds=2))
+    assert compose.SPREADS["folds"].note not in compose.to_markdown(crossed(seeds=1))
     with pytest.raises(ValueError, match="no rows to make a table of"):
         compose.table(crossed().iloc[:0])
 
@@ -254,3 +254,16 @@ def test_a_table_of_95000_rows_is_quick():
     start = time.process_time()
     compose.to_markdown(rows, means=True, interval=0.95)
     assert time.process_time() - start < 2
+
+
+def test_a_format_and_a_spread_are_a_row_each(monkeypatch):
+    monkeypatch.setitem(FORMATS, "tsv", Format(lambda table: table.texts.to_csv(sep="\t"), heading=None))
+    error = compose.Spread(lambda scores: scores["std"] / scores["folds"] ** 0.5, "± is the standard error over folds.")
+    monkeypatch.setitem(compose.SPREADS, "error", error)
+    rows = crossed(models=("a",))
+    (found,) = scores(rows).itertuples()
+    assert compose.text(rows, "tsv", spread="error").splitlines() == [
+        "model\tesc50 (top1_acc)",
+        f"a\t{found.mean:.3f} ± {found.std / 3**0.5:.3f}",
+    ]
+    assert error.note in compose.compose(rows, spread="error").notes
