@@ -61,10 +61,10 @@ ROOMS = {
         "reference": "rows",
         "scores": "reference rows",
         "load": "reference rows scores",
-        "__init__": "load",
         "statistics": "reference rows scores",
         "tables": "reference rows scores",
         "figures": "reference rows scores tables",
+        "__init__": "figures load scores statistics tables",
     },
     "ablations": {
         "__init__": "",

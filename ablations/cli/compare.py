@@ -41,12 +41,12 @@ def compare(
 
     On clips: the difference of their scores with its interval and p, by swapping the two models' outputs within
     independent units: groups such as speakers where a task has them, else clips. Where both models have several seeds,
-    training's randomness is part of it. All comparisons of a call are corrected together (Holm) before one is called
-    different; what can't be established has its reason. Over tasks: Wilcoxon's test of the pairs, and Friedman's of all
-    models. Then how much of the spread of scores is of folds, seeds and grid points. Without models all are compared
-    over tasks, in pairs.
+    training's randomness is part of the interval. All comparisons of a call are corrected together (Holm) before one is
+    called different; each that can't be established has a reason. Over tasks: Wilcoxon's test of the pairs, and
+    Friedman's of all models. Then the variance of scores over folds, seeds and grid points. Without models, all are
+    compared over tasks, in pairs.
 
-    Models are called as the table calls them, without marks. STUDY is a packaged name, a YAML file, or a run's folder.
+    Name models as the table does, without marks. STUDY is a packaged name, a YAML file, or a run's folder.
     """
     if len(models) == 1:
         raise click.UsageError(f"expected two models or more, or none, got 1: {models[0]}")
@@ -54,19 +54,21 @@ def compare(
     rows = read_rows(folder)
     chosen = [(models[0], other) for other in models[1:]] + [_pair(text, set(rows["model"])) for text in pairs]
     chosen = list(dict.fromkeys(chosen))
-    options = {"confidence": confidence, "resamples": resamples, "seed": seed}
-    found = compared(folder, chosen, all_metrics=all_metrics, **options)
+    comparison = compared(
+        folder, chosen, rows=rows, all_metrics=all_metrics, confidence=confidence, resamples=resamples, seed=seed
+    )
     named = {model for pair in chosen for model in pair}
     warnings = edges.edge_warnings(rows[rows["model"].isin(named)] if chosen else rows)
-    click.echo(to_text(found, confidence, more=warnings))
+    click.echo(to_text(comparison, confidence, more=warnings))
     if out:
+        options = {"confidence": confidence, "resamples": resamples, "seed": seed}
         heading = f"# {folder.resolve().name}: models compared\n\n`{_command(study, chosen, options, all_metrics)}`"
         with replacing(out) as file:
-            file.write(f"{heading}\n\n{to_text(found, confidence, markdown=True, more=warnings)}\n")
+            file.write(f"{heading}\n\n{to_text(comparison, confidence, markdown=True, more=warnings)}\n")
 
 
 def _pair(text: str, known: set[str]) -> Pair:
-    """Two models with = between them, which may also be in their names."""
+    """Parse two models with = between them, which their names may contain, too."""
     places = [place for place, letter in enumerate(text) if letter == "="]
     for place in places:
         if {text[:place], text[place + 1 :]} <= known:
@@ -76,8 +78,8 @@ def _pair(text: str, known: set[str]) -> Pair:
     return text[: places[0]], text[places[0] + 1 :]
 
 
-def _command(study: str, pairs: Sequence[Pair], options: dict, all_metrics: bool) -> str:
-    """The command that makes the same comparison again."""
+def _command(study: str, pairs: Sequence[Pair], options: dict[str, float], all_metrics: bool) -> str:
+    """Write the command that makes the same comparison again."""
     default = {"confidence": 0.95, "resamples": RESAMPLES, "seed": 0}
     parts = [f"ablate compare {Path(study).name}", *(f'--pair "{a}={b}"' for a, b in pairs)]
     parts += [f"--{name} {value:g}" for name, value in options.items() if value != default[name]]

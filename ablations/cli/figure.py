@@ -23,7 +23,7 @@ SUFFIXES = (".png", ".pdf")
 @REFERENCE
 @click.option("--kind", type=click.Choice(list(figures.FIGURES)), help="What to draw  [default: the study's]")
 @click.option("--out", type=PATH, help="What to write, as OUT.png and OUT.pdf  [default: figure in the run's folder]")
-@click.option("--published", "alone", is_flag=True, help="What is published alone, of a figure of the paper: no run.")
+@click.option("--published", "alone", is_flag=True, help="Draw a figure of the paper from published scores alone.")
 @one_line_errors
 def figure(
     study: str, runs: Path, references: tuple[str, ...], kind: str | None, out: Path | None, alone: bool
@@ -43,7 +43,7 @@ def figure(
 
 
 def _save(figure: Figure, place: Path) -> Path:
-    """Write the figure; OSError says that another place can be named."""
+    """Write the figure; the error of a place that can't be written names --out."""
     stem = place.with_suffix("") if place.suffix in SUFFIXES else place
     try:
         stem.parent.mkdir(parents=True, exist_ok=True)
@@ -53,7 +53,7 @@ def _save(figure: Figure, place: Path) -> Path:
 
 
 def _kind_of(study: str, folder: Path) -> str:
-    """The figure that a study's file names, or its run's record; bars where neither is there."""
+    """Name the figure of a study's file, or of its run's record; bars where there is neither."""
     record = None if study.endswith((".yaml", ".yml")) else read_record(folder)
     if record and record.figure in figures.FIGURES:
         return record.figure
@@ -68,7 +68,7 @@ def _kind_of(study: str, folder: Path) -> str:
 @click.option("--out", type=NewFile(), help="The file to write  [default: DIR/report.html]")
 @one_line_errors
 def report(folder: Path, out: Path | None) -> None:
-    """Write a page of a run: tables that sort, figures, statistics, what was run with what, and what failed.
+    """Write a page of a run: tables that sort, figures, statistics, settings, versions and failures.
 
     DIR is the folder of a run (runs/NAME), or a folder of several (runs). The page is one HTML file that needs no
     network.

@@ -14,7 +14,7 @@ from ablations.cli.options import DEVICE, PRECISION, RUNS, STORE, TASKS
 from ablations.cli.progress import bars, terminal
 from ablations.engines import Engine, make_engine
 from ablations.report.draw import write_figure
-from ablations.report.table import render, write_table
+from ablations.report.table import compose_run, render, write_table
 from ablations.runs.many import PAPER, Ended, run_studies, studies_of, summary
 from ablations.runs.plan import plan_study, to_text
 from ablations.study.study import Study
@@ -24,7 +24,7 @@ from ablations.units.unit import Shard
 from ablations.units.where import Where
 from results import load
 from results.rows.files import replacing
-from results.rows.rows import read_rows
+from results.scores.kinds import MEASURED
 
 ENGINE_OPTIONS = (
     click.option("--shard", metavar="I/N", help="Only part I of N; all parts may use one folder at once."),
@@ -107,14 +107,14 @@ def run(
 
 
 def summary_text(found: Sequence[Ended]) -> str:
-    """`summary` for a terminal."""
+    """Show `summary` on a terminal."""
     shown = summary(found).astype(object)
     text = tabulate(shown.where(shown.notna(), "–"), headers="keys", showindex=False)
     return f"{text}\n\nmeasured, of cells: models x tasks; absent: tasks."
 
 
 def _shown(ended: Ended, seconds: float, *, whole: bool) -> str:
-    """`_show`; why it can't be, which must not hide what of the study failed, or ""."""
+    """Show the table and the figure; return why that failed, or "", so that failures of the study are named, too."""
     try:
         _show(ended, seconds, whole=whole)
     except (ValueError, OSError) as error:
@@ -123,28 +123,29 @@ def _shown(ended: Ended, seconds: float, *, whole: bool) -> str:
 
 
 def _show(ended: Ended, seconds: float, *, whole: bool) -> None:
-    """The table, and where everything was written; of a part of a study only the latter."""
+    """Print the table and write the figure; of a part of a study only say where its rows are."""
     folder = ended.outcome.folder
-    if not len(read_rows(folder)):
+    rows = load(folder)
+    if not (rows["kind"] == MEASURED).any():
         click.echo(f"{ended.study.name}: nothing was measured, so there is no table and no figure")
         return
     if whole:
-        rows = load(folder)
-        click.echo(render(rows, "terminal"))
-        write_table(folder, rows)
-        click.echo(f"\nFigure: {write_figure(folder, ended.study)}")
+        table = compose_run(rows)
+        click.echo(render(table, "terminal"))
+        write_table(folder, table)
+        click.echo(f"\nFigure: {write_figure(folder, ended.study, table.scored)}")
     click.echo(f"Rows:   {folder / 'rows.csv'}   ({seconds:.0f} s)")
 
 
 def _failures(found: Sequence[Ended]) -> bool:
-    """Says what is absent and what failed, each once, in a line; whether there was anything."""
+    """Print what is absent and what failed, a line each; return whether there was anything."""
     outcomes = [ended.outcome for ended in found if ended.outcome]
     failures = [failure for outcome in outcomes for failure in outcome.failures]
     absent = dict.fromkeys(failure.reason for failure in failures if failure.absent)
     errors = [f"{ended.study.name}: {ended.error}" for ended in found if ended.error]
     failed = dict.fromkeys([*errors, *(str(failure) for failure in failures if not failure.absent)])
-    for text in dict.fromkeys(text for outcome in outcomes for text in outcome.not_applicable):
-        click.echo(f"Not applicable: {one_line(text)}", err=True)
+    for cell in dict.fromkeys(cell for outcome in outcomes for cell in outcome.not_applicable):
+        click.echo(f"Not applicable: {one_line(str(cell))}", err=True)
     for text in failed:
         click.echo(f"Failed: {one_line(text)}", err=True)
     for text in absent:

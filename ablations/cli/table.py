@@ -7,24 +7,27 @@ import pandas as pd
 from tabulate import tabulate
 
 from ablations.cli.options import REFERENCE, RUNS, folder_of
-from ablations.report.table import WRITERS, render, write_table
+from ablations.report.table import compose_run, render, write_table
 from ablations.system.errors import NewFile, one_line, one_line_errors
 from results import load
 from results.reference.published import published, sets
 from results.rows.rows import write_reference
-from results.tables import averages, compose
+from results.tables.averages import SCHEMES
+from results.tables.compose import SPREADS, compose
+from results.tables.formats import FORMATS, to_text
 
-STATISTICS = ("sd", "seeds", "ci", "none")
+STATISTICS = {"sd": "folds"} | {name: name for name in SPREADS if name != "folds"} | {"ci": "folds"}
+"""Options --statistic, and the spread of the table that each stands for; ci shows an interval in its place."""
 
 
 @click.command()
 @click.argument("study")
 @RUNS
 @REFERENCE
-@click.option("--format", "form", type=click.Choice(list(WRITERS)), default="terminal", show_default=True)
+@click.option("--format", "form", type=click.Choice(list(FORMATS)), default="terminal", show_default=True)
 @click.option(
     "--statistic",
-    type=click.Choice(STATISTICS),
+    type=click.Choice(list(STATISTICS)),
     default="sd",
     show_default=True,
     help="Behind each mean: the standard deviation over folds (over seeds where there is one fold) or over seeds, a "
@@ -34,7 +37,7 @@ STATISTICS = ("sd", "seeds", "ci", "none")
 @click.option(
     "--average",
     "averaged",
-    type=click.Choice(averages.SCHEMES),
+    type=click.Choice(SCHEMES),
     multiple=True,
     help="Means of scores normalized as the paper's or as the leaderboard's; can be repeated.",
 )
@@ -61,17 +64,18 @@ def table(
     """
     folder = folder_of(study, runs)
     rows = load(folder, references)
-    options = {
-        "means": averaged or False,
-        "by_category": by_category,
-        "costs": _costs(rows) if costs else None,
-        "interval": confidence if statistic == "ci" else None,
-        "spread": {"sd": "folds", "ci": "folds"}.get(statistic, statistic),
-        "transposed": transposed,
-    }
-    click.echo(render(rows, form, **options))
+    run = compose_run(
+        rows,
+        means=averaged or False,
+        by_category=by_category,
+        costs=_costs(rows) if costs else None,
+        interval=confidence if statistic == "ci" else None,
+        spread=STATISTICS[statistic],
+        transposed=transposed,
+    )
+    click.echo(render(run, form))
     try:
-        write_table(folder, rows, **options)
+        write_table(folder, run)
     except OSError as error:  # the run of another user, or on a disk that can only be read
         click.echo(f"table.md and table.csv were not written: {one_line(error)}", err=True)
 
@@ -98,25 +102,14 @@ def reference(names: tuple[str, ...], csv_path: Path | None) -> None:
         click.echo(sets_text(sets()))
         return
     rows = published(names)
-    click.echo(rows_text(rows))
+    click.echo(to_text(compose(rows)))
     if csv_path:
         write_reference(rows, csv_path)
 
 
-def sets_text(found: pd.DataFrame) -> str:
-    """The sets for a terminal."""
-    within = ["exact" if pd.isna(value) else f"read off, within {value:g}" for value in found["tolerance"]]
-    shown = found.assign(tolerance=within).reset_index()
+def sets_text(table: pd.DataFrame) -> str:
+    """Show the sets of published scores on a terminal."""
+    within = ["exact" if pd.isna(value) else f"read off, within {value:g}" for value in table["tolerance"]]
+    shown = table.assign(tolerance=within).reset_index()
     text = tabulate(shown, headers="keys", showindex=False, disable_numparse=True)
     return f"{text}\n\nFigures 6 to 9 are box plots: results.reference.published.boxes() has their statistics."
-
-
-def rows_text(rows: pd.DataFrame) -> str:
-    """Scores for a terminal, with notes: whichever are fewer, models or tasks, are the columns."""
-    wide = compose.table(rows)
-    wide.columns = [column.replace(" (", "\n(") for column in wide]
-    if wide.shape[0] < wide.shape[1]:
-        wide = wide.T.rename(index=lambda task: task.replace("\n", " "))
-    align = ["left", *["right"] * wide.shape[1]]
-    text = tabulate(wide.reset_index(names=""), headers="keys", showindex=False, disable_numparse=True, colalign=align)
-    return "\n\n".join([text, *compose.notes(rows)])

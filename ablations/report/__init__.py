@@ -1,1 +1,1 @@
-"""A run, or several, as one HTML page: tables, figures, statistics, and what was run with what (`page.py`)."""
+"""What a run is shown as: its table in every format, its figure, comparisons of its models, and an HTML page."""

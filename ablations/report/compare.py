@@ -1,27 +1,30 @@
-"""A run's models compared: pairs on the same clips, all over the tasks, and where the spread of scores comes from."""
+"""Compare a run's models: pairs on the same clips, all over the tasks, and where the spread of scores comes from."""
 
 import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 
 from downstream.scores.metrics import METRICS
 from results.rows.rows import read_rows
-from results.scores.scores import UNTRAINED_MARK, scores
+from results.scores.scores import Rows, Scored
 from results.statistics import ranks, variance
+from results.statistics.permutation import RESAMPLES
 from results.statistics.swapped import Metric
 from results.statistics.versus import RIGHT_OR_WRONG, comparisons
 
 Pair = tuple[str, str]
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
 class Compared:
-    """What there is to say of the models of a run; None for what can't be said, which `notes` explain.
+    """The comparisons of a run's models; None for those that can't be made, which `notes` explain.
 
     Attributes:
         pairs: of models that were compared on clips.
@@ -29,6 +32,7 @@ class Compared:
         tasks: `results.statistics.ranks.pairwise_wilcoxon`, of the models named or of all.
         ranking: Friedman's test of all models, `results.statistics.ranks.ranking`.
         variance: `results.statistics.variance.variance`, of the models named or of all.
+        untrained: whether a model that is shown has untrained weights.
     """
 
     pairs: tuple[Pair, ...]
@@ -36,6 +40,7 @@ class Compared:
     tasks: pd.DataFrame | None
     ranking: ranks.Ranking | None
     variance: pd.DataFrame
+    untrained: bool
     notes: tuple[str, ...]
 
 
@@ -43,36 +48,54 @@ def compared(
     folder: str | Path,
     pairs: Iterable[Pair] = (),
     *,
+    rows: Rows | None = None,
     all_metrics: bool = False,
     most_pairs: float = math.inf,
-    **options,
+    confidence: float = 0.95,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
 ) -> Compared:
-    """Pairs of models of a run, or all models over the tasks alone where none are named.
+    """Compare pairs of models of a run, or all models over the tasks alone where none are named.
 
     Args:
-        pairs: models, as rows call them. all_metrics: on clips also mAP and its like, which are computed anew for every
-            swap pattern. most_pairs: without pairs, more than these are not tested. options: those of
-            `results.statistics.versus.comparisons`.
+        pairs: models, as rows call them.
+        rows: the measured rows of the run, where they are at hand.
+        all_metrics: whether to compare also mAP and its like on clips, which are computed anew for every swap pattern.
+        most_pairs: without pairs, the largest number that is tested.
+        confidence, resamples, seed: as in `results.statistics.versus.comparisons`.
 
     Raises:
-        FileNotFoundError: for a folder without rows. ValueError: for a model that is not in the run.
+        FileNotFoundError: for a folder without rows.
+        ValueError: for a model that is not in the run.
     """
-    pairs, rows, notes = tuple(pairs), read_rows(folder), []
-    if rows.empty:
+    pairs, notes = tuple(pairs), list[str]()
+    whole = Scored.of(read_rows(folder) if rows is None else rows)
+    if whole.rows.empty:
         raise ValueError(f"{Path(folder) / 'rows.csv'}: expected rows, got none: nothing was measured")
     named = set(itertools.chain.from_iterable(pairs))
-    _check(rows, folder, *itertools.chain.from_iterable(pairs))
-    clips = _on_clips(folder, pairs, clip_metrics() if all_metrics else {}, options, notes) if pairs else None
-    chosen = rows[rows["model"].isin(named)] if pairs else rows
-    alpha = 1 - options.get("confidence", 0.95)
-    tasks = _or_note(lambda: _over_tasks(chosen, pairs, alpha, most_pairs), "no test over tasks", notes)
-    ranking = _or_note(lambda: ranks.ranking(scores(rows), alpha), "no ranking of all models", notes)
+    _check(whole.rows, folder, *itertools.chain.from_iterable(pairs))
+    clips = None
+    if pairs:
+        slow = {name: metric for name, metric in clip_metrics().items() if name not in RIGHT_OR_WRONG}
+        try:
+            clips = comparisons(
+                folder, pairs, slow if all_metrics else {}, confidence=confidence, resamples=resamples, seed=seed
+            )
+        except FileNotFoundError as error:
+            notes.append(f"no comparison on clips: {error}")
+    chosen = whole
+    if pairs:
+        chosen = Scored(*(table[table["model"].isin(named)] for table in (whole.rows, whole.scores)))
+    alpha = 1 - confidence
+    tasks = _or_note(lambda: _over_tasks(chosen.scores, pairs, alpha, most_pairs), "no test over tasks", notes)
+    ranking = _or_note(lambda: ranks.ranking(whole.scores, alpha), "no ranking of all models", notes)
     tried = variance.tried(folder) if any((Path(folder) / "jobs").glob("*.json")) else None
-    return Compared(pairs, clips, tasks, ranking, variance.variance(chosen, tried), tuple(notes))
+    untrained = bool((chosen if ranking is None else whole).scores["untrained"].any())
+    return Compared(pairs, clips, tasks, ranking, variance.variance(chosen, tried), untrained, tuple(notes))
 
 
 def clip_metrics() -> Mapping[str, Metric]:
-    """HEAR's metrics of scene tasks as functions of (prediction, target) to a number."""
+    """Give HEAR's metrics of scene tasks as functions of (prediction, target) to a number."""
 
     def number(name: str) -> Metric:
         return lambda prediction, target: next(iter(METRICS[name].score(prediction, np.asarray(target)).values()))
@@ -81,41 +104,27 @@ def clip_metrics() -> Mapping[str, Metric]:
 
 
 def ranking_line(ranking: ranks.Ranking) -> str:
-    """Friedman's test in a sentence."""
-    of = f"Friedman of {len(ranking.ranks)} models over {len(ranking.tasks)} tasks"
-    test = f"chi-square {ranking.statistic:.3g}, p {ranking.p:.3g}"
-    apart = f"mean ranks more than {ranking.distance:.2f} apart differ (Nemenyi, level {ranking.alpha:g})"
-    return f"{of}: {test}; {apart}."
+    """Say the outcome of Friedman's test in a sentence."""
+    models, tasks = len(ranking.ranks), len(ranking.tasks)
+    test = f"Friedman of {models} models over {tasks} tasks: chi-square {ranking.statistic:.3g}, p {ranking.p:.3g}"
+    return f"{test}; mean ranks more than {ranking.distance:.2f} apart differ (Nemenyi, level {ranking.alpha:g})."
 
 
-def _on_clips(
-    folder: str | Path, pairs: Sequence[Pair], metrics: Mapping[str, Metric], options: dict, notes: list[str]
-) -> pd.DataFrame | None:
-    slow = {name: metric for name, metric in metrics.items() if name not in RIGHT_OR_WRONG}
-    try:
-        return comparisons(folder, pairs, slow, **options)
-    except FileNotFoundError as error:
-        notes.append(f"no comparison on clips: {error}")
-        return None
-
-
-def _over_tasks(rows: pd.DataFrame, pairs: Sequence[Pair], alpha: float, most_pairs: float) -> pd.DataFrame:
-    found = scores(rows)
-    models = found["model"].nunique()
+def _over_tasks(scores: pd.DataFrame, pairs: Sequence[Pair], alpha: float, most_pairs: float) -> pd.DataFrame:
+    models = scores["model"].nunique()
     if not pairs and math.comb(models, 2) > most_pairs:
         raise ValueError(
             f"{models} models make {math.comb(models, 2)} pairs, more than the {most_pairs} that are shown"
         )
-    labels = {label.removesuffix(UNTRAINED_MARK): label for label in found["model"]}
-    chosen = [(labels[a], labels[b]) for a, b in pairs if a != b]
-    return ranks.pairwise_wilcoxon(found, pairs=chosen if pairs else None, alpha=alpha)
+    return ranks.pairwise_wilcoxon(scores, pairs=[(a, b) for a, b in pairs if a != b] if pairs else None, alpha=alpha)
 
 
-def _or_note(work, what: str, notes: list[str]):
+def _or_note(work: Callable[[], Result], missing: str, notes: list[str]) -> Result | None:
+    """Do the work; where it raises ValueError, note why the result is missing."""
     try:
         return work()
     except ValueError as error:
-        notes.append(f"{what}: {error}")
+        notes.append(f"{missing}: {error}")
         return None
 
 

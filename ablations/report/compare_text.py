@@ -1,12 +1,12 @@
-"""Comparisons as text: for a terminal, and as a Markdown file that documents can quote."""
+"""Write comparisons as text: for a terminal, and as a Markdown file that documents can quote."""
 
 from collections.abc import Sequence
 
 import pandas as pd
 from tabulate import tabulate
 
-from ablations.report.compare import Compared, ranking_line
-from results.scores.scores import UNTRAINED_MARK, UNTRAINED_NOTE
+from ablations.report.compare import Compared, Pair, ranking_line
+from results.scores.labels import UNTRAINED_NOTE, labels
 from results.statistics.ranks import Ranking
 from results.tables import escapes
 
@@ -20,22 +20,24 @@ METHOD = (
 NEEDS_OPTION = "needs --all-metrics"
 
 
-def to_text(found: Compared, confidence: float = 0.95, *, markdown: bool = False, more: Sequence[str] = ()) -> str:
-    """What was compared.
+def to_text(compared: Compared, confidence: float = 0.95, *, markdown: bool = False, more: Sequence[str] = ()) -> str:
+    """Write the comparisons of a run's models.
 
     Args:
-        markdown: with headings and tables of Markdown. more: lines that come last.
+        confidence: of the intervals.
+        markdown: whether headings and tables are Markdown's.
+        more: lines that come last.
     """
     write = _Writer(markdown)
-    parts = _clips(found, confidence, write) if found.clips is not None else []
-    if found.tasks is not None and len(found.tasks):
+    parts = _clips(compared.pairs, compared.clips, confidence, write) if compared.clips is not None else []
+    if compared.tasks is not None and len(compared.tasks):
         parts += [write.heading("Over tasks, Wilcoxon (difference: median of a less b, more is better)")]
-        parts += [write.table(found.tasks.drop(columns="reason")), *_few_tasks(found.tasks)]
-    if found.ranking is not None:
-        parts += _ranking(found.ranking, write)
-    parts += [write.heading("Variance of scores"), write.table(_variance(found.variance))]
-    parts += [f"{note[0].upper()}{note[1:]}." for note in found.notes]
-    if any(UNTRAINED_MARK in part for part in parts):
+        parts += [write.table(compared.tasks.drop(columns="reason")), *_few_tasks(compared.tasks)]
+    if compared.ranking is not None:
+        parts += _ranking(compared.ranking, write)
+    parts += [write.heading("Variance of scores"), write.table(_variance(compared.variance))]
+    parts += [f"{note[0].upper()}{note[1:]}." for note in compared.notes]
+    if compared.untrained:
         parts.append(UNTRAINED_NOTE)
     return "\n\n".join([*parts, *more])
 
@@ -49,27 +51,27 @@ class _Writer:
     def heading(self, text: str) -> str:
         return f"## {text}" if self.markdown else f"{text}:"
 
-    def table(self, found: pd.DataFrame) -> str:
-        cells = found.astype(object).map(_cell)
+    def table(self, frame: pd.DataFrame) -> str:
+        cells = frame.astype(object).map(_cell)
         if self.markdown:
             cells = cells.map(escapes.markdown)
-        align = ["right" if pd.api.types.is_numeric_dtype(found[name]) else "left" for name in found]
+        align = ["right" if pd.api.types.is_numeric_dtype(frame[name]) else "left" for name in frame]
         form = "pipe" if self.markdown else "simple"
         rows = cells.to_numpy().tolist()
-        return tabulate(rows, headers=list(found), disable_numparse=True, colalign=align, tablefmt=form)
+        return str(tabulate(rows, headers=list(frame), disable_numparse=True, colalign=align, tablefmt=form))
 
 
-def _clips(found: Compared, confidence: float, write: _Writer) -> list[str]:
-    """A table a pair, with what was not compared, and what the intervals leave out."""
+def _clips(pairs: Sequence[Pair], clips: pd.DataFrame, confidence: float, write: _Writer) -> list[str]:
+    """Write a table a pair, the tasks that were not compared, and what the intervals leave out."""
     parts = []
-    for a, b in dict.fromkeys(found.pairs):
-        lines = found.clips[(found.clips["a"] == a) & (found.clips["b"] == b)].drop_duplicates(["task", "metric"])
+    for a, b in dict.fromkeys(pairs):
+        lines = clips[(clips["a"] == a) & (clips["b"] == b)].drop_duplicates(["task", "metric"])
         parts.append(write.heading(f"A: {a}. B: {b}. On the same test clips"))
         if (lines["verdict"] != "not compared").any():
             parts.append(write.table(_shown(lines[lines["verdict"] != "not compared"], confidence)))
         if reasons := _reasons(lines):
             parts.append("\n".join(f"- {line}" for line in reasons))
-    count = int(found.clips["p_holm"].notna().sum())
+    count = int(clips["p_holm"].notna().sum())
     return [*parts, METHOD.format(count=count, confidence=confidence)]
 
 
@@ -87,15 +89,18 @@ def _shown(lines: pd.DataFrame, confidence: float) -> pd.DataFrame:
 
 
 def _reasons(lines: pd.DataFrame) -> list[str]:
-    """Why differences are not established or not compared, then what the intervals leave out; tasks of one together."""
+    """Say why differences are not established or compared, then what intervals leave out; a line for each reason."""
     texts = lines["reason"].where(~lines["reason"].str.startswith("no function"), NEEDS_OPTION)
     tasks = lines["task"] + " (" + lines["metric"] + ")"
     pairs = [(text, task) for text, task in zip(texts, tasks, strict=True) if text]
     pairs += [(note, task) for notes, task in zip(lines["notes"], tasks, strict=True) for note in notes.splitlines()]
-    of_text: dict[str, list[str]] = {}
+    tasks_of: dict[str, list[str]] = {}
     for text, task in pairs:
-        of_text.setdefault(text, []).append(task)
-    return [f"{'all tasks' if 1 < len(of) == len(lines) else ', '.join(of)}: {text}." for text, of in of_text.items()]
+        tasks_of.setdefault(text, []).append(task)
+    return [
+        f"{'all tasks' if 1 < len(names) == len(lines) else ', '.join(names)}: {text}."
+        for text, names in tasks_of.items()
+    ]
 
 
 def _few_tasks(tasks: pd.DataFrame) -> list[str]:
@@ -111,10 +116,11 @@ def _ranking(ranking: Ranking, write: _Writer) -> list[str]:
     return lines
 
 
-def _variance(found: pd.DataFrame) -> pd.DataFrame:
-    known = [name for name in VARIANCES if name in found and found[name].notna().any()]
+def _variance(components: pd.DataFrame) -> pd.DataFrame:
+    known = [name for name in VARIANCES if name in components and components[name].notna().any()]
     columns = ["model", "task", "mean", "folds", "seeds", *known]
-    return found[columns].rename(columns=lambda name: name.replace("_variance", " variance"))
+    table = components.assign(model=labels(components))[columns]
+    return table.rename(columns=lambda name: name.replace("_variance", " variance"))
 
 
 def _cell(value: object) -> str:

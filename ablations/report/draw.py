@@ -8,22 +8,20 @@ from matplotlib.figure import Figure
 
 from ablations.report.costs import known_models
 from ablations.study.study import Study
-from results import figures, load
+from results import figures
+from results.scores.scores import Rows, Scored
 from results.tables.escapes import printable
 
 logger = logging.getLogger(__name__)
 
-OF_COST = ("pareto",)
-"""Figures that show costs."""
+
+def write_figure(folder: Path, study: Study, rows: Rows) -> Path:
+    """Write the figure that a study names, of its run; bars, and a warning, where its rows can't be drawn so."""
+    return figures.save(draw_or_bars(rows, study.figure, study.name), folder / "figure")
 
 
-def write_figure(folder: Path, study: Study) -> Path:
-    """The figure that a study names, of its run; bars, and a warning, where its rows can't be drawn so."""
-    return figures.save(draw_or_bars(load(folder), study.figure, study.name), folder / "figure")
-
-
-def draw_or_bars(rows: pd.DataFrame, kind: str, title: str) -> Figure:
-    """`draw`; bars, and a warning, where rows can't be drawn so."""
+def draw_or_bars(rows: Rows, kind: str, title: str) -> Figure:
+    """Draw a figure by its name; bars, and a warning, where rows can't be drawn so."""
     try:
         return draw(rows, kind, title)
     except ValueError as error:
@@ -31,17 +29,22 @@ def draw_or_bars(rows: pd.DataFrame, kind: str, title: str) -> Figure:
         return draw(rows, "bars", title)
 
 
-def draw(rows: pd.DataFrame, kind: str, title: str) -> Figure:
-    """A figure by its name; those of the paper have titles of their own.
+def draw(rows: Rows, kind: str, title: str) -> Figure:
+    """Draw a figure by its name; those of the paper have titles of their own.
 
     Raises:
         ValueError: where the rows can't be drawn so.
     """
-    known = known_models(rows, costs=kind in OF_COST)
-    names = {name: rows[name].map(_drawn, na_action="ignore") for name in ("model", "task")}
-    return figures.FIGURES[kind](rows.assign(**names), None if kind in figures.PAPER else title, known)
+    scored = Scored.of(rows)
+    known = known_models(scored.rows, costs=kind in figures.OF_COST)
+    safe = Scored(_safe(scored.rows), _safe(scored.scores))
+    return figures.figure(safe, kind, None if kind in figures.PAPER else title, known)
 
 
-def _drawn(name: str) -> str:
-    """A name as matplotlib writes it, which takes what is between dollars for a formula."""
-    return printable(name).replace("$", r"\$")
+def _safe(table: pd.DataFrame) -> pd.DataFrame:
+    """Escape names for matplotlib, which takes what is between dollars for a formula."""
+
+    def escape(name: str) -> str:
+        return printable(name).replace("$", r"\$")
+
+    return table.assign(**{column: table[column].map(escape, na_action="ignore") for column in ("model", "task")})

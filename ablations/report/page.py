@@ -1,4 +1,4 @@
-"""The page: everything that is known of a run's folder, put into the template beside this file."""
+"""The page of a run: everything that is known of its folder, put into the template beside this file."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,18 +15,22 @@ from ablations.report.sheets import Sheet, of_frame, of_table
 from downstream.disk.files import absolute, write_atomically
 from results import figures, load
 from results.rows.rows import task_table
+from results.scores.kinds import MEASURED
+from results.scores.labels import labels
 from results.scores.records import RunRecord, read_record
+from results.scores.scores import Scored
 from results.statistics import edges
-from results.tables import agreement, compose
+from results.tables import agreement
+from results.tables.compose import compose
 from results.tables.formats import Table
 
 PAIRS = 45
-"""No more pairs of models than this are listed with Wilcoxon's test: those of ten models."""
+"""The largest number of pairs that are tested and listed (Wilcoxon): those of ten models."""
 
 
 @dataclass(frozen=True)
 class Section:
-    """A heading of a run's part of the page, with what is under it."""
+    """A section of a run's part of the page."""
 
     title: str
     sheets: tuple[Sheet, ...] = ()
@@ -36,7 +40,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Part:
-    """A run in the page; `anchor` is its place in it, `state` says how far it came."""
+    """A run in the page; `anchor` is the target of links to it, `state` says how far the run came."""
 
     anchor: str
     title: str
@@ -45,13 +49,14 @@ class Part:
 
 
 def page(folder: str | Path) -> str:
-    """The page of a run's folder, or of all runs that lie in a folder.
+    """Make the page of a run's folder, or of all runs that lie in a folder.
 
     Raises:
-        FileNotFoundError: where neither it nor a folder in it has rows. ValueError: for files that are not a run's.
+        FileNotFoundError: where neither it nor a folder in it has rows.
+        ValueError: for files that are not a run's.
     """
     folders = runs_in(Path(folder))
-    parts = [part(each, f"run-{number}") for number, each in enumerate(folders)]
+    parts = [part(run, f"run-{number}") for number, run in enumerate(folders)]
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -64,91 +69,94 @@ def page(folder: str | Path) -> str:
 
 
 def write_page(folder: str | Path, out: Path) -> Path:
-    """`page` as a file, complete or absent."""
+    """Write `page` as a file, complete or absent."""
     text = page(folder).encode("utf-8")
     write_atomically(out, lambda file: file.write(text))
     return out
 
 
 def runs_in(folder: Path) -> list[Path]:
-    """The folder itself where it has rows, else those in it that do, by name.
+    """Find the folder itself where it has rows, else those in it that do, by name.
 
     Raises:
         FileNotFoundError: where there are none.
     """
     if (folder / "rows.csv").is_file():
         return [folder]
-    found = sorted(path.parent for path in folder.glob("*/rows.csv"))
-    if not found:
+    runs = sorted(path.parent for path in folder.glob("*/rows.csv"))
+    if not runs:
         raise FileNotFoundError(f"no rows in {folder} or a folder in it; expected a run, such as runs/<study>")
-    return found
+    return runs
 
 
 def part(folder: Path, anchor: str = "run") -> Part:
-    """One run: scores, figures, statistics, what it was made with, what failed."""
+    """Make the part of a run: scores, figures, statistics, what it was made with, what failed."""
     record, rows = read_record(folder), load(folder)
     name = record.study if record else absolute(folder).name
     if facts.measured(rows).empty:
         sections = [Section("Scores", notes=("Nothing was measured.",))]
     else:
-        said = compared(folder, most_pairs=PAIRS)
-        beside = agreement.table(rows)
+        scored = Scored.of(rows)
+        measured = Scored(facts.measured(rows), scored.scores[scored.scores["kind"] == MEASURED])
+        comparison = compared(folder, rows=measured, most_pairs=PAIRS)
+        beside = agreement.table(agreement.pairs(scored))
         kind = record.figure if record and record.figure in figures.FIGURES else "bars"
-        drawings = drawn.of_rows(rows, kind, name, beside is not None, said.ranking)
+        drawings = drawn.of_rows(scored, kind, name, beside is not None, comparison.ranking)
         sections = [
-            _scores(rows),
+            _scores(scored),
             Section("Figures", figures=tuple(drawings)),
             *([_beside(beside)] if beside else []),
-            _statistics(rows, said),
+            _statistics(rows, comparison),
             _made_with(rows, record),
         ]
     return Part(anchor, name, _state(rows, record), (*sections, _failed(record)))
 
 
-def _scores(rows: pd.DataFrame) -> Section:
-    costs = costs_of(rows)
-    normal = bool(rows["task"].isin(task_table().index).any())
-    table = compose.compose(rows, costs=costs if costs.notna().any(axis=None) else None, means=normal)
+def _scores(scored: Scored) -> Section:
+    costs = costs_of(scored.rows)
+    of_hear = bool(scored.rows["task"].isin(task_table().index).any())
+    table = compose(scored, costs=costs if costs.notna().any(axis=None) else None, means=of_hear)
     return Section("Scores", (of_table("Models x tasks", table),))
 
 
-def _beside(found: Table) -> Section:
-    return Section("Published beside measured", (of_table("Difference: measured less published", found),))
+def _beside(table: Table) -> Section:
+    return Section("Published beside measured", (of_table("Difference: measured less published", table),))
 
 
-def _statistics(rows: pd.DataFrame, said: Compared) -> Section:
+def _statistics(rows: pd.DataFrame, comparison: Compared) -> Section:
     sheets = []
-    if said.ranking is not None:
-        ranks = said.ranking.ranks.rename("mean rank").rename_axis("model").reset_index()
-        sheets.append(of_frame("Mean ranks over tasks", ranks, [ranking_line(said.ranking)]))
-    if said.tasks is not None and len(said.tasks) and said.tasks["tasks"].max() > 1:
+    if comparison.ranking is not None:
+        ranks = comparison.ranking.ranks.rename("mean rank").rename_axis("model").reset_index()
+        sheets.append(of_frame("Mean ranks over tasks", ranks, [ranking_line(comparison.ranking)]))
+    if comparison.tasks is not None and len(comparison.tasks) and comparison.tasks["tasks"].max() > 1:
         note = (
             "Wilcoxon's signed-rank test over tasks; difference: the median of a less b; p_holm: corrected over pairs, "
             "from which the verdict follows."
         )
-        few = [f"Not established: {reason}." for reason in said.tasks["reason"].unique() if reason]
-        sheets.append(of_frame("Pairs of models", said.tasks.drop(columns="reason"), [note, *few]))
-    if len(varied := _varied(said.variance)):
+        few = [f"Not established: {reason}." for reason in comparison.tasks["reason"].unique() if reason]
+        sheets.append(of_frame("Pairs of models", comparison.tasks.drop(columns="reason"), [note, *few]))
+    if len(varied := _varied(comparison.variance)):
         note = "Over folds, over seeds, what is left of both, over the points of the grid; – is not known."
         sheets.append(of_frame("Variance of scores", varied, [note]))
-    notes = [*edges.edge_warnings(rows), *(f"{text[0].upper()}{text[1:]}." for text in said.notes)]
+    notes = [*edges.edge_warnings(rows), *(f"{text[0].upper()}{text[1:]}." for text in comparison.notes)]
     return Section("Statistics", tuple(sheets), notes=tuple(notes))
 
 
-def _varied(found: pd.DataFrame) -> pd.DataFrame:
-    """Lines and columns of `results.statistics.variance.variance` that say something."""
-    names = [name for name in found if name.endswith("_variance")]
-    known = found.drop(columns="metric").dropna(subset=names, how="all")
+def _varied(components: pd.DataFrame) -> pd.DataFrame:
+    """Keep the lines and columns of `results.statistics.variance.variance` that have a value."""
+    names = [name for name in components if name.endswith("_variance")]
+    table = components.assign(model=labels(components)).drop(columns=["metric", "untrained"])
+    known = table.dropna(subset=names, how="all")
     return known.drop(columns=[name for name in names if known[name].isna().all()])
 
 
 def _made_with(rows: pd.DataFrame, record: RunRecord | None) -> Section:
-    found = {
+    tables = {
         "Set-up": facts.setup(rows, record),
         "Models": facts.models(rows, record),
         "Tasks": facts.tasks(rows, record),
     }
-    return Section("Made with", tuple(of_frame(caption, each) for caption, each in found.items()))
+    return Section("Made with", tuple(of_frame(caption, table) for caption, table in tables.items()))
 
 
 def _failed(record: RunRecord | None) -> Section:
@@ -157,16 +165,16 @@ def _failed(record: RunRecord | None) -> Section:
         return Section(
             title, notes=("The run's folder has no study.json: what failed is not known. `ablate run` writes it.",)
         )
-    found = facts.failures(record)
+    failures = facts.failures(record)
     notes = [] if record.finished else ["The run has not come to its end."]
-    if found.empty:
+    if failures.empty:
         return Section(title, notes=(*notes, *([] if notes else ["Nothing failed."])))
-    return Section(title, (of_frame("Failures", found),), notes=tuple(notes))
+    return Section(title, (of_frame("Failures", failures),), notes=tuple(notes))
 
 
 def _state(rows: pd.DataFrame, record: RunRecord | None) -> str:
-    there = facts.measured(rows)[["spec", "task"]].drop_duplicates()
-    text = f"{there['spec'].nunique()} models, {there['task'].nunique()} tasks measured"
+    measured = facts.measured(rows)
+    text = f"{measured['spec'].nunique()} models, {measured['task'].nunique()} tasks measured"
     if record is None:
         return text
     failed = sum(not failure.absent for failure in record.failures)

@@ -1,4 +1,4 @@
-"""Tables of a page: texts with how each cell is set."""
+"""The tables of a page: texts, and how each cell is set."""
 
 import re
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from results.tables.formats import Table
 
 CLASSES = {BEST: "best", SECOND: "second"}
 _NUMBER = re.compile(r"[≈+-]?\d|nan|–|exact")
-"""How the texts of a column of numbers begin."""
+"""The beginning of each text in a column of numbers."""
 
 
 @dataclass(frozen=True)
@@ -33,13 +33,13 @@ class Sheet:
 
 
 def of_table(caption: str, table: Table) -> Sheet:
-    """A table of scores as `results.tables.compose.compose` makes it."""
+    """Make a sheet of a table of scores (`results.tables.compose.compose`)."""
     numeric = [all(map(_NUMBER.match, table.texts.iloc[:, place])) for place in range(table.texts.shape[1])]
     heads = [Cell(str(name), "number" if number else "") for name, number in zip(table.texts, numeric, strict=True)]
-    each = zip(table.texts.index, table.texts.to_numpy(), table.places.to_numpy(), strict=True)
+    lines = zip(table.texts.index, table.texts.to_numpy(), table.places.to_numpy(), strict=True)
     rows = [
         (Cell(str(name)), *(_cell(*cell) for cell in zip(texts, places, numeric, strict=True)))
-        for name, texts, places in each
+        for name, texts, places in lines
     ]
     return Sheet(caption, (Cell(str(table.texts.index.name or "")), *heads), tuple(rows), table.notes)
 
@@ -48,14 +48,14 @@ def _cell(text: str, place: int, number: bool) -> Cell:
     return Cell(text, f"number {CLASSES.get(place, '')}".strip() if number else "")
 
 
-def of_frame(caption: str, found: pd.DataFrame, notes: Sequence[str] = ()) -> Sheet:
-    """Any frame without its index: numbers to three significant digits, what is missing as a dash."""
-    numeric = [pd.api.types.is_numeric_dtype(found[name]) for name in found]
+def of_frame(caption: str, table: pd.DataFrame, notes: Sequence[str] = ()) -> Sheet:
+    """Make a sheet of any frame without its index: numbers to three significant digits, a dash for what is missing."""
+    numeric = [pd.api.types.is_numeric_dtype(table[name]) for name in table]
     rows = tuple(
         tuple(Cell(_text(value), "number" if number else "") for value, number in zip(row, numeric, strict=True))
-        for row in found.astype(object).to_numpy().tolist()
+        for row in table.astype(object).to_numpy().tolist()
     )
-    heads = tuple(Cell(str(name), "number" if number else "") for name, number in zip(found, numeric, strict=True))
+    heads = tuple(Cell(str(name), "number" if number else "") for name, number in zip(table, numeric, strict=True))
     return Sheet(caption, heads, rows, tuple(notes))
 
 

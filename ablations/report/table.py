@@ -1,68 +1,76 @@
-"""The table of a run, in every format, with what belongs below it."""
+"""The table of a run, in every format, with what belongs below it: composed once, written many times."""
 
-import html
-import sys
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from results.rows.files import replacing, write_text
+from results.scores.scores import Rows, Scored
 from results.statistics import edges
-from results.tables import agreement, compose, formats
-from results.tables.escapes import markdown, printable, to_tex
-from results.tables.formats import Table
+from results.tables import agreement
+from results.tables.compose import compose
+from results.tables.formats import FORMATS, Table
 
 BESIDE = "Published beside measured"
-WRITERS: dict[str, Callable[[Table], str]] = {
-    "terminal": lambda table: formats.to_text(table, styled=sys.stdout.isatty()),
-    "markdown": formats.to_markdown,
-    "latex": formats.to_latex,
-    "csv": formats.to_csv,
-    "html": formats.to_html,
-}
-HEADINGS = {"latex": "% {}", "html": "<h3>{}</h3>"}
-LINES: dict[str, Callable[[str], str]] = {
-    "terminal": printable,
-    "markdown": markdown,
-    "latex": to_tex,
-    "html": lambda line: f"<p>{html.escape(printable(line))}</p>",
-}
 
 
-def render(rows: pd.DataFrame, form: str, **options) -> str:
-    """The table, what is published beside what was measured, unknown costs and warnings; as CSV the table alone.
+@dataclass(frozen=True)
+class RunTable:
+    """A run's rows with their scores, and the tables made of them. Every format, file and figure is written from it.
+
+    Attributes:
+        table: models x tasks.
+        pairs: `results.tables.agreement.pairs`.
+        warnings: lines below the tables.
+    """
+
+    scored: Scored
+    table: Table
+    pairs: pd.DataFrame
+    warnings: tuple[str, ...]
+
+
+def compose_run(rows: Rows, **options: Any) -> RunTable:
+    """Compose the tables of a run.
 
     Args:
-        form: a name of `WRITERS`. options: those of `results.tables.compose.compose`.
+        rows: as `results.load` gives them.
+        options: those of `results.tables.compose.compose`.
     """
-    text = WRITERS[form](compose.compose(rows, **options))
-    if form == "csv":
+    scored = Scored.of(rows)
+    warnings = edges.edge_warnings(scored.rows)
+    if options.get("costs") is not None:
+        from ablations.report.costs import unknown_costs  # the table alone needs no torch
+
+        warnings = [*unknown_costs(scored.rows), *warnings]
+    return RunTable(scored, compose(scored, **options), agreement.pairs(scored), tuple(warnings))
+
+
+def render(run: RunTable, form: str) -> str:
+    """Write the table, what is published beside what was measured, and warnings; as CSV the table alone.
+
+    Args:
+        form: a key of `results.tables.formats.FORMATS`.
+    """
+    written = FORMATS[form]
+    text = written.write(run.table)
+    if written.heading is None:
         return text.rstrip("\n")
     parts = [text]
-    if (beside := agreement.table(rows)) is not None:
-        as_text = formats.to_text(beside, turn=False) if form == "terminal" else WRITERS[form](beside)
-        parts += [HEADINGS.get(form, "{}:").format(BESIDE), as_text]
-    parts += map(LINES[form], [*_costly(rows, options), *edges.edge_warnings(rows)])
-    return "\n\n".join(parts)
+    if (beside := agreement.table(run.pairs)) is not None:
+        parts += [written.heading.format(BESIDE), written.write(beside)]
+    return "\n\n".join([*parts, *map(written.line, run.warnings)])
 
 
-def write_table(folder: Path, rows: pd.DataFrame, **options) -> None:
-    """table.md, table.csv and, where what was measured is published, agreement.csv in the folder of a run."""
-    write_text(folder / "table.md", render(rows, "markdown", **options) + "\n")
-    write_text(folder / "table.csv", compose.to_csv(rows, **options))
-    beside, path = agreement.pairs(rows), folder / "agreement.csv"
-    if beside.empty:
+def write_table(folder: Path, run: RunTable) -> None:
+    """Write table.md, table.csv and, where what was measured is published, agreement.csv into the folder of a run."""
+    write_text(folder / "table.md", render(run, "markdown") + "\n")
+    write_text(folder / "table.csv", FORMATS["csv"].write(run.table))
+    path = folder / "agreement.csv"
+    if run.pairs.empty:
         path.unlink(missing_ok=True)
     else:
         with replacing(path) as file:
-            beside.to_csv(file, index=False)
-
-
-def _costly(rows: pd.DataFrame, options: dict[str, Any]) -> list[str]:
-    if options.get("costs") is None:
-        return []
-    from ablations.report.costs import unknown_costs  # the table alone needs no torch
-
-    return unknown_costs(rows)
+            run.pairs.to_csv(file, index=False)

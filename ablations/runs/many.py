@@ -16,7 +16,9 @@ from ablations.units.unit import Shard
 from ablations.units.where import Where
 from downstream.progress import Track, silent
 from results.rows.rows import read_rows
-from results.scores.records import is_missing, read_record, with_missing
+from results.scores.kinds import is_missing
+from results.scores.missing import with_missing
+from results.scores.records import read_record
 
 PAPER = "paper"
 """The word that stands for all of `PAPER_STUDIES`."""

@@ -24,7 +24,14 @@ from results.reference.published import published
 from results.rows import rows as result_rows
 from results.rows.files import check_sum
 from results.rows.job_files import read_job
-from results.scores.records import RecordedFailure, RecordedModel, RunRecord, read_record, write_record
+from results.scores.records import (
+    NotApplicable,
+    RecordedFailure,
+    RecordedModel,
+    RunRecord,
+    read_record,
+    write_record,
+)
 
 LOCK = ".rows.lock"
 TWINS = frozenset(key for key, names in result_rows.task_table()["hear_folders"].items() if len(names.split()) > 1)
@@ -83,7 +90,9 @@ class StudyRows:
             }
             self._rows[str(model.spec), job.task_folder, job.seed] = result_rows.rows_of(record, identity)
 
-    def write(self, failures: Sequence[Failure], not_applicable: Sequence[str] = (), final: bool = False) -> None:
+    def write(
+        self, failures: Sequence[Failure], not_applicable: Sequence[NotApplicable] = (), final: bool = False
+    ) -> None:
         """Write the rows in the study's order.
 
         Rows of an earlier run stay until this run has made them, and at the end if their model and task failed.
@@ -131,7 +140,9 @@ class StudyRows:
             self._folders[job] = read_job(file)["task_folder"] if file.is_file() else ""
         return self._folders[job]
 
-    def _record(self, failures: Sequence[Failure], not_applicable: Sequence[str], finished: bool) -> RunRecord:
+    def _record(
+        self, failures: Sequence[Failure], not_applicable: Sequence[NotApplicable], finished: bool
+    ) -> RunRecord:
         study, earlier = self.study, self._earlier_record()
         recorded = [*earlier.failures, *(failure.recorded() for failure in failures)]
         without_rows = [failure.task for failure in recorded if failure.task and not failure.models]
@@ -160,8 +171,7 @@ class StudyRows:
         def of_others(failure: RecordedFailure) -> bool:
             return bool(failure.models) and all((label, failure.task) in others for label in failure.models)
 
-        cells = tuple(f"{label} on {task}:" for label, task in others)
-        not_applicable = tuple(text for text in record.not_applicable if text.startswith(cells))
+        not_applicable = tuple(cell for cell in record.not_applicable if (cell.model, cell.task) in others)
         return replace(record, failures=tuple(filter(of_others, record.failures)), not_applicable=not_applicable)
 
     def _place(self, row: Mapping[str, Any]) -> tuple[int, int, int]:

@@ -98,7 +98,7 @@ def run_blind(study: Study, runs: Path, places: Places) -> Path:
         outcome = run_study(
             study, Where.of(runs, places.store, places.tasks), Machine(places.device), track=places.track
         )
-    if problems := [*map(str, outcome.failures), *outcome.not_applicable]:
+    if problems := list(map(str, [*outcome.failures, *outcome.not_applicable])):
         raise ValueError("; ".join(dict.fromkeys(problems)))
     return outcome.folder
 

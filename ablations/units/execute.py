@@ -26,6 +26,7 @@ from downstream.splits import LabelledSplit
 from downstream.store.store import TapFolder
 from downstream.tasks.audio import SplitAudio
 from results.rows.job_files import sealed
+from results.scores.records import NotApplicable
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +43,7 @@ class UnitResult:
 
     done: tuple[Done, ...] = ()
     failures: tuple[Failure, ...] = ()
-    not_applicable: tuple[str, ...] = ()
+    not_applicable: tuple[NotApplicable, ...] = ()
 
 
 def run_unit(
@@ -75,7 +76,7 @@ class _Execution:
         self.unit, self.embedder, self.settings, self.track = unit, embedder, settings, track
         self.done: list[Done] = []
         self.failures: list[Failure] = []
-        self.not_applicable: tuple[str, ...] = ()
+        self.not_applicable: tuple[NotApplicable, ...] = ()
 
     def run(self) -> None:
         """Do all jobs that are not done."""

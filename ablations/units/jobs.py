@@ -13,6 +13,7 @@ from downstream.probes.finished import SUFFIX, FinishedFits
 from downstream.store.store import TapFolder, tap_folder
 from downstream.tasks.audio import SplitAudio
 from results.rows.job_files import PREDICTIONS, parse_job
+from results.scores.records import NotApplicable
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class UnitJobs:
 
     audio: Mapping[str, SplitAudio]
     shared: Mapping[int | None, list[Shared]]
-    not_applicable: tuple[str, ...]
+    not_applicable: tuple[NotApplicable, ...]
 
 
 @dataclass(frozen=True)
@@ -76,10 +77,12 @@ def jobs_of(unit: Unit, embedder: Embedder, protocol: str, store: Path) -> UnitJ
     for model in unit.models:
         taps = model.spec.timestamp_taps() if task.is_event else model.spec.scene_taps()
         if not taps:
-            not_applicable.append(f"{model.label} on {unit.named.key}: its only level mel is no scene level")
+            reason = "its only level mel is no scene level"
+            not_applicable.append(NotApplicable(model.label, unit.named.key, reason))
             continue
         if absent := next((level for level, _ in taps if level not in embedder.dims), None):
-            not_applicable.append(f"{model.label} on {unit.named.key}: its weights have no level {absent}")
+            reason = f"its weights have no level {absent}"
+            not_applicable.append(NotApplicable(model.label, unit.named.key, reason))
             continue
         hop_ms = model.spec.timestamp_hop_ms if task.is_event else None
         if hop_ms not in slack:

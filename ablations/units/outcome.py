@@ -8,7 +8,7 @@ from typing import Any
 
 from ablations.study.study import Model
 from results.rows.rows import task_key
-from results.scores.records import RecordedFailure
+from results.scores.records import NotApplicable, RecordedFailure
 
 
 @dataclass(frozen=True)
@@ -55,4 +55,4 @@ class Outcome:
 
     folder: Path
     failures: tuple[Failure, ...]
-    not_applicable: tuple[str, ...]
+    not_applicable: tuple[NotApplicable, ...]

@@ -1,10 +1,11 @@
-"""Figures: each a function from rows to a matplotlib Figure.
+"""Figures: each a function from rows to a matplotlib Figure, in a file of its own, and a row of `FIGURES`.
 
-Those of FIGURES share one signature, (rows, title, models), so that a study can name the one that draws it.
+Those of `FIGURES` share one signature, (rows, title, models), so that a study can name the one that draws it.
 """
 
 from collections.abc import Callable
 
+import pandas as pd
 from matplotlib.figure import Figure
 
 from results.figures.agreement import agreement
@@ -17,9 +18,11 @@ from results.figures.heatmap import heatmap
 from results.figures.panels import bars
 from results.figures.paper import PAPER
 from results.figures.style import save
+from results.scores.scores import Rows
 
 __all__ = [
     "FIGURES",
+    "OF_COST",
     "PAPER",
     "agreement",
     "along",
@@ -27,6 +30,7 @@ __all__ = [
     "category_boxes",
     "critical_difference",
     "draw_boxes",
+    "figure",
     "grouped_bars",
     "heatmap",
     "pareto",
@@ -44,3 +48,22 @@ FIGURES: dict[str, Callable[..., Figure]] = {
     **PAPER,
 }
 """Every figure that is drawn from rows, by the name that a study's key `figure` knows it by."""
+OF_COST = ("pareto",)
+"""Figures whose `models` must have costs."""
+
+
+def figure(rows: Rows, kind: str = "bars", title: str | None = None, models: pd.DataFrame | None = None) -> Figure:
+    """Draw a figure of rows by its name.
+
+    Args:
+        rows: one row a score, such as `results.load` gives.
+        kind: a key of `FIGURES`.
+        models: what is known of the models, such as `ablations.report.costs.known_models` gives, for figures of hops,
+            windows and costs.
+
+    Raises:
+        ValueError: for an unknown kind, or rows that can't be drawn so.
+    """
+    if kind not in FIGURES:
+        raise ValueError(f"unknown figure {kind!r}; expected one of {', '.join(FIGURES)}")
+    return FIGURES[kind](rows, title, models)

@@ -3,38 +3,41 @@
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 
-from results.figures.frame import scores_of, task_name
-from results.figures.style import PAGE, SMALL, legend_above, notes_on, palette, sheet
-from results.reference.published import is_published
+from results.figures.frame import drawn, task_name
+from results.figures.style import MARKERS, PAGE, SMALL, Color, legend_above, palette, sheet
+from results.scores.kinds import with_flags
+from results.scores.notes import notes
+from results.scores.scores import Rows, Scored
 from results.tables.agreement import pairs, summary
-from results.tables.compose import is_untrained
 
 ROW = 0.15  # inches
-MARKERS = "osD^vP*X"
 
 
-def agreement(rows: pd.DataFrame, title: str | None = None, models: pd.DataFrame | None = None) -> Figure:
-    """Measured against published scores: the identity line, and each difference with what it can be read to.
+def agreement(rows: Rows, title: str | None = None, models: pd.DataFrame | None = None) -> Figure:
+    """Draw measured against published scores: beside the identity line, and the difference of each pair.
 
-    Left, measured over published, error bars standard deviations over folds. Right, measured minus published, the gray
-    bar being the published value's tolerance. `models` is not needed here.
+    Left, measured over published; error bars are standard deviations over folds. Right, measured minus published; the
+    gray bar is the published value's tolerance. `models` is not needed here.
 
     Raises:
         ValueError: where no measured model has a published one of its name on a task and metric.
     """
-    both, found = pairs(rows), scores_of(rows)
+    scored = Scored.of(rows)
+    scores, _ = drawn(scored)
+    both = pairs(scored)
     if both.empty:
-        names = ", ".join(sorted(found.query("published")["name"].unique())[:5]) or "none"
+        names = ", ".join(sorted(scores.loc[scores["published"], "model"].unique())[:5]) or "none"
         raise ValueError(f"no measured model is called like a published one on the same task; published are {names}")
     colors = palette(both["model"])
     markers = {name: MARKERS[number % len(MARKERS)] for number, name in enumerate(colors)}
-    notes = [
+    below = [
         f"Gray: tolerance of values read off a figure. {summary(both)}",
-        *notes_on(_compared(rows, both)),
+        *notes(_compared(scored.rows, both), protocol=False),
     ]
-    with sheet(PAGE, max(2.5, 0.6 + ROW * len(both)), notes, list(colors), title) as figure:
+    with sheet(PAGE, max(2.5, 0.6 + ROW * len(both)), below, list(colors), title) as figure:
         left, right = figure.subplots(1, 2, width_ratios=(1, 0.85))
         handles = [_scatter(left, both[both["model"] == name], colors[name], markers[name]) for name in colors]
         _identity(left, both)
@@ -44,19 +47,18 @@ def agreement(rows: pd.DataFrame, title: str | None = None, models: pd.DataFrame
 
 
 def _compared(rows: pd.DataFrame, both: pd.DataFrame) -> pd.DataFrame:
-    """Published rows that are compared with something, and what was measured."""
-    names = set(both["model"])
-    return rows[
-        (~is_published(rows) & ~is_untrained(rows["weights"])) | (is_published(rows) & rows["model"].isin(names))
-    ]
+    """Select published rows that are compared with something, and measured ones of trained weights."""
+    flags = with_flags(rows)
+    compared = rows["model"].isin(both["model"])
+    return rows[compared.where(flags["published"], ~flags["untrained"])]
 
 
-def _scatter(axes: Axes, found: pd.DataFrame, color, marker: str):
+def _scatter(axes: Axes, both: pd.DataFrame, color: Color, marker: str) -> ErrorbarContainer:
     return axes.errorbar(
-        found["published"],
-        found["measured"],
-        yerr=found["std"].fillna(0),
-        xerr=found["tolerance"],
+        both["published"],
+        both["measured"],
+        yerr=both["std"].fillna(0),
+        xerr=both["tolerance"],
         fmt=marker,
         markersize=4,
         elinewidth=0.7,
@@ -76,16 +78,16 @@ def _identity(axes: Axes, both: pd.DataFrame) -> None:
     axes.grid()
 
 
-def _differences(axes: Axes, both: pd.DataFrame, colors: dict, markers: dict) -> None:
-    """Measured minus published, a row each, by task."""
+def _differences(axes: Axes, both: pd.DataFrame, colors: dict[str, Color], markers: dict[str, str]) -> None:
+    """Draw measured minus published, a row a pair, by task."""
     both = both.sort_values("task", key=lambda tasks: tasks.map(list(both["task"].unique()).index), kind="stable")
     rows = range(len(both))
     axes.barh(rows, 2 * both["tolerance"], left=-both["tolerance"], height=1, color="0.85", linewidth=0)
     axes.axvline(0, color="0.4", linewidth=0.8)
-    for place, row in zip(rows, both.itertuples(), strict=True):
-        spread = None if pd.isna(row.std) else row.std
-        style = {"color": colors[row.model], "markersize": 4, "elinewidth": 0.7}
-        axes.errorbar(row.difference, place, xerr=spread, fmt=markers[row.model], **style)
+    for place, pair in zip(rows, both.itertuples(), strict=True):
+        spread = None if pd.isna(pair.std) else pair.std
+        color, marker = colors[pair.model], markers[pair.model]
+        axes.errorbar(pair.difference, place, xerr=spread, fmt=marker, color=color, markersize=4, elinewidth=0.7)
     tasks = both["task"].ne(both["task"].shift()).to_numpy()
     axes.set_yticks(rows, [task_name(task) if first else "" for task, first in zip(both["task"], tasks, strict=True)])
     axes.set_ylim(len(both) - 0.5, -0.5)

@@ -16,17 +16,17 @@ BAR = 0.085  # inches from one bar of models to the next
 
 
 def groups(ranks: Sequence[float], critical_distance: float) -> list[tuple[float, float]]:
-    """The widest stretches of mean ranks in which no two are farther apart than the critical distance: (first, last).
+    """Find the widest stretches (first, last) of mean ranks that are no longer than the critical distance.
 
     Stretches of one model are left out.
     """
     ranks = sorted(ranks)
-    found: list[tuple[float, float]] = []
+    stretches: list[tuple[float, float]] = []
     for start, first in enumerate(ranks):
         last = max(rank for rank in ranks[start:] if rank - first <= critical_distance)
-        if last > first and not (found and found[-1][1] >= last):
-            found.append((first, last))
-    return found
+        if last > first and not (stretches and stretches[-1][1] >= last):
+            stretches.append((first, last))
+    return stretches
 
 
 def critical_difference(
@@ -36,10 +36,11 @@ def critical_difference(
     title: str | None = None,
     notes: Sequence[str] = (),
 ) -> Figure:
-    """Models at their mean ranks, the best (1) left; a thick line joins those that are within the critical distance.
+    """Draw models at their mean ranks, the best (1) left; a thick line joins those within the critical distance.
 
     Args:
-        names, mean_ranks: one each per model, in any order. critical_distance: in ranks, such as Nemenyi's.
+        names, mean_ranks: one a model, in any order.
+        critical_distance: in ranks, such as Nemenyi's.
 
     Raises:
         ValueError: for fewer than two models, other numbers of names and ranks, or a distance that is not positive.
@@ -95,7 +96,7 @@ def _distance(axes: Axes, lowest: int, distance: float) -> None:
 
 
 def _name(axes: Axes, label: str, rank: float, y: float, end: int) -> None:
-    """A line from the scale down, then out to the name."""
+    """Draw a line from the scale down, then out to the name."""
     left = end == 1
     axes.plot([rank, rank, end], [0, y, y], color="0.25", linewidth=0.7)
     axes.annotate(

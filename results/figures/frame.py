@@ -1,18 +1,32 @@
-"""What figures draw: the table of scores with, for each model, what its rows say of it."""
+"""The door of figures: scores with labels, the notes below, and what the paper calls tasks."""
+
+import pandas as pd
 
 from results.rows.rows import task_table
-from results.scores.scores import scores_of
+from results.scores.labels import labels
+from results.scores.notes import notes
+from results.scores.scores import Rows, Scored
 
-__all__ = ["category_of", "scores_of", "task_name"]
+
+def drawn(rows: Rows) -> tuple[pd.DataFrame, list[str]]:
+    """Prepare rows to be drawn: their scores with a column label, and the lines below the figure.
+
+    Raises:
+        ValueError: for no rows.
+    """
+    scored = Scored.of(rows)
+    if scored.rows.empty:
+        raise ValueError("no rows to draw")
+    return scored.scores.assign(label=labels(scored.scores)), notes(scored.rows, protocol=False)
 
 
 def task_name(task: str) -> str:
-    """What the paper calls a HEAR task; any other is called by its key."""
-    table = task_table()
-    return str(table.loc[task, "paper_name"]) if task in table.index else task
+    """Name a HEAR task as the paper does; any other task is called by its key."""
+    tasks = task_table()
+    return str(tasks.loc[task, "paper_name"]) if task in tasks.index else task
 
 
 def category_of(task: str) -> str:
-    """speech, music or general; "other" for a task that is none of HEAR's."""
-    table = task_table()
-    return str(table.loc[task, "category"]) if task in table.index else "other"
+    """Name the category of a task: speech, music or general; "other" for a task that is none of HEAR's."""
+    tasks = task_table()
+    return str(tasks.loc[task, "category"]) if task in tasks.index else "other"

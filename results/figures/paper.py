@@ -1,8 +1,8 @@
-"""Figures 4 to 10 of Koutini et al. 2022: from what is published alone, or with measured rows beside.
+"""Figures 4 to 10 of Koutini et al. 2022: from published scores alone, or with measured ones beside.
 
 Each takes the rows of a run of its study in ablations/study/paper, or none, and a title; `models` is not needed.
-Figures 6 and 7 are published as boxes only. In Figures 8 to 10 scores are known task by task: the paper's own models'
-as read off Figure 10, the others' exactly.
+Figures 6 and 7 are published as boxes only. In Figures 8 to 10 scores are known task by task: those of the paper's own
+models as read off Figure 10, the others' exactly.
 """
 
 from collections.abc import Callable
@@ -11,13 +11,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from results.figures.boxes import box_statistics, draw_boxes
-from results.figures.frame import scores_of
+from results.figures.frame import drawn
 from results.figures.grouped import grouped_bars
-from results.figures.style import notes_on
 from results.reference.published import boxes, category_means, is_published, published
-from results.scores.beside import PUBLISHED_MARK, READ_OFF_MARK
-
-Rows = pd.DataFrame | None
+from results.scores.labels import PUBLISHED_MARK, READ_OFF_MARK
+from results.scores.notes import notes
+from results.scores.scores import Rows, Scored, scores
 
 PAPERS_NAMES = {
     "GURA Fuse Cat H+w+C": "Fuse Cat XWC",
@@ -27,103 +26,107 @@ PAPERS_NAMES = {
     "CVSSP PANNS": "PANNs",
 }
 """The leaderboard's names of models that the paper calls otherwise."""
+ONE_SET = "paper"
+"""The set of everything that a figure of the paper draws, whatever file it is from."""
 SINGLE = ("OpenL3", "wav2vec2", "PANNs")
 CHALLENGE = ("SERAB BYOL-S", "EfficientNet-B2", "CREPE", "Fuse Cat XWC")
 WAV2VEC2 = "wav2vec2 on general tasks: its leaderboard scores; the paper's box is as if FSD50K were .117, not .342."
 
 
-def fig4(rows: Rows = None, title: str | None = None, models: Rows = None) -> Figure:
-    """Embedding level on the timestamp tasks."""
+def fig4(rows: Rows | None = None, title: str | None = None, models: pd.DataFrame | None = None) -> Figure:
+    """Draw Figure 4: embedding level on the timestamp tasks."""
     return grouped_bars(_beside(rows, published(["fig4"])), title or "Embedding level")
 
 
-def fig5(rows: Rows = None, title: str | None = None, models: Rows = None) -> Figure:
-    """Receptive field on the timestamp tasks."""
+def fig5(rows: Rows | None = None, title: str | None = None, models: pd.DataFrame | None = None) -> Figure:
+    """Draw Figure 5: receptive field on the timestamp tasks."""
     return grouped_bars(_beside(rows, published(["fig5"])), title or "Receptive field")
 
 
-def fig6(rows: Rows = None, title: str | None = None, models: Rows = None) -> Figure:
-    """Embedding level by category of tasks, from the printed boxes."""
+def fig6(rows: Rows | None = None, title: str | None = None, models: pd.DataFrame | None = None) -> Figure:
+    """Draw Figure 6: embedding level by category of tasks, from the printed boxes."""
     return _printed("Fig6", rows, title or "Embedding level")
 
 
-def fig7(rows: Rows = None, title: str | None = None, models: Rows = None) -> Figure:
-    """Time resolution by category of tasks, from the printed boxes."""
+def fig7(rows: Rows | None = None, title: str | None = None, models: pd.DataFrame | None = None) -> Figure:
+    """Draw Figure 7: time resolution by category of tasks, from the printed boxes."""
     return _printed("Fig7", rows, title or "Time resolution")
 
 
-def fig8(rows: Rows = None, title: str | None = None, models: Rows = None) -> Figure:
-    """Beside single models."""
-    found, notes = _by_median(_beside(rows, papers_rows(SINGLE)))
-    return draw_boxes(found, title or "Beside single models", notes)
+def fig8(rows: Rows | None = None, title: str | None = None, models: pd.DataFrame | None = None) -> Figure:
+    """Draw Figure 8: beside single models."""
+    return _by_median(_beside(rows, papers_rows(SINGLE)), title or "Beside single models")
 
 
-def fig9(rows: Rows = None, title: str | None = None, models: Rows = None) -> Figure:
-    """Beside models of the challenge, sorted by their median over all tasks."""
-    found, notes = _by_median(_beside(rows, papers_rows((*SINGLE, *CHALLENGE))))
-    return draw_boxes(found, title or "Beside the challenge", notes)
+def fig9(rows: Rows | None = None, title: str | None = None, models: pd.DataFrame | None = None) -> Figure:
+    """Draw Figure 9: beside models of the challenge, sorted by their median over all tasks."""
+    return _by_median(_beside(rows, papers_rows((*SINGLE, *CHALLENGE))), title or "Beside the challenge")
 
 
-def fig10(rows: Rows = None, title: str | None = None, models: Rows = None) -> Figure:
-    """The base model and the best one on every task."""
+def fig10(rows: Rows | None = None, title: str | None = None, models: pd.DataFrame | None = None) -> Figure:
+    """Draw Figure 10: the base model and the best one on every task."""
     return grouped_bars(_beside(rows, published(["fig10"])), title or "Base and best")
 
 
 def papers_rows(baselines: tuple[str, ...]) -> pd.DataFrame:
-    """The paper's base and best model (read off Figure 10) and challenge models (exact), by the paper's names."""
+    """Give the paper's base and best model (read off Figure 10) and challenge models (exact)."""
     theirs = {paper: name for name, paper in PAPERS_NAMES.items()}
     exact = published([f"leaderboard:{theirs.get(name, name)}" for name in baselines])
     return pd.concat([published(["fig10"]), exact], ignore_index=True)
 
 
 def printed_boxes(figure: str) -> pd.DataFrame:
-    """The boxes of Fig6 to Fig9 as `draw_boxes` wants them, with means where `category_means` has them."""
-    found = boxes().query("figure == @figure")
+    """Give the boxes of Fig6 to Fig9 as `draw_boxes` takes them, with means where `category_means` has them."""
+    printed = boxes().query("figure == @figure")
     means = category_means().query("figure == @figure").drop(columns=["source", "tolerance", "all"])
     means = means.melt(["figure", "model"], var_name="category", value_name="mean")
-    found = found.merge(means, on=["figure", "model", "category"], how="left")
-    marked = READ_OFF_MARK + found["model"] + PUBLISHED_MARK
-    return found.assign(name=found["model"], model=marked, count=float("nan"), published=True, untrained=False)
+    printed = printed.merge(means, on=["figure", "model", "category"], how="left")
+    return printed.assign(set=ONE_SET, count=float("nan"), published=True, untrained=False, read_off=True)
 
 
-def _printed(figure: str, rows: pd.DataFrame | None, title: str) -> Figure:
-    """Measured boxes, and the printed ones beside."""
-    found = printed_boxes(figure)
-    source, tolerance = found["source"].iloc[0], found["tolerance"].iloc[0]
-    notes = [
+def _printed(figure: str, rows: Rows | None, title: str) -> Figure:
+    """Draw measured boxes, and the printed ones beside."""
+    drawn_boxes = printed_boxes(figure)
+    source, tolerance = drawn_boxes["source"].iloc[0], drawn_boxes["tolerance"].iloc[0]
+    below = [
         f"{PUBLISHED_MARK} published, not measured here: {source}.",
         f"{READ_OFF_MARK} read off a figure: within {tolerance:g} of the value that was drawn.",
     ]
-    if rows is not None and len(rows):
-        rows = rows[~is_published(rows)]
-        found = pd.concat([box_statistics(scores_of(rows)), found], ignore_index=True)
-        notes = notes_on(rows) + notes
-    return draw_boxes(found, title, notes)
+    measured = _measured(rows)
+    if measured is not None:
+        drawn_boxes = pd.concat([box_statistics(measured.scores), drawn_boxes], ignore_index=True)
+        below = notes(measured.rows, protocol=False) + below
+    return draw_boxes(drawn_boxes, title, below)
 
 
-def _beside(rows: pd.DataFrame | None, references: pd.DataFrame) -> pd.DataFrame:
-    """Measured rows, then the figure's published ones in place of any others."""
-    if rows is None or rows.empty:
-        return references
-    return pd.concat([rows[~is_published(rows)], references], ignore_index=True)
+def _measured(rows: Rows | None) -> Scored | None:
+    """Leave out published rows and their scores; None where nothing is left."""
+    if rows is None:
+        return None
+    scored = Scored.of(rows)
+    measured = Scored(scored.rows[~is_published(scored.rows)], scored.scores[~scored.scores["published"]])
+    return None if measured.rows.empty else measured
 
 
-def _by_median(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """Boxes by the paper's names: measured models in front, then published ones by their median over all tasks.
+def _beside(rows: Rows | None, references: pd.DataFrame) -> Scored:
+    """Set the figure's published rows beside the measured ones, in place of any others."""
+    measured = _measured(rows)
+    if measured is None:
+        return Scored.of(references)
+    both = pd.concat([measured.rows, references], ignore_index=True)
+    return Scored(both, scores(both))
 
-    Beside them, the notes.
-    """
-    found = scores_of(rows)
-    names = found["name"].replace(PAPERS_NAMES)
-    read_off = found["tolerance"].notna().map({True: READ_OFF_MARK, False: ""})
-    found = found.assign(name=names, model=found["model"].where(~found["published"], read_off + names + PUBLISHED_MARK))
-    medians = box_statistics(found, whole=True).set_index("model")["median"]
-    rank = [-medians[row.model] if row.published else float("-inf") for row in found.itertuples()]
-    found = found.assign(rank=rank).sort_values("rank", kind="stable").drop(columns="rank")
-    notes = notes_on(rows)
-    if "wav2vec2" in set(names):
-        notes.append(WAV2VEC2)
-    return box_statistics(found), notes
+
+def _by_median(rows: Rows, title: str) -> Figure:
+    """Draw boxes by the paper's names: measured models in front, then published ones by their median over all tasks."""
+    lines, below = drawn(rows)
+    sets = lines["set"].where(~lines["published"], ONE_SET)
+    lines = lines.assign(model=lines["model"].replace(PAPERS_NAMES), set=sets)
+    medians = box_statistics(lines, whole=True).set_index(["model", "set"])["median"].rename("median")
+    order = -lines.join(medians, on=["model", "set"])["median"].where(lines["published"], float("inf"))
+    if "wav2vec2" in set(lines["model"]):
+        below.append(WAV2VEC2)
+    return draw_boxes(box_statistics(lines.loc[order.sort_values(kind="stable").index]), title, below)
 
 
 PAPER: dict[str, Callable[..., Figure]] = {

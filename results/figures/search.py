@@ -1,15 +1,19 @@
-"""Figures of a search: score against cost with the Pareto front, its course, and what its parameters matter.
+"""Figures of a search: score against cost with the Pareto front, its course, and how much its parameters matter.
 
-They draw the trials of `ablations.search`, one row each: trial, state (complete, pruned, failed, running), score (of
-validation), label, weights, front (on it, of complete ones), and a column of the cost where there is one.
+They draw the trials of `ablations.search`, one a row: trial, state (complete, pruned, failed, running), score (of
+validation), label, weights, front (whether a complete trial is on it), and a column of the cost where there is one.
 """
+
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from results.figures.style import COLUMN, PAGE, SMALL, palette, sheet
-from results.tables.compose import UNTRAINED_MARK, UNTRAINED_NOTE, is_untrained
+from results.scores.kinds import is_untrained
+from results.scores.labels import UNTRAINED_NOTE, labels
 
 LABELS = 16  # of the front, in lines below
 NUMBERS = "Numbers are those of the trials."  # of more
@@ -17,29 +21,30 @@ SCORE_LABEL = "validation score"
 
 
 def search_front(trials: pd.DataFrame, title: str | None = None, *, cost: str, label: str | None = None) -> Figure:
-    """Score against cost of complete trials; the line is the Pareto front.
+    """Draw score against cost of complete trials; the line is the Pareto front.
 
     Args:
-        cost: the column to be low. label: what its axis says.
+        cost: the column that is better low.
+        label: of its axis.
 
     Raises:
         ValueError: without a complete trial.
     """
-    found = _complete(trials)
+    complete = _complete(trials)
     color = palette(["front"])["front"]
-    front = found[found["front"]].sort_values([cost, "score"]).drop_duplicates([cost, "score"])
+    front = complete[complete["front"]].sort_values([cost, "score"]).drop_duplicates([cost, "score"])
     names = [str(number) for number in range(1, len(front) + 1)] if len(front) <= LABELS else list(front["trial"])
     notes = [f"{name}: {label}" for name, label in zip(names, marked(front), strict=True)]
     notes = notes if len(front) <= LABELS else [NUMBERS]
     with sheet(PAGE, 3.0, notes + _untrained(trials), title=title) as figure:
         axes = figure.subplots()
-        axes.plot(found[cost], found["score"], "o", ms=4, color="0.75", zorder=1)
+        axes.plot(complete[cost], complete["score"], "o", ms=4, color="0.75", zorder=1)
         axes.step(front[cost], front["score"], where="post", color=color, linewidth=1)
         axes.plot(front[cost], front["score"], "o", ms=5, color=color)
-        if (found[cost] > 0).all():
+        if (complete[cost] > 0).all():
             axes.set_xscale("log")
         axes.xaxis.set_major_formatter("{x:g}")
-        beside = {"textcoords": "offset points", "ha": "right", "va": "bottom", "fontsize": SMALL}
+        beside: dict[str, Any] = {"textcoords": "offset points", "ha": "right", "va": "bottom", "fontsize": SMALL}
         for name, x, y in zip(names, front[cost], front["score"], strict=True):
             axes.annotate(str(name), (x, y), (-3, 2), **beside)
         axes.margins(x=0.06, y=0.1)
@@ -50,12 +55,12 @@ def search_front(trials: pd.DataFrame, title: str | None = None, *, cost: str, l
 
 
 def search_history(trials: pd.DataFrame, title: str | None = None) -> Figure:
-    """The score of each trial in their order, and the best so far; crosses are pruned trials, with what they had.
+    """Draw the score of each trial in order, and the best so far; crosses are the scores of pruned trials.
 
     Raises:
         ValueError: without a complete trial.
     """
-    found = _complete(trials)
+    complete = _complete(trials)
     order = pd.Series(np.arange(1, len(trials) + 1), index=trials.index)
     pruned = trials[(trials["state"] == "pruned") & np.isfinite(trials["score"].astype(float))]
     color = palette(["best"])["best"]
@@ -63,9 +68,9 @@ def search_history(trials: pd.DataFrame, title: str | None = None) -> Figure:
     with sheet(COLUMN, 2.4, notes + _untrained(trials), title=title) as figure:
         axes = figure.subplots()
         axes.plot(order[pruned.index], pruned["score"], "x", ms=4, color="0.6")
-        axes.plot(order[found.index], found["score"], "o", ms=3.5, color="0.6")
-        axes.step(order[found.index], found["score"].cummax(), where="post", color=color, linewidth=1.2)
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.plot(order[complete.index], complete["score"], "o", ms=3.5, color="0.6")
+        axes.step(order[complete.index], complete["score"].cummax(), where="post", color=color, linewidth=1.2)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid()
         axes.set_xlabel("trials")
         axes.set_ylabel(SCORE_LABEL)
@@ -73,26 +78,30 @@ def search_history(trials: pd.DataFrame, title: str | None = None) -> Figure:
 
 
 def search_importances(importances: pd.DataFrame, title: str | None = None) -> Figure:
-    """Bars of what share of the score's variance each parameter explains: columns parameter and importance.
+    """Draw the share of the score's variance that each parameter explains, as bars.
+
+    Args:
+        importances: columns parameter and importance.
+
 
     Raises:
         ValueError: where there are none.
     """
     if importances.empty:
         raise ValueError("no importances to draw")
-    found = importances.sort_values("importance")
-    with sheet(COLUMN, 0.6 + 0.22 * len(found), title=title) as figure:
+    shares = importances.sort_values("importance")
+    with sheet(COLUMN, 0.6 + 0.22 * len(shares), title=title) as figure:
         axes = figure.subplots()
-        axes.barh(found["parameter"], found["importance"], color=palette(["bars"])["bars"], height=0.65)
-        axes.set_xlim(0, max(1e-9, 1.05 * found["importance"].max()))
+        axes.barh(shares["parameter"], shares["importance"], color=palette(["bars"])["bars"], height=0.65)
+        axes.set_xlim(0, max(1e-9, 1.05 * shares["importance"].max()))
         axes.set_xlabel("share of variance (fANOVA)")
         axes.grid(axis="x")
     return figure
 
 
 def marked(trials: pd.DataFrame) -> pd.Series:
-    """The labels of trials, with the mark of untrained weights where they have such."""
-    return trials["label"].where(~is_untrained(trials["weights"]), trials["label"] + UNTRAINED_MARK)
+    """Label trials, with the mark of untrained weights where they have such."""
+    return labels(trials.assign(model=trials["label"], untrained=is_untrained(trials["weights"])))
 
 
 def _untrained(trials: pd.DataFrame) -> list[str]:
@@ -100,7 +109,7 @@ def _untrained(trials: pd.DataFrame) -> list[str]:
 
 
 def _complete(trials: pd.DataFrame) -> pd.DataFrame:
-    found = trials[(trials["state"] == "complete") & np.isfinite(trials["score"].astype(float))]
-    if found.empty:
+    complete = trials[(trials["state"] == "complete") & np.isfinite(trials["score"].astype(float))]
+    if complete.empty:
         raise ValueError("no complete trial to draw")
-    return found
+    return complete

@@ -1,28 +1,29 @@
-"""What the figures share: sizes of a paper, type, colors that the color-blind can tell apart, legends, notes."""
+"""The style of all figures: sizes of a paper, type, colors for the color-blind, fills, legends, notes."""
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
-import pandas as pd
 import seaborn as sns
-from matplotlib.artist import Artist
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from results.rows.files import replacing
-from results.scores import beside
-from results.tables.compose import UNTRAINED_NOTE, is_untrained
+
+Color = tuple[float, float, float]
 
 COLUMN, PAGE = 3.3, 6.8
 """Widths of a paper's column and page in inches."""
 SMALL = 6.5
 """The smallest type, in points."""
-LETTERS_PER_INCH = 19  # of type of that size
+LETTERS_PER_INCH = 19
+"""Of the smallest type."""
 LINE, LEGEND_LINE = 0.115, 0.15  # inches
 UNTRAINED_HATCH, PUBLISHED_HATCH = "/////", "....."
+MARKERS = "osD^vP*X"
 STYLE = {
     "font.size": 8,
     "axes.titlesize": 8.5,
@@ -47,10 +48,13 @@ STYLE = {
 def sheet(
     width: float, height: float, notes: Sequence[str] = (), legend: Sequence[str] = (), title: str | None = None
 ) -> Iterator[Figure]:
-    """An empty figure in this style, of a width and height in inches.
+    """Make an empty figure in this style.
 
-    What stands around the panels adds to the height: `notes` in lines of their own below, a `legend` of these labels
-    above, see `legend_above`, and its title, which without a legend is set here.
+    Args:
+        width, height: in inches; what stands around the panels adds to the height.
+        notes: lines below the panels, which are wrapped.
+        legend: labels that `legend_above` will show, with the title.
+        title: set here where there is no legend.
     """
     lines = [line for note in notes for line in textwrap.wrap(note, round(LETTERS_PER_INCH * width))]
     with mpl.rc_context(STYLE):
@@ -66,45 +70,48 @@ def sheet(
 
 
 def save(figure: Figure, stem: str | Path) -> Path:
-    """`stem`.pdf (text stays text) and `stem`.png, both or none; returns the latter.
+    """Write `stem`.pdf (text stays text) and `stem`.png, both or none; return the path of the latter.
 
     Raises:
-        OSError: names the file that can't be written; figures of before stay then.
+        OSError: names the file that can't be written; earlier figures stay then.
     """
     stem = Path(stem)
     with mpl.rc_context(STYLE), ExitStack() as files:
-        for form, options in (("pdf", {}), ("png", {"dpi": 200})):
+        for form, dpi in (("pdf", "figure"), ("png", 200)):
             file = files.enter_context(replacing(stem.with_name(f"{stem.name}.{form}"), binary=True))
-            figure.savefig(file, format=form, **options)
+            figure.savefig(file, format=form, dpi=dpi)
     return stem.with_name(f"{stem.name}.png")
 
 
-def palette(names: Sequence[str]) -> dict[str, tuple[float, float, float]]:
-    """A color for each name, of seaborn's color-blind palette; more than ten start again, lighter."""
+def palette(names: Iterable[str]) -> dict[str, Color]:
+    """Choose a color for each name from seaborn's color-blind palette; more than ten start again, lighter."""
     colors = [to_rgb(color) for color in sns.color_palette("colorblind", 10)]
     return {name: lighter(colors[i % 10], 0.45 * (i // 10 % 3) / 2) for i, name in enumerate(dict.fromkeys(names))}
 
 
-def lighter(color: tuple[float, float, float], share: float) -> tuple[float, float, float]:
-    """A color mixed with a share of white."""
-    return tuple(value + (1 - value) * share for value in color)
+def lighter(color: Color, share: float) -> Color:
+    """Mix a color with a share of white."""
+    red, green, blue = (value + (1 - value) * share for value in color)
+    return red, green, blue
 
 
-def look(row, colors: dict, alone: bool) -> dict:
-    """How the bar, box or point of a model is filled: untrained hatched, published dotted beside measured ones.
+def fill(line: Any, color: Color, alone: bool = False) -> dict[str, Any]:
+    """Fill the bar or box of a model: untrained hatched, published dotted beside measured ones.
 
     Args:
-        row: has name, untrained and published. colors: by name. alone: whether nothing was measured.
+        line: of scores, with untrained and published.
+        color: the model's.
+        alone: whether nothing was measured.
     """
-    if row.published and not alone:
-        return {"facecolor": lighter(colors[row.name], 0.55), "hatch": PUBLISHED_HATCH}
-    if row.untrained:
-        return {"facecolor": lighter(colors[row.name], 0.45), "hatch": UNTRAINED_HATCH}
-    return {"facecolor": colors[row.name], "hatch": None}
+    if line.published and not alone:
+        return {"facecolor": lighter(color, 0.55), "hatch": PUBLISHED_HATCH}
+    if line.untrained:
+        return {"facecolor": lighter(color, 0.45), "hatch": UNTRAINED_HATCH}
+    return {"facecolor": color, "hatch": None}
 
 
-def legend_above(figure: Figure, handles: Sequence[Artist], labels: Sequence[str], title: str | None) -> None:
-    """A legend above the panels, with as many columns as its longest label allows, and the title over it."""
+def legend_above(figure: Figure, handles: Sequence[Any], labels: Sequence[str], title: str | None) -> None:
+    """Set a legend above the panels, with as many columns as its longest label allows, and the title over it."""
     figure.legend(
         handles,
         labels,
@@ -119,13 +126,7 @@ def legend_above(figure: Figure, handles: Sequence[Artist], labels: Sequence[str
 
 
 def _columns(labels: Sequence[str], width: float) -> int:
-    """As many columns of a legend as fit in so many inches, filled evenly."""
+    """Count the columns of a legend that fit in a width in inches, filled evenly."""
     fitting = int((width - 0.1) / (max(map(len, labels)) / 17 + 0.38))
     rows = -(-len(labels) // max(1, fitting))
     return -(-len(labels) // rows)
-
-
-def notes_on(rows: pd.DataFrame) -> list[str]:
-    """What has to be said below a figure of rows: untrained weights, sources, exactness and traps of published ones."""
-    found = [UNTRAINED_NOTE] if is_untrained(rows["weights"]).any() else []
-    return found + beside.notes(rows)

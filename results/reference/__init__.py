@@ -1,1 +1,1 @@
-"""Published scores: the tables, the sets that they form, and the code that reads them."""
+"""Published scores: their files, the sets that they form, and the code that reads them."""

@@ -1,7 +1,7 @@
 """Published scores as rows, to be set beside measured ones. Files and their exactness: results/reference/README.md.
 
-A published row's `source` says where its score was published (measured rows have none), its `spec` by which name
-`published` finds it, its `tolerance` how exactly it was read off a figure (NaN: exact).
+Of a published row, `source` says where its score was published (measured rows have none), `spec` is the name by which
+`published` finds it, and `tolerance` is the largest error of a score that was read off a figure (NaN: exact).
 """
 
 from collections.abc import Iterable
@@ -16,42 +16,40 @@ CHALLENGE = "HEAR 2021"
 
 
 def published(names: Iterable[str]) -> pd.DataFrame:
-    """Published scores as rows of `results.rows.rows.COLUMNS`: one a model and task, of the task's primary metric.
+    """Select published scores as rows (`results.rows.rows.COLUMNS`), one a model and task, of its primary metric.
 
     Scores that were not reported have no row; a published zero has one.
 
     Args:
-        names: each a set (``fig5``) or ``set:model``, the model a pattern in any case (``leaderboard:*passt*``); one
-            that no whole name fits is tried from each of its words on (``leaderboard:panns`` is CVSSP PANNS).
+        names: sets (``fig5``), or ``set:model``, the model a pattern in any case (``leaderboard:*passt*``); a pattern
+            that no whole name fits is tried from each word of names on (``leaderboard:panns`` is CVSSP PANNS).
 
     Raises:
-        ValueError: for a set that is not known or a pattern of no model; names the choices.
+        ValueError: for an unknown set or a pattern of no model; names the choices.
     """
-    found = [_named(name) for name in names]
-    if not found:
+    parts = [_selected(name) for name in names]
+    if not parts:
         return rows_of_set("", "", pd.DataFrame(columns=["model", "task", "score"]))
-    return pd.concat(found, ignore_index=True).drop_duplicates(["spec", "task"], ignore_index=True)
+    return pd.concat(parts, ignore_index=True).drop_duplicates(["spec", "task"], ignore_index=True)
 
 
 def is_published(rows: pd.DataFrame) -> pd.Series:
-    """Whether a row is of a publication, not measured: whether it has a source."""
+    """Whether each row is published, not measured: whether it has a source."""
     return rows["source"].fillna("").astype(str) != ""
 
 
 def set_of(rows: pd.DataFrame) -> pd.Series:
-    """The set that each published row is of."""
+    """Name the set of each published row."""
     return rows["spec"].str.split(":", n=1).str[0]
 
 
-def labels(rows: pd.DataFrame) -> pd.Series:
-    """What published models are called: with their set's name where `rows` are of several sets."""
-    sets = set_of(rows)
-    return rows["model"] + ("" if len(set(sets)) <= 1 else " (" + sets + ")")
+def named(models: pd.Series, sets: pd.Series) -> pd.Series:
+    """Name published models, with their set's name where they are of several sets."""
+    return models + ("" if len(set(sets) - {""}) <= 1 else " (" + sets + ")")
 
 
 def sets() -> pd.DataFrame:
-    """Every set: models, tasks, scores, tolerance (NaN: exact) and source, by name."""
-    found = {name: published([name]) for name in SETS}
+    """List the sets by name: models, tasks, scores, tolerance (NaN: exact) and source."""
     table = {
         name: {
             "models": rows["model"].nunique(),
@@ -60,75 +58,75 @@ def sets() -> pd.DataFrame:
             "tolerance": rows["tolerance"].max(),
             "source": rows["source"].iloc[0],
         }
-        for name, rows in found.items()
+        for name, rows in ((name, published([name])) for name in SETS)
     }
     return pd.DataFrame.from_dict(table, orient="index").rename_axis("set")
 
 
 def notes_on(rows: pd.DataFrame) -> list[str]:
-    """What to know before the published scores among `rows` are compared: the traps that concern them."""
+    """List the traps of comparing the published scores among rows, a line each."""
     rows = rows[is_published(rows)]
-    rows = rows.assign(model=labels(rows), set=set_of(rows))
+    rows = rows.assign(model=named(rows["model"], set_of(rows)), set=set_of(rows))
     concerned: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for trap in read("traps.csv").itertuples():
-        found = concerned.setdefault((trap.note, trap.model), [])
+        cells = concerned.setdefault((trap.note, trap.model), [])
         for row in rows.itertuples():
             if fnmatchcase(row.spec, f"{trap.set}:{trap.model}") and trap.task in ("*", row.task):
                 model = f"scores of {row.set}" if trap.model == "*" else row.model
-                found.append((model, trap.task.strip("*")))
+                cells.append((model, trap.task.strip("*")))
     return [f"{_subject(cells)}: {note}." for (note, _), cells in concerned.items() if cells]
 
 
 def leaderboard_models() -> pd.DataFrame:
-    """The leaderboard's 34 models: model, url, submission (a date or "HEAR 2021"), challenge (whether in that)."""
-    found = read("hear_leaderboard.csv")[["Model", "URL", "Submission Date"]]
-    found = found.set_axis(["model", "url", "submission"], axis=1)
-    return found.assign(challenge=found["submission"] == CHALLENGE)
+    """List the leaderboard's 34 models: model, url, submission (a date or "HEAR 2021"), challenge (whether in that)."""
+    table = read("hear_leaderboard.csv")[["Model", "URL", "Submission Date"]]
+    table = table.set_axis(["model", "url", "submission"], axis=1)
+    return table.assign(challenge=table["submission"] == CHALLENGE)
 
 
 def challenge_best() -> pd.Series:
-    """The best score of the 2021 challenge by task: what the paper divides scores by."""
+    """Give the best score of the 2021 challenge by task, over which the paper normalizes scores."""
     models = leaderboard_models()
     rows = published(["leaderboard"])
     return rows[rows["model"].isin(models.loc[models["challenge"], "model"])].groupby("task")["score"].max()
 
 
 def boxes() -> pd.DataFrame:
-    """Figures 6 to 9 of the paper, of which only boxes are published: normalized scores by category of tasks.
+    """Read Figures 6 to 9 of the paper, whose boxes alone are published: normalized scores by category of tasks.
 
     Columns: figure, model, category, whisker_hi, q3, median, q1, whisker_lo, fliers (a tuple), note, source, tolerance.
     A box that could not be read off is NaN, and its note says so.
     """
-    found = read("koutini2022_fig6_to_fig9_boxplots_digitised.csv").fillna({"note": ""})
-    odd = found["figure"].isin(["Fig8", "Fig9"]) & (found["model"] == "wav2vec2") & (found["category"] == "general")
-    found.loc[odd, "note"] += "; the box is not the leaderboard's scores, but as if FSD50K were .117, not .342"
-    fliers = [() if pd.isna(value) else (float(value),) for value in found["fliers"]]
-    return found.assign(fliers=fliers, source=_figure(found["figure"]), tolerance=READ_OFF)
+    table = read("koutini2022_fig6_to_fig9_boxplots_digitised.csv").fillna({"note": ""})
+    odd = table["figure"].isin(["Fig8", "Fig9"]) & (table["model"] == "wav2vec2") & (table["category"] == "general")
+    table.loc[odd, "note"] += "; the box is not the leaderboard's scores, but as if FSD50K were .117, not .342"
+    fliers = [() if pd.isna(value) else (float(value),) for value in table["fliers"]]
+    return table.assign(fliers=fliers, source=_figure(table["figure"]), tolerance=READ_OFF)
 
 
 def category_means() -> pd.DataFrame:
-    """Mean normalized scores by category: figure, model, speech, music, general, all, source, tolerance.
+    """Read mean normalized scores by category: figure, model, speech, music, general, all, source, tolerance.
 
-    Calculated from values read off Figures 6 to 10; the paper prints none of them.
+    They were calculated from values read off Figures 6 to 10; the paper prints none of them.
     """
-    found = read("koutini2022_category_means_derived.csv")
-    found = found.set_axis(["figure", "model", "speech", "music", "general", "all"], axis=1)
-    return found.assign(source="calculated from " + _figure(found["figure"]), tolerance=READ_OFF)
+    table = read("koutini2022_category_means_derived.csv")
+    table = table.set_axis(["figure", "model", "speech", "music", "general", "all"], axis=1)
+    return table.assign(source="calculated from " + _figure(table["figure"]), tolerance=READ_OFF)
 
 
 def feature_sets() -> pd.DataFrame:
-    """Feature sets of EfficientAT, by category: feature_set, dim, general, music, speech, all, source.
+    """Read the scores of EfficientAT's feature sets by category: feature_set, dim, general, music, speech, all, source.
 
-    Averages of normalized scores (a fraction; printed in percent). Exact.
+    They are averages of normalized scores, as fractions; they are printed in percent, exact.
     """
-    found = read("efficientat_hear_table2_feature_sets.csv")
-    shares = {name: (found[name] / 100).round(6) for name in ("general", "music", "speech", "all")}
+    table = read("efficientat_hear_table2_feature_sets.csv")
+    shares = {name: (table[name] / 100).round(6) for name in ("general", "music", "speech", "all")}
     source = "Low-complexity Audio Embedding Extractors (arXiv 2303.01879), Table II"
-    return found.assign(**shares, source=source)
+    return table.assign(**shares, source=source)
 
 
-def _named(name: str) -> pd.DataFrame:
-    """The rows of a set, or of its models that a pattern stands for."""
+def _selected(name: str) -> pd.DataFrame:
+    """Select the rows of a set, or of its models that a pattern fits."""
     key, _, pattern = name.partition(":")
     if key.lower() not in SETS:
         only = " (Figures 6 to 9 are box plots: results.reference.published.boxes)" if key.lower() in _BOXES else ""
@@ -139,11 +137,11 @@ def _named(name: str) -> pd.DataFrame:
         return rows
     whole = [fnmatchcase(model.lower(), pattern.lower()) for model in rows["model"]]
     words = [fnmatchcase(model.lower(), f"* {pattern.lower()}") for model in rows["model"]]
-    found = rows[whole if any(whole) else words]
-    if found.empty:
+    selected = rows[whole if any(whole) else words]
+    if selected.empty:
         models = ", ".join(rows["model"].unique())
         raise ValueError(f"reference {name!r} is of no model; expected a pattern of {models}")
-    return found
+    return selected
 
 
 _BOXES = ("fig6", "fig7", "fig8", "fig9")

@@ -10,7 +10,7 @@ from results.rows.rows import COLUMNS, NUMBERS, TASKS_FILE, task_table
 FOLDER = TASKS_FILE.parent
 PAPER = "Koutini et al. 2022 (PMLR 166)"
 READ_OFF = 0.003
-"""The largest error of a value read off a bar or a box of the paper's figures."""
+"""The largest error of a value that was read off a bar or a box of the paper's figures."""
 
 CED_TASKS = {
     "Beehive States Avg": "Beehive",
@@ -27,37 +27,44 @@ CED_TASKS = {
     "Vocal Imitations": "Vocal Imitation",
     "VoxLingua107 Top10": "VoxLingua107 top 10",
 }
-"""CED's names of tasks, where these are not the leaderboard's."""
+"""The leaderboard's names of tasks that CED calls otherwise."""
 
 
 def read(name: str) -> pd.DataFrame:
-    """A file of results/reference."""
+    """Read a file of results/reference."""
     return pd.read_csv(FOLDER / name)
 
 
 def _long(wide: pd.DataFrame) -> pd.DataFrame:
-    """model, task (the leaderboard's name), score: of a table of models x tasks, without its empty cells.
+    """Turn a table of models x tasks into lines: model, task (the leaderboard's name), score; without empty cells.
 
     Models keep their order, and within a model the tasks.
     """
     places = {model: place for place, model in enumerate(wide["model"])}
-    found = wide.melt("model", var_name="task", value_name="score").dropna(subset="score")
-    return found.sort_values("model", key=lambda models: models.map(places), kind="stable", ignore_index=True)
+    lines = wide.melt("model", var_name="task", value_name="score").dropna(subset="score")
+    return lines.sort_values("model", key=lambda models: models.map(places), kind="stable", ignore_index=True)
 
 
-def rows_of_set(name: str, source: str, found: pd.DataFrame, tolerance: float = float("nan")) -> pd.DataFrame:
-    """Rows of a set, from model, task and score."""
+def rows_of_set(name: str, source: str, lines: pd.DataFrame, tolerance: float = float("nan")) -> pd.DataFrame:
+    """Make the rows of a set.
+
+    Args:
+        name: of the set.
+        source: where it was published.
+        lines: model, task (the leaderboard's name) and score.
+        tolerance: the largest error of scores that were read off a figure; NaN for exact ones.
+    """
     table = task_table().reset_index().set_index("leaderboard_name")
-    rows = pd.DataFrame({column: float("nan") if column in NUMBERS else "" for column in COLUMNS}, found.index)
+    rows = pd.DataFrame({column: float("nan") if column in NUMBERS else "" for column in COLUMNS}, lines.index)
     return rows.assign(
-        model=found["model"],
+        model=lines["model"],
         family="published",
-        spec=f"{name}:" + found["model"],
+        spec=f"{name}:" + lines["model"],
         weights="published",
-        task=found["task"].map(table["key"]),
-        metric=found["task"].map(table["primary_metric"]),
+        task=lines["task"].map(table["key"]),
+        metric=lines["task"].map(table["primary_metric"]),
         primary=True,
-        score=found["score"].astype(float),
+        score=lines["score"].astype(float),
         protocol="hear2021",
         source=source,
         tolerance=tolerance,
@@ -65,23 +72,23 @@ def rows_of_set(name: str, source: str, found: pd.DataFrame, tolerance: float = 
 
 
 def _leaderboard() -> pd.DataFrame:
-    found = read("hear_leaderboard.csv").drop(columns=["URL", "Submission Date"])
+    table = read("hear_leaderboard.csv").drop(columns=["URL", "Submission Date"])
     source = "HEAR leaderboard (hearbenchmark.com/hear-leaderboard)"
-    return rows_of_set("leaderboard", source, _long(found.rename(columns={"Model": "model"})))
+    return rows_of_set("leaderboard", source, _long(table.rename(columns={"Model": "model"})))
 
 
 def _ced() -> pd.DataFrame:
-    """Percent with two digits; divided by 100."""
-    found = _long(read("ced_hear_readme.csv").rename(columns={"Model": "model"} | CED_TASKS))
+    """Read CED's scores, which are percent with two digits."""
+    lines = _long(read("ced_hear_readme.csv").rename(columns={"Model": "model"} | CED_TASKS))
     source = "HEAR_CED (github.com/RicherMans/HEAR_CED), table of the README"
-    return rows_of_set("ced", source, found.assign(score=(found["score"] / 100).round(6)))
+    return rows_of_set("ced", source, lines.assign(score=(lines["score"] / 100).round(6)))
 
 
 def _fig4_or_5(figure: str) -> pd.DataFrame:
-    found = read("koutini2022_fig4_fig5_timestamp_digitised.csv").query("figure == @figure")
+    table = read("koutini2022_fig4_fig5_timestamp_digitised.csv").query("figure == @figure")
     columns = {"dcase2016_onset_fms_read": "DCASE 2016", "maestro_onset_fms_read": "Maestro 5h"}
-    found = _long(found.rename(columns=columns)[["model", *columns.values()]])
-    return rows_of_set(figure.lower(), f"{PAPER}, Figure {figure.removeprefix('Fig')}", found, READ_OFF)
+    lines = _long(table.rename(columns=columns)[["model", *columns.values()]])
+    return rows_of_set(figure.lower(), f"{PAPER}, Figure {figure.removeprefix('Fig')}", lines, READ_OFF)
 
 
 def _fig10() -> pd.DataFrame:
@@ -89,9 +96,9 @@ def _fig10() -> pd.DataFrame:
         "passt_M+H_hop10ms_read": "PaSST M+H hop=10",
         "passt_L+M_2RF_hop5ms_read": "PaSST L+M 2RF hop=5",
     }
-    found = read("koutini2022_fig10_per_task_digitised.csv").set_index("task").rename(columns=columns)
-    found = found[list(columns.values())].T.rename_axis(index="model", columns=None).reset_index()
-    return rows_of_set("fig10", f"{PAPER}, Figure 10", _long(found), READ_OFF)
+    table = read("koutini2022_fig10_per_task_digitised.csv").set_index("task").rename(columns=columns)
+    wide = table[list(columns.values())].T.rename_axis(index="model", columns=None).reset_index()
+    return rows_of_set("fig10", f"{PAPER}, Figure 10", _long(wide), READ_OFF)
 
 
 SETS: dict[str, Callable[[], pd.DataFrame]] = {

@@ -1,1 +1,1 @@
-"""What runs leave on the disk: rows, job files and predictions. Everything else in `results` starts here."""
+"""The files of runs: rows, job files and predictions, each complete or absent."""

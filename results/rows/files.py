@@ -14,16 +14,15 @@ TRIALS = 3
 
 @contextlib.contextmanager
 def replacing(path: Path, *, binary: bool = False) -> Iterator[IO[Any]]:
-    """Open a file beside its place, which is renamed into it if all went well; text keeps its newlines as written.
+    """Open a file beside its place, and rename it into its place if all went well; text keeps its newlines.
 
     Raises:
-        OSError: names the file, which the error of a full disk does not.
+        OSError: names the file; the error of a full disk by itself does not.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{_machine()}-{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp")
-    options = {"mode": "wb"} if binary else {"mode": "w", "newline": "", "encoding": "utf-8"}
     try:
-        with temporary.open(**options) as file:
+        with temporary.open("wb") if binary else temporary.open("w", newline="", encoding="utf-8") as file:
             yield file
         temporary.replace(path)
     except OSError as error:
@@ -36,13 +35,13 @@ def replacing(path: Path, *, binary: bool = False) -> Iterator[IO[Any]]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """`text` as the whole of a file."""
+    """Write `text` as the whole of a file."""
     with replacing(path) as file:
         file.write(text)
 
 
 def write_summed(path: Path, text: str) -> None:
-    """`text` as the whole of a file, and beside it `<path>.sha256`, as sha256sum writes it.
+    """Write `text` as the whole of a file, and beside it `<path>.sha256`, as sha256sum does.
 
     The record is written first, with the sum of the file that is replaced as a second line: a kill between the two
     leaves a file that the record knows.
@@ -55,7 +54,7 @@ def write_summed(path: Path, text: str) -> None:
 
 
 def check_sum(path: Path, remedy: str) -> None:
-    """Raise ValueError where a file is not one that its record knows; without a record nothing is known."""
+    """Raise ValueError where a file has a record (`write_summed`) that does not have its sum."""
     record = sums_of(path)
     for _ in range(TRIALS):  # another process may write in between
         if not record.is_file():
@@ -69,12 +68,12 @@ def check_sum(path: Path, remedy: str) -> None:
 
 
 def sums_of(path: Path) -> Path:
-    """The record beside a file of `write_summed`."""
+    """Name the record beside a file of `write_summed`."""
     return path.with_name(f"{path.name}.sha256")
 
 
 def _machine() -> str:
-    """8 hex digits for where process numbers mean the same: a run sweeps what its dead processes left."""
+    """Name the space of process numbers by 8 hex digits: a run removes what its dead processes left."""
     inside = ""
     with contextlib.suppress(OSError):
         inside = str(Path("/proc/self/ns/pid").stat().st_ino)

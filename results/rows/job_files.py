@@ -12,29 +12,30 @@ from typing import Any
 
 SUM, PREDICTIONS = "sum", "predictions_sha256"
 CHOSEN = ("validation_score", "hidden_layers", "lr", "init", "epoch")
-"""What is kept of the probe that was chosen in a fold."""
+"""The keys that describe the probe that was chosen in a fold."""
 REMEDY = "`ablate store check --runs RUNS --fix` moves it away, and the next `ablate run` makes it anew"
 
 
 def sealed(job: Mapping[str, Any], predictions: Path) -> dict[str, Any]:
-    """A job's content, to be written as its JSON, with the sums of it and of its predictions."""
+    """Add the sums of a job's content and of its predictions, to be written as its JSON."""
     content = {**job, PREDICTIONS: sha256_of(predictions)}
     return {**content, SUM: _sum_of(content)}
 
 
 def parse_job(path: Path, *, whole: bool = True) -> dict[str, Any]:
-    """The content of a job's JSON.
+    """Read the content of a job's JSON.
 
     Args:
-        whole: whether everything that rows are made of has to be there, which sums do not show where there are none.
+        whole: whether everything that rows are made of has to be present; files without sums may be incomplete.
 
     Raises:
-        ValueError: names a file that is not what was written. FileNotFoundError: there is none.
+        ValueError: names a file that is not what was written.
+        FileNotFoundError: for no file.
     """
     try:
         if path.exists() and not path.is_file():  # reading a pipe would never end
             raise ValueError
-        job = json.loads(path.read_bytes())
+        job: dict[str, Any] = json.loads(path.read_bytes())
         seal = job.pop(SUM, None)
         good = job["job"] == path.stem and (seal == _sum_of(job) if seal or PREDICTIONS in job else True)
         if good and (not whole or _makes_rows(job)):
@@ -47,7 +48,7 @@ def parse_job(path: Path, *, whole: bool = True) -> dict[str, Any]:
 
 
 def read_job(path: Path) -> dict[str, Any]:
-    """`parse_job`, whose error says what to do; parts that are absent are not looked for."""
+    """Read a job as `parse_job` does, whole or not; the error says what to do."""
     try:
         return parse_job(path, whole=False)
     except ValueError as error:
@@ -60,14 +61,14 @@ def _makes_rows(job: Mapping[str, Any]) -> bool:
 
 
 def check_predictions(path: Path) -> None:
-    """Raise ValueError where a job's predictions are not those that were written with its JSON, which lies beside."""
+    """Raise ValueError where a job's predictions are not those that were written with the JSON beside them."""
     job = path.with_suffix(".json")
     if job.is_file() and (known := read_job(job).get(PREDICTIONS)) and sha256_of(path) != known:
         raise ValueError(f"{path}: not the predictions that were written with {job.name}; {REMEDY}")
 
 
 def sha256_of(path: Path) -> str:
-    """The 64 hex digits of a file's SHA-256."""
+    """Calculate the 64 hex digits of a file's SHA-256."""
     if path.exists() and not path.is_file():  # reading a pipe would never end
         raise ValueError(f"{path}: no regular file; {REMEDY}")
     with path.open("rb") as file:

@@ -13,7 +13,7 @@ import numpy as np
 from results.rows.job_files import check_predictions
 
 UNREADABLE = (ValueError, KeyError, EOFError, MemoryError, NotImplementedError, zipfile.BadZipFile, zlib.error)
-"""What reading a damaged .npz file ends in."""
+"""The errors of reading a damaged .npz file."""
 
 
 @dataclass(frozen=True)
@@ -21,12 +21,15 @@ class Predictions:
     """The test split of one fold.
 
     Attributes:
-        files: (clips,) names. prediction, target: (items, labels), probabilities and 0 or 1; of scene tasks an item is
-            a clip, of event tasks a time step. offsets: (clips + 1,), a clip's items. timestamps: (items,) in ms, of
-            scene tasks empty. counts: of event tasks, (clips, numbers) that the primary score sums over clips
-            (`results.rows.event_counts`); None of scene tasks, and of runs made before these were kept. groups:
-            (clips,) the group (speaker, recording) of each clip, "" for a clip on its own; None of runs made before
-            these were kept.
+        files: names, (clips,).
+        prediction, target: probabilities, and 0 or 1, (items, labels); of scene tasks an item is a clip, of event tasks
+            a time step.
+        offsets: (clips + 1,), where the items of each clip begin and end.
+        timestamps: (items,) in ms; empty for scene tasks.
+        counts: for event tasks (clips, numbers) that the primary score sums over clips (`results.rows.event_counts`);
+            None for scene tasks, and runs made before these were kept.
+        groups: the group (speaker, recording) of each clip, (clips,), "" for a clip on its own; None for runs made
+            before these were kept.
     """
 
     fold: str
@@ -40,11 +43,15 @@ class Predictions:
 
 
 def read_predictions(folder: str | Path, job: str) -> list[Predictions]:
-    """The predictions of a job of the run in `folder`, one a fold; `job` is the rows' column of that name.
+    """Read the predictions of a job, one a fold.
+
+    Args:
+        folder: of the run.
+        job: as the rows' column of that name has it.
 
     Raises:
         FileNotFoundError: where the run has no such file.
-        ValueError: it is not what was written, is damaged, or does not fit the memory.
+        ValueError: for a file that is not what was written, is damaged, or does not fit the memory.
     """
     names, optional = ("files", "prediction", "target", "offsets", "timestamps"), ("counts", "groups")
     with _opened(folder, job) as arrays:
@@ -60,10 +67,11 @@ def read_predictions(folder: str | Path, job: str) -> list[Predictions]:
 
 @dataclass(frozen=True)
 class Clips:
-    """What comparisons take of one fold's test split: a row a clip, in the order of the clips' names.
+    """The part of one fold's test split that comparisons use: a row a clip, in the order of the clips' names.
 
     Attributes:
-        files, groups, counts: as in `Predictions`. prediction, target: of scene tasks; None of event tasks.
+        files, groups, counts: as in `Predictions`.
+        prediction, target: likewise for scene tasks; None for event tasks.
     """
 
     fold: str
@@ -75,11 +83,11 @@ class Clips:
 
 
 def read_clips(folder: str | Path, job: str) -> list[Clips]:
-    """What comparisons take of a job, one a fold; time steps of event tasks are not read.
+    """Read the part of a job that comparisons use, one a fold; time steps of event tasks are not read.
 
     Raises:
         FileNotFoundError: where the run has no such file.
-        ValueError: it is not what was written, is damaged, or does not fit the memory.
+        ValueError: for a file that is not what was written, is damaged, or does not fit the memory.
     """
     with _opened(folder, job) as arrays:
         return [_clips(arrays, fold) for fold in _folds(arrays)]
@@ -89,30 +97,29 @@ def same_clips(first: Clips, second: Clips) -> None:
     """Raise ValueError unless both are of the same clips with the same targets."""
     if not np.array_equal(first.files, second.files):
         raise ValueError(f"fold {first.fold} has other clips in the second; expected the same")
-    if (first.target is None) != (second.target is None) or (
-        first.target is not None and not np.array_equal(first.target, second.target)
-    ):
+    one, other = first.target, second.target
+    if one is not other and (one is None or other is None or not np.array_equal(one, other)):
         raise ValueError(f"fold {first.fold} has other targets in the second; expected the same task's")
 
 
-def correct(found: Predictions | Clips) -> np.ndarray:
-    """(clips,) bool: whether the most probable label of a clip is its label (what top1_acc is the mean of).
+def correct(fold: Predictions | Clips) -> np.ndarray:
+    """Whether the most probable label of each clip is its label, (clips,) bool; top1_acc is the mean.
 
     Raises:
         ValueError: for an event task, and for clips that have not exactly one label.
     """
-    if found.target is None or len(found.target) != len(found.files) or len(getattr(found, "timestamps", ())):
-        raise ValueError(
-            f"fold {found.fold} is of an event task; expected a scene task, whose clips are right or wrong"
-        )
-    if (found.target.sum(1) != 1).any():
-        raise ValueError(f"fold {found.fold} has clips without exactly one label; expected a multiclass task")
-    return found.prediction.argmax(1) == found.target.argmax(1)
+    prediction, target = fold.prediction, fold.target
+    of_events = isinstance(fold, Predictions) and len(fold.timestamps) > 0
+    if prediction is None or target is None or of_events or len(target) != len(fold.files):
+        raise ValueError(f"fold {fold.fold} is of an event task; expected a scene task, whose clips are right or wrong")
+    if (target.sum(1) != 1).any():
+        raise ValueError(f"fold {fold.fold} has clips without exactly one label; expected a multiclass task")
+    return np.asarray(prediction.argmax(1) == target.argmax(1))
 
 
 @contextmanager
 def _opened(folder: str | Path, job: str) -> Iterator[np.lib.npyio.NpzFile]:
-    """The arrays of a job; errors of reading them, too, name the file."""
+    """Open the arrays of a job; errors while they are read name the file, too."""
     path = Path(folder) / "jobs" / f"{job}.npz"
     if not path.is_file():
         raise FileNotFoundError(f"no predictions at {path}; expected a job of the run in {folder}")
@@ -127,7 +134,7 @@ def _opened(folder: str | Path, job: str) -> Iterator[np.lib.npyio.NpzFile]:
 
 
 def _check_size(path: Path) -> None:
-    """ValueError for a file that unpacks to more than this machine has of memory."""
+    """Raise ValueError for a file that unpacks to more than the memory of this machine."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     with zipfile.ZipFile(path) as archive:
         size = sum(member.file_size for member in archive.infolist())

@@ -22,8 +22,8 @@ COLUMNS = (
     *("validation_score", "hidden_layers", "lr", "init", "epoch", "seed", "protocol", "precision", "device"),
     *("embedder_fp", "task_fp", "job", "versions", "seconds", "source", "tolerance", "reason"),
 )
-"""`reason` says of a score that is missing (NaN) why it is not defined. `source` says where a published score is from;
-of measured ones it is empty."""
+"""`reason` says why a missing score (NaN) is not defined. `source` says where a score was published; it is empty for
+measured ones."""
 NUMBERS = ("score", "validation_score", "hidden_layers", "lr", "epoch", "seed", "seconds", "tolerance")
 RESULT_COLUMNS = (
     "model",
@@ -37,7 +37,7 @@ RESULT_COLUMNS = (
     "init",
     "epoch",
 )
-"""What has to be equal after a run was killed and started again."""
+"""Columns that have to be equal after a run was killed and started again."""
 
 REFERENCE_NAME = "reference.csv"
 REMEDY = "remove it, and the next `ablate run` makes it anew from jobs/"
@@ -45,35 +45,36 @@ TASKS_FILE = Path(__file__).parents[1] / "reference" / "tasks.csv"
 
 
 def rows_of(job: Mapping[str, Any], identity: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The rows of one job under one of the specs that point at it.
+    """Make the rows of a job under one of the specs that point at it.
 
     Args:
-        job: a job's JSON. identity: study, model, family, spec, weights and task.
+        job: a job's JSON.
+        identity: study, model, family, spec, weights and task.
     """
     shared = {name: job.get(name) for name in COLUMNS if name in job} | dict(identity)
     shared["versions"] = " ".join(f"{name}={version}" for name, version in sorted(job["versions"].items()))
-    found = []
+    rows = []
     for fold in job["folds"]:
         for position, (metric, score) in enumerate(fold["scores"].items()):
             scored = {"fold": fold["fold"], "metric": metric, "primary": position == 0, "score": score}
             scored["reason"] = fold.get("missing", {}).get(metric)
             chosen = {name: fold[name] for name in CHOSEN}
-            found.append({**dict.fromkeys(COLUMNS), **shared, **scored, **chosen})
-    return found
+            rows.append({**dict.fromkeys(COLUMNS), **shared, **scored, **chosen})
+    return rows
 
 
 def as_text(value: Any) -> str:
-    """A value of a row as `rows.csv` has it."""
+    """Write a value of a row as `rows.csv` has it."""
     return "" if value is None else str(value)
 
 
 def write_rows(rows: Iterable[Mapping[str, Any]], path: Path) -> None:
-    """`rows.csv`, written beside its place and renamed into it, with its sum beside it."""
+    """Write `rows.csv` beside its place, then rename it into it; its sum lies beside it."""
     write_summed(path, _as_csv(rows))
 
 
 def read_rows(folder: str | Path) -> pd.DataFrame:
-    """The rows of a run: one row a score.
+    """Read the rows of a run, one row a score.
 
     Raises:
         FileNotFoundError: where the study has not been run.
@@ -86,7 +87,7 @@ def read_rows(folder: str | Path) -> pd.DataFrame:
 
 
 def write_reference(rows: pd.DataFrame, path: Path) -> None:
-    """Published rows as a file, such as `reference.csv` beside `rows.csv`; absent where there are none."""
+    """Write published rows to a file, such as `reference.csv` beside `rows.csv`; remove it where there are none."""
     if rows.empty:
         path.unlink(missing_ok=True)
     else:
@@ -94,7 +95,7 @@ def write_reference(rows: pd.DataFrame, path: Path) -> None:
 
 
 def read_reference(folder: str | Path) -> pd.DataFrame | None:
-    """The published rows beside a run's own; None where it has none."""
+    """Read the published rows beside those of a run; None where it has none."""
     path = Path(folder) / REFERENCE_NAME
     return _parse(path) if path.is_file() else None
 
@@ -111,18 +112,18 @@ def _parse(path: Path) -> pd.DataFrame:
     texts = [name for name in COLUMNS if name not in (*NUMBERS, "primary")]
     missing = {name: ["", "nan"] for name in NUMBERS}
     try:
-        found = pd.read_csv(path, dtype=dict.fromkeys(texts, str), keep_default_na=False, na_values=missing)
+        rows = pd.read_csv(path, dtype=dict.fromkeys(texts, str), keep_default_na=False, na_values=missing)
     except ValueError as error:
         raise ValueError(f"{path}: not readable as rows ({' '.join(str(error).split())}); {REMEDY}") from None
     for name in (*NUMBERS, "primary"):
-        _check_column(path, found, name)
+        _check_column(path, rows, name)
     check_sum(path, REMEDY)
-    absent = {name: "" for name in texts if name not in found}  # in rows of an earlier version
-    return found.assign(**absent)
+    absent = {name: "" for name in texts if name not in rows}  # in rows of an earlier version
+    return rows.assign(**absent)
 
 
 def _check_column(path: Path, rows: pd.DataFrame, name: str) -> None:
-    """Raise ValueError where a column holds text; names the line."""
+    """Raise ValueError, which names the line, where a column of numbers holds text."""
     if name not in rows or pd.api.types.is_numeric_dtype(rows[name]):
         return
     good = (
@@ -139,12 +140,12 @@ def _check_column(path: Path, rows: pd.DataFrame, name: str) -> None:
 
 @functools.cache
 def task_table() -> pd.DataFrame:
-    """The 19 HEAR tasks by key: folders, names, category, primary metric, public archive."""
+    """Read the 19 HEAR tasks by key: folders, names, category, primary metric, public archive."""
     return pd.read_csv(TASKS_FILE, index_col="key", keep_default_na=False)
 
 
 def task_key(folder_name: str) -> str:
-    """The key of a HEAR task folder; any other task is called by its folder's name."""
+    """Give the key of a HEAR task folder; any other task is called by its folder's name."""
     for key, folders in task_table()["hear_folders"].items():
         if folder_name in folders.split():
             return str(key)

@@ -1,1 +1,1 @@
-"""Rows to scores: means and spreads, what is missing and why, normalization, and the axes of the study."""
+"""From rows to scores: means and spreads, kinds and flags, what is missing, normalization, axes, labels, notes."""

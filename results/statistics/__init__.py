@@ -1,1 +1,1 @@
-"""What scores establish: intervals, permutation tests, ranks and variance."""
+"""What scores and predictions establish: intervals, permutation tests, ranks and variance."""

@@ -6,7 +6,7 @@ taken as independent: where they are in groups (speakers, recordings), give a ro
 
 Resamples of clips that are all right, or all wrong, are all the same, and would make an interval without width. There
 the interval is Clopper and Pearson's, exact, of all clips of all folds together. Another metric that is 1, or 0, in
-every resample has the interval of a share of clips that is.
+every resample has the interval of such a share of clips.
 
 Data are an array (clips, ...), a tuple of such arrays (prediction, target), or a list of either, one a fold. The metric
 takes a fold's arrays and returns a number; without one it is the mean of a single array, such as `correct` of
@@ -23,6 +23,8 @@ from scipy import stats
 Arrays = np.ndarray | tuple[np.ndarray, ...]
 Data = Arrays | list[Arrays]
 Metric = Callable[..., float]
+Fold = tuple[np.ndarray, ...]
+Statistic = Callable[..., np.ndarray | float]
 METHODS = ("BCa", "percentile")
 RESAMPLES = 2000
 DRAWN_AT_ONCE = 2_000_000  # numbers in memory
@@ -49,7 +51,7 @@ def bootstrap(
     method: str = "BCa",
     seed: int = 0,
 ) -> Interval:
-    """The score of `data` and its interval; BCa calls the metric once more for each clip.
+    """Score `data`, with an interval; BCa calls the metric once more for each clip.
 
     A resample whose metric is NaN makes the interval NaN.
 
@@ -59,12 +61,13 @@ def bootstrap(
     """
     _check(confidence, resamples, method)
     folds = [_sorted(fold) for fold in _folds(data, metric)]
-    found = _resampled(*_statistic(folds, metric), confidence, resamples, method, seed)
-    if found.estimate in (0, 1) and found.low == found.high == found.estimate:
+    values, statistic, vectorized = _statistic(folds, metric)
+    interval = _resampled(values, statistic, vectorized, confidence, resamples, method, seed)
+    if interval.estimate in (0, 1) and interval.low == interval.high == interval.estimate:
         clips = sum(len(fold[0]) for fold in folds)
-        exact = stats.binomtest(int(found.estimate) * clips, clips).proportion_ci(confidence, "exact")
-        return replace(found, low=float(exact.low), high=float(exact.high), method="exact")
-    return found
+        exact = stats.binomtest(int(interval.estimate) * clips, clips).proportion_ci(confidence, "exact")
+        return replace(interval, low=float(exact.low), high=float(exact.high), method="exact")
+    return interval
 
 
 def _check(confidence: float, resamples: int, method: str) -> None:
@@ -76,45 +79,48 @@ def _check(confidence: float, resamples: int, method: str) -> None:
         raise ValueError(f"resamples must be at least 2, got {resamples!r}")
 
 
-def _folds(data: Data, metric: Metric | None) -> list[tuple[np.ndarray, ...]]:
-    found = [
+def _folds(data: Data, metric: Metric | None) -> list[Fold]:
+    folds = [
         tuple(map(np.asarray, fold)) if isinstance(fold, tuple) else (np.asarray(fold),)
         for fold in (data if isinstance(data, list) else [data])
     ]
-    for number, fold in enumerate(found):
+    for number, fold in enumerate(folds):
         lengths = {len(array) for array in fold}
         if len(lengths) != 1 or min(lengths) < 2:
             raise ValueError(f"fold {number} has arrays of {sorted(lengths)} clips; expected one number, at least 2")
         if metric is None and (len(fold) > 1 or fold[0].ndim > 1):
             raise ValueError(f"fold {number} has more than a number a clip; expected that, or a metric")
-    if not found:
+    if not folds:
         raise ValueError("no folds; expected arrays with a row a clip")
-    return found
+    return folds
 
 
 def _rows(fold: Sequence[np.ndarray]) -> np.ndarray:
-    """Arrays of a fold as one (clips, numbers) of float64."""
+    """Join the arrays of a fold as one (clips, numbers) of float64."""
     return np.ascontiguousarray(np.concatenate([np.float64(array).reshape(len(array), -1) for array in fold], 1))
 
 
 def _order(rows: np.ndarray) -> np.ndarray:
-    """An order of rows that depends on what they hold alone."""
+    """Order rows by their content alone."""
     return rows.view(np.dtype((np.void, rows.itemsize * rows.shape[1]))).ravel().argsort(kind="stable")
 
 
-def _sorted(fold: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
+def _sorted(fold: Fold) -> Fold:
     order = _order(_rows(fold))
     return tuple(array[order] for array in fold)
 
 
-def _statistic(folds: Sequence, metric: Metric | None) -> tuple[list[np.ndarray], Callable, bool]:
-    """What scipy resamples (values, or places of clips), the statistic of it, and whether that is vectorized."""
+def _statistic(folds: Sequence[Fold], metric: Metric | None) -> tuple[list[np.ndarray], Statistic, bool]:
+    """Give what scipy resamples (values, or places of clips), the statistic of it, and whether that is vectorized."""
     if metric is None:
-        values = [np.float64(fold[0]) for fold in folds]
-        return values, lambda *drawn, axis=-1: sum(each.mean(axis) for each in drawn) / len(drawn), True
+
+        def mean(*drawn: np.ndarray, axis: int = -1) -> np.ndarray:
+            return np.asarray(sum(values.mean(axis) for values in drawn) / len(drawn))
+
+        return [np.asarray(fold[0], float) for fold in folds], mean, True
 
     def score(*places: np.ndarray) -> float:
-        drawn = [tuple(array[each] for array in fold) for fold, each in zip(folds, places, strict=True)]
+        drawn = [tuple(array[place] for array in fold) for fold, place in zip(folds, places, strict=True)]
         return float(np.mean([metric(*arrays) for arrays in drawn]))
 
     return [np.arange(len(fold[0])) for fold in folds], score, False
@@ -122,14 +128,14 @@ def _statistic(folds: Sequence, metric: Metric | None) -> tuple[list[np.ndarray]
 
 def _resampled(
     values: list[np.ndarray],
-    statistic: Callable,
+    statistic: Statistic,
     vectorized: bool,
     confidence: float,
     resamples: int,
     method: str,
     seed: int,
 ) -> Interval:
-    """The interval by `method`, by percentiles where the draws are all equal."""
+    """Calculate the interval by `method`, by percentiles where the draws are all equal."""
     estimate = float(statistic(*values))
     common = {
         "n_resamples": resamples,
@@ -148,5 +154,5 @@ def _resampled(
 
 
 def _between(draws: np.ndarray, estimate: float) -> bool:
-    """Whether draws lie on both sides of the estimate, without which BCa's correction is infinite."""
+    """Whether draws lie on both sides of the estimate; if not, BCa's correction is infinite."""
     return bool((draws < estimate).any() and (draws > estimate).any())

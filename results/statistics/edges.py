@@ -15,39 +15,39 @@ EDGES = {"lowest": min, "highest": max}
 
 
 def learning_rates(protocol: str) -> tuple[float, ...]:
-    """The learning rates that a protocol tries, each once, from the lowest."""
+    """List the learning rates that a protocol tries, each once, from the lowest."""
     points = re.search(r"\+grid(\d+)", protocol)
     order = LINEAR_GRID if "+linear" in protocol else GRID
     return tuple(sorted(set(order[: int(points[1]) if points else TRIED])))
 
 
 def at_edges(rows: pd.DataFrame) -> pd.DataFrame:
-    """The measured models and tasks whose chosen learning rate is the lowest or highest that was tried.
+    """Find the measured models and tasks whose chosen learning rate is the lowest or highest that was tried.
 
     Returns:
-        Columns model, task, protocol, lr, edge ("lowest", "highest", or "only" where one was tried), choices (of how
-        many that is so: one is made for each seed, and each folder of a HEAR key that has several), of (how many there
-        are), folders.
+        Columns model, task, protocol, lr, edge ("lowest", "highest", or "only" where one was tried), choices (the
+        number of choices at the edge: one is made for each seed, and each folder of a HEAR key that has several), of
+        (the number of all choices), folders.
     """
     primary = rows[rows["primary"].astype(bool) & ~is_published(rows)].dropna(subset="lr")
     chosen = primary.drop_duplicates(["model", "task", "task_fp", "protocol", "seed"])
     chosen = chosen.assign(edge=[_edge(*pair) for pair in zip(chosen["lr"], chosen["protocol"], strict=True)])
     keys = ["model", "task", "protocol"]
     grouped = chosen.groupby(keys, sort=False, dropna=False)
-    of = pd.DataFrame({"of": grouped.size(), "folders": grouped["task_fp"].nunique()})
-    found = chosen[chosen["edge"] != ""].groupby([*keys, "lr", "edge"], sort=False).size().rename("choices")
-    return found.reset_index().join(of, on=keys)
+    totals = pd.DataFrame({"of": grouped.size(), "folders": grouped["task_fp"].nunique()})
+    choices = chosen[chosen["edge"] != ""].groupby([*keys, "lr", "edge"], sort=False).size().rename("choices")
+    return choices.reset_index().join(totals, on=keys)
 
 
 def edge_warnings(rows: pd.DataFrame) -> list[str]:
-    """A line for each protocol and edge with the models and tasks that are there; none where all is well."""
+    """Warn of best learning rates at an edge, a line for each protocol and edge; no line where there are none."""
     lines = []
     for (protocol, edge, lr), group in at_edges(rows).groupby(["protocol", "edge", "lr"], sort=False):
         if edge == "only":
             lines.append(f"{protocol} tries one learning rate, {lr:g}: whether another one is better is not known.")
             continue
-        what = (group["folders"] > 1).map({True: " seeds and folders)", False: " seeds)"})
-        part = " (" + group["choices"].astype(str) + " of " + group["of"].astype(str) + what
+        unit = (group["folders"] > 1).map({True: " seeds and folders)", False: " seeds)"})
+        part = " (" + group["choices"].astype(str) + " of " + group["of"].astype(str) + unit
         named = group.assign(text=group["task"] + part.where(group["choices"] < group["of"], ""))
         models = [f"{model} on {', '.join(cells['text'])}" for model, cells in named.groupby("model", sort=False)]
         other = {"lowest": "lower", "highest": "higher"}[edge]

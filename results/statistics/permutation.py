@@ -51,12 +51,15 @@ class Training:
 
 @dataclass(frozen=True)
 class Swapped:
-    """A difference of two scores, and what swaps within units make of it.
+    """A difference of two scores, and its values under swaps within units.
 
     Attributes:
-        a, b: the two scores, means over folds and seeds. clips: how many there are. differing: (units,) bool, the
-            units that change something when they are swapped. largest: the largest difference that scores can have.
-            training: None where one of the models has one seed.
+        a, b: the two scores, means over folds and seeds.
+        statistic: swaps to differences.
+        clips: their number.
+        differing: (units,) bool, the units that change something when they are swapped.
+        largest: the largest difference that scores can have.
+        training: None where one of the models has one seed.
     """
 
     a: float
@@ -78,7 +81,7 @@ class Swapped:
 
 @dataclass(frozen=True)
 class SwapTest:
-    """The difference with its interval and p. Without `fewest` units the interval is NaN: it can't be established."""
+    """The difference with its interval and p; with fewer units than `fewest` the interval is NaN."""
 
     difference: float
     low: float
@@ -90,15 +93,17 @@ class SwapTest:
 
 
 def fewest_units(confidence: float) -> int:
-    """The number of units from which a swap test can reach this confidence, two-sided: 6 for 0.95."""
+    """Count the units from which a swap test can reach a two-sided confidence: 6 for 0.95."""
     return math.ceil(round(1 - math.log2(1 - confidence), 9))
 
 
 def swap_test(swapped: Swapped, *, confidence: float = 0.95, resamples: int = RESAMPLES, seed: int = 0) -> SwapTest:
-    """Test a difference by swaps within units; the module says how.
+    """Test a difference by swaps within units; this module's docstring says how.
 
     Args:
-        resamples: random patterns, where there are too many to try all. seed: of these.
+        confidence: of the interval.
+        resamples: the number of random patterns, where there are too many to try all.
+        seed: of these.
 
     Raises:
         ValueError: for a confidence that is not between 0 and 1, or fewer than 2 resamples.
@@ -107,7 +112,7 @@ def swap_test(swapped: Swapped, *, confidence: float = 0.95, resamples: int = RE
     differing, fewest = int(swapped.differing.sum()), fewest_units(confidence)
     differences = _differences(swapped, resamples, seed)
     if np.isnan(differences).any():
-        return SwapTest(swapped.difference, *[math.nan] * 3, swapped.units, differing, fewest)
+        return SwapTest(swapped.difference, math.nan, math.nan, math.nan, swapped.units, differing, fewest)
     reached = _Reached(swapped, differences)
     difference, p = math.copysign(reached.observed, swapped.difference), reached.p()
     low = high = math.nan
@@ -118,7 +123,7 @@ def swap_test(swapped: Swapped, *, confidence: float = 0.95, resamples: int = RE
 
 
 def check_options(confidence: float, resamples: int) -> None:
-    """Raise ValueError where these can't be."""
+    """Raise ValueError for a confidence or a number of resamples that no test can have."""
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must be between 0 and 1, such as 0.95, got {confidence!r}")
     if resamples < 2:
@@ -128,13 +133,14 @@ def check_options(confidence: float, resamples: int) -> None:
 def training_variance(
     a: np.ndarray, b: np.ndarray, parts_a: np.ndarray | None, parts_b: np.ndarray | None
 ) -> Training | None:
-    """What training adds to the variance of a difference of means over seeds; None where a model has one seed.
+    """Estimate the variance that training adds to a difference of means over seeds; None where a model has one seed.
 
     The variance of each model's mean is that of its scores over seeds. The part of it that training scatters over units
     independently is left out where it is known, for swaps within units contain it already.
 
     Args:
-        a, b: (seeds,) scores. parts_a, parts_b: (seeds, units) what each unit adds to a score.
+        a, b: (seeds,) scores.
+        parts_a, parts_b: (seeds, units), the share of each unit in a score.
     """
     if min(len(a), len(b)) < 2:
         return None
@@ -151,7 +157,11 @@ def training_variance(
 
 
 class _Reached:
-    """The differences that swaps reach, in absolute values from the largest; the observed one comes first in them."""
+    """The differences that swaps reach, in absolute values from the largest.
+
+    Args:
+        differences: (patterns,), the observed one first.
+    """
 
     def __init__(self, swapped: Swapped, differences: np.ndarray) -> None:
         self.units, self.training = swapped.units, swapped.training
@@ -184,13 +194,13 @@ class _Reached:
         return math.hypot(half, special.stdtrit(self.training.freedom, level / 2) * math.sqrt(self.training.variance))
 
     def critical_value(self, level: float) -> float:
-        """A value that differences exceed exactly where their p is at most the level."""
+        """Find a value that differences exceed exactly where their p is at most the level."""
         count = len(self.values)
         allowed = math.floor(level * count + 1e-9)
         if allowed >= count:
             return 0.0
         below = self.values[allowed]
-        larger = int(np.searchsorted(-self.values, -below))  # how many are
+        larger = int(np.searchsorted(-self.values, -below))  # their number
         if not larger:
             return self._beyond(level)
         above = self.values[larger - 1]
@@ -198,7 +208,7 @@ class _Reached:
         return float(below + (above - below) * min((p_below - level) / (p_below - p_above), 0.999))
 
     def _beyond(self, level: float) -> float:
-        """The critical value of a level that no swap pattern reaches, continued as a normal distribution."""
+        """Continue critical values as a normal distribution, to a level that no swap pattern reaches."""
         largest, quantile = float(self.values[0]), -float(special.ndtri(level / 2))
         p_largest = float(np.mean(self.values >= largest))
         continued = largest * quantile / -special.ndtri(p_largest / 2) if p_largest < 1 else 0.0
@@ -206,7 +216,7 @@ class _Reached:
 
 
 def _differences(swapped: Swapped, resamples: int, seed: int) -> np.ndarray:
-    """The differences of all patterns, or of random ones; the observed one, without any swap, is the first."""
+    """Calculate the differences of all patterns, or of random ones; the first is the observed one, without swaps."""
     places = np.flatnonzero(swapped.differing)
 
     def of(patterns: np.ndarray) -> np.ndarray:

@@ -1,9 +1,9 @@
 """Models compared over tasks: Wilcoxon and Friedman tests, Holm's correction, Nemenyi's critical difference.
 
 Tasks are the blocks, as Demsar 2006 ("Statistical Comparisons of Classifiers over Multiple Data Sets") has it; a
-model's score on a task is one number, its mean. All take the frame of `results.scores.scores.scores` (columns model,
-task, metric, mean) and raise ValueError for scores of several protocols or of several metrics of a task: they do not
-compare.
+model's score on a task is one number, its mean. All take the table of `results.scores.scores.scores` (columns model,
+task, metric, mean; flags where it has them), name models by their labels (`results.scores.labels`), and raise
+ValueError for scores of several protocols or of several metrics of a task: they do not compare.
 """
 
 import itertools
@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from results.scores.labels import labels
 from results.scores.normalize import LOWER_IS_BETTER
 from results.statistics.permutation import fewest_units
 
@@ -33,7 +34,8 @@ class Ranking:
         statistic, p: Friedman's chi-square and its p.
         distance: Nemenyi's critical difference: mean ranks farther apart differ at level `alpha`.
         groups: models, next to one another in rank, of which no two differ; largest such groups of two or more.
-        tasks: that every model has a score of. left_out: the others.
+        tasks: those that every model has a score of.
+        left_out: the others.
     """
 
     ranks: pd.Series
@@ -46,14 +48,14 @@ class Ranking:
     left_out: tuple[str, ...]
 
 
-def ranking(found: pd.DataFrame, alpha: float = 0.05) -> Ranking:
-    """Friedman's test over tasks and Nemenyi's critical difference, on the tasks that every model has a score of.
+def ranking(scores: pd.DataFrame, alpha: float = 0.05) -> Ranking:
+    """Rank models by Friedman's test and Nemenyi's critical difference, on the tasks that every model has a score of.
 
     Raises:
         ValueError: for fewer than three models, fewer than two such tasks, or so few that no models could differ: the
             critical difference is as large as that of the first and the last rank.
     """
-    wide = _wide(found)
+    wide = _wide(scores)
     complete = wide.dropna()
     if wide.shape[1] < 3:
         raise ValueError(f"got {wide.shape[1]} models; expected at least 3 (for two: pairwise_wilcoxon)")
@@ -70,14 +72,16 @@ def ranking(found: pd.DataFrame, alpha: float = 0.05) -> Ranking:
         )
     ranks = (-complete).rank(axis=1).mean().sort_values(kind="stable")
     same = complete.eq(complete.iloc[:, 0], axis=0).all(axis=None)
-    test = (0.0, 1.0) if same else stats.friedmanchisquare(*complete.to_numpy().T)
+    statistic, p = (0.0, 1.0) if same else stats.friedmanchisquare(*complete.to_numpy().T)
     left_out = tuple(task for task in wide.index if task not in complete.index)
     groups = _groups(ranks, distance)
-    return Ranking(ranks, *map(float, test), distance, alpha, groups, tuple(complete.index), left_out)
+    return Ranking(ranks, float(statistic), float(p), distance, alpha, groups, tuple(complete.index), left_out)
 
 
 def critical_difference(models: int, tasks: int, alpha: float = 0.05) -> float:
-    """How far apart mean ranks have to be: q * sqrt(k (k + 1) / (6 N)), q of the studentized range over sqrt(2).
+    """Calculate the distance beyond which mean ranks differ: q * sqrt(k (k + 1) / (6 N)).
+
+    q is the quantile of the studentized range over sqrt(2), k the number of models, N that of tasks.
 
     Source: Nemenyi 1963; Demsar 2006, s. 3.2.2.
     """
@@ -88,37 +92,43 @@ def critical_difference(models: int, tasks: int, alpha: float = 0.05) -> float:
 
 
 def _enough_tasks(models: int, alpha: float) -> int:
-    """The fewest tasks on which mean ranks can be far enough apart."""
-    one = critical_difference(models, 1, alpha)
-    return int((one / (models - 1)) ** 2) + 1
+    """Count the fewest tasks on which mean ranks can be far enough apart."""
+    on_one_task = critical_difference(models, 1, alpha)
+    return int((on_one_task / (models - 1)) ** 2) + 1
 
 
 def pairwise_wilcoxon(
-    found: pd.DataFrame,
+    scores: pd.DataFrame,
     against: str | None = None,
     pairs: Iterable[tuple[str, str]] | None = None,
     alpha: float = 0.05,
 ) -> pd.DataFrame:
-    """Wilcoxon's signed-rank test of every pair of models over the tasks that both have.
+    """Test every pair of models by Wilcoxon's signed-rank test over the tasks that both have.
 
     Args:
-        against: a model, to test all others against it alone. pairs: to test these alone.
+        against: a model; all others are tested against it alone.
+        pairs: the pairs to test, by names or labels.
 
     Returns:
-        Columns a, b, tasks (how many), difference (the median over tasks of a less b, more is better), p (two-sided;
-        1 where no task differs), p_holm (corrected for all rows that can reach the level), verdict (`differ` where
-        p_holm is at most alpha, else `not established`), reason (where there are too few tasks: 6 are needed for 0.05).
+        Columns a, b (labels), tasks (how many), difference (the median over tasks of a less b, more is better), p
+        (two-sided; 1 where no task differs), p_holm (corrected for all rows that can reach the level), verdict
+        (`differ` where p_holm is at most alpha, else `not established`), reason (where there are too few tasks: 6 are
+        needed for 0.05).
 
     Raises:
-        ValueError: where a model is not in the frame.
+        ValueError: where a model is not in the table.
     """
-    wide = _wide(found)
+    wide = _wide(scores)
+    label_of = dict(zip(scores["model"][::-1], labels(scores)[::-1], strict=True)) | {label: label for label in wide}
     if pairs is None:
-        pairs = itertools.combinations(wide, 2) if against is None else [(m, against) for m in wide if m != against]
+        pairs = itertools.combinations(wide, 2) if against is None else [(m, against) for m in wide]
     pairs = list(pairs)
     for model in filter(None, [against, *itertools.chain.from_iterable(pairs)]):
-        if model not in wide:
+        if model not in label_of:
             raise ValueError(f"unknown model {model!r}; expected one of {', '.join(wide)}")
+    pairs = [(label_of[a], label_of[b]) for a, b in pairs]
+    if against is not None:
+        pairs = [(a, b) for a, b in pairs if a != b]
     rows = [{"a": a, "b": b, **_wilcoxon((wide[a] - wide[b]).dropna())} for a, b in pairs]
     tests = pd.DataFrame(rows, columns=["a", "b", "tasks", "difference", "p"])
     fewest = fewest_units(1 - alpha)
@@ -129,14 +139,14 @@ def pairwise_wilcoxon(
     return tests.assign(p_holm=corrected, verdict=verdict, reason=few.where(~enough, ""))
 
 
-def holm(p: Sequence[float]) -> np.ndarray:
-    """p values corrected for their number, step by step from the smallest (Holm 1979); NaN stay and do not count."""
-    p = np.asarray(p, float)
-    known = np.flatnonzero(~np.isnan(p))
-    order = known[np.argsort(p[known], kind="stable")]
-    found = np.full(len(p), np.nan)
-    found[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(order), 0, -1)), 1)
-    return found
+def holm(p: Sequence[float] | pd.Series) -> np.ndarray:
+    """Correct p values for their number, step by step from the smallest (Holm 1979); NaN stay and do not count."""
+    values = np.asarray(p, float)
+    known = np.flatnonzero(~np.isnan(values))
+    order = known[np.argsort(values[known], kind="stable")]
+    corrected = np.full(len(values), np.nan)
+    corrected[order] = np.minimum(np.maximum.accumulate(values[order] * np.arange(len(order), 0, -1)), 1)
+    return corrected
 
 
 def _wilcoxon(differences: pd.Series) -> dict[str, float]:
@@ -148,7 +158,7 @@ def _wilcoxon(differences: pd.Series) -> dict[str, float]:
 
 
 def _signed_rank_p(differences: np.ndarray) -> float:
-    """Two-sided; exact for few differences, ties or not, where scipy's approximation can say too much."""
+    """Calculate the two-sided p: exact for few differences, ties or not, where scipy's approximation can be too low."""
     if len(differences) > EXACT:
         return float(stats.wilcoxon(differences).pvalue)
     ranks = stats.rankdata(np.abs(differences))
@@ -156,29 +166,28 @@ def _signed_rank_p(differences: np.ndarray) -> float:
     return float(np.mean(np.abs(signs @ ranks) >= abs(np.sign(differences) @ ranks) - 1e-9))
 
 
-def _wide(found: pd.DataFrame) -> pd.DataFrame:
-    """Tasks x models; more is better."""
-    protocols = list(found["protocol"].dropna().unique()) if "protocol" in found else []
+def _wide(scores: pd.DataFrame) -> pd.DataFrame:
+    """Arrange scores as tasks x labels of models; more is better."""
+    protocols = list(scores["protocol"].dropna().unique()) if "protocol" in scores else []
     if len(protocols) > 1:
         raise ValueError(f"scores are of protocols {' and '.join(protocols)}, which do not compare; expected one")
-    metrics = found.groupby("task")["metric"].unique()
+    metrics = scores.groupby("task")["metric"].unique()
     several = metrics[metrics.map(len) > 1]
     if len(several):
         raise ValueError(f"scores of {several.index[0]} are of {' and '.join(several.iloc[0])}; expected one metric")
-    sign = 1 - 2 * found["metric"].isin(LOWER_IS_BETTER)
-    wide = found.assign(value=(found["mean"] * sign).round(DIGITS)).pivot_table(
-        index="task", columns="model", values="value", sort=False, dropna=False
-    )
-    return wide[list(found["model"].unique())]
+    value = scores["mean"].where(~scores["metric"].isin(LOWER_IS_BETTER), -scores["mean"]).round(DIGITS)
+    long = scores.assign(label=labels(scores), value=value)
+    wide = long.pivot_table(index="task", columns="label", values="value", sort=False, dropna=False)
+    return wide[list(long["label"].unique())].rename_axis(columns="model")
 
 
 def _groups(ranks: pd.Series, distance: float) -> tuple[tuple[str, ...], ...]:
-    """Runs of models in the order of ranks that span no more than the distance, none inside another."""
-    found: list[tuple[str, ...]] = []
+    """Group neighbors in the order of ranks that span no more than the distance, no group inside another."""
+    groups: list[tuple[str, ...]] = []
     ends = 0
     for start, rank in enumerate(ranks):
         end = int((ranks <= rank + distance).sum())
         if end > max(ends, start + 1):
-            found.append(tuple(ranks.index[start:end]))
+            groups.append(tuple(ranks.index[start:end]))
             ends = end
-    return tuple(found)
+    return tuple(groups)

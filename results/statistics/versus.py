@@ -2,29 +2,33 @@
 
 import functools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from results.rows.event_counts import EVENT_SCORES
-from results.rows.predictions import Clips, correct, read_clips, same_clips
+from results.rows.predictions import correct, read_clips
 from results.rows.rows import read_rows
-from results.scores.records import read_record, with_missing
+from results.scores.missing import with_missing
+from results.scores.records import read_record
 from results.statistics import swapped
+from results.statistics.clips import Read, Runs, aligned, arrays, number_units, with_groups
 from results.statistics.permutation import RESAMPLES, Swapped, SwapTest, check_options, fewest_units, swap_test
 from results.statistics.ranks import DIFFER, NOT_ESTABLISHED, holm
 from results.statistics.swapped import Metric
 
 RIGHT_OR_WRONG = ("top1_acc", "pitch_acc")
-"""Metrics that are the share of clips that are right."""
+"""Metrics that are the share of right clips."""
 UNBOUNDED = ("segment_1s_er", "d_prime")
 """Metrics that are not between 0 and 1."""
 NOT_COMPARED = "not compared"
 PATTERNS, NUMBERS = (199, 999), 100_000_000
-"""Metrics that are computed anew for every pattern have as many patterns as take so many predictions in all, but no
-fewer and no more than these."""
+"""Metrics that are computed anew for every pattern have as many patterns as take `NUMBERS` predictions in all, within
+the bounds `PATTERNS`."""
 COLUMNS = (
     *("a", "b", "task", "metric", "score_a", "score_b", "difference", "low", "high", "p", "p_holm"),
     *("clips", "groups", "seeds", "verdict", "reason", "notes"),
@@ -32,11 +36,22 @@ COLUMNS = (
 NO_GROUPS = "groups are not recorded in this run; clips are taken as independent"
 ONE_SEED = "one seed: that training with another seed gives another score is not in it"
 
-Runs = list[list[Clips]]
-"""Of each seed the clips of each fold."""
+Jobs = dict[int, dict[str, str]]
+"""Seed -> task fingerprint -> job, of one model on one task: a HEAR key may be several folders."""
 
 
-def versus(folder: str | Path, a: str, b: str, metrics: Mapping[str, Metric] | None = None, **options) -> pd.DataFrame:
+@dataclass(frozen=True)
+class Options:
+    """Options of a swap test (`results.statistics.permutation.swap_test`)."""
+
+    confidence: float
+    resamples: int
+    seed: int
+
+
+def versus(
+    folder: str | Path, a: str, b: str, metrics: Mapping[str, Metric] | None = None, **options: Any
+) -> pd.DataFrame:
     """Compare two models on each task; arguments and columns are those of `comparisons`."""
     return comparisons(folder, [(a, b)], metrics, **options)
 
@@ -53,19 +68,21 @@ def comparisons(
     """Compare pairs of models on each task of a run by swap tests (`results.statistics.permutation`).
 
     Args:
-        folder: of the run. pairs: models, as the rows call them. metrics: functions of (prediction, target), by metric,
-            of scene tasks other than `RIGHT_OR_WRONG`, such as mAP. confidence: of the intervals, and 1 less the level
-            of the verdicts. resamples, seed: of swap patterns, where there are too many to try all.
+        folder: of the run.
+        pairs: models, as the rows call them.
+        metrics: functions of (prediction, target), by metric, of scene tasks other than `RIGHT_OR_WRONG`, such as mAP.
+        confidence: of the intervals; the level of the verdicts is 1 less it.
+        resamples, seed: of swap patterns, where there are too many to try all.
 
     Returns:
         A row a pair and task. Columns a, b, task, metric; score_a, score_b, means over folds and seeds; difference (a
         less b), low, high, p; p_holm, corrected for all rows that could reach the level; clips; groups, NaN where the
-        task has none; seeds, how many, of both; verdict: `differ` where p_holm is at most 1 - confidence,
+        task has none; seeds, their number, of both; verdict: `differ` where p_holm is at most 1 - confidence,
         `not established`, or `not compared`; reason, why not; notes, what the interval leaves out, a line each.
 
     Raises:
-        FileNotFoundError: for a folder without rows, or without any predictions of these models. ValueError: for a
-            model that is not in the run.
+        FileNotFoundError: for a folder without rows, or without any predictions of these models.
+        ValueError: for a model that is not in the run.
     """
     check_options(confidence, resamples)
     rows = read_rows(folder)
@@ -76,28 +93,29 @@ def comparisons(
         if model not in known:
             raise ValueError(f"unknown model {model!r} in {folder}; expected one of {', '.join(known)}")
     read = functools.lru_cache(maxsize=8)(functools.partial(read_clips, folder))
-    options = {"confidence": confidence, "resamples": resamples, "seed": seed}
-    found, absent = [], []
+    options = Options(confidence, resamples, seed)
+    lines: list[dict[str, Any]] = []
+    absent: list[FileNotFoundError] = []
     for a, b in pairs:
         both = rows[rows["model"].isin((a, b))]
         for (task, metric), cells in both.groupby(["task", "metric"], sort=False):
-            line: dict = {"a": a, "b": b, "task": task, "metric": metric}
+            line = {"a": a, "b": b, "task": task, "metric": metric}
             try:
-                sides = [_jobs(cells[cells["model"] == model], model) for model in (a, b)]
-                line |= _compared(*sides, metric, metrics or {}, read, options)
+                jobs_a, jobs_b = (_jobs(cells[cells["model"] == model], model) for model in (a, b))
+                line |= _compared(jobs_a, jobs_b, metric, metrics or {}, read, options)
             except FileNotFoundError as error:
                 absent.append(error)
                 line["reason"] = str(error)
             except ValueError as error:
                 line["reason"] = str(error)
-            found.append(line)
-    if absent and not any("p" in line for line in found):
+            lines.append(line)
+    if absent and not any("p" in line for line in lines):
         raise absent[0]
-    return _with_verdicts(pd.DataFrame(found, columns=list(COLUMNS)), confidence)
+    return _with_verdicts(pd.DataFrame(lines, columns=list(COLUMNS)), confidence)
 
 
 def _with_verdicts(table: pd.DataFrame, confidence: float) -> pd.DataFrame:
-    """Holm's correction over all rows that can reach the level at all, and what follows."""
+    """Add Holm's correction over all rows that can reach the level at all, and the verdicts that follow."""
     corrected = holm(table["p"].astype(float).where(table["low"].notna()))
     verdict = np.where(corrected <= 1 - confidence + 1e-12, DIFFER, NOT_ESTABLISHED)
     texts = {name: table[name].astype(object).fillna("") for name in ("reason", "notes", "seeds")}
@@ -105,8 +123,8 @@ def _with_verdicts(table: pd.DataFrame, confidence: float) -> pd.DataFrame:
     return table.assign(p_holm=corrected, verdict=verdict, **texts)
 
 
-def _jobs(cells: pd.DataFrame, model: str) -> dict[int, dict[str, str]]:
-    """Seed -> task fingerprint -> job, of one model on one task: a HEAR key may be several folders.
+def _jobs(cells: pd.DataFrame, model: str) -> Jobs:
+    """List the jobs of a model on a task.
 
     Raises:
         ValueError: where the model has no score of it, or none that is defined, with the reason.
@@ -118,15 +136,17 @@ def _jobs(cells: pd.DataFrame, model: str) -> dict[int, dict[str, str]]:
         first = undefined.iloc[0]
         place = f" on {first['fold']}" if first["fold"] and len(cells) > 1 else ""
         raise ValueError(f"{model} has no score{place}: {first['reason'] or 'it is not defined'}")
-    jobs: dict[int, dict[str, str]] = {}
+    jobs: Jobs = {}
     for number, fingerprint, job in cells[["seed", "task_fp", "job"]].drop_duplicates().itertuples(index=False):
         if jobs.setdefault(int(number), {}).setdefault(fingerprint, job) != job:
             raise ValueError(f"{model} has several scores of seed {number}; give them names of their own")
     return dict(sorted(jobs.items()))
 
 
-def _compared(a: dict, b: dict, metric: str, metrics: Mapping[str, Metric], read, options: dict) -> dict:
-    """The columns of a row from score_a on, of the jobs of both models."""
+def _compared(
+    a: Jobs, b: Jobs, metric: str, metrics: Mapping[str, Metric], read: Read, options: Options
+) -> dict[str, Any]:
+    """Compare the jobs of two models: the columns of a row from score_a on."""
     folders = {tuple(sorted(of_seed)) for of_seed in (*a.values(), *b.values())}
     if len(folders) > 1:
         raise ValueError("the scores are of other folders or versions of this task; run both models on the same")
@@ -134,11 +154,11 @@ def _compared(a: dict, b: dict, metric: str, metrics: Mapping[str, Metric], read
     if metric not in EVENT_SCORES and metric not in metrics and metric not in RIGHT_OR_WRONG:
         raise ValueError(f"no function for {metric}; expected it in `metrics`")
     first = {fingerprint: read(next(iter(a.values()))[fingerprint]) for fingerprint in fingerprints}
-    runs = [[_aligned(first, of_seed, read) for of_seed in side.values()] for side in (a, b)]
-    grouped = [_with_groups(folds) for folds in zip(*runs[0], *runs[1], strict=True)]
-    units, groups = _units(grouped)
-    difference, options = _swapped(*runs, units, metric, metrics, options)
-    test = swap_test(difference, **options)
+    runs_a, runs_b = ([aligned(first, of_seed, read) for of_seed in side.values()] for side in (a, b))
+    grouped = [with_groups(folds) for folds in zip(*runs_a, *runs_b, strict=True)]
+    units, groups = number_units(grouped)
+    difference, options = _swapped(runs_a, runs_b, units, metric, metrics, options)
+    test = swap_test(difference, confidence=options.confidence, resamples=options.resamples, seed=options.seed)
     if a == b:  # the same outputs, not two that happen to agree
         test = SwapTest(0.0, 0.0, 0.0, 1.0, test.units, 0, 0)
     seeds = [str(len(side)) for side in (a, b)]
@@ -154,77 +174,40 @@ def _compared(a: dict, b: dict, metric: str, metrics: Mapping[str, Metric], read
         "clips": difference.clips,
         "groups": groups,
         "seeds": " and ".join(dict.fromkeys(seeds)),
-        "reason": _reason(test, groups, options["confidence"]),
+        "reason": _reason(test, groups, options.confidence),
         "notes": "\n".join(notes),
     }
 
 
-def _aligned(first: Mapping[str, Sequence[Clips]], jobs: Mapping[str, str], read) -> list[Clips]:
-    """The folds of all folders of a task, in the order of `first`, which they must be of the same clips as."""
-    found = []
-    for fingerprint, folds in first.items():
-        others = {clips.fold: clips for clips in read(jobs[fingerprint])}
-        if set(others) != {clips.fold for clips in folds}:
-            names = (", ".join(each) for each in ([clips.fold for clips in folds], others))
-            raise ValueError("folds are {} and {}; expected the same task's".format(*names))
-        for clips in folds:
-            same_clips(clips, others[clips.fold])
-            found.append(others[clips.fold])
-    return found
-
-
-def _with_groups(runs: Sequence[Clips]) -> Clips:
-    """The run of a fold that knows the groups of its clips, where one does; earlier runs did not record them."""
-    known = [clips for clips in runs if clips.groups is not None]
-    return max(known, key=lambda clips: clips.groups.tolist(), default=runs[0])
-
-
-def _units(folds: Sequence[Clips]) -> tuple[list[np.ndarray], float]:
-    """For each fold the (clips,) numbers of independent units; and how many groups there are, NaN where none is named.
-
-    A unit is a group, in whatever folds it is, or a clip without one. A clip that several folders of a task test in the
-    same fold is one unit.
-    """
-    names = []
-    for clips in folds:
-        groups = clips.groups if clips.groups is not None else [""] * len(clips.files)
-        pairs = zip(groups, clips.files, strict=True)
-        names.append([("group", str(group)) if group else (clips.fold, str(file)) for group, file in pairs])
-    places = {name: place for place, name in enumerate(sorted({name for fold in names for name in fold}))}
-    named = any(kind == "group" for kind, _ in places)
-    return [np.array([places[name] for name in fold]) for fold in names], len(places) if named else math.nan
-
-
 def _swapped(
-    a: Runs, b: Runs, units: list[np.ndarray], metric: str, metrics: Mapping[str, Metric], options: dict
-) -> tuple[Swapped, dict]:
-    """The difference of both, and the options of its test."""
+    a: Runs, b: Runs, units: list[np.ndarray], metric: str, metrics: Mapping[str, Metric], options: Options
+) -> tuple[Swapped, Options]:
+    """Make the difference of both, and the options of its test."""
     largest = math.inf if metric in UNBOUNDED else 1.0
     if metric in EVENT_SCORES:
-        if any(clips.counts is None for seed in (*a, *b) for clips in seed):
-            raise ValueError("no counts of events in each clip: the run was made before they were kept")
-        counts = ([[clips.counts for clips in seed] for seed in side] for side in (a, b))
-        return swapped.of_counts(*counts, units, EVENT_SCORES[metric], largest), options
+        without = "no counts of events in each clip: the run was made before they were kept"
+        counts_a, counts_b = (arrays(runs, lambda clips: clips.counts, without) for runs in (a, b))
+        return swapped.of_counts(counts_a, counts_b, units, EVENT_SCORES[metric], largest), options
     if metric not in metrics:
-        right = ([[correct(clips).astype(float) for clips in seed] for seed in side] for side in (a, b))
-        return swapped.of_shares(*right, units), options
-    predictions = [[[clips.prediction for clips in seed] for seed in side] for side in (a, b)]
-    size = 2 * math.lcm(len(a), len(b)) * sum(clips.prediction.size for clips in a[0])
-    resamples = min(options["resamples"], sorted((*PATTERNS, NUMBERS // size))[1])
-    targets = [clips.target for clips in a[0]]
-    found = swapped.of_metric(*predictions, targets, units, metrics[metric], largest)
-    return found, options | {"resamples": resamples}
+        right_a, right_b = (arrays(runs, lambda clips: correct(clips).astype(float)) for runs in (a, b))
+        return swapped.of_shares(right_a, right_b, units), options
+    predictions_a, predictions_b = (arrays(runs, lambda clips: clips.prediction) for runs in (a, b))
+    (targets,) = arrays(a[:1], lambda clips: clips.target)
+    size = 2 * math.lcm(len(a), len(b)) * sum(prediction.size for prediction in predictions_a[0])
+    resamples = min(options.resamples, sorted((*PATTERNS, NUMBERS // size))[1])
+    difference = swapped.of_metric(predictions_a, predictions_b, targets, units, metrics[metric], largest)
+    return difference, replace(options, resamples=resamples)
 
 
 def _reason(test: SwapTest, groups: float, confidence: float) -> str:
-    """Why a difference can't be established; empty where it could."""
-    what = "independent clips" if math.isnan(groups) else "independent groups"
+    """Say why a difference can't be established; empty where it could."""
+    units = "independent clips" if math.isnan(groups) else "independent groups"
     fewest = fewest_units(confidence)
     if test.units < fewest:
-        units = what.removesuffix("s") if test.units == 1 else what
-        return f"{test.units} {units}; at least {fewest} are needed for {confidence:.0%}"
+        counted = units.removesuffix("s") if test.units == 1 else units
+        return f"{test.units} {counted}; at least {fewest} are needed for {confidence:.0%}"
     if test.fewest and test.differing < fewest:
         return (
-            f"the models differ on {test.differing} of {test.units} {what}; {fewest} must differ for {confidence:.0%}"
+            f"the models differ on {test.differing} of {test.units} {units}; {fewest} must differ for {confidence:.0%}"
         )
     return ""

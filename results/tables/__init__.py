@@ -1,1 +1,1 @@
-"""Scores to tables, in every format, with the marks and escapes that each needs."""
+"""From scores to tables, in every format, with emphasis and escapes."""

@@ -1,4 +1,4 @@
-"""Which scores of a table's column are the best and the second: where they compare, and can be told apart."""
+"""The best and the second score of a table's column, where scores compare and can be told apart."""
 
 from collections.abc import Sequence
 
@@ -10,11 +10,11 @@ DIGITS = 3
 
 
 def places(values: Sequence[float], tolerances: Sequence[float]) -> list[int]:
-    """BEST, SECOND or 0 for each value of a column; more is better.
+    """Place each value of a column: BEST, SECOND or 0; more is better.
 
     Values are compared as they are shown, to three digits. A value that was read off a figure, within its tolerance
     (NaN: exact), is best or second wherever it may be. Several best ones leave no second one, nor do two values. NaN
-    are out; a lone value is nothing.
+    and a lone value have no place.
     """
     shown = np.round(np.asarray(values, float), DIGITS)
     slack = np.nan_to_num(np.asarray(tolerances, float)) + 1e-9
@@ -24,18 +24,18 @@ def places(values: Sequence[float], tolerances: Sequence[float]) -> list[int]:
         if rest.sum() + (place == BEST).sum() < needed or (place == BEST).sum() > 1:
             break
         place[rest & (shown + slack >= np.max((shown - slack)[rest]))] = mark
-    return place.tolist()
+    return list(map(int, place))
 
 
-def of_columns(found: pd.DataFrame, value: str, columns: str) -> pd.Series:
-    """The places of the values of each column of a tidy frame (columns model, protocol, tolerance, `value`, `columns`).
+def of_columns(cells: pd.DataFrame, value: str, columns: str) -> pd.Series:
+    """Place the values of each column of a table, given as cells (columns protocol, tolerance, `value`, `columns`).
 
-    Scores of another protocol than that of the frame's first row have none: they do not compare.
+    Scores of another protocol than that of the first cell have no place: they do not compare.
     """
-    if found.empty:
+    if cells.empty:
         return pd.Series(dtype=int)
-    compared = found[found["protocol"] == found["protocol"].iloc[0]]
-    place = pd.Series(0, found.index)
+    compared = cells[cells["protocol"] == cells["protocol"].iloc[0]]
+    place = pd.Series(0, cells.index)
     for _, group in compared.groupby(columns, sort=False):
         place[group.index] = places(group[value], group["tolerance"])
     return place

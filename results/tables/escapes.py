@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from typing import Any
 
 import pandas as pd
 
@@ -20,7 +21,7 @@ _TEX = str.maketrans(
 
 
 def printable(text: object) -> str:
-    """A text as one line that a terminal shows and does not obey: control characters are written as escapes."""
+    """Write a text as one line that a terminal shows and does not obey: control characters become escapes."""
     return "".join(_escaped(mark) if _is_hidden(mark) else mark for mark in str(text))
 
 
@@ -33,25 +34,25 @@ def _escaped(mark: str) -> str:
 
 
 def markdown(text: object) -> str:
-    """A text in a cell of a Markdown table or in a paragraph: no end of the cell, no HTML tag."""
+    """Escape a text for a cell of a Markdown table or a paragraph: no end of the cell, no HTML tag."""
     return TAG.sub("&lt;", printable(text)).replace("|", r"\|")
 
 
-def markdown_table(frame: pd.DataFrame, **options) -> str:
-    """`DataFrame.to_markdown` of texts that are shown as they are.
+def markdown_table(frame: pd.DataFrame, **options: Any) -> str:
+    """Write a frame by `DataFrame.to_markdown`, texts escaped.
 
     Args:
         options: of `DataFrame.to_markdown`.
     """
     safe = frame.map(_cell).rename(columns=_cell, index=_cell)
-    return safe.to_markdown(**options)
+    return str(safe.to_markdown(**options))
 
 
-def _cell(value):
+def _cell(value: Any) -> Any:
     return markdown(value) if isinstance(value, str) else value
 
 
 def to_tex(text: object) -> str:
-    """A text with LaTeX's special characters written out; one that begins as an option of the row's end does not."""
-    found = printable(text).translate(_TEX)
-    return "{}" + found if found.startswith(("[", "*")) else found
+    """Write out LaTeX's special characters; a text that looks like an option of the row before begins with braces."""
+    escaped = printable(text).translate(_TEX)
+    return "{}" + escaped if escaped.startswith(("[", "*")) else escaped

@@ -1,7 +1,11 @@
-"""A table of texts for a terminal, as markdown, LaTeX (booktabs), HTML and CSV."""
+"""The formats of a table: for a terminal, as Markdown, LaTeX (booktabs), HTML and CSV.
+
+A new format is a function from a `Table` to text, and a row of `FORMATS`.
+"""
 
 import html
 import itertools
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,6 +16,7 @@ from results.tables.emphasis import BEST, SECOND
 from results.tables.escapes import markdown, printable, to_tex
 
 EMPHASIS_NOTE = "Bold is best, underlined second, of what compares: of one protocol, to three digits."
+BOLD, UNDERLINED, PLAIN = "\033[1m", "\033[4m", "\033[0m"
 
 
 @dataclass(frozen=True)
@@ -19,79 +24,105 @@ class Table:
     """Texts and how they are set.
 
     Attributes:
-        texts: models x columns, or turned over; the columns (or the index) may have two levels, category and task.
+        texts: models x columns, or turned; the columns (or the index) may have two levels, category and task.
         places: the same shape: `emphasis.BEST` is set bold, `emphasis.SECOND` underlined.
         notes: lines below the table.
+        turns: whether a terminal shows whichever are fewer, rows or columns, as the columns.
     """
 
     texts: pd.DataFrame
     places: pd.DataFrame
     notes: tuple[str, ...] = ()
+    turns: bool = True
 
 
-BOLD, UNDERLINED, PLAIN = "\033[1m", "\033[4m", "\033[0m"
+def to_text(table: Table, styled: bool = False) -> str:
+    """Write aligned columns and notes for a terminal.
 
-
-def to_text(table: Table, styled: bool = False, turn: bool = True) -> str:
-    """Aligned columns and notes for a terminal; with `turn` whichever are fewer, rows or columns, are the columns.
-
-    With `styled` the best is bold and the second underlined, by escape sequences; without, nothing is emphasized.
+    Args:
+        styled: whether escape sequences make the best bold and the second underlined; else nothing is emphasized.
     """
     shown = _escaped(table, printable)
-    found = _marked(shown, f"{BOLD}{{}}{PLAIN}", f"{UNDERLINED}{{}}{PLAIN}") if styled else shown.texts.copy()
-    found.columns, found.index = (_joined(axis) for axis in (found.columns, found.index))
-    if turn and found.shape[0] < found.shape[1]:
-        found = found.T.rename_axis(index=None)
+    texts = _emphasized(shown, f"{BOLD}{{}}{PLAIN}", f"{UNDERLINED}{{}}{PLAIN}") if styled else shown.texts
+    texts = _flat(texts)
+    if table.turns and texts.shape[0] < texts.shape[1]:
+        texts = texts.T.rename_axis(index=None)
     else:
-        found.columns = [str(column).replace(" (", "\n(") for column in found]
-    body = [[key, *row] for key, row in zip(found.index, found.to_numpy(), strict=True)]
-    align = ["left", *["right"] * found.shape[1]]
-    heads = [found.index.name or "", *found.columns]
+        texts.columns = [str(column).replace(" (", "\n(") for column in texts]
+    body = [[key, *row] for key, row in zip(texts.index, texts.to_numpy(), strict=True)]
+    align = ["left", *["right"] * texts.shape[1]]
+    heads = [texts.index.name or "", *texts.columns]
     lines = tabulate(body, headers=heads, disable_numparse=True, colalign=align)
     return "\n\n".join([lines, *(note for note in shown.notes if styled or note != EMPHASIS_NOTE)])
 
 
+def to_terminal(table: Table) -> str:
+    """Write `to_text`, styled where the output is a terminal."""
+    return to_text(table, styled=sys.stdout.isatty())
+
+
 def to_markdown(table: Table) -> str:
-    """Markdown of GitHub's kind; of two levels the header has both, with a slash."""
+    """Write Markdown of GitHub's kind; a header of two levels has both, with a slash."""
     table = _escaped(table, markdown)
-    found = _marked(table, "**{}**", "<ins>{}</ins>")
-    found.columns, found.index = (_joined(axis) for axis in (found.columns, found.index))
-    lines = found.to_markdown(disable_numparse=True, colalign=("left", *["right"] * found.shape[1]))
+    texts = _flat(_emphasized(table, "**{}**", "<ins>{}</ins>"))
+    lines = str(texts.to_markdown(disable_numparse=True, colalign=("left", *["right"] * texts.shape[1])))
     return "\n".join([lines, *(f"\n{note}" for note in table.notes)])
 
 
 def to_html(table: Table) -> str:
-    """An HTML table and a paragraph a note; text is escaped."""
+    """Write an HTML table and a paragraph a note; text is escaped."""
     escaped = _escaped(table, lambda text: html.escape(printable(text)))
-    found = _marked(escaped, "<b>{}</b>", "<u>{}</u>")
+    texts = _emphasized(escaped, "<b>{}</b>", "<u>{}</u>")
     notes = [f"<p>{note}</p>" for note in escaped.notes]
-    return "\n".join([found.to_html(escape=False, border=0, classes="scores"), *notes])
+    return "\n".join([texts.to_html(escape=False, border=0, classes="scores"), *notes])
 
 
 def to_csv(table: Table) -> str:
-    """Texts alone, without emphasis or notes; the numbers are `results.scores.scores.scores(rows).to_csv()`."""
-    found = _escaped(table, printable).texts
-    found.columns, found.index = (_joined(axis) for axis in (found.columns, found.index))
-    return found.to_csv(lineterminator="\n")
+    """Write the texts alone, without emphasis or notes (`results.score(rows).to_csv()` has the numbers)."""
+    return str(_flat(_escaped(table, printable).texts).to_csv(lineterminator="\n"))
 
 
 def to_latex(table: Table) -> str:
-    """A tabular with booktabs' rules (`\\usepackage{booktabs}`), notes as paragraphs behind it."""
-    found = _marked(Table(table.texts.map(to_tex), table.places), r"\textbf{{{}}}", r"\underline{{{}}}")
-    names = found.index.nlevels
-    lines = [rf"\begin{{tabular}}{{{'l' * names}{'r' * found.shape[1]}}}", r"\toprule"]
-    if found.columns.nlevels == 2:
-        lines += _spanning(found.columns.get_level_values(0), names)
-    heads = [to_tex(str(head)) for head in found.columns.get_level_values(-1)]
-    lines += [_line([*[to_tex(str(name or "")) for name in found.index.names], *heads]), r"\midrule"]
-    for key, row in zip(found.index, found.to_numpy(), strict=True):
+    """Write a tabular with booktabs' rules (`\\usepackage{booktabs}`) and notes as paragraphs behind it."""
+    texts = _emphasized(Table(table.texts.map(to_tex), table.places), r"\textbf{{{}}}", r"\underline{{{}}}")
+    names = texts.index.nlevels
+    lines = [rf"\begin{{tabular}}{{{'l' * names}{'r' * texts.shape[1]}}}", r"\toprule"]
+    if texts.columns.nlevels == 2:
+        lines += _spanning(texts.columns.get_level_values(0), names)
+    heads = [to_tex(str(head)) for head in texts.columns.get_level_values(-1)]
+    lines += [_line([*[to_tex(str(name or "")) for name in texts.index.names], *heads]), r"\midrule"]
+    for key, row in zip(texts.index, texts.to_numpy(), strict=True):
         lines.append(_line([*map(to_tex, key if isinstance(key, tuple) else (str(key),)), *row]))
     lines += [r"\bottomrule", r"\end{tabular}"]
     return "\n".join([*lines, *(f"\n{to_tex(note)}" for note in table.notes)])
 
 
+@dataclass(frozen=True)
+class Format:
+    """How tables, and what stands below them, are written.
+
+    Attributes:
+        write: a table to text.
+        heading: a template of the heading of a second table.
+        line: writes a line below. A format without a heading has one table alone.
+    """
+
+    write: Callable[[Table], str]
+    heading: str | None = "{}:"
+    line: Callable[[str], str] = printable
+
+
+FORMATS = {
+    "terminal": Format(to_terminal),
+    "markdown": Format(to_markdown, line=markdown),
+    "latex": Format(to_latex, "% {}", to_tex),
+    "csv": Format(to_csv, heading=None),
+    "html": Format(to_html, "<h3>{}</h3>", lambda line: f"<p>{html.escape(printable(line))}</p>"),
+}
+
+
 def _spanning(categories: pd.Index, names: int) -> list[str]:
-    """A header row whose cells span the columns of a category, and rules below them."""
+    """Write a header row whose cells span the columns of a category, and rules below them."""
     cells, rules, start = [], [], names + 1
     for category, group in itertools.groupby(categories):
         width = len(list(group))
@@ -107,20 +138,26 @@ def _line(cells: list[str]) -> str:
 
 
 def _escaped(table: Table, escape: Callable[[str], str]) -> Table:
-    """A table whose cells, heads and notes went through `escape`."""
-    texts = table.texts.map(escape)
-    for name in ("columns", "index"):
-        axis = getattr(texts, name)
-        keys = axis.map(lambda key: tuple(map(escape, key)) if isinstance(key, tuple) else escape(str(key)))
-        setattr(texts, name, keys.set_names(axis.names))
+    """Put cells, heads and notes through `escape`."""
+
+    def keys(axis: pd.Index) -> pd.Index:
+        texts = axis.map(lambda key: tuple(map(escape, key)) if isinstance(key, tuple) else escape(str(key)))
+        return texts.set_names(axis.names)
+
+    texts = table.texts.map(escape).set_axis(keys(table.texts.index)).set_axis(keys(table.texts.columns), axis=1)
     places = table.places.set_axis(texts.index).set_axis(texts.columns, axis=1)
     return Table(texts, places, tuple(map(escape, table.notes)))
 
 
-def _marked(table: Table, bold: str, underlined: str) -> pd.DataFrame:
+def _emphasized(table: Table, bold: str, underlined: str) -> pd.DataFrame:
     best = table.texts.map(bold.format)
     second = table.texts.map(underlined.format)
     return table.texts.mask(table.places == BEST, best).mask(table.places == SECOND, second)
+
+
+def _flat(texts: pd.DataFrame) -> pd.DataFrame:
+    """Join two levels of heads with a slash."""
+    return texts.set_axis(_joined(texts.index)).set_axis(_joined(texts.columns), axis=1)
 
 
 def _joined(axis: pd.Index) -> pd.Index:

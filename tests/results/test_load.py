@@ -4,9 +4,11 @@ import pandas as pd
 import pytest
 
 import results
+from results.load import ADDED
 from results.rows import rows
 from results.rows.rows import COLUMNS
 from results.tables import compose
+from tests.results.figures.test_figures import EVENTS, FINE, SCENES, made, spec
 from tests.results.rows.test_rows import row_table
 
 
@@ -18,7 +20,7 @@ def run(tmp_path):
 
 def test_one_row_a_score_typed(run):
     found = results.load(run)
-    assert list(found.columns) == list(COLUMNS)
+    assert list(found.columns) == [*COLUMNS, *ADDED]
     assert len(found) == len(row_table()) == 10
     kinds = found.dtypes.astype(str)
     assert kinds[["primary", "seed", "epoch", "hidden_layers"]].tolist() == ["bool", "Int64", "Int64", "Int64"]
@@ -27,6 +29,26 @@ def test_one_row_a_score_typed(run):
     assert found["reason"].eq("").all()
     pd.testing.assert_frame_equal(results.load([str(run)]), found)
     assert compose.to_markdown(found) == compose.to_markdown(row_table())
+
+
+def test_kinds_flags_and_axes_are_columns(tmp_path):
+    made_rows = made(
+        ("a", spec(windows="160", scene="640"), EVENTS, (0.5,)),
+        ("b", spec(FINE, "block3.patches", weights="untrained-0"), SCENES, (0.5,)),
+        ("c", spec("mn10_as_hop_20", "mean+std", windows="160+640"), SCENES, (0.5,)),
+        ("d", "hear:some_hop160.module", SCENES, (0.5,)),
+    )
+    rows.write_rows(made_rows.to_dict("records"), tmp_path / "rows.csv")
+    found = results.load(tmp_path, ["fig5:OpenL3"])
+    primary = found[found["primary"]].drop_duplicates("model").set_index("model")
+    assert primary["kind"].tolist() == ["measured"] * 4 + ["published"]
+    assert primary["untrained"].tolist() == [False, True, False, False, False]
+    assert primary["read_off"].tolist() == primary["published"].tolist() == [False] * 4 + [True]
+    assert primary["set"].tolist() == [""] * 4 + ["fig5"]
+    assert primary["level"].fillna("").tolist() == ["features", "block3", "", "", ""]
+    assert primary["window_ms"].fillna(0).tolist() == [160, 160, 0, 0, 0]
+    assert primary["scene_window_ms"].fillna(0).tolist() == [640, 0, 0, 0, 0]
+    assert primary["hop_ms"].fillna(0).tolist() == [0, 5, 20, 0, 0], "where the checkpoint's name says it"
 
 
 def test_published_rows_follow_on_demand(run):

@@ -117,7 +117,7 @@ def test_variants_of_one_checkpoint_stand_where_their_windows_levels_and_steps_p
         "passt_demo@features@t100",
     ]
     found = variants(*texts)
-    drawn = cost_table(found, known_models(found)).set_index("model")["cost"]
+    drawn = cost_table(found, known_models(found)).set_index("label")["cost"]
     assert drawn.nunique() == 4
     assert drawn.to_dict() == {text: cost.macs(registry.resolve(text), event=True) / 1e9 for text in texts}
     assert drawn[texts[1]] > 5 * drawn[texts[0]]

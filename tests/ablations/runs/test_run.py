@@ -286,7 +286,8 @@ def test_mel_alone_is_not_applicable_to_scenes(tmp_path, scene_task, event_task)
     ]
     outcome = run(declare(tmp_path, [scene_task(), event_task()], models), tmp_path)
     assert outcome.failures == ()
-    assert outcome.not_applicable == ("passt_l_kd_p16_128_ap47 on tones: its only level mel is no scene level",)
+    (cell,) = outcome.not_applicable
+    assert str(cell) == "passt_l_kd_p16_128_ap47 on tones: its only level mel is no scene level"
     rows = read_rows(outcome.folder)
     assert set(rows["task"]) == {"beeps"}
     assert set(rows["weights"]) == {"untrained-0"}
@@ -298,8 +299,8 @@ def test_a_file_without_a_head_gives_its_other_levels(tmp_path, scene_task):
     variant = {"checkpoint": "passt_demo", "levels": [["logits"], ["melmean"]], "weights": "./mine.pt"}
     outcome = run(declare(tmp_path, [scene_task()], [variant]), tmp_path)
     assert outcome.failures == ()
-    (reason,) = outcome.not_applicable
-    assert reason.endswith("on tones: its weights have no level logits")
+    (cell,) = outcome.not_applicable
+    assert (cell.task, cell.reason) == ("tones", "its weights have no level logits")
     assert read_rows(outcome.folder)["model"].str.contains("melmean").all()
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+import results
 from ablations.cli.main import main
 from ablations.models.registry import card
 from ablations.report.costs import known_models
@@ -178,7 +179,7 @@ def test_bars_are_drawn_where_rows_do_not_fit_the_figure(run_of, caplog):
         {"name": "mine", "models": [{"checkpoint": "logmel"}], "tasks": ["mine"], "figure": "category_boxes"}
     )
     with caplog.at_level(logging.WARNING):
-        assert write_figure(folder, study).is_file()
+        assert write_figure(folder, study, results.load(folder)).is_file()
     assert "figure category_boxes: no score of a HEAR task that can be normalized" in caplog.text
 
 

@@ -9,9 +9,9 @@ from results import figures
 from results.figures.agreement import pairs
 from results.figures.cost import cost_table
 from results.figures.critical_difference import critical_difference, groups
-from results.figures.frame import scores_of
 from results.reference.published import published
-from results.scores.axes import with_axes
+from results.scores.axes import along, with_axes
+from results.scores.scores import scores
 from tests.results.figures.test_figures import BASE, EVENTS, FINE, MODELS, SCENES, legend, made, spec
 from tests.results.rows.test_rows import all_texts
 
@@ -24,9 +24,9 @@ def test_the_parts_of_specs():
         ("d", spec(windows="160+640"), EVENTS, (0.5,)),
         ("e", spec("logmel", "mean+std", weights="none"), SCENES, (0.5,)),
     ]
-    found = with_axes(scores_of(made(*cells)), MODELS).set_index("model")
-    assert found["window"].fillna(-1).to_dict() == {"a": 640, "b": 640, "c": 10000, "d": -1, "e": -1}
-    assert found["hop"].fillna(-1).to_dict() == {"a": 10, "b": 10, "c": 5, "d": 10, "e": -1}
+    found = with_axes(scores(made(*cells)), MODELS).set_index("model")
+    assert along(found, "window").fillna(-1).to_dict() == {"a": 640, "b": 640, "c": 10000, "d": -1, "e": -1}
+    assert along(found, "hop").fillna(-1).to_dict() == {"a": 10, "b": 10, "c": 5, "d": 10, "e": -1}
     assert found.loc["c", ["level", "pool"]].tolist() == ["block3", "patches"]
     assert pd.isna(found.loc["e", "level"])
 
@@ -99,7 +99,7 @@ def test_along_the_hop():
     figure = figures.FIGURES["along_hop"](made(*cells), None, MODELS)
     assert [axes.lines[0].get_xdata().tolist() for axes in figure.axes] == [[5, 10], [5, 10]]
     with pytest.raises(ValueError, match="no measured model has a place on the axis 'hop'"):
-        figures.along(made(*cells), axis="hop")
+        figures.along(made(("a", spec(), SCENES, (0.5,))), axis="hop")
     with pytest.raises(ValueError, match="axis must be one of level, window, hop, got 'depth'"):
         figures.along(made(*cells), axis="depth")
 
@@ -144,7 +144,7 @@ def test_scores_against_cost():
         ("PaSST fine", spec(FINE, weights="untrained-0"), SCENES, (0.2,)),
         ("floor", spec("logmel", weights="none"), SCENES, (0.4,)),
     ]
-    found = cost_table(made(*cells), costed(made(*cells))).set_index("model")
+    found = cost_table(made(*cells), costed(made(*cells))).set_index("label")
     assert found["front"].to_dict() == {"PaSST": True, "mn04": True, "mn10": False, "PaSST fine†": False}
     assert found.loc["PaSST", "score"] == pytest.approx(0.9 / 0.947499991)
     figure = figures.pareto(made(*cells), None, costed(made(*cells)))
@@ -170,7 +170,7 @@ def test_a_model_costs_what_the_embeddings_of_the_tasks_cost():
     dear, cheap = spec(), spec("mn10_as")
     for tasks, cost in (([SCENES], 117.0), ([EVENTS], 234.0), ([SCENES, EVENTS], 175.5)):
         found = made(*((name, text, task, (0.5,)) for name, text in (("a", dear), ("b", cheap)) for task in tasks))
-        assert cost_table(found, costed(found)).set_index("model")["cost"]["a"] == cost
+        assert cost_table(found, costed(found)).set_index("label")["cost"]["a"] == cost
 
 
 def test_names_of_points_do_not_overlap():

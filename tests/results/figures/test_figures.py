@@ -9,10 +9,10 @@ import pytest
 from matplotlib.figure import Figure
 
 from results import figures
-from results.figures.frame import scores_of
 from results.reference.published import published
 from results.rows import rows
-from results.tables.compose import UNTRAINED_NOTE
+from results.scores.labels import UNTRAINED_NOTE
+from results.scores.scores import scores
 from tests.results.rows.test_rows import all_texts, job
 
 BASE = "passt_s_swa_p16_128_ap476"
@@ -32,10 +32,10 @@ EVENTS, SCENES = ("dcase2016_task2", "event_onset_200ms_fms"), ("esc50", "top1_a
 def made(*cells) -> pd.DataFrame:
     """Rows of (model, spec, (task, metric), scores of folds); the weights are the spec's last part."""
     found = []
-    for model, spec, (task, metric), scores in cells:
+    for model, spec, (task, metric), values in cells:
         weights = spec.split("@")[-1]
         identity = {"study": "s", "model": model, "family": spec.split("_")[0], "spec": spec, "weights": weights}
-        found += rows.rows_of(job(metric, *scores), {**identity, "task": task})
+        found += rows.rows_of(job(metric, *values), {**identity, "task": task})
     return pd.DataFrame(found, columns=rows.COLUMNS)
 
 
@@ -105,7 +105,7 @@ def test_published_scores_beside_measured_ones_have_their_models_color_lighter_a
 
 def test_box_statistics_are_of_normalized_scores():
     found = made(*(("a", spec(), (task, "top1_acc"), (0.3,)) for task in ("crema_d", "libricount", "esc50")))
-    (box,) = figures.boxes.box_statistics(scores_of(found)).query("category == 'speech'").itertuples()
+    (box,) = figures.boxes.box_statistics(scores(found)).query("category == 'speech'").itertuples()
     assert box.count == 2
     assert box.mean == pytest.approx((0.3 / 0.752084637 + 0.3 / 0.785314691) / 2, abs=1e-9)
     figure = figures.category_boxes(found)

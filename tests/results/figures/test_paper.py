@@ -7,9 +7,9 @@ import pytest
 
 from results import figures
 from results.figures.boxes import BOX, box_statistics
-from results.figures.frame import scores_of
 from results.figures.paper import papers_rows, printed_boxes
 from results.reference.published import boxes, challenge_best, published
+from results.scores.scores import scores
 from tests.results.figures.test_figures import heights, legend, made, spec
 from tests.results.rows.test_rows import all_texts
 
@@ -79,8 +79,8 @@ def test_boxes_from_scores_by_task_are_the_printed_ones():
     Of a score that was read off, the tolerance is that of its task (0.003 over the best of the challenge), and 0.003 of
     the box. wav2vec2's general box is the exception that the note below the figure names.
     """
-    calculated = box_statistics(scores_of(papers_rows(("OpenL3", "wav2vec2", "PANNs", "CREPE"))))
-    names = calculated["name"].replace({"CVSSP PANNS": "PANNs"})
+    calculated = box_statistics(scores(papers_rows(("OpenL3", "wav2vec2", "PANNs", "CREPE"))))
+    names = calculated["model"].replace({"CVSSP PANNS": "PANNs"})
     worst = 0.003 + 0.003 / challenge_best().min()
     checked = 0
     for box in boxes().query("figure == 'Fig9'").dropna(subset="median").itertuples():
@@ -100,9 +100,9 @@ def test_boxes_from_scores_by_task_are_the_printed_ones():
 )
 def test_the_means_of_base_and_best(model, means):
     """The published category means, from the boxes' table and from the scores by task."""
-    printed = printed_boxes("Fig9").query("name == @model").set_index("category")["mean"]
+    printed = printed_boxes("Fig9").query("model == @model").set_index("category")["mean"]
     assert printed[CATEGORIES].tolist() == pytest.approx(means, abs=0.0015)
-    calculated = box_statistics(scores_of(published(["fig10"]))).query("name == @model").set_index("category")["mean"]
+    calculated = box_statistics(scores(published(["fig10"]))).query("model == @model").set_index("category")["mean"]
     assert calculated[CATEGORIES].tolist() == pytest.approx(means, abs=0.004)
 
 

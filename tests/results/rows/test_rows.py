@@ -6,7 +6,9 @@ import pytest
 
 from results import figures
 from results.rows import rows
-from results.scores import beside
+from results.scores.labels import UNTRAINED_NOTE
+from results.scores.notes import notes
+from results.scores.scores import scores
 from results.tables import compose
 
 JOB = {
@@ -34,7 +36,7 @@ def job(metric, *scores):
 
 def row_table() -> pd.DataFrame:
     found = []
-    for model, weights, task, metric, scores in (
+    for model, weights, task, metric, values in (
         ("passt base", "untrained-0", "digits", "top1_acc", (0.5, 0.7)),
         ("passt base", "untrained-0", "beeps", "event_onset_200ms_fms", (0.25,)),
         ("crepe_tiny", "published", "digits", "top1_acc", (0.6, 0.6)),
@@ -47,7 +49,7 @@ def row_table() -> pd.DataFrame:
             "weights": weights,
             "task": task,
         }
-        found += rows.rows_of(job(metric, *scores), identity)
+        found += rows.rows_of(job(metric, *values), identity)
     return pd.DataFrame(found, columns=rows.COLUMNS)
 
 
@@ -92,18 +94,18 @@ def test_the_table():
 
 
 def test_scores_are_means_over_folds_with_ddof_1():
-    found = compose.scores(row_table()).set_index(["model", "task"])
-    assert found.loc[("passt base†", "digits"), "std"] == pytest.approx(np.std([0.5, 0.7], ddof=1))
-    assert math.isnan(found.loc[("passt base†", "beeps"), "std"])
+    found = scores(row_table()).set_index(["model", "task"])
+    assert found.loc[("passt base", "digits"), "std"] == pytest.approx(np.std([0.5, 0.7], ddof=1))
+    assert math.isnan(found.loc[("passt base", "beeps"), "std"])
 
 
 def test_untrained_weights_are_marked_in_table_and_figure():
     found = row_table()
     assert "passt base†" in compose.to_markdown(found)
-    assert compose.UNTRAINED_NOTE in compose.to_markdown(found)
+    assert UNTRAINED_NOTE in compose.to_markdown(found)
     texts = all_texts(figures.bars(found))
     assert "passt base†" in texts
-    assert compose.UNTRAINED_NOTE in texts
+    assert UNTRAINED_NOTE in texts
     trained = found[found["weights"] == "published"]
     assert "†" not in compose.to_markdown(trained)
     assert not any("†" in text for text in all_texts(figures.bars(trained)))
@@ -158,7 +160,7 @@ def all_texts(figure) -> set[str]:
 
 def test_the_table_says_protocol_and_seeds_where_these_are_not_usual():
     found = row_table()
-    assert not any("Protocol" in note for note in compose.notes(found))
+    assert not any("Protocol" in note for note in notes(found))
     again = found.assign(seed=1)
     assert "Protocol hear2021, over 2 seeds." in compose.to_markdown(pd.concat([found, again]))
     assert "Protocol hear2021+linear." in compose.to_markdown(found.assign(protocol="hear2021+linear"))
@@ -174,7 +176,7 @@ def test_a_missing_score_keeps_its_reason(tmp_path):
     assert missing["reason"].tolist() == ["label 'x' has no positive item in fold00"]
     reason = "nan: m on m, fold00: label 'x' has no positive item in fold00."
     assert reason in compose.to_markdown(found)
-    assert reason in beside.notes(found)  # which figures show, too
+    assert reason in notes(found)  # which figures show, too
 
 
 def test_rows_of_an_earlier_version_are_read(tmp_path):

@@ -9,7 +9,9 @@ import results
 from results import figures
 from results.reference.published import published
 from results.rows import rows
-from results.scores import beside
+from results.scores.labels import labels
+from results.scores.notes import notes
+from results.scores.scores import scores
 from results.tables import compose
 from tests.results.rows.test_rows import all_texts, job
 
@@ -17,9 +19,9 @@ from tests.results.rows.test_rows import all_texts, job
 def measured(*cells) -> pd.DataFrame:
     """Rows of (model, task, metric, scores of folds)."""
     found = []
-    for model, task, metric, scores in cells:
+    for model, task, metric, values in cells:
         identity = {"study": "s", "model": model, "family": "m", "spec": model, "weights": "published", "task": task}
-        found += rows.rows_of(job(metric, *scores), identity)
+        found += rows.rows_of(job(metric, *values), identity)
     return pd.DataFrame(found, columns=rows.COLUMNS)
 
 
@@ -73,8 +75,8 @@ def test_without_measured_rows_everything_is_shown():
 
 
 def test_notes_name_sources_exactness_and_traps():
-    notes = compose.notes(together(OURS, "leaderboard:*PANNs*", "fig5:OpenL3"))
-    assert notes == [
+    found = notes(together(OURS, "leaderboard:*PANNs*", "fig5:OpenL3"))
+    assert found == [
         "‡ published, not measured here: leaderboard: HEAR leaderboard (hearbenchmark.com/hear-leaderboard); "
         "fig5: Koutini et al. 2022 (PMLR 166), Figure 5.",
         "≈ read off a figure: within 0.003 of the value that was drawn.",
@@ -82,9 +84,9 @@ def test_notes_name_sources_exactness_and_traps():
         "seconds, HEAR's interface asks for milliseconds.",
         "‡ OpenL3 (fig5): the leaderboard has the exact scores.",
     ]
-    exact = compose.notes(together(OURS[OURS["task"] == "esc50"], "leaderboard:*PANNs*"))
+    exact = notes(together(OURS[OURS["task"] == "esc50"], "leaderboard:*PANNs*"))
     assert exact == ["‡ published, not measured here: HEAR leaderboard (hearbenchmark.com/hear-leaderboard)."]
-    assert compose.notes(OURS) == []
+    assert notes(OURS) == []
 
 
 def test_another_metric_is_no_comparison():
@@ -92,27 +94,28 @@ def test_another_metric_is_no_comparison():
     both = together(ours, "leaderboard:OpenL3")
     found = compose.table(both)
     assert found.loc["OpenL3‡"].to_dict() == {"esc50 (top1_acc)": "0.751", "fsd50k (aucroc)": "–"}
-    assert "‡ Published scores of fsd50k are left out: mAP, measured is aucroc." in compose.notes(both)
+    assert "‡ Published scores of fsd50k are left out: mAP, measured is aucroc." in notes(both)
     assert compose.table(together(ours[ours["task"] == "fsd50k"], "leaderboard")).index.tolist() == ["m"]
 
 
 def test_sets_that_have_none_of_the_tasks_are_named():
     both = together(measured(("m", "mine", "top1_acc", (0.9,))), "fig5", "ced")
     assert compose.table(both).shape == (1, 1)
-    assert compose.notes(both) == ["‡ No published score of these tasks: fig5, ced."]
+    assert notes(both) == ["‡ No published score of these tasks: fig5, ced."]
 
 
 def test_scores_of_another_protocol_are_told_apart():
     both = together(OURS.assign(protocol="hear2021+linear"), "fig5")
-    notes = compose.notes(both)
-    assert "Protocol hear2021+linear." in notes
-    assert "‡ Published scores are of protocol hear2021: others do not compare." in notes
-    assert not any("do not compare" in note for note in compose.notes(together(OURS, "fig5")))
+    found = notes(both)
+    assert "Protocol hear2021+linear." in found
+    assert "‡ Published scores are of protocol hear2021: others do not compare." in found
+    assert not any("do not compare" in note for note in notes(together(OURS, "fig5")))
 
 
 def test_a_value_read_off_is_marked_wherever_it_stands():
     both = together(OURS, "fig4", "fig5", "fig10", "leaderboard", "ced")
-    exact = compose.scores(both).query("published").set_index(["model", "task"])["tolerance"].isna()
+    published_scores = scores(both).assign(label=lambda table: labels(table)).query("published")
+    exact = ~published_scores.set_index(["label", "task"])["read_off"]
     texts = compose.table(both)
     assert 0 < exact.sum() < len(exact)
     for (model, task), is_exact in exact.items():
@@ -130,7 +133,7 @@ def test_the_figure_marks_them_too():
     assert [len(panel.patches) for panel in (dcase, esc50)] == [4, 2]
     ours, *others = dcase.patches
     assert ours.get_hatch() is None
-    assert {bar.get_hatch() for bar in others} == {"...."}
+    assert {bar.get_hatch() for bar in others} == {"....."}
     assert len({bar.get_facecolor() for bar in others}) == 1
     assert ours.get_facecolor() != others[0].get_facecolor()
 
@@ -175,5 +178,5 @@ def test_the_rows_of_a_run_with_what_its_study_and_a_name_ask_for(tmp_path):
 def test_a_key_of_two_folders_of_which_one_was_run_is_told():
     one = measured(("a", "beehive", "aucroc", (0.5,)), ("b", "beehive", "aucroc", (0.6,))).assign(task_fp="first")
     both = pd.concat([one, one[one["model"] == "a"].assign(task_fp="second")], ignore_index=True)
-    assert beside.notes(both) == ["b on beehive: scores of 1 of 2 folders."]
-    assert beside.notes(one.assign(task_fp="")) == []
+    assert notes(both) == ["b on beehive: scores of 1 of 2 folders."]
+    assert notes(one.assign(task_fp="")) == []

@@ -11,7 +11,9 @@ from sklearn.impute import IterativeImputer
 from results.reference.published import category_means, challenge_best, leaderboard_models, published
 from results.rows.rows import task_table
 from results.scores import normalize
-from results.tables import averages, compose
+from results.scores.labels import labels
+from results.scores.scores import scores
+from results.tables import averages
 
 
 def frame(*cells) -> pd.DataFrame:
@@ -20,7 +22,7 @@ def frame(*cells) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def figure10() -> pd.DataFrame:
-    return compose.scores(published(["fig10"]))
+    return scores(published(["fig10"]))
 
 
 def test_metrics_of_one_task_are_standardized_apart():
@@ -48,7 +50,7 @@ def test_category_means_of_the_paper_from_published_rows(figure10, model, expect
 
 
 def test_category_means_of_the_leaderboards_models_are_those_of_the_papers_boxes():
-    ours = normalize.category_means(compose.scores(published(["leaderboard"])))
+    ours = normalize.category_means(scores(published(["leaderboard"])))
     theirs = category_means().set_index(["figure", "model"])
     names = {"SERAB BYOL-S": "Logitech AI SERAB BYOL-S", "EfficientNet-B2": "RedRice EfficientNet-B2"}
     for name, ours_name in names.items():
@@ -59,15 +61,15 @@ def test_category_means_of_the_leaderboards_models_are_those_of_the_papers_boxes
 
 
 def test_the_best_of_the_challenge_is_1_and_nothing_in_it_is_more():
-    found = normalize.normalized(compose.scores(published(["leaderboard"])))
-    official = found[found["model"].isin(leaderboard_models().query("challenge")["model"] + "‡")]
+    found = normalize.normalized(scores(published(["leaderboard"])))
+    official = found[found["model"].isin(leaderboard_models().query("challenge")["model"])]
     assert official.groupby("task")["normalized"].max().tolist() == pytest.approx([1.0] * 19)
     assert (found["normalized"] > 1).any(), "later models may be above it"
     assert (found["not_normalized"] == "").all()
 
 
 def test_zeros_are_kept_and_missing_scores_dropped():
-    board = compose.scores(published(["leaderboard"]))
+    board = scores(published(["leaderboard"]))
     means, counts = normalize.category_means(board), normalize.category_counts(board)
     assert counts.loc["CVSSP PANNS‡"].tolist() == [5, 7, 6, 18], "no Beehive"
     assert counts.loc["CP-JKU PaSST base‡"].tolist() == [5, 6, 6, 17]
@@ -94,7 +96,7 @@ def test_what_cannot_be_normalized_says_why():
 
 def test_another_frame_is_refused():
     for function in (normalize.normalized, normalize.standardized, normalize.category_means):
-        with pytest.raises(ValueError, match="no column metric, mean; expected the frame"):
+        with pytest.raises(ValueError, match="no column metric, mean; expected the table"):
             function(pd.DataFrame({"model": ["m"], "task": ["t"]}))
     with pytest.raises(ValueError, match="'m' has several scores on t"):
         normalize.standardized(frame(("m", "t", "top1_acc", 0.1), ("m", "t", "top1_acc", 0.2)))
@@ -119,8 +121,8 @@ def test_standardizing_by_hand():
 
 
 def test_what_imputing_missing_scores_would_change_is_what_the_notes_say():
-    found = compose.scores(published(["leaderboard"]))
-    wide = found.pivot_table(index="model", columns="task", values="mean")
+    found = scores(published(["leaderboard"])).assign(label=lambda table: labels(table))
+    wide = found.pivot_table(index="label", columns="task", values="mean")
     assert wide.isna().sum().sum() == 30
     imputed = pd.DataFrame(IterativeImputer().fit_transform(wide), wide.index, wide.columns)
     theirs = ((imputed - imputed.mean()) / imputed.std(ddof=0)).clip(-1, 1).mean(axis=1)

@@ -1,6 +1,7 @@
 """What a run's folder says of its study, and cells of it that were not measured."""
 
 import dataclasses
+import json
 
 import pandas as pd
 import pytest
@@ -9,8 +10,17 @@ import results
 from results import figures
 from results.reference.published import published
 from results.rows import rows
-from results.scores import beside, records
-from results.scores.records import RecordedFailure, RecordedModel, RunRecord, read_record, with_missing, write_record
+from results.scores import beside
+from results.scores.kinds import is_missing
+from results.scores.missing import with_missing
+from results.scores.records import (
+    NotApplicable,
+    RecordedFailure,
+    RecordedModel,
+    RunRecord,
+    read_record,
+    write_record,
+)
 from results.scores.scores import scores
 from results.tables import compose
 from tests.results.rows.test_rows import all_texts
@@ -27,7 +37,7 @@ RECORD = RunRecord(
         RecordedFailure((), "crema_d", "task crema_d is absent: `ablate download crema_d` fetches it", absent=True),
         RecordedFailure(("b",), "fsd50k", "out of memory"),
     ),
-    not_applicable=("b on mine: its only level mel is no scene level",),
+    not_applicable=(NotApplicable("b", "mine", "its only level mel is no scene level"),),
     finished=True,
 )
 ROWS = measured(
@@ -53,8 +63,16 @@ def test_what_is_no_record_is_named(tmp_path, text):
         read_record(tmp_path)
 
 
+def test_records_of_earlier_versions_have_sentences(tmp_path):
+    text = "b on mine: its only level mel is no scene level"
+    (tmp_path / "study.json").write_text(json.dumps({"study": "s", "not_applicable": [text]}))
+    (cell,) = read_record(tmp_path).not_applicable
+    assert cell == RECORD.not_applicable[0]
+    assert str(cell) == text
+
+
 def test_cells_without_rows_are_added_with_the_reason():
-    added = WHOLE[records.is_missing(WHOLE)]
+    added = WHOLE[is_missing(WHOLE)]
     assert dict(zip(zip(added["model"], added["task"], strict=True), added["reason"], strict=True)) == {
         ("b", "fsd50k"): "out of memory",
         ("b", "crema_d"): "the task is absent",
@@ -65,7 +83,7 @@ def test_cells_without_rows_are_added_with_the_reason():
     assert WHOLE["model"].drop_duplicates().tolist() == ["b", "a"], "in the study's order"
     pd.testing.assert_frame_equal(with_missing(WHOLE, RECORD), WHOLE)
     assert with_missing(ROWS, None) is ROWS
-    assert records.is_missing(ROWS).sum() == 0
+    assert is_missing(ROWS).sum() == 0
 
 
 def test_what_was_never_run_says_so():
@@ -135,5 +153,5 @@ def test_untrained_models_keep_their_mark():
 def test_a_run_of_a_folder_has_them(tmp_path):
     rows.write_rows(ROWS.to_dict("records"), tmp_path / "rows.csv")
     write_record(RECORD, tmp_path)
-    assert records.is_missing(results.load(tmp_path)).sum() == 3
+    assert is_missing(results.load(tmp_path)).sum() == 3
     assert len(rows.read_rows(tmp_path)) == len(ROWS), "rows.csv has measured rows alone"

@@ -10,6 +10,7 @@ import pytest
 
 from downstream.probes.protocol import GRID, GRID_POINTS, Protocol
 from results.reference.published import published
+from results.scores.labels import labels
 from results.statistics import edges
 from results.statistics.variance import tried, variance
 from results.tables import compose
@@ -121,7 +122,7 @@ def test_a_best_learning_rate_at_the_edge_is_told():
 
 def test_marks_are_those_of_the_table():
     rows = crossed().assign(weights="untrained-0")
-    assert variance(rows)["model"].tolist() == compose.table(rows).index.tolist()
+    assert labels(variance(rows)).tolist() == compose.table(rows).index.tolist() == ["a†", "b†"]
 
 
 def test_edges_of_a_key_with_two_folders_are_told_of_both():

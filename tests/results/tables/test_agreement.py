@@ -47,11 +47,11 @@ def test_exact_values_have_no_tolerance():
 def test_untrained_weights_and_other_names_are_compared_with_nothing():
     for rows in (beside(0.5, weights="untrained-0"), beside(0.5, name="mine")):
         assert agreement.pairs(rows).empty
-        assert agreement.table(rows) is None
+        assert agreement.table(agreement.pairs(rows)) is None
 
 
 def test_the_table_marks_what_was_read_off():
-    found = agreement.table(beside(VALUE + 0.001))
+    found = agreement.table(agreement.pairs(beside(VALUE + 0.001)))
     assert found.texts.loc[NAME].to_dict() == {
         "task": "esc50 (top1_acc)",
         "measured": f"{VALUE + 0.001:.3f}",

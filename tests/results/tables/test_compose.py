@@ -15,6 +15,7 @@ from results.reference.published import published
 from results.rows.rows import COLUMNS, task_table
 from results.scores.scores import scores
 from results.tables import compose, emphasis
+from results.tables.formats import EMPHASIS_NOTE, FORMATS, Format
 from tests.results.scores.test_beside import measured, together
 
 TASKS = task_table()
@@ -43,10 +44,10 @@ def test_spreads_over_folds_and_over_seeds_are_apart():
     assert (found.std, found.folds, found.seeds, found.count) == (found.std_folds, 3, 4, 12)
 
 
-@pytest.mark.parametrize("form", compose.FORMATS)
+@pytest.mark.parametrize("form", FORMATS)
 def test_tasks_of_nobodys_challenge_have_no_mean_which_is_said(form):
     rows = crossed(models=("a", "b"), tasks=("birds", "bats"))
-    plain, text = (compose.FORMATS[form](rows, means=means) for means in (False, ["paper"]))
+    plain, text = (compose.text(rows, form, means=means) for means in (False, ["paper"]))
     if form == "csv":
         assert text == plain
     else:
@@ -123,7 +124,7 @@ def test_best_is_bold_and_second_underlined():
     lines = compose.to_markdown(rows)
     assert "**0.900**" in lines
     assert "<ins>0.700</ins>" in lines
-    assert compose.EMPHASIS_NOTE in lines
+    assert EMPHASIS_NOTE in lines
     assert r"\textbf{0.900}" in compose.to_latex(rows)
     assert r"\underline{0.700}" in compose.to_latex(rows)
     assert "<b>0.900</b>" in compose.to_html(rows)
@@ -237,13 +238,13 @@ def test_csv_is_read_again(tmp_path):
 def test_missing_cells_stay_visible():
     rows = crossed(tasks=("esc50", "crema_d"))
     rows = rows[(rows["model"] == "a") | (rows["task"] == "esc50")]
-    for name, form in compose.FORMATS.items():
-        assert ("--" if name == "latex" else "–") in form(rows), name
+    for name in FORMATS:
+        assert ("--" if name == "latex" else "–") in compose.text(rows, name), name
 
 
 def test_several_seeds_say_what_the_spread_is():
-    assert compose.SPREAD_NOTES["folds"] in compose.to_markdown(crossed(seeds=2))
-    assert compose.SPREAD_NOTES["folds"] not in compose.to_markdown(crossed(seeds=1))
+    assert compose.SPREADS["folds"].note in compose.to_markdown(crossed(seeds=2))
+    assert compose.SPREADS["folds"].note not in compose.to_markdown(crossed(seeds=1))
     with pytest.raises(ValueError, match="no rows to make a table of"):
         compose.table(crossed().iloc[:0])
 
@@ -253,3 +254,16 @@ def test_a_table_of_95000_rows_is_quick():
     start = time.process_time()
     compose.to_markdown(rows, means=True, interval=0.95)
     assert time.process_time() - start < 2
+
+
+def test_a_format_and_a_spread_are_a_row_each(monkeypatch):
+    monkeypatch.setitem(FORMATS, "tsv", Format(lambda table: table.texts.to_csv(sep="\t"), heading=None))
+    error = compose.Spread(lambda scores: scores["std"] / scores["folds"] ** 0.5, "± is the standard error over folds.")
+    monkeypatch.setitem(compose.SPREADS, "error", error)
+    rows = crossed(models=("a",))
+    (found,) = scores(rows).itertuples()
+    assert compose.text(rows, "tsv", spread="error").splitlines() == [
+        "model\tesc50 (top1_acc)",
+        f"a\t{found.mean:.3f} ± {found.std / 3**0.5:.3f}",
+    ]
+    assert error.note in compose.compose(rows, spread="error").notes

@@ -1,0 +1,33 @@
+"""The one place where names become labels with marks: the door of tables and figures.
+
+Scores have flags instead (`results.scores.kinds`). Nothing reads a mark back.
+"""
+
+import pandas as pd
+
+from results.reference.published import named
+
+UNTRAINED_MARK = "†"
+PUBLISHED_MARK = "‡"
+READ_OFF_MARK = "≈"
+UNTRAINED_NOTE = f"{UNTRAINED_MARK} untrained weights (random, from a seed): a floor, not what the model can do."
+
+
+def labels(scores: pd.DataFrame, read_off: bool = False) -> pd.Series:
+    """Label each line of a table of scores by its model.
+
+    Published models carry their mark and, where the lines are of several sets, their set's name; models with untrained
+    weights carry another mark.
+
+    Args:
+        scores: lines with a model. A flag of `results.scores.kinds.with_flags` that is not a column is not set.
+        read_off: whether a mark in front names scores that were read off a figure, where no value shows it.
+    """
+    flags = scores.reindex(columns=["set", "published", "untrained", "read_off"])
+    sets = flags["set"].astype(object).fillna("")
+    published, untrained, off_figure = (
+        flags[name].astype("boolean").fillna(False).astype(bool) for name in ("published", "untrained", "read_off")
+    )
+    names = scores["model"].where(~published, named(scores["model"], sets))
+    marked = names.where(~untrained, names + UNTRAINED_MARK).where(~published, names + PUBLISHED_MARK)
+    return marked.where(~(off_figure & read_off), READ_OFF_MARK + marked)
