@@ -30,7 +30,7 @@ from downstream.scores import metrics
 from downstream.scores.scoring import Scorer
 from downstream.splits import LabelledSplit, concatenated
 from downstream.tasks.task import Fold, Task
-from downstream.watching import FoldFitted, tell
+from downstream.watching import FoldFitted, notify
 
 logger = logging.getLogger(__name__)
 
@@ -121,7 +121,7 @@ class Evaluation:
 
     def fitted(self, fold: str, fit: Fit) -> None:
         """Who watches hears of a fold's chosen fit."""
-        tell(FoldFitted(self.task, self.seed, fold, fit.best.score, self.finished))
+        notify(FoldFitted(self.task, self.seed, fold, fit.best.score, self.finished))
 
     def results(self, fits: Sequence[Fit], device: str) -> list[FoldResult]:
         """The test of every fold, in their order."""
