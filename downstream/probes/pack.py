@@ -139,7 +139,7 @@ class _Pack:
         self._end(list(self.live), done)
 
     def _train(self, epochs: range) -> None:
-        """Train program after program, which keeps its probes in the cache; batch after batch if batches are not kept."""
+        """Train program after program, which keeps probes in the cache; batch after batch if batches are not kept."""
         groups = [[program] for program in self.programs] if self.train.resident else [self.programs]
         for programs in groups:
             for epoch in epochs:
@@ -212,11 +212,12 @@ def _kind(fitting: Fitting, device: str) -> Hashable:
 def _bytes_of_probe(fitting: Fitting) -> int:
     """The memory of a probe in training."""
     config, dim = fitting.config, fitting.train.x.shape[1]
+    labels: int = fitting.train.y.shape[1]
     numbers = 0
     for _ in range(config.hidden_layers):
         numbers += COPIES * dim * config.hidden_dim + ACTIVATIONS * config.hidden_dim * config.batch_size
         dim = config.hidden_dim
-    return 4 * (numbers + COPIES * dim * fitting.train.y.shape[1])
+    return 4 * (numbers + COPIES * dim * labels)
 
 
 def _budget(device: str) -> int:
@@ -224,5 +225,6 @@ def _budget(device: str) -> int:
     if torch.device(device).type != "cuda":
         return CPU_BYTES
     free: int = torch.cuda.mem_get_info(device)[0]
-    cached: int = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    return int(CUDA_SHARE * (free + cached))
+    reserved: int = torch.cuda.memory_reserved(device)
+    allocated: int = torch.cuda.memory_allocated(device)
+    return int(CUDA_SHARE * (free + reserved - allocated))
