@@ -1,4 +1,4 @@
-"""The Embedder protocol: what the evaluation needs of a model; taps, and the optional members of embedders."""
+"""The Embedder protocol, what the evaluation needs of a model; taps."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -100,7 +100,10 @@ def distance_ms(embedder: Embedder, hop_ms: None) -> None: ...
 @overload
 def distance_ms(embedder: Embedder, hop_ms: int | None) -> float | None: ...
 def distance_ms(embedder: Embedder, hop_ms: int | None) -> float | None:
-    """The step of timestamps in ms: `hop_ms`, or what is known of the model's own; None for scene embeddings."""
+    """The step of timestamps in ms: `hop_ms`, or what is known of the model's own.
+
+    It is None for scene embeddings.
+    """
     return (optional(embedder).own_hop_ms or FAR_MS) if hop_ms == OWN_HOP else hop_ms
 
 

@@ -1,4 +1,4 @@
-"""Evaluate embeddings on tasks: folds, the grid of probe configurations, model selection, test scores.
+"""Evaluate embeddings on tasks: folds, probe grid, model selection, test scores.
 
 The configuration with the best validation score on the first fold is fitted on the other folds, too (hear-eval-kit
 2021.1.3). Evaluations that are made together share packs: first the grids on all first folds, then the chosen
@@ -8,7 +8,6 @@ configurations on all other folds.
 import dataclasses
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,7 @@ import torch
 
 from downstream.checks import check_splits, check_task
 from downstream.events import targets
-from downstream.events.targets import PostProcessing
+from downstream.fold_result import FoldResult
 from downstream.probes import features
 from downstream.probes.features import ProbeData
 from downstream.probes.finished import FinishedFits
@@ -33,37 +32,6 @@ from downstream.tasks.task import Fold, Task
 from downstream.watching import FoldFitted, notify
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class FoldResult:
-    """The result of one fold.
-
-    Attributes:
-        fold: the splits to train, validate and test on.
-        chosen: the fit of the best validation score.
-        postprocessing: how the test's predictions became events; None for scene tasks.
-        test_loss: mean over the test items.
-        scores: metric -> score in the task's order, the primary first, each metric before its parts.
-        missing: metric -> the reason why its score is NaN.
-        tried: each probe configuration that was fitted here, and its best validation score.
-        epochs: of all fits together.
-        test: the test split.
-        predictions: (items, labels) probabilities on the test split, for paired statistics.
-        counts: (files, numbers) that the primary score sums over the test's files; None for scene tasks.
-    """
-
-    fold: Fold
-    chosen: Fit
-    postprocessing: PostProcessing | None
-    test_loss: float
-    scores: Mapping[str, float]
-    missing: Mapping[str, str]
-    tried: tuple[tuple[ProbeConfig, float], ...]
-    epochs: int
-    test: LabelledSplit = field(repr=False)
-    predictions: np.ndarray = field(repr=False)
-    counts: np.ndarray | None = field(default=None, repr=False)
 
 
 class Evaluation:
@@ -192,7 +160,9 @@ def evaluate(
     device: str = "cpu",
     track: Track = silent,
 ) -> list[FoldResult]:
-    """Fit and test probes on every fold of a task; arguments and errors are those of `Evaluation`.
+    """Fit and test probes on every fold of a task.
+
+    Arguments and errors are those of `Evaluation`.
 
     Returns:
         A result for each fold, in the order of `task.folds()`.
@@ -206,7 +176,9 @@ def evaluate(
 def evaluate_all(
     evaluations: Sequence[Evaluation], device: str, advance: Advance = lambda fits: None
 ) -> Iterator[tuple[int, list[FoldResult]]]:
-    """Yield the number of each evaluation and its results: on a CPU one after the other, on CUDA all at the end.
+    """Yield the number of each evaluation and its results.
+
+    On a CPU evaluations run one after the other, on CUDA together.
 
     Args:
         advance: called with the number of fits that have ended.

@@ -1,4 +1,7 @@
-"""Extract embeddings: the clips of a split through an embedder into the store, read ahead, resumed after a kill."""
+"""Extract the embeddings of a split into the store.
+
+Clips are read ahead, and an extraction continues after a kill.
+"""
 
 import functools
 import itertools

@@ -7,7 +7,10 @@ logger = logging.getLogger("downstream")
 
 
 class Once:
-    """Log a warning, unless one of the same key was logged before, by any thread; the default key is the text."""
+    """Log a warning, unless one of the same key was logged before, by any thread.
+
+    The default key is the text.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

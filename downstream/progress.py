@@ -1,4 +1,4 @@
-"""Report the progress of long work: a context manager that yields a function to call with the work done."""
+"""Report the progress of long work."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager

@@ -1,4 +1,4 @@
-"""Splits ready for probes: embeddings from the store in the protocol's item order, with targets and timestamps."""
+"""Splits ready for probes, in the protocol's item order."""
 
 import random
 from collections.abc import Mapping, Sequence
@@ -33,7 +33,10 @@ class LabelledSplit:
 
 
 def item_order(task: Task) -> dict[str, list[str]]:
-    """The files of each split in the item order of hear-eval-kit: one `random.Random(0)` shuffles split after split."""
+    """The files of each split in the item order of hear-eval-kit.
+
+    One `random.Random(0)` shuffles split after split.
+    """
     stream = random.Random(0)
     order = {}
     for split in task.splits:

@@ -1,4 +1,7 @@
-"""Watch an evaluation: a watcher gets each fold's validation score as soon as it is known, and may end the work."""
+"""Watch an evaluation, fold by fold.
+
+A watcher gets the validation score of each fold as soon as it is known, and may end the work.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,7 +13,10 @@ from downstream.tasks.task import Task
 
 
 class Stopped(BaseException):
-    """Raised by a watcher to end what it watches; no Exception, since work that survives errors must end, too."""
+    """Raised by a watcher to end what it watches.
+
+    It is no Exception, since work that survives errors must end, too.
+    """
 
 
 @dataclass(frozen=True)
@@ -37,7 +43,10 @@ _watcher: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
 
 @contextmanager
 def watched(watcher: Watcher) -> Iterator[None]:
-    """Call `watcher` for each fold of evaluations in this context; for the first fold when its grid is done."""
+    """Call `watcher` for each fold of evaluations in this context.
+
+    For the first fold it is called when the grid is done.
+    """
     token = _watcher.set(watcher)
     try:
         yield

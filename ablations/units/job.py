@@ -11,8 +11,8 @@ from ablations.system.machine import versions
 from ablations.tasks.names import NamedTask
 from downstream.disk.files import fingerprint
 from downstream.embedder import OWN_HOP, Embedder, Tap
-from downstream.evaluate import FoldResult
 from downstream.events.targets import rests_on_slack
+from downstream.fold_result import FoldResult
 from downstream.tasks.audio import SplitAudio
 from downstream.tasks.groups import Groups, groups_of
 from downstream.tasks.task import Task

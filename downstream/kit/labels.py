@@ -1,4 +1,7 @@
-"""Read ``<split>.target-labels.pkl``, the label names of every row, without running anything in the pickle."""
+"""Read ``<split>.target-labels.pkl``, the label names of every row.
+
+Nothing in the pickle is run.
+"""
 
 import io
 import pickle
@@ -48,7 +51,10 @@ def _load(path: Path) -> Any:
 
 
 def _check_places(data: bytes) -> None:
-    """Raise UnpicklingError for a memo place beyond the file's size: unpickling would make all places up to it."""
+    """Raise UnpicklingError for a memo place beyond the file's size.
+
+    Unpickling would make all places up to it.
+    """
     for operation, argument, _ in pickletools.genops(data):
         if operation.name in PUTS and argument is not None and argument > len(data):
             raise pickle.UnpicklingError(f"it puts something at place {argument:.6g}, expected at most {len(data)}")

@@ -32,7 +32,9 @@ logger = logging.getLogger(__name__)
 
 
 def read_folder(folder: str | Path) -> tuple[Task, dict[str, LabelledSplit]]:
-    """Read the task and every split of an embedding folder; embeddings stay on disk, memory-mapped.
+    """Read the task and every split of an embedding folder.
+
+    Embeddings stay on disk, memory-mapped.
 
     Raises:
         FileNotFoundError, ValueError: name the file, what it holds and what was expected.
@@ -102,7 +104,10 @@ def _scene_files(task: Task, split: str, labels: list[list[str]]) -> tuple[str, 
 
 
 def _rows(task: Task, split: str, count: int) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
-    """Files, offsets and timestamps (ms) of an event split; the rows of a file lie together, in any order of time."""
+    """Files, offsets and timestamps (ms) of an event split.
+
+    The rows of a file lie together, in any order of time.
+    """
     source = file_of(task, split, TIMESTAMPS)
     pairs = _read_json(source)
     if not isinstance(pairs, list) or len(pairs) != count:

@@ -1,4 +1,4 @@
-"""Write scores in the format of hear-eval-kit's ``test.predicted-scores.json``: its keys, in its order (2021.1.3).
+"""Write scores in the format of hear-eval-kit's ``test.predicted-scores.json`` (2021.1.3).
 
 There are two differences: scores are float64, while the kit's went through float32, and ``initialization`` lacks the
 memory address that the kit adds.
@@ -12,7 +12,8 @@ from typing import Any
 import pandas as pd
 
 from downstream.disk.files import write_atomically
-from downstream.evaluate import FoldResult, selection_of
+from downstream.evaluate import selection_of
+from downstream.fold_result import FoldResult
 from downstream.probes.probe import ProbeConfig
 from downstream.probes.protocol import BASE, Protocol
 from downstream.scores import metrics
@@ -24,13 +25,18 @@ PARTS = ("precision", "recall")  # of an event metric, behind its main one
 
 
 def write_scores(path: Path, record: dict[str, Any]) -> None:
-    """Write `scores_record` as JSON, atomically; as in the kit, with NaN, Infinity and -Infinity."""
+    """Write `scores_record` as JSON, atomically.
+
+    NaN, Infinity and -Infinity are written as the kit writes them.
+    """
     text = json.dumps(record, indent=4, allow_nan=True)
     write_atomically(path, lambda file: file.write(text.encode()))
 
 
 def scores_record(task: Task, results: Sequence[FoldResult], protocol: str = BASE) -> dict[str, Any]:
-    """The kit's record of an evaluation: scores of folds, mean and standard deviation over folds, the chosen probe.
+    """The kit's record of an evaluation.
+
+    It has the scores of folds, their mean and standard deviation over folds, and the chosen probe.
 
     Args:
         results: of `evaluate`; all folds have the probe configuration of the first.

@@ -1,4 +1,7 @@
-"""Write splits as an embedding folder for hear-eval-kit; `downstream.kit.read` describes its files."""
+"""Write splits as an embedding folder for hear-eval-kit.
+
+`downstream.kit.read` describes its files.
+"""
 
 import json
 import os
@@ -18,7 +21,9 @@ from downstream.tasks.task import Task
 
 
 def write_folder(task: Task, splits: Mapping[str, LabelledSplit], target: Path, track: Track = silent) -> None:
-    """Write every split of a task in its item order, and copy the task's files: the whole folder or nothing.
+    """Write every split of a task in its item order, and copy the task's files.
+
+    The folder is complete or absent.
 
     Args:
         splits: from `splits.from_store` or `kit.read.read_folder`.

@@ -1,4 +1,4 @@
-"""Features for probes: embeddings side by side and one after the other, read from memory maps when indexed."""
+"""Features for probes, read from memory maps when indexed."""
 
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
@@ -98,7 +98,10 @@ class Concatenated:
 
 
 class Standardized:
-    """Features minus their training mean, divided by their standard deviation; constant features become 0."""
+    """Features minus their training mean, divided by their standard deviation.
+
+    Constant features become 0.
+    """
 
     def __init__(self, x: Features, mean: np.ndarray, std: np.ndarray) -> None:
         self.x, self.mean, self.scale = x, mean.astype(np.float32), np.where(std > 0, std, 1).astype(np.float32)

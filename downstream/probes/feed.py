@@ -1,4 +1,7 @@
-"""The batches of a pack of probes: features prepared on the device, kept there if they fit, else read ahead."""
+"""The batches of a pack of probes.
+
+Features are prepared on the device, and kept there if they fit; else they are read ahead.
+"""
 
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor

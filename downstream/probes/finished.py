@@ -1,4 +1,7 @@
-"""Keep finished fits in files until their evaluation has ended, so that a killed run does not train them again."""
+"""Keep finished fits in files until their evaluation has ended.
+
+A killed run does not train them again.
+"""
 
 import contextlib
 import dataclasses

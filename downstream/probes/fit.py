@@ -56,7 +56,10 @@ class Fitting:
         return probe
 
     def validation(self, epoch: int, logits: Tensor) -> Validation:
-        """Evaluate logits (items, labels) on the validation split; the loss is the mean over all items."""
+        """Evaluate logits (items, labels) on the validation split.
+
+        The loss is the mean over all items.
+        """
         loss = float(loss_of(self.prediction_type)(logits, torch.from_numpy(self.valid.y)))
         if self.selection.by_loss:
             return Validation(epoch, loss, loss)

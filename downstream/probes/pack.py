@@ -52,7 +52,11 @@ def fit_all(fittings: Sequence[Fitting], device: str = "cpu", done: Done = _igno
 
 
 def plan(fittings: Sequence[Fitting], device: str) -> list[list[int]]:
-    """Divide fittings into packs, lists of their numbers: each of one kind, sorted by source and learning rate."""
+    """Divide fittings into packs of one kind, sorted by source and learning rate.
+
+    Returns:
+        The numbers of the fittings in each pack.
+    """
     kinds: dict[Hashable, list[int]] = defaultdict(list)
     for number, fitting in enumerate(fittings):
         kinds[_kind(fitting, device)].append(number)
@@ -139,7 +143,10 @@ class _Pack:
         self._end(list(self.live), done)
 
     def _train(self, epochs: range) -> None:
-        """Train program after program, which keeps probes in the cache; batch after batch if batches are not kept."""
+        """Train for some epochs.
+
+        Program after program, which keeps its probes in the cache; batch after batch if batches are not kept.
+        """
         groups = [[program] for program in self.programs] if self.train.resident else [self.programs]
         for programs in groups:
             for epoch in epochs:

@@ -52,7 +52,10 @@ class TorchProducts:
 
 @dataclass(frozen=True)
 class _Packed:
-    """The features of a batch, packed as right-hand factors for oneDNN; `columns` only for training."""
+    """The features of a batch, packed as right-hand factors for oneDNN.
+
+    Only training needs `columns`.
+    """
 
     rows: Tensor
     columns: Tensor | None

@@ -1,4 +1,4 @@
-"""Train probes of one depth and width as one tensor program: forward, backward and Adam for all of them at once.
+"""Train probes of one depth and width as one tensor program.
 
 The first axis of every tensor is the probe. Activations are (probes, units, items), so that batch statistics are taken
 along rows. Step by step, the program computes the same as `downstream.probes.probe.Probe` under autograd and

@@ -1,4 +1,4 @@
-"""Scores: HEAR's metrics, the scores of predictions on a split, and the reasons of missing scores.
+"""Scores: HEAR's metrics, scores on a split, and the reasons of missing scores.
 
 Code that turns predictions into scores belongs here; the event metrics are in `downstream.events`.
 """

@@ -69,7 +69,9 @@ def chroma_acc(predictions: np.ndarray, targets: np.ndarray) -> Scores:
 
 
 def mean_average_precision(predictions: np.ndarray, targets: np.ndarray) -> Scores:
-    """Average precision, the mean over labels; a label without positives counts as 0, as in scikit-learn and the kit.
+    """Average precision, the mean over labels.
+
+    A label without positives counts as 0, as in scikit-learn and the kit.
 
     For a test without any positive item it is reported as missing (`downstream.scores.missing`).
 
@@ -80,7 +82,9 @@ def mean_average_precision(predictions: np.ndarray, targets: np.ndarray) -> Scor
 
 
 def aucroc(predictions: np.ndarray, targets: np.ndarray) -> Scores:
-    """Area under the ROC curve, the mean over labels; NaN if a label has only positives or only negatives.
+    """Area under the ROC curve, the mean over labels.
+
+    It is NaN if a label has only positives or only negatives.
 
     >>> aucroc(np.array([[0.9], [0.2], [0.4]]), np.array([[1], [1], [0]]))
     {'aucroc': 0.5}

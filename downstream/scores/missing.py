@@ -1,4 +1,4 @@
-"""The rule for scores that are not defined: such a score is missing, with a reason, and never 0.
+"""The rule for undefined scores: such a score is missing, with a reason, and never 0.
 
 Missing are: an F-measure if no event was predicted (precision is 0 / 0) or none exists (recall is 0 / 0), and an error
 rate without active references, both as in sed_eval; the area under the ROC curve of a label of one class; and mAP of a
@@ -32,7 +32,9 @@ def of_events(name: str, scores: Mapping[str, float], reference: EventColumns, s
 
 
 def of_scenes(name: str, targets: np.ndarray, labels: Sequence[str], split: str) -> str:
-    """The reason why a scene metric is NaN; an area under a ROC curve needs both classes of a label.
+    """The reason why a scene metric is NaN.
+
+    An area under a ROC curve needs both classes of a label.
 
     Args:
         targets: (items, labels).

@@ -41,12 +41,18 @@ class Scorer:
         return _merged(metric.score(self._reference, events) for metric in task_metrics)
 
     def reported(self, predictions: np.ndarray, postprocessing: PostProcessing | None = None) -> dict[str, float]:
-        """`scores` of a test; NaN, too, for scores that only hear-eval-kit defines (`downstream.scores.missing`)."""
+        """`scores` of a test.
+
+        Scores that only hear-eval-kit defines are NaN (`downstream.scores.missing`).
+        """
         scores = self.scores(predictions, postprocessing)
         return scores if self.task.is_event else missing.without_undefined(scores, self.data.y)
 
     def counts(self, predictions: np.ndarray, postprocessing: PostProcessing | None) -> np.ndarray | None:
-        """(files, numbers) that the primary score sums over files, for statistics over clips; None for scene tasks."""
+        """(files, numbers) that the primary score sums over files, for statistics over clips.
+
+        It is None for scene tasks.
+        """
         metric = metrics.get(self.task.metrics[0])
         if metric.counts is None:
             return None

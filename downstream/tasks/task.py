@@ -121,7 +121,7 @@ class Task:
         )
 
     def folds(self) -> tuple[Fold, ...]:
-        """The folds to evaluate. Of k folds, fold i is the test, fold i + 1 (cyclic) valid, and the rest train."""
+        """The folds: of k splits, split i tests, split i + 1 (cyclic) validates, the rest train."""
         if self.split_mode == "trainvaltest":
             return (Fold(("train",), "valid", "test"),)
         names = sorted(self.splits)
