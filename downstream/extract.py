@@ -157,7 +157,7 @@ def _run(extraction: Extraction, embedder: Embedder, audio: SplitAudio, hop_ms: 
         total = sum(map(len, extraction.batches))
         done = total - sum(map(len, remaining))
         if done:
-            logger.info("%s: going on behind %d of %d clips", audio.folder, done, total)
+            logger.info("%s: continuing after %d of %d clips", audio.folder, done, total)
         with track(f"{embedder.name} on {audio.folder.parent.parent.name}/{audio.folder.name}", total) as advance:
             advance(done)
             embed = functools.partial(_embed, embedder, taps=list(extraction.dims), hop_ms=hop_ms)

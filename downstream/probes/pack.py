@@ -88,7 +88,7 @@ def _fit(fittings: Sequence[Fitting], members: list[int], device: str, done: Don
     torch.cuda.empty_cache()  # not above, where the error still refers to the tensors
     remaining = [number for place, number in enumerate(members) if place not in ended]
     half = -(-len(remaining) // 2)
-    logger.warning("out of memory with %d probes at once: going on with %d", len(members), half)
+    logger.warning("out of memory with %d probes at once: continuing with %d", len(members), half)
     for part in (remaining[:half], remaining[half:]):
         if part:
             _fit(fittings, part, device, done)

@@ -2,5 +2,5 @@
 
 Only whole files are accepted.
 
-What knows audio formats may enter; what knows tasks, splits or rates of models belongs into `downstream.tasks`.
+Code about audio formats belongs here; code that knows tasks, splits or a model's rate belongs in `downstream.tasks`.
 """

@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 def unfinished(folder: TapFolder) -> list[Extraction]:
     """The extractions of a folder that can continue.
 
-    All others are removed. Needs the folder's lock.
+    All others are removed. The caller holds the folder's lock.
     """
     sweep(folder.path)
     extractions = []

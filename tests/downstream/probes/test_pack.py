@@ -260,7 +260,7 @@ def test_a_pack_that_does_not_fit_goes_on_in_halves(still, monkeypatch, way, cap
     for found, wanted in zip(fit_all(fittings, done=lambda number, fit: ended.append(number)), whole, strict=True):
         same(found, wanted)
     assert sorted(ended) == [0, 1, 2]
-    assert "out of memory with 3 probes at once: going on with 2" in caplog.text
+    assert "out of memory with 3 probes at once: continuing with 2" in caplog.text
     monkeypatch.setattr(pack._Pack, "run", lambda self, done: (_ for _ in ()).throw(torch.cuda.OutOfMemoryError()))
     with pytest.raises(torch.cuda.OutOfMemoryError):
         fit_all(fittings)
