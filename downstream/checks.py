@@ -1,4 +1,4 @@
-"""What is checked before any probe is trained: a task's metadata, and its embeddings."""
+"""Check a task's metadata and embeddings before any probe is trained."""
 
 import logging
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 
 def check_task(task: Task) -> None:
-    """Raise ValueError, before anything is trained, for metrics and post-processing that do not fit the task."""
+    """Raise ValueError for metrics and post-processing that do not fit the task."""
     source = task.folder / "task_metadata.json"
     try:
         for metric in map(metrics.get, task.metrics):
@@ -25,14 +25,14 @@ def check_task(task: Task) -> None:
     except ValueError as error:
         raise ValueError(f"{source}: evaluation: {error}") from None
     if task.is_event and task.selects_by_loss and len(grid) != 1:
-        wanted = "exactly one point, as the validation loss selects"
-        raise ValueError(f"{source}: event_postprocessing_grid must have {wanted}, got {len(grid)}")
+        expected = "exactly one point, as the validation loss selects"
+        raise ValueError(f"{source}: event_postprocessing_grid must have {expected}, got {len(grid)}")
 
 
 def check_splits(task: Task, splits: Mapping[str, LabelledSplit]) -> None:
-    """Raise ValueError for features that are not finite and for a fold of fewer than two training items.
+    """Raise ValueError for features that are not finite, and for folds of fewer than two training items.
 
-    Labels that a fold has nothing to learn from are said in the log.
+    Labels without a training item in a fold are logged.
     """
     for name, split in splits.items():
         bad = first_bad_item(split.x)
@@ -45,6 +45,6 @@ def check_splits(task: Task, splits: Mapping[str, LabelledSplit]) -> None:
             raise ValueError(f"{task.folder}: fold {fold.name} has {items} training item, expected at least 2")
         seen = np.any([splits[name].y.any(axis=0) for name in fold.train], axis=0)
         if not seen.all():
-            absent = [label for label, there in zip(task.labels, seen, strict=True) if not there]
-            some = ", ".join(absent[:5]) + (", ..." if len(absent) > 5 else "")
-            logger.info("%s: fold %s has no training item of %s", task.name, fold.name, some)
+            absent = [label for label, is_seen in zip(task.labels, seen, strict=True) if not is_seen]
+            shown = ", ".join(absent[:5]) + (", ..." if len(absent) > 5 else "")
+            logger.info("%s: fold %s has no training item of %s", task.name, fold.name, shown)

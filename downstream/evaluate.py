@@ -1,14 +1,13 @@
-"""Tasks under a protocol: folds, the grid of probe configurations, model selection, test scores.
+"""Evaluate embeddings on tasks: folds, probe grid, model selection, test scores.
 
-The configuration is chosen on the first fold by its best validation score and refitted on the others; the first fold's
-own fit is its result (hear-eval-kit 2021.1.3). Evaluations that are made together share packs: first the grids of all
-on their first folds, then the chosen configurations on all other folds.
+The configuration with the best validation score on the first fold is fitted on the other folds, too (hear-eval-kit
+2021.1.3). Evaluations that are made together share packs: first the grids on all first folds, then the chosen
+configurations on all other folds.
 """
 
 import dataclasses
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,7 @@ import torch
 
 from downstream.checks import check_splits, check_task
 from downstream.events import targets
-from downstream.events.targets import PostProcessing
+from downstream.fold_result import FoldResult
 from downstream.probes import features
 from downstream.probes.features import ProbeData
 from downstream.probes.finished import FinishedFits
@@ -30,48 +29,22 @@ from downstream.scores import metrics
 from downstream.scores.scoring import Scorer
 from downstream.splits import LabelledSplit, concatenated
 from downstream.tasks.task import Fold, Task
-from downstream.watching import FoldFitted, tell
+from downstream.watching import FoldFitted, notify
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class FoldResult:
-    """One fold: the chosen fit and what it gives on the test split.
-
-    Attributes:
-        postprocessing: of event tasks, how the test's predictions became events.
-        scores: by metric, in the task's order, the primary first; parts of a metric behind it.
-        missing: of the scores that are NaN, why they are not defined.
-        tried: per probe configuration that was fitted here, its best validation score.
-        epochs: that the fits took, all of them.
-        test: the test split. predictions: (items, labels) probabilities there, for paired statistics.
-        counts: of event tasks, (files, numbers) that the primary score sums over files there.
-    """
-
-    fold: Fold
-    chosen: Fit
-    postprocessing: PostProcessing | None
-    test_loss: float
-    scores: Mapping[str, float]
-    missing: Mapping[str, str]
-    tried: tuple[tuple[ProbeConfig, float], ...]
-    epochs: int
-    test: LabelledSplit = field(repr=False)
-    predictions: np.ndarray = field(repr=False)
-    counts: np.ndarray | None = field(default=None, repr=False)
 
 
 class Evaluation:
     """One embedding on one task under one protocol and seed.
 
     Args:
-        splits: every split's embedding, from the store (`splits.from_store`) or a kit folder (`kit.read_folder`).
+        splits: the embedding of every split, from the store (`splits.from_store`) or a kit folder (`kit.read_folder`).
+        protocol: its text form.
         seed: fixes the initial weights and the dropout of every probe.
-        finished: a folder for fits that have ended, until this has its results; of this evaluation alone.
+        finished: the folder that keeps finished fits until this evaluation has its results; None keeps none.
 
     Raises:
-        ValueError: for an unknown protocol, a seed below 0, a task whose metadata contradict themselves, features that
+        ValueError: the protocol is unknown, the seed is below 0, the task's metadata contradict themselves, or features
             are not finite.
     """
 
@@ -84,7 +57,7 @@ class Evaluation:
         finished: Path | None = None,
     ) -> None:
         self.task, self.splits, self.seed = task, splits, seed
-        self.finished = finished and FinishedFits(finished)
+        self.finished = FinishedFits(finished) if finished else None
         self.protocol = Protocol.parse(protocol)
         if seed < 0:
             raise ValueError(f"seed must be at least 0, got {seed}")
@@ -97,34 +70,34 @@ class Evaluation:
 
     @property
     def count(self) -> int:
-        """How many fits it takes."""
+        """How many fits the evaluation needs."""
         return len(self.grid) + len(self.folds) - 1
 
     def first(self) -> list[Fitting]:
-        """The grid on the first fold."""
+        """The fits of the grid on the first fold."""
         self.fits = []
         return self._fittings(self.folds[0], self.grid)
 
     def others(self, fits: Sequence[Fit]) -> list[Fitting]:
-        """The configuration that was best on the first fold, on the other folds."""
+        """The fits of the configuration that was best on the first fold, on the other folds."""
         best = _best(fits, selection_of(self.task))
-        self.fits = [[each if each is best else dataclasses.replace(each, state={}) for each in fits]]
+        self.fits = [[fit if fit is best else dataclasses.replace(fit, state={}) for fit in fits]]
         self.fitted(self.folds[0].name, best)
         return [fitting for fold in self.folds[1:] for fitting in self._fittings(fold, [best.config])]
 
     def kept(self, fitting: Fitting) -> Fit | None:
-        """The fit, where it had ended before."""
+        """A fit that was kept when it had ended; None if there is none."""
         fit = self.finished.read(fitting) if self.finished else None
         if fit and self.fits:
             self.fitted(fitting.seed[1], fit)
         return fit
 
     def fitted(self, fold: str, fit: Fit) -> None:
-        """Who watches hears of a fold's chosen fit."""
-        tell(FoldFitted(self.task, self.seed, fold, fit.best.score, self.finished))
+        """Notify the watcher of a fold's chosen fit."""
+        notify(FoldFitted(self.task, self.seed, fold, fit.best.score, self.finished))
 
     def results(self, fits: Sequence[Fit], device: str) -> list[FoldResult]:
-        """The test of every fold, in their order."""
+        """Test every fold, in the order of `task.folds()`."""
         self.fits += [[fit] for fit in fits]
         return [self._result(fold, fits, device) for fold, fits in zip(self.folds, self.fits, strict=True)]
 
@@ -135,18 +108,20 @@ class Evaluation:
         return [Fitting(c, train, valid, kind, selection, score, (self.seed, fold.name)) for c in configs]
 
     def _data(self, fold: Fold, split: str) -> tuple[ProbeData, ProbeData]:
-        """The training data of a fold, and a split as its probes take it."""
+        """The training data of a fold, and a split in the form that its probes take."""
         parts, other = [self.splits[name] for name in fold.train], self.splits[split]
-        x, other_x, how = concatenated(parts), other.x, None
+        x, other_x = concatenated(parts), other.x
+        scaling = None
         if self.protocol.standardized:
             if fold.name not in self._statistics:
                 self._statistics[fold.name] = features.statistics(x)
             mean, std = self._statistics[fold.name]
-            x, other_x, how = features.Standardized(x, mean, std), features.Standardized(other_x, mean, std), fold.name
+            x, other_x = features.Standardized(x, mean, std), features.Standardized(other_x, mean, std)
+            scaling = fold.name
         shuffle = self.seed if self.protocol.shuffled else None
         y = parts[0].y if len(parts) == 1 else features.Concatenated([part.y for part in parts])  # no copy a fold
-        train = ProbeData(x, y, shuffle, key=(*map(id, parts), how, shuffle))
-        return train, ProbeData(other_x, other.y, key=(id(other), how))
+        train = ProbeData(x, y, shuffle, key=(*map(id, parts), scaling, shuffle))
+        return train, ProbeData(other_x, other.y, key=(id(other), scaling))
 
     def _result(self, fold: Fold, fits: Sequence[Fit], device: str) -> FoldResult:
         task, test = self.task, self.splits[fold.test]
@@ -154,7 +129,7 @@ class Evaluation:
         _, data = self._data(fold, fold.test)
         predictions, loss = predict(chosen, data, task.prediction_type, device)
         setting = chosen.best.postprocessing
-        if task.is_event and setting is None:  # the loss selected, nothing was decoded at validation: one is left
+        if task.is_event and setting is None:  # the loss selected: nothing was decoded, the grid has one point
             (setting,) = targets.postprocessing_grid(task.evaluation_params)
         scorer = Scorer(task, fold.test, test)
         scores = scorer.reported(predictions, setting)
@@ -185,10 +160,12 @@ def evaluate(
     device: str = "cpu",
     track: Track = silent,
 ) -> list[FoldResult]:
-    """Fit and test probes on every fold of a task; arguments and errors are those of `Evaluation`.
+    """Fit and test probes on every fold of a task.
+
+    Arguments and errors are those of `Evaluation`.
 
     Returns:
-        One result a fold, in the order of `task.folds()`.
+        A result for each fold, in the order of `task.folds()`.
     """
     evaluation = Evaluation(task, splits, protocol, seed)
     with track(f"probes on {task.name}", evaluation.count) as advance:
@@ -199,7 +176,9 @@ def evaluate(
 def evaluate_all(
     evaluations: Sequence[Evaluation], device: str, advance: Advance = lambda fits: None
 ) -> Iterator[tuple[int, list[FoldResult]]]:
-    """Each evaluation's number and its results: on CUDA when all are there, on a CPU one after the other.
+    """Yield the number of each evaluation and its results.
+
+    On a CPU evaluations run one after the other, on CUDA together.
 
     Args:
         advance: called with the number of fits that have ended.
@@ -215,34 +194,34 @@ def evaluate_all(
 
 
 def selection_of(task: Task) -> Selection:
-    """By what a task's best epoch and configuration are chosen."""
+    """How the best epoch and configuration of a task are chosen."""
     return Selection(by_loss=task.selects_by_loss, higher_is_better=metrics.get(task.metrics[0]).higher_is_better)
 
 
 def _fit_each(
     evaluations: Sequence[Evaluation], fittings: Sequence[list[Fitting]], device: str, advance: Advance
 ) -> list[list[Fit]]:
-    """The fits of each evaluation, all made together, but for those that had ended before."""
-    flat = [(evaluation, fitting) for evaluation, own in zip(evaluations, fittings, strict=True) for fitting in own]
-    found = {i: fit for i, (owner, fitting) in enumerate(flat) if (fit := owner.kept(fitting))}
-    waiting = [i for i in range(len(flat)) if i not in found]
-    advance(len(found))
+    """The fits of each evaluation, made together; fits that were kept are not made again."""
+    flat = [(evaluation, fitting) for evaluation, group in zip(evaluations, fittings, strict=True) for fitting in group]
+    fits_by_place = {i: fit for i, (owner, fitting) in enumerate(flat) if (fit := owner.kept(fitting))}
+    waiting = [i for i in range(len(flat)) if i not in fits_by_place]
+    advance(len(fits_by_place))
 
     def done(place: int, fit: Fit) -> None:
         evaluation, fitting = flat[waiting[place]]
         if evaluation.finished:
             evaluation.finished.write(fitting, fit)
         advance(1)
-        if evaluation.fits:  # the grid is behind it: this is a fold's only fit
+        if evaluation.fits:  # the grid is done: this is the fold's only fit
             evaluation.fitted(fitting.seed[1], fit)
 
-    found |= zip(waiting, fit_all([flat[i][1] for i in waiting], device, done), strict=True)
-    fits = (found[i] for i in range(len(flat)))
-    return [[next(fits) for _ in own] for own in fittings]
+    fits_by_place |= zip(waiting, fit_all([flat[i][1] for i in waiting], device, done), strict=True)
+    fits = (fits_by_place[i] for i in range(len(flat)))
+    return [[next(fits) for _ in group] for group in fittings]
 
 
 def _best(fits: Sequence[Fit], selection: Selection) -> Fit:
-    """The fit of the best validation score; ties go to the one tried first."""
+    """The fit of the best validation score; the first one wins a tie."""
     best = fits[0]
     for candidate in fits[1:]:
         if selection.better(candidate.best.score, best.best.score):

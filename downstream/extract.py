@@ -1,19 +1,23 @@
-"""Extraction: the clips of a split through an embedder into the store, read ahead in threads, resumed where killed."""
+"""Extract the embeddings of a split into the store.
+
+Clips are read ahead, and an extraction continues after a kill.
+"""
 
 import functools
 import itertools
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from downstream.disk.memory import check_memory
-from downstream.embedder import Embedder, Tap, distance_ms, widths
+from downstream.embedder import Embedder, Tap, distance_ms, optional, widths
 from downstream.progress import Track, silent
 from downstream.store.extraction import Extraction
 from downstream.store.store import TapFolder
@@ -22,16 +26,31 @@ from downstream.tasks.audio import SplitAudio
 
 BATCH_CLIPS = 64
 BATCH_SECONDS = 240.0  # of sound in one batch, which bounds the memory of its clips
-TIMESTAMP_BATCH_SECONDS = 60.0  # the same for timestamp embeddings, which take longer: what a kill can lose
+TIMESTAMP_BATCH_SECONDS = 60.0  # for timestamp embeddings, which take longer: a kill loses at most one batch
 BATCH_BYTES = 256e6  # of timestamp embeddings in one batch
-STEP_BYTES = 8  # that a number of a timestamp embedding takes: it is float32, and put together once
+STEP_BYTES = 8  # memory of a number of a timestamp embedding: float32, and its copy in the batch
 READERS = 4
-BATCHES_AHEAD = 2
+BATCHES_AHEAD = 2  # batches that are read ahead
 
 logger = logging.getLogger(__name__)
 
-Embedded = tuple[dict[Tap, np.ndarray], list[int], np.ndarray]
-"""Per tap the rows of all clips one after the other, the rows of each clip, and the rows' timestamps in ms."""
+Files = Sequence[str]
+ReadBatch = tuple[Files, list[Tensor]]
+"""The files of a batch, and their clips, each (samples,)."""
+
+
+class Embedded(NamedTuple):
+    """The embeddings of a batch.
+
+    Attributes:
+        values: tap -> (rows, dim) of all clips, one clip after the other.
+        lengths: the number of rows of each clip.
+        timestamps: (rows,) in ms, or () for scenes.
+    """
+
+    values: dict[Tap, np.ndarray]
+    lengths: list[int]
+    timestamps: np.ndarray
 
 
 class NotFiniteError(ValueError):
@@ -46,10 +65,10 @@ def extract(
     folder: TapFolder,
     track: Track = silent,
 ) -> None:
-    """Make sure that `folder` holds `taps` as they were written, computing what is missing or was changed.
+    """Make sure that a folder holds taps, computing those that are absent or were changed.
 
     Args:
-        hop_ms: distance of timestamps; None for scene embeddings.
+        hop_ms: the step of timestamps in ms; None for scene embeddings.
 
     Raises:
         ValueError: names a clip that can't be read.
@@ -67,39 +86,37 @@ def extract(
             dims = widths(embedder, missing, hop_ms)
             seconds = seconds_at_once(dims, distance_ms(embedder, hop_ms))
             batches = plan_batches(audio, known.files if known else None, seconds)
-            about = {"embedder": embedder.name, "clips": f"{audio.folder.parent.parent.name}/{audio.folder.name}"}
-            _run(Extraction.begin(folder, dims, batches, about), embedder, audio, hop_ms, track)
+            origin = {"embedder": embedder.name, "clips": f"{audio.folder.parent.parent.name}/{audio.folder.name}"}
+            _run(Extraction.begin(folder, dims, batches, origin), embedder, audio, hop_ms, track)
 
 
 def plan_batches(
-    audio: SplitAudio, order: Sequence[str] | None = None, seconds_at_once: float = BATCH_SECONDS
+    audio: SplitAudio, order: Files | None = None, seconds_at_once: float = BATCH_SECONDS
 ) -> list[list[str]]:
-    """The files in batches bounded in number and in seconds.
+    """Divide files into batches of at most `BATCH_CLIPS` files, each within a length of sound.
 
     Args:
-        order: of the files; None is longest first, so that equal lengths go together.
+        order: of the files; None is longest first, so that clips of equal length share a batch.
+        seconds_at_once: of sound in one batch, unless a single clip is longer.
     """
     seconds = {file: audio.seconds(file) for file in audio.files}
     batches: list[list[str]] = []
-    room = 0.0
+    left = 0.0
     for file in order or sorted(audio.files, key=lambda f: (-seconds[f], f)):
-        if not batches or room < seconds[file] or len(batches[-1]) == BATCH_CLIPS:
+        if not batches or left < seconds[file] or len(batches[-1]) == BATCH_CLIPS:
             batches.append([])
-            room = seconds_at_once
+            left = seconds_at_once
         batches[-1].append(file)
-        room -= seconds[file]
+        left -= seconds[file]
     return batches
 
 
-def read_ahead(
-    load: Callable[[str], Tensor], batches: Sequence[Sequence[str]]
-) -> Iterator[tuple[Sequence[str], list[Tensor]]]:
-    """Each batch with its clips, while threads already read the next ones."""
+def read_ahead(load: Callable[[str], Tensor], batches: Iterable[Files]) -> Generator[ReadBatch, None, None]:
+    """Yield each batch with its clips, while threads read the next ones."""
     with ThreadPoolExecutor(READERS) as pool:
         coming = iter(batches)
-        queue = deque(
-            (batch, [pool.submit(load, f) for f in batch]) for batch in itertools.islice(coming, BATCHES_AHEAD)
-        )
+        first = itertools.islice(coming, BATCHES_AHEAD)
+        queue = deque((batch, [pool.submit(load, file) for file in batch]) for batch in first)
         try:
             while queue:
                 batch, clips = queue.popleft()
@@ -111,13 +128,17 @@ def read_ahead(
 
 
 def computed_ahead(
-    embed: Callable[[list[Tensor]], Embedded], coming: Iterator[tuple[Sequence[str], list[Tensor]]], calls: int
-) -> Iterator[tuple[Sequence[str], Embedded]]:
-    """Each batch with its embeddings, in order, while threads already compute the next ones, `calls` at once."""
+    embed: Callable[[list[Tensor]], Embedded], batches: Iterable[ReadBatch], calls: int
+) -> Generator[tuple[Files, Embedded], None, None]:
+    """Yield each batch with its embeddings, in order, while threads compute the next ones.
+
+    Args:
+        calls: of `embed`, how many may be in progress.
+    """
     with ThreadPoolExecutor(calls) as pool:
-        queue: deque[tuple[Sequence[str], Future[Embedded]]] = deque()
+        queue: deque[tuple[Files, Future[Embedded]]] = deque()
         try:
-            for files, clips in coming:
+            for files, clips in batches:
                 queue.append((files, pool.submit(embed, clips)))
                 if len(queue) > calls:
                     batch, embedded = queue.popleft()
@@ -130,42 +151,46 @@ def computed_ahead(
 
 
 def _run(extraction: Extraction, embedder: Embedder, audio: SplitAudio, hop_ms: int | None, track: Track) -> None:
+    """Compute the remaining batches of an extraction, and finish it."""
     with extraction:
         remaining = extraction.remaining()
         total = sum(map(len, extraction.batches))
         done = total - sum(map(len, remaining))
         if done:
-            logger.info("%s: going on behind %d of %d clips", audio.folder, done, total)
-        taps = list(extraction.dims)
+            logger.info("%s: continuing after %d of %d clips", audio.folder, done, total)
         with track(f"{embedder.name} on {audio.folder.parent.parent.name}/{audio.folder.name}", total) as advance:
             advance(done)
-            embed = functools.partial(_embed, embedder, taps=taps, hop_ms=hop_ms)
-            calls = getattr(embedder, "calls_at_once", 1)
-            # closed here where something fails: garbage collection would end their threads at any place, even in a lock
+            embed = functools.partial(_embed, embedder, taps=list(extraction.dims), hop_ms=hop_ms)
+            # closed here after an error: garbage collection could end their threads anywhere, even inside a lock
             with (
                 closing(read_ahead(audio.load, remaining)) as clips,
-                closing(computed_ahead(embed, clips, calls)) as batches,
+                closing(computed_ahead(embed, clips, optional(embedder).calls_at_once)) as batches,
             ):
-                for files, (values, lengths, times) in batches:
+                for files, embedded in batches:
                     try:
-                        _check_finite(values, files, lengths, audio)
+                        _check_finite(embedded, files, audio)
                     except NotFiniteError:
                         extraction.discard()
                         raise
-                    extraction.append(values, lengths, times)
+                    extraction.append(*embedded)
                     advance(len(files))
         extraction.finish()
 
 
 def seconds_at_once(dims: Mapping[Tap, int], hop_ms: float | None) -> float:
-    """How much sound may go into a batch, for its embeddings to be bounded too."""
+    """How many s of sound may share a batch, so that clips and embeddings fit the memory.
+
+    Args:
+        dims: tap -> width.
+        hop_ms: the step of timestamps in ms; None for scene embeddings.
+    """
     if hop_ms is None:
         return BATCH_SECONDS
     return min(TIMESTAMP_BATCH_SECONDS, BATCH_BYTES / (4 * sum(dims.values()) * 1000 / hop_ms))
 
 
 def check_steps(embedder: Embedder, clips: Sequence[Tensor], taps: Sequence[Tap], hop_ms: int) -> None:
-    """Raise ValueError where the timestamp embeddings of clips are more than the memory can hold."""
+    """Raise ValueError if the timestamp embeddings of clips would not fit the memory."""
     steps = sum(map(len, clips)) / embedder.sample_rate * 1000 / distance_ms(embedder, hop_ms)
     width = sum(widths(embedder, taps, hop_ms).values())
     check_memory(f"{steps:.0f} timestamps of {width} numbers", int(STEP_BYTES * steps * width))
@@ -174,17 +199,18 @@ def check_steps(embedder: Embedder, clips: Sequence[Tensor], taps: Sequence[Tap]
 @torch.no_grad()
 def _embed(embedder: Embedder, clips: list[Tensor], taps: list[Tap], hop_ms: int | None) -> Embedded:
     if hop_ms is None:
-        values = {tap: rows.numpy() for tap, rows in embedder.scene(clips, taps).items()}
-        return values, [1] * len(clips), np.zeros(0)
+        scenes = {tap: rows.numpy() for tap, rows in embedder.scene(clips, taps).items()}
+        return Embedded(scenes, [1] * len(clips), np.zeros(0))
     check_steps(embedder, clips, taps, hop_ms)
     per_clip = embedder.timestamps(clips, taps, hop_ms)
-    values = {tap: np.concatenate([found[tap].numpy() for found, _ in per_clip]) for tap in taps}
-    return values, [len(times) for _, times in per_clip], np.concatenate([times.numpy() for _, times in per_clip])
+    values = {tap: np.concatenate([steps[tap].numpy() for steps, _ in per_clip]) for tap in taps}
+    times = [times.numpy() for _, times in per_clip]
+    return Embedded(values, list(map(len, times)), np.concatenate(times))
 
 
-def _check_finite(values: dict[Tap, np.ndarray], files: Sequence[str], lengths: list[int], audio: SplitAudio) -> None:
-    owners = np.repeat(np.arange(len(files)), lengths)
-    for (level, _), rows in values.items():
+def _check_finite(embedded: Embedded, files: Files, audio: SplitAudio) -> None:
+    owners = np.repeat(np.arange(len(files)), embedded.lengths)
+    for (level, _), rows in embedded.values.items():
         bad = ~np.isfinite(rows).all(axis=1)
         if bad.any():
             raise NotFiniteError(f"{audio.folder / files[owners[bad.argmax()]]}: its embedding {level} is not finite")

@@ -1,4 +1,4 @@
-"""Notices to the user that are worth one line, once a process."""
+"""Log notices that are worth one line once a process."""
 
 import logging
 import threading
@@ -7,10 +7,14 @@ logger = logging.getLogger("downstream")
 
 
 class Once:
-    """Log a warning unless one of the same key (default: its text) was logged before, by whatever thread."""
+    """Log a warning, unless one of the same key was logged before, by any thread.
+
+    The default key is the text.
+    """
 
     def __init__(self) -> None:
-        self._lock, self._keys = threading.Lock(), set()
+        self._lock = threading.Lock()
+        self._keys: set[str] = set()
 
     def __call__(self, message: str, key: str = "") -> None:
         with self._lock:

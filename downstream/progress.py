@@ -1,10 +1,12 @@
-"""How long work tells how far it is: a context manager that hands out a function to advance by."""
+"""Report the progress of long work."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 Advance = Callable[[float], None]
+"""Called with the amount of work that is done."""
 Track = Callable[[str, float], AbstractContextManager[Advance]]
+"""(description, total amount) -> a context in which the work is done."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Splits ready for probes: embedding rows from the store, in the protocol's item order, with targets and times."""
+"""Splits ready for probes, in the protocol's item order."""
 
 import random
 from collections.abc import Mapping, Sequence
@@ -15,13 +15,13 @@ from downstream.tasks.task import Task
 
 @dataclass(frozen=True)
 class LabelledSplit:
-    """One split's embedding.
+    """The embedding of a split, with targets.
 
     Attributes:
-        x: (items, dim) float32, an array or what reads one when indexed.
+        x: (items, dim) float32, an array or an object that reads one when indexed.
         y: (items, labels) float32, one-hot or multi-hot.
-        files: whose items these are, in item order; a scene has one item, an event clip one a timestamp.
-        offsets: items offsets[i] to offsets[i + 1] are of files[i].
+        files: in item order; a scene has one item, an event clip has one for each timestamp.
+        offsets: (files + 1,), items offsets[i] to offsets[i + 1] belong to files[i].
         timestamps: (items,) in ms for event tasks, else ().
     """
 
@@ -33,7 +33,10 @@ class LabelledSplit:
 
 
 def item_order(task: Task) -> dict[str, list[str]]:
-    """The files of each split in the order of hear-eval-kit: one `random.Random(0)` shuffles split after split."""
+    """The files of each split in the item order of hear-eval-kit.
+
+    One `random.Random(0)` shuffles split after split.
+    """
     stream = random.Random(0)
     order = {}
     for split in task.splits:
@@ -43,15 +46,15 @@ def item_order(task: Task) -> dict[str, list[str]]:
 
 
 def from_store(task: Task, folders: Mapping[str, TapFolder], taps: Sequence[Tap]) -> dict[str, LabelledSplit]:
-    """Every split of a task with the rows of `taps` side by side.
+    """Read every split of a task, with the features of its taps side by side.
 
     Args:
-        folders: split -> where its taps lie, complete.
+        folders: split -> the folder that holds its taps.
 
     Raises:
-        ValueError: names a file of the store that is not what was written.
+        ValueError: names a file of the store that was changed.
     """
-    found = {}
+    splits = {}
     for split, files in item_order(task).items():
         index = folders[split].index()
         order = index.rows(files)
@@ -59,27 +62,36 @@ def from_store(task: Task, folders: Mapping[str, TapFolder], taps: Sequence[Tap]
         x = MappedFeatures(columns, order)
         times = index.timestamps[order] if task.is_event else np.zeros(0)
         offsets = np.concatenate([[0], np.cumsum(index.lengths(files))]).astype(np.int64)
-        found[split] = LabelledSplit(x, _targets(task, split, files, offsets, times), tuple(files), offsets, times)
-    return found
+        splits[split] = LabelledSplit(x, _targets(task, split, files, offsets, times), tuple(files), offsets, times)
+    return splits
 
 
 def concatenated(splits: Sequence[LabelledSplit]) -> Features:
-    """The embeddings of splits one after the other."""
+    """The features of splits, one split after the other."""
     return splits[0].x if len(splits) == 1 else Concatenated([split.x for split in splits])
 
 
 def training_data(splits: Sequence[LabelledSplit]) -> ProbeData:
-    """Splits one after the other as training data."""
+    """Features and targets of splits, one split after the other."""
     return ProbeData(concatenated(splits), np.concatenate([split.y for split in splits]))
 
 
 def one_hot(labels: Sequence[Sequence[str]], vocabulary: Sequence[str]) -> np.ndarray:
-    """(items, labels) float32 from the label names of each item."""
+    """Encode the label names of items: (items, labels) float32, 0 or 1.
+
+    >>> one_hot([["dog"], ["cat", "dog"]], ["cat", "dog"])
+    array([[0., 1.],
+           [1., 1.]], dtype=float32)
+
+    Args:
+        labels: the names of each item's labels.
+        vocabulary: label names in index order.
+    """
     place = {label: i for i, label in enumerate(vocabulary)}
-    found = np.zeros((len(labels), len(vocabulary)), dtype=np.float32)
-    for row, names in zip(found, labels, strict=True):
+    encoded = np.zeros((len(labels), len(vocabulary)), dtype=np.float32)
+    for row, names in zip(encoded, labels, strict=True):
         row[[place[name] for name in names]] = 1
-    return found
+    return encoded
 
 
 def _targets(task: Task, split: str, files: Sequence[str], offsets: np.ndarray, times: np.ndarray) -> np.ndarray:

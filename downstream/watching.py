@@ -1,4 +1,7 @@
-"""Watching an evaluation: who runs it hears of each fold's validation score as soon as there is one, and may end it."""
+"""Watch an evaluation, fold by fold.
+
+A watcher gets the validation score of each fold as soon as it is known, and may end the work.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,7 +13,10 @@ from downstream.tasks.task import Task
 
 
 class Stopped(BaseException):
-    """Raised by a watcher to end what it watches. No Exception: what goes on after errors has to end as well."""
+    """Raised by a watcher to end what it watches.
+
+    It is no Exception, since work that survives errors must end, too.
+    """
 
 
 @dataclass(frozen=True)
@@ -18,8 +24,10 @@ class FoldFitted:
     """The chosen probe of a fold has been fitted.
 
     Attributes:
-        score: its best validation score (-inf or inf where none was defined), or loss where the loss selects.
-        finished: where fits of the evaluation are kept until it has its results.
+        seed: of the evaluation.
+        fold: its name.
+        score: the probe's best validation score, or loss if the loss selects; -inf or inf if none was defined.
+        finished: the fits of the evaluation that are kept until it has its results; None if none are.
     """
 
     task: Task
@@ -35,7 +43,10 @@ _watcher: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
 
 @contextmanager
 def watched(watcher: Watcher) -> Iterator[None]:
-    """Evaluations in this context, of this process, tell `watcher` of each fold: the first when its grid is done."""
+    """Call `watcher` for each fold of evaluations in this context.
+
+    For the first fold it is called when the grid is done.
+    """
     token = _watcher.set(watcher)
     try:
         yield
@@ -43,7 +54,7 @@ def watched(watcher: Watcher) -> Iterator[None]:
         _watcher.reset(token)
 
 
-def tell(seen: FoldFitted) -> None:
-    """To the watcher, where there is one."""
+def notify(fitted: FoldFitted) -> None:
+    """Call the watcher, if there is one."""
     if watcher := _watcher.get():
-        watcher(seen)
+        watcher(fitted)

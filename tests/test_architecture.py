@@ -51,10 +51,11 @@ ROOMS = {
         "probes": "disk events tasks",
         "splits": "embedder events probes store tasks",
         "watching": "probes tasks",
+        "fold_result": "events probes splits tasks",
         "scores": "events splits tasks",
         "checks": "events probes scores splits tasks",
-        "evaluate": "checks events probes progress scores splits tasks watching",
-        "kit": "disk evaluate probes progress scores splits tasks",
+        "evaluate": "checks events fold_result probes progress scores splits tasks watching",
+        "kit": "disk evaluate fold_result probes progress scores splits tasks",
     },
     "results": {
         "rows": "",

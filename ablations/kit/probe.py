@@ -7,7 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from downstream.disk.files import absolute, check_place
-from downstream.evaluate import FoldResult, evaluate
+from downstream.evaluate import evaluate
+from downstream.fold_result import FoldResult
 from downstream.kit.read import read_folder
 from downstream.kit.scores import NAME, scores_record, write_scores
 from downstream.progress import Track, silent

@@ -1,4 +1,4 @@
-"""Find the faults of a run: job files that are not whole, and rows that do not match their jobs."""
+"""Find the faults of a run: damaged jobs, and rows that do not match their jobs."""
 
 import csv
 import logging

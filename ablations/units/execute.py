@@ -19,8 +19,9 @@ from downstream import splits
 from downstream.disk.files import fingerprint, write_atomically, write_json
 from downstream.disk.locks import LOCK, held, in_use
 from downstream.embedder import Embedder, Tap
-from downstream.evaluate import Evaluation, FoldResult, evaluate_all
+from downstream.evaluate import Evaluation, evaluate_all
 from downstream.extract import NotFiniteError, extract
+from downstream.fold_result import FoldResult
 from downstream.progress import Advance, Track, silent
 from downstream.splits import LabelledSplit
 from downstream.store.store import TapFolder

@@ -1,4 +1,4 @@
-"""Files: written whole or not at all, locked, checked in size, sum and type before anything is believed.
+"""Files: written whole or not at all, locked, and checked in size, sum and type.
 
-What knows bytes, JSON and arrays may enter; what knows clips, taps or tasks belongs into a room that imports this one.
+Code about bytes, JSON and arrays belongs here; code that knows clips, taps or tasks belongs in the rooms that use it.
 """

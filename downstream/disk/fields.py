@@ -1,4 +1,4 @@
-"""Check types and ranges of parsed values (JSON, YAML): each check returns the value or raises an error of one line.
+"""Check types and ranges of parsed values (JSON, YAML).
 
 Every check takes the value and `where`, which names it in messages: the file that holds it, then the key.
 """
@@ -55,7 +55,10 @@ def one_line(value: Any, where: str) -> str:
 
 
 def is_unicode(value: str) -> bool:
-    """Whether UTF-8 can hold a text; bytes of another encoding that Python smuggled into it can't be held."""
+    """Whether UTF-8 can hold a text.
+
+    Bytes of another encoding that Python smuggled into it can't be held.
+    """
     try:
         value.encode()
     except UnicodeEncodeError:

@@ -1,4 +1,6 @@
-"""Files and folders that are complete or absent: written beside their place, then renamed into it.
+"""Files and folders that are complete or absent.
+
+They are written beside their place, then renamed into it.
 
 A temporary name is ``.<machine>-<process>-<random>.tmp``. It tells a later process that the writer is dead, so that the
 file can be removed.
@@ -60,7 +62,9 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], Any]) -> None:
 
 @contextlib.contextmanager
 def whole_folder(folder: Path, staging: Path | None = None) -> Iterator[Path]:
-    """Make a folder complete or not at all: fill the one that this yields; at the end it is renamed to `folder`.
+    """Make a folder complete or not at all.
+
+    Fill the folder that this yields; at the end it is renamed to `folder`.
 
     It is filled under its own name, which messages show, inside a folder beside its place. An error removes both.
 
@@ -148,7 +152,9 @@ def read_whole(path: Path) -> bytes:
 
 
 def check_place(path: Path) -> None:
-    """Check that a file or folder can be written at `path`, before any work for it; nothing is made.
+    """Check that a file or folder can be written at `path`, before any work for it.
+
+    Nothing is made.
 
     Raises:
         NotADirectoryError, PermissionError: one of its folders is a file, or can't be written.
@@ -218,5 +224,8 @@ def expanded(path: str | Path) -> Path:
 
 
 def cache_folder() -> Path:
-    """The user's cache folder: $XDG_CACHE_HOME, else ~/.cache; an empty variable counts as unset."""
+    """The user's cache folder: $XDG_CACHE_HOME, else ~/.cache.
+
+    An empty variable counts as unset.
+    """
     return expanded(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "embedding-ablations"

@@ -86,7 +86,10 @@ def lock(descriptor: int, path: Path, *, shared: bool = False, wait: bool = True
 
 @contextlib.contextmanager
 def in_use(folders: Iterable[Path]) -> Iterator[None]:
-    """Keep folders of the store from being removed; in a read-only store only its owner could remove them."""
+    """Keep folders of the store from being removed.
+
+    In a read-only store only its owner could remove them.
+    """
     with contextlib.ExitStack() as locks:
         for folder in folders:
             used = folder / USED
@@ -100,7 +103,10 @@ def in_use(folders: Iterable[Path]) -> Iterator[None]:
 
 
 def stopped_holder(path: Path) -> str:
-    """Describe the process that holds a lock and what to do, if a signal has stopped it on this machine; else ""."""
+    """Describe a stopped process that holds a lock, and what to do; "" if it runs.
+
+    Only processes of this machine are known to be stopped.
+    """
     try:
         process, machine = path.read_text().split()
         return _holder(path) if machine == socket.gethostname() and _is_stopped(int(process)) else ""
@@ -122,7 +128,10 @@ def _long_wait_logged(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _holder_named(descriptor: int) -> Iterator[None]:
-    """Keep this process's number and machine in a file that it has locked; a full disk does not matter."""
+    """Keep this process's number and machine in a file that it has locked.
+
+    A full disk does not matter.
+    """
     with contextlib.suppress(OSError):
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()} {socket.gethostname()}".encode(), 0)

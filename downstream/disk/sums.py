@@ -1,4 +1,6 @@
-"""Checksums that are bound to a place: content that was changed, or put where other content belongs, is refused.
+"""Checksums that are bound to a place.
+
+Content that was changed, or put where other content belongs, is refused.
 
 A place is the last part of a path, so that a whole store can be moved. JSON carries its sum as an entry, other content
 as its last 32 bytes.

@@ -1,4 +1,6 @@
-"""Read text files that people write: UTF-8 with or without a byte order mark, strict JSON, strict CSV.
+"""Read text files that people write: UTF-8, strict JSON, strict CSV.
+
+A byte order mark is accepted.
 
 Anything else is an error of one line: the file, the line, what it holds and what to do.
 """
@@ -118,6 +120,9 @@ def _lines(path: Path, content: str, padded: bool) -> list[tuple[int, list[str]]
 
 
 def _swallows_lines(values: Sequence[str]) -> str | None:
-    """A value that holds a line break and a separator, and so whole rows behind a stray quote; None without one."""
+    """A value that holds a line break and a separator; None without one.
+
+    It holds whole rows behind a stray quote.
+    """
     broken = (value for value in values if "\n" in value or "\r" in value)
     return next((value for value in broken if "," in value or len(values) == 1), None)

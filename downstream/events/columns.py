@@ -56,7 +56,7 @@ class EventColumns:
 
 
 def event_columns(files: Sequence[Sequence[Event]], labels: Sequence[str]) -> EventColumns:
-    """Put the events of files into columns; ValueError for a label that is not in the vocabulary.
+    """Put the events of files into columns.
 
     Args:
         files: the events of each file.

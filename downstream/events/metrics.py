@@ -34,7 +34,9 @@ def event_f_measure(
 
 
 def segment_error_rate(reference: EventColumns, predicted: EventColumns, name: str) -> dict[str, float]:
-    """(substitutions + deletions + insertions) / active references, in segments of 1 s; lower is better.
+    """(substitutions + deletions + insertions) / active references, in segments of 1 s.
+
+    Lower is better.
 
     A segment has max(references, predictions) - hits errors. The rate is NaN if no reference is active, where sed_eval
     divides by 2.2e-16.
@@ -52,14 +54,20 @@ def segment_error_rate(reference: EventColumns, predicted: EventColumns, name: s
 def event_counts(
     reference: EventColumns, predicted: EventColumns, onset_ms: float, offset_ratio: float | None = None
 ) -> np.ndarray:
-    """(files, 3) matched, predicted and reference events; `event_f_measure` is made of their sums over files."""
+    """(files, 3) matched, predicted and reference events.
+
+    `event_f_measure` is made of their sums over files.
+    """
     matched = _matched(reference, predicted, onset_ms, offset_ratio)
     owners = (reference.file[matched], predicted.file, reference.file)
     return np.stack([np.bincount(file, minlength=reference.files) for file in owners], axis=1)
 
 
 def segment_counts(reference: EventColumns, predicted: EventColumns) -> np.ndarray:
-    """(files, 2) errors and active references; `segment_error_rate` is made of their sums over files."""
+    """(files, 2) errors and active references.
+
+    `segment_error_rate` is made of their sums over files.
+    """
     length = _segments(reference, predicted) * reference.files
     references, predictions = (
         np.bincount(columns.active // reference.labels, minlength=length) for columns in (reference, predicted)

@@ -1,11 +1,14 @@
-"""``<split>.target-labels.pkl``: the label names of every row, read from a pickle without running anything in it."""
+"""Read ``<split>.target-labels.pkl``, the label names of every row.
+
+Nothing in the pickle is run.
+"""
 
 import io
 import pickle
 import pickletools
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from downstream.disk.fields import shown
 from downstream.disk.files import read_whole
@@ -14,20 +17,21 @@ PUTS = ("PUT", "BINPUT", "LONG_BINPUT")
 
 
 class _PlainUnpickler(pickle.Unpickler):
-    """Admits lists, strings and numbers only: nothing that a pickle would have to import."""
+    """Admits only lists, strings and numbers, which a pickle need not import."""
 
-    def find_class(self, module: str, name: str):
+    def find_class(self, module: str, name: str) -> NoReturn:
         raise pickle.UnpicklingError(f"it holds {module}.{name}, expected only lists, strings and numbers")
 
 
 def read_labels(path: Path, vocabulary: Sequence[str], exactly_one: bool) -> list[list[str]]:
-    """The label names of each row.
+    """Read the label names of each row.
 
     Args:
+        vocabulary: the known labels.
         exactly_one: whether each row must have exactly one label (multiclass), rather than any number.
 
     Raises:
-        ValueError: names the file, and the row where one is wrong.
+        ValueError: names the file, and the row that is wrong.
     """
     rows = _load(path)
     if not isinstance(rows, list):
@@ -47,9 +51,12 @@ def _load(path: Path) -> Any:
 
 
 def _check_places(data: bytes) -> None:
-    """UnpicklingError for a place in the memo beyond all of the file's: as many places would be made as it says."""
+    """Raise UnpicklingError for a memo place beyond the file's size.
+
+    Unpickling would make all places up to it.
+    """
     for operation, argument, _ in pickletools.genops(data):
-        if operation.name in PUTS and argument > len(data):
+        if operation.name in PUTS and argument is not None and argument > len(data):
             raise pickle.UnpicklingError(f"it puts something at place {argument:.6g}, expected at most {len(data)}")
 
 

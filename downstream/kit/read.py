@@ -1,9 +1,9 @@
-"""hear-eval-kit's embedding folders, read as splits ready for probes.
+"""Read hear-eval-kit's embedding folders as splits ready for probes.
 
 A folder holds the task's files (metadata, vocabulary, split JSONs) and per split ``<split>.embeddings.npy`` (raw
 float32 without a .npy header), ``<split>.embedding-dimensions.json`` ([rows, dim]), ``<split>.target-labels.pkl``
 (label names by row) and, for event tasks, ``<split>.filename-timestamps.json`` ([path, ms] by row). Rows are in the
-order of `splits.item_order`. Source: hear-eval-kit 2021.1.3. `kit_export` writes such folders.
+order of `splits.item_order`. Source: hear-eval-kit 2021.1.3. `downstream.kit.write` writes such folders.
 """
 
 import logging
@@ -26,13 +26,15 @@ EMBEDDINGS, DIMENSIONS, LABELS, TIMESTAMPS = (
     "target-labels.pkl",
     "filename-timestamps.json",
 )
-BATCH_ROWS = 1024  # of embeddings, that have to fit the memory at once
+BATCH_ROWS = 1024  # of embeddings, which must fit the memory together
 LAST_MS = 1e12  # 30 years: no clip is that long
 logger = logging.getLogger(__name__)
 
 
 def read_folder(folder: str | Path) -> tuple[Task, dict[str, LabelledSplit]]:
-    """The task and every split of an embedding folder; embeddings stay on disk, memory-mapped.
+    """Read the task and every split of an embedding folder.
+
+    Embeddings stay on disk, memory-mapped.
 
     Raises:
         FileNotFoundError, ValueError: name the file, what it holds and what was expected.
@@ -44,20 +46,20 @@ def read_folder(folder: str | Path) -> tuple[Task, dict[str, LabelledSplit]]:
     if not any(file_of(task, split, EMBEDDINGS).is_file() for split in task.splits):
         missing = file_of(task, task.splits[0], EMBEDDINGS)
         raise FileNotFoundError(f"{missing} is missing: a task folder without embeddings, expected an embedding folder")
-    found = {split: _read_split(task, split) for split in task.splits}
-    dims = {split: data.x.shape[1] for split, data in found.items()}
+    splits = {split: _read_split(task, split) for split in task.splits}
+    dims = {split: data.x.shape[1] for split, data in splits.items()}
     if len(set(dims.values())) > 1:
         raise ValueError(f"{folder}: embeddings of all splits must have one dimension, got {dims}")
-    return task, found
+    return task, splits
 
 
 def file_of(task: Task, split: str, name: str) -> Path:
-    """One of a split's files: `name` is EMBEDDINGS, DIMENSIONS, LABELS or TIMESTAMPS."""
+    """The path of a split's file; `name` is EMBEDDINGS, DIMENSIONS, LABELS or TIMESTAMPS."""
     return task.folder / f"{split}.{name}"
 
 
 def _read_split(task: Task, split: str) -> LabelledSplit:
-    x = _embeddings(task, split)  # their values are looked at last, for the file may be of any size
+    x = _embeddings(task, split)  # its values are checked last, since the file may be of any size
     source = file_of(task, split, LABELS)
     labels = read_labels(_existing(source), task.labels, exactly_one=task.prediction_type == "multiclass")
     if len(labels) != len(x):
@@ -75,15 +77,15 @@ def _read_split(task: Task, split: str) -> LabelledSplit:
 
 
 def _embeddings(task: Task, split: str) -> np.ndarray:
-    """(rows, dim) float32, memory-mapped, its size checked."""
+    """The embeddings, (rows, dim) float32, memory-mapped, their size checked."""
     path, source = _existing(file_of(task, split, EMBEDDINGS)), file_of(task, split, DIMENSIONS)
     shape = _read_json(source)
     whole = isinstance(shape, list) and len(shape) == 2 and all(type(n) is int and 0 < n < 1 << 48 for n in shape)
     if not whole:
         raise ValueError(f"{source}: expected [rows, dim], two whole numbers above 0, got {shown(shape)}")
-    size, wanted = path.stat().st_size, shape[0] * shape[1] * 4
-    if size != wanted:
-        raise ValueError(f"{path}: {size} bytes, expected {wanted} for {shape} float32")
+    size, expected = path.stat().st_size, shape[0] * shape[1] * 4
+    if size != expected:
+        raise ValueError(f"{path}: {size} bytes, expected {expected} for {shape} float32")
     check_memory(f"{path}: {BATCH_ROWS} rows of {shape[1]} numbers", BATCH_ROWS * 4 * shape[1])
     return np.memmap(path, dtype="<f4", mode="r", shape=tuple(shape))
 
@@ -94,7 +96,7 @@ def _check_finite(task: Task, split: str, x: np.ndarray) -> None:
 
 
 def _scene_files(task: Task, split: str, labels: list[list[str]]) -> tuple[str, ...]:
-    """The clips of the rows, where labels confirm that they are in the kit's order; else the numbers of the rows."""
+    """The clips of the rows, if the labels confirm the kit's order; else the numbers of the rows."""
     files = item_order(task)[split]
     if all(set(task.items[split][file]) == set(row) for file, row in zip(files, labels, strict=True)):
         return tuple(files)
@@ -102,7 +104,10 @@ def _scene_files(task: Task, split: str, labels: list[list[str]]) -> tuple[str, 
 
 
 def _rows(task: Task, split: str, count: int) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
-    """Files, offsets and timestamps (ms) of an event split: rows of a file lie together, in any order of time."""
+    """Files, offsets and timestamps (ms) of an event split.
+
+    The rows of a file lie together, in any order of time.
+    """
     source = file_of(task, split, TIMESTAMPS)
     pairs = _read_json(source)
     if not isinstance(pairs, list) or len(pairs) != count:
@@ -110,14 +115,14 @@ def _rows(task: Task, split: str, count: int) -> tuple[tuple[str, ...], np.ndarr
         raise ValueError(f"{source}: expected a list of {count} rows as in the embeddings, got {got}")
     files: list[str] = []
     offsets: list[int] = []
-    before, told = 0.0, False
+    before, is_logged = 0.0, False
     for row, pair in enumerate(pairs):
         name, ms = _pair(source, row, pair)
         if not files or name != files[-1]:
             files.append(name)
             offsets.append(row)
-        elif ms <= before and not told:
-            told = True
+        elif ms <= before and not is_logged:
+            is_logged = True
             logger.warning("%s: row %d: %g ms after %g ms: rows are put in the order of time", source, row, ms, before)
         before = ms
     if len(set(files)) < len(files):

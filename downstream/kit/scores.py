@@ -1,7 +1,7 @@
-"""Scores in the format of hear-eval-kit's ``test.predicted-scores.json``: its keys, in its order (2021.1.3).
+"""Write scores in the format of hear-eval-kit's ``test.predicted-scores.json`` (2021.1.3).
 
-Two things are ours: scores are float64, where the kit's went through float32; and ``initialization`` is written without
-the address in memory that the kit adds to it.
+There are two differences: scores are float64, while the kit's went through float32, and ``initialization`` lacks the
+memory address that the kit adds.
 """
 
 import json
@@ -12,7 +12,8 @@ from typing import Any
 import pandas as pd
 
 from downstream.disk.files import write_atomically
-from downstream.evaluate import FoldResult, selection_of
+from downstream.evaluate import selection_of
+from downstream.fold_result import FoldResult
 from downstream.probes.probe import ProbeConfig
 from downstream.probes.protocol import BASE, Protocol
 from downstream.scores import metrics
@@ -24,17 +25,22 @@ PARTS = ("precision", "recall")  # of an event metric, behind its main one
 
 
 def write_scores(path: Path, record: dict[str, Any]) -> None:
-    """`scores_record` as JSON, atomically; NaN and infinite scores as NaN, Infinity and -Infinity, as the kit does."""
+    """Write `scores_record` as JSON, atomically.
+
+    NaN, Infinity and -Infinity are written as the kit writes them.
+    """
     text = json.dumps(record, indent=4, allow_nan=True)
     write_atomically(path, lambda file: file.write(text.encode()))
 
 
 def scores_record(task: Task, results: Sequence[FoldResult], protocol: str = BASE) -> dict[str, Any]:
-    """What the kit writes of an evaluation: folds, mean and standard deviation over them, the chosen probe.
+    """The kit's record of an evaluation.
+
+    It has the scores of folds, their mean and standard deviation over folds, and the chosen probe.
 
     Args:
-        results: of `evaluate`, a fold each; the first one's probe configuration is that of all.
-        protocol: theirs; one that goes beyond the kit's is in the record, under a key of its own.
+        results: of `evaluate`; all folds have the probe configuration of the first.
+        protocol: of the evaluation; if it differs from the kit's, the record names it under a key of its own.
     """
     folds = {result.fold.test: fold_scores(task, result) for result in results}
     record: dict[str, Any] = dict(folds)
@@ -54,29 +60,29 @@ def scores_record(task: Task, results: Sequence[FoldResult], protocol: str = BAS
 
 
 def fold_scores(task: Task, result: FoldResult) -> dict[str, float]:
-    """One fold under the kit's keys: test loss and scores, and the best validation's."""
+    """The scores of a fold under the kit's keys: test loss, test scores, and the best validation score."""
     scores = dict(result.scores)
     if "mAP" in scores and not has_positives(result.test.y):
-        scores["mAP"] = 0.0  # ours is missing (`downstream.scores.missing`)
-    found = {"test_loss": result.test_loss, "test_score": scores[task.metrics[0]]}
+        scores["mAP"] = 0.0  # it is NaN in `result.scores` (`downstream.scores.missing`)
+    record = {"test_loss": result.test_loss, "test_score": scores[task.metrics[0]]}
     for name in task.metrics:
-        found[f"test_{name}"] = scores[name]
+        record[f"test_{name}"] = scores[name]
         if task.is_event:
             main = "f_measure" if metrics.get(name).higher_is_better else "error_rate"
-            found[f"test_{name}_{main}"] = scores[name]
+            record[f"test_{name}_{main}"] = scores[name]
             parts = [f"{name}_{part}" for part in PARTS if f"{name}_{part}" in scores]
-            found |= {f"test_{part}": scores[part] for part in parts}
+            record |= {f"test_{part}": scores[part] for part in parts}
     best = result.chosen.best
-    return found | {"validation_score": best.score, "epoch": best.epoch, "time_in_min": result.chosen.seconds / 60}
+    return record | {"validation_score": best.score, "epoch": best.epoch, "time_in_min": result.chosen.seconds / 60}
 
 
 def _aggregated(folds: dict[str, dict[str, float]]) -> dict[str, float]:
     """Mean and standard deviation (ddof 1) over folds, without NaN."""
-    table = pd.DataFrame.from_dict(folds, orient="index")
-    found = {}
-    for name in table:
-        found |= {f"{name}_mean": float(table[name].mean()), f"{name}_std": float(table[name].std())}
-    return found
+    scores = pd.DataFrame.from_dict(folds, orient="index")
+    aggregated: dict[str, float] = {}
+    for name in scores:
+        aggregated |= {f"{name}_mean": float(scores[name].mean()), f"{name}_std": float(scores[name].std())}
+    return aggregated
 
 
 def _hparams(config: ProbeConfig) -> dict[str, Any]:
@@ -97,7 +103,7 @@ def _hparams(config: ProbeConfig) -> dict[str, Any]:
     }
 
 
-def _postprocessing(result: FoldResult) -> list[list]:
+def _postprocessing(result: FoldResult) -> list[list[str | float]]:
     chosen = result.postprocessing
     if chosen is None:
         return []

@@ -1,4 +1,7 @@
-"""Splits written as an embedding folder that hear-eval-kit reads; see `kit` for what is in one."""
+"""Write splits as an embedding folder for hear-eval-kit.
+
+`downstream.kit.read` describes its files.
+"""
 
 import json
 import os
@@ -9,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from downstream.disk.files import check_place, sweep, temporary_beside
+from downstream.disk.files import check_place, whole_folder
 from downstream.kit.read import DIMENSIONS, EMBEDDINGS, LABELS, TIMESTAMPS
 from downstream.probes.features import pieces
 from downstream.progress import Advance, Track, silent
@@ -18,35 +21,32 @@ from downstream.tasks.task import Task
 
 
 def write_folder(task: Task, splits: Mapping[str, LabelledSplit], target: Path, track: Track = silent) -> None:
-    """Write every split of a task, in its item order, and copy the task's files: the whole folder or nothing.
+    """Write every split of a task in its item order, and copy the task's files.
+
+    The folder is complete or absent.
 
     Args:
-        splits: as `splits.from_store` or `kit.read_folder` gives them.
-        target: the folder to be; it is made beside its place, then renamed.
+        splits: from `splits.from_store` or `kit.read.read_folder`.
+        target: the folder to make.
 
     Raises:
-        FileExistsError: where there is something at `target`.
+        FileExistsError: `target` exists.
     """
     refuse_existing(target)
-    sweep(target.parent)
-    temporary = temporary_beside(target)
-    temporary.mkdir(parents=True)
-    try:
+    with whole_folder(target) as draft:
         for name in ("task_metadata.json", "labelvocabulary.csv", *(f"{split}.json" for split in task.splits)):
-            shutil.copyfile(task.folder / name, temporary / name)
+            shutil.copyfile(task.folder / name, draft / name)
         with track(f"writing {target.name}", sum(data.x.shape[0] for data in splits.values())) as advance:
             for split in task.splits:
-                _write_split(task, split, splits[split], temporary, advance)
+                _write_split(task, split, splits[split], draft, advance)
         refuse_existing(target)
-        temporary.rename(target)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def refuse_existing(target: Path) -> None:
-    """Raise FileExistsError where something is at `target`, for what is there might be somebody's.
+    """Raise FileExistsError if something is at `target`, which nothing may overwrite.
 
-    NotADirectoryError where nothing can be there.
+    Raises:
+        NotADirectoryError, PermissionError: nothing can be written there.
     """
     check_place(target)
     if target.exists():
@@ -57,8 +57,8 @@ def _write_split(task: Task, split: str, data: LabelledSplit, folder: Path, adva
     count, dim = data.x.shape
     (folder / f"{split}.{DIMENSIONS}").write_text(json.dumps([count, dim]))
     with (folder / f"{split}.{EMBEDDINGS}").open("wb") as file:
-        for rows in pieces(data.x):
-            block = np.ascontiguousarray(data.x[rows], dtype="<f4")
+        for items in pieces(data.x):
+            block = np.ascontiguousarray(data.x[items], dtype="<f4")
             file.write(block.data)
             advance(len(block))
         file.flush()
@@ -71,5 +71,5 @@ def _write_split(task: Task, split: str, data: LabelledSplit, folder: Path, adva
 
 
 def _names(y: np.ndarray, vocabulary: Sequence[str]) -> list[list[str]]:
-    """Per row of (items, labels) the names of its labels."""
-    return [[vocabulary[i] for i in np.flatnonzero(row)] for row in y]
+    """The names of the labels of each row of (items, labels)."""
+    return [[vocabulary[int(i)] for i in np.flatnonzero(row)] for row in y]

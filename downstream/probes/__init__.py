@@ -1,1 +1,4 @@
-"""Probes: the protocol, the network, fitting one, fitting many as a pack, and selecting among them."""
+"""Probes: the protocol, the network, fitting one or a pack of many, and selecting among them.
+
+Code that trains on features and targets belongs here; it does not know where they come from, nor metrics.
+"""

@@ -1,4 +1,4 @@
-"""Features for probes: embeddings side by side and one after the other, read from memory maps when indexed."""
+"""Features for probes, read from memory maps when indexed."""
 
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
@@ -63,9 +63,12 @@ class MappedFeatures:
         self.shape = (len(order), sum(column.shape[1] for column in columns))
 
     def __getitem__(self, items: Selector, /) -> np.ndarray:
-        rows: Selector = self.order[items]
-        if len(rows) and rows[-1] - rows[0] == len(rows) - 1 and (np.diff(rows) == 1).all():
-            rows = slice(int(rows[0]), int(rows[-1]) + 1)  # reading one piece is many times as fast
+        rows = self.order[items]
+        if len(rows) and rows[-1] - rows[0] == len(rows) - 1 and np.all(np.diff(rows) == 1):
+            return self._read(slice(int(rows[0]), int(rows[-1]) + 1))  # reading one piece is many times as fast
+        return self._read(rows)
+
+    def _read(self, rows: Selector) -> np.ndarray:
         if len(self.columns) == 1:
             return np.asarray(self.columns[0][rows])
         return np.concatenate([column[rows] for column in self.columns], axis=1)
@@ -88,15 +91,17 @@ class Concatenated:
         values = np.empty((len(numbers), self.shape[1]), np.float32)
         for owner in np.unique(owners):
             places = np.flatnonzero(owners == owner)
-            within: Selector = numbers[places] - self.starts[owner]
-            if isinstance(items, slice):
-                within = slice(int(within[0]), int(within[-1]) + 1)
-            values[places] = self.parts[owner][within]
+            within = numbers[places] - self.starts[owner]
+            selector = slice(int(within[0]), int(within[-1]) + 1) if isinstance(items, slice) else within
+            values[places] = self.parts[owner][selector]
         return values
 
 
 class Standardized:
-    """Features minus their training mean, divided by their standard deviation; constant features become 0."""
+    """Features minus their training mean, divided by their standard deviation.
+
+    Constant features become 0.
+    """
 
     def __init__(self, x: Features, mean: np.ndarray, std: np.ndarray) -> None:
         self.x, self.mean, self.scale = x, mean.astype(np.float32), np.where(std > 0, std, 1).astype(np.float32)

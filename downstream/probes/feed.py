@@ -1,10 +1,14 @@
-"""The batches of the probes of a pack: features prepared on the device, resident where they fit, else read ahead."""
+"""The batches of a pack of probes.
 
-from collections.abc import Iterator, Sequence
+Features are prepared on the device, and kept there if they fit; else they are read ahead.
+"""
+
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -12,19 +16,21 @@ from downstream.probes.features import ProbeData, Selector, to_float32
 from downstream.probes.products import Products
 
 Step = list[tuple[Any, Tensor] | None]
-"""Of each source its prepared features and its targets, (labels, items); None of one that has no probes any more."""
+"""For each source its prepared features and its targets (labels, items); None once it has no probes left."""
 
 
 @dataclass(frozen=True)
 class Batch:
     """One step of all probes of a pack.
 
+    Features and targets are padded with zeros to the longest batch of all sources.
+
     Attributes:
-        parts: which probes have which features.
-        targets: of each part, shared by its probes: (labels, items).
-        items: how many each probe has.
-        counts: the same as (probes, 1, 1), and `mask`, which items these are, (probes, 1, items): both None where
-            nothing is filled up. Features and targets are, with zeros, to the longest batch of all sources.
+        parts: which probes share which prepared features.
+        targets: (labels, items) for each part.
+        items: of each probe, without padding.
+        counts: `items` as (probes, 1, 1); None without padding.
+        mask: (probes, 1, items), 1 for items, 0 for padding; None without padding.
     """
 
     parts: tuple[tuple[slice, Any], ...]
@@ -35,11 +41,14 @@ class Batch:
 
 
 class Feed:
-    """The batches of several sources in step, each of which has some of a pack's probes.
+    """The batches of several sources in step.
 
     Args:
-        sources: of as many batches each. owners: per probe the number of its source, ascending. size: of a batch.
-        room: bytes that prepared batches may take to be kept; else they are read and prepared again in every epoch.
+        sources: the data; all have the same number of batches.
+        owners: for each probe the number of its source, ascending.
+        size: of a batch.
+        budget: bytes that prepared batches may take; if they take more, they are read and prepared in every epoch.
+        training: whether the batches are for training.
     """
 
     def __init__(
@@ -49,7 +58,7 @@ class Feed:
         size: int,
         products: Products,
         device: str,
-        room: int,
+        budget: int,
         *,
         training: bool,
     ) -> None:
@@ -57,19 +66,20 @@ class Feed:
         self.products, self.device, self.training = products, device, training
         forms = 1 + (training and torch.device(device).type == "cpu")
         lengths = {len(source.y) for source in sources}
-        copies = min(len(lengths), 2)  # of targets: as they are, and filled up where sources differ in length
+        copies = min(len(lengths), 2)  # of targets: as they are, and padded if sources differ in length
         needed = sum(4 * (forms * source.x.shape[1] + copies * source.y.shape[1]) for source in sources) * max(lengths)
-        self.resident = needed <= room and all(source.shuffle is None for source in sources)
+        self.resident = needed <= budget and all(source.shuffle is None for source in sources)
         self.kept_bytes = needed if self.resident else 0
         self._kept: list[Step] = []
         self._batches: list[Batch] = []
 
     def select(self, probes: Sequence[int]) -> None:
-        """Only these probes go on."""
+        """Keep only these probes."""
         self.owners = [self.owners[probe] for probe in probes]
         self._batches = []
 
-    def epoch(self, number: int) -> Iterator[Batch]:
+    def epoch(self, number: int) -> Generator[Batch, None, None]:
+        """The batches of an epoch."""
         if self._batches:
             yield from self._batches
             return
@@ -82,13 +92,16 @@ class Feed:
 
     def _steps(self, number: int) -> Iterator[Step]:
         orders = [source.batches(self.size, number, training=self.training) for source in self.sources]
-        for rows in zip(*orders, strict=True):
-            items = max(_length(index) for number, index in enumerate(rows) if number in self.owners)
-            wanted = enumerate(zip(self.sources, rows, strict=True))
-            yield [self._load(*each, items) if number in self.owners else None for number, each in wanted]
+        for selectors in zip(*orders, strict=True):
+            items = max(_length(selector) for number, selector in enumerate(selectors) if number in self.owners)
+            parts = enumerate(zip(self.sources, selectors, strict=True))
+            yield [
+                self._load(source, selector, items) if number in self.owners else None
+                for number, (source, selector) in parts
+            ]
 
-    def _load(self, source: ProbeData, rows: Selector, items: int) -> tuple[Any, Tensor]:
-        x, y = _tensor(source.x[rows], self.device), _tensor(source.y[rows], self.device)
+    def _load(self, source: ProbeData, selector: Selector, items: int) -> tuple[Any, Tensor]:
+        x, y = _tensor(source.x[selector], self.device), _tensor(source.y[selector], self.device)
         if len(x) < items:
             x = torch.cat([x, x.new_zeros(items - len(x), x.shape[1])])
         return self.products.prepare(x, self.training), y.T.contiguous()
@@ -96,9 +109,11 @@ class Feed:
     def _batch(self, step: Step) -> Batch:
         parts, targets, counts = [], [], []
         start = 0
-        items = max(loaded[1].shape[1] for loaded in step if loaded)  # of sources that have ended since, too
-        for number in sorted(set(self.owners)):
-            (x, y), probes = step[number], self.owners.count(number)
+        items = max(loaded[1].shape[1] for loaded in step if loaded)  # sources that have ended since count, too
+        for number, loaded in enumerate(step):
+            if loaded is None or not (probes := self.owners.count(number)):
+                continue
+            x, y = loaded
             parts.append((slice(start, start + probes), x))
             missing = items - y.shape[1]
             targets.append(torch.nn.functional.pad(y, (0, missing)) if missing else y)
@@ -113,7 +128,7 @@ class Feed:
 
 
 def _ahead(steps: Iterator[Any]) -> Iterator[Any]:
-    """Each step, while a thread already makes the next."""
+    """Yield each step, while a thread makes the next one."""
     with ThreadPoolExecutor(1) as pool:
         coming = pool.submit(next, steps, None)
         while (step := coming.result()) is not None:
@@ -121,14 +136,14 @@ def _ahead(steps: Iterator[Any]) -> Iterator[Any]:
             yield step
 
 
-def _length(rows: Selector) -> int:
-    return rows.stop - rows.start if isinstance(rows, slice) else len(rows)
+def _length(selector: Selector) -> int:
+    return int(selector.stop - selector.start) if isinstance(selector, slice) else len(selector)
 
 
-def _tensor(rows: Any, device: str) -> Tensor:
-    return _to(torch.from_numpy(to_float32(rows)), torch.device(device))
+def _tensor(values: np.ndarray, device: str) -> Tensor:
+    return _to(torch.from_numpy(to_float32(values)), torch.device(device))
 
 
 def _to(values: Tensor, device: torch.device) -> Tensor:
-    """There, by way of pinned memory, so that nothing waits for it."""
+    """Copy values to a device, through pinned memory so that nothing waits for it."""
     return values.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else values.to(device)

@@ -1,4 +1,7 @@
-"""Fits that have ended, kept in files until their evaluation has: a run that was killed does not train them again."""
+"""Keep finished fits in files until their evaluation has ended.
+
+A killed run does not train them again.
+"""
 
 import contextlib
 import dataclasses
@@ -7,6 +10,7 @@ import logging
 import pickle
 import shutil
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -19,54 +23,54 @@ from downstream.probes.selection import Validation
 logger = logging.getLogger(__name__)
 
 SUFFIX = ".fits"  # of a job's folder of fits
-PLACE_PARTS = 3  # job, what was heard, fit
-WORTH_S = 2.0  # what took less, of a pack its share, is made again
+PLACE_PARTS = 3  # job, sound, fit
+WORTH_S = 2.0  # a fit that took less time (its share of the pack's) is not kept
 UNREADABLE = (RuntimeError, EOFError, ValueError, pickle.UnpicklingError, OSError, KeyError, TypeError)
 
 
 class FinishedFits:
-    """The fits of one evaluation, a file each.
+    """The finished fits of one evaluation, one file each.
 
     Args:
-        folder: of this evaluation alone, on this embedding, task, protocol and seed.
+        folder: of this evaluation alone: this embedding, task, protocol and seed.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def read(self, fitting: Fitting) -> Fit | None:
-        """The fit that was kept; None where there is none that can be read."""
+        """Read a fit; None if it was not kept, or can't be read."""
         path = self._path(fitting)
         if not path.is_file():
             return None
         try:
             content = read_summed(path, place_of(path, PLACE_PARTS))
-            found = torch.load(io.BytesIO(content), weights_only=True)
-            validations, best = tuple(map(_validation, found["validations"])), _validation(found["best"])
-            return Fit(fitting.config, validations, best, found["state"], found["seconds"])
+            record = torch.load(io.BytesIO(content), weights_only=True)
+            validations, best = tuple(map(_validation, record["validations"])), _validation(record["best"])
+            return Fit(fitting.config, validations, best, record["state"], record["seconds"])
         except UNREADABLE as error:
             reason = str(error) or type(error).__name__
             logger.warning("%s: trained again, its file can't be read: %s", path, reason.splitlines()[0])
             return None
 
     def write(self, fitting: Fitting, fit: Fit) -> None:
-        """Keep a fit, where it was long enough to be worth it; what can't be written is said in the log."""
+        """Keep a fit that took at least `WORTH_S`; if it can't be written, the log says so."""
         if fit.seconds < WORTH_S:
             return
         seen = [dataclasses.asdict(validation) for validation in (*fit.validations, fit.best)]
         state = {name: value.cpu() for name, value in fit.state.items()}
-        found = {"validations": seen[:-1], "best": seen[-1], "state": state, "seconds": fit.seconds}
+        record = {"validations": seen[:-1], "best": seen[-1], "state": state, "seconds": fit.seconds}
         path, content = self._path(fitting), io.BytesIO()
-        torch.save(found, content)
+        torch.save(record, content)
         try:
             write_summed(path, content.getbuffer(), place_of(path, PLACE_PARTS))
-        except (OSError, RuntimeError) as error:  # a full disk, or another run that had its results and cleared up
+        except (OSError, RuntimeError) as error:  # a full disk, or another run had its results and removed the folder
             logger.warning("%s: a fit that has ended is not kept: %s", self.folder, str(error).splitlines()[0])
 
     def discard(self) -> None:
-        """The evaluation has its results."""
+        """Remove the fits: the evaluation has its results."""
         shutil.rmtree(self.folder, ignore_errors=True)
-        if self.folder.parent.suffix == SUFFIX:  # which held the fits on sound as it is heard by these versions
+        if self.folder.parent.suffix == SUFFIX:  # the job's, which has a folder for each version of its sound
             with contextlib.suppress(OSError):
                 self.folder.parent.rmdir()
 
@@ -74,6 +78,6 @@ class FinishedFits:
         return self.folder / f"{seed_of(fitting.seed, fitting.config):014x}.pt"
 
 
-def _validation(found: dict) -> Validation:
-    setting = found["postprocessing"]
-    return Validation(**{**found, "postprocessing": setting and PostProcessing(**setting)})
+def _validation(record: dict[str, Any]) -> Validation:
+    setting = record["postprocessing"]
+    return Validation(**{**record, "postprocessing": setting and PostProcessing(**setting)})

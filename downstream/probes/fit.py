@@ -1,8 +1,8 @@
-"""Training a probe, one configuration at a time.
+"""Train one probe.
 
-This is hear-eval-kit's protocol step by step (Turian et al. 2022; hear-eval-kit 2021.1.3), written to be
-read against it; `downstream.probes.pack` does the same for many probes at once. Features are not normalised, batches
-keep the order of the items in every epoch, and the weights of the best validation are used.
+This is hear-eval-kit's protocol step by step (Turian et al. 2022; hear-eval-kit 2021.1.3), written to be read beside
+it; `downstream.probes.pack` does the same for many probes at once. Features are not normalized, batches keep the order
+of the items in every epoch, and the weights of the best validation are used.
 """
 
 import copy
@@ -20,17 +20,22 @@ from downstream.probes.probe import Probe, ProbeConfig, loss_of, probabilities_o
 from downstream.probes.selection import EarlyStopping, Selection, Validation
 
 Score = Callable[[np.ndarray], tuple[Mapping[str, float], Any]]
-"""Probabilities (items, labels) on the validation split -> (scores by metric, the primary first; post-processing)."""
+"""Probabilities (items, labels) on the validation split -> scores by metric, the primary first, and post-processing."""
 
 
 @dataclass(frozen=True)
 class Fitting:
-    """What one fit is made from.
+    """Everything that one fit starts from.
 
     Attributes:
+        config: of the probe and its training.
+        train: the training data.
+        valid: the validation data.
         prediction_type: `multiclass` (cross-entropy) or `multilabel` (binary cross-entropy).
-        seed: any value; with the configuration it fixes initial weights and dropout.
-        initial: a state dict to start from, for comparisons.
+        selection: how the best epoch is chosen.
+        score: computes the scores of a validation.
+        seed: any value; together with the configuration it fixes initial weights and dropout.
+        initial: a state dict to start from, for comparisons; None for weights from the seed.
     """
 
     config: ProbeConfig
@@ -43,7 +48,7 @@ class Fitting:
     initial: Mapping[str, Tensor] | None = None
 
     def probe(self, device: str) -> Probe:
-        """The probe as training finds it."""
+        """The untrained probe."""
         shape = self.train.x.shape[1], self.train.y.shape[1]
         probe = probe_of(self.config, *shape, seed_of(self.seed, self.config), device)
         if self.initial is not None:
@@ -51,7 +56,10 @@ class Fitting:
         return probe
 
     def validation(self, epoch: int, logits: Tensor) -> Validation:
-        """What is seen of logits (items, labels) on the validation split; their loss is the mean over all at once."""
+        """Evaluate logits (items, labels) on the validation split.
+
+        The loss is the mean over all items.
+        """
         loss = float(loss_of(self.prediction_type)(logits, torch.from_numpy(self.valid.y)))
         if self.selection.by_loss:
             return Validation(epoch, loss, loss)
@@ -61,11 +69,14 @@ class Fitting:
 
 @dataclass(frozen=True)
 class Fit:
-    """A trained probe: every validation, which was best, and the weights of that one.
+    """A trained probe.
 
     Attributes:
-        state: from a pack on the CPU, from `fit` on the device.
-        seconds: that it took; in a pack its share, by epochs.
+        config: of the probe and its training.
+        validations: all of them, in order.
+        best: the validation that was selected.
+        state: the weights at that validation; from a pack on the CPU, from `fit` on the device.
+        seconds: of training; in a pack, the probe's share by epochs.
     """
 
     config: ProbeConfig
@@ -76,16 +87,17 @@ class Fit:
 
     @property
     def epochs(self) -> int:
-        """How many it was trained for."""
+        """The number of epochs that it was trained for."""
         return self.validations[-1].epoch + 1
 
 
 def fit(fitting: Fitting, device: str = "cpu") -> Fit:
-    """Train one probe, validating every few epochs, until it stops improving (`EarlyStopping`)."""
+    """Train one probe until it stops improving (`EarlyStopping`), validating every few epochs."""
     start, config = time.perf_counter(), fitting.config
     probe = fitting.probe(device)
     optimizer = torch.optim.Adam(probe.parameters(), lr=config.lr)
-    stopping, state = EarlyStopping(fitting.selection, config.patience), {}
+    stopping = EarlyStopping(fitting.selection, config.patience)
+    state: dict[str, Tensor] = {}
     for epoch in range(config.max_epochs):
         _train_epoch(probe, optimizer, fitting, epoch, device)
         if (epoch + 1) % config.check_val_every_n_epoch:
@@ -98,11 +110,11 @@ def fit(fitting: Fitting, device: str = "cpu") -> Fit:
     return Fit(config, tuple(stopping.validations), stopping.best, state, time.perf_counter() - start)
 
 
-def predict(found: Fit, data: ProbeData, prediction_type: str, device: str = "cpu") -> tuple[np.ndarray, float]:
-    """(items, labels) probabilities of a trained probe, and its mean loss over the whole of `data`."""
-    probe = probe_of(found.config, data.x.shape[1], data.y.shape[1], 0, device)
-    probe.load_state_dict(found.state)
-    logits = _logits(probe, data, found.config.batch_size, device)
+def predict(fitted: Fit, data: ProbeData, prediction_type: str, device: str = "cpu") -> tuple[np.ndarray, float]:
+    """The probabilities (items, labels) of a trained probe, and its mean loss over all items."""
+    probe = probe_of(fitted.config, data.x.shape[1], data.y.shape[1], 0, device)
+    probe.load_state_dict(fitted.state)
+    logits = _logits(probe, data, fitted.config.batch_size, device)
     loss = loss_of(prediction_type)(logits, torch.from_numpy(data.y))
     return probabilities_of(prediction_type)(logits).numpy(), float(loss)
 
@@ -110,24 +122,24 @@ def predict(found: Fit, data: ProbeData, prediction_type: str, device: str = "cp
 def _train_epoch(probe: Probe, optimizer: torch.optim.Adam, fitting: Fitting, epoch: int, device: str) -> None:
     probe.train()
     data, loss_function = fitting.train, loss_of(fitting.prediction_type)
-    for rows in data.batches(fitting.config.batch_size, epoch, training=True):
-        loss = loss_function(probe(_tensor(data.x[rows], device)), _tensor(data.y[rows], device))
+    for items in data.batches(fitting.config.batch_size, epoch, training=True):
+        loss = loss_function(probe(_tensor(data.x[items], device)), _tensor(data.y[items], device))
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
 
 
 @torch.inference_mode()
 def _logits(probe: Probe, data: ProbeData, size: int, device: str) -> Tensor:
-    """(items, labels) on the CPU, in evaluation mode."""
+    """The logits (items, labels) in evaluation mode, on the CPU."""
     probe.eval()
 
     def parts() -> Iterator[Tensor]:
-        for rows in ProbeData(data.x, data.y).batches(size, training=False):
-            yield probe(_tensor(data.x[rows], device)).cpu()
+        for items in ProbeData(data.x, data.y).batches(size, training=False):
+            yield probe(_tensor(data.x[items], device)).cpu()
 
     return torch.cat(list(parts()))
 
 
-def _tensor(rows: Any, device: str) -> Tensor:
-    return torch.from_numpy(to_float32(rows)).to(device)
+def _tensor(values: np.ndarray, device: str) -> Tensor:
+    return torch.from_numpy(to_float32(values)).to(device)

@@ -1,8 +1,8 @@
 """Packs: probes that are trained together, as one tensor program.
 
-Probes of one architecture that take as many steps an epoch share a pack, whatever their learning rate, initialization,
-seed, features and fold. A pack gives what `downstream.probes.fit.fit` gives for each of its probes, but for rounding.
-On a CPU a pack is of one source of features, and a probe's numbers do not depend on what else is in its pack.
+Probes of one architecture with equally many steps an epoch share a pack, whatever their learning rate, initialization,
+seed, features and fold. A pack gives the same as `downstream.probes.fit.fit` for each of its probes, but for rounding.
+On a CPU a pack has one source of features, and a probe's numbers do not depend on the other probes of its pack.
 """
 
 import dataclasses
@@ -25,44 +25,53 @@ from downstream.probes.stacked import StackedProbes
 
 logger = logging.getLogger(__name__)
 
-CPU_BYTES = 1 << 30  # for the probes of a pack, and as much for features that are kept prepared
+CPU_BYTES = 1 << 30  # for the probes of a pack, and as much again for features that are kept prepared
 CUDA_SHARE = 0.4  # of the free memory, for each of the two
-COPIES = 5  # of a probe's parameters: themselves, gradients, two moments, the best
-ACTIVATIONS = 6  # of (hidden units, items) a hidden layer, at the same time
+COPIES = 5  # of a probe's parameters: the parameters, gradients, two moments, the best
+ACTIVATIONS = 6  # tensors of (hidden units, items) that a hidden layer has at once
 
 Done = Callable[[int, Fit], None]
-"""Called with each fit as soon as it has ended, and its number."""
+"""Called with the number of each fit, and the fit, as soon as it has ended."""
 
 
-def fit_all(fittings: Sequence[Fitting], device: str = "cpu", done: Done = lambda number, fit: None) -> list[Fit]:
-    """Every fit, in the given order, in as few packs as the memory allows."""
-    found: dict[int, Fit] = {}
+def _ignore(number: int, fit: Fit) -> None:
+    pass
+
+
+def fit_all(fittings: Sequence[Fitting], device: str = "cpu", done: Done = _ignore) -> list[Fit]:
+    """Train probes in as few packs as the memory allows; return their fits, in the same order."""
+    fits: dict[int, Fit] = {}
 
     def ended(number: int, fit: Fit) -> None:
-        found[number] = fit
+        fits[number] = fit
         done(number, fit)
 
     for members in plan(fittings, device):
         _fit(fittings, members, device, ended)
-    return [found[number] for number in range(len(fittings))]
+    return [fits[number] for number in range(len(fittings))]
 
 
 def plan(fittings: Sequence[Fitting], device: str) -> list[list[int]]:
-    """The packs, as numbers of fittings: those of one kind by source and learning rate, cut where memory ends."""
+    """Divide fittings into packs of one kind, sorted by source and learning rate.
+
+    Returns:
+        The numbers of the fittings in each pack.
+    """
     kinds: dict[Hashable, list[int]] = defaultdict(list)
     for number, fitting in enumerate(fittings):
         kinds[_kind(fitting, device)].append(number)
     packs = []
     for members in kinds.values():
         sources = list(dict.fromkeys(_source(fittings[i]) for i in members))
-        members.sort(key=lambda i, order=sources: (order.index(_source(fittings[i])), fittings[i].config.lr))
-        most = max(1, _room(device) // _bytes_of_probe(fittings[members[0]]))
+        ranks = {i: (sources.index(_source(fittings[i])), fittings[i].config.lr) for i in members}
+        members.sort(key=ranks.__getitem__)
+        most = max(1, _budget(device) // _bytes_of_probe(fittings[members[0]]))
         packs += [members[start : start + most] for start in range(0, len(members), most)]
     return packs
 
 
 def _fit(fittings: Sequence[Fitting], members: list[int], device: str, done: Done) -> None:
-    """One pack; in halves where it does not fit."""
+    """Train one pack; in halves if it does not fit the memory."""
     ended: list[int] = []
 
     def note(place: int, fit: Fit) -> None:
@@ -75,22 +84,22 @@ def _fit(fittings: Sequence[Fitting], members: list[int], device: str, done: Don
     except torch.cuda.OutOfMemoryError:
         if len(members) == 1:
             raise
-    gc.collect()  # an error of the thread that reads ahead refers to itself, and to the pack
-    torch.cuda.empty_cache()  # here and not above, where the error still holds on to the tensors
+    gc.collect()  # an error in the thread that reads ahead refers to itself, and to the pack
+    torch.cuda.empty_cache()  # not above, where the error still refers to the tensors
     remaining = [number for place, number in enumerate(members) if place not in ended]
     half = -(-len(remaining) // 2)
-    logger.warning("out of memory with %d probes at once: going on with %d", len(members), half)
-    for some in (remaining[:half], remaining[half:]):
-        if some:
-            _fit(fittings, some, device, done)
+    logger.warning("out of memory with %d probes at once: continuing with %d", len(members), half)
+    for part in (remaining[:half], remaining[half:]):
+        if part:
+            _fit(fittings, part, device, done)
 
 
 class _Pack:
     """The training of one pack.
 
     Attributes:
-        live: the numbers of the fittings that go on.
-        programs: their probes, in that order: all in one program, or one program each (`_together`).
+        live: the numbers of the fittings that are still trained.
+        programs: their probes, in that order: one program for all, or one for each (`_together`).
     """
 
     def __init__(self, fittings: Sequence[Fitting], device: str) -> None:
@@ -104,23 +113,24 @@ class _Pack:
         owners = [sources.index(_source(fitting)) for fitting in fittings]
         firsts = [fittings[owners.index(number)] for number in range(len(sources))]
 
-        def feed(data: list[ProbeData], room: int, training: bool) -> Feed:
-            own = owners if self.together else owners[:1]
-            return Feed(data, own, self.config.batch_size, products, device, room, training=training)
+        def feed(data: list[ProbeData], budget: int, training: bool) -> Feed:
+            program_owners = owners if self.together else owners[:1]
+            return Feed(data, program_owners, self.config.batch_size, products, device, budget, training=training)
 
-        room = _room(device)
-        self.train = feed([fitting.train for fitting in firsts], room, training=True)
-        room -= self.train.kept_bytes
+        budget = _budget(device)
+        self.train = feed([fitting.train for fitting in firsts], budget, training=True)
+        budget -= self.train.kept_bytes
         self.valid = feed(
-            [dataclasses.replace(fitting.valid, shuffle=None) for fitting in firsts], room, training=False
+            [dataclasses.replace(fitting.valid, shuffle=None) for fitting in firsts], budget, training=False
         )
         probes = [(fitting.probe(device), fitting.config) for fitting in fittings]
         groups = [probes] if self.together else [[probe] for probe in probes]
         self.programs = [StackedProbes(group, fittings[0].prediction_type, products) for group in groups]
 
     def run(self, done: Done) -> None:
+        """Train until all fits have ended."""
         every = self.config.check_val_every_n_epoch
-        for last in range(every, self.config.max_epochs + 1, every):  # epochs behind the last validation change nothing
+        for last in range(every, self.config.max_epochs + 1, every):  # later epochs would change nothing
             start = time.perf_counter()
             self._train(range(last - every, last))
             over = self._validate(last - 1)
@@ -133,17 +143,20 @@ class _Pack:
         self._end(list(self.live), done)
 
     def _train(self, epochs: range) -> None:
-        """Program after program, so that its probes stay in the cache; or batch after batch, where these are read."""
+        """Train for some epochs.
+
+        Program after program, which keeps its probes in the cache; batch after batch if batches are not kept.
+        """
         groups = [[program] for program in self.programs] if self.train.resident else [self.programs]
         for programs in groups:
             for epoch in epochs:
-                with closing(self.train.epoch(epoch)) as batches:  # not left to garbage collection: it has a thread
+                with closing(self.train.epoch(epoch)) as batches:  # not left to garbage collection, as it has a thread
                     for batch in batches:
                         for program in programs:
                             program.step(batch)
 
     def _validate(self, epoch: int) -> list[int]:
-        """The fittings that end with this validation."""
+        """Validate all probes; return the fittings that end with this validation."""
         places = [(program, probe) for program in self.programs for probe in range(len(program))]
         for number, logits, (program, probe) in zip(self.live, self._logits(), places, strict=True):
             if self.stopping[number].see(self.fittings[number].validation(epoch, logits)):
@@ -151,10 +164,10 @@ class _Pack:
         return [number for number in self.live if self.stopping[number].over]
 
     def _end(self, over: list[int], done: Done) -> None:
-        """These have ended; the others go on."""
+        """End these fittings; the others continue."""
         for number in over:
             stopping, config, seconds = self.stopping[number], self.fittings[number].config, self.seconds[number]
-            state = {name: value.cpu() for name, value in self.states[number].items()}  # the room is for other packs
+            state = {name: value.cpu() for name, value in self.states[number].items()}  # the memory is for other packs
             self.states[number] = {}
             done(number, Fit(config, tuple(stopping.validations), stopping.best, state, seconds))
         going = [place for place, number in enumerate(self.live) if number not in over]
@@ -162,36 +175,37 @@ class _Pack:
         if not self.together:
             self.programs = [self.programs[place] for place in going]
         elif going:
-            for part in (*self.programs, self.train, self.valid):
-                part.select(going)
+            self.programs[0].select(going)
+            self.train.select(going)
+            self.valid.select(going)
 
     def _logits(self) -> list[Tensor]:
-        """On the validation split, of each probe that goes on (items, labels), on the CPU."""
+        """The logits (items, labels) of each live probe on the validation split, on the CPU."""
         parts: list[list[Tensor]] = [[] for _ in self.live]
         with closing(self.valid.epoch(0)) as batches:
             for batch in batches:
-                found = torch.cat([program.logits(batch) for program in self.programs])
+                all_logits = torch.cat([program.logits(batch) for program in self.programs])
                 items = batch.items if self.together else batch.items * len(self.live)
-                for part, logits, count in zip(parts, found, items, strict=True):
+                for part, logits, count in zip(parts, all_logits, items, strict=True):
                     part.append(logits[:, :count].T)
         if not self.together:
-            return [torch.cat(parts.pop(0)) for _ in self.live]  # parts go as they are joined
+            return [torch.cat(parts.pop(0)) for _ in self.live]  # each part is freed when it is concatenated
         whole = torch.cat([rows for part in parts for rows in part]).cpu()  # one copy for all
-        return list(whole.split([sum(map(len, part)) for part in parts]))
+        return list(torch.split(whole, [sum(map(len, part)) for part in parts]))
 
 
 def _source(fitting: Fitting) -> tuple[Hashable, ...]:
-    """Equal for fittings on the same data."""
+    """The source of the data: equal for fittings on the same data."""
     return tuple(data.key or id(data) for data in (fitting.train, fitting.valid))
 
 
 def _together(device: str) -> bool:
-    """Whether a pack is one program: on a CPU nothing is gained by that, and caches hold only so much."""
+    """Whether a pack is one program: not on a CPU, where that gains nothing and overflows the caches."""
     return torch.device(device).type != "cpu"
 
 
 def _kind(fitting: Fitting, device: str) -> Hashable:
-    """What has to be equal in a pack."""
+    """What must be equal within a pack."""
     architecture = dataclasses.replace(fitting.config, lr=0.0, init="xavier_uniform")
     shape = fitting.train.x.shape[1], fitting.train.y.shape[1], fitting.prediction_type
     size = fitting.config.batch_size
@@ -203,17 +217,21 @@ def _kind(fitting: Fitting, device: str) -> Hashable:
 
 
 def _bytes_of_probe(fitting: Fitting) -> int:
+    """The memory of a probe in training."""
     config, dim = fitting.config, fitting.train.x.shape[1]
+    labels: int = fitting.train.y.shape[1]
     numbers = 0
     for _ in range(config.hidden_layers):
         numbers += COPIES * dim * config.hidden_dim + ACTIVATIONS * config.hidden_dim * config.batch_size
         dim = config.hidden_dim
-    return 4 * (numbers + COPIES * dim * fitting.train.y.shape[1])
+    return 4 * (numbers + COPIES * dim * labels)
 
 
-def _room(device: str) -> int:
-    """Bytes for the probes of a pack, or for features that stay."""
+def _budget(device: str) -> int:
+    """Bytes for the probes of a pack, and as many for prepared features."""
     if torch.device(device).type != "cuda":
         return CPU_BYTES
-    free, _ = torch.cuda.mem_get_info(device)
-    return int(CUDA_SHARE * (free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)))
+    free: int = torch.cuda.mem_get_info(device)[0]
+    reserved: int = torch.cuda.memory_reserved(device)
+    allocated: int = torch.cuda.memory_allocated(device)
+    return int(CUDA_SHARE * (free + reserved - allocated))

@@ -6,7 +6,7 @@ Source: Turian et al. 2022; hear-eval-kit 2021.1.3, whose parameter names and in
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -22,16 +22,17 @@ LEAST = {
     "check_val_every_n_epoch": 1,
     "patience": 1,
 }
+Gain = Literal["linear", "relu"]
 INITIALIZATIONS = {"xavier_uniform": nn.init.xavier_uniform_, "xavier_normal": nn.init.xavier_normal_}
 
 
 @dataclass(frozen=True)
 class ProbeConfig:
-    """One setting of the probe and its training; the defaults are those of HEAR 2021.
+    """A configuration of the probe and its training; the defaults are those of HEAR 2021.
 
     Raises:
-        ValueError: for an unknown initialization, numbers that are none of a probe, or training that would end before
-            its first validation.
+        ValueError: an initialization is unknown, a number is out of range, or training would end before its first
+            validation.
     """
 
     hidden_layers: int = 1
@@ -58,7 +59,11 @@ class ProbeConfig:
 
 
 class Dropout(nn.Module):
-    """Dropout by masks of its own: a fit does not depend on what else draws. Shape: (items, units) -> the same."""
+    """Dropout with masks of its own, so that a fit does not depend on other random numbers.
+
+    Shape:
+        (items, units) -> the same.
+    """
 
     def __init__(self, p: float, masks: Masks) -> None:
         super().__init__()
@@ -67,16 +72,21 @@ class Dropout(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or self.p == 0:
             return x
-        return x * self.masks.keep(self.p, x.shape[1], x.shape[0])[0].T.div(1 - self.p)
+        kept: Tensor = x * self.masks.keep(self.p, x.shape[1], x.shape[0])[0].T.div(1 - self.p)
+        return kept
 
 
 class Probe(nn.Module):
-    """hidden_layers times (Linear, BatchNorm, Dropout, ReLU), then a Linear to the labels.
+    """`hidden_layers` times (Linear, BatchNorm, Dropout, ReLU), then a Linear layer to the labels.
 
-    Weights are Xavier with the gain of the activation before them (none in front of the first); biases are torch's.
+    Weights are Xavier with the gain of the activation before them, which the first layer does not have; biases are as
+    in torch.
 
     Args:
-        initial: the random stream of the initial weights, on the CPU. masks: of one probe, on its device.
+        dim: width of the features.
+        labels: how many there are.
+        initial: the random stream of the initial weights, on the CPU.
+        masks: of this probe, on its device.
 
     Shape:
         (items, dim) -> logits (items, labels).
@@ -86,7 +96,7 @@ class Probe(nn.Module):
         super().__init__()
         self.masks = masks
         layers: list[nn.Module] = []
-        gain = "linear"
+        gain: Gain = "linear"
         for _ in range(config.hidden_layers):
             layers += [
                 _linear(dim, config.hidden_dim, config.init, gain, initial),
@@ -99,33 +109,34 @@ class Probe(nn.Module):
         self.projection = _linear(dim, labels, config.init, gain, initial)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.projection(self.hidden(x))
+        logits: Tensor = self.projection(self.hidden(x))
+        return logits
 
 
 def probe_of(config: ProbeConfig, dim: int, labels: int, seed: int, device: str = "cpu") -> Probe:
-    """The untrained probe of a seed, whose weights do not depend on the device."""
+    """The untrained probe of a seed; its weights do not depend on the device."""
     return Probe(dim, labels, config, torch.Generator().manual_seed(seed), Masks([seed], device)).to(device)
 
 
 def seed_of(seed: Any, config: ProbeConfig) -> int:
-    """The seed of one fit: a function of any value and the configuration."""
+    """The seed of one fit, made from any value and the configuration."""
     return int.from_bytes(hashlib.sha256(f"{seed!r} {config!r}".encode()).digest()[:7], "big")
 
 
 def loss_of(prediction_type: str) -> Callable[[Tensor, Tensor], Tensor]:
-    """Logits and targets, (items, labels) both, to the mean loss: cross-entropy, or binary cross-entropy."""
+    """The mean loss of logits and targets, both (items, labels): cross-entropy, or binary cross-entropy."""
     if prediction_type == "multiclass":
         return lambda logits, y: F.cross_entropy(logits, y.argmax(dim=1))
     return F.binary_cross_entropy_with_logits
 
 
 def probabilities_of(prediction_type: str) -> Callable[[Tensor], Tensor]:
-    """Logits (items, labels) to probabilities: softmax over the labels, or a sigmoid each."""
+    """Turn logits (items, labels) into probabilities: softmax over the labels, or a sigmoid of each."""
     return torch.sigmoid if prediction_type == "multilabel" else lambda logits: torch.softmax(logits, dim=1)
 
 
-def _linear(inputs: int, outputs: int, init: str, gain: str, stream: torch.Generator) -> nn.Linear:
-    layer = nn.utils.skip_init(nn.Linear, inputs, outputs)
+def _linear(inputs: int, outputs: int, init: str, gain: Gain, stream: torch.Generator) -> nn.Linear:
+    layer: nn.Linear = nn.utils.skip_init(nn.Linear, inputs, outputs)  # type: ignore[no-untyped-call]
     with torch.no_grad():
         INITIALIZATIONS[init](layer.weight, gain=nn.init.calculate_gain(gain), generator=stream)
         layer.bias.uniform_(-(inputs**-0.5), inputs**-0.5, generator=stream)

@@ -1,40 +1,41 @@
-"""The matrix products of probes that are trained together.
+"""Matrix products of probes that are trained together.
 
-Weights are stacked, (probes, out, in), activations (probes, units, items): items come last, so that a probe's features
-are the right-hand factor of both products they take part in, and can be prepared once for all probes and epochs.
-On a CPU every probe's product is one of its own, so that its numbers do not depend on what it is trained with.
+Weights are (probes, out, in), activations (probes, units, items). Items come last, so that a probe's features are the
+right-hand factor of both products that they take part in, and can be prepared once for all probes and epochs. On a CPU
+each probe has a product of its own, so that its numbers do not depend on the other probes.
 """
 
 import functools
 import logging
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 logger = logging.getLogger(__name__)
 
-PROBES_EXPECTED = 1024  # rows that oneDNN's packing is told to expect; any number works
+EXPECTED_ROWS = 1024  # of the left-hand factor, a hint for oneDNN's packing; any number works
 
 
 class Products(Protocol):
-    """How products are computed; a prepared batch is what `prepare` makes of features (items, dim)."""
+    """How products are computed."""
 
-    def prepare(self, x: Tensor, training: bool): ...
+    def prepare(self, x: Tensor, training: bool) -> Any:
+        """Prepare the features of a batch, (items, dim)."""
 
-    def forward(self, weights: Tensor, prepared) -> Tensor:
-        """(probes, out, dim) by a batch -> (probes, out, items)."""
+    def forward(self, weights: Tensor, prepared: Any) -> Tensor:
+        """Multiply (probes, out, dim) by prepared features -> (probes, out, items)."""
 
-    def backward(self, gradients: Tensor, prepared) -> Tensor:
-        """(probes, out, items) by a batch -> (probes, out, dim)."""
+    def backward(self, gradients: Tensor, prepared: Any) -> Tensor:
+        """Multiply (probes, out, items) by prepared features -> (probes, out, dim)."""
 
     def multiply(self, a: Tensor, b: Tensor) -> Tensor:
-        """(probes, n, m) by (probes, m, k) -> (probes, n, k)."""
+        """Multiply (probes, n, m) by (probes, m, k) -> (probes, n, k)."""
 
 
 class TorchProducts:
-    """torch's own products: batched ones, and one large one where probes share their features."""
+    """Products by torch: batched ones, and a single one for all probes that share their features."""
 
     def prepare(self, x: Tensor, training: bool) -> Tensor:
         return x
@@ -51,7 +52,10 @@ class TorchProducts:
 
 @dataclass(frozen=True)
 class _Packed:
-    """A batch's features as oneDNN wants a right-hand factor; the second one only for training."""
+    """The features of a batch, packed as right-hand factors for oneDNN.
+
+    Only training needs `columns`.
+    """
 
     rows: Tensor
     columns: Tensor | None
@@ -67,10 +71,12 @@ class OneDnnProducts:
         return _stack([_product(weight, prepared.rows) for weight in weights])
 
     def backward(self, gradients: Tensor, prepared: _Packed) -> Tensor:
+        if prepared.columns is None:
+            raise ValueError("features were not prepared for training")
         return _stack([_product(gradient, prepared.columns) for gradient in gradients])
 
     def multiply(self, a: Tensor, b: Tensor) -> Tensor:
-        # a right-hand factor may be strided, a left-hand one is copied: either a, or b and, turned back, the product
+        # a right-hand factor may be strided, a left-hand one is copied: either a, or b and the transposed product
         (_, n, m), k = a.shape, b.shape[2]
         if a[0].is_contiguous() or n * m < (n + m) * k:
             return _stack([_product(left.contiguous(), right.T) for left, right in zip(a, b, strict=True)])
@@ -83,21 +89,23 @@ def products_for(device: str) -> Products:
 
 
 def _product(left: Tensor, right: Tensor) -> Tensor:
-    """(n, m) by the transpose of (k, m), which may be packed -> (n, k)."""
-    return torch.ops.mkldnn._linear_pointwise(left, right, None, "none", [], "")
+    """Multiply (n, m) by the transpose of (k, m), which may be packed -> (n, k)."""
+    product: Tensor = torch.ops.mkldnn._linear_pointwise(left, right, None, "none", [], "")
+    return product
 
 
 def _pack(right: Tensor) -> Tensor:
-    return torch.ops.mkldnn._reorder_linear_weight(right, PROBES_EXPECTED)
+    packed: Tensor = torch.ops.mkldnn._reorder_linear_weight(right, EXPECTED_ROWS)
+    return packed
 
 
-def _stack(found: list[Tensor]) -> Tensor:
-    return found[0][None] if len(found) == 1 else torch.stack(found)
+def _stack(products: list[Tensor]) -> Tensor:
+    return products[0][None] if len(products) == 1 else torch.stack(products)
 
 
 @functools.cache
 def _works() -> bool:
-    """Whether oneDNN's operators are here and right; said in the log where not."""
+    """Whether oneDNN's operators exist and are right; if not, the log says why."""
     try:
         stream = torch.Generator().manual_seed(0)
         weights, x = (torch.randn(*shape, generator=stream) for shape in ((2, 24, 20), (33, 20)))
@@ -109,7 +117,7 @@ def _works() -> bool:
                 (fast.backward(z, packed), plain.backward(z, x)),
                 (fast.multiply(weights.mT, z), plain.multiply(weights.mT, z)),
             ]
-        wrong = max(((found - wanted).abs().max() / wanted.abs().max()).item() for found, wanted in pairs)
+        wrong = max(((result - exact).abs().max() / exact.abs().max()).item() for result, exact in pairs)
         reason = None if wrong < 1e-5 else f"its products are off by {wrong:.1e}"
     except Exception as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]

@@ -1,7 +1,7 @@
-"""The protocol of an evaluation: hear-eval-kit's, and options that go beyond it, which its text names.
+"""The protocol of an evaluation: hear-eval-kit's, with options that go beyond it.
 
-``hear2021`` is hear-eval-kit 2021.1.3 with its defaults. ``hear2021+grid16+standardized`` changes two things; scores
-under different texts do not compare.
+``hear2021`` is hear-eval-kit 2021.1.3 with its defaults. ``hear2021+grid16+standardized`` changes two things. Scores
+under different protocols can't be compared.
 """
 
 import random
@@ -17,12 +17,12 @@ from downstream.probes.probe import ProbeConfig
 from downstream.tasks.task import Task
 
 BASE = "hear2021"
-GRID: Mapping[str, list] = {
+GRID: Mapping[str, list[Any]] = {
     "hidden_layers": [1, 2],
     "lr": [3.2e-3, 1e-3, 3.2e-4, 1e-4],
     "init": ["xavier_uniform", "xavier_normal"],
 }
-GRID_POINTS = 8  # tried, of the 16
+GRID_POINTS = 8  # of the 16, by default
 GRID_SEED = 42
 SWITCHES = ("linear", "shuffled", "standardized")
 TASK_SETTINGS: Mapping[str, Mapping[str, int]] = {"dcase2016_task2": {"check_val_every_n_epoch": 10}}
@@ -30,13 +30,13 @@ TASK_SETTINGS: Mapping[str, Mapping[str, int]] = {"dcase2016_task2": {"check_val
 
 @dataclass(frozen=True)
 class Protocol:
-    """What is changed of hear-eval-kit's protocol.
+    """How a protocol differs from that of hear-eval-kit.
 
     Attributes:
-        grid_points: how many of the 16 probe configurations are tried; in the text `grid16`.
-        linear: the probe has no hidden layer; all 8 settings of learning rate and initialization are tried.
-        shuffled: training batches are drawn anew in every epoch, not kept in the order of the items.
-        standardized: each feature has mean 0 and standard deviation 1 over the training items of a fold.
+        grid_points: how many of the 16 probe configurations are tried; in the text form, `grid16`.
+        linear: whether the probe has no hidden layer; all 8 settings of learning rate and initialization are tried.
+        shuffled: whether training batches are drawn anew in every epoch, instead of following the items' order.
+        standardized: whether features have mean 0 and standard deviation 1 over the training items of a fold.
     """
 
     grid_points: int = GRID_POINTS
@@ -46,54 +46,55 @@ class Protocol:
 
     @classmethod
     def parse(cls, text: str) -> "Protocol":
-        """From its text form, the options in any order.
+        """Read the text form, with options in any order.
 
         Raises:
-            ValueError: names what is unknown, and the known options.
+            ValueError: an option is unknown or repeated; names the known options.
         """
         base, *options = str(text).split("+")
-        found: dict[str, int | bool] = {}
+        values: dict[str, Any] = {}
         for option in options:
             points = re.fullmatch(r"grid([1-9]|1[0-6])", option)
             name, value = ("grid_points", int(points[1])) if points else (option, True)
-            if name in found or not (points or name in SWITCHES):
+            if name in values or not (points or name in SWITCHES):
                 base = ""
-            found[name] = value
+            values[name] = value
         if base != BASE:
             expected = f"{BASE}, behind it +grid1 to +grid16, +{', +'.join(SWITCHES)}, each at most once"
             raise ValueError(f"unknown protocol {text!r}, expected {expected}")
-        return cls(**found)
+        return cls(**values)
 
     def __str__(self) -> str:
         grid = [f"grid{self.grid_points}"] if self.grid_points != GRID_POINTS else []
-        return "+".join([BASE, *grid, *(name for name in SWITCHES if getattr(self, name))])
+        switches = {"linear": self.linear, "shuffled": self.shuffled, "standardized": self.standardized}
+        return "+".join([BASE, *grid, *(name for name, is_on in switches.items() if is_on)])
 
     def configurations(self, task: Task) -> list[ProbeConfig]:
-        """The probe configurations that are tried, in hear-eval-kit's order with its seed 42.
+        """The probe configurations to try on a task, in hear-eval-kit's order with its seed 42.
 
         Raises:
-            ValueError: for settings of the task that are unknown or of several values.
+            ValueError: a setting of the task is unknown, or has several values.
         """
         grid = {**GRID, "hidden_layers": [0]} if self.linear else GRID
         points = list(ParameterGrid(grid))
         random.Random(GRID_SEED).shuffle(points)
-        settings = {**TASK_SETTINGS.get(task.metadata.get("task_name", ""), {}), **_own_settings(task)}
+        settings = {**TASK_SETTINGS.get(task.metadata.get("task_name", ""), {}), **_task_settings(task)}
         try:
             return [ProbeConfig(**point, **settings) for point in points[: self.grid_points]]
         except ValueError as error:
             raise ValueError(f"{task.folder / 'task_metadata.json'}: task_specific_param_grid: {error}") from None
 
 
-def _own_settings(task: Task) -> dict[str, Any]:
-    """The task's own probe settings, each of exactly one value (MAESTRO has such)."""
+def _task_settings(task: Task) -> dict[str, Any]:
+    """The probe settings of the task's metadata, each with exactly one value (MAESTRO has some)."""
     source = task.folder / "task_metadata.json"
-    own = task.evaluation_params.get("task_specific_param_grid") or {}
-    fields.mapping(own, f"{source}: task_specific_param_grid", "an object")
+    grid = task.evaluation_params.get("task_specific_param_grid") or {}
+    fields.mapping(grid, f"{source}: task_specific_param_grid", "an object")
     known = ProbeConfig.__dataclass_fields__
-    for name, values in own.items():
+    for name, values in grid.items():
         if name not in known or name in GRID:
             raise ValueError(f"{source}: task_specific_param_grid: unknown setting {name!r}")
         where = f"{source}: task_specific_param_grid: {name}"
         if len(fields.list_of(fields.number, values, where, "a list of one number")) != 1:
             raise fields.wrong(values, where, "a list of one number")
-    return {name: values[0] for name, values in own.items()}
+    return {name: values[0] for name, values in grid.items()}

@@ -1,8 +1,8 @@
-"""Probes of one depth and width as one tensor program: forward, backward and Adam for all of them at once.
+"""Train probes of one depth and width as one tensor program.
 
-Every tensor has the probes first. Activations are (probes, units, items), so that batch statistics are taken along
-rows. What is computed is what `downstream.probes.probe.Probe` computes under autograd and torch.optim.Adam, step by
-step.
+The first axis of every tensor is the probe. Activations are (probes, units, items), so that batch statistics are taken
+along rows. Step by step, the program computes the same as `downstream.probes.probe.Probe` under autograd and
+torch.optim.Adam.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,14 @@ threshold_backward = torch.ops.aten.threshold_backward  # the gradient where the
 
 @dataclass(frozen=True)
 class _Layer:
-    """Of a hidden layer: its input, normalized values, their inverse deviation, output; (probes, units, items)."""
+    """The values of a hidden layer that its gradient needs, each (probes, units, items).
+
+    Attributes:
+        h: its input; None for the first layer.
+        normalized: the normalized values.
+        inverse: 1 / standard deviation, (probes, units, 1).
+        out: its output.
+    """
 
     h: Tensor | None
     normalized: Tensor
@@ -35,8 +42,10 @@ class StackedProbes:
     """Probes in training.
 
     Args:
-        probes: as training finds them, on one device, of one architecture, with their configurations. Equal learning
-            rates side by side are updated together.
+        probes: untrained probes of one architecture, on one device, with their configurations. Neighbors of equal
+            learning rate are updated together.
+        prediction_type: `multiclass` or `multilabel`.
+        products: how to compute matrix products.
     """
 
     def __init__(self, probes: Sequence[tuple[Probe, ProbeConfig]], prediction_type: str, products: Products) -> None:
@@ -61,19 +70,19 @@ class StackedProbes:
 
     @torch.no_grad()
     def step(self, batch: Batch) -> None:
-        """One update of every probe."""
+        """Update every probe once."""
         logits, layers = self._forward(batch)
         gradients = self._backward(self._loss_gradient(logits, batch), layers, batch)
         for name, gradient in gradients.items():
             for parameter, probes in self._places[name]:
                 parameter.grad = gradient[probes]
         self.optimizer.step()
-        self.optimizer.zero_grad()  # so that the next gradients get their memory, while it is in the cache
+        self.optimizer.zero_grad()  # so that the next gradients reuse their memory while it is in the cache
         self.steps += 1
 
     @torch.inference_mode()
     def logits(self, batch: Batch) -> Tensor:
-        """In evaluation mode, by running statistics: (probes, labels, items)."""
+        """The logits in evaluation mode, by running statistics: (probes, labels, items)."""
         h = None
         for layer in range(self.depth):
             norm = f"hidden.{4 * layer + 1}"
@@ -86,24 +95,25 @@ class StackedProbes:
 
     def state(self, probe: int) -> dict[str, Tensor]:
         """A copy of one probe's state dict, on the device."""
-        found = {name: values[probe].clone() for name, values in self.tensors.items()}
+        state = {name: values[probe].clone() for name, values in self.tensors.items()}
         counts = {f"hidden.{4 * layer + 1}.num_batches_tracked" for layer in range(self.depth)}
-        return found | {name: torch.tensor(self.steps) for name in counts}
+        return state | {name: torch.tensor(self.steps) for name in counts}
 
     def select(self, probes: Sequence[int]) -> None:
-        """Only these probes go on."""
+        """Keep only these probes."""
         index = torch.tensor(probes, device=self.tensors["projection.weight"].device)
         for name in self.tensors:
             self.tensors[name] = self.tensors[name][index]
-        for name, moments in self.moments.items():
-            self.moments[name] = tuple(moment[index] for moment in moments)
+        for name, (first, second) in self.moments.items():
+            self.moments[name] = (first[index], second[index])
         self.configs = [self.configs[probe] for probe in probes]
         self.masks.select(probes)
         self._plan()
 
     def _plan(self) -> None:
-        """The optimizer over views of the stacked tensors, a group for each run of equal lr's."""
-        groups, self._places = [], {name: [] for name in self.trained}
+        """Make the optimizer over views of the tensors, with a group for each run of equal learning rates."""
+        groups = []
+        self._places: dict[str, list[tuple[torch.nn.Parameter, slice]]] = {name: [] for name in self.trained}
         rates = [config.lr for config in self.configs]
         starts = [i for i, rate in enumerate(rates) if not i or rate != rates[i - 1]]
         for start, stop in zip(starts, [*starts[1:], len(rates)], strict=True):
@@ -121,21 +131,21 @@ class StackedProbes:
                 self.optimizer.state[parameter] = {"step": step, "exp_avg": first, "exp_avg_sq": second}
 
     def _product(self, name: str, h: Tensor | None, batch: Batch) -> Tensor:
-        """Weight by h, or by the batch's features in the first layer: (probes, out, items)."""
+        """Multiply a weight by h, or by the features of the batch in the first layer: (probes, out, items)."""
         weight = self.tensors[f"{name}.weight"]
         if h is not None:
             return self.products.multiply(weight, h)
-        return _joined([self.products.forward(weight[probes], x) for probes, x in batch.parts])
+        return _concatenated([self.products.forward(weight[probes], x) for probes, x in batch.parts])
 
     def _projection(self, h: Tensor | None, batch: Batch) -> Tensor:
         return self._product("projection", h, batch).add_(self.tensors["projection.bias"][..., None])
 
     def _forward(self, batch: Batch) -> tuple[Tensor, list[_Layer]]:
-        """Logits, and what the way back needs of each hidden layer."""
+        """Logits, and the values of each hidden layer for `_backward`."""
         h, layers = None, []
         for layer in range(self.depth):
             normalized, inverse = self._normalize(layer, self._product(f"hidden.{4 * layer}", h, batch), batch)
-            gamma, beta = (self.tensors[f"hidden.{4 * layer + 1}.{what}"] for what in ("weight", "bias"))
+            gamma, beta = (self.tensors[f"hidden.{4 * layer + 1}.{name}"] for name in ("weight", "bias"))
             out = (normalized * (gamma * self.scale)[..., None]).add_((beta * self.scale)[..., None]).relu_()
             if self.dropout:
                 out.mul_(self._keep(layer, batch))
@@ -144,10 +154,13 @@ class StackedProbes:
         return self._projection(h, batch), layers
 
     def _normalize(self, layer: int, z: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Over the items of the batch, and the inverse deviation; running statistics follow, by the unbiased variance.
+        """Normalize over the items of the batch, and update running statistics with the unbiased variance.
 
         Args:
-            z: without the layer's bias, which a normalization takes out again; running means have it.
+            z: without the layer's bias, which normalization would remove again; running means include it.
+
+        Returns:
+            The normalized values, and the inverse standard deviation.
         """
         bias, norm = self.tensors[f"hidden.{4 * layer}.bias"], f"hidden.{4 * layer + 1}"
         n = z.shape[-1] if batch.counts is None else batch.counts
@@ -162,15 +175,15 @@ class StackedProbes:
         return z.mul_(inverse), inverse
 
     def _keep(self, layer: int, batch: Batch) -> Tensor:
-        """(probes, units, items): 0 where dropped, else 1."""
+        """The dropout masks, (probes, units, items): 0 where dropped, else 1."""
         units = self.tensors[f"hidden.{4 * layer}.bias"].shape[1]
         return self.masks.keep(self.dropout, units, batch.targets[0].shape[-1])
 
     def _loss_gradient(self, logits: Tensor, batch: Batch) -> Tensor:
-        """Of the mean loss over each probe's items, (probes, labels, items)."""
+        """The gradient of the mean loss over each probe's items, (probes, labels, items)."""
         n = logits.shape[-1] if batch.counts is None else batch.counts
         if self.multiclass:
-            # along rows, which are rounded each by itself, whatever stands beside them
+            # along rows: each is rounded by itself, whatever is beside it
             gradient, terms = torch.softmax(logits.mT.contiguous(), dim=-1).mT, n
         else:
             gradient, terms = torch.sigmoid(logits), n * logits.shape[1]
@@ -180,36 +193,36 @@ class StackedProbes:
         return gradient if batch.mask is None else gradient.mul_(batch.mask)
 
     def _backward(self, gradient: Tensor, layers: list[_Layer], batch: Batch) -> Mapping[str, Tensor]:
-        """The gradients of all parameters by that of the logits."""
-        found: dict[str, Tensor] = {}
+        """The gradients of all parameters from that of the logits."""
+        gradients: dict[str, Tensor] = {}
         above = "projection"
-        self._affine_gradients(above, gradient, layers[-1].out if layers else None, batch, found)
+        self._affine_gradients(above, gradient, layers[-1].out if layers else None, batch, gradients)
         for number in reversed(range(self.depth)):
             layer, norm = layers[number], f"hidden.{4 * number + 1}"
             gradient = self.products.multiply(self.tensors[f"{above}.weight"].mT, gradient)
-            gradient = threshold_backward(gradient, layer.out, 0)  # the rest of dropout is in self.scale, as a factor
+            gradient = threshold_backward(gradient, layer.out, 0)  # the factor of dropout is in self.scale
             n = gradient.shape[-1] if batch.counts is None else batch.counts
             gamma, beta = (gradient * layer.normalized).sum(-1), gradient.sum(-1)
-            found[f"{norm}.weight"], found[f"{norm}.bias"] = gamma * self.scale, beta * self.scale
+            gradients[f"{norm}.weight"], gradients[f"{norm}.bias"] = gamma * self.scale, beta * self.scale
             gradient.sub_(beta[..., None] / n).sub_(layer.normalized.mul_(gamma[..., None] / n))
             gradient.mul_((self.tensors[f"{norm}.weight"] * self.scale)[..., None] * layer.inverse)
             if batch.mask is not None:
                 gradient.mul_(batch.mask)
             above = f"hidden.{4 * number}"
-            self._affine_gradients(above, gradient, layer.h, batch, found)
-        return found
+            self._affine_gradients(above, gradient, layer.h, batch, gradients)
+        return gradients
 
     def _affine_gradients(
-        self, name: str, gradient: Tensor, h: Tensor | None, batch: Batch, found: dict[str, Tensor]
+        self, name: str, gradient: Tensor, h: Tensor | None, batch: Batch, gradients: dict[str, Tensor]
     ) -> None:
-        """Those of an affine layer by that of its output."""
-        found[f"{name}.bias"] = gradient.sum(-1)
+        """Add the gradients of an affine layer's parameters, from that of its output."""
+        gradients[f"{name}.bias"] = gradient.sum(-1)
         if h is not None:
-            found[f"{name}.weight"] = self.products.multiply(gradient, h.mT)
+            gradients[f"{name}.weight"] = self.products.multiply(gradient, h.mT)
         else:
             parts = [self.products.backward(gradient[probes], x) for probes, x in batch.parts]
-            found[f"{name}.weight"] = _joined(parts)
+            gradients[f"{name}.weight"] = _concatenated(parts)
 
 
-def _joined(parts: list[Tensor]) -> Tensor:
+def _concatenated(parts: list[Tensor]) -> Tensor:
     return parts[0] if len(parts) == 1 else torch.cat(parts)

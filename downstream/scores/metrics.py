@@ -1,8 +1,8 @@
 """HEAR's metrics, by HEAR's names.
 
 Every metric returns a dict whose first entry is its score; further entries are its parts. Scene metrics take
-predictions (items, labels) and one-hot or multi-hot targets of that shape; event metrics take two `EventColumns`s,
-reference and predicted. Sources: scikit-learn for mAP and AUC; sed_eval for events (`downstream/events/metrics.py`).
+predictions (items, labels) and targets of the same shape, one-hot or multi-hot; event metrics take `EventColumns`, the
+reference and the prediction. Sources: scikit-learn for mAP and AUC; sed_eval for events (`downstream.events.metrics`).
 """
 
 import functools
@@ -10,6 +10,7 @@ import math
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.stats import norm
@@ -26,7 +27,10 @@ class Metric:
     """A metric of HEAR.
 
     Attributes:
-        counts: of event metrics alone: (reference, predicted) -> (files, numbers), of whose sums the score is made.
+        name: HEAR's.
+        score: (predictions, targets) or (reference, predicted) -> the score and its parts.
+        counts: (reference, predicted) -> (files, numbers), whose sums make the score; None for scene metrics.
+        higher_is_better: whether a higher score is better.
     """
 
     name: str
@@ -36,12 +40,16 @@ class Metric:
 
     @property
     def of_events(self) -> bool:
-        """Which of the two kinds of arguments it takes."""
+        """Whether it takes events, rather than predictions and targets."""
         return self.counts is not None
 
 
 def top1_acc(predictions: np.ndarray, targets: np.ndarray) -> Scores:
-    """The share of items whose most probable label is the right one."""
+    """The share of items whose most probable label is right.
+
+    >>> top1_acc(np.array([[0.9, 0.1], [0.8, 0.2]]), np.array([[1, 0], [0, 1]]))
+    {'top1_acc': 0.5}
+    """
     return {"top1_acc": float(np.mean(predictions.argmax(1) == targets.argmax(1)))}
 
 
@@ -51,37 +59,56 @@ def pitch_acc(predictions: np.ndarray, targets: np.ndarray) -> Scores:
 
 
 def chroma_acc(predictions: np.ndarray, targets: np.ndarray) -> Scores:
-    """pitch_acc that forgives octaves: label indices are compared modulo 12."""
+    """Like pitch_acc, but octaves don't count: label indices are compared modulo 12.
+
+    >>> octave = np.eye(24)[[0, 12]]
+    >>> chroma_acc(octave, octave[::-1]), pitch_acc(octave, octave[::-1])
+    ({'chroma_acc': 1.0}, {'pitch_acc': 0.0})
+    """
     return {"chroma_acc": float(np.mean(predictions.argmax(1) % 12 == targets.argmax(1) % 12))}
 
 
 def mean_average_precision(predictions: np.ndarray, targets: np.ndarray) -> Scores:
-    """Average precision, the mean over labels; a label without positives counts as 0, as in scikit-learn and kit.
+    """Average precision, the mean over labels.
 
-    Of a test without any positive item it is reported as missing (`downstream.scores.missing`).
+    A label without positives counts as 0, as in scikit-learn and the kit.
+
+    For a test without any positive item it is reported as missing (`downstream.scores.missing`).
+
+    >>> mean_average_precision(np.array([[0.9, 0.1], [0.2, 0.3]]), np.array([[1, 0], [0, 0]]))
+    {'mAP': 0.5}
     """
     return {"mAP": float(_ranking(average_precision_score, predictions, targets))}
 
 
 def aucroc(predictions: np.ndarray, targets: np.ndarray) -> Scores:
-    """Area under the ROC curve, the mean over labels; NaN where a label has only positives or only negatives."""
+    """Area under the ROC curve, the mean over labels.
+
+    It is NaN if a label has only positives or only negatives.
+
+    >>> aucroc(np.array([[0.9], [0.2], [0.4]]), np.array([[1], [1], [0]]))
+    {'aucroc': 0.5}
+    """
     return {"aucroc": float(_ranking(roc_auc_score, predictions, targets))}
 
 
 def d_prime(predictions: np.ndarray, targets: np.ndarray) -> Scores:
     """sqrt(2) times the normal quantile of the area under the ROC curve, the mean over labels.
 
-    Infinite where the area of a label is 1 or 0; NaN where a label has only positives or only negatives.
+    It is infinite if the area of a label is 1 or 0, and NaN if a label has only positives or only negatives.
+
+    >>> d_prime(np.array([[0.9], [0.2], [0.4]]), np.array([[1], [1], [0]]))
+    {'d_prime': 0.0}
     """
     areas = _ranking(roc_auc_score, predictions, targets, average=None)
-    with np.errstate(invalid="ignore"):  # the mean of both infinities
+    with np.errstate(invalid="ignore"):  # the mean of inf and -inf
         return {"d_prime": float(np.mean(math.sqrt(2) * norm.ppf(areas)))}
 
 
 def _events(name: str, onset_ms: float, offset_ratio: float | None = None) -> Metric:
-    of = functools.partial(event_f_measure, onset_ms=onset_ms, offset_ratio=offset_ratio)
+    score = functools.partial(event_f_measure, name=name, onset_ms=onset_ms, offset_ratio=offset_ratio)
     counts = functools.partial(event_counts, onset_ms=onset_ms, offset_ratio=offset_ratio)
-    return Metric(name, functools.partial(of, name=name), counts)
+    return Metric(name, score, counts)
 
 
 METRICS: Mapping[str, Metric] = {
@@ -107,16 +134,18 @@ METRICS: Mapping[str, Metric] = {
 
 
 def get(name: str) -> Metric:
-    """The metric of that name; ValueError names the known ones."""
+    """The metric of a name; ValueError names the known metrics."""
     if name not in METRICS:
         raise ValueError(f"unknown metric {name!r}, expected one of {', '.join(METRICS)}")
     return METRICS[name]
 
 
-def _ranking(score: Callable, predictions: np.ndarray, targets: np.ndarray, average: str | None = "macro"):
-    """scikit-learn's score; NaN where a probe that diverged predicts NaN.
+def _ranking(
+    score: Callable[..., Any], predictions: np.ndarray, targets: np.ndarray, average: str | None = "macro"
+) -> Any:
+    """scikit-learn's score; NaN if a probe diverged and predicts NaN.
 
-    Labels without positives or negatives in a small split are told by the score, not by a warning each epoch.
+    Warnings are off: a label without positives or negatives shows in the score, and would warn in every epoch.
     """
     if not np.isfinite(predictions).all():
         return math.nan

@@ -1,10 +1,10 @@
-"""The rule for scores that are not defined: such a score is missing, with the reason in words, and never 0.
+"""The rule for undefined scores: such a score is missing, with a reason, and never 0.
 
-Missing are an F-measure where no event was predicted (precision is 0 / 0) or none is there (recall is), an error rate
-without active references, both as in sed_eval; areas under ROC curves of a label of one class; and mAP of a split
-without any positive item, which scikit-learn calls 0. An F-measure is 0 where events were predicted and none matches.
-Tables, figures and comparisons of models take it from the rows. Probes are selected as hear-eval-kit does it, and files
-in its format have its numbers.
+Missing are: an F-measure if no event was predicted (precision is 0 / 0) or none exists (recall is 0 / 0), and an error
+rate without active references, both as in sed_eval; the area under the ROC curve of a label of one class; and mAP of a
+split without any positive item, which scikit-learn calls 0. An F-measure is 0 if events were predicted and none
+matches. Tables, figures and comparisons take missing scores from the rows. Probes are selected as in hear-eval-kit, and
+files in its format have its numbers.
 """
 
 import math
@@ -18,7 +18,12 @@ NAMED = 3  # labels that a reason names
 
 
 def of_events(name: str, scores: Mapping[str, float], reference: EventColumns, split: str) -> str:
-    """Of an event metric that is NaN in `scores`, which hold its parts."""
+    """The reason why an event metric is NaN.
+
+    Args:
+        scores: metric -> score, with the parts of the metric.
+        split: its name.
+    """
     if not len(reference):
         return f"{split} has no event"
     if math.isnan(scores.get(f"{name}_precision", 0.0)):
@@ -27,7 +32,15 @@ def of_events(name: str, scores: Mapping[str, float], reference: EventColumns, s
 
 
 def of_scenes(name: str, targets: np.ndarray, labels: Sequence[str], split: str) -> str:
-    """Of a metric of (items, labels) targets that is NaN; an area under a ROC curve wants both classes of a label."""
+    """The reason why a scene metric is NaN.
+
+    An area under a ROC curve needs both classes of a label.
+
+    Args:
+        targets: (items, labels).
+        labels: the vocabulary, in index order.
+        split: its name.
+    """
     if name == "mAP" and not has_positives(targets):
         return f"{split} has no positive item"
     if name in ("aucroc", "d_prime"):
@@ -46,7 +59,7 @@ def of_scenes(name: str, targets: np.ndarray, labels: Sequence[str], split: str)
 
 
 def without_undefined(scores: Mapping[str, float], targets: np.ndarray) -> dict[str, float]:
-    """Scores of (items, labels) targets as they are reported: mAP is NaN without any positive item."""
+    """Scores as they are reported: mAP is NaN if `targets` (items, labels) have no positive item."""
     return {name: math.nan if name == "mAP" and not has_positives(targets) else scores[name] for name in scores}
 
 
@@ -55,7 +68,7 @@ def has_positives(targets: np.ndarray) -> bool:
     return bool((targets > 0).any())
 
 
-def _named(found: np.ndarray, labels: Sequence[str]) -> str:
-    names = ", ".join(repr(labels[i]) for i in found[:NAMED])
-    more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
-    return f"label {names} has" if len(found) == 1 else f"labels {names}{more} have"
+def _named(indices: np.ndarray, labels: Sequence[str]) -> str:
+    names = ", ".join(repr(labels[i]) for i in indices[:NAMED])
+    more = f" and {len(indices) - NAMED} more" if len(indices) > NAMED else ""
+    return f"label {names} has" if len(indices) == 1 else f"labels {names}{more} have"

@@ -1,4 +1,4 @@
-"""The scores of predictions on one split of a task, at validation and at the test."""
+"""Score predictions on a split of a task, at validation and at the test."""
 
 import functools
 import math
@@ -18,7 +18,8 @@ class Scorer:
     """Scores predictions on one split.
 
     Args:
-        split: which of the task's. data: its items, in the order of the predictions.
+        split: its name.
+        data: its items, in the order of the predictions.
     """
 
     def __init__(self, task: Task, split: str, data: LabelledSplit) -> None:
@@ -27,36 +28,46 @@ class Scorer:
     def scores(
         self, predictions: np.ndarray | EventColumns, postprocessing: PostProcessing | None = None
     ) -> dict[str, float]:
-        """Every metric of the task, in its order, the primary first; parts of a metric behind it.
+        """The score of every metric of the task, the primary first, each metric before its parts.
 
         Args:
-            predictions: (items, labels) probabilities, or of event tasks their filtered runs (`decoding.runs`).
-            postprocessing: of event tasks, how they become events.
+            predictions: (items, labels) probabilities, or their filtered runs for event tasks (`decoding.runs`).
+            postprocessing: how predictions become events; needed for event tasks.
         """
-        wanted = map(metrics.get, self.task.metrics)
+        task_metrics = map(metrics.get, self.task.metrics)
         if not self.task.is_event:
-            return _merged(metric.score(predictions, self.data.y) for metric in wanted)
-        found = self._events(predictions, postprocessing)
-        return _merged(metric.score(self._reference, found) for metric in wanted)
+            return _merged(metric.score(predictions, self.data.y) for metric in task_metrics)
+        events = self._events(predictions, postprocessing)
+        return _merged(metric.score(self._reference, events) for metric in task_metrics)
 
     def reported(self, predictions: np.ndarray, postprocessing: PostProcessing | None = None) -> dict[str, float]:
-        """`scores` of a test: NaN also where only hear-eval-kit has a number (`downstream.scores.missing`)."""
+        """`scores` of a test.
+
+        Scores that only hear-eval-kit defines are NaN (`downstream.scores.missing`).
+        """
         scores = self.scores(predictions, postprocessing)
         return scores if self.task.is_event else missing.without_undefined(scores, self.data.y)
 
     def counts(self, predictions: np.ndarray, postprocessing: PostProcessing | None) -> np.ndarray | None:
-        """Of event tasks (files, numbers): what the primary score sums over files, for statistics over clips."""
+        """(files, numbers) that the primary score sums over files, for statistics over clips.
+
+        It is None for scene tasks.
+        """
         metric = metrics.get(self.task.metrics[0])
-        return metric.counts and metric.counts(self._reference, self._events(predictions, postprocessing))
+        if metric.counts is None:
+            return None
+        return metric.counts(self._reference, self._events(predictions, postprocessing))
 
     def validate(self, predictions: np.ndarray) -> tuple[dict[str, float], PostProcessing | None]:
-        """Scores, and for event tasks the post-processing that gives the largest primary score.
+        """The scores at validation, and for event tasks the post-processing with the largest primary score.
 
-        The largest also where lower is better, as hear-eval-kit does; NaN counts as 0; ties go to the larger setting.
+        The largest is taken even if lower is better, as in hear-eval-kit. NaN counts as 0; the larger setting wins a
+        tie.
         """
         if not self.task.is_event:
             return self.scores(predictions), None
-        filtered, tried = {}, []
+        filtered: dict[tuple[int, ...], EventColumns] = {}
+        tried = []
         for setting in targets.postprocessing_grid(self.task.evaluation_params):
             widths = self._timeline.widths(setting.median_filter_ms)
             if widths not in filtered:
@@ -68,13 +79,15 @@ class Scorer:
         return scores, setting
 
     def missing(self, scores: Mapping[str, float]) -> dict[str, str]:
-        """Why the metrics that are NaN in `scores` are not defined: metric -> a reason in one line."""
+        """metric -> the reason in one line why it is NaN in `scores`."""
         undefined = [name for name in self.task.metrics if math.isnan(scores.get(name, 0.0))]
         if self.task.is_event:
             return {name: missing.of_events(name, scores, self._reference, self.split) for name in undefined}
         return {name: missing.of_scenes(name, self.data.y, self.task.labels, self.split) for name in undefined}
 
-    def _events(self, predictions: np.ndarray | EventColumns, postprocessing: PostProcessing) -> EventColumns:
+    def _events(self, predictions: np.ndarray | EventColumns, postprocessing: PostProcessing | None) -> EventColumns:
+        if postprocessing is None:
+            raise ValueError(f"{self.task.name}: the predictions of an event task need a post-processing")
         if not isinstance(predictions, EventColumns):
             widths = self._timeline.widths(postprocessing.median_filter_ms)
             predictions = decoding.runs(predictions, self._timeline, widths)
@@ -82,7 +95,7 @@ class Scorer:
 
     @functools.cached_property
     def _reference(self) -> EventColumns:
-        """The events of the split, prepared once."""
+        """The events of the split."""
         return event_columns([self.task.items[self.split][file] for file in self.data.files], self.task.labels)
 
     @functools.cached_property

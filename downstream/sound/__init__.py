@@ -1,4 +1,6 @@
-"""Audio files to samples: containers checked against their headers, then decoded; only whole files are accepted.
+"""Audio files to samples: containers are checked, then decoded.
 
-What knows audio formats may enter; what knows tasks, splits or rates of models belongs into `downstream.tasks`.
+Only whole files are accepted.
+
+Code about audio formats belongs here; code that knows tasks, splits or a model's rate belongs in `downstream.tasks`.
 """

@@ -65,7 +65,10 @@ def iff(audio: AudioFile) -> Extent | None:
 
 
 def caf(audio: AudioFile) -> Extent | None:
-    """Chunks with sizes of 8 bytes, where -1 leaves the size open; an edit count is ahead of the samples."""
+    """Chunks with sizes of 8 bytes, where -1 leaves the size open.
+
+    An edit count is ahead of the samples.
+    """
     follow = _chunks(audio, ">4sq", 1)
     if (chunk := _first_of((b"data",), follow, 8, audio.size)) is None:
         return None
@@ -75,7 +78,10 @@ def caf(audio: AudioFile) -> Extent | None:
 
 
 def _first_of(names: tuple[bytes, ...], follow: Follow, place: int, size: int) -> tuple[bytes, int] | None:
-    """The name and place of the first chunk with one of these names, from `place` on; None without one."""
+    """The name and place of the first chunk with one of these names, from `place` on.
+
+    It is None without one.
+    """
     while place < size:
         name, behind = follow(place)
         if name in names:

@@ -57,7 +57,10 @@ def _mat4(audio: AudioFile) -> Extent:
 
 
 def _mat5(audio: AudioFile) -> Extent:
-    """Elements of a type and a size; the last is the sound, whose size libsndfile gives one header too large."""
+    """Elements of a type and a size; the last is the sound.
+
+    libsndfile writes its size larger by one header.
+    """
     order = "<" if audio.at(126, 2) == b"IM" else ">"
     place = stop = 128
     while len(element := audio.at(place, 8)) == 8 and any(element):
@@ -75,7 +78,10 @@ def _wve(audio: AudioFile) -> Extent:
 
 
 def _flac(audio: AudioFile) -> Extent | None:
-    """The largest extent that the header's samples can take; None for shorter files, whose cuts the decoder reports."""
+    """The largest extent of the header's samples; None for shorter files.
+
+    The decoder reports if these were cut.
+    """
     place, last = audio.first + 4, False
     bits = int.from_bytes(audio.head[18:26], "big")  # rate 20, channels - 1 3, bits - 1 5, samples 36
     samples, channels, width = bits & (2**36 - 1), (bits >> 41 & 7) + 1, (bits >> 36 & 31) + 1

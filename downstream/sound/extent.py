@@ -90,7 +90,10 @@ def extent_to_end(audio: AudioFile, start: int, length: int) -> Extent:
 def extent_in_chunks(
     audio: AudioFile, start: int, length: int, field: SizeField, follow: Follow | None = None
 ) -> Extent:
-    """The extent of `length` bytes of samples that chunks may follow; a length of 0 may be an open one."""
+    """The extent of `length` bytes of samples that chunks may follow.
+
+    A length of 0 may be an open one.
+    """
     stop = start + length
     if length == 0:
         return Extent(start, start if unknown_bytes(audio, start, follow) == 0 else None, 0, field)

@@ -1,4 +1,6 @@
-"""Check that MPEG audio and Ogg files end where they should: both are streams, whose headers need not give a length.
+"""Check that MPEG audio and Ogg files end where they should.
+
+Both are streams, whose headers need not give a length.
 
 Sources: ISO/IEC 11172-3 and 13818-3 (frame headers), RFC 3533 (Ogg); the Xing and VBRI headers as LAME and Fraunhofer's
 encoder write them.
@@ -98,7 +100,7 @@ def _is_chained(audio: AudioFile) -> bool:
 
 @dataclass(frozen=True)
 class _Frames:
-    """The extent of MPEG frames without tags: the first byte, the byte behind the last, and how the frames begin."""
+    """MPEG frames, without tags: the first byte, the byte behind the last, and their beginning."""
 
     start: int
     stop: int
@@ -140,7 +142,10 @@ def _mpeg_fault(audio: AudioFile, frames: _Frames) -> str:
 
 
 def _promised(head: bytes) -> tuple[bool, int]:
-    """Whether the first frame gives the stream's length (Xing, Info or VBRI), and the bytes of it; 0 if not given."""
+    """Whether the first frame gives the stream's length, and its bytes; 0 if not given.
+
+    Such frames are called Xing, Info or VBRI.
+    """
     place = 4 + _side(head) + (0 if head[1] & 1 else 2)
     if head[place : place + 4] in (b"Xing", b"Info"):
         flags = head[place + 7]

@@ -1,4 +1,4 @@
-"""An extraction in progress: its plan, the data so far, and a journal of the finished batches.
+"""An extraction in progress: plan, data so far, and journal of finished batches.
 
 A killed extraction continues behind the last entry of the journal, in the batches of the plan, so that its numbers are
 those of an undisturbed one. Each entry has the running sums of the data; if data do not match them, the extraction
@@ -42,7 +42,9 @@ class _DataFile(NamedTuple):
 
 
 class Extraction:
-    """The taps of a folder while they are written; a context manager, for use under the folder's lock.
+    """The taps of a folder while they are written.
+
+    It is a context manager, for use under the folder's lock.
 
     Args:
         folder: of the taps to be.
@@ -205,7 +207,10 @@ class Extraction:
         return sums
 
     def _data_files(self) -> Iterator[_DataFile]:
-        """The data files that are still here: a kill while taps are put in their places leaves only some."""
+        """The data files that are still here.
+
+        A kill while taps are put in their places leaves only some.
+        """
         done = self.journal()
         rows = sum(sum(entry.lengths) for entry in done)
         yield _DataFile(TIMES, self.path / TIMES, 0, 8 * sum(entry.times for entry in done))
@@ -220,7 +225,10 @@ class Extraction:
 
 
 def _opened(path: Path, size: int) -> FileIO:
-    """Open a data file where its next batch goes; data behind the journal's last entry are cut off."""
+    """Open a data file where its next batch goes.
+
+    Data behind the journal's last entry are cut off.
+    """
     file = path.open("ab", buffering=0)
     file.truncate(size)
     return file

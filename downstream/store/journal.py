@@ -123,7 +123,7 @@ class Journal:
 
 
 def remove_extraction(path: Path) -> None:
-    """Remove an extraction, its plan first, so that what a kill leaves of it is recognized as a rest."""
+    """Remove an extraction, its plan first: without a plan, what a kill leaves is a leftover."""
     with contextlib.suppress(IsADirectoryError):  # not a plan: it goes with the rest
         (path / PLAN).unlink(missing_ok=True)
     shutil.rmtree(path)

@@ -1,4 +1,4 @@
-"""The tap store: embeddings on disk, complete or absent, shared by every spec that needs them.
+"""The tap store: embeddings on disk, shared by every spec that needs them.
 
 Layout: ``<root>/<embedder fingerprint>/<audio key>/<split>/{scene|t50|town}/<level>@<window|own>.npy``, ordinary .npy
 files of float32 (rows, dim) to be memory-mapped, each with its record (`downstream.store.tap_file`), beside
@@ -35,7 +35,10 @@ def default_root() -> Path:
 
 @dataclass(frozen=True)
 class TapFolder:
-    """The folder of the taps of one embedder on one split: scene embeddings, or timestamp embeddings of one hop."""
+    """The folder of the taps of one embedder on one split.
+
+    It has scene embeddings, or timestamp embeddings of one hop.
+    """
 
     path: Path
 
@@ -94,7 +97,11 @@ class TapFolder:
             return None
 
     def locked(self, *, wait: bool = True) -> contextlib.AbstractContextManager[None]:
-        """Hold the folder's lock, for one writer at a time; if it is held and `wait` is False, BlockingIOError."""
+        """Hold the folder's lock, for one writer at a time.
+
+        Raises:
+            BlockingIOError: another process has it, and `wait` is False.
+        """
         return held(self.path / LOCK, wait=wait)
 
 

@@ -1,4 +1,4 @@
-"""The file of a tap, an ordinary .npy of float32 (rows, dim), and its record, by which it is verified before use.
+"""The file of a tap, an ordinary .npy of float32 (rows, dim), and its record.
 
 The record is ``<level>@<window>.json`` beside ``<level>@<window>.npy``. It holds the sum of the rows, made while they
 are written, and the digest of the index, and is bound to its place: embedder, audio, split, kind and tap.
@@ -62,7 +62,10 @@ class TapRecord:
 
 
 def is_earlier(path: Path) -> bool:
-    """Whether a tap is of an earlier version, whose records are not bound to their place and not used any more."""
+    """Whether a tap is of an earlier version, and not used any more.
+
+    The records of these versions are not bound to their place.
+    """
     with contextlib.suppress(OSError, ValueError, TypeError, RecursionError):
         return "blocks" in json.loads(content_of(path.with_suffix(".json")))
     return False
@@ -101,7 +104,10 @@ def check_tap(path: Path, index: Index, *, full: bool) -> None:
 
 
 def verify(path: Path, index: Index) -> None:
-    """Raise ValueError if the rows of a tap were changed; they are read again only after the file changes."""
+    """Raise ValueError if the rows of a tap were changed.
+
+    Rows are read once, and again only after the file changes.
+    """
     _, record = read_header(path, index)
     stat = path.stat()
     if _sum_of(path, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino) != record.data:
@@ -114,7 +120,10 @@ def _sum_of(path: Path, size: int, *_: int) -> str:
 
 
 def sum_of_part(path: Path, start: int, size: int) -> "hashlib._Hash":
-    """The SHA-256 of `size` bytes from `start` on, or up to the end of the file; more bytes may be added to it."""
+    """The SHA-256 of `size` bytes from `start` on, or up to the end of the file.
+
+    More bytes may be added to it.
+    """
     digest = hashlib.sha256()
     chunk = memoryview(bytearray(CHUNK_BYTES))  # one for all reads: new ones would cost as much as the sum
     with path.open("rb", buffering=0) as file:

@@ -12,7 +12,10 @@ logger = logging.getLogger(__name__)
 
 
 def unfinished(folder: TapFolder) -> list[Extraction]:
-    """The extractions of a folder that can continue; all others are removed. Needs the folder's lock."""
+    """The extractions of a folder that can continue.
+
+    All others are removed. The caller holds the folder's lock.
+    """
     sweep(folder.path)
     extractions = []
     for path in sorted(folder.path.glob(".partial-*")):

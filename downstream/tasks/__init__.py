@@ -1,4 +1,4 @@
-"""HEAR's task folders: read, checked, unpacked and resampled, and two tasks that come with the package.
+"""HEAR's task folders: read, check, unpack and resample them; two packaged tasks.
 
-What knows the layout of task folders may enter; embeddings and probes stay out.
+Code that knows the layout of task folders belongs here; embeddings and probes do not.
 """

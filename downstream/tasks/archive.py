@@ -215,7 +215,10 @@ def _safe_path(member: tarfile.TarInfo) -> PurePosixPath:
 
 
 def _drain(stream: gzip.GzipFile) -> None:
-    """Read to the checksum at the end; only filling may follow, not the files behind a broken header."""
+    """Read to the checksum at the end.
+
+    Only filling may follow, not the files behind a broken header.
+    """
     filling = stream.read(MAX_READ + 1)
     if len(filling) > MAX_READ or any(filling):
         raise ValueError("goes on after its last file")

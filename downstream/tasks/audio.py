@@ -49,7 +49,9 @@ class SplitAudio:
 
     @classmethod
     def of(cls, task: Task, split: str, sample_rate: int, cache: str | Path) -> "SplitAudio":
-        """Take the clips from the folder of the lowest rate that is at least `sample_rate`, else of the highest rate.
+        """Take the clips from the best rate folder.
+
+        That is the lowest rate of at least `sample_rate`, else the highest rate.
 
         Raises:
             FileNotFoundError: there is no rate folder, or a listed file is absent; names it.
@@ -162,7 +164,9 @@ def resample(clip: np.ndarray, rate: int, new_rate: int) -> np.ndarray:
 
 
 def read_clip(path: Path, sample_rate: int) -> np.ndarray:
-    """Read a clip: (samples,) float32 in [-1, 1]. Several channels are mixed down, which is logged once a folder.
+    """Read a clip: (samples,) float32 in [-1, 1].
+
+    Several channels are mixed down, which is logged once a folder.
 
     Raises:
         ValueError: names a file of another rate in Hz, or that `decode` refuses.

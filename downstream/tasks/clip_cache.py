@@ -74,7 +74,10 @@ def hash_of(path: Path) -> str:
 
 
 def kept_clip(path: Path) -> np.ndarray | None:
-    """Read the resampled clip at `path`, (samples,) float32; None if it is absent or was changed."""
+    """Read the resampled clip at `path`, (samples,) float32.
+
+    It is None if it is absent or was changed.
+    """
     try:
         return read_clip_file(path)
     except FileNotFoundError:

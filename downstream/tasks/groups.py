@@ -1,4 +1,6 @@
-"""The groups of a task's clips: clips of one group (a speaker, a recording) are not independent of one another.
+"""The groups of a task's clips.
+
+Clips of one group (a speaker, a recording) are not independent of one another.
 
 ``groups.json`` in a task folder maps split -> file -> group. A file that is not listed is a group of its own, and a
 task without the file has no groups. hear-eval-kit does not read it. Groups change no score, so they are not part of a

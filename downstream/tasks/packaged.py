@@ -1,4 +1,4 @@
-"""Two small tasks of real sound that come with the package: spoken digits, and soundscapes made of them.
+"""Two packaged tasks of real sound: spoken digits, and soundscapes made of them.
 
 `spoken_digit` is a HEAR 2021 task folder as published (100 clips, 5 folds). Its clips are very soft: the recordings
 reach half a quantization step of 16-bit PCM (the largest sample is 3 / 32768), in as much quantization noise. Models

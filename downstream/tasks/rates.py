@@ -28,7 +28,9 @@ class _Clip:
 
 
 def add_rate(task: Task, rate: int, *, workers: int | None = None, track: Track = silent) -> Path:
-    """Make the folder of a task's clips at a rate, if it is absent; it is absent until it is complete.
+    """Make the folder of a task's clips at a rate, if it is absent.
+
+    It is absent until it is complete.
 
     The clips are WAVE files of float32 with exactly the samples of `SplitAudio.load` at that rate (16 bits would round
     them, and clip what overshoots). A call continues one that was stopped, clip by clip; no two calls for a task may

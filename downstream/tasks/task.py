@@ -53,7 +53,7 @@ class Task:
         folder: the task folder.
         embedding_type: `scene` (one set of labels a clip) or `event` (labelled stretches).
         prediction_type: `multiclass` (exactly one label a clip) or `multilabel`.
-        split_mode: `trainvaltest`, or one of the k folds.
+        split_mode: `trainvaltest`, or one of two modes of k folds.
         splits: their names, in the order of the metadata.
         labels: the label vocabulary, in index order.
         metrics: names of HEAR's metrics, the primary one first.
@@ -121,7 +121,7 @@ class Task:
         )
 
     def folds(self) -> tuple[Fold, ...]:
-        """The folds to evaluate. Of k folds, fold i is the test, fold i + 1 (cyclic) valid, and the rest train."""
+        """The folds: of k splits, split i tests, split i + 1 (cyclic) validates, the rest train."""
         if self.split_mode == "trainvaltest":
             return (Fold(("train",), "valid", "test"),)
         names = sorted(self.splits)

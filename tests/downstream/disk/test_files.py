@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from downstream.disk.files import check_place, make_folder
+from downstream.disk.files import check_place, make_folder, whole_folder
 
 
 def test_a_place_below_a_file_is_none(tmp_path):
@@ -27,3 +27,24 @@ def test_a_place_that_can_be_written_stays_as_it_is(tmp_path):
     assert not list(tmp_path.iterdir())
     make_folder(tmp_path / "made" / "further")
     assert not list((tmp_path / "made" / "further").iterdir())
+
+
+@pytest.mark.parametrize("staging", [None, ".staging"])
+def test_a_folder_is_complete_or_absent(tmp_path, staging):
+    target = tmp_path / "folder"
+    beside = staging and tmp_path / staging
+
+    def fails() -> None:
+        with whole_folder(target, beside) as draft:
+            (draft / "file").write_text("half")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fails()
+    assert list(tmp_path.iterdir()) == []
+    with whole_folder(target, beside) as draft:
+        assert draft.name == target.name
+        assert not target.exists()
+        (draft / "file").write_text("whole")
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+    assert (target / "file").read_text() == "whole"

@@ -96,7 +96,7 @@ def test_between_its_keys_nothing_is_copied_to_the_device(monkeypatch):
             seen.extend(tensor.device.type for tensor in made)
             return found
 
-    monkeypatch.setattr(Masks, "_made", lambda self: torch.zeros(256, 1, 2, dtype=torch.int32, device="meta"))
+    monkeypatch.setattr(Masks, "_next_keys", lambda self: torch.zeros(256, 1, 2, dtype=torch.int32, device="meta"))
     masks = Masks([1], "meta")
     masks.keep(0.1, 4, 8)
     with Seen():

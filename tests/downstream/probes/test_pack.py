@@ -124,7 +124,7 @@ def test_features_of_several_sources_share_a_pack(still, way):
 @pytest.mark.parametrize("resident", [True, False])
 @pytest.mark.parametrize("ends", [0, 1, 2])
 def test_a_source_that_ends_before_others_of_another_size(still, way, ends, resident, monkeypatch):
-    monkeypatch.setattr(pack, "_room", lambda device: 1 << 30 if resident else 100)
+    monkeypatch.setattr(pack, "_budget", lambda device: 1 << 30 if resident else 100)
     monkeypatch.setattr(pack, "_bytes_of_probe", lambda fitting: 1)
     sources = [(data(94, seed=1), data(60, seed=2)), *((data(75, seed=seed), data(40, seed=6)) for seed in (3, 4))]
     fittings = [fitting(*source) for source in sources]
@@ -155,7 +155,7 @@ def test_batches_in_an_order_of_their_own(still, way):
 
 
 def test_sources_whose_probes_have_all_ended_are_read_no_more(still, way, monkeypatch):
-    monkeypatch.setattr(pack, "_room", lambda device: 100)
+    monkeypatch.setattr(pack, "_budget", lambda device: 100)
     monkeypatch.setattr(pack, "_bytes_of_probe", lambda fitting: 1)
     reads = []
 
@@ -184,7 +184,7 @@ def test_features_that_do_not_stay_in_memory_train_the_same_probe(monkeypatch):
 
 
 def test_threads_that_read_ahead_end_with_the_error(monkeypatch, way):
-    monkeypatch.setattr(pack, "_room", lambda device: 1)
+    monkeypatch.setattr(pack, "_budget", lambda device: 1)
     monkeypatch.setattr(StackedProbes, "step", lambda *args: 1 / 0)
     with pytest.raises(ZeroDivisionError) as error:
         fit_all([fitting()])
@@ -194,10 +194,10 @@ def test_threads_that_read_ahead_end_with_the_error(monkeypatch, way):
 
 def test_the_features_of_a_pack_share_one_room(monkeypatch, way):
     """A training split that takes nearly all of it leaves the validation split to be read anew."""
-    monkeypatch.setattr(pack, "_room", lambda device: 1 << 30)
+    monkeypatch.setattr(pack, "_budget", lambda device: 1 << 30)
     whole = pack._Pack([fitting()], "cpu")
     assert (whole.train.resident, whole.valid.resident) == (True, True)
-    monkeypatch.setattr(pack, "_room", lambda device: whole.train.kept_bytes + whole.valid.kept_bytes - 1)
+    monkeypatch.setattr(pack, "_budget", lambda device: whole.train.kept_bytes + whole.valid.kept_bytes - 1)
     less = pack._Pack([fitting()], "cpu")
     assert (less.train.resident, less.valid.resident) == (True, False)
 
@@ -241,7 +241,7 @@ def test_the_best_weights_are_kept_not_the_last(way):
 def test_memory_splits_packs(still, monkeypatch, way):
     fittings = [fitting(lr=lr) for lr in (1e-1, 1e-2, 1e-3, 1e-4)]
     whole = fit_all(fittings)
-    monkeypatch.setattr(pack, "_room", lambda device: 2 * pack._bytes_of_probe(fittings[0]))
+    monkeypatch.setattr(pack, "_budget", lambda device: 2 * pack._bytes_of_probe(fittings[0]))
     assert plan(fittings, "cpu") == [[3, 2], [1, 0]]
     for found, wanted in zip(fit_all(fittings), whole, strict=True):
         same(found, wanted)
@@ -260,7 +260,7 @@ def test_a_pack_that_does_not_fit_goes_on_in_halves(still, monkeypatch, way, cap
     for found, wanted in zip(fit_all(fittings, done=lambda number, fit: ended.append(number)), whole, strict=True):
         same(found, wanted)
     assert sorted(ended) == [0, 1, 2]
-    assert "out of memory with 3 probes at once: going on with 2" in caplog.text
+    assert "out of memory with 3 probes at once: continuing with 2" in caplog.text
     monkeypatch.setattr(pack._Pack, "run", lambda self, done: (_ for _ in ()).throw(torch.cuda.OutOfMemoryError()))
     with pytest.raises(torch.cuda.OutOfMemoryError):
         fit_all(fittings)
@@ -295,7 +295,7 @@ def test_a_pack_that_did_not_fit_is_gone_before_its_halves(monkeypatch, way, pla
     monkeypatch.setattr(owner, name, scarce)
     monkeypatch.setattr(pack._Pack, "__init__", watched)
     monkeypatch.setattr(torch.cuda, "empty_cache", lambda: alive.extend(each() for each in packs))
-    monkeypatch.setattr(pack, "_room", lambda device: 1 << 30 if name == "step" else 1)
+    monkeypatch.setattr(pack, "_budget", lambda device: 1 << 30 if name == "step" else 1)
     monkeypatch.setattr(pack, "plan", lambda fittings, device: [list(range(len(fittings)))])
     assert len(fit_all(fittings)) == 2
     assert len(packs) == 3
