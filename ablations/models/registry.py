@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from ablations.models import cnn_family, passt_family
-from ablations.models.baselines import cnn14, crepe, logmel, melproj, mobilenet
+from ablations.models.baselines import cnn14, crepe, crepe_net, logmel, melproj, mobilenet
 from ablations.models.baselines.named import fields_of
 from ablations.models.baselines.named import table as named_cnns
 from ablations.models.family import Family, Frames
@@ -49,9 +49,9 @@ def families() -> Mapping[str, Family]:
         "crepe": Family(
             cards=crepe.CARDS,
             build=crepe.CrepeEmbedder,
-            parameters=crepe.parameters,
-            macs=lambda name, levels, samples: crepe.macs(name, levels),
-            frames=Frames(crepe.FRAME, crepe.SCENE_HOP_MS),
+            parameters=crepe_net.parameters,
+            macs=lambda name, levels, samples: crepe_net.macs(name, levels),
+            frames=Frames(crepe_net.FRAME, crepe.SCENE_HOP_MS),
         ),
         "logmel": Family(
             cards=logmel.CARDS,
