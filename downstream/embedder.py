@@ -1,28 +1,28 @@
-"""What the evaluation asks of a model: the Embedder protocol, and taps."""
+"""The Embedder protocol: what the evaluation needs of a model; taps, and the optional members of embedders."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
-from typing import Protocol
+from typing import Protocol, overload
 
 from torch import Tensor
 
 Tap = tuple[str, int | None]
-"""(level, window in ms): the unit that is computed and stored; a window of None is the model's own extent."""
-OWN_HOP = 0  # in the place of a hop in ms: the model chooses its timestamps
-FAR_MS = 1000.0  # stands for a distance of timestamps that is not known
+"""(level, window in ms): the unit that is computed and stored; the window None is the model's own extent."""
+OWN_HOP = 0  # a hop in ms that stands for the timestamps of the model's own
+FAR_MS = 1000.0  # assumed step of timestamps in ms, if it is not known
 
 
 class Embedder(Protocol):
-    """A model; PaSST, the CNN baselines and any HEAR module satisfy it.
+    """A model as the evaluation sees it: PaSST, the CNN baselines and any HEAR module satisfy it.
 
-    An embedder may have the attributes of `Abilities` too.
+    It may also have the members of `OptionalMembers`.
 
     Attributes:
         name: for people.
-        fingerprint: 16 hex digits that stand for all that decides the numbers.
-        sample_rate: of the clips it takes, in Hz.
-        dims: level -> width of its embeddings.
+        sample_rate: of its clips, in Hz.
+        fingerprint: 16 hex digits of everything that decides the numbers.
+        dims: level -> width of embeddings.
     """
 
     @property
@@ -35,13 +35,28 @@ class Embedder(Protocol):
     def dims(self) -> Mapping[str, int]: ...
 
     def scene(self, clips: Sequence[Tensor], taps: Sequence[Tap]) -> dict[Tap, Tensor]:
-        """Clips of any lengths, each (samples,) -> per tap (clips, dim), float32, on the CPU."""
+        """Embed clips as scenes.
+
+        Args:
+            clips: mono waveforms, each (samples,), of any lengths.
+
+        Returns:
+            tap -> (clips, dim) float32, on the CPU.
+        """
         ...
 
     def timestamps(
         self, clips: Sequence[Tensor], taps: Sequence[Tap], hop_ms: int
     ) -> list[tuple[dict[Tap, Tensor], Tensor]]:
-        """Per clip ({tap: (steps, dim)}, timestamps (steps,) in ms), on the CPU; a hop of OWN_HOP is its own."""
+        """Embed the timestamps of clips.
+
+        Args:
+            clips: mono waveforms, each (samples,), of any lengths.
+            hop_ms: the step of timestamps in ms; OWN_HOP for the model's own.
+
+        Returns:
+            For each clip ({tap: (steps, dim)}, timestamps (steps,) in ms), on the CPU.
+        """
         ...
 
 
@@ -50,54 +65,55 @@ def _nothing() -> None:
 
 
 @dataclass(frozen=True)
-class Abilities:
-    """The attributes that an embedder may have, with the values that stand for an absent one.
+class OptionalMembers:
+    """Members that an embedder may have, and their values for one that does not.
 
     Attributes:
-        precision: of its numbers: fp32, tf32 or bf16.
         calls_at_once: how many calls may be in progress, each in a thread of its own.
-        timestamp_dims: level -> width of timestamp embeddings; None: as scene embeddings.
-        own_hop_ms: the mean distance of timestamps that the model chooses; None: it chooses none, or it is not known.
-        versions: name -> version of what else decides the numbers.
-        labels: what each of its logits stands for; empty: not known.
-        close: ends what it holds.
+        timestamp_dims: level -> width of timestamp embeddings; None if it is `dims`.
+        own_hop_ms: the mean step of the model's own timestamps in ms; None if it is not known.
+        precision: of the arithmetic.
+        versions: name -> version of other software that decides the numbers.
+        labels: what each of the level `logits` stands for; empty if it is not known.
+        close: releases what the embedder holds.
     """
 
-    precision: str = "fp32"
     calls_at_once: int = 1
     timestamp_dims: Mapping[str, int] | None = None
     own_hop_ms: float | None = None
+    precision: str = "fp32"
     versions: Mapping[str, str] = field(default_factory=dict)
     labels: Sequence[str] = ()
     close: Callable[[], None] = _nothing
 
 
-def abilities(embedder: Embedder) -> Abilities:
-    """The optional attributes of an embedder, which no other place asks for."""
-    names = [field.name for field in fields(Abilities)]
-    return Abilities(**{name: getattr(embedder, name) for name in names if hasattr(embedder, name)})
+def optional(embedder: Embedder) -> OptionalMembers:
+    """The optional members of an embedder."""
+    names = [member.name for member in fields(OptionalMembers) if hasattr(embedder, member.name)]
+    return OptionalMembers(**{name: getattr(embedder, name) for name in names})
 
 
 def widths(embedder: Embedder, taps: Iterable[Tap], hop_ms: int | None) -> dict[Tap, int]:
-    """tap -> width of its timestamp embeddings, or for a hop of None of its scene embeddings."""
-    dims = embedder.dims if hop_ms is None else abilities(embedder).timestamp_dims or embedder.dims
+    """tap -> width of its timestamp embeddings; for a hop of None, of its scene embeddings."""
+    dims = embedder.dims if hop_ms is None else optional(embedder).timestamp_dims or embedder.dims
     return {tap: dims[tap[0]] for tap in taps}
 
 
+@overload
+def distance_ms(embedder: Embedder, hop_ms: int) -> float: ...
+@overload
+def distance_ms(embedder: Embedder, hop_ms: None) -> None: ...
+@overload
+def distance_ms(embedder: Embedder, hop_ms: int | None) -> float | None: ...
 def distance_ms(embedder: Embedder, hop_ms: int | None) -> float | None:
-    """The distance of timestamps: `hop_ms`, or what is known of the embedder's own; None for scene embeddings."""
-    return (abilities(embedder).own_hop_ms or FAR_MS) if hop_ms == OWN_HOP else hop_ms
-
-
-def release(embedder: Embedder) -> None:
-    """End what the embedder holds, such as a process."""
-    abilities(embedder).close()
+    """The step of timestamps in ms: `hop_ms`, or what is known of the model's own; None for scene embeddings."""
+    return (optional(embedder).own_hop_ms or FAR_MS) if hop_ms == OWN_HOP else hop_ms
 
 
 @contextmanager
 def released(embedder: Embedder) -> Iterator[Embedder]:
-    """The embedder, which is released in the end."""
+    """Use an embedder, and close it at the end."""
     try:
         yield embedder
     finally:
-        release(embedder)
+        optional(embedder).close()

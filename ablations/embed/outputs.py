@@ -23,7 +23,7 @@ from torch import Tensor
 from ablations.embed.sources import Source
 from ablations.system.errors import one_line
 from downstream.disk.files import absolute, load_arrays, write_atomically
-from downstream.embedder import Embedder, Tap, abilities, distance_ms, widths
+from downstream.embedder import Embedder, Tap, distance_ms, optional, widths
 from downstream.extract import check_steps, seconds_at_once
 from downstream.tasks.audio import RESAMPLER
 from passt import EmbeddingSpec
@@ -102,7 +102,7 @@ class Work:
                 layout[f"{kind}_levels"] = [f"{level}@{'own' if window is None else window}" for level, window in taps]
                 layout[f"{kind}_offsets"] = np.cumsum([0, *widths(self.embedder, taps, hop).values()])
         own_weights = self.spec.weights.startswith("sha256-") and "logits" in self.spec.levels
-        if own_weights and (labels := abilities(self.embedder).labels):
+        if own_weights and (labels := optional(self.embedder).labels):
             layout["labels"] = list(labels)
         return layout
 

@@ -1,25 +1,25 @@
-"""The optional attributes of embedders."""
+"""The optional members of embedders."""
 
 from types import SimpleNamespace
 
-from downstream.embedder import FAR_MS, OWN_HOP, Abilities, abilities, distance_ms, released, widths
+from downstream.embedder import FAR_MS, OWN_HOP, OptionalMembers, distance_ms, optional, released, widths
 
 
-def test_an_embedder_without_optional_attributes_has_their_defaults():
+def test_an_embedder_without_optional_members_has_their_defaults():
     plain = SimpleNamespace(dims={"a": 3})
-    assert abilities(plain) == Abilities()
+    assert optional(plain) == OptionalMembers()
     assert widths(plain, [("a", None)], 50) == widths(plain, [("a", None)], None) == {("a", None): 3}
     assert distance_ms(plain, OWN_HOP) == FAR_MS
     with released(plain) as embedder:
         assert embedder is plain
 
 
-def test_optional_attributes_are_taken():
+def test_optional_members_are_taken():
     closed = []
     able = SimpleNamespace(
         dims={"a": 3}, timestamp_dims={"a": 5}, own_hop_ms=40.0, precision="bf16", close=lambda: closed.append(True)
     )
-    assert abilities(able).precision == "bf16"
+    assert optional(able).precision == "bf16"
     assert widths(able, [("a", None)], 50) == {("a", None): 5}
     assert distance_ms(able, OWN_HOP) == 40.0
     with released(able):
