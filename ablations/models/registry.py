@@ -34,7 +34,7 @@ from passt.weights.published import file_tag, published_file
 FRONT_END = "and its front end is not counted"
 
 
-def _nothing(checkpoint: str) -> int:
+def _no_parameters(checkpoint: str) -> int:
     """The parameters of a model without training."""
     return 0
 
@@ -56,13 +56,13 @@ def families() -> Mapping[str, Family]:
         "logmel": Family(
             cards=logmel.CARDS,
             build=logmel.LogMelEmbedder,
-            parameters=_nothing,
+            parameters=_no_parameters,
             uncounted=f"it has no network, {FRONT_END}",
         ),
         "melproj": Family(
             cards=melproj.CARDS,
             build=melproj.MelProjectionEmbedder,
-            parameters=_nothing,
+            parameters=_no_parameters,
             uncounted=f"it has no network but one random projection, {FRONT_END}",
         ),
         "hear": Family(
