@@ -7,6 +7,7 @@ import click
 from ablations.cli.options import DEVICE, PATH
 from ablations.cli.progress import bars, terminal
 from ablations.embed.files import embed_files
+from ablations.system.compute import Machine
 from ablations.system.errors import one_line, one_line_errors
 from results.tables.escapes import printable
 
@@ -46,7 +47,7 @@ def embed(
     What is there already is not computed again. The exit status is 1 where a file failed; the others are written.
     """
     kinds = {"scene": scene or not timestamps, "timestamps": timestamps or not scene}
-    options = {"weights": weights, "device": device, "precision": precision, "python": python}
+    options = {"weights": weights, "machine": Machine(device, precision), "python": python}
     with bars(terminal()) as track:
         found = embed_files(files, spec, out=out, **kinds, **options, track=track)
     failed = found[found["error"] != ""]

@@ -1,1 +1,1 @@
-"""Embeddings of one's own audio files, without a task."""
+"""Embeddings of any audio files, without a task."""

@@ -1,18 +1,19 @@
-"""Embeddings of any audio files by any spec: one .npz a file, complete or absent, skipped where it is there already."""
+"""Embeddings of any audio files by any spec: one .npz a file, which is complete or absent, and is not made twice."""
 
 import logging
 import os
 from collections.abc import Iterable, Sequence
 from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pandas as pd
 
-from ablations.embed.outputs import COLUMNS, Work, failed
+from ablations.embed.outputs import COLUMNS, OutputRow, Work, failed
 from ablations.embed.sources import Source, find_sources
 from ablations.models import registry
+from ablations.system.compute import Machine
 from ablations.system.machine import choose_device
 from downstream.embedder import Tap, released
 from downstream.extract import plan_batches, read_ahead
@@ -20,6 +21,7 @@ from downstream.progress import Track, silent
 from passt import EmbeddingSpec
 
 logger = logging.getLogger(__name__)
+AS_DEFAULT = Machine()
 
 
 def embed_files(
@@ -30,8 +32,7 @@ def embed_files(
     out: str | Path = "embeddings",
     scene: bool = True,
     timestamps: bool = True,
-    device: str | None = None,
-    precision: str = "fp32",
+    machine: Machine = AS_DEFAULT,
     python: str | Path | None = None,
     track: Track = silent,
 ) -> pd.DataFrame:
@@ -42,36 +43,45 @@ def embed_files(
         spec: a spec, its text or the name of one, of any family of models.
         weights: a weight file, for a spec that names no weights.
         out: a folder for <file name>.npz; or, for one file, a path that ends in .npz (`ablations.embed.sources`).
-        device: as torch names it; None is CUDA where there is one.
+        scene: whether to write scene embeddings.
+        timestamps: whether to write timestamp embeddings.
+        machine: the device and the precision.
         python: the interpreter that has a HEAR module, in place of this one.
+        track: is told how far the work is.
 
     Returns:
-        A row a file: file, output, seconds, steps (0 without timestamps), dim (of timestamp embeddings, else of the
-        scene embedding), error ("" for none).
+        A row a file, with the columns of `ablations.embed.outputs.OutputRow`.
 
     Raises:
-        ValueError, FileNotFoundError: for a spec or weights that can't be had, or nothing to do.
+        ValueError, FileNotFoundError: an unknown spec, weights that are not here, or nothing to do.
     """
     sources = find_sources(files, Path(out))
     resolved, file = registry.resolve_with_file(spec, weights)
     scene_taps, timestamp_taps = _taps(resolved, scene, timestamps)
-    device = choose_device(device)
+    device, precision = choose_device(machine.device), machine.precision or "fp32"
     _prepare(sources)
-    rows, lengths = {}, {}
+    rows: dict[Source, OutputRow] = {}
+    lengths: dict[Source, float] = {}
     for source in sources:
         try:
             lengths[source] = source.seconds()
         except (ValueError, OSError) as error:
             rows[source] = failed(source, error)
-    if not lengths:  # nothing to load a model for
-        return pd.DataFrame([rows[source] for source in sources], columns=COLUMNS)
-    with released(registry.build_alone(resolved, device, file, precision, track, python)) as embedder:
-        _work_off(Work(embedder, resolved, precision, scene_taps, timestamp_taps), lengths, rows, track)
-    return pd.DataFrame([rows[source] for source in sources], columns=COLUMNS)
+    if lengths:  # else there is nothing to load a model for
+        with released(registry.build_alone(resolved, device, file, precision, track, python)) as embedder:
+            _work_off(Work(embedder, resolved, precision, scene_taps, timestamp_taps), lengths, rows, track)
+    return pd.DataFrame([asdict(rows[source]) for source in sources], columns=list(COLUMNS))
 
 
-def _work_off(work: Work, lengths: dict[Source, float], rows: dict[Source, dict[str, Any]], track: Track) -> None:
-    """Embed the sources of `lengths` (in seconds) whose outputs are not there; a row for each goes to `rows`."""
+def _work_off(work: Work, lengths: dict[Source, float], rows: dict[Source, OutputRow], track: Track) -> None:
+    """Embed the sources that have no output yet.
+
+    Args:
+        work: what to embed.
+        lengths: of the sources, in seconds.
+        rows: takes a row for each source.
+        track: is told how far the work is.
+    """
     total = len(lengths) + len(rows)
     for source in list(lengths):
         try:
@@ -92,18 +102,20 @@ def _work_off(work: Work, lengths: dict[Source, float], rows: dict[Source, dict[
 
 
 def _taps(spec: EmbeddingSpec, scene: bool, timestamps: bool) -> tuple[tuple[Tap, ...], tuple[Tap, ...]]:
+    """The taps of scene embeddings and of timestamp embeddings; empty for a kind that is not written."""
     if not (scene or timestamps):
         raise ValueError("nothing to do: expected scene, timestamps or both")
-    found = tuple(spec.scene_taps()) if scene else (), tuple(spec.timestamp_taps()) if timestamps else ()
-    if scene and not found[0]:
+    scene_taps = tuple(spec.scene_taps()) if scene else ()
+    timestamp_taps = tuple(spec.timestamp_taps()) if timestamps else ()
+    if scene and not scene_taps:
         if not timestamps:
             raise ValueError(f"{spec}: has no scene embedding, its only level is mel")
         logger.warning("%s: has no scene embedding, its only level is mel; timestamp embeddings only", spec)
-    return found
+    return scene_taps, timestamp_taps
 
 
 def _prepare(sources: Sequence[Source]) -> None:
-    """Make the folders of the outputs; what can't be is known before anything is computed."""
+    """Make the folders of the outputs; one that can't be written is an error before anything is computed."""
     for folder in dict.fromkeys(source.output.parent for source in sources):
         try:
             folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Any audio files as input: which ones, where what is made of each goes, and their sound at a model's rate."""
+"""Audio files as input: which files, where their outputs go, and their sound at a model's rate."""
 
 import hashlib
 from collections import Counter
@@ -17,7 +17,7 @@ from downstream.tasks.audio import read_sound, resample
 
 @dataclass(frozen=True, order=True)
 class Source:
-    """An audio file, and where what is made of it goes."""
+    """An audio file, and the path of its output."""
 
     path: Path
     output: Path
@@ -26,7 +26,7 @@ class Source:
         """Its length, from its header.
 
         Raises:
-            FileNotFoundError, ValueError: name what is absent or no audio.
+            FileNotFoundError, ValueError: names a file that is absent or no audio.
         """
         if self.path.is_dir():
             raise ValueError(f"{self.path}: a folder without audio files")
@@ -38,49 +38,56 @@ class Source:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
     def load(self, sample_rate: int) -> tuple[Tensor, float]:
-        """Its sound, mixed down and resampled: (samples,) float32 at `sample_rate`, and its length in seconds.
+        """Read its sound, mixed down and resampled.
+
+        Args:
+            sample_rate: in Hz.
+
+        Returns:
+            (samples,) float32, and the length in seconds.
 
         Raises:
-            ValueError: names the file: what `downstream.sound.decode` refuses.
+            ValueError: names a file that `downstream.sound.decode` refuses.
         """
         clip, rate = read_sound(self.path)
         return torch.from_numpy(resample(clip, rate, sample_rate)), len(clip) / rate
 
 
 def find_sources(files: Iterable[str | Path], out: Path, suffix: str = ".npz") -> list[Source]:
-    """Each audio file once, folders searched (`audio_folders`), with outputs that are all different.
+    """List audio files, each once and each with another output.
 
-    Two names of one content, as links make them, are two files.
+    A file and a link to it are two files.
 
     Args:
-        files: audio files, and folders to search for them. What is absent is found too, and fails when it is opened.
-        out: a folder for <name><suffix>; or, for one file, a path that ends in the suffix. What was found in a folder
-            keeps its path from there; names that would be equal get more of their paths.
+        files: audio files, and folders to search for them. An absent file is listed too, and fails when it is opened.
+        out: a folder for <name><suffix>; or, for one file, a path that ends in the suffix. A file of a folder keeps
+            its path from there; equal names get more of their paths.
+        suffix: of the outputs.
 
     Raises:
-        ValueError: for no files, or several of them and an `out` for one.
+        ValueError: no files, or several files and an `out` for one.
     """
-    found: dict[Path, tuple[Path, Path]] = {}  # path from the root -> (path, name of the output)
+    by_path: dict[Path, tuple[Path, Path]] = {}  # path from the root -> (path, name of the output)
     for path in map(Path, files):
         inside = audio_in(path) if path.is_dir() else []
         for file in inside or [path]:
-            found.setdefault(absolute(file), (file, file.relative_to(path) if inside else Path(file.name)))
-    if not found:
+            by_path.setdefault(absolute(file), (file, file.relative_to(path) if inside else Path(file.name)))
+    if not by_path:
         raise ValueError("files: expected at least one audio file or folder, got none")
-    paths = [path for path, _ in found.values()]
+    paths = [path for path, _ in by_path.values()]
     if out.suffix == suffix:
         if len(paths) > 1:
             raise ValueError(f"out must be a folder for {len(paths)} files, got {out}")
         return [Source(paths[0], out)]
-    names = _distinct(paths, [name for _, name in found.values()])
+    names = _distinct(paths, [name for _, name in by_path.values()])
     return [Source(path, out / f"{name}{suffix}") for path, name in zip(paths, names, strict=True)]
 
 
 def _distinct(paths: Sequence[Path], names: Sequence[Path]) -> list[Path]:
-    """The names, those that are equal with as much more of their paths as it takes."""
-    found = list(names)
+    """Make names distinct: equal names get as much more of their paths as it takes."""
+    distinct = list(names)
     whole = [absolute(path).parts[1:] for path in paths]
-    while twice := {name for name, count in Counter(found).items() if count > 1}:
-        longer = [Path(*parts[-len(name.parts) - 1 :]) for parts, name in zip(whole, found, strict=True)]
-        found = [more if name in twice else name for name, more in zip(found, longer, strict=True)]
-    return found
+    while twice := {name for name, count in Counter(distinct).items() if count > 1}:
+        longer = [Path(*parts[-len(name.parts) - 1 :]) for parts, name in zip(whole, distinct, strict=True)]
+        distinct = [more if name in twice else name for name, more in zip(distinct, longer, strict=True)]
+    return distinct

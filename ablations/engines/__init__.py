@@ -58,5 +58,5 @@ def make_engine(name: str, **options: Any) -> Engine:
     if name not in ENGINES:
         raise ValueError(f"engine must be one of {', '.join(ENGINES)}, got {name!r}")
     module, kind = ENGINES[name]
-    made: Engine = getattr(importlib.import_module(module), kind)(**options)
-    return made
+    instance: Engine = getattr(importlib.import_module(module), kind)(**options)
+    return instance

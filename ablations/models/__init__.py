@@ -1,1 +1,1 @@
-"""Every model family by one registry, with its catalog and its cost. A family is one file or folder below."""
+"""Every model by one registry, with its catalog and its cost. A family is one file, and one row of `registry`."""

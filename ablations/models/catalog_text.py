@@ -1,9 +1,10 @@
-"""The table of models as text: all of them for a terminal of 160 columns, or one in full."""
+"""The table of models as text: all models for a terminal of 160 columns, or one model in full."""
 
 import re
 import textwrap
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 from tabulate import tabulate
@@ -13,21 +14,21 @@ from passt.catalog.spec import WEIGHT_KINDS
 
 NUMBERED = re.compile(r"(\D+)(\d+)(\D*)")
 LEFT = {"name", "stride", "mAP", "trained on", "cached"}
-IN_FULL = 120  # columns, of levels
-LABEL = 13
+IN_FULL = 120  # columns of a terminal
+LABEL = 13  # columns of a label
 
 
 def compressed(levels: Sequence[str]) -> str:
-    """Levels in one line, three and more that differ in their number alone as a range: `mel block1..block12 logits`."""
+    """Write levels in one line; three or more that differ in their number alone become `block1..block12`."""
     runs: dict[str, list[str]] = {}
     for level in levels:
-        found = NUMBERED.fullmatch(level)
-        runs.setdefault(f"{found[1]}#{found[3]}" if found else level, []).append(level)
+        numbered = NUMBERED.fullmatch(level)
+        runs.setdefault(f"{numbered[1]}#{numbered[3]}" if numbered else level, []).append(level)
     return " ".join(f"{run[0]}..{run[-1]}" if _is_range(run) else " ".join(run) for run in runs.values())
 
 
 def to_text(table: pd.DataFrame) -> str:
-    """The models, and below them the levels: of each family, and of the models of it that have others."""
+    """The models, and below them the levels of each family and of each model that has other levels."""
     rows = list(table.itertuples())
     shown = pd.DataFrame(
         {
@@ -50,8 +51,12 @@ def to_text(table: pd.DataFrame) -> str:
     return f"{text}\n\n{tabulate(_levels(table), headers=('of', 'levels'), disable_numparse=True)}"
 
 
-def in_full(row) -> str:
-    """All that is known of a model, from its row (of the table's `itertuples`): what and how much, a line each."""
+def in_full(row: Any) -> str:
+    """Everything that is known of a model, a line each.
+
+    Args:
+        row: of the table, as its `itertuples` gives it.
+    """
     lines = {
         "family": row.family,
         "sample rate": f"{row.sample_rate} Hz" if row.sample_rate else "its own",
@@ -74,42 +79,42 @@ def in_full(row) -> str:
 
 
 def _is_range(run: Sequence[str]) -> bool:
-    numbers = [int(found[2]) for level in run if (found := NUMBERED.fullmatch(level))]
+    numbers = [int(numbered[2]) for level in run if (numbered := NUMBERED.fullmatch(level))]
     return len(run) > 2 and numbers == list(range(numbers[0], numbers[0] + len(run)))
 
 
 def _levels(table: pd.DataFrame) -> list[tuple[str, str]]:
-    """(a family, or a model of it that has other levels than most; the levels)."""
-    found = []
+    """(a family, or a model of it with other levels than most; the levels)."""
+    lines = []
     for family, rows in table.groupby("family", sort=False):
         texts = [compressed(levels) for levels in rows.levels]
         ((most, _),) = Counter(texts).most_common(1)
-        found.append((family, most))
-        found += [(name, text) for name, text in zip(rows["name"], texts, strict=True) if text != most]
-    return found
+        lines.append((str(family), most))
+        lines += [(name, text) for name, text in zip(rows["name"], texts, strict=True) if text != most]
+    return lines
 
 
-def _with_alias(row) -> str:
+def _with_alias(row: Any) -> str:
     return f"{row.name} ({row.alias})" if row.alias else row.name
 
 
-def _window(row, own: str, between: str, least: str) -> str:
+def _window(row: Any, without: str, between: str, least: str) -> str:
     if pd.isna(row.min_window_ms):
-        return own
+        return without
     return (least if pd.isna(row.max_window_ms) else between).format(row.min_window_ms, row.max_window_ms)
 
 
-def _count(number, unit: float, name: str) -> str:
+def _count(number: Any, unit: float, name: str) -> str:
     if pd.isna(number) or not number:
         return _text(number, "0")
     return f"{number / unit:.1f}{name}" if number / unit >= 0.05 else f"< 0.1{name}"
 
 
-def _cached(row) -> str:
+def _cached(row: Any) -> str:
     if pd.isna(row.cached):
         return ""
     return f"{row.cached_bytes / 1e6:.1f} MB" if row.cached else "no"
 
 
-def _text(value, form: str) -> str:
+def _text(value: Any, form: str) -> str:
     return "" if pd.isna(value) else form.format(value)

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from ablations.models import cnn_family, passt_family
-from ablations.models.baselines import cnn14, crepe, logmel, melproj, mobilenet
+from ablations.models.baselines import cnn14, crepe, crepe_net, logmel, melproj, mobilenet
 from ablations.models.baselines.named import fields_of
 from ablations.models.baselines.named import table as named_cnns
 from ablations.models.family import Family, Frames
@@ -34,7 +34,7 @@ from passt.weights.published import file_tag, published_file
 FRONT_END = "and its front end is not counted"
 
 
-def _nothing(checkpoint: str) -> int:
+def _no_parameters(checkpoint: str) -> int:
     """The parameters of a model without training."""
     return 0
 
@@ -49,20 +49,20 @@ def families() -> Mapping[str, Family]:
         "crepe": Family(
             cards=crepe.CARDS,
             build=crepe.CrepeEmbedder,
-            parameters=crepe.parameters,
-            macs=lambda name, levels, samples: crepe.macs(name, levels),
-            frames=Frames(crepe.FRAME, crepe.SCENE_HOP_MS),
+            parameters=crepe_net.parameters,
+            macs=lambda name, levels, samples: crepe_net.macs(name, levels),
+            frames=Frames(crepe_net.FRAME, crepe.SCENE_HOP_MS),
         ),
         "logmel": Family(
             cards=logmel.CARDS,
             build=logmel.LogMelEmbedder,
-            parameters=_nothing,
+            parameters=_no_parameters,
             uncounted=f"it has no network, {FRONT_END}",
         ),
         "melproj": Family(
             cards=melproj.CARDS,
             build=melproj.MelProjectionEmbedder,
-            parameters=_nothing,
+            parameters=_no_parameters,
             uncounted=f"it has no network but one random projection, {FRONT_END}",
         ),
         "hear": Family(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ablations.units.jobs import Shared, fits_of, is_done, jobs_of, tap_folders, taps_of
 from ablations.units.unit import Settings, Unit
-from downstream.embedder import FAR_MS, OWN_HOP, Embedder, Tap, abilities, widths
+from downstream.embedder import OWN_HOP, Embedder, Tap, distance_ms, widths
 from downstream.probes.probe import ProbeConfig
 from downstream.probes.protocol import Protocol
 from downstream.store.extraction import Extraction
@@ -155,7 +155,7 @@ def _rows(embedder: Embedder, seconds: float, hop_ms: int | None) -> int:
     if hop_ms is None:
         return 1
     if hop_ms == OWN_HOP:
-        return int(1000 * seconds / (abilities(embedder).own_hop_ms or FAR_MS)) + 1
+        return int(1000 * seconds / distance_ms(embedder, hop_ms)) + 1
     return round(seconds * embedder.sample_rate) // (embedder.sample_rate * hop_ms // 1000) + 1
 
 

@@ -1,1 +1,1 @@
-"""A study as data, and the packaged ones: `studies/`, and the paper's in `paper/`."""
+"""A study as data, and the packaged studies: `studies/`, and those of the paper in `paper/`."""

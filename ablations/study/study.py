@@ -1,9 +1,9 @@
 """A study: one ablation as data, read from YAML.
 
-A list of values crosses with the other lists of its model. `levels` and `windows_ms` are lists themselves, so that
-several of them are lists of lists: ``windows_ms: [[160], [640], [160, 640]]`` are three variants. A
-HEAR module stands in a checkpoint's place: ``{hear: hearbaseline.vggish, options: {a: b}, python: vggish/bin/python}``,
-all but the first as needed.
+The lists of values of a model are crossed. `levels` and `windows_ms` are lists themselves, so that several of them are
+a list of lists: ``windows_ms: [[160], [640], [160, 640]]`` are three variants. A HEAR module stands in the place of a
+checkpoint: ``{hear: hearbaseline.vggish, options: {a: b}, python: vggish/bin/python}``, where `options` and `python`
+may be left out.
 """
 
 import itertools
@@ -33,7 +33,7 @@ LIST_FIELDS = ("levels", "windows_ms")
 HEAR_KEYS = ("hear", "options", "python")
 MOST_VARIANTS = 10_000
 FOLDERS = tuple(Path(__file__).parent / name for name in ("studies", "paper"))
-"""Where packaged studies are."""
+"""The folders of packaged studies."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,9 @@ class Model:
     """One variant of a study.
 
     Attributes:
-        label: its name in tables. weights_file: the file that its spec's weights name.
+        spec: in canonical form.
+        label: its name in tables.
+        weights_file: the file that its spec's weights name.
         python: the interpreter that has its HEAR module; None is this one.
     """
 
@@ -52,20 +54,24 @@ class Model:
 
     @property
     def family(self) -> str:
+        """The family of its checkpoint."""
         return models.card(self.spec.checkpoint).family
 
 
 @dataclass(frozen=True)
 class Study:
-    """What to compare on what.
+    """Which models to compare, and on which tasks.
 
     Attributes:
-        tasks: keys of the HEAR tasks, packaged tasks, folders or globs (of this folder or the tasks folder).
-        seeds: each is a run of all probes of its own.
-        precision: fp32, tf32 or bf16, of the models that have several; the others are fp32.
-        reference: published scores to show beside, by names that `results.reference.published.published` knows.
-        figure: what draws it, by a name of `results.figures.FIGURES`.
-        folder: where its file is; task folders and weight files are relative to it.
+        name: of the study, and of the folder of its runs.
+        models: the variants.
+        tasks: HEAR keys, packaged tasks, folders or globs (below the study's folder or the folder of tasks).
+        seeds: all probes are trained once for each.
+        protocol: how probes are trained.
+        precision: fp32, tf32 or bf16, of the models that have several; the others have fp32.
+        reference: published scores to show beside, by names of `results.reference.published.published`.
+        figure: a name of `results.figures.FIGURES`.
+        folder: where the study's file is, which relative task folders and weight files start at.
     """
 
     name: str
@@ -80,36 +86,56 @@ class Study:
 
     @classmethod
     def load(cls, name: str | Path) -> "Study":
-        """A packaged study by name, or one from a YAML file.
+        """Load a study.
+
+        Args:
+            name: of a packaged study, or the path of a YAML file.
 
         Raises:
-            FileNotFoundError, ValueError: name the file and the key, the value got and what was expected.
+            FileNotFoundError, ValueError: names the file and the key, the value got and what was expected.
         """
         return yaml_file.load(name, "study", FOLDERS, cls.from_dict)
 
     @classmethod
-    def from_dict(cls, found: Any, base: Path = Path()) -> "Study":
-        """A study from parsed YAML; task folders and weight files are relative to `base`."""
-        yaml_file.check_keys(found, [field.name for field in fields(cls) if field.name != "folder"], "a study")
+    def from_dict(cls, content: Any, base: Path = Path()) -> "Study":
+        """Make a study of parsed YAML.
+
+        Args:
+            content: a mapping of the study's keys.
+            base: the folder that relative task folders and weight files start at.
+
+        Raises:
+            FileNotFoundError, ValueError: names the key, the value got and what was expected.
+        """
+        yaml_file.check_keys(content, [field.name for field in fields(cls) if field.name != "folder"], "a study")
         for key in ("name", "models", "tasks", "seeds"):
-            if not found.get(key, key == "seeds"):
+            if not content.get(key, key == "seeds"):
                 raise ValueError(f"a study needs {key!r}")
-        if not re.fullmatch(r"\w[\w.-]*", text(found["name"], "name")):
-            raise wrong(found["name"], "name", "of letters, digits, '_', '-' and '.'")
-        tasks, reference = (list_of(one_line, found.get(key, []), key) for key in ("tasks", "reference"))
-        seeds = list_of(_seed, found.get("seeds", [0]), "seeds")
+        if not re.fullmatch(r"\w[\w.-]*", text(content["name"], "name")):
+            raise wrong(content["name"], "name", "of letters, digits, '_', '-' and '.'")
+        tasks, reference = (list_of(one_line, content.get(key, []), key) for key in ("tasks", "reference"))
+        seeds = list_of(_seed, content.get("seeds", [0]), "seeds")
         if len(set(seeds)) < len(seeds):
             raise wrong(seeds, "seeds", "distinct")
-        precision = choice(found.get("precision", "fp32"), "precision", PRECISIONS)
-        figure = choice(found.get("figure", "bars"), "figure", FIGURES)
+        precision = choice(content.get("precision", "fp32"), "precision", PRECISIONS)
+        figure = choice(content.get("figure", "bars"), "figure", FIGURES)
         published(reference)
-        entries = list_of(mapping, found["models"], "models")
+        entries = list_of(mapping, content["models"], "models")
         if (count := sum(map(_count, entries))) > MOST_VARIANTS:
             raise ValueError(f"models must be at most {MOST_VARIANTS} variants, got {count}: lists are crossed")
         variants = _labelled([model for entry in entries for model in _variants(entry, base)])
-        protocol = str(Protocol.parse(text(found.get("protocol", "hear2021"), "protocol")))
-        places = _once("tasks", tasks), tuple(seeds), protocol, precision, _once("reference", reference), figure, base
-        return cls(found["name"], tuple(variants), *places)
+        protocol = str(Protocol.parse(text(content.get("protocol", "hear2021"), "protocol")))
+        return cls(
+            name=content["name"],
+            models=tuple(variants),
+            tasks=_once("tasks", tasks),
+            seeds=tuple(seeds),
+            protocol=protocol,
+            precision=precision,
+            reference=_once("reference", reference),
+            figure=figure,
+            folder=base,
+        )
 
 
 def _seed(value: Any, where: str) -> int:
@@ -117,23 +143,23 @@ def _seed(value: Any, where: str) -> int:
 
 
 def _count(entry: Mapping[str, Any]) -> int:
-    """How many variants a model entry stands for, before any is made."""
+    """Count the variants of a model entry before any is made."""
     return math.prod(len(_values(key, value)) for key, value in entry.items() if key != "label")
 
 
 def _once(key: str, names: Sequence[str]) -> tuple[str, ...]:
-    """The names without repetitions, which change nothing and are logged."""
+    """Remove repeated names, which change nothing, and log them."""
     for name in dict.fromkeys(name for name in names if list(names).count(name) > 1):
         logger.warning("%s: %r is given more than once, and used once", key, name)
     return tuple(dict.fromkeys(names))
 
 
 def _variants(entry: Mapping[str, Any], base: Path) -> list[Model]:
-    """Every combination of the values of one model entry."""
+    """Cross the values of one model entry."""
     yaml_file.check_keys(entry, [*field_names(), *HEAR_KEYS, "label"], "a model")
     label = one_line(entry["label"], "label") if "label" in entry else ""
     axes = {key: _values(key, value) for key, value in entry.items() if key != "label"}
-    found = []
+    variants = []
     for values in itertools.product(*axes.values()):
         chosen = dict(zip(axes, values, strict=True))
         file = None
@@ -144,16 +170,16 @@ def _variants(entry: Mapping[str, Any], base: Path) -> list[Model]:
             chosen["weights"], file = models.resolve_weights(chosen["weights"], base)
         python = chosen.pop("python", None)
         spec = models.resolve(as_checkpoint(chosen))
-        found.append(Model(spec, "", file, models.interpreter_for(spec, python, base)))
+        variants.append(Model(spec, "", file, models.interpreter_for(spec, python, base)))
     if label:
-        if len(found) > 1:
-            raise ValueError(f"label {label!r} is for one variant, its model has {len(found)}")
-        found = [replace(found[0], label=label)]
-    return found
+        if len(variants) > 1:
+            raise ValueError(f"label {label!r} is for one variant, its model has {len(variants)}")
+        variants = [replace(variants[0], label=label)]
+    return variants
 
 
 def _values(key: str, value: Any) -> list[Any]:
-    """The values that a key crosses."""
+    """The values of a key that are crossed."""
     if key not in LIST_FIELDS:
         if value == []:
             raise ValueError(f"{key} must be a value or a list of values, got []")
@@ -169,24 +195,25 @@ def _values(key: str, value: Any) -> list[Any]:
 
 
 def _labelled(variants: list[Model]) -> list[Model]:
-    """Short names: the checkpoint, and what differs among its variants in the study; usual weights go unsaid."""
+    """Label variants by their checkpoint and by what differs among its variants; default weights are left out."""
     parts = [(short_name(model.spec.checkpoint)[0], _parts(model.spec)) for model in variants]
     values: dict[str, list[set[str]]] = {}
-    for name, own in parts:
-        for known, part in zip(values.setdefault(name, [set() for _ in own]), own, strict=True):
+    for name, axes in parts:
+        for known, part in zip(values.setdefault(name, [set() for _ in axes]), axes, strict=True):
             known.add(part)
-    found = []
-    for model, (name, own) in zip(variants, parts, strict=True):
-        differing = [part for part, known in zip(own, values[name], strict=True) if len(known) > 1]
-        found.append(replace(model, label=model.label or " ".join(filter(None, [name, *differing]))))
-    for what, names in (("spec", [str(m.spec) for m in found]), ("label", [m.label for m in found])):
+    labelled = []
+    for model, (name, axes) in zip(variants, parts, strict=True):
+        differing = [part for part, known in zip(axes, values[name], strict=True) if len(known) > 1]
+        labelled.append(replace(model, label=model.label or " ".join(filter(None, [name, *differing]))))
+    for kind, names in (("spec", [str(m.spec) for m in labelled]), ("label", [m.label for m in labelled])):
         name, count = Counter(names).most_common(1)[0]
         if count > 1:
-            raise ValueError(f"two models have the same {what} {name!r}")
-    return found
+            raise ValueError(f"two models have the same {kind} {name!r}")
+    return labelled
 
 
 def _parts(spec: EmbeddingSpec) -> tuple[str, ...]:
+    """What a label may say of a spec beside its checkpoint, an axis each."""
     return (
         short_name(spec.checkpoint)[1],
         "+".join(spec.levels),

@@ -39,7 +39,7 @@ class UnitResult:
     Attributes:
         done: the jobs that have their files.
         failures: what could not be run.
-        not_applicable: models that have no embedding for the task, each in one line with the reason.
+        not_applicable: models that have no embedding for the task, and why.
     """
 
     done: tuple[Done, ...] = ()

@@ -31,7 +31,7 @@ class UnitJobs:
     Attributes:
         audio: the sound of each split, at the embedder's rate.
         shared: by distance of timestamps in ms (None for scenes), the jobs that differ only in taps and seed.
-        not_applicable: models that have no embedding for the task, each in one line with the reason.
+        not_applicable: models that have no embedding for the task, and why.
     """
 
     audio: Mapping[str, SplitAudio]

@@ -50,7 +50,7 @@ class Outcome:
     Attributes:
         folder: where rows.csv is.
         failures: what could not be run.
-        not_applicable: models that have no embedding for a task, each in one line with the reason.
+        not_applicable: models that have no embedding for a task, and why.
     """
 
     folder: Path

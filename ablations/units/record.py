@@ -9,7 +9,7 @@ import torch
 
 from ablations.system.machine import versions
 from ablations.units.job import Job
-from downstream.embedder import OWN_HOP, Tap, abilities
+from downstream.embedder import OWN_HOP, Tap, optional
 from downstream.evaluate import FoldResult
 from downstream.tasks.groups import Groups, groups_of
 
@@ -92,22 +92,22 @@ class JobRecord:
             device: what probes were trained on.
             seconds: how long the probes took.
         """
-        able = abilities(job.embedder)
+        members = optional(job.embedder)
         return cls(
             job=job.key,
             embedder=job.embedder.name,
             embedder_fp=job.embedder.fingerprint,
             taps=job.taps,
             hop_ms=job.hop_ms,
-            own_hop_ms=able.own_hop_ms if job.hop_ms == OWN_HOP else None,
+            own_hop_ms=members.own_hop_ms if job.hop_ms == OWN_HOP else None,
             task_folder=job.named.task.name,
             task_fp=job.task_fp,
             split_mode=job.named.task.split_mode,
             protocol=job.protocol,
             seed=job.seed,
-            precision=able.precision,
+            precision=members.precision,
             device=torch.cuda.get_device_name(device) if device.startswith("cuda") else "cpu",
-            versions={**able.versions, **versions()},
+            versions={**members.versions, **versions()},
             seconds=round(seconds, 3),
             folds=[FoldRecord.of(fold) for fold in folds],
         )

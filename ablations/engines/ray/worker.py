@@ -12,7 +12,7 @@ from ablations.engines.here import broken, build
 from ablations.system.memory import keep_freed
 from ablations.units.execute import UnitResult, run_unit
 from ablations.units.unit import Group, Settings, Unit
-from downstream.embedder import Embedder, release
+from downstream.embedder import Embedder, optional
 
 PACKAGES = ("ablations", "downstream", "passt")
 
@@ -62,7 +62,7 @@ class UnitWorker:
     def _embedder_of(self, unit: Unit) -> Embedder:
         if self.embedder is None or self.group != unit.group:
             if self.embedder is not None:
-                release(self.embedder)
+                optional(self.embedder).close()
             self.embedder = None  # the memory has room for one
             self.embedder = build(unit.models, self.settings)
             self.group = unit.group

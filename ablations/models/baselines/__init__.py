@@ -1,1 +1,1 @@
-"""Models that PaSST is compared with. Each is an Embedder, described by a `passt.catalog.card.Card`."""
+"""Models that PaSST is compared with: each file has the cards and the embedder of a family, or a part of it."""

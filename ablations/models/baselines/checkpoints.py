@@ -1,7 +1,7 @@
-"""The table of CNNs, and where a CNN's tensors come from: the published file, any other file, or a seed.
+"""The table of CNNs, and the source of a CNN's tensors: the published file, another file, or a seed.
 
 The rows of checkpoints.csv are facts of the packages panns_inference 0.1.1 (Kong et al. 2020) and EfficientAT
-(Schmid et al. 2023, github.com/fschmid56/EfficientAT); the one without an address is a demonstration checkpoint.
+(Schmid et al. 2023, github.com/fschmid56/EfficientAT). The row without an address is a demonstration checkpoint.
 """
 
 import csv
@@ -33,9 +33,16 @@ class CnnCheckpoint:
     """One set of weights.
 
     Attributes:
-        hop: STFT hop in samples at 32 kHz: the time resolution.
+        name: of the checkpoint.
+        alias: another name; may be empty.
+        family: panns or efficientat.
+        url: of the published file; empty for a demonstration checkpoint.
+        hop: STFT hop in samples at 32 kHz, the time resolution.
         width: channels of the network, as a multiple of its family's standard.
-        md5, sha256: of the published file, where they are known.
+        n_classes: outputs of the classifier.
+        audioset_mAP: as published; None if it is not.
+        trained_on: the data.
+        md5, sha256: of the published file; empty if not known.
     """
 
     name: str
@@ -52,18 +59,18 @@ class CnnCheckpoint:
 
     @property
     def file(self) -> str:
-        """The name that the file is published with, or has in this package."""
+        """The name of the published file, or of the file in this package."""
         return unquote(urlsplit(self.url).path.rsplit("/", 1)[-1]) or f"{self.name}.safetensors"
 
     @property
     def shipped(self) -> Path | None:
-        """The file of a demonstration checkpoint, which is part of this package."""
+        """The file of a demonstration checkpoint, which is part of this package; None for the others."""
         return None if self.url else DEMO_FOLDER / self.file
 
 
 @functools.cache
 def table() -> Mapping[str, CnnCheckpoint]:
-    """Every published CNN by its name, in the order of the table."""
+    """Every CNN by name, in the order of the file."""
     with Path(__file__).with_name("checkpoints.csv").open(newline="") as file:
         rows = [_from_row(row) for row in csv.DictReader(file)]
     return {row.name: row for row in rows}
@@ -86,15 +93,21 @@ def state_of(
     shapes: Mapping[str, tuple[int, ...]],
     parts: Sequence[Part] = (),
 ) -> dict[str, Tensor]:
-    """The tensors that the weights part of a spec, or a file, stands for, checked name by name and shape by shape.
+    """Load the tensors of a checkpoint, checked name by name and shape by shape.
 
     Args:
-        weights: `published`, `demo` or `untrained-SEED`. file: a weight file in their place.
-        shapes: of the state dict that the published file has. parts: what of it a file may lack.
+        row: the checkpoint.
+        weights: `published`, `demo` or `untrained-SEED`.
+        file: a weight file in place of `weights`.
+        shapes: of the tensors of the published file.
+        parts: tensors that a file may lack.
+
+    Returns:
+        Tensors by name, in float32.
 
     Raises:
-        FileNotFoundError: a file that is absent and can't be had; says from where to get it and where to put it.
-        ValueError: for a file that does not fit, or is another checkpoint's; for weights that only a file can give.
+        FileNotFoundError: an absent file that can't be fetched; says from where to get it and where to put it.
+        ValueError: a file that does not fit or is another checkpoint's, or weights that only a file can give.
     """
     if file is None and weights.startswith("untrained-"):
         return untrained(shapes, int(weights.removeprefix("untrained-")))
@@ -102,17 +115,21 @@ def state_of(
     if file is None and weights != kind:
         raise ValueError(f"{row.name}: weights {weights!r} have no file; expected {kind}, untrained-SEED or a file")
     path = Path(file) if file else demo.there(row.shipped) if row.shipped else published_file(row)
-    found = content(path)
+    saved = content(path)
     refuse_others(path, row, table().values(), _described, recorded(path) if file is None else None)
     _refuse_other_trainings(path, row)
-    state = network_of(found, shapes, row.name, str(path), parts)
+    state = network_of(saved, shapes, row.name, str(path), parts)
     return {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
 
 
 def untrained(shapes: Mapping[str, tuple[int, ...]], seed: int) -> dict[str, Tensor]:
-    """Weights as before training: normal with variance 2 / fan-in (He et al. 2015); biases 0, norms the identity.
+    """Draw weights as before training: normal with variance 2 / fan-in (He et al. 2015); biases 0, norms the identity.
 
-    Every tensor has a random stream of its own, from the seed and its name.
+    Every tensor has its own random stream, from the seed and the tensor's name.
+
+    Args:
+        shapes: of the tensors, by name.
+        seed: of all streams.
     """
     state = {}
     for name, shape in shapes.items():
@@ -129,16 +146,26 @@ def untrained(shapes: Mapping[str, tuple[int, ...]], seed: int) -> dict[str, Ten
 
 
 def _refuse_other_trainings(path: Path, row: CnnCheckpoint) -> None:
-    """Raise ValueError for what a training of another network wrote: shapes do not tell a hop."""
+    """Raise ValueError for a file of another network's training: networks of different hops have the same shapes."""
     trained = notes_of(path).recipe.get("network")
     if trained and (row.hop != TRAINED_HOP or trained != f"mn{round(10 * row.width):02}"):
         raise ValueError(f"{path}: was trained as {trained} with hop {TRAINED_HOP}, not {_described(row)}")
 
 
 def _from_row(row: Mapping[str, str]) -> CnnCheckpoint:
-    score = float(row["audioset_mAP"]) if row["audioset_mAP"] else None
-    numbers = {"hop": int(row["hop"]), "width": float(row["width"]), "n_classes": int(row["n_classes"])}
-    return CnnCheckpoint(**{**row, **numbers, "audioset_mAP": score})
+    return CnnCheckpoint(
+        name=row["name"],
+        alias=row["alias"],
+        family=row["family"],
+        url=row["url"],
+        hop=int(row["hop"]),
+        width=float(row["width"]),
+        n_classes=int(row["n_classes"]),
+        audioset_mAP=float(row["audioset_mAP"]) if row["audioset_mAP"] else None,
+        trained_on=row["trained_on"],
+        md5=row["md5"],
+        sha256=row["sha256"],
+    )
 
 
 def _described(row: CnnCheckpoint) -> str:

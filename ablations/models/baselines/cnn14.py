@@ -1,21 +1,24 @@
 """CNN14 of PANNs: Kong et al., "PANNs: Large-Scale Pretrained Audio Neural Networks for Audio Pattern Recognition",
 IEEE/ACM TASLP 28, 2020, as the package panns_inference 0.1.1 has it.
 
-Timestamps are windows around each multiple of the timestamp hop, in ms, as PaSST's. The submission of PANNs to HEAR
-2021 did it another way, frames of one pass, and gave their times in seconds where HEAR asks for ms: hence its zeros on
-the timestamp tasks of the leaderboard, which say nothing about the network.
+Timestamp embeddings are of windows around each multiple of the timestamp hop, as PaSST's. The submission of PANNs to
+HEAR 2021 took frames of one pass, and gave their times in seconds although HEAR asks for ms. Hence its zeros on the
+timestamp tasks of the leaderboard, which say nothing about the network.
 """
 
 import functools
 from collections.abc import Collection
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ablations.models.baselines.checkpoints import SAMPLE_RATE, CnnCheckpoint, of_family
-from ablations.models.baselines.cnn import CnnEmbedder, CnnNet
+from ablations.models.baselines.cnn import CnnEmbedder
+from ablations.models.baselines.cnn_net import CnnNet
 from passt.catalog.card import Card
+from passt.catalog.spec import EmbeddingSpec
 from passt.weights.state_dicts import Part
 
 BANDS = 64
@@ -24,14 +27,14 @@ FMIN, FMAX = 50.0, 14000.0  # Hz
 CHANNELS = (64, 128, 256, 512, 1024, 2048)
 HEAD = "fc_audioset"  # the layer whose outputs are the labels
 EARLY = 3  # blocks whose maps are large
-REACH = 16  # frames: no fewer than these blocks see on either side (14), a multiple of their poolings
+REACH = 16  # frames on either side: at least the 14 that these blocks see, and a multiple of their poolings
 POOLINGS = 5  # halvings of time: the fewest frames are 2 ** 5
 FIXED = {
     "spectrogram_extractor.stft.conv_real.weight": (FFT // 2 + 1, 1, FFT),
     "spectrogram_extractor.stft.conv_imag.weight": (FFT // 2 + 1, 1, FFT),
     "logmel_extractor.melW": (FFT // 2 + 1, BANDS),
 }
-"""Tensors of the published file that follow from constants: the Fourier transform and the mel bands."""
+"""Tensors of the published file that are constants: the Fourier transform and the mel bands."""
 
 
 class LogMel(nn.Module):
@@ -96,18 +99,18 @@ class ConvBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.relu1(self.bn1(self.conv1(x)))
-        return self.relu2(self.bn2(self.conv2(x)))
+        return cast(Tensor, self.relu2(self.bn2(self.conv2(x))))
 
 
 class Cnn14(CnnNet):
     """The network behind the spectrogram.
 
     Levels: ``blockN`` is block N's output (halved in time and frequency, the last one excepted) averaged over both,
-    ``embedding`` the 2048 values in front of the classifier, ``logits`` its outputs before the sigmoid.
+    ``embedding`` the 2048 values before the classifier, ``logits`` its outputs before the sigmoid.
     """
 
     bands = BANDS
-    step_by_step = True  # its tags, behind a sigmoid, differ by more than 1e-5 where sums are made in another order
+    step_by_step = True  # sums in another order change its tags, after the sigmoid, by more than 1e-5
     names = (*(f"block{number}" for number in range(1, len(CHANNELS) + 1)), "embedding", "logits")
 
     def __init__(self, classes: int) -> None:
@@ -119,25 +122,28 @@ class Cnn14(CnnNet):
         self.fc_audioset = nn.Linear(CHANNELS[-1], classes)
 
     def forward(self, mel: Tensor, levels: Collection[str]) -> dict[str, Tensor]:
-        some = len(mel) if self.frames_in_cache is None else max(1, self.frames_in_cache // mel.shape[-1])
-        parts = [self._early(rows, levels) for rows in mel.split(some)]
-        found = {level: torch.cat([part[level] for _, part in parts]) for level in parts[0][1]}
+        at_once = len(mel) if self.frames_in_cache is None else max(1, self.frames_in_cache // mel.shape[-1])
+        parts = [self._early(mel[start : start + at_once], levels) for start in range(0, len(mel), at_once)]
+        values = {level: torch.cat([part[level] for _, part in parts]) for level in parts[0][1]}
         x = torch.cat([x for x, _ in parts]) if len(parts) > 1 else parts[0][0]
         for number in range(EARLY + 1, self._deepest(levels) + 1):
             x = self._block(x, number)
             if f"block{number}" in levels:
-                found[f"block{number}"] = x.float().mean((2, 3))
+                values[f"block{number}"] = x.float().mean((2, 3))
         if "embedding" in levels or "logits" in levels:
             over_frequency = x.float().mean(3)
             embedding = F.relu(self.fc1(over_frequency.amax(2) + over_frequency.mean(2)))
-            found |= {"embedding": embedding} if "embedding" in levels else {}
-            found |= {"logits": self.fc_audioset(embedding)} if "logits" in levels else {}
-        return found
+            values |= {"embedding": embedding} if "embedding" in levels else {}
+            values |= {"logits": self.fc_audioset(embedding)} if "logits" in levels else {}
+        return values
 
     def _early(self, mel: Tensor, levels: Collection[str]) -> tuple[Tensor, dict[str, Tensor]]:
-        """The first blocks, whose maps are the largest: of long rows in parts of time, each with what it sees beyond.
+        """Compute the first blocks, whose maps are the largest; cut long rows into parts of time.
 
-        A part's poolings begin where the whole's do, and what its cut edges reach is not kept.
+        A part has `REACH` frames more on either side than are kept, and its poolings begin where those of the whole do.
+
+        Returns:
+            The maps of the last of these blocks, and the levels on the way.
         """
         frames, numbers = mel.shape[-1], range(1, min(EARLY, self._deepest(levels)) + 1)
         part = frames if self.frames_in_cache is None else max(REACH, self.frames_in_cache // REACH * REACH)
@@ -148,15 +154,15 @@ class Cnn14(CnnNet):
             x = self.bn0(mel[:, :, None, first : stop + REACH]).permute(0, 2, 3, 1)  # (rows, 1, frames, bands)
             for number in numbers:
                 x = self._block(x, number)
-                own = x[:, :, (start - first) >> number : (stop - first) >> number]
+                kept = x[:, :, (start - first) >> number : (stop - first) >> number]
                 if (name := f"block{number}") in levels:
-                    size = (frames >> number) * own.shape[3]
-                    sums[name] = sums.get(name, 0) + own.float().sum((2, 3)) / size
-            maps.append(own)
+                    size = (frames >> number) * kept.shape[3]
+                    sums[name] = sums.get(name, 0) + kept.float().sum((2, 3)) / size
+            maps.append(kept)
         return torch.cat(maps, 2) if len(maps) > 1 else maps[0], sums
 
     def _block(self, x: Tensor, number: int) -> Tensor:
-        x = self.get_submodule(f"conv_block{number}")(x.to(self.dtype))
+        x = cast(Tensor, self.get_submodule(f"conv_block{number}")(x.to(self.dtype)))
         return F.avg_pool2d(x, 2) if number <= POOLINGS else x
 
     def _deepest(self, levels: Collection[str]) -> int:
@@ -166,7 +172,7 @@ class Cnn14(CnnNet):
 
 
 class Cnn14Embedder(CnnEmbedder):
-    """CNN14 as an embedder; a scene embedding is of the whole clip, however long."""
+    """CNN14; a scene embedding is of the whole clip, however long."""
 
     head = HEAD
     optional = (Part(tuple(FIXED)),)  # not read here
@@ -174,8 +180,8 @@ class Cnn14Embedder(CnnEmbedder):
     bytes_per_frame = 100_000
     frames_at_once = {"cpu": 2048, "cuda": 400_000}  # noqa: RUF012
 
-    def __init__(self, *args, **options) -> None:
-        super().__init__(*args, **options)
+    def __init__(self, spec: EmbeddingSpec, **options: Any) -> None:
+        super().__init__(spec, **options)
         self.min_samples = (2**POOLINGS - 1) * self.checkpoint.hop
 
     @staticmethod

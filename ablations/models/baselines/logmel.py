@@ -1,10 +1,11 @@
-"""Log-mel statistics: what the front end alone gives, a floor under every network.
+"""Log-mel statistics: the mean and the standard deviation over the frames of a window, a floor under every network.
 
-PaSST's log-mel spectrogram (128 bands, 10 ms), its mean and its standard deviation over the frames of a window.
+The spectrogram is PaSST's (128 bands, 10 ms).
 """
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -15,7 +16,7 @@ from passt.catalog.spec import EmbeddingSpec
 from passt.network.identity import fingerprint_of
 from passt.network.precision import arithmetic
 from passt.windowed import WindowedEmbedder
-from passt.windows.batches import Budget, forward_in_batches
+from passt.windows.batches import Budget, Rows, forward_in_batches
 from passt.windows.mel import FFT, MelSpectrogram
 
 HOP = 320  # samples, 10 ms
@@ -39,7 +40,13 @@ CARDS = (
 
 
 class MelEmbedder(WindowedEmbedder):
-    """What the front end alone gives; what is made of a window's spectrogram is a floor's own."""
+    """Base of embedders without a network: levels are functions of a window's spectrogram.
+
+    Args:
+        spec: names the checkpoint and its weights.
+        device: "cpu" or "cuda".
+        dims: level -> width.
+    """
 
     sample_rate = SAMPLE_RATE
     min_samples = FFT // 2 + 2  # the STFT reflects half its length at the edges
@@ -53,21 +60,21 @@ class MelEmbedder(WindowedEmbedder):
         self.dims = dict(dims)
 
     @property
-    def fingerprint(self) -> str:
+    def fingerprint(self) -> str:  # type: ignore[override]  # it follows the tensors
         """16 hex digits for the front end and `tensors` as they are now."""
         return fingerprint_of({self._checkpoint: self.mel.hop, "format": FORMAT}, self.tensors())
 
     def tensors(self) -> dict[str, Tensor]:
-        """What a floor multiplies by."""
+        """The tensors that decide the numbers."""
         return {"bands": self.mel.bands}
 
     @abstractmethod
     def level(self, name: str, mels: Tensor) -> Tensor:
-        """A level of spectrograms: (rows, 128, frames) -> (rows, dim)."""
+        """Compute a level of spectrograms: (rows, 128, frames) -> (rows, dim)."""
 
     @torch.no_grad()
-    def levels(self, views: Sequence[Tensor], levels: Sequence[str]) -> dict[str, list[Tensor]]:
-        """Every level of every window."""
+    def levels(self, views: Sequence[Rows], levels: Sequence[str]) -> dict[str, list[Tensor]]:
+        """Compute every level of every window."""
 
         def forward(windows: list[Tensor]) -> dict[str, Tensor]:
             with arithmetic("highest"):  # whatever the user's settings
@@ -87,6 +94,6 @@ class LogMelEmbedder(MelEmbedder):
         return mels.mean(-1) if name == "mean" else mels.std(-1, correction=0)
 
 
-def samples(view: Tensor) -> int:
-    """Of each window of a clip."""
-    return view.shape[-1]
+def samples(view: Rows) -> int:
+    """The samples of each window of a clip."""
+    return cast(Tensor, view).shape[-1]

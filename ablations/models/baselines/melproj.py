@@ -1,9 +1,9 @@
-"""A random projection of the log-mel spectrum: many values without any training, a floor under every wide embedding.
+"""A random projection of the log-mel spectrum: many values without training, a floor under every wide embedding.
 
-The idea is HEAR's naive baseline (Turian et al. 2022; package hearbaseline 2021.1.1): 4096 values, each a weighted sum
-of a frame's log-mel bands, the weights uniform on [0, 1) over the square root of the number of bands; no nonlinearity;
-for scenes the mean over frames. There it is 256 bands of frames of 93 ms; here PaSST's log-mel spectrogram, 128 bands
-every 10 ms, and the mean over the frames of a window. What is projected is that mean: the projection is linear.
+The idea is HEAR's naive baseline (Turian et al. 2022; package hearbaseline 2021.1.1): 4096 weighted sums of a frame's
+log-mel bands, without nonlinearity, and for scenes the mean over frames. The weights are uniform on [0, 1), divided by
+the square root of the number of bands. HEAR's baseline has 256 bands of frames of 93 ms. Here it is PaSST's log-mel
+spectrogram, 128 bands every 10 ms. The mean over the frames of a window is projected, because the projection is linear.
 """
 
 import math
@@ -53,6 +53,6 @@ class MelProjectionEmbedder(MelEmbedder):
 
 
 def projection(seed: int) -> Tensor:
-    """The random matrix of a seed: (128, 4096), uniform on [0, 1) over the square root of 128."""
+    """Draw the random matrix of a seed: (128, 4096), uniform on [0, 1), divided by the square root of 128."""
     stream = np.random.Generator(np.random.Philox(key=[seed, zlib.crc32(LEVEL.encode())]))
     return torch.from_numpy(stream.random((MEL_BANDS, WIDTH), dtype=np.float32)) / math.sqrt(MEL_BANDS)

@@ -5,13 +5,14 @@ The network is MobileNetV3-Large (Howard et al. 2019, Table 1) with one input ch
 """
 
 from collections.abc import Collection
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 
 from ablations.models.baselines.checkpoints import SAMPLE_RATE, CnnCheckpoint, of_family
-from ablations.models.baselines.cnn import CnnEmbedder, CnnNet
+from ablations.models.baselines.cnn import CnnEmbedder
+from ablations.models.baselines.cnn_net import CnnNet
 from passt.catalog import demo
 from passt.catalog.card import Card
 from passt.catalog.checkpoints import MEL_BANDS
@@ -19,7 +20,7 @@ from passt.windows import frames
 from passt.windows.mel import FFT, MelSpectrogram
 
 MAX_WINDOW_MS, SCENE_HOP_MS = 10_000, 2500  # of scene embeddings, as EfficientAT_HEAR
-STEM, LAST, CLASSIFIER = 16, 6, 1280  # channels of the first convolution; of the last one over its inputs; hidden units
+STEM, LAST, CLASSIFIER = 16, 6, 1280  # channels of the first convolution, growth of the last, hidden units
 HEAD = "classifier.5"  # the layer whose outputs are the labels
 SQUEEZE = 4
 DROPOUT = 0.2  # of the hidden units, in training
@@ -62,7 +63,7 @@ LEVELS = (
 
 
 def divisible(channels: float, by: int = 8) -> int:
-    """The nearest multiple that is not more than a tenth smaller."""
+    """Round channels to a multiple of `by`, by at most a tenth downwards."""
     rounded = max(by, int(channels + by / 2) // by * by)
     return rounded + by if rounded < 0.9 * channels else rounded
 
@@ -70,31 +71,37 @@ def divisible(channels: float, by: int = 8) -> int:
 def convolution(
     inputs: int, outputs: int, kernel: int, activation: type[nn.Module] | None, stride: int = 1, groups: int = 1
 ) -> nn.Sequential:
-    """Convolution, norm and activation; the size is kept but for the stride."""
+    """A convolution, a norm and an activation; only the stride changes the size."""
     conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False)
     return nn.Sequential(conv, nn.BatchNorm2d(outputs, eps=0.001), *([activation(inplace=True)] if activation else []))
 
 
-class SqueezeExcitation(nn.Module):
-    """Channels scaled by what their means say; the published names come from a list of such layers."""
+class Squeeze(nn.Module):
+    """The two linear layers of a squeeze and excitation."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        layer = nn.Module()
-        layer.fc1 = nn.Linear(channels, divisible(channels / SQUEEZE))
-        layer.fc2 = nn.Linear(divisible(channels / SQUEEZE), channels)
-        self.conc_se_layers = nn.ModuleList([layer])
+        self.fc1 = nn.Linear(channels, divisible(channels / SQUEEZE))
+        self.fc2 = nn.Linear(divisible(channels / SQUEEZE), channels)
+
+
+class SqueezeExcitation(nn.Module):
+    """Scale channels by a function of their means; the published names come from a list of such layers."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conc_se_layers = nn.ModuleList([Squeeze(channels)])
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The scaled input, and the first linear layer's output before its ReLU, (rows, dim)."""
-        (layer,) = self.conc_se_layers
-        squeezed = layer.fc1(x.float().mean((2, 3)))
-        scale = torch.sigmoid(layer.fc2(torch.relu(squeezed)))
+        """Return the scaled input, and the first linear layer's output before its ReLU, (rows, dim)."""
+        squeeze = cast(Squeeze, self.conc_se_layers[0])
+        squeezed = squeeze.fc1(x.float().mean((2, 3)))
+        scale = torch.sigmoid(squeeze.fc2(torch.relu(squeezed)))
         return x * scale[:, :, None, None].to(x.dtype), squeezed
 
 
 class InvertedResidual(nn.Module):
-    """Expand, convolve each channel, squeeze and excite, project; the input is added where the shape is kept."""
+    """Expand, convolve each channel, squeeze and excite, project; add the input if the shape is the same."""
 
     def __init__(self, inputs: int, row: Row, width: float) -> None:
         super().__init__()
@@ -110,7 +117,7 @@ class InvertedResidual(nn.Module):
         self.block = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
-        """The block's output, and what its squeeze gave, where it has one."""
+        """Return the block's output, and that of its squeeze if it has one."""
         y, squeezed = x, None
         for layer in self.block:
             if isinstance(layer, SqueezeExcitation):
@@ -150,23 +157,23 @@ class MobileNet(CnnNet):
 
     def forward(self, mel: Tensor, levels: Collection[str]) -> dict[str, Tensor]:
         stem, *blocks, last = self.features
-        found: dict[str, Tensor] = {}
+        values: dict[str, Tensor] = {}
         x = stem(mel[:, None].to(self.dtype))
         if "block0" in levels:
-            found["block0"] = x.float().mean((2, 3))
+            values["block0"] = x.float().mean((2, 3))
         for number, block in enumerate(blocks[: self._deepest(levels)], start=1):
             x, squeezed = block(x)
             if f"se{number}" in levels:
-                found[f"se{number}"] = squeezed
+                values[f"se{number}"] = cast(Tensor, squeezed)
             if f"block{number}" in levels:
-                found[f"block{number}"] = x.float().mean((2, 3))
-        if not found.keys() >= set(levels):
+                values[f"block{number}"] = x.float().mean((2, 3))
+        if not values.keys() >= set(levels):
             pooled = last(x).float().mean((2, 3))
             _, _, to_hidden, activation, dropout, to_logits = self.classifier
             hidden = activation(to_hidden(pooled))
             deepest = {"clf1": pooled, "clf2": hidden, "logits": to_logits(dropout(hidden))}
-            found |= {name: value for name, value in deepest.items() if name in levels}
-        return found
+            values |= {name: value for name, value in deepest.items() if name in levels}
+        return values
 
     def _deepest(self, levels: Collection[str]) -> int:
         if any(level in ("clf1", "clf2", "logits") for level in levels):
@@ -175,13 +182,13 @@ class MobileNet(CnnNet):
 
 
 class MobileNetEmbedder(CnnEmbedder):
-    """An EfficientAT MobileNet as an embedder; longer clips are the mean over windows of 10 s every 2.5 s."""
+    """An EfficientAT MobileNet; the scene embedding of a clip over 10 s is the mean over windows every 2.5 s."""
 
     statistics = ("melmean",)
     bytes_per_frame = 40_000
     frames_at_once = {"cpu": 2048, "cuda": 400_000}  # noqa: RUF012
     head = HEAD
-    min_samples = FFT // 2 + 2  # that the STFT takes
+    min_samples = FFT // 2 + 2  # that the STFT needs
     max_window_ms, max_scene_hop_ms = MAX_WINDOW_MS, SCENE_HOP_MS
 
     @staticmethod
@@ -197,10 +204,10 @@ class MobileNetEmbedder(CnnEmbedder):
         return (samples - 1) // checkpoint.hop + 1
 
     def whole(self, clip: Tensor) -> frames.Excerpts:
-        return frames.whole(self.mel, clip)
+        return frames.whole(cast(MelSpectrogram, self.mel), clip)
 
     def centred(self, clip: Tensor, window: int, hop: int) -> frames.Excerpts:
-        return frames.centred(self.mel, clip, window, hop)
+        return frames.centred(cast(MelSpectrogram, self.mel), clip, window, hop)
 
 
 CARDS = tuple(

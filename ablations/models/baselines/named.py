@@ -1,7 +1,7 @@
-"""The published configurations of EfficientAT_HEAR as named specs, and those that are not supported, with the reason.
+"""The published configurations of EfficientAT_HEAR as named specs, and why some are not supported.
 
-Source: github.com/fschmid56/EfficientAT_HEAR, where each of them is a module; here levels, windows and STFT hops are
-values. `scene_dim` is what the module says of itself.
+Source: github.com/fschmid56/EfficientAT_HEAR, where each configuration is a module. Here levels, windows and STFT hops
+are values.
 """
 
 import csv
@@ -16,7 +16,14 @@ from passt.catalog import spec as specs
 
 @dataclass(frozen=True)
 class NamedSpec:
-    """One row of named_specs.csv; `spec` is empty where `unsupported` says what of it there is not here."""
+    """One row of named_specs.csv.
+
+    Attributes:
+        name: of the module.
+        spec: what it stands for; empty if it is not supported.
+        scene_dim: the width of its scene embeddings, as the module states it.
+        unsupported: why it is not supported; empty if it is.
+    """
 
     name: str
     spec: str
@@ -26,17 +33,20 @@ class NamedSpec:
 
 @functools.cache
 def table() -> Mapping[str, NamedSpec]:
-    """Every published configuration by its name, in the order of the table."""
+    """Every published configuration by name, in the order of the file."""
     with Path(__file__).with_name("named_specs.csv").open(newline="", encoding="utf-8") as file:
-        rows = [NamedSpec(**{**row, "scene_dim": int(row["scene_dim"])}) for row in csv.DictReader(file)]
+        rows = [
+            NamedSpec(row["name"], row["spec"], int(row["scene_dim"]), row["unsupported"])
+            for row in csv.DictReader(file)
+        ]
     return {row.name: row for row in rows}
 
 
 def fields_of(name: str) -> dict[str, Any]:
-    """The fields that a named spec stands for, PaSST's or a baseline's; of any other name, the checkpoint alone.
+    """The fields of a named spec, of PaSST or a baseline; any other name stands for a checkpoint.
 
     Raises:
-        ValueError: for a published configuration that is not supported; says why.
+        ValueError: a published configuration that is not supported; says why.
     """
     row = table().get(name)
     if row is None:

@@ -1,8 +1,8 @@
 """The address of a HEAR module in a spec: ``hear:hearbaseline.vggish``, ``hear:passt.hear?spec=2level-mel``.
 
-Options go to the module's load_model as keyword arguments. In the address they are a query string, percent-encoded;
-values are JSON where they are a number, true, false, null or a quoted text, and else the text itself. There is
-one canonical form: options sorted, each value written in the shortest way that is read back as the same value.
+Options are keyword arguments of the module's load_model. In the address they are a query string, percent-encoded. A
+value that is a number, true, false, null or a quoted text is read as JSON; any other value is a text. In the canonical
+form the options are sorted, and each value is written in the shortest way that is read back as the same value.
 """
 
 import json
@@ -20,7 +20,7 @@ PREFIX = "hear:"
 LEVELS = ("embedding",)
 MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
 UNTRAINED = re.compile(r"(?:^|@)(untrained-(?:0|[1-9]\d{0,17}))(?:@|$)")
-WANTED = "expected hear:package.module or hear:package.module?option=value&option=value"
+EXPECTED = "expected hear:package.module or hear:package.module?option=value&option=value"
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Address:
 
     @property
     def query(self) -> str:
-        """The options as the address has them: ``mode=logits&size=3``."""
+        """The options as the address has them, such as ``mode=logits&size=3``."""
         return "&".join(f"{_quoted(name)}={_quoted(_text(value))}" for name, value in self.options)
 
     @property
@@ -45,16 +45,16 @@ class Address:
 
 
 def parse(text: str) -> Address:
-    """The address that a text stands for; ValueError names what is wrong with it."""
+    """Read an address; ValueError names what is wrong with the text."""
     module, mark, query = text.removeprefix(PREFIX).partition("?")
     if not MODULE.fullmatch(module):
-        raise ValueError(f"{text!r} names no module; {WANTED}")
+        raise ValueError(f"{text!r} names no module; {EXPECTED}")
     options = {}
     for part in query.split("&") if mark else ():
         name, equals, value = part.partition("=")
         name, value = urllib.parse.unquote_plus(name), urllib.parse.unquote_plus(value)
         if not (name and equals):
-            raise ValueError(f"{text!r}: {part!r} is no option; {WANTED}")
+            raise ValueError(f"{text!r}: {part!r} is no option; {EXPECTED}")
         if name in options:
             raise ValueError(f"{text!r}: option {name} given twice")
         options[name] = _value(value)
@@ -62,7 +62,15 @@ def parse(text: str) -> Address:
 
 
 def of(module: Any, options: Mapping[Any, Any]) -> Address:
-    """The address of a module (without `hear:`) with options; ValueError for what an address can't hold."""
+    """Make an address.
+
+    Args:
+        module: its name, without `hear:`.
+        options: of its load_model.
+
+    Raises:
+        ValueError: a name or an option that an address can't hold.
+    """
     if not isinstance(module, str) or not MODULE.fullmatch(module):
         raise ValueError(f"hear must be the name of a module, got {shown(module)}")
     for name, value in options.items():
@@ -80,25 +88,25 @@ def of(module: Any, options: Mapping[Any, Any]) -> Address:
 
 
 def as_checkpoint(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a model of a study, with `checkpoint` in the place of `hear` and `options`."""
-    found = dict(fields)
-    options = found.pop("options", {})
+    """The fields of a study's model, with `checkpoint` in place of `hear` and `options`."""
+    others = dict(fields)
+    options = others.pop("options", {})
     if not isinstance(options, Mapping):
         raise ValueError(f"options must be a mapping or a list of mappings, got {shown(options)}")
-    if "hear" not in found:
+    if "hear" not in others:
         if options:
             raise ValueError("options are for HEAR modules, which `hear` names; got no such key")
-        return found
-    if "checkpoint" in found:
-        raise ValueError(f"a model has one of checkpoint and hear, got {found['checkpoint']!r} and {found['hear']!r}")
-    address = parse(str(found.pop("hear")))
+        return others
+    if "checkpoint" in others:
+        raise ValueError(f"a model has one of checkpoint and hear, got {others['checkpoint']!r} and {others['hear']!r}")
+    address = parse(str(others.pop("hear")))
     if address.options and options:
         raise ValueError(f"{address}: options given twice, got {shown(dict(options))} too")
-    return {"checkpoint": str(of(address.module, options) if options else address), **found}
+    return {"checkpoint": str(of(address.module, options) if options else address), **others}
 
 
 def short_name(checkpoint: str) -> tuple[str, str]:
-    """What labels call a checkpoint, and a HEAR module's options."""
+    """The name of a checkpoint in labels, and the options of a HEAR module."""
     if not checkpoint.startswith(PREFIX):
         return checkpoint, ""
     address = parse(checkpoint)
@@ -106,14 +114,16 @@ def short_name(checkpoint: str) -> tuple[str, str]:
 
 
 def card(text: str) -> Card:
-    """The card of a module, which is not asked: weights are its own (`published`) or a file.
+    """Make the card of a module without loading it.
 
-    Whether a module's weights are random it does not say, nor whether it has any. `untrained-SEED` and `none` declare
-    it, as a label of its rows that changes nothing else. Where an option names such weights, as passt.hear's `spec`
-    may, they are the default and the only choice. The sample rate is 0: the loaded model has it.
+    Its weights are its own (`published`) or a file. A module can't say whether its weights are random, or whether it
+    has any: `untrained-SEED` and `none` declare it, as a label of its rows that changes nothing else. If an option
+    names such weights, as passt.hear's `spec` may, they are the default and the only choice. The sample rate is 0,
+    because only the loaded model has it.
     """
     address = parse(text)
-    named = [found[1] for _, value in address.options if isinstance(value, str) and (found := UNTRAINED.search(value))]
+    texts = [value for _, value in address.options if isinstance(value, str)]
+    named = [match[1] for text in texts if (match := UNTRAINED.search(text))]
     return Card(
         str(address),
         "hear",
@@ -127,16 +137,16 @@ def card(text: str) -> Card:
 
 
 def _value(text: str) -> Any:
-    """What the text of an option stands for."""
+    """Read the text of an option."""
     try:
-        found = json.loads(text, parse_constant=lambda _: text)  # NaN and Infinity are texts
+        value = json.loads(text, parse_constant=lambda _: text)  # NaN and Infinity are texts
     except ValueError:
         return text
-    return text if isinstance(found, list | dict) else found
+    return text if isinstance(value, list | dict) else value
 
 
 def _text(value: Any) -> str:
-    """The shortest text that stands for a value."""
+    """Write a value as the shortest text that is read back as the same value."""
     return value if isinstance(value, str) and _value(value) == value else json.dumps(value, ensure_ascii=False)
 
 

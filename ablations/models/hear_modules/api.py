@@ -36,7 +36,7 @@ class ModuleFault(ValueError):
 
 
 @dataclass(frozen=True)
-class About:
+class ModuleFacts:
     """What is known of a module once it is loaded and checked.
 
     Attributes:
@@ -65,7 +65,7 @@ class Module:
         device: for models of torch.
 
     Attributes:
-        about: its sizes, its versions, and what its answers on the fixed clips show.
+        facts: its sizes, its versions, and what its answers on the fixed clips show.
 
     Raises:
         ModuleFault: the module can't be imported or loaded, or breaks the API.
@@ -86,9 +86,11 @@ class Module:
         if self.framework == "torch":
             self._guarded(f"its model can't go to {device}", self.model.to, device)
             self.model.eval()
-        sizes = [self._size(key) for key in ("sample_rate", "scene_embedding_size", "timestamp_embedding_size")]
-        self.sample_rate, self.scene_size, self.timestamp_size = sizes
-        self.about = About(*sizes, versions(name), *self._checked())
+        self.sample_rate = self._size("sample_rate")
+        self.scene_size = self._size("scene_embedding_size")
+        self.timestamp_size = self._size("timestamp_embedding_size")
+        sizes = self.sample_rate, self.scene_size, self.timestamp_size
+        self.facts = ModuleFacts(*sizes, versions(name), *self._checked())
 
     def scene(self, audio: np.ndarray) -> np.ndarray:
         """(clips, samples) float32 -> (clips, scene_embedding_size) float32."""

@@ -70,13 +70,13 @@ class HearEmbedder:
         request = (module.module, dict(module.options), str(weights.absolute()) if weights else None, device)
         self._settings: dict[str, Any] = {}
         self._module = Process(python, *request) if python else _loaded_here(*request, self._settings)
-        about = self._module.about
-        self.sample_rate = about.sample_rate
-        self.dims: Mapping[str, int] = dict.fromkeys(address.LEVELS, about.scene_embedding_size)
-        self.timestamp_dims: Mapping[str, int] = dict.fromkeys(address.LEVELS, about.timestamp_embedding_size)
-        self.own_hop_ms = about.own_hop_ms
-        self.versions: Mapping[str, str] = about.versions
-        known = {key: value for key, value in asdict(about).items() if key != "own_hop_ms"}
+        facts = self._module.facts
+        self.sample_rate = facts.sample_rate
+        self.dims: Mapping[str, int] = dict.fromkeys(address.LEVELS, facts.scene_embedding_size)
+        self.timestamp_dims: Mapping[str, int] = dict.fromkeys(address.LEVELS, facts.timestamp_embedding_size)
+        self.own_hop_ms = facts.own_hop_ms
+        self.versions: Mapping[str, str] = facts.versions
+        known = {key: value for key, value in asdict(facts).items() if key != "own_hop_ms"}
         identity = {"hear": str(module), "weights": spec.weights if of_file else "own", "format": FORMAT}
         self.fingerprint = fingerprint({**identity, **known})
 
@@ -141,7 +141,7 @@ def _loaded_here(
     sys.path.insert(0, folder)
     try:
         with _at_work(name, settings):
-            return Module(name, options, weights, device)
+            return Module(name, dict(options), weights, device)
     finally:
         sys.path.remove(folder)
 

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, cast
 
 import numpy as np
 
-from ablations.models.hear_modules.api import About
+from ablations.models.hear_modules.api import ModuleFacts
 from ablations.models.hear_modules.worker import GREETING, read_array
 from ablations.system.child import Child, Limit, seconds_of
 from downstream.disk.files import expanded
@@ -64,7 +64,7 @@ class Process:
         name, options, weights, device: as `api.Module` takes them.
 
     Attributes:
-        about: what is known of the module.
+        facts: what is known of the module.
 
     Raises:
         ValueError: what `api.Module` raises, a process that ended, or a restarted process with another model; one line.
@@ -76,7 +76,7 @@ class Process:
         self._seconds = seconds_of(TIMEOUT, TIMEOUT_S)
         self._lock = threading.Lock()
         self._closed = False
-        self.about = self._start()
+        self.facts = self._start()
 
     def close(self) -> None:
         """End the process; no call starts another."""
@@ -96,17 +96,17 @@ class Process:
         """The arrays of a call; a process that died in an earlier call is started again."""
         data = np.ascontiguousarray(audio, dtype="<f4")
         with self._lock:
-            if not (self._closed or self._ended.alive) and self._start() != self.about:
+            if not (self._closed or self._ended.alive) and self._start() != self.facts:
                 self._ended()
                 raise ValueError(f"hear:{self.name}: is another model after its process was started again")
             return self._exchange({"call": call, "shape": data.shape}, data).arrays
 
-    def _start(self) -> About:
+    def _start(self) -> ModuleFacts:
         """Start a process and load the module; `_ended` ends the process."""
         self._child = Child([str(self.python), str(WORKER)])
         self._ended = self._child.end
         try:
-            return About(**self._exchange({"load": self._load}, greeted=False).content["about"])
+            return ModuleFacts(**self._exchange({"load": self._load}, greeted=False).content["facts"])
         except BaseException:
             self._ended()
             raise

@@ -4,7 +4,7 @@ Like `api.py`, which does the work, this file imports nothing of the project and
 writes `GREETING`, then answers requests until its stdin ends. Requests come on stdin and answers go to stdout, each a
 line of JSON followed by the raw bytes of its arrays. An answer lists [dtype, shape] of each array:
 
-    {"load": {name, options, weights, device}}         {"about": the attributes of `api.About`}
+    {"load": {name, options, weights, device}}         {"facts": the attributes of `api.ModuleFacts`}
     {"call": "scene", "shape": [clips, samples]}       {"arrays": [[dtype, shape]]}
     {"call": "timestamps", "shape": ...}               {"arrays": [embeddings, timestamps]}
 
@@ -35,14 +35,15 @@ def main() -> None:
     api = sibling("api")
     answers.write(GREETING)
     answers.flush()
-    module = None
+    module = None  # type: Any
     for line in iter(requests.readline, b""):
         request = json.loads(line.decode())
+        answer = {}  # type: dict[str, Any]
         arrays = ()  # type: tuple[np.ndarray, ...]
         try:
             if "load" in request:
                 module = api.Module(**request["load"])
-                answer = {"about": dataclasses.asdict(module.about)}
+                answer = {"facts": dataclasses.asdict(module.facts)}
             else:
                 audio = read_array(requests, "<f4", request["shape"])
                 arrays = (module.scene(audio),) if request["call"] == "scene" else module.timestamps(audio)

@@ -11,6 +11,7 @@ from ablations.embed import outputs
 from ablations.embed.files import embed_files
 from ablations.models import registry
 from ablations.models.baselines.logmel import LogMelEmbedder
+from ablations.system.compute import Machine
 from passt import EmbeddingSpec, PasstEmbedder
 from passt.catalog import checkpoints, named
 from passt.weights import load
@@ -23,7 +24,7 @@ LOGMEL = "logmel@w160+320"
 
 
 def run(files, tmp_path, spec=LOGMEL, **options):
-    return embed_files(files, spec, out=tmp_path / "out", device="cpu", **options)
+    return embed_files(files, spec, out=tmp_path / "out", machine=Machine("cpu"), **options)
 
 
 def invoke(*arguments):

@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional as F
 
 from ablations.models import cost, registry
-from ablations.models.baselines import crepe
+from ablations.models.baselines import crepe, crepe_net
 from passt.network.precision import available
 from tests.reference_values import REFERENCE, clip
 
@@ -81,9 +81,9 @@ def test_every_level_is_the_published_networks(size, monkeypatch):
 def test_levels_are_those_that_fit():
     cards = {card.name: card for card in crepe.CARDS}
     for name, card in cards.items():
-        assert card.levels == tuple(crepe.widths(name))
+        assert card.levels == tuple(crepe_net.widths(name))
         assert "layer1" not in card.levels
-        assert max(crepe.widths(name).values()) <= crepe.FLAT_AT_MOST
+        assert max(crepe_net.widths(name).values()) <= crepe_net.FLAT_AT_MOST
         assert card.spec().levels == ("layer5",)
     assert {f"layer{n}.mean" for n in range(1, 7)} < set(cards["crepe_full"].levels)
     with pytest.raises(ValueError, match=r"unknown level 'layer1'.*expected one of layer1.mean, layer2, "):
@@ -146,13 +146,13 @@ def test_taps_that_it_does_not_have_are_refused(tap, message):
 
 def test_what_it_costs():
     net = built("full").net
-    assert crepe.parameters("crepe_full") == sum(parameter.numel() for parameter in net.parameters())
+    assert crepe_net.parameters("crepe_full") == sum(parameter.numel() for parameter in net.parameters())
     convolutions = [net.get_submodule(f"conv{n}") for n in range(1, 6)]  # each at 256 positions, halved by each pool
     macs = sum(conv.weight.numel() * 256 // 2**n for n, conv in enumerate(convolutions))
-    assert crepe.macs("crepe_full", ("layer5",)) == crepe.macs("crepe_full", ("layer2", "layer5.mean")) == macs
+    assert crepe_net.macs("crepe_full", ("layer5",)) == crepe_net.macs("crepe_full", ("layer2", "layer5.mean")) == macs
     assert cost.macs(registry.resolve("crepe_full"), event=False) == 41 * macs  # frames of 10 s
     assert cost.macs(registry.resolve("crepe_full@t100"), event=True) == 101 * macs
-    assert crepe.macs("crepe_tiny", ("layer5",)) < macs / 30
+    assert crepe_net.macs("crepe_tiny", ("layer5",)) < macs / 30
 
 
 def test_crepe_without_its_package_says_how_to_install_it(monkeypatch):

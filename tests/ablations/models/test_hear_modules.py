@@ -250,4 +250,4 @@ def test_a_module_that_works_in_place_is_asked_about_the_same_sound_twice(hear_m
         "\ndef get_scene_embeddings(audio, model):\n    found = unchanged(audio.clone(), model)\n    audio.zero_()\n"
     )
     embedder = build("hear:" + hear_module(first + changes + "    return found\n", "in_place"))
-    assert embedder._module.about.sketch == plain._module.about.sketch
+    assert embedder._module.facts.sketch == plain._module.facts.sketch

@@ -1,4 +1,4 @@
-"""What the network of a baseline costs, counted on shapes alone."""
+"""Parameters and multiply-adds of a network, counted on shapes alone: all tensors are on torch's meta device."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,13 +8,13 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 
-def counted(make: Callable[[], nn.Module], shape: tuple[int, ...], *arguments: Any) -> int:
-    """Multiply-adds of a network's products for one input of that shape.
-
-    Nothing is computed: all tensors are on torch's meta device.
+def macs(make: Callable[[], nn.Module], shape: tuple[int, ...], *arguments: Any) -> int:
+    """Count the multiply-adds of a network's products for one input.
 
     Args:
-        make: the network, ready for inference. arguments: of its forward, behind the input.
+        make: builds the network, ready for inference.
+        shape: of the input.
+        arguments: of its forward, after the input.
     """
     with torch.device("meta"):
         network = make()
@@ -25,6 +25,6 @@ def counted(make: Callable[[], nn.Module], shape: tuple[int, ...], *arguments: A
 
 
 def parameters(make: Callable[[], nn.Module]) -> int:
-    """Numbers of a network that training sets."""
+    """Count the numbers of a network that training sets."""
     with torch.device("meta"):
         return sum(parameter.numel() for parameter in make().parameters())

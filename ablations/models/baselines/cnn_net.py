@@ -1,0 +1,63 @@
+"""CnnNet: a convolutional network whose levels come from one pass, and the form of it that computes inference."""
+
+import copy
+import itertools
+from abc import abstractmethod
+from collections.abc import Collection
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from passt.network.precision import Precision
+
+FRAMES_IN_CACHE = {"cpu": 1024, "cuda": 32768}  # on CUDA this bounds the memory
+
+
+class CnnNet(nn.Module):
+    """A convolutional network behind a spectrogram; parameter names are those of the published weights.
+
+    Attributes:
+        bands: of the spectrogram.
+        names: its levels, from the input to the output.
+        step_by_step: whether fp32 is computed as the original does, norm by norm, because its numbers leave no room for
+            another rounding.
+        dtype: that convolutions take.
+        frames_in_cache: how many frames' maps of the early blocks may be in memory at once; None for all.
+    """
+
+    bands: int
+    names: tuple[str, ...]
+    step_by_step: bool = False
+    dtype: torch.dtype = torch.float32
+    frames_in_cache: int | None = None
+
+    @abstractmethod
+    def forward(self, mel: Tensor, levels: Collection[str]) -> dict[str, Tensor]:
+        """(rows, bands, frames) -> {level: (rows, dim)}; no deeper than the deepest level asked for."""
+
+
+def ready(net: CnnNet, precision: Precision) -> CnnNet:
+    """Make the form of a network that computes inference in a precision, on the network's device.
+
+    Norms are folded into the convolutions before them, and images are channels-last, so that on a CPU nothing is
+    reordered between convolutions. (Weights packed for oneDNN are faster only for the shape they were packed for.)
+    """
+    as_loaded = net.step_by_step and precision.name == "fp32"
+    twin = copy.copy(net) if as_loaded else _folded(net)
+    twin.dtype = precision.dtype
+    twin.frames_in_cache = FRAMES_IN_CACHE.get(next(net.parameters()).device.type)
+    for conv in [module for module in twin.modules() if isinstance(module, nn.Conv2d) and not as_loaded]:
+        conv.to(precision.dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return twin
+
+
+def _folded(net: CnnNet) -> CnnNet:
+    """A copy whose convolutions also do what the norms after them did; folded in float64."""
+    twin = copy.deepcopy(net)
+    for parent in list(twin.modules()):
+        for (name, conv), (norm_name, norm) in itertools.pairwise(list(parent.named_children())):
+            if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                setattr(parent, name, fuse_conv_bn_eval(conv.double(), norm.double()).float())
+                setattr(parent, norm_name, nn.Identity())
+    return twin
