@@ -22,7 +22,7 @@ from passt.weights.initial import network_on_meta
 from passt.weights.training_notes import labels_for
 from passt.windowed import WindowedEmbedder
 from passt.windows import frames
-from passt.windows.batches import Budget, forward_in_batches
+from passt.windows.batches import Budget, Rows, forward_in_batches
 from passt.windows.mel import MelSpectrogram
 from passt.windows.samples import batch, equally_long
 
@@ -149,7 +149,7 @@ class PasstEmbedder(FollowsNetwork, WindowedEmbedder):
         """Cut windows of `window` samples, centered on every multiple of `hop` samples."""
         return frames.centred(self.mel, clip, window, hop)
 
-    def levels(self, views: Sequence[frames.Excerpts], levels: Sequence[str]) -> dict[str, list[Tensor]]:
+    def levels(self, views: Sequence[Rows], levels: Sequence[str]) -> dict[str, list[Tensor]]:
         """Compute levels of all windows, in batches of equal token count.
 
         Frames that fill no patch do not change the result, so windows that differ by less than a patch share a batch.
@@ -162,7 +162,8 @@ class PasstEmbedder(FollowsNetwork, WindowedEmbedder):
             For each level one tensor (windows, dim) per clip, on the embedder's device.
         """
 
-        def tokens(view: frames.Excerpts) -> int:
+        def tokens(view: Rows) -> int:
+            assert isinstance(view, frames.Excerpts)  # from `whole` and `centred`
             return self.checkpoint.tokens(view.samples)
 
         with self._computing() as net, arithmetic("highest"):  # the front end is exact in every precision

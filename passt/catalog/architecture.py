@@ -14,6 +14,10 @@ PATCH = 16  # side of a patch, in mel bands and in frames
 class Architecture:
     """The shape of a network. All published PaSST share the defaults of width, heads and mlp_ratio.
 
+    >>> base = Architecture(n_classes=527)
+    >>> base.grid, base.columns(320000), base.tokens(320000)
+    ((12, 99), 99, 1190)
+
     Attributes:
         n_classes: outputs of the head. 0 is a network without a head, which has no level ``logits``.
         hop: STFT hop in samples at 32 kHz. Together with `tstride` it fixes the time resolution.

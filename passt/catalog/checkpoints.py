@@ -8,7 +8,7 @@ import csv
 import functools
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -76,7 +76,7 @@ class Checkpoint(Architecture):
     @property
     def card(self) -> Card:
         """The card of the checkpoint."""
-        return Card(
+        card = Card(
             name=self.name,
             family="passt",
             sample_rate=SAMPLE_RATE,
@@ -86,9 +86,9 @@ class Checkpoint(Architecture):
             min_window_ms=math.ceil(self.min_samples * 1000 / SAMPLE_RATE),
             max_window_ms=self.max_window_s * 1000,
             precisions=True,
-            **(demo.WEIGHTS if self.shipped else {}),
             aliases=(self.alias,) if self.alias else (),
         )
+        return replace(card, **demo.WEIGHTS) if self.shipped else card
 
 
 @functools.cache

@@ -76,10 +76,10 @@ def arithmetic(matmul: str) -> Iterator[None]:
         with contextlib.suppress(RuntimeError):  # torch can't tell once both kinds of settings were used
             undo.callback(torch.set_float32_matmul_precision, torch.get_float32_matmul_precision())
         torch.set_float32_matmul_precision(matmul)
+        cudnn: Any = torch.backends.cudnn
         if _places():
-            torch.backends.cudnn.conv.fp32_precision = "ieee" if matmul == "highest" else "tf32"
+            cudnn.conv.fp32_precision = "ieee" if matmul == "highest" else "tf32"
         else:
-            cudnn = torch.backends.cudnn
             settings = {"enabled": cudnn.enabled, "benchmark": cudnn.benchmark, "deterministic": cudnn.deterministic}
             undo.enter_context(cudnn.flags(**settings, allow_tf32=matmul != "highest"))
         yield

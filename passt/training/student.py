@@ -117,4 +117,4 @@ def passt_student(recipe: Recipe, labels: int) -> Student:
 @torch.no_grad()
 def set_prior(outputs: nn.Linear, prior: float) -> None:
     """Set the biases of a layer of logits, which are 0, so that every label has the probability `prior`."""
-    outputs.bias += math.log(prior / (1 - prior))
+    outputs.bias.add_(math.log(prior / (1 - prior)))

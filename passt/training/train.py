@@ -193,9 +193,10 @@ class _Training:
             options["lr"] = self._lr(state.step)
         losses, parts = [], list(parts)
         for part, clips in zip(parts, batches, strict=True):
-            is_last = part == parts[-1]  # the others need not exchange their gradients yet
-            waits = isinstance(net, DistributedDataParallel) and not is_last
-            with net.no_sync() if waits else contextlib.nullcontext():
+            waits: contextlib.AbstractContextManager[object] = contextlib.nullcontext()
+            if isinstance(net, DistributedDataParallel) and part != parts[-1]:
+                waits = net.no_sync()  # gradients are exchanged once, after the last micro-batch
+            with waits:
                 place, share = (state.step, part), 1 / len(parts)
                 loss = backward(self.student, net, recipe, self.front_end, clips, place, share, self.teacher)
             losses.append(loss)

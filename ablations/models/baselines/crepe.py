@@ -32,8 +32,8 @@ from passt.catalog.spec import EmbeddingSpec, Tap
 from passt.network.following import FollowsNetwork
 from passt.network.precision import arithmetic, precision_for
 from passt.windows.batches import Budget, forward_in_batches, joined, to_device, to_host
-from passt.windows.waveforms import timestamps
 from passt.windows.samples import clips_of
+from passt.windows.waveforms import timestamps
 
 SAMPLE_RATE = 16000  # Hz
 FRAME = 1024  # samples

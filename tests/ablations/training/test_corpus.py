@@ -5,8 +5,8 @@ import torch
 
 from ablations.training.corpus import Corpus, render, render_kind, statistics
 from ablations.training.corpus.corpus import FORMAT
-from ablations.training.corpus.vocabulary import KINDS, LABELS
 from ablations.training.corpus.plan import alone, plan
+from ablations.training.corpus.vocabulary import KINDS, LABELS
 
 SECONDS = 2.0
 

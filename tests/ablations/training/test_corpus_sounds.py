@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from ablations.training.corpus import Corpus, render_kind
-from ablations.training.corpus.vocabulary import KINDS
 from ablations.training.corpus.plan import alone
+from ablations.training.corpus.vocabulary import KINDS
 
 RATE = 32000
 PITCH_CLASSES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")

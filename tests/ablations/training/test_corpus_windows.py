@@ -5,7 +5,7 @@ import torch
 
 from ablations.training.corpus import Corpus, Windowed
 from ablations.training.corpus.plan import plan
-from ablations.training.corpus.windows import AUDIBLE, WINDOWS, heard
+from ablations.training.corpus.windows import AUDIBLE, WINDOWS, window_labels
 
 CORPUS = Corpus(seconds=2.0)
 

@@ -82,7 +82,7 @@ class Tagger:
 
 
 def test_what_a_tagger_says_are_further_labels_of_training_clips_alone(monkeypatch):
-    monkeypatch.setattr(sources.models, "build", lambda *args, **options: Tagger())
+    monkeypatch.setattr(sources.registry, "build", lambda *args, **options: Tagger())
     clips = {**RECIPE["clips"], "tagger": "mn04_as"}
     training, evaluation = corpus_clips(Recipe.from_dict(RECIPE | {"clips": clips}), "cpu")
     assert training.labels == evaluation.labels == (*Corpus.labels, "mn04_as: 0", "mn04_as: 1")
@@ -100,7 +100,7 @@ def test_what_a_tagger_says_are_further_labels_of_training_clips_alone(monkeypat
 
 
 def test_training_with_a_tagger_is_scored_on_the_own_labels(tmp_path, monkeypatch):
-    monkeypatch.setattr(sources.models, "build", lambda *args, **options: Tagger())
+    monkeypatch.setattr(sources.registry, "build", lambda *args, **options: Tagger())
     found = train(tmp_path, clips={**RECIPE["clips"], "tagger": "mn04_as"})
     assert found.exit_code == 0, found.output
     card = json.loads((tmp_path / "run" / "card.json").read_text())
