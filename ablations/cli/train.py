@@ -108,6 +108,6 @@ def _check_files(recipe: Recipe, files: Mapping[str, object]) -> None:
     """
     if recipe.clips.source == "corpus":
         if unused := [option for option, value in files.items() if value is not None]:
-            raise ValueError(f"recipe {recipe.name}: is of the made-up corpus and takes no {unused[0]}")
+            raise ValueError(f"recipe {recipe.name}: trains on the synthesized corpus and takes no {unused[0]}")
     elif absent := [option for option in ("--data", "--eval") if files[option] is None]:
-        raise ValueError(f"recipe {recipe.name}: is of lists of files and needs {' and '.join(absent)}")
+        raise ValueError(f"recipe {recipe.name}: trains on lists of files and needs {' and '.join(absent)}")

@@ -19,7 +19,7 @@ WEIGHTS: CardWeights = {"weights": ("demo", "untrained", "sha256"), "default_wei
 FOLDER = Path(__file__).with_name("demo_weights")
 
 
-def there(path: Path) -> Path:
+def installed(path: Path) -> Path:
     """Return the file of a demonstration checkpoint, after checking that it was installed.
 
     Raises:

@@ -15,7 +15,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from passt.fetch.files import locked, write_text
-from passt.fetch.transfer import TIMEOUT_S, Track, forget, silent, stated_md5, transfer
+from passt.fetch.remote import forget, stated_md5
+from passt.fetch.transfer import TIMEOUT_S, Track, silent, transfer
 
 OFFLINE_VARIABLE = "PASST_OFFLINE"
 

@@ -142,7 +142,7 @@ class FollowsNetwork:
             self._inference_form = self._digest = None  # torch does not count a fused optimizer's step
 
     def _hooked(self) -> str:
-        """Say which part of the network only a call of its own modules runs; "" if there is none."""
+        """Name a hook of the network, which its inference form would not run; "" if there is none."""
         for module in self._seen[0].modules:
             if is_hooked(module) or "forward" in module.__dict__:
                 return f"a hook is on its {type(module).__name__}"

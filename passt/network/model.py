@@ -88,14 +88,14 @@ class Block(nn.Module):
         self.mlp = Mlp(width, architecture.mlp_width)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.behind(x, self.attn.qkv(self.norm1(x)))
+        return self.output(x, self.attn.qkv(self.norm1(x)))
 
     def reads(self, x: Tensor, *reads: int | None) -> list[Tensor]:
         """Compute the output of the leading tokens only, for each number in `reads` (None: all), from shared keys."""
         qkv = self.attn.qkv(self.norm1(x))
-        return [self.behind(x[:, :read], qkv) for read in reads]
+        return [self.output(x[:, :read], qkv) for read in reads]
 
-    def behind(self, x: Tensor, qkv: Tensor) -> Tensor:
+    def output(self, x: Tensor, qkv: Tensor) -> Tensor:
         """Compute the output of the tokens `x`, which attend to all tokens that `qkv` was computed from."""
         x = self.attn(qkv, plus=x)
         result: Tensor = self.mlp(self.norm2(x), plus=x)

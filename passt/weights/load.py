@@ -29,7 +29,7 @@ HEADS = (
     Part(("head.0.weight", "head.0.bias", "head.1.weight", "head.1.bias"), ("head.1.weight", "head.1.bias")),
     Part(("head_dist.weight", "head_dist.bias"), ("head_dist.weight", "head_dist.bias")),  # not used in inference
 )
-"""The heads, which a file may lack, or have for labels of its own."""
+"""The heads. A file may lack them, or have them with another number of outputs."""
 IMAGENET_START = "deit_base_distilled_patch16_384"
 
 
@@ -47,7 +47,7 @@ def load(checkpoint: Checkpoint, weights: str) -> dict[str, Tensor]:
     if weights.startswith("untrained-"):
         return untrained(checkpoint, int(weights.removeprefix("untrained-")))
     if weights == "demo" and checkpoint.shipped:
-        return read(demo.there(checkpoint.shipped), checkpoint)
+        return read(demo.installed(checkpoint.shipped), checkpoint)
     if weights == "published" and not checkpoint.shipped:
         path = published_file(checkpoint)
         return read(path, checkpoint, sha256=recorded(path))

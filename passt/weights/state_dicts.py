@@ -39,7 +39,7 @@ class Candidate:
     Attributes:
         place: where they were found: keys of the mappings, then the prefix of the names.
         tensors: the tensors, with names without the prefix.
-        beside: how many other tensors were beside them.
+        beside: number of other tensors beside them.
     """
 
     place: str

@@ -120,7 +120,7 @@ class Recipe:
         clips: the clips to train on.
         schedule: the learning rate over the steps.
         patchout: patches that a micro-batch drops.
-        augmentations: what is done to the clips.
+        augmentations: random changes of the clips.
         distillation: the teacher's part of the loss.
         averaging: the steps whose weights are averaged.
         seed: seed of all randomness.
