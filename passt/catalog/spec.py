@@ -70,6 +70,8 @@ class SpecFields(TypedDict, total=False):
 class EmbeddingSpec:
     """A point on the three axes: time resolution (fixed by the checkpoint), embedding level, receptive field.
 
+    The defaults are the base model of Koutini et al. 2022 (PMLR 166): logits and features, hop 10 ms, window 160 ms.
+
     Attributes:
         checkpoint: name of published weights. It fixes STFT hop, patch stride and depth, and so the time resolution.
             ``hear:module?option=value`` (percent-encoded) is a module of the HEAR common API instead.
@@ -83,8 +85,6 @@ class EmbeddingSpec:
 
     Raises:
         ValueError: a field breaks the syntax. The message names the field, the value and what is expected.
-
-    The defaults are the base model of Koutini et al. 2022 (PMLR 166): logits and features, hop 10 ms, window 160 ms.
     """
 
     checkpoint: str = "passt_s_swa_p16_128_ap476"

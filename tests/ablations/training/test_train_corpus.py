@@ -202,7 +202,7 @@ def test_processes_of_torchrun_train_one_stage_after_the_other(tmp_path):
         (("--start", "x.pt"), {"start": "file"}, "x.pt"),
         ((), {"after": "passt_s"}, "after is for start: file, got 'passt_s' and start: untrained"),
         ((), {"start": "file", "after": "passt_x"}, "no recipe 'passt_x'"),
-        ((), {"start": "file", "after": "passt_s"}, "recipe passt_s: trains on lists of files and needs --data and --eval"),
+        ((), {"start": "file", "after": "passt_s"}, "recipe passt_s: trains on lists of files and needs --data"),
         ((), {"start": "file", "after": "recipe.yaml"}, "recipe small: comes after itself, by way of 'recipe.yaml'"),
     ],
 )
