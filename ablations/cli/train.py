@@ -13,8 +13,8 @@ from ablations.cli.progress import bars, terminal
 from ablations.inputs.lists import SEPARATOR
 from ablations.system.errors import one_line_errors
 from ablations.system.machine import choose_device
+from ablations.training.card import CARD_FILE
 from ablations.training.train import (
-    CARD_FILE,
     UNREADABLE_FILE,
     load_recipe,
     load_stages,
@@ -66,21 +66,22 @@ def train(
     _check_start(stages[0], start)
     device = choose_device(device)
     options = {"device": device, "workers": workers}
-    if data is not None:
+    lists = None if data is None or evaluation is None else (data, evaluation)
+    if lists is not None:
         options |= {"audio": audio, "labels": labels, "separator": separator}
     with processes(device):
         for stage in stages:
             folder = out if stage is stages[-1] else out / stage.name
-            start = _train_stage(stage, (data, evaluation), folder, start, options).weights
+            start = _train_stage(stage, lists, folder, start, options).weights
 
 
 def _train_stage(
-    recipe: Recipe, lists: tuple[Path | None, Path | None], out: Path, start: Path | None, options: Mapping[str, Any]
+    recipe: Recipe, lists: tuple[Path, Path] | None, out: Path, start: Path | None, options: Mapping[str, Any]
 ) -> Result:
     """Train by one recipe, and print the result."""
     is_first = os.environ.get("RANK", "0") == "0"  # of torchrun's processes
     with bars(terminal()) if is_first else contextlib.nullcontext(silent) as track:
-        if recipe.clips.source == "corpus":
+        if lists is None:  # a recipe of the corpus
             result, unreadable = train_on_corpus(recipe, out, start=start, track=track, **options), 0
         else:
             result, unreadable = train_on_files(recipe, *lists, out, start=start, track=track, **options)

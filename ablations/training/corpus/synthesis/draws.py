@@ -67,7 +67,7 @@ class Draws:
         """Draw several numbers between low and high for each sound: (n, count)."""
         return torch.cat([self.uniform(f"{name} {i}", low, high, per_sound=per_sound) for i in range(count)], dim=1)
 
-    def wander(self, name: str, time: Tensor, rate: float) -> Tensor:
+    def wander(self, name: str, time: Tensor, rate: Tensor | float) -> Tensor:
         """Draw smooth paths within [-1, 1] that oscillate about `rate` times a second.
 
         Shape:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -80,7 +81,8 @@ def form(sound: Sound) -> tuple[object, ...]:
 
 def changed(sound: Sound, change: Callable[[str, Tensor], Tensor]) -> Sound:
     """Apply a function of name and tensor to all tensors of a sound."""
-    return type(sound)(**{name: None if v is None else change(name, v) for name, v in vars(sound).items()})
+    values: dict[str, Any] = {name: None if v is None else change(name, v) for name, v in vars(sound).items()}
+    return type(sound)(**values)
 
 
 def expanded(sound: Sound, count: int) -> Sound:
