@@ -1,4 +1,4 @@
-"""PasstEmbedder: a PaSST checkpoint that embeds sound, for any taps or for the levels and windows of one spec."""
+"""PasstEmbedder: a PaSST checkpoint that embeds sound."""
 
 import dataclasses
 import functools
@@ -191,7 +191,9 @@ class PasstEmbedder(FollowsNetwork, WindowedEmbedder):
         return torch.cat([values[tap] for tap in taps], dim=-1)
 
     def timestamp_embedding(self, audio: Tensor) -> tuple[Tensor, Tensor]:
-        """Embed each clip at every timestamp: for each window all levels of the spec in order, then ``mel`` once.
+        """Embed each clip at every timestamp.
+
+        An embedding concatenates, for each window, all levels of the spec in order, then ``mel`` once.
 
         Args:
             audio: (clips, samples), mono at 32 kHz in [-1, 1]. All clips must have one length.
@@ -209,7 +211,10 @@ class PasstEmbedder(FollowsNetwork, WindowedEmbedder):
         return values, clips[0][1]
 
     def _forward(self, net: nn.Module, mels: list[Tensor], levels: Sequence[str]) -> dict[str, Tensor]:
-        """Compute levels of spectrograms of equal token count, each (rows, 128, frames): {level: (all rows, dim)}."""
+        """Compute levels of spectrograms of equal token count.
+
+        The spectrograms, each (rows, 128, frames), give {level: (all rows, dim)}.
+        """
         values = {}
         if "mel" in levels:
             values["mel"] = torch.cat([mel.flatten(1) for mel in mels])

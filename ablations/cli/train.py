@@ -1,4 +1,4 @@
-"""The command `ablate train`: train a network on lists of labeled files, or on the synthesized corpus."""
+"""The command `ablate train`: train a network on lists of files, or on the corpus."""
 
 import contextlib
 import os
@@ -53,7 +53,9 @@ def train(
     steps: int | None,
     workers: int,
 ) -> None:
-    """Train by RECIPE, a packaged name or a YAML file. A training that was stopped resumes where it was.
+    """Train by RECIPE, a packaged name or a YAML file.
+
+    A training that was stopped resumes where it was.
 
     Recipes of the synthesized corpus need no files: ablate train passt_demo --out FOLDER. If a recipe comes after
     another one, that is trained first, in a folder of its name in OUT. On several GPUs: torchrun --nproc-per-node 2
@@ -94,14 +96,14 @@ def _train_stage(
 
 
 def _check_start(recipe: Recipe, start: Path | None) -> None:
-    """Raise ValueError if a recipe needs a weight file and none is named, or the other way round."""
+    """Raise ValueError if a weight file is missing, or the recipe takes none."""
     if (recipe.start == "file") != (start is not None):
         needs = "needs --start, weights of a file" if start is None else f"starts {recipe.start} and takes no --start"
         raise ValueError(f"recipe {recipe.name}: {needs}")
 
 
 def _check_files(recipe: Recipe, files: Mapping[str, object]) -> None:
-    """Raise ValueError if a recipe needs lists of files and none are named, or the other way round.
+    """Raise ValueError if lists of files are missing, or the recipe takes none.
 
     Args:
         recipe: the recipe.

@@ -25,7 +25,9 @@ SCENE_HOP_MS = {10: 2500, 20: 5000, 30: 10000}
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint(Architecture):
-    """One set of published weights, and the architecture it belongs to (see `Architecture` for the other attributes).
+    """A set of published weights, and its architecture.
+
+    `Architecture` explains the other attributes.
 
     Attributes:
         name: name of the published weights.

@@ -1,4 +1,6 @@
-"""Demonstration weights: small networks trained on synthesized sounds, whose files are part of the packages.
+"""Demonstration weights: small networks trained on synthesized sounds.
+
+Their files are part of the packages.
 
 `ablate train` wrote each of them, with its card (JSON): recipe, clips, device, mean average precision, SHA-256.
 """

@@ -68,7 +68,7 @@ class SpecFields(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class EmbeddingSpec:
-    """A point on the three axes: time resolution (fixed by the checkpoint), embedding level, receptive field.
+    """A point on the three axes: time resolution, embedding level, receptive field.
 
     The defaults are the base model of Koutini et al. 2022 (PMLR 166): logits and features, hop 10 ms, window 160 ms.
 
@@ -135,11 +135,16 @@ class EmbeddingSpec:
         return str(self) < str(other)
 
     def scene_taps(self) -> list[Tap]:
-        """List the taps that make up a scene embedding, in order. ``mel`` is not a scene level and is left out."""
+        """List the taps that make up a scene embedding, in order.
+
+        ``mel`` is not a scene level and is left out.
+        """
         return [(level, self.scene_window_ms) for level in self.levels if level != "mel"]
 
     def timestamp_taps(self) -> list[Tap]:
-        """List the taps of a timestamp embedding: for each window all levels in order, then ``mel`` once.
+        """List the taps of a timestamp embedding, in order.
+
+        For each window these are all levels, then ``mel`` once.
 
         >>> EmbeddingSpec(levels=("features", "mel"), windows_ms=(160, 640)).timestamp_taps()
         [('features', 160), ('features', 640), ('mel', None)]
@@ -150,7 +155,9 @@ class EmbeddingSpec:
 
     @classmethod
     def parse(cls, text: str) -> "EmbeddingSpec":
-        """Read a spec from its text form. Parts left out take the defaults of this class, which are PaSST's.
+        """Read a spec from its text form.
+
+        Parts left out take the defaults of this class, which are PaSST's.
 
         Raises:
             ValueError: the text is not a spec. The message names the part.
@@ -159,7 +166,9 @@ class EmbeddingSpec:
 
 
 def parse_fields(text: str) -> SpecFields:
-    """Read the fields that a spec text names, and no others, so that a card can fill in its defaults.
+    """Read the fields that a spec text names, and no others.
+
+    A card can then fill in its defaults.
 
     If a named spec stands in the checkpoint's place, its fields are taken too, except where `text` gives another value.
 
@@ -241,7 +250,10 @@ def _check(holds: object, spec: EmbeddingSpec, name: str, expected: str) -> None
 
 
 def _shown(value: object) -> str:
-    """Shorten a value for a message. Python refuses to write a whole number of thousands of digits."""
+    """Shorten a value for a message.
+
+    Python refuses to write a whole number of thousands of digits.
+    """
     try:
         text = repr(value)
     except ValueError:

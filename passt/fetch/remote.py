@@ -33,12 +33,18 @@ class Remote:
 
     @property
     def validator(self) -> str | None:
-        """The value for If-Range: a strong entity tag, else a date. None if a download can't be resumed."""
+        """The value for If-Range: a strong entity tag, else a date.
+
+        None if a download can't be resumed.
+        """
         return self.etag if self.etag and not self.etag.startswith("W/") else self.modified
 
 
 def remote_of(url: str, response: http.client.HTTPResponse) -> tuple[Remote, int]:
-    """Read the identity of the remote file from a response, and the position of the body's first byte in the file."""
+    """Read from a response which remote file it belongs to, and where its body begins.
+
+    The second value is the position of the body's first byte in the file; -1 if it is unknown.
+    """
     headers, start = response.headers, 0
     size = headers.get("Content-Length", "")
     if response.status == 206:
@@ -63,7 +69,10 @@ def recorded_remote(part: Path, url: str) -> Remote | None:
 
 
 def stated_md5(part: Path) -> str | None:
-    """Read the MD5 that the server gave for the file of `part`. Invenio (Zenodo) writes it into the entity tag."""
+    """Read the MD5 that the server gave for the file of `part`.
+
+    Invenio (Zenodo) writes it into the entity tag.
+    """
     if not _meta(part).is_file():
         return None
     etag = json.loads(_meta(part).read_text(encoding="utf-8"))["etag"] or ""
@@ -72,7 +81,10 @@ def stated_md5(part: Path) -> str | None:
 
 
 def forget(part: Path) -> None:
-    """Remove a partial file, then the record of its remote file. In this order the record is never wrong."""
+    """Remove a partial file, then the record of its remote file.
+
+    In this order the record is never wrong.
+    """
     part.unlink(missing_ok=True)
     _meta(part).unlink(missing_ok=True)
 

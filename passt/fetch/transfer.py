@@ -1,4 +1,6 @@
-"""One HTTP download into a partial file, resumed if the remote file is the same, retried if the connection broke.
+"""An HTTP download into a partial file.
+
+It is resumed if the remote file is the same, and retried if the connection broke.
 
 Source: RFC 9110, sections 13 and 14 (range requests, If-Range, validators).
 """
@@ -191,7 +193,10 @@ def _check_room(part: Path, needed: int) -> None:
 
 @contextlib.contextmanager
 def _meter(track: Track, description: str) -> Iterator[Callable[[int, int | None], None]]:
-    """Turn a `Track` into a function of (position, total), both in bytes. It opens the track at its first call."""
+    """Turn a `Track` into a function of (position, total), both in bytes.
+
+    It opens the track at its first call.
+    """
     with contextlib.ExitStack() as stack:
         advance: Advance | None = None
         shown = 0

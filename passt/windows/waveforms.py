@@ -6,7 +6,9 @@ from torch.nn import functional as F
 
 
 def reflect_pad(clip: Tensor, left: int, right: int) -> Tensor:
-    """Pad a clip by reflection, as numpy does: the reflection repeats as often as needed. A single sample is repeated.
+    """Pad a clip by reflection, as numpy does: the reflection repeats as often as needed.
+
+    A single sample is repeated.
 
     >>> reflect_pad(torch.tensor([1.0, 2.0, 3.0]), 3, 1).tolist()
     [2.0, 3.0, 2.0, 1.0, 2.0, 3.0, 2.0]
@@ -24,7 +26,9 @@ def reflect_pad(clip: Tensor, left: int, right: int) -> Tensor:
 
 
 def centred(clip: Tensor, window: int, hop: int) -> Tensor:
-    """Cut windows centered on samples 0, hop, 2 hop, ... of a clip that is reflected at its edges.
+    """Cut windows centered on samples 0, hop, 2 hop, ... of a clip.
+
+    The clip is reflected at its edges.
 
     Args:
         clip: (samples,).
@@ -39,7 +43,10 @@ def centred(clip: Tensor, window: int, hop: int) -> Tensor:
 
 
 def unfolded(audio: Tensor, window: int, hop: int, rows: int) -> Tensor:
-    """Cut the first `rows` windows of `audio` (samples,), one every `hop` samples: (rows, window), a view."""
+    """Cut the first windows of `audio` (samples,), one every `hop` samples.
+
+    The result, (rows, window), is a view.
+    """
     return audio.unfold(0, window, hop)[:rows]
 
 

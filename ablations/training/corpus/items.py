@@ -70,7 +70,10 @@ def draws_of(items: Sequence[Item], length: int, rate: int) -> Draws:
 
 
 def sounding(items: Sequence[Item]) -> list[frozenset[str]]:
-    """List the labels of each item alone: its kind, its note, and those of its drawn parameters (vowel, chord)."""
+    """List the labels of each item alone.
+
+    These are its kind, its note, and those of its drawn parameters, such as vowel and chord.
+    """
     labels: list[frozenset[str]] = [frozenset()] * len(items)
     for which, indices in grouped(items, lambda item: item.kind).items():
         kind = KINDS[which]

@@ -13,7 +13,10 @@ from ablations.training.corpus.synthesis.sounds import Filtered, Oscillator
 def _throat(
     d: Draws, frequency: Tensor, formants: tuple[float, ...], envelope: Tensor, noise: float, tilt: float = -1.0
 ) -> Filtered:
-    """Make pulses through the formants of a throat, in Hz. Every event has its own size of throat."""
+    """Make pulses through the formants of a throat, in Hz.
+
+    Every event has its own size of throat.
+    """
     center = (torch.tensor([formants]) * d.uniform("tract", 0.8, 1.25))[:, None]
     level, slope = torch.full((1, 1), noise), torch.full((1, 1), tilt)
     return voiced(d, frequency, center, envelope, noise=level, tilt=slope, width=center * 0.18)

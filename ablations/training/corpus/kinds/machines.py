@@ -82,7 +82,10 @@ def hum(d: Draws) -> Modal:
 
 
 def wail(low: float, high: float) -> Callable[[Draws], Oscillator]:
-    """Make tones that rise to about twice their lowest frequency and fall again, `low` to `high` times a second."""
+    """Make tones that rise and fall, `low` to `high` times a second.
+
+    The highest frequency is about twice the lowest.
+    """
 
     def make(d: Draws) -> Oscillator:
         turn = d.log("rate", low, high) * d.time + d.uniform("phase")

@@ -1,4 +1,4 @@
-"""Strings, bars, bells and glasses: bodies that are struck or plucked once, by modal synthesis.
+"""Strings, bars, bells and glasses: struck and plucked bodies, by modal synthesis.
 
 Source: Fletcher and Rossing, The Physics of Musical Instruments. Ratios of partials are k sqrt(1 + B k^2) for a stiff
 string, 1 : 2.76 : 5.40 : 8.93 : 13.3 for a free bar, and 1 : 4 : 10 for a tuned wooden bar. A church bell has its hum

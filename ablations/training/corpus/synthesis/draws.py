@@ -84,7 +84,10 @@ class Draws:
         return uniforms(self.event, name) < share
 
     def vibrato(self) -> Tensor:
-        """Draw vibratos of up to half a semitone, for half of the events: factors of the pitch, (n, points)."""
+        """Draw vibratos: factors of the pitch, (n, points).
+
+        Half of the events have one, of up to half a semitone.
+        """
         depth = self.uniform("vibrato depth", 0.008, 0.03) * torch.from_numpy(self.has("vibrato", 0.5))[:, None]
         phase = self.log("vibrato rate", 4.0, 7.5) * self.time + self.uniform("vibrato phase")
         return 1 + depth * torch.sin(2 * torch.pi * phase) * (self.time / 0.15).clamp(max=1)

@@ -1,4 +1,6 @@
-"""Random numbers that follow from a key and a name, so that none depends on what was drawn before.
+"""Random numbers that follow from a key and a name.
+
+None depends on what was drawn before.
 
 Parameters are hashes of a key and a name by SplitMix64's output function (Steele, Lea, Flood: Fast Splittable
 Pseudorandom Number Generators, OOPSLA 2014). Noise is the sum of one stretch from each of two fixed tables, at random
@@ -78,7 +80,9 @@ def stretches(offsets: Tensor, length: int, table: int) -> Tensor:
 
 @functools.lru_cache(maxsize=4)
 def _tables(length: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Make the tables of standard normal numbers, in which stretches of `length` samples can start at OFFSETS places.
+    """Make the tables of standard normal numbers.
+
+    Stretches of `length` samples can start at OFFSETS places in them.
 
     A longer table begins with the shorter one, so that a stretch does not depend on `length`.
     """
@@ -88,6 +92,9 @@ def _tables(length: int, device: torch.device) -> tuple[Tensor, Tensor]:
 
 
 def noise(offsets: Tensor, length: int) -> Tensor:
-    """Make white noise of variance 1: offsets (n, 2), int64, below OFFSETS -> (n, length), on the offsets' device."""
+    """Make white noise of variance 1: (n, length), on the offsets' device.
+
+    Offsets are (n, 2), int64, below OFFSETS.
+    """
     first, second = (stretches(offsets[:, table], length, table) for table in (0, 1))
     return first.add_(second).mul_(0.5**0.5)

@@ -1,4 +1,7 @@
-"""Sounds as values: the parameters of n sounds, before any sample is computed. One class for each way of synthesis."""
+"""Sounds as values: the parameters of n sounds, before any sample is computed.
+
+One class for each way of synthesis.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -75,7 +78,10 @@ Sound = Modal | Oscillator | Filtered
 
 
 def form(sound: Sound) -> tuple[object, ...]:
-    """Give what sounds must share to be joined: their class, and the shapes of their tensors without the first axis."""
+    """Give what sounds must share to be joined.
+
+    This is their class, and the shapes of their tensors without the first axis.
+    """
     return type(sound), *(None if value is None else value.shape[1:] for value in vars(sound).values())
 
 
@@ -86,7 +92,10 @@ def changed(sound: Sound, change: Callable[[str, Tensor], Tensor]) -> Sound:
 
 
 def expanded(sound: Sound, count: int) -> Sound:
-    """Expand the first axis of all tensors to `count`, and contours of one point to the length of the envelope."""
+    """Expand the first axis of all tensors to `count`.
+
+    Contours of one point are expanded to the length of the envelope.
+    """
     points = sound.envelope.shape[-1]
     contours = {"noise", "frequency", "pulse", "modulator", "index"} if not isinstance(sound, Modal) else set()
 
