@@ -1,7 +1,4 @@
-"""The training loop: steps of AdamW, evaluation, averaging and resuming.
-
-A training that was killed and resumed reaches the same weights.
-"""
+"""The training loop. A training that was killed and resumed reaches the same weights."""
 
 import contextlib
 import itertools
@@ -199,10 +196,7 @@ class _Training:
         return self.recipe.lr * self.recipe.schedule.factor(step)
 
     def _final(self) -> dict[str, Tensor]:
-        """Give the tensors to evaluate and save.
-
-        They are the average, if there is one, and rounded if the file will be.
-        """
+        """Give the tensors to evaluate and save: the average, if any, rounded as in the file."""
         final = self.state.average if self.state.averaged else self.student.net.state_dict()
         if not self.recipe.half:
             return final
