@@ -1,4 +1,6 @@
-"""PaSST as an instrument: audio in, embeddings out, at any time resolution, embedding level and receptive field.
+"""PaSST as an instrument: audio in, embeddings out.
+
+Embeddings can have any time resolution, embedding level and receptive field.
 
 `EmbeddingSpec` names a variant and `PasstEmbedder` computes it; `passt.hear` offers the same as the HEAR common API.
 """

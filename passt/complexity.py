@@ -13,7 +13,7 @@ from passt.weights.initial import network_on_meta
 
 @functools.cache
 def parameters(checkpoint: Checkpoint) -> int:
-    """Count the parameters of the network, including the second head, which inference does not use."""
+    """Count the parameters of the network, including the unused second head."""
     return sum(parameter.numel() for parameter in _network(checkpoint).parameters())
 
 

@@ -1,4 +1,4 @@
-"""PasstEmbedder: a PaSST checkpoint that embeds sound, for any taps or for the levels and windows of one spec."""
+"""PasstEmbedder: a PaSST checkpoint that embeds sound."""
 
 import dataclasses
 import functools
@@ -22,7 +22,7 @@ from passt.weights.initial import network_on_meta
 from passt.weights.training_notes import labels_for
 from passt.windowed import WindowedEmbedder
 from passt.windows import frames
-from passt.windows.batches import Budget, forward_in_batches
+from passt.windows.batches import Budget, Rows, forward_in_batches
 from passt.windows.mel import MelSpectrogram
 from passt.windows.samples import batch, equally_long
 
@@ -149,7 +149,7 @@ class PasstEmbedder(FollowsNetwork, WindowedEmbedder):
         """Cut windows of `window` samples, centered on every multiple of `hop` samples."""
         return frames.centred(self.mel, clip, window, hop)
 
-    def levels(self, views: Sequence[frames.Excerpts], levels: Sequence[str]) -> dict[str, list[Tensor]]:
+    def levels(self, views: Sequence[Rows], levels: Sequence[str]) -> dict[str, list[Tensor]]:
         """Compute levels of all windows, in batches of equal token count.
 
         Frames that fill no patch do not change the result, so windows that differ by less than a patch share a batch.
@@ -162,7 +162,8 @@ class PasstEmbedder(FollowsNetwork, WindowedEmbedder):
             For each level one tensor (windows, dim) per clip, on the embedder's device.
         """
 
-        def tokens(view: frames.Excerpts) -> int:
+        def tokens(view: Rows) -> int:
+            assert isinstance(view, frames.Excerpts)  # from `whole` and `centred`
             return self.checkpoint.tokens(view.samples)
 
         with self._computing() as net, arithmetic("highest"):  # the front end is exact in every precision
@@ -190,7 +191,9 @@ class PasstEmbedder(FollowsNetwork, WindowedEmbedder):
         return torch.cat([values[tap] for tap in taps], dim=-1)
 
     def timestamp_embedding(self, audio: Tensor) -> tuple[Tensor, Tensor]:
-        """Embed each clip at every timestamp: for each window all levels of the spec in order, then ``mel`` once.
+        """Embed each clip at every timestamp.
+
+        An embedding concatenates, for each window, all levels of the spec in order, then ``mel`` once.
 
         Args:
             audio: (clips, samples), mono at 32 kHz in [-1, 1]. All clips must have one length.
@@ -208,7 +211,10 @@ class PasstEmbedder(FollowsNetwork, WindowedEmbedder):
         return values, clips[0][1]
 
     def _forward(self, net: nn.Module, mels: list[Tensor], levels: Sequence[str]) -> dict[str, Tensor]:
-        """Compute levels of spectrograms of equal token count, each (rows, 128, frames): {level: (all rows, dim)}."""
+        """Compute levels of spectrograms of equal token count.
+
+        The spectrograms, each (rows, 128, frames), give {level: (all rows, dim)}.
+        """
         values = {}
         if "mel" in levels:
             values["mel"] = torch.cat([mel.flatten(1) for mel in mels])

@@ -24,6 +24,7 @@ fp32::
 import logging
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -75,7 +76,7 @@ class HearModel(nn.Module):
             logger.warning("passt.hear: the network is frozen; requires_grad_(True) lets an optimizer train it")
         return super().train(False)
 
-    def __setattr__(self, name: str, value: object) -> None:
+    def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
         if name in ("net", "mel"):
             setattr(self.embedder, name, value)

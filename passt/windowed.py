@@ -1,4 +1,4 @@
-"""WindowedEmbedder: scene and timestamp embeddings of any model that turns windows of sound into levels.
+"""WindowedEmbedder: scene and timestamp embeddings from windows of sound.
 
 A tap is a (level, window in ms) pair. A window of None is the model's own extent: its whole scene window for scene
 embeddings, or the fixed excerpt of a level that has one, such as PaSST's ``mel``. All windows of all clips of a call go
@@ -70,7 +70,10 @@ class WindowedEmbedder(ABC):
 
     @property
     def calls_at_once(self) -> int:
-        """How many threads may call the embedder at once: on CUDA one computes while another fetches its results."""
+        """How many threads may call the embedder at once.
+
+        On CUDA there may be two: one computes while the other fetches its results.
+        """
         return 2 if self.device.type == "cuda" else 1
 
     def scene(self, clips: Sequence[Tensor], taps: Sequence[Tap]) -> dict[Tap, Tensor]:
@@ -113,7 +116,7 @@ class WindowedEmbedder(ABC):
     def timestamps(
         self, clips: Sequence[Tensor], taps: Sequence[Tap], hop_ms: int
     ) -> list[tuple[dict[Tap, Tensor], Tensor]]:
-        """Compute timestamp embeddings: a window of each tap's length, centered on every multiple of `hop_ms`.
+        """Compute timestamp embeddings, from windows centered on every multiple of `hop_ms`.
 
         Args:
             clips: mono waveforms in [-1, 1], each (samples,) at `sample_rate`; lengths may differ.

@@ -1,4 +1,4 @@
-"""The command `ablate train`: train a network on lists of labeled files, or on the synthesized corpus."""
+"""The command `ablate train`: train a network on lists of files, or on the corpus."""
 
 import contextlib
 import os
@@ -13,8 +13,8 @@ from ablations.cli.progress import bars, terminal
 from ablations.inputs.lists import SEPARATOR
 from ablations.system.errors import one_line_errors
 from ablations.system.machine import choose_device
+from ablations.training.card import CARD_FILE
 from ablations.training.train import (
-    CARD_FILE,
     UNREADABLE_FILE,
     load_recipe,
     load_stages,
@@ -53,7 +53,9 @@ def train(
     steps: int | None,
     workers: int,
 ) -> None:
-    """Train by RECIPE, a packaged name or a YAML file. A training that was stopped resumes where it was.
+    """Train by RECIPE, a packaged name or a YAML file.
+
+    A training that was stopped resumes where it was.
 
     Recipes of the synthesized corpus need no files: ablate train passt_demo --out FOLDER. If a recipe comes after
     another one, that is trained first, in a folder of its name in OUT. On several GPUs: torchrun --nproc-per-node 2
@@ -66,21 +68,22 @@ def train(
     _check_start(stages[0], start)
     device = choose_device(device)
     options = {"device": device, "workers": workers}
-    if data is not None:
+    lists = None if data is None or evaluation is None else (data, evaluation)
+    if lists is not None:
         options |= {"audio": audio, "labels": labels, "separator": separator}
     with processes(device):
         for stage in stages:
             folder = out if stage is stages[-1] else out / stage.name
-            start = _train_stage(stage, (data, evaluation), folder, start, options).weights
+            start = _train_stage(stage, lists, folder, start, options).weights
 
 
 def _train_stage(
-    recipe: Recipe, lists: tuple[Path | None, Path | None], out: Path, start: Path | None, options: Mapping[str, Any]
+    recipe: Recipe, lists: tuple[Path, Path] | None, out: Path, start: Path | None, options: Mapping[str, Any]
 ) -> Result:
     """Train by one recipe, and print the result."""
     is_first = os.environ.get("RANK", "0") == "0"  # of torchrun's processes
     with bars(terminal()) if is_first else contextlib.nullcontext(silent) as track:
-        if recipe.clips.source == "corpus":
+        if lists is None:  # a recipe of the corpus
             result, unreadable = train_on_corpus(recipe, out, start=start, track=track, **options), 0
         else:
             result, unreadable = train_on_files(recipe, *lists, out, start=start, track=track, **options)
@@ -93,14 +96,14 @@ def _train_stage(
 
 
 def _check_start(recipe: Recipe, start: Path | None) -> None:
-    """Raise ValueError if a recipe needs a weight file and none is named, or the other way round."""
+    """Raise ValueError if a weight file is missing, or the recipe takes none."""
     if (recipe.start == "file") != (start is not None):
         needs = "needs --start, weights of a file" if start is None else f"starts {recipe.start} and takes no --start"
         raise ValueError(f"recipe {recipe.name}: {needs}")
 
 
 def _check_files(recipe: Recipe, files: Mapping[str, object]) -> None:
-    """Raise ValueError if a recipe needs lists of files and none are named, or the other way round.
+    """Raise ValueError if lists of files are missing, or the recipe takes none.
 
     Args:
         recipe: the recipe.
@@ -108,6 +111,6 @@ def _check_files(recipe: Recipe, files: Mapping[str, object]) -> None:
     """
     if recipe.clips.source == "corpus":
         if unused := [option for option, value in files.items() if value is not None]:
-            raise ValueError(f"recipe {recipe.name}: is of the made-up corpus and takes no {unused[0]}")
+            raise ValueError(f"recipe {recipe.name}: trains on the synthesized corpus and takes no {unused[0]}")
     elif absent := [option for option in ("--data", "--eval") if files[option] is None]:
-        raise ValueError(f"recipe {recipe.name}: is of lists of files and needs {' and '.join(absent)}")
+        raise ValueError(f"recipe {recipe.name}: trains on lists of files and needs {' and '.join(absent)}")

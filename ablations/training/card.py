@@ -1,4 +1,4 @@
-"""The card of trained weights: the recipe, the clips, the device, the duration and the score of their training."""
+"""The card of trained weights: recipe, clips, device, duration and score."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,4 +1,7 @@
-"""Lists of labeled files as training clips: CSV files of names and labels, audio in folders or tar files."""
+"""Lists of labeled files as training clips.
+
+Lists are CSV files of names and labels; audio is in folders or tar files.
+"""
 
 import tarfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -70,7 +73,9 @@ class LabeledFiles:
 
 
 def vocabulary(path: Path | None, training: LabeledFiles) -> tuple[str, ...]:
-    """List the labels in order: the column `label` or `mid` of a CSV file, else the labels of the list, sorted.
+    """List the labels of a training, in order.
+
+    They are the column `label` or `mid` of a CSV file, else the labels of the list, sorted.
 
     Args:
         path: the CSV file, if there is one.
@@ -89,7 +94,10 @@ def vocabulary(path: Path | None, training: LabeledFiles) -> tuple[str, ...]:
 
 
 class Member(NamedTuple):
-    """A member of an uncompressed tar file: the file, and the position and the size of the content in bytes."""
+    """A member of an uncompressed tar file.
+
+    It has the tar file, and the position and the size of its content in bytes.
+    """
 
     shard: Path
     offset: int

@@ -1,4 +1,7 @@
-"""The synthesized corpus as training clips, with the class probabilities of a published model as further labels."""
+"""The synthesized corpus as training clips.
+
+The class probabilities of a published model can be further labels.
+"""
 
 from dataclasses import dataclass
 

@@ -1,6 +1,7 @@
 """The networks that `ablate train` can train, by their names in a recipe."""
 
 import re
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -39,7 +40,7 @@ def student_of(recipe: Recipe, labels: int) -> Student:
         net = MobileNet(int(match[1]) / 10, labels)
     shapes = {name: tuple(tensor.shape) for name, tensor in net.state_dict().items()}
     net.load_state_dict(untrained(shapes, recipe.seed), assign=True)
-    set_prior(net.classifier[-1], recipe.prior)
+    set_prior(cast(nn.Linear, net.classifier[-1]), recipe.prior)
     net.requires_grad_(True).to(memory_format=torch.channels_last)
     return Student(net, TRAINED_HOP, _logits, heads=(HEAD,))
 

@@ -1,4 +1,4 @@
-"""Train by a recipe, on lists of files or on the synthesized corpus; the functions behind `ablate train`."""
+"""Train by a recipe, on lists of files or on the synthesized corpus."""
 
 import functools
 import json
@@ -180,7 +180,9 @@ def _train(
 
 
 def _claim_data(path: Path, data: dict[str, str]) -> None:
-    """Record the fingerprints of a training's data, which every later run in the folder must share.
+    """Record the fingerprints of a training's data.
+
+    Every later run in the folder must share them.
 
     Raises:
         ValueError: an earlier run in the folder had other clips or another start.

@@ -12,7 +12,13 @@ PATCH = 16  # side of a patch, in mel bands and in frames
 
 @dataclass(frozen=True, kw_only=True)
 class Architecture:
-    """The shape of a network. All published PaSST share the defaults of width, heads and mlp_ratio.
+    """The shape of a network.
+
+    All published PaSST share the defaults of width, heads and mlp_ratio.
+
+    >>> base = Architecture(n_classes=527)
+    >>> base.grid, base.columns(320000), base.tokens(320000)
+    ((12, 99), 99, 1190)
 
     Attributes:
         n_classes: outputs of the head. 0 is a network without a head, which has no level ``logits``.
@@ -71,7 +77,10 @@ class Architecture:
         return (PATCH - 1) * self.hop + 1
 
     def columns(self, samples: int) -> int:
-        """Count the patches along time in an excerpt of `samples` samples. Pre-emphasis takes one sample."""
+        """Count the patches along time in an excerpt of `samples` samples.
+
+        Pre-emphasis takes one sample.
+        """
         frames = (samples - 1) // self.hop + 1
         return (frames - PATCH) // self.tstride + 1
 

@@ -101,7 +101,9 @@ class Card:
 
 
 def choices(got: str, known: Iterable[str], also: Iterable[str] = ()) -> str:
-    """Write the tail of an error message about an unknown name: the closest known name, if any, and all known names.
+    """Write the tail of an error message about an unknown name.
+
+    It suggests the closest known name, if there is one, and lists the known names.
 
     Args:
         got: the unknown name.

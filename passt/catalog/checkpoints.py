@@ -8,7 +8,7 @@ import csv
 import functools
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -25,7 +25,9 @@ SCENE_HOP_MS = {10: 2500, 20: 5000, 30: 10000}
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint(Architecture):
-    """One set of published weights, and the architecture it belongs to (see `Architecture` for the other attributes).
+    """A set of published weights, and its architecture.
+
+    `Architecture` explains the other attributes.
 
     Attributes:
         name: name of the published weights.
@@ -76,7 +78,7 @@ class Checkpoint(Architecture):
     @property
     def card(self) -> Card:
         """The card of the checkpoint."""
-        return Card(
+        card = Card(
             name=self.name,
             family="passt",
             sample_rate=SAMPLE_RATE,
@@ -86,9 +88,9 @@ class Checkpoint(Architecture):
             min_window_ms=math.ceil(self.min_samples * 1000 / SAMPLE_RATE),
             max_window_ms=self.max_window_s * 1000,
             precisions=True,
-            **(demo.WEIGHTS if self.shipped else {}),
             aliases=(self.alias,) if self.alias else (),
         )
+        return replace(card, **demo.WEIGHTS) if self.shipped else card
 
 
 @functools.cache

@@ -1,4 +1,6 @@
-"""Demonstration weights: small networks trained on synthesized sounds, whose files are part of the packages.
+"""Demonstration weights: small networks trained on synthesized sounds.
+
+Their files are part of the packages.
 
 `ablate train` wrote each of them, with its card (JSON): recipe, clips, device, mean average precision, SHA-256.
 """
@@ -19,7 +21,7 @@ WEIGHTS: CardWeights = {"weights": ("demo", "untrained", "sha256"), "default_wei
 FOLDER = Path(__file__).with_name("demo_weights")
 
 
-def there(path: Path) -> Path:
+def installed(path: Path) -> Path:
     """Return the file of a demonstration checkpoint, after checking that it was installed.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The table of named specs: the modules of hear21passt and the variants of the paper, as values.
+"""Named specs: the modules of hear21passt and the variants of the paper, as values.
 
 A name may stand at the head of a spec text, in the checkpoint's place: ``2level-mel``, ``2level-mel@untrained-0``.
 The parts that follow it replace those of the named spec (see `passt.catalog.spec.parse_fields`).

@@ -21,8 +21,6 @@ Parts may be left out. `EmbeddingSpec.parse` takes PaSST's defaults for them, a 
 A name from the table of named specs (`passt.catalog.named`) may stand in the checkpoint's place. The parts that
 follow it replace those of the named spec:
 
->>> fields_of("paper-lm")
-{'checkpoint': 'passt_s_swa_p16_128_ap476', 'levels': ('features', 'mel'), 'windows_ms': (160,)}
 >>> str(EmbeddingSpec.parse("paper-lm@w640"))
 'passt_s_swa_p16_128_ap476@features+mel@w640@smax@t50@published'
 """
@@ -48,8 +46,7 @@ WEIGHT_KINDS = {
 WEIGHTS_SYNTAX = "published, demo, none, untrained-SEED or sha256-<12 hex digits>"
 MOST_MS = 600_000
 """The longest window and the longest hop: ten minutes, as long as the longest clips of the HEAR tasks."""
-OWN_HOP = 0
-"""The `timestamp_hop_ms` of a model that decides its timestamps itself; `town` in a spec's text."""
+OWN_HOP = 0  # of a model that decides its timestamps itself; `town` in a spec's text
 
 Tap = tuple[str, int | None]
 """(level, window in ms): the unit that is computed and stored. A window of None is the model's own extent."""
@@ -68,7 +65,9 @@ class SpecFields(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class EmbeddingSpec:
-    """A point on the three axes: time resolution (fixed by the checkpoint), embedding level, receptive field.
+    """A point on the three axes: time resolution, embedding level, receptive field.
+
+    The defaults are the base model of Koutini et al. 2022 (PMLR 166): logits and features, hop 10 ms, window 160 ms.
 
     Attributes:
         checkpoint: name of published weights. It fixes STFT hop, patch stride and depth, and so the time resolution.
@@ -83,8 +82,6 @@ class EmbeddingSpec:
 
     Raises:
         ValueError: a field breaks the syntax. The message names the field, the value and what is expected.
-
-    The defaults are the base model of Koutini et al. 2022 (PMLR 166): logits and features, hop 10 ms, window 160 ms.
     """
 
     checkpoint: str = "passt_s_swa_p16_128_ap476"
@@ -112,15 +109,15 @@ class EmbeddingSpec:
         _check(all(_positive(w) for w in self.windows_ms), self, "windows_ms", "positive whole milliseconds")
         _check(_distinct(self.windows_ms), self, "windows_ms", "distinct windows")
         _check(self.scene_window_ms is None or _positive(self.scene_window_ms), self, "scene_window_ms", "positive ms")
-        is_own_hop = self.timestamp_hop_ms == OWN_HOP and not isinstance(self.timestamp_hop_ms, bool)
-        valid_hop = is_own_hop or _positive(self.timestamp_hop_ms)
-        _check(valid_hop, self, "timestamp_hop_ms", "a positive number of milliseconds")
-        longest = {
-            "windows_ms": max(self.windows_ms, default=0),
-            "scene_window_ms": self.scene_window_ms or 0,
-            "timestamp_hop_ms": self.timestamp_hop_ms,
-        }
-        for name, value in longest.items():
+        own_hop = self.timestamp_hop_ms == OWN_HOP and not isinstance(self.timestamp_hop_ms, bool)
+        _check(
+            own_hop or _positive(self.timestamp_hop_ms), self, "timestamp_hop_ms", "a positive number of milliseconds"
+        )
+        for name, value in (
+            ("windows_ms", max(self.windows_ms, default=0)),
+            ("scene_window_ms", self.scene_window_ms or 0),
+            ("timestamp_hop_ms", self.timestamp_hop_ms),
+        ):
             _check(value <= MOST_MS, self, name, f"at most {MOST_MS} ms")
         _check(isinstance(self.weights, str) and WEIGHTS.fullmatch(self.weights), self, "weights", WEIGHTS_SYNTAX)
 
@@ -135,11 +132,16 @@ class EmbeddingSpec:
         return str(self) < str(other)
 
     def scene_taps(self) -> list[Tap]:
-        """List the taps that make up a scene embedding, in order. ``mel`` is not a scene level and is left out."""
+        """List the taps that make up a scene embedding, in order.
+
+        ``mel`` is not a scene level and is left out.
+        """
         return [(level, self.scene_window_ms) for level in self.levels if level != "mel"]
 
     def timestamp_taps(self) -> list[Tap]:
-        """List the taps of a timestamp embedding: for each window all levels in order, then ``mel`` once.
+        """List the taps of a timestamp embedding, in order.
+
+        For each window these are all levels, then ``mel`` once.
 
         >>> EmbeddingSpec(levels=("features", "mel"), windows_ms=(160, 640)).timestamp_taps()
         [('features', 160), ('features', 640), ('mel', None)]
@@ -150,7 +152,9 @@ class EmbeddingSpec:
 
     @classmethod
     def parse(cls, text: str) -> "EmbeddingSpec":
-        """Read a spec from its text form. Parts left out take the defaults of this class, which are PaSST's.
+        """Read a spec from its text form.
+
+        Parts left out take the defaults of this class, which are PaSST's.
 
         Raises:
             ValueError: the text is not a spec. The message names the part.
@@ -159,7 +163,7 @@ class EmbeddingSpec:
 
 
 def parse_fields(text: str) -> SpecFields:
-    """Read the fields that a spec text names, and no others, so that a card can fill in its defaults.
+    """Read the fields that a spec text names, and no others. A card can then fill in its defaults.
 
     If a named spec stands in the checkpoint's place, its fields are taken too, except where `text` gives another value.
 
@@ -193,16 +197,12 @@ def _timestamp_hop(text: str) -> int:
     return OWN_HOP if text == "own" else _ms(text, "timestamp_hop_ms")
 
 
-def _levels(text: str) -> tuple[str, ...]:
-    return tuple(text.split("+"))
-
-
 _PARTS: tuple[tuple[re.Pattern[str], str, Callable[[str], Any]], ...] = (
     (re.compile(r"w(?P<value>own|\d+(\+\d+)*)"), "windows_ms", _windows),
     (re.compile(r"s(?P<value>max|\d+)"), "scene_window_ms", _scene_window),
     (re.compile(r"t(?P<value>own|\d+)"), "timestamp_hop_ms", _timestamp_hop),
     (re.compile(rf"(?P<value>{WEIGHTS.pattern})"), "weights", str),
-    (re.compile(rf"(?P<value>{LEVEL.pattern}(\+{LEVEL.pattern})*)"), "levels", _levels),
+    (re.compile(rf"(?P<value>{LEVEL.pattern}(\+{LEVEL.pattern})*)"), "levels", lambda text: tuple(text.split("+"))),
 )
 """The parts that follow the checkpoint: pattern, field, how its value is read. The first pattern that fits decides."""
 
@@ -241,7 +241,7 @@ def _check(holds: object, spec: EmbeddingSpec, name: str, expected: str) -> None
 
 
 def _shown(value: object) -> str:
-    """Shorten a value for a message. Python refuses to write a whole number of thousands of digits."""
+    """Shorten a value for a message. Python does not write numbers of thousands of digits."""
     try:
         text = repr(value)
     except ValueError:

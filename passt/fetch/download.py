@@ -1,4 +1,4 @@
-"""Published files: fetched over HTTP completely or not at all, and checked by their SHA-256 from then on.
+"""Published files: fetched over HTTP completely or not at all, and checked by SHA-256.
 
 Beside `<path>` are `<path>.sha256` (its record, in the format of sha256sum), `<path>.lock`, and during a download
 `<path>.part` and `<path>.part.json` (the received part, and which remote file it belongs to). Nothing is deserialized
@@ -15,7 +15,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from passt.fetch.files import locked, write_text
-from passt.fetch.transfer import TIMEOUT_S, Track, forget, silent, stated_md5, transfer
+from passt.fetch.remote import forget, stated_md5
+from passt.fetch.transfer import TIMEOUT_S, Track, silent, transfer
 
 OFFLINE_VARIABLE = "PASST_OFFLINE"
 
@@ -104,7 +105,9 @@ def verify(path: str | Path, *, sha256: str | None = None) -> str:
 
 
 def recorded(path: str | Path) -> str | None:
-    """Read the SHA-256 that is recorded for a file, present or absent. None if there is no record.
+    """Read the SHA-256 that is recorded for a file, present or absent.
+
+    None if there is no record.
 
     Raises:
         ValueError: the record is not in the format of sha256sum.
@@ -125,7 +128,10 @@ def sha256_of(path: str | Path) -> str:
 
 
 def other_md5(path: Path, expected: str | None) -> str | None:
-    """Say how the MD5 of a file differs from the published one; None if it does not, or if none was published."""
+    """Say how the MD5 of a file differs from the published one.
+
+    The result is None if it does not differ, or if no MD5 was published.
+    """
     if not expected:
         return None
     with path.open("rb") as file:

@@ -30,7 +30,9 @@ logger = logging.getLogger(__name__)
 
 
 def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
-    """Write a file beside `path`, then rename it: readers see the old file or the complete new one.
+    """Write a file beside `path`, then rename it.
+
+    Readers see the old file or the complete new one.
 
     Args:
         path: where the file will be. Its folder is created if it is absent.
@@ -108,7 +110,7 @@ def _sweep(folder: Path) -> None:
 
 
 def _machine() -> str:
-    """Name the scope of process numbers, which is the machine and the container on it: 8 hex digits."""
+    """Name the scope of process numbers, the machine and its container: 8 hex digits."""
     container = ""
     with contextlib.suppress(OSError):
         container = str(Path("/proc/self/ns/pid").stat().st_ino)

@@ -41,9 +41,12 @@ class Pace:
 
 
 def in_time(ask: Callable[[], http.client.HTTPResponse]) -> http.client.HTTPResponse:
-    """Call `ask` with a time limit, and return or raise what it does.
+    """Send a request with a time limit for the answer.
 
-    A socket's own timeout does not limit headers that arrive byte by byte.
+    A socket's timeout does not limit headers that arrive byte by byte.
+
+    Args:
+        ask: sends the request, and returns the response or raises an error.
 
     Raises:
         TimeoutError: there was no answer after `ANSWER_S` seconds.

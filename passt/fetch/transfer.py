@@ -1,14 +1,13 @@
-"""One HTTP download into a partial file, resumed if the remote file is the same, retried if the connection broke.
+"""An HTTP download into a partial file.
+
+It is resumed if the remote file is the same, and retried if the connection broke.
 
 Source: RFC 9110, sections 13 and 14 (range requests, If-Range, validators).
 """
 
 import contextlib
-import dataclasses
 import http.client
-import json
 import logging
-import re
 import shutil
 import time
 import urllib.error
@@ -16,11 +15,11 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 from urllib.parse import urlsplit
 
-from passt.fetch.files import write_text
 from passt.fetch.pace import Pace, in_time
+from passt.fetch.remote import forget, record, recorded_remote, remote_of
 
 Advance = Callable[[float], None]
 Track = Callable[[str, float], AbstractContextManager[Advance]]
@@ -48,33 +47,6 @@ class Interrupted(Exception):
 
 class Unreachable(Exception):
     """The server could not be reached."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Remote:
-    """The identity of a remote file, to tell whether two answers belong to the same one.
-
-    Attributes:
-        url: address of the file.
-        etag: entity tag, if the server gave one.
-        modified: time of the last change, if the server gave it.
-        size: size in bytes, if the server gave it.
-    """
-
-    url: str
-    etag: str | None
-    modified: str | None
-    size: int | None
-
-    def contradicts(self, other: "Remote") -> bool:
-        """Check whether anything that both know differs."""
-        pairs = zip(dataclasses.astuple(self), dataclasses.astuple(other), strict=True)
-        return any(mine != theirs for mine, theirs in pairs if None not in (mine, theirs))
-
-    @property
-    def validator(self) -> str | None:
-        """The value for If-Range: a strong entity tag, else a date. None if a download can't be resumed."""
-        return self.etag if self.etag and not self.etag.startswith("W/") else self.modified
 
 
 def transfer(url: str, part: Path, *, size: int | None, track: Track, timeout: float) -> None:
@@ -121,25 +93,16 @@ def size_of(url: str, *, timeout: float = TIMEOUT_S) -> int | None:
     """
     try:
         with _open(url, {}, timeout, method="HEAD") as response:
-            return _remote(url, response)[0].size
+            return remote_of(url, response)[0].size
     except (Interrupted, Unreachable) as error:
         raise OSError(str(error)) from error
-
-
-def stated_md5(part: Path) -> str | None:
-    """Read the MD5 that the server gave for the file of `part`. Invenio (Zenodo) writes it into the entity tag."""
-    if not _meta(part).is_file():
-        return None
-    etag = json.loads(_meta(part).read_text(encoding="utf-8"))["etag"] or ""
-    match = re.fullmatch(r'"md5:([0-9a-f]{32})"', etag)
-    return match[1] if match else None
 
 
 def _receive(
     url: str, part: Path, size: int | None, timeout: float, show: Callable[[int, int | None], None], pace: Pace
 ) -> None:
     """Send one request, for the bytes that `part` lacks."""
-    known, offset = _known(part, url), _length(part)
+    known, offset = recorded_remote(part, url), _length(part)
     if known and offset == known.size:
         return show(offset, offset)
     if known is None or (known.size is not None and offset > known.size):
@@ -148,13 +111,13 @@ def _receive(
     if known and known.validator and offset:
         headers = {"Range": f"bytes={offset}-", "If-Range": known.validator}
     with _open(url, headers, timeout, part) as response:
-        remote, start = _remote(url, response)
+        remote, start = remote_of(url, response)
         if start == 0:
             forget(part)
-            write_text(_meta(part), json.dumps(dataclasses.asdict(remote)))
+            record(part, remote)
         elif known is None or start != offset or remote.contradicts(known):
             forget(part)
-            raise Interrupted("the server sent another part than was asked for")
+            raise Interrupted("the server sent another part than was requested")
         if size is not None and remote.size not in (None, size):
             raise OSError(f"it has {remote.size} bytes, expected {size}")
         total = size if remote.size is None else remote.size
@@ -222,26 +185,6 @@ class _SameScheme(urllib.request.HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-def _remote(url: str, response: http.client.HTTPResponse) -> tuple[Remote, int]:
-    """Read the identity of the remote file from a response, and the position of the body's first byte in the file."""
-    headers, start = response.headers, 0
-    size = headers.get("Content-Length", "")
-    if response.status == 206:
-        match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", headers.get("Content-Range", "").strip())
-        start, size = (int(match[1]), match[2]) if match else (-1, "")
-    return Remote(url, headers.get("ETag"), headers.get("Last-Modified"), int(size) if size.isdigit() else None), start
-
-
-def _known(part: Path, url: str) -> Remote | None:
-    """Read which remote file `part` is the beginning of; None if the download can't be resumed."""
-    try:
-        fields: dict[str, Any] = json.loads(_meta(part).read_text(encoding="utf-8"))
-        known = Remote(**fields)
-    except (OSError, ValueError, TypeError):
-        return None
-    return known if known.url == url and known.validator and part.is_file() else None
-
-
 def _check_room(part: Path, needed: int) -> None:
     free = shutil.disk_usage(part.parent).free
     if needed > free:
@@ -250,7 +193,10 @@ def _check_room(part: Path, needed: int) -> None:
 
 @contextlib.contextmanager
 def _meter(track: Track, description: str) -> Iterator[Callable[[int, int | None], None]]:
-    """Turn a `Track` into a function of (position, total), both in bytes. It opens the track at its first call."""
+    """Turn a `Track` into a function of (position, total), both in bytes.
+
+    It opens the track at its first call.
+    """
     with contextlib.ExitStack() as stack:
         advance: Advance | None = None
         shown = 0
@@ -262,16 +208,6 @@ def _meter(track: Track, description: str) -> Iterator[Callable[[int, int | None
             shown = position
 
         yield show
-
-
-def forget(part: Path) -> None:
-    """Remove a partial file, then the record of its remote file. In this order the record is never wrong."""
-    part.unlink(missing_ok=True)
-    _meta(part).unlink(missing_ok=True)
-
-
-def _meta(part: Path) -> Path:
-    return part.with_name(f"{part.name}.json")
 
 
 def _length(part: Path) -> int:

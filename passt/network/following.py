@@ -1,4 +1,6 @@
-"""Embedders that follow their network: if it is trained or changed, numbers, name and fingerprint change with it.
+"""Embedders that follow their network.
+
+If the network is trained or changed, numbers, name and fingerprint change with it.
 
 Embeddings are often not computed by the network itself but by an inference form of it: packed for oneDNN, with norms
 folded in, or rounded. The form is built again whenever the network is no longer the one that it was built from.
@@ -18,7 +20,9 @@ from passt.network.snapshot import Snapshot, is_hooked
 
 
 class FollowsNetwork:
-    """Base of the embedders of one network: numbers, name and fingerprint are those of the network as it is now.
+    """Base of the embedders of one network.
+
+    Numbers, name and fingerprint are those of the network as it is now.
 
     The inference form computes whenever no gradients are wanted. It is built again if tensors were written or
     replaced, or if layers or the whole network were exchanged. The network itself computes in three cases: under
@@ -76,7 +80,11 @@ class FollowsNetwork:
 
     @property
     def _weights(self) -> str:
-        """The weights part of the spec: as built, or `sha256-` with the hash of the tensors once they have changed."""
+        """The weights part of the spec.
+
+        It is the one that the embedder was built with, or `sha256-` with the hash of the tensors once they have
+        changed.
+        """
         self._notice()
         return f"sha256-{self._hash()[:12]}" if self._changed else self._label.rpartition("@")[2]
 
@@ -118,7 +126,7 @@ class FollowsNetwork:
 
     @contextlib.contextmanager
     def _computing(self) -> Iterator[nn.Module]:
-        """Choose what computes a call: the network under autograd if gradients are wanted, else its inference form.
+        """Choose what computes a call: the network under autograd, or its inference form.
 
         Raises:
             ValueError: the network cannot be followed, or it would have to compute in bf16 without its inference form.
@@ -142,7 +150,7 @@ class FollowsNetwork:
             self._inference_form = self._digest = None  # torch does not count a fused optimizer's step
 
     def _hooked(self) -> str:
-        """Say which part of the network only a call of its own modules runs; "" if there is none."""
+        """Name a hook of the network, which its inference form would not run; "" if there is none."""
         for module in self._seen[0].modules:
             if is_hooked(module) or "forward" in module.__dict__:
                 return f"a hook is on its {type(module).__name__}"
@@ -181,7 +189,10 @@ class FollowsNetwork:
         return self._digest
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave out the inference form: packed layers can't be copied, and it is built again when it is needed."""
+        """Leave out the inference form, which is built again when it is needed.
+
+        Packed layers can't be copied.
+        """
         self._notice()
         return {name: value for name, value in self.__dict__.items() if name not in ("_seen", "_inference_form")}
 

@@ -1,4 +1,4 @@
-"""Fingerprints of embedders: 16 hex digits that stand for everything that decides their numbers."""
+"""Fingerprints of embedders: 16 hex digits for everything that decides their numbers."""
 
 import hashlib
 import json
@@ -9,11 +9,14 @@ from torch import Tensor
 
 
 def hash_of(state: Mapping[str, Tensor]) -> str:
-    """Compute the SHA-256 over names, shapes, types and values of all tensors, sorted by name: 64 hex digits."""
+    """Compute the SHA-256 of tensors: 64 hex digits.
+
+    The hash is over names, shapes, types and values, sorted by name.
+    """
     digest = hashlib.sha256()
     for name, tensor in sorted(state.items()):
         digest.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
-        digest.update(memoryview(tensor.detach().cpu().contiguous().numpy()))
+        digest.update(tensor.detach().cpu().contiguous().numpy().data)
     return digest.hexdigest()
 
 
@@ -24,7 +27,9 @@ def fingerprint_of_hash(settings: Mapping[str, Any], digest: str) -> str:
 
 
 def fingerprint_of(settings: Mapping[str, Any], state: Mapping[str, Tensor]) -> str:
-    """Compute the fingerprint of settings and tensors: 16 hex digits of the SHA-256 of their canonical JSON.
+    """Compute the fingerprint of settings and tensors.
+
+    It has 16 hex digits, from the SHA-256 of their canonical JSON.
 
     Args:
         settings: what decides the numbers beside the tensors, as plain JSON values.

@@ -1,4 +1,7 @@
-"""The inference form of the network: the fastest form for a device and a precision that computes the same levels."""
+"""The inference form of the network.
+
+It is the fastest form for a device and a precision that computes the same levels.
+"""
 
 import copy
 import logging
@@ -17,7 +20,9 @@ logger = logging.getLogger(__name__)
 
 
 def ready(net: Passt, precision: Precision, device: torch.device, compiled: bool = False) -> Passt:
-    """Build the inference form of a network. It shares tensors with the network as far as possible.
+    """Build the inference form of a network.
+
+    It shares tensors with the network as far as possible.
 
     On a CPU with oneDNN the weights of the blocks are packed. In bf16 they are rounded.
 
@@ -44,7 +49,10 @@ def _packs(precision: Precision, device: torch.device) -> bool:
 
 
 def _ready_block(block: Block, precision: Precision, packed: bool) -> Block:
-    """Copy a block with its linear layers packed for oneDNN or rounded. The copy shares the norms."""
+    """Copy a block with its linear layers packed for oneDNN or rounded.
+
+    The copy shares the norms.
+    """
     if not packed and precision.dtype == torch.float32:
         return block
     twin = copy.deepcopy(block, {id(parameter): parameter for parameter in block.parameters()})
@@ -65,12 +73,18 @@ def _rounded(linear: Linear, dtype: torch.dtype) -> Linear:
 
 
 def _in_its_type(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """Multiply in the type of the weights, which may be shorter than that of the residual stream."""
+    """Multiply in the type of the weights.
+
+    It may be shorter than the type of the residual stream.
+    """
     return F.linear(x.to(weight.dtype), weight, bias)
 
 
 def _compile(net: Passt) -> None:
-    """Compile the blocks with torch.compile. From the first failure on, which the log reports, they run uncompiled."""
+    """Compile the blocks with torch.compile.
+
+    From the first failure on, which the log reports, they run uncompiled.
+    """
     failed = False
 
     def with_fallback(plain: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:

@@ -88,15 +88,19 @@ class Block(nn.Module):
         self.mlp = Mlp(width, architecture.mlp_width)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.behind(x, self.attn.qkv(self.norm1(x)))
+        return self.output(x, self.attn.qkv(self.norm1(x)))
 
     def reads(self, x: Tensor, *reads: int | None) -> list[Tensor]:
-        """Compute the output of the leading tokens only, for each number in `reads` (None: all), from shared keys."""
-        qkv = self.attn.qkv(self.norm1(x))
-        return [self.behind(x[:, :read], qkv) for read in reads]
+        """Compute the block's output for some leading tokens only.
 
-    def behind(self, x: Tensor, qkv: Tensor) -> Tensor:
-        """Compute the output of the tokens `x`, which attend to all tokens that `qkv` was computed from."""
+        Each number in `reads` is a number of leading tokens (None: all) and gives one output. The keys are computed
+        once.
+        """
+        qkv = self.attn.qkv(self.norm1(x))
+        return [self.output(x[:, :read], qkv) for read in reads]
+
+    def output(self, x: Tensor, qkv: Tensor) -> Tensor:
+        """Compute the output of the tokens `x`, which attend to all tokens of `qkv`."""
         x = self.attn(qkv, plus=x)
         result: Tensor = self.mlp(self.norm2(x), plus=x)
         return result
@@ -127,7 +131,9 @@ class PatchEmbedding(nn.Module):
 
 
 class Passt(nn.Module):
-    """The network of one architecture. Its weights are torch's initial ones until a state dict is loaded.
+    """The network of one architecture.
+
+    Its weights are torch's initial ones until a state dict is loaded.
 
     Args:
         architecture: the shape of the network.

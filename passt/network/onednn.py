@@ -1,4 +1,6 @@
-"""Matrix products on a CPU by oneDNN: weights packed once, GELU and residual sum fused, attention in tiles.
+"""Matrix products on a CPU by oneDNN.
+
+Weights are packed once, GELU and the residual sum are fused, and attention is computed in tiles.
 
 torch's own float32 products use the platform's BLAS, which reaches less than half the speed of some processors.
 The operators used here are those that torch.compile puts in place of linear layers when it freezes a network.
@@ -19,7 +21,7 @@ TILED_FROM = 256  # tokens; with fewer, torch's own attention is faster in float
 
 
 class PackedLinear(nn.Module):
-    """A linear layer with packed weights, for inference in place of `passt.network.model.Linear`.
+    """A linear layer with packed weights, for inference.
 
     Args:
         linear: the layer to pack.
@@ -44,7 +46,7 @@ class PackedLinear(nn.Module):
 
 
 def attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """Compute softmax(q k' / sqrt(width)) v, tile by tile, while the scores of a tile are in the cache.
+    """Compute softmax(q k' / sqrt(width)) v in tiles whose scores stay in the cache.
 
     Args:
         q: queries (batch, heads, queries, width).
@@ -79,7 +81,10 @@ def tiles(heads: int, reads: int, tokens: int, heads_at_once: int) -> Iterator[t
 
 
 def _product(a: Tensor, b: Tensor) -> Tensor:
-    """Compute a b' of (heads, n, m) and (heads, k, m): (heads, n, k). In float32 there must be one head."""
+    """Compute a b' of (heads, n, m) and (heads, k, m): (heads, n, k).
+
+    In float32 there must be one head.
+    """
     if a.dtype == torch.float32:
         product: Tensor = torch.ops.mkldnn._linear_pointwise(a[0], b[0], None, "none", [], "")[None]
         return product
@@ -87,7 +92,10 @@ def _product(a: Tensor, b: Tensor) -> Tensor:
 
 
 def works(dtype: torch.dtype = torch.float32) -> bool:
-    """Check that this build of torch and this processor can compute with oneDNN. If not, the log says why."""
+    """Check that this build of torch and this processor can compute with oneDNN.
+
+    If not, the log says why.
+    """
     try:
         error_size = _largest_error(dtype)
         bound = 1e-5 if dtype == torch.float32 else 0.1

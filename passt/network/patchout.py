@@ -1,4 +1,6 @@
-"""Patchout: training steps drop patches, which makes them faster and keeps the network from relying on single patches.
+"""Patchout: training steps drop patches.
+
+This makes them faster, and keeps the network from relying on single patches.
 
 Source: Koutini et al., "Efficient Training of Audio Transformers with Patchout", Interspeech 2022, section 2.2. As in
 the authors' package (hear21passt 0.0.26), patches are dropped after the position encodings are added, one draw serves
@@ -93,7 +95,7 @@ def apply(patches: Tensor, kept: Tensor) -> Tensor:
 
 
 def _drawn(count: int, dropped: int, generator: torch.Generator) -> Tensor:
-    """Drop `dropped` random indices from those below `count`, and return the rest in rising order."""
+    """Drop `dropped` random indices from those below `count`. The rest are in rising order."""
     if not dropped:
         return torch.arange(count, device=generator.device)
     order = torch.randperm(count, generator=generator, device=generator.device)

@@ -1,4 +1,6 @@
-"""Precisions of the network: fp32, which reproduces the published numbers, and the faster tf32 and bf16.
+"""Precisions of the network: fp32, tf32 and bf16.
+
+fp32 reproduces the published numbers; tf32 and bf16 are faster.
 
 The front end, the residual stream and the norms are exact float32 in all three. bf16 rounds the inputs of the blocks'
 products; tf32 rounds those of all products, including the patch embedding and the head. The precision is part of an
@@ -66,7 +68,9 @@ def available(device: torch.device) -> tuple[str, ...]:
 
 @contextlib.contextmanager
 def arithmetic(matmul: str) -> Iterator[None]:
-    """Compute float32 products and convolutions at precision `matmul` ("highest" or "high"), then restore settings.
+    """Compute float32 products and convolutions at one precision.
+
+    `matmul` is "highest" or "high", as for torch's float32_matmul_precision.
 
     The user's settings are restored whether they were made by the settings of torch 2.9 or by the older ones.
     """
@@ -76,17 +80,17 @@ def arithmetic(matmul: str) -> Iterator[None]:
         with contextlib.suppress(RuntimeError):  # torch can't tell once both kinds of settings were used
             undo.callback(torch.set_float32_matmul_precision, torch.get_float32_matmul_precision())
         torch.set_float32_matmul_precision(matmul)
+        cudnn: Any = torch.backends.cudnn
         if _places():
-            torch.backends.cudnn.conv.fp32_precision = "ieee" if matmul == "highest" else "tf32"
+            cudnn.conv.fp32_precision = "ieee" if matmul == "highest" else "tf32"
         else:
-            cudnn = torch.backends.cudnn
             settings = {"enabled": cudnn.enabled, "benchmark": cudnn.benchmark, "deterministic": cudnn.deterministic}
             undo.enter_context(cudnn.flags(**settings, allow_tf32=matmul != "highest"))
         yield
 
 
 def _places() -> tuple[Any, ...]:
-    """Where torch keeps the precision of float32 operations; () before torch 2.9, which has no such settings."""
+    """Where torch keeps the precision of float32 operations; () before torch 2.9."""
     backends: Any = torch.backends
     if not hasattr(backends.cuda.matmul, "fp32_precision"):
         return ()

@@ -62,7 +62,10 @@ class Snapshot:
         return [*places, *[tensor._version for tensor in self.counted]]
 
     def _sampled(self) -> list[bytes]:
-        """Give the sampled values as bytes, so that NaN equals NaN. numpy joins small pieces faster than torch."""
+        """Give the sampled values as bytes, so that NaN equals NaN.
+
+        On a CPU numpy joins them, which is faster than torch for small pieces.
+        """
         return [
             (np.concatenate(parts) if isinstance(parts[0], np.ndarray) else torch.cat(parts).cpu().numpy()).tobytes()
             for parts in self._samples
@@ -70,7 +73,10 @@ class Snapshot:
 
 
 def _samples(tensors: list[Tensor]) -> list[list[Any]]:
-    """Take views of evenly spaced values of each tensor, grouped by type and device; on a CPU as arrays."""
+    """Take views of evenly spaced values of each tensor.
+
+    They are grouped by type and device. On a CPU they are arrays.
+    """
     groups: dict[tuple[torch.dtype, torch.device], list[Any]] = defaultdict(list)
     for tensor in tensors:
         if tensor.numel() and not tensor.is_meta:

@@ -1,4 +1,4 @@
-"""Attention of a PaSST in training on a CPU, in tiles that stay in the cache, forward and backward.
+"""Attention of a PaSST in training on a CPU, forward and backward, in tiles.
 
 The backward pass computes the scores again, as FlashAttention does (Dao et al. 2022), unless they are few. Keeping many
 scores would take longer, and memory would grow with the square of the tokens.
@@ -89,7 +89,9 @@ def _weights(q: Tensor, k: Tensor) -> Tensor:
 
 
 def _times(a: Tensor, b: Tensor) -> Tensor:
-    """Compute a b' of (heads, n, m) and (heads, k, m): (heads, n, k). In float32 there must be one head.
+    """Compute a b' of (heads, n, m) and (heads, k, m): (heads, n, k).
+
+    In float32 there must be one head.
 
     In float32 `b` must be contiguous or the transpose of a contiguous tensor: with other strides oneDNN is a thousand
     times slower.
@@ -100,5 +102,8 @@ def _times(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _turned_times(a: Tensor, b: Tensor) -> Tensor:
-    """Compute a' b of (heads, m, n) and (heads, m, k): (heads, n, k), without copying `a`, the larger one."""
+    """Compute a' b of (heads, m, n) and (heads, m, k): (heads, n, k).
+
+    `a`, the larger one, is not copied.
+    """
     return torch.bmm(a.mT, b) if a.dtype != torch.float32 else _times(b.mT, a.mT).mT

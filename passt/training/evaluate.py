@@ -17,7 +17,7 @@ from passt.windows.mel import MelSpectrogram
 
 
 def clips_of(recipe: Recipe, evaluation: Source) -> int:
-    """Count the clips to evaluate: those of the source, at most `evaluation_clips` of the recipe.
+    """Count the clips to evaluate: those of the source, up to the recipe's number.
 
     Raises:
         ValueError: the source is endless and the recipe gives no number.
@@ -38,7 +38,9 @@ def evaluate(
     group: Group,
     workers: int = 0,
 ) -> float:
-    """Compute the mean average precision of a student, without augmentation and without patchout.
+    """Compute the mean average precision of a student.
+
+    Nothing is augmented, and no patch is left out.
 
     Args:
         student: the network.
@@ -75,7 +77,10 @@ def evaluate(
 
 
 class _Logits(torch.nn.Module):
-    """A student as a module from spectrograms to logits, so that it can be called with other tensors."""
+    """A student as a module from spectrograms to logits.
+
+    As a module it can be called with other tensors.
+    """
 
     def __init__(self, student: Student) -> None:
         super().__init__()

@@ -33,7 +33,10 @@ class Group:
         return self.rank == 0
 
     def wrapped(self, net: nn.Module) -> nn.Module:
-        """Wrap a network so that its gradients are averaged over the processes; a single process needs no wrapper."""
+        """Wrap a network so that its gradients are averaged over the processes.
+
+        With a single process it is returned as it is.
+        """
         if self.size == 1:
             return net
         return DistributedDataParallel(net, device_ids=[self.device.index] if self.device.type == "cuda" else None)
@@ -49,7 +52,9 @@ class Group:
 
 @contextlib.contextmanager
 def processes(device: str) -> Iterator[Group]:
-    """Connect this process with the others of torchrun: by gloo on a CPU, by NCCL with one GPU a process.
+    """Connect this process with the others of torchrun.
+
+    On a CPU they connect by gloo; on CUDA by NCCL, with one GPU for each process.
 
     Several trainings in a row must share one such context, because torchrun's processes can connect only once.
 

@@ -17,7 +17,10 @@ from passt.training.attention import attention
 
 
 def use_fastest(net: nn.Module, precision: Precision, device: torch.device) -> None:
-    """Let the layers of a PaSST on a CPU compute by oneDNN if it is available. Other networks stay as they are."""
+    """Let the layers of a PaSST on a CPU compute by oneDNN if it is available.
+
+    Other networks stay as they are.
+    """
     if device.type != "cpu" or not onednn.works(precision.dtype):
         return
     for module in net.modules():
@@ -43,7 +46,10 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor, dtype: torch.dtype = torch.f
 
 
 def _times(a: Tensor, b: Tensor) -> Tensor:
-    """Compute a b' of (n, m) and (k, m): (n, k). `b` must be contiguous or the transpose of a contiguous tensor."""
+    """Compute a b' of (n, m) and (k, m): (n, k).
+
+    `b` must be contiguous or the transpose of a contiguous tensor.
+    """
     if a.dtype != torch.float32:
         return torch.mm(a, b.T)
     return cast(Tensor, torch.ops.mkldnn._linear_pointwise(a.contiguous(), b, None, "none", [], ""))

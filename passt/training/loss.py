@@ -1,4 +1,4 @@
-"""The loss of a training: binary cross-entropy against labels, and against a teacher's probabilities."""
+"""The loss: binary cross-entropy against labels and a teacher's probabilities."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,9 @@ Teacher = Callable[[Tensor], Tensor]
 
 
 def loss_of(logits: Tensor, labels: Tensor, soft: Tensor | None, distillation: Distillation) -> Tensor:
-    """Compute (1 - weight) BCE(logits, labels) + weight BCE(logits / T, soft), the mean over clips and labels.
+    """Compute (1 - weight) BCE(logits, labels) + weight BCE(logits / T, soft).
+
+    BCE is the mean over clips and labels.
 
     Args:
         logits: (clips, labels).

@@ -13,7 +13,9 @@ from passt.weights.training_notes import labels_of
 def from_file(
     path: Path, initial: Mapping[str, Tensor], labels: Sequence[str], heads: Collection[str]
 ) -> dict[str, Tensor]:
-    """Replace initial tensors by those of a weight file. Outputs for labels that the file lacks keep initial values.
+    """Replace initial tensors by those of a weight file.
+
+    Outputs for labels that the file lacks keep initial values.
 
     Args:
         path: .safetensors or .pt file of the same network. The file of a training names its labels. If a file names

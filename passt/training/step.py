@@ -1,4 +1,4 @@
-"""One micro-batch of a training step: from clips to the loss, whose gradients are added to the network's."""
+"""One micro-batch of a training step: from clips to the loss and its gradients."""
 
 import contextlib
 from collections.abc import Iterator
@@ -85,7 +85,10 @@ def _prepared(
 
 @contextlib.contextmanager
 def _dropout_seed(device: torch.device, seed: int, place: tuple[int, int]) -> Iterator[None]:
-    """Seed the network's own randomness by the micro-batch, and leave torch's global stream as it was."""
+    """Seed the network's own randomness by the micro-batch.
+
+    torch's global stream is restored afterwards.
+    """
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed_of(seed, "network", *place))
         yield

@@ -1,4 +1,7 @@
-"""Student: the network that is trained, and how its logits are computed. The trainer knows no more about it."""
+"""Student: the network that is trained, and how its logits are computed.
+
+The trainer knows no more about it.
+"""
 
 import math
 from collections.abc import Callable
@@ -47,7 +50,7 @@ class Student:
     heads: tuple[str, ...] = ()
 
     def draw_patches(self, patchout: Patchout, samples: int, generator: torch.Generator) -> tuple[Tensor | None, int]:
-        """Draw the patches that a micro-batch keeps, and the time encoding's entry for its first column.
+        """Draw the patches that a micro-batch keeps, and where it begins in the time encoding.
 
         As in the authors' package, a clip shorter than the time encoding begins anywhere in it, and this is drawn
         first.
@@ -116,5 +119,8 @@ def passt_student(recipe: Recipe, labels: int) -> Student:
 
 @torch.no_grad()
 def set_prior(outputs: nn.Linear, prior: float) -> None:
-    """Set the biases of a layer of logits, which are 0, so that every label has the probability `prior`."""
-    outputs.bias += math.log(prior / (1 - prior))
+    """Set the biases of a layer of logits so that every label has the probability `prior`.
+
+    The biases must be 0 before.
+    """
+    outputs.bias.add_(math.log(prior / (1 - prior)))

@@ -1,4 +1,4 @@
-"""The training loop: steps of AdamW, evaluation, averaging, and a resume that reaches the same weights after a kill."""
+"""The training loop. A training that was killed and resumed reaches the same weights."""
 
 import contextlib
 import itertools
@@ -13,14 +13,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from passt.catalog.architecture import SAMPLE_RATE
 from passt.fetch.transfer import Track, silent
 from passt.network.precision import PRECISIONS, precision_for
 from passt.training.average import with_another
+from passt.training.checks import check
 from passt.training.data.prefetch import read_ahead
 from passt.training.data.source import Source
 from passt.training.declared.recipe import PASST, Recipe
-from passt.training.evaluate import clips_of, evaluate
+from passt.training.evaluate import evaluate
 from passt.training.folder import log
 from passt.training.folder.claim import claim
 from passt.training.folder.state import WEIGHTS_FILE, State, write_weights
@@ -92,7 +92,7 @@ def train(
         if recipe.network != PASST:
             raise ValueError(f"recipe: network {recipe.network!r} must be given as a student")
         student = passt_student(recipe, len(source.labels))
-    _check(recipe, source, evaluation, student, teacher)
+    check(recipe, source, evaluation, student, teacher)
     with processes(device) as group:
         precision_for(recipe.precision, group.device)
         if recipe.parts % group.size:
@@ -106,22 +106,6 @@ def train(
         training.resume(State.load(folder))
         training.run(source, evaluation, track if group.first else silent)
         return training.finish(source.labels)
-
-
-def _check(recipe: Recipe, source: Source, evaluation: Source, student: Student, teacher: Teacher | None) -> None:
-    """Raise ValueError if clips, labels, recipe and network do not fit together."""
-    for name, clips in (("training", source), ("evaluation", evaluation)):
-        if clips.sample_rate != SAMPLE_RATE:
-            raise ValueError(f"{name} clips must be at {SAMPLE_RATE} Hz, got {clips.sample_rate}")
-        student.check(recipe.patchout if clips is source else type(recipe.patchout)(), clips.samples)
-    if repeated := next((label for label in source.labels if source.labels.count(label) > 1), None):
-        raise ValueError(f"training clips must have distinct labels, got {repeated!r} twice")
-    if source.labels != evaluation.labels:
-        raise ValueError("evaluation clips must have the training clips' labels, in their order")
-    if (teacher is None) == (recipe.distillation.weight > 0):
-        conflict = "needs a teacher" if teacher is None else "has distillation weight 0, but there is a teacher"
-        raise ValueError(f"recipe: {recipe.name} {conflict}")
-    clips_of(recipe, evaluation)
 
 
 class _Training:
@@ -193,9 +177,10 @@ class _Training:
             options["lr"] = self._lr(state.step)
         losses, parts = [], list(parts)
         for part, clips in zip(parts, batches, strict=True):
-            is_last = part == parts[-1]  # the others need not exchange their gradients yet
-            waits = isinstance(net, DistributedDataParallel) and not is_last
-            with net.no_sync() if waits else contextlib.nullcontext():
+            waits: contextlib.AbstractContextManager[object] = contextlib.nullcontext()
+            if isinstance(net, DistributedDataParallel) and part != parts[-1]:
+                waits = net.no_sync()  # gradients are exchanged once, after the last micro-batch
+            with waits:
                 place, share = (state.step, part), 1 / len(parts)
                 loss = backward(self.student, net, recipe, self.front_end, clips, place, share, self.teacher)
             losses.append(loss)
@@ -211,7 +196,7 @@ class _Training:
         return self.recipe.lr * self.recipe.schedule.factor(step)
 
     def _final(self) -> dict[str, Tensor]:
-        """Give the tensors to evaluate and save: the average if there is one, rounded if the file will be."""
+        """Give the tensors to evaluate and save: the average, if any, rounded as in the file."""
         final = self.state.average if self.state.averaged else self.student.net.state_dict()
         if not self.recipe.half:
             return final

@@ -1,4 +1,6 @@
-"""The start of a PaSST from DeiT-B/384 distilled, trained on ImageNet. PaSST's training on AudioSet began with it.
+"""The start of a PaSST from DeiT-B/384 distilled, trained on ImageNet.
+
+PaSST's training on AudioSet began with it.
 
 Source: Koutini et al., "Efficient Training of Audio Transformers with Patchout", Interspeech 2022, and the package
 hear21passt 0.0.26, whose numbers it reproduces.
@@ -57,7 +59,7 @@ def start(architecture: Architecture, state: Mapping[str, Tensor], *, seed: int 
 
 
 def encodings(positions: Tensor, grid: tuple[int, int]) -> dict[str, Tensor]:
-    """Compute PaSST's encodings of the special tokens, of frequency and of time from DeiT's position encoding.
+    """Compute PaSST's encodings from DeiT's position encoding.
 
     Args:
         positions: (1, 2 + side * side, width).

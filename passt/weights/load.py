@@ -1,4 +1,4 @@
-"""Load a checkpoint's tensors: from the published file, from this package, from any other file, or from a seed.
+"""Load a checkpoint's tensors: published, packaged, from any file, or from a seed.
 
 Nothing falls back silently. Published weights that are absent are fetched; if that is impossible, the error says which
 file to put where. Untrained weights must be requested by name, which then appears in the spec and in every row.
@@ -29,7 +29,7 @@ HEADS = (
     Part(("head.0.weight", "head.0.bias", "head.1.weight", "head.1.bias"), ("head.1.weight", "head.1.bias")),
     Part(("head_dist.weight", "head_dist.bias"), ("head_dist.weight", "head_dist.bias")),  # not used in inference
 )
-"""The heads, which a file may lack, or have for labels of its own."""
+"""The heads. A file may lack them, or have them with another number of outputs."""
 IMAGENET_START = "deit_base_distilled_patch16_384"
 
 
@@ -47,7 +47,7 @@ def load(checkpoint: Checkpoint, weights: str) -> dict[str, Tensor]:
     if weights.startswith("untrained-"):
         return untrained(checkpoint, int(weights.removeprefix("untrained-")))
     if weights == "demo" and checkpoint.shipped:
-        return read(demo.there(checkpoint.shipped), checkpoint)
+        return read(demo.installed(checkpoint.shipped), checkpoint)
     if weights == "published" and not checkpoint.shipped:
         path = published_file(checkpoint)
         return read(path, checkpoint, sha256=recorded(path))
@@ -56,13 +56,16 @@ def load(checkpoint: Checkpoint, weights: str) -> dict[str, Tensor]:
 
 
 def imagenet_start(architecture: Architecture, *, seed: int = 0, track: Track = silent) -> dict[str, Tensor]:
-    """Load the start of a training from ImageNet: DeiT's published weights, converted, with new heads from `seed`."""
+    """Load the start of a training from ImageNet.
+
+    It is DeiT's published weights, converted, with new heads from `seed`.
+    """
     published = checkpoints.get(IMAGENET_START)
     return deit.start(architecture, tensors(published_file(published, track=track)), seed=seed)
 
 
 def read(path: str | Path, checkpoint: Checkpoint, *, sha256: str | None = None) -> dict[str, Tensor]:
-    """Read the tensors of a .pt or .safetensors file, and check their names and shapes; see `state_of`.
+    """Read a .pt or .safetensors file, and check names and shapes of its tensors.
 
     Args:
         path: the file.
@@ -86,7 +89,9 @@ def read(path: str | Path, checkpoint: Checkpoint, *, sha256: str | None = None)
 
 
 def state_of(content: Any, checkpoint: Checkpoint, source: str) -> dict[str, Tensor]:
-    """Find the checkpoint's tensors in the content of a file, as float32. Heads may have any width, or be absent.
+    """Find the checkpoint's tensors in the content of a file, as float32.
+
+    Heads may have any width, or be absent.
 
     Args:
         content: a state dict, or mappings that contain one.
@@ -101,7 +106,10 @@ def state_of(content: Any, checkpoint: Checkpoint, source: str) -> dict[str, Ten
 
 
 def with_heads(state: Mapping[str, Tensor], checkpoint: Checkpoint) -> tuple[dict[str, Tensor], Checkpoint]:
-    """Add heads without outputs to a state dict that lacks them, and give the checkpoint the number of its classes."""
+    """Add heads without outputs to a state dict that lacks them.
+
+    The checkpoint gets as many classes as the state dict has.
+    """
     rows = state["head.1.weight"].shape[0] if "head.1.weight" in state else 0
     checkpoint = replace(checkpoint, n_classes=rows)
     return {**untrained(replace(checkpoint, n_classes=0), 0, prefix="head"), **state}, checkpoint
@@ -114,7 +122,10 @@ def _inner(content: Any) -> Mapping[str, Any]:
 
 
 def _refuse_other_trainings(path: Path, checkpoint: Checkpoint) -> None:
-    """Raise ValueError for a file from the training of another architecture. Shapes alone do not show the hop."""
+    """Raise ValueError for a file from the training of another architecture.
+
+    Shapes alone do not show the hop.
+    """
     recipe = notes_of(path).recipe
     if recipe.get("network") != "passt":
         return

@@ -1,4 +1,4 @@
-"""Published weight files of any model: where they are kept, and how they are fetched, read and told apart."""
+"""Published weight files of any model: kept, fetched, read and told apart."""
 
 import logging
 import os
@@ -59,7 +59,7 @@ def place(row: Published) -> Path:
 
 
 def published_file(row: Published, *, track: Track = silent) -> Path:
-    """Fetch a published weight file if it is absent, verify it if it is present, and return its path.
+    """Fetch a published weight file if it is absent, else verify it, and return its path.
 
     Raises:
         FileNotFoundError: the file is absent and can't be fetched. The message has the address, the reason and the
@@ -78,7 +78,10 @@ def published_file(row: Published, *, track: Track = silent) -> Path:
 
 
 def _no_weights(path: Path) -> str | None:
-    """Say why torch can't have saved a file, such as a login page in place of the weights; None if it can."""
+    """Say why torch can't have saved a file; None if it can.
+
+    Such a file is, for example, a login page in place of the weights.
+    """
     with path.open("rb") as file:
         start = file.read(16)
     return None if start.startswith(TORCH_STARTS) else f"it begins with {start!r}, as no file of weights does"
@@ -126,7 +129,7 @@ def tensors(path: str | Path) -> dict[str, Tensor]:
 
 
 def file_tag(path: str | Path) -> str:
-    """Name a file as the weights part of a spec does: `sha256-` and the first 12 hex digits of its hash."""
+    """Name a file as a spec's weights do: `sha256-` and 12 hex digits of its hash."""
     return f"sha256-{sha256_of(path)[:12]}"
 
 
@@ -158,7 +161,10 @@ def refuse_others(
 
 
 def _known_sha256(row: Published) -> str | None:
-    """Look up the hash of a published file: the recorded one, else the local file's, else the published digits."""
+    """Look up the hash of a published file.
+
+    It is the recorded hash, else that of the local file, else the published digits.
+    """
     path = place(row)
     try:
         return recorded(path) or (verify(path) if path.is_file() else None) or row.sha256 or None

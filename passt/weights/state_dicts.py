@@ -1,4 +1,4 @@
-"""Find the tensors of one network in a file that a training saved, under any one prefix, and check them.
+"""Find the tensors of a network in a file that a training saved, and check them.
 
 Lightning, DataParallel, torch.compile and averaging wrappers put `net.`, `module.`, `_orig_mod.` and the like in front
 of the names of a network's tensors, and save counters, optimizer states and other networks beside them.
@@ -39,7 +39,7 @@ class Candidate:
     Attributes:
         place: where they were found: keys of the mappings, then the prefix of the names.
         tensors: the tensors, with names without the prefix.
-        beside: how many other tensors were beside them.
+        beside: number of other tensors beside them.
     """
 
     place: str
@@ -78,7 +78,7 @@ def network_of(
 
 
 def closest(content: Any, names: Collection[str], source: str, parts: Sequence[Part] = ()) -> Candidate:
-    """Find the state dict in `content` that has all names, or else the one that has most of them.
+    """Find the state dict that has all names, or else the one that has most of them.
 
     Args:
         content: a state dict, or mappings that contain one.
@@ -103,7 +103,10 @@ def closest(content: Any, names: Collection[str], source: str, parts: Sequence[P
 
 
 def _candidates(content: Any, names: Collection[str], place: str = "") -> Iterator[Candidate]:
-    """List the candidates: the tensors behind each prefix of a state dict, else those of the mappings inside it."""
+    """List the candidates in the content of a file.
+
+    In a state dict these are the tensors behind each prefix; in other mappings those of the mappings inside.
+    """
     if not isinstance(content, Mapping) or not content:
         return
     if not all(isinstance(value, Tensor) for value in content.values()):
@@ -166,7 +169,7 @@ def _check(
 
 
 def check_dense(name: str, tensor: Any, source: str) -> None:
-    """Raise ValueError for anything but a dense tensor of floats with values, or a batch norm's counter."""
+    """Raise ValueError unless this is a dense tensor of floats, or a batch norm's counter."""
     if not isinstance(tensor, Tensor):
         raise ValueError(f"{source}: {name} must be a dense tensor of floats, got {type(tensor).__name__}")
     if tensor.layout != torch.strided or tensor.is_meta or not (tensor.is_floating_point() or name.endswith(INTEGERS)):

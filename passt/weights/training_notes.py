@@ -1,4 +1,4 @@
-"""The notes that a training writes into its weight file: its recipe, its labels and its score."""
+"""The notes that a training writes into its weight file: recipe, labels and score."""
 
 import json
 from collections.abc import Mapping
@@ -34,7 +34,10 @@ class TrainingNotes:
 
 
 def notes_of(path: str | Path) -> TrainingNotes:
-    """Read the notes of a .safetensors file. Files without notes, and all other files, give empty ones."""
+    """Read the notes of a .safetensors file.
+
+    Files without notes, and all other files, give empty ones.
+    """
     if Path(path).suffix != ".safetensors":
         return TrainingNotes()
     with safetensors.safe_open(path, "pt") as file:

@@ -12,7 +12,10 @@ logger = logging.getLogger(__name__)
 
 
 class Rows(Protocol):
-    """The windows of one clip: a tensor (windows, ...), or an object that computes the windows when it is sliced."""
+    """The windows of one clip.
+
+    They are a tensor (windows, ...), or an object that computes the windows when it is sliced.
+    """
 
     def __len__(self) -> int: ...
 
@@ -31,7 +34,9 @@ class Budget:
 
     @classmethod
     def of_memory(cls, device: torch.device, most: int, bytes_per_unit: int, share: float = 0.5) -> "Budget":
-        """Choose the budget that fills a share of a GPU's free memory, up to `most`; on a CPU take `most`.
+        """Choose the budget that fills a share of a GPU's free memory, up to `most`.
+
+        On a CPU the budget is `most`.
 
         Args:
             device: where the network computes.
@@ -103,7 +108,10 @@ def forward_in_batches(
 def _values(
     views: Sequence[Rows], forward: Callable[[list[Tensor]], Mapping[str, Tensor]], budget: Budget, cost: int
 ) -> Iterator[Mapping[str, Tensor]]:
-    """Run `forward` over the rows of all views, batch by batch. If memory runs out, halve the batch and try again."""
+    """Run `forward` over the rows of all views, batch by batch.
+
+    If memory runs out, halve the batch and try again.
+    """
     done, total = 0, sum(map(len, views))
     while done < total:
         rows = min(budget.rows(cost), total - done)
@@ -139,7 +147,10 @@ def joined(parts: Sequence[Tensor]) -> Tensor:
 
 
 def to_device(clips: Sequence[Tensor], device: torch.device) -> list[Tensor]:
-    """Move clips to a device; to CUDA through pinned memory, so that the copies overlap with computation."""
+    """Move clips to a device.
+
+    To CUDA they go through pinned memory, so that the copies overlap with computation.
+    """
     if device.type != "cuda":
         return [clip.to(device) for clip in clips]
     return [(clip if clip.is_cuda else clip.pin_memory()).to(device, non_blocking=True) for clip in clips]

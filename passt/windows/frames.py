@@ -1,4 +1,6 @@
-"""Log-mel spectrograms of a clip's windows. STFT frames that windows have in common are computed once.
+"""Log-mel spectrograms of a clip's windows.
+
+STFT frames that windows have in common are computed once.
 
 The spectrogram of a window is that of its excerpt alone: at the excerpt's edges the STFT sees the reflected excerpt. So
 the frames at both ends of a window belong to it alone; all other frames are shared by every window that covers them.
@@ -63,6 +65,9 @@ def whole(mel: MelSpectrogram, clip: Tensor) -> Excerpts:
 
 
 def centred(mel: MelSpectrogram, clip: Tensor, window: int, hop: int) -> Excerpts:
-    """Cut windows centered on samples 0, hop, 2 hop, ... of a clip (samples,) that is reflected at its edges."""
+    """Cut windows centered on samples 0, hop, 2 hop, ... of a clip (samples,).
+
+    The clip is reflected at its edges.
+    """
     padded = reflect_pad(clip, window // 2, window - window // 2)
     return Excerpts(mel, padded, window, hop, len(clip) // hop + 1)

@@ -66,7 +66,9 @@ def scaled(log_mel: Tensor) -> Tensor:
 
 
 def mel_bands(fmin: float = FMIN, fmax: float = FMAX) -> Tensor:
-    """Compute triangular mel bands, linear in mel = 1127 ln(1 + f / 700). As in Kaldi, the Nyquist bin is empty.
+    """Compute triangular mel bands, linear in mel = 1127 ln(1 + f / 700).
+
+    As in Kaldi, the Nyquist bin is empty.
 
     Args:
         fmin: lower edge of the first band in Hz.

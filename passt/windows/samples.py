@@ -41,7 +41,9 @@ def batch(audio: Any) -> Sequence[Any]:
 
 
 def equally_long(audio: Any) -> Sequence[Any]:
-    """Split a batch into clips of one length, so that their timestamp embeddings make one tensor.
+    """Split a batch into clips of one length.
+
+    Their timestamp embeddings then make one tensor.
 
     Args:
         audio: (clips, samples) as a tensor, an array or a list; or a list of clips of one length.
@@ -58,7 +60,9 @@ def equally_long(audio: Any) -> Sequence[Any]:
 
 
 def clips_of(clips: Sequence[Any]) -> list[Tensor]:
-    """Convert clips to float32 tensors (samples,) in [-1, 1]. int16 is divided by its full scale, with one log line.
+    """Convert clips to float32 tensors (samples,) in [-1, 1].
+
+    int16 is divided by its full scale, which the log says once.
 
     Args:
         clips: tensors, arrays or lists of samples, each (samples,), float in [-1, 1] or int16.

@@ -6,9 +6,12 @@ from torch.nn import functional as F
 
 
 def reflect_pad(clip: Tensor, left: int, right: int) -> Tensor:
-    """Pad a clip (samples,) by reflection, as numpy does: the reflection repeats as often as needed.
+    """Pad a clip by reflection, as numpy does: the reflection repeats as often as needed.
 
     A single sample is repeated.
+
+    >>> reflect_pad(torch.tensor([1.0, 2.0, 3.0]), 3, 1).tolist()
+    [2.0, 3.0, 2.0, 1.0, 2.0, 3.0, 2.0]
 
     Args:
         clip: (samples,).
@@ -23,7 +26,9 @@ def reflect_pad(clip: Tensor, left: int, right: int) -> Tensor:
 
 
 def centred(clip: Tensor, window: int, hop: int) -> Tensor:
-    """Cut windows centered on samples 0, hop, 2 hop, ... of a clip that is reflected at its edges.
+    """Cut windows centered on samples 0, hop, 2 hop, ... of a clip.
+
+    The clip is reflected at its edges.
 
     Args:
         clip: (samples,).
@@ -38,11 +43,26 @@ def centred(clip: Tensor, window: int, hop: int) -> Tensor:
 
 
 def unfolded(audio: Tensor, window: int, hop: int, rows: int) -> Tensor:
-    """Cut the first `rows` windows of `audio` (samples,), one every `hop` samples: (rows, window), a view."""
+    """Cut the first windows of `audio` (samples,), one every `hop` samples.
+
+    The result, (rows, window), is a view.
+    """
     return audio.unfold(0, window, hop)[:rows]
 
 
 def timestamps(samples: int, hop_ms: int, sample_rate: int) -> Tensor:
-    """Compute the window centers of a clip of `samples` samples in ms, from 0: (samples // hop + 1,), float32."""
+    """Compute the window centers of a clip in ms, from 0.
+
+    >>> timestamps(samples=4000, hop_ms=50, sample_rate=32000).tolist()
+    [0.0, 50.0, 100.0]
+
+    Args:
+        samples: length of the clip in samples.
+        hop_ms: time between timestamps in ms.
+        sample_rate: rate of the audio in Hz.
+
+    Returns:
+        (samples // hop + 1,), float32, on the CPU.
+    """
     steps = samples // (sample_rate * hop_ms // 1000) + 1
     return torch.arange(steps, dtype=torch.float32, device="cpu") * hop_ms

@@ -114,7 +114,7 @@ def state_of(
     kind = "demo" if row.shipped else "published"
     if file is None and weights != kind:
         raise ValueError(f"{row.name}: weights {weights!r} have no file; expected {kind}, untrained-SEED or a file")
-    path = Path(file) if file else demo.there(row.shipped) if row.shipped else published_file(row)
+    path = Path(file) if file else demo.installed(row.shipped) if row.shipped else published_file(row)
     saved = content(path)
     refuse_others(path, row, table().values(), _described, recorded(path) if file is None else None)
     _refuse_other_trainings(path, row)

@@ -1,4 +1,4 @@
-"""A synthesized corpus to train on: labeled sounds from no recording, each a function of a seed and a number.
+"""A synthesized corpus to train on: labeled sounds from no recording.
 
 A clip is planned (`plan.py`), rendered (`rendering.py`), and put into a room (`rooms.py`); `corpus.py` and `windows.py`
 make batches of clips.

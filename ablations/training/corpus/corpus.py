@@ -121,7 +121,9 @@ def render(corpus: Corpus, number: int) -> tuple[Tensor, tuple[str, ...]]:
 
 
 def render_kind(corpus: Corpus, label: str, number: int) -> tuple[Tensor, tuple[str, ...]]:
-    """Make one clip of a single event, without room or noise: (samples,) on the CPU, and the names of its labels.
+    """Make one clip of a single event, without room or noise.
+
+    The result is the clip, (samples,) on the CPU, and the names of its labels.
 
     Args:
         corpus: gives seed, length, rate and device.

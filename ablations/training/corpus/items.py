@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -10,6 +11,8 @@ import torch
 from ablations.training.corpus.synthesis.draws import Draws
 from ablations.training.corpus.synthesis.pitches import note_labels
 from ablations.training.corpus.vocabulary import KINDS
+
+Key = TypeVar("Key", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -35,9 +38,9 @@ class Item:
     dynamics: str | None
 
 
-def grouped(items: Sequence[Item], by: Callable[[Item], Hashable]) -> dict[Hashable, list[int]]:
+def grouped(items: Sequence[Item], by: Callable[[Item], Key]) -> dict[Key, list[int]]:
     """Group the indices of items by a key. Groups are ordered by their first item."""
-    groups: dict[Hashable, list[int]] = defaultdict(list)
+    groups: dict[Key, list[int]] = defaultdict(list)
     for index, item in enumerate(items):
         groups[by(item)].append(index)
     return groups
@@ -67,7 +70,10 @@ def draws_of(items: Sequence[Item], length: int, rate: int) -> Draws:
 
 
 def sounding(items: Sequence[Item]) -> list[frozenset[str]]:
-    """List the labels of each item alone: its kind, its note, and those of its drawn parameters (vowel, chord)."""
+    """List the labels of each item alone.
+
+    These are its kind, its note, and those of its drawn parameters, such as vowel and chord.
+    """
     labels: list[frozenset[str]] = [frozenset()] * len(items)
     for which, indices in grouped(items, lambda item: item.kind).items():
         kind = KINDS[which]

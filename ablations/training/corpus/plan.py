@@ -1,4 +1,7 @@
-"""Plans of clips, made before any sample is computed: events, their sounds, their places and their labels."""
+"""Plans of clips: events, their sounds, their places and their labels.
+
+A plan is made before any sample is computed.
+"""
 
 from dataclasses import dataclass, replace
 from itertools import accumulate
@@ -149,7 +152,10 @@ def _event(index: int, event: int, clip_seconds: float) -> tuple[list[Item], lis
 
 
 def _starts(pattern: Pattern | None, event: int, seconds: float, clip_seconds: float) -> tuple[float, list[float]]:
-    """Draw the time between the sounds of an event, and their starts in s. The last sound ends within the clip."""
+    """Draw the time between the sounds of an event, and their starts in s.
+
+    The last sound ends within the clip.
+    """
     interval, times = 1.0, [0.0]
     if pattern is not None and uniform(event, "again") < pattern.chance:
         low, high = pattern.interval
@@ -169,7 +175,10 @@ def _starts(pattern: Pattern | None, event: int, seconds: float, clip_seconds: f
 
 
 def _notes(kind: Kind, event: int, count: int) -> tuple[list[float], str]:
-    """Draw the MIDI notes of an event's sounds, each within 20 cents of a whole note, and the shape of the melody."""
+    """Draw the MIDI notes of an event's sounds, and the shape of the melody.
+
+    A note is within 20 cents of a whole MIDI note.
+    """
     if kind.notes is None:
         return [69.0] * count, ""
     low, high = kind.notes

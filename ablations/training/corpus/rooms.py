@@ -1,4 +1,4 @@
-"""The room and the recording of a clip: reverberation, a microphone near a surface, noise, level."""
+"""The room and the recording of a clip: reverberation, microphone, noise, level."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,9 @@ FLOOR = (-80.0, -32.0)  # range of the noise level in dB, relative to a clip's r
 
 
 def impulse_responses(clips: Sequence[int], rate: int, device: torch.device) -> Tensor:
-    """Make impulse responses: direct sound, then noise that falls by 60 dB within the clip's reverberation time.
+    """Make impulse responses: direct sound, then decaying noise.
+
+    The noise falls by 60 dB within the clip's reverberation time.
 
     Args:
         clips: keys of clips that have a reverberant room.
@@ -62,7 +64,9 @@ def reverberated(audio: Tensor, clips: Sequence[int], rate: int) -> Tensor:
 
 
 def recorded(audio: Tensor, clips: Sequence[int]) -> Tensor:
-    """Record clips by a microphone near a surface, in place: spectral slope, reflection, noise, level within [-1, 1].
+    """Record clips by a microphone near a surface, in place.
+
+    This adds a spectral slope, a reflection and noise, and sets the level within [-1, 1].
 
     Args:
         audio: (n, samples).

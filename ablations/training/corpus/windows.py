@@ -1,4 +1,4 @@
-"""A corpus for networks that should also learn short windows: every second batch is cut into windows."""
+"""A corpus whose every second batch is cut into short windows."""
 
 import hashlib
 import json
@@ -18,7 +18,9 @@ AUDIBLE = 0.04  # s of a sound (or all of a shorter one) that a window must cont
 
 @dataclass(frozen=True)
 class Windowed:
-    """The clips of a corpus. Batches 0, 2, ... are whole clips; batches 1, 3, ... have three windows of each clip.
+    """The clips of a corpus.
+
+    Batches 0, 2, ... are whole clips; batches 1, 3, ... have three windows of each clip.
 
     All windows of a batch have one length. A window has the labels of the sounds in it, but not those that need the
     whole clip: the room, the rate of a repetition, the shape of a melody, fading.
@@ -52,7 +54,10 @@ class Windowed:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def batch(self, index: int, size: int) -> tuple[Tensor, Tensor]:
-        """Give a batch: clips (size, samples) or their windows (size * 3, fewer samples), and labels of 0 and 1."""
+        """Give a batch of clips (size, samples) or windows (size * 3, fewer samples).
+
+        The second value is the labels, of 0 and 1.
+        """
         if index % 2 == 0:
             return self.corpus.batch(index, size)
         samples = round(WINDOWS[index // 2 % len(WINDOWS)] * self.sample_rate)

@@ -1,4 +1,4 @@
-"""The clips of a training: sources of batches, their order, augmentation, prefetching, and seeded random streams.
+"""The clips of a training: sources, order, augmentation, prefetching, random streams.
 
 A batch follows from its number alone, so that a resumed training needs no state of its clips.
 """

@@ -1,4 +1,4 @@
-"""Augmentation of clips: gain, rolling, mixup, jittered mel bands, and masks in the spectrogram.
+"""Augmentation of clips: gain, rolling, mixup, jittered mel bands, spectrogram masks.
 
 Source: PaSST's training code (github.com/kkoutini/PaSST), whose values are the defaults; mixup is Zhang et al. 2018,
 the masks are SpecAugment's (Park et al. 2019). One thing differs: there, the second clip of a waveform mixup comes from
@@ -109,7 +109,10 @@ class Mix:
 
     @classmethod
     def drawn(cls, clips: int, alpha: float, generator: torch.Generator) -> "Mix":
-        """Draw partners by a permutation and shares from Beta(alpha, alpha), taking the larger part of each."""
+        """Draw partners by a permutation, and shares from Beta(alpha, alpha).
+
+        The larger part of each draw is the share of the first clip.
+        """
         partner = torch.randperm(clips, generator=generator)
         seed = int(torch.randint(2**62, (), generator=generator))  # torch's Beta distribution takes no generator
         shares = np.random.default_rng(seed).beta(alpha, alpha, clips)
@@ -121,13 +124,19 @@ class Mix:
         return share * values + (1 - share) * values[self.partner.to(values.device)]
 
     def of_waves(self, audio: Tensor) -> Tensor:
-        """Mix waveforms (clips, samples) after removing their means. Clips with share 1 stay unchanged."""
+        """Mix waveforms (clips, samples) after removing their means.
+
+        Clips with share 1 stay unchanged.
+        """
         mixed = self.of(audio - audio.mean(dim=1, keepdim=True))
         return torch.where((self.share < 1).to(audio.device)[:, None], mixed, audio)
 
 
 def _masks(clips: int, length: int, widest: int, generator: torch.Generator) -> Tensor:
-    """Draw one mask per clip, of a width up to `widest`, at any place where it fits: (clips, length), true inside."""
+    """Draw one mask per clip: (clips, length), true inside.
+
+    A mask is up to `widest` wide, and at any place where it fits.
+    """
     width = torch.rand(clips, 1, generator=generator) * min(widest, length)
     start = (torch.rand(clips, 1, generator=generator) * (length - width)).floor()
     place = torch.arange(length)

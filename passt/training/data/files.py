@@ -110,7 +110,9 @@ class Files:
 
 @dataclass(frozen=True)
 class FileSource(Files):
-    """An endless source of clips from files, epoch after epoch. Longer files are cropped at a random place.
+    """An endless source of clips from files, epoch after epoch.
+
+    Longer files are cropped at a random place.
 
     A file that can't be read is replaced by another one.
 
@@ -127,7 +129,10 @@ class FileSource(Files):
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def batch(self, index: int, size: int) -> tuple[Tensor, Tensor]:
-        """Give a batch; see `source.Source`. Clip i of the sequence is the same for every batch size."""
+        """Give a batch; see `source.Source`.
+
+        Clip i of the sequence is the same for every batch size.
+        """
         clips = [self._clip(place) for place in range(index * size, (index + 1) * size)]
         audio, items = zip(*clips, strict=True)
         return torch.from_numpy(np.stack(audio)), torch.from_numpy(self.targets[list(items)].astype(np.float32))

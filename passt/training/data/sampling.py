@@ -12,7 +12,10 @@ OFFSET, SCALE = 100.0, 1000.0
 
 
 def balanced_weights(labels: np.ndarray) -> np.ndarray:
-    """Compute sampling weights that favor rare labels: (items, labels) of 0 and 1 -> (items,), not normalized."""
+    """Compute sampling weights that favor rare labels.
+
+    Labels are (items, labels) of 0 and 1. The weights, (items,), are not normalized.
+    """
     counts = labels.sum(axis=0, dtype=np.float64)
     weights: np.ndarray = labels.astype(np.float64) @ (SCALE / (OFFSET + counts))
     return weights

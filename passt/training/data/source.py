@@ -1,4 +1,4 @@
-"""Sources of training clips: labeled audio in batches, each of which follows from its number."""
+"""Sources of training clips: labeled audio in batches that follow from their numbers."""
 
 from typing import Protocol, runtime_checkable
 
@@ -22,7 +22,9 @@ class Source(Protocol):
     def samples(self) -> int: ...
 
     def batch(self, index: int, size: int) -> tuple[Tensor, Tensor]:
-        """Give a batch. The same index and size give the same batch, in any thread and whatever came before.
+        """Give a batch.
+
+        The same index and size give the same batch, in any thread and whatever came before.
 
         Args:
             index: number of the batch, from 0.

@@ -1,4 +1,7 @@
-"""Random streams of a training: one for each purpose and step, so that a resumed training needs no random state."""
+"""Random streams of a training, one for each purpose and step.
+
+So a resumed training needs no random state.
+"""
 
 import hashlib
 
@@ -6,7 +9,10 @@ import torch
 
 
 def stream(*names: int | str) -> torch.Generator:
-    """Make a generator on the CPU whose numbers follow from its names, such as a seed, a purpose and a step."""
+    """Make a generator on the CPU whose numbers follow from its names.
+
+    Names are, for example, a seed, a purpose and a step.
+    """
     return torch.Generator().manual_seed(seed_of(*names))
 
 

@@ -1,4 +1,6 @@
-"""Recipe: everything that decides the weights of a training, except where its clips are and the device.
+"""Recipe: everything that decides the weights of a training.
+
+Only the place of the clips and the device are not part of it.
 
 The defaults of augmentations and weight decay are those of PaSST's training code (github.com/kkoutini/PaSST).
 """
@@ -22,7 +24,9 @@ PASST = "passt"
 
 @dataclass(frozen=True)
 class Averaging:
-    """The steps whose weights are averaged. PaSST was published with averages from epoch 50 on, every 5 epochs.
+    """The steps whose weights are averaged.
+
+    PaSST was published with averages from epoch 50 on, every 5 epochs.
 
     Attributes:
         start: first step.
@@ -39,7 +43,9 @@ class Averaging:
 
 @dataclass(frozen=True)
 class Distillation:
-    """The teacher's part of the loss. The published PaSST were distilled with weight 0.9 and temperature 1.
+    """The teacher's part of the loss.
+
+    The published PaSST were distilled with weight 0.9 and temperature 1.
 
     Attributes:
         weight: share of the teacher in the loss, 0 to 1.
@@ -120,7 +126,7 @@ class Recipe:
         clips: the clips to train on.
         schedule: the learning rate over the steps.
         patchout: patches that a micro-batch drops.
-        augmentations: what is done to the clips.
+        augmentations: random changes of the clips.
         distillation: the teacher's part of the loss.
         averaging: the steps whose weights are averaged.
         seed: seed of all randomness.

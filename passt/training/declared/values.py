@@ -1,4 +1,4 @@
-"""Nested frozen dataclasses from plain mappings (JSON, YAML), with every key and type checked."""
+"""Nested frozen dataclasses from plain mappings, with every key and type checked."""
 
 import dataclasses
 import math

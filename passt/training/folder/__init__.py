@@ -1,4 +1,4 @@
-"""The folder of a training: the recipe that claims it, its log, and the state that a killed training resumes from.
+"""The folder of a training: its claim, its log, and the state that it resumes from.
 
 Every file here is written through `passt.fetch.files`: complete or absent.
 """

@@ -1,4 +1,7 @@
-"""The log of a training: rows of a CSV file. Each row replaces the file, so that readers never see half a row."""
+"""The log of a training: rows of a CSV file.
+
+Each row replaces the file, so that readers never see half a row.
+"""
 
 import csv
 import io
@@ -36,7 +39,7 @@ COLUMNS = tuple(field.name for field in fields(LogRow))
 
 
 def begin(folder: Path, step: int) -> None:
-    """Start the log, or cut it back to its rows up to `step`, the step that the training resumes after."""
+    """Start the log, or keep its rows up to `step`, after which the training resumes."""
     _write(folder, [row for row in _read(folder) if int(row["step"]) <= step] if step else [])
 
 

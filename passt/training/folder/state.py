@@ -1,4 +1,7 @@
-"""The state that a killed training resumes from, and the final weights: one file each, complete or absent."""
+"""The state that a killed training resumes from, and the final weights.
+
+Each is one file, complete or absent.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,7 +20,9 @@ STATE_FILE, WEIGHTS_FILE = "state.pt", "weights.safetensors"
 
 @dataclass
 class State:
-    """A training after `step` steps. Randomness needs no state: it follows from the number of the next step.
+    """A training after `step` steps.
+
+    Randomness needs no state: it follows from the number of the next step.
 
     Attributes:
         step: steps of the optimizer so far.

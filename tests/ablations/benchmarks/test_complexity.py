@@ -69,7 +69,9 @@ def test_the_trained_network_is_the_embedders_network(student):
     plain.load_state_dict(load.untrained(LIGHT, 0), assign=True)
     with torch.no_grad():
         wanted = plain(mel, ("logits",))["logits"]
-        found = [student.ask(student.net, mel, kept, 0) for kept in (None, torch.arange(12 * 5), torch.arange(12 * 4))]
+        found = [
+            student.logits_of(student.net, mel, kept, 0) for kept in (None, torch.arange(12 * 5), torch.arange(12 * 4))
+        ]
     assert torch.allclose(found[0], wanted, atol=1e-5)
     assert torch.allclose(found[1], wanted, atol=1e-5)
     assert not torch.allclose(found[2], wanted, atol=1e-5)

@@ -1,4 +1,4 @@
-"""`ablate train` on the made-up corpus: a PaSST and a MobileNet, half precision, a tagger's labels, the card."""
+"""`ablate train` on the synthesized corpus: a PaSST and a MobileNet, half precision, a tagger's labels, the card."""
 
 import json
 import subprocess
@@ -182,8 +182,8 @@ def test_processes_of_torchrun_train_one_stage_after_the_other(tmp_path):
 @pytest.mark.parametrize(
     ("options", "changes", "message"),
     [
-        (("--data", "x.csv"), {}, "recipe small: is of the made-up corpus and takes no --data"),
-        ((), {"clips": {"seconds": 1}}, "recipe small: is of lists of files and needs --data and --eval"),
+        (("--data", "x.csv"), {}, "recipe small: trains on the synthesized corpus and takes no --data"),
+        ((), {"clips": {"seconds": 1}}, "recipe small: trains on lists of files and needs --data and --eval"),
         ((), {"clips": {"source": "web"}}, "clips source must be one of files, corpus, got 'web'"),
         ((), {"clips": {"tagger": "mn04_as"}}, "clips tagger is for the corpus, got 'mn04_as' and files"),
         ((), {"clips": {"windows": True}}, "clips windows are for the corpus, got true and files"),
@@ -202,7 +202,7 @@ def test_processes_of_torchrun_train_one_stage_after_the_other(tmp_path):
         (("--start", "x.pt"), {"start": "file"}, "x.pt"),
         ((), {"after": "passt_s"}, "after is for start: file, got 'passt_s' and start: untrained"),
         ((), {"start": "file", "after": "passt_x"}, "no recipe 'passt_x'"),
-        ((), {"start": "file", "after": "passt_s"}, "recipe passt_s: is of lists of files and needs --data and --eval"),
+        ((), {"start": "file", "after": "passt_s"}, "recipe passt_s: trains on lists of files and needs --data"),
         ((), {"start": "file", "after": "recipe.yaml"}, "recipe small: comes after itself, by way of 'recipe.yaml'"),
     ],
 )

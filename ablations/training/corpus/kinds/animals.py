@@ -1,4 +1,4 @@
-"""Animals, as far as pulses, formants and gliding whistles go."""
+"""Animals, made of pulses, formants and gliding whistles."""
 
 import torch
 from torch import Tensor
@@ -10,7 +10,13 @@ from ablations.training.corpus.synthesis.formants import voiced
 from ablations.training.corpus.synthesis.sounds import Filtered, Oscillator
 
 
-def _throat(d: Draws, frequency: Tensor, formants: tuple, envelope: Tensor, noise: float, tilt=-1.0) -> Filtered:
+def _throat(
+    d: Draws, frequency: Tensor, formants: tuple[float, ...], envelope: Tensor, noise: float, tilt: float = -1.0
+) -> Filtered:
+    """Make pulses through the formants of a throat, in Hz.
+
+    Every event has its own size of throat.
+    """
     center = (torch.tensor([formants]) * d.uniform("tract", 0.8, 1.25))[:, None]
     level, slope = torch.full((1, 1), noise), torch.full((1, 1), tilt)
     return voiced(d, frequency, center, envelope, noise=level, tilt=slope, width=center * 0.18)
@@ -46,7 +52,7 @@ def crow(d: Draws) -> Filtered:
 
 
 def rooster(d: Draws) -> Filtered:
-    """Three rising calls and a long falling one."""
+    """Make three rising calls and a long falling one."""
     share = (d.time / d.seconds).clamp(0, 1)
     calls = torch.sin(torch.pi * (share / 0.15)).square() * (share < 0.45) + (share >= 0.45) * (1.0 - 0.5 * share)
     height = 0.8 + 0.8 * share - 1.4 * (share - 0.6).clamp(min=0)
@@ -75,7 +81,7 @@ def owl(d: Draws) -> Oscillator:
 
 
 def chirp(d: Draws) -> Oscillator:
-    """A quick glide of a bird, up, down or both."""
+    """Make a quick glide of a bird, up, down or both."""
     share = (d.time / d.seconds).clamp(0, 1)
     bend = d.uniform("bend", -0.5, 0.5) * share + d.uniform("arch", -0.4, 0.4) * arc(d.time, d.seconds)
     frequency = d.log("frequency", 2200, 6000) * (1 + bend)
@@ -89,7 +95,7 @@ def trill(d: Draws) -> Oscillator:
 
 
 def song(d: Draws) -> Oscillator:
-    """One of a bird's whistled notes, slower than a chirp."""
+    """Make a whistled note of a bird, slower than a chirp."""
     frequency = d.log("base", 1500, 3500) * 2.0 ** d.uniform("step", -0.5, 0.5, per_sound=True)
     bend = 1 + d.uniform("bend", -0.2, 0.2, per_sound=True) * d.time / d.seconds
     return Oscillator(frequency * bend, held(d.time, d.seconds, 0.03, 0.05))
@@ -102,8 +108,8 @@ def cricket(d: Draws) -> Oscillator:
     return Oscillator(frequency, pulses * chirps * held(d.time, d.seconds, 0.05, 0.05))
 
 
-def _calls(low: float, high: float, most: int, chance: float = 0.8, **others) -> Pattern:
-    return Pattern((low, high), (2, most), chance=chance, jitter=0.12, **others)
+def _calls(low: float, high: float, most: int, chance: float = 0.8, variants: int = 1) -> Pattern:
+    return Pattern((low, high), (2, most), chance=chance, jitter=0.12, variants=variants)
 
 
 KINDS = family(

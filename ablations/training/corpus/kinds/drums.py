@@ -1,4 +1,4 @@
-"""Drums: skins that fall in pitch, noise that dies away, and beats of them."""
+"""Drums: skins whose pitch falls, decaying noise, and the beats that they play."""
 
 import torch
 from torch import Tensor
@@ -9,7 +9,7 @@ from ablations.training.corpus.synthesis.control import hit
 from ablations.training.corpus.synthesis.draws import Draws
 from ablations.training.corpus.synthesis.sounds import Filtered, Modal, Oscillator, resonance
 
-SKIN = torch.tensor([[1.0, 2.0, 3.0, 4.0, 5.0, 1.59, 2.14, 2.3]])  # a loaded skin's harmonics, a bare one's modes
+SKIN = torch.tensor([[1.0, 2.0, 3.0, 4.0, 5.0, 1.59, 2.14, 2.3]])  # harmonics of a loaded skin, modes of a bare one
 BEAT = Pattern((0.12, 0.8), (3, 16), chance=0.65, jitter=0.02)
 
 
@@ -51,7 +51,7 @@ def snare(d: Draws) -> Filtered:
 
 
 def burst(d: Draws, envelope: Tensor, low: float, high: float, width: float, tilt: float = 0.0) -> Filtered:
-    """Noise around a center between low and high, in Hz; the width is a share of it."""
+    """Make noise around a center from `low` to `high` Hz. The width is a share of the center."""
     return resonance(d.log("center", low, high), envelope, width, tilt)
 
 
@@ -68,7 +68,7 @@ def cymbal(d: Draws) -> Filtered:
 
 
 def clap(d: Draws) -> Filtered:
-    """Three short bursts about 10 ms apart, and a tail."""
+    """Make three short bursts about 10 ms apart, and a tail."""
     gap = d.uniform("gap", 0.007, 0.014)
     envelope = 0.5 * hit((d.time - 2 * gap).clamp(min=0), 0.002, d.log("tail", 0.03, 0.12))
     for number in range(3):

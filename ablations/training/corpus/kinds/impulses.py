@@ -1,4 +1,4 @@
-"""Clicks, ticks, steps and bangs: what is over at once, and the rhythms it comes in."""
+"""Clicks, ticks, steps and bangs: very short sounds, and their rhythms."""
 
 import torch
 
@@ -60,7 +60,7 @@ def bang(d: Draws) -> Filtered:
 
 
 def scrape(d: Draws) -> Filtered:
-    """A stroke of something rough: noise in fast teeth."""
+    """Make the stroke of a rough object: noise with fast amplitude modulation."""
     teeth = 0.3 + torch.cos(torch.pi * d.log("teeth", 25, 90) * d.time).square()
     rise = torch.sin((d.time / d.seconds).clamp(0, 1) * torch.pi)
     return burst(d, teeth * rise, 1800, 5500, 0.8)

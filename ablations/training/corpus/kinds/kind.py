@@ -1,4 +1,4 @@
-"""Kind: a kind of sound as a value, with its synthesis, its duration, its repetition and its labels."""
+"""Kind: a kind of sound, with its synthesis, duration, repetition and labels."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace

@@ -1,4 +1,6 @@
-"""Machines, signals and sweeps: what turns, hums, beeps and glides."""
+"""Machines, signals and sweeps."""
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -7,7 +9,7 @@ from ablations.training.corpus.kinds.kind import Kind, Pattern, family
 from ablations.training.corpus.kinds.tones import PARTIALS
 from ablations.training.corpus.synthesis.control import held
 from ablations.training.corpus.synthesis.draws import Draws
-from ablations.training.corpus.synthesis.sounds import Filtered, Modal, Oscillator
+from ablations.training.corpus.synthesis.sounds import Filtered, Modal, Oscillator, Sound
 
 KEYS = torch.tensor([[697.0, 770, 852, 941], [1209, 1336, 1477, 1633]])  # Hz, of a telephone's keypad (ITU-T Q.23)
 
@@ -16,8 +18,15 @@ def _held(d: Draws, attack: float = 0.02) -> Tensor:
     return held(d.time, d.seconds, attack, 0.02)
 
 
-def _motor(d: Draws, frequency: Tensor, body: tuple[float, ...], noise: Tensor, tilt=-2.0, level=None) -> Filtered:
-    """Pulses at `frequency` and noise, through four resonances of a body, in Hz."""
+def _motor(
+    d: Draws,
+    frequency: Tensor,
+    body: tuple[float, ...],
+    noise: Tensor,
+    tilt: float = -2.0,
+    level: Tensor | None = None,
+) -> Filtered:
+    """Make pulses and noise, filtered by four resonances of a body in Hz."""
     center = torch.tensor([body]) * d.many("body", 4, 0.75, 1.3)
     return Filtered(
         envelope=_held(d, 0.1) if level is None else level * _held(d, 0.1),
@@ -55,7 +64,7 @@ def drill(d: Draws) -> Filtered:
 
 
 def rotor(d: Draws) -> Filtered:
-    """Noise beaten by blades."""
+    """Make noise that is chopped by blades."""
     blades = torch.cos(torch.pi * d.log("rate", 8, 20) * d.time + d.uniform("phase")).square() ** 4
     level = 0.12 + blades * (1 + 0.2 * d.wander("level", d.time, 1.0))
     return _motor(d, d.log("frequency", 60, 110), (110, 260, 500, 1200), torch.full((1, 1), 1.5), -3.0, level)
@@ -72,8 +81,11 @@ def hum(d: Draws) -> Modal:
     return Modal(mains * PARTIALS, amplitude, torch.zeros(1, 32), _held(d, 0.1))
 
 
-def wail(low: float, high: float):
-    """A tone that rises to about twice its lowest frequency and falls again, `low` to `high` times a second."""
+def wail(low: float, high: float) -> Callable[[Draws], Oscillator]:
+    """Make tones that rise and fall, `low` to `high` times a second.
+
+    The highest frequency is about twice the lowest.
+    """
 
     def make(d: Draws) -> Oscillator:
         turn = d.log("rate", low, high) * d.time + d.uniform("phase")
@@ -98,7 +110,7 @@ def beep(d: Draws) -> Modal:
 
 
 def ring(d: Draws) -> Modal:
-    """Two small bells under a fast clapper."""
+    """Make two small bells with a fast clapper."""
     frequency = d.log("frequency", 700, 1500) * torch.tensor([[1.0, 1.26, 2.76, 3.4]])
     clapper = 0.3 + torch.cos(torch.pi * d.log("clapper", 15, 28) * d.time).abs()
     return Modal(frequency, d.many("gains", 4, 0.3, 1.0), torch.zeros(1, 4), clapper * _held(d))
@@ -110,7 +122,7 @@ def keypad(d: Draws) -> Modal:
 
 
 def horn(d: Draws) -> Modal:
-    """Two rich tones a third apart."""
+    """Make two rich tones, a third apart."""
     second = d.log("frequency", 280, 480) * torch.tensor([[1.0, 1.25]])
     frequency = (second[..., None] * PARTIALS[:, :16]).flatten(1)
     amplitude = (PARTIALS[:, :16] ** -d.uniform("slope", 0.4, 1.0))[:, None].expand(-1, 2, -1).flatten(1)
@@ -132,8 +144,8 @@ def zap(d: Draws) -> Oscillator:
     return Oscillator(frequency, _held(d, 0.003), modulator=frequency, index=d.uniform("index", 0.0, 1.0))
 
 
-def glide(up: bool):
-    """From one frequency to another, a steady interval a second; up or down by one to four octaves."""
+def glide(up: bool) -> Callable[[Draws], Oscillator]:
+    """Make glides over one to four octaves, up or down, at a steady number of octaves a second."""
 
     def make(d: Draws) -> Oscillator:
         share = (d.time / d.seconds).clamp(0, 1)
@@ -150,8 +162,8 @@ def wobble(d: Draws) -> Oscillator:
     return Oscillator(frequency, _held(d), modulator=frequency, index=d.uniform("index", 0.0, 1.5))
 
 
-def _machine(make, **others) -> Kind:
-    return Kind((), make, (1.5, 10.0), texture=True, **others)
+def _machine(make: Callable[[Draws], Sound], sustained: bool = False) -> Kind:
+    return Kind((), make, (1.5, 10.0), texture=True, sustained=sustained)
 
 
 _AGAIN = Pattern((0.15, 0.8), (2, 8), chance=0.5)

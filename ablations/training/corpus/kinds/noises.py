@@ -1,20 +1,22 @@
 """Noises: colors, bands, textures, weather and water."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
 from ablations.training.corpus.kinds.kind import Kind, Pattern, family
 from ablations.training.corpus.synthesis.control import arc, held, hit
 from ablations.training.corpus.synthesis.draws import Draws
-from ablations.training.corpus.synthesis.sounds import Filtered, Oscillator, resonance
+from ablations.training.corpus.synthesis.sounds import Filtered, Oscillator, Sound, resonance
 
 
 def _steady(d: Draws) -> Tensor:
     return held(d.time, d.seconds, torch.minimum(d.log("attack", 0.005, 0.5), d.seconds / 3), 0.05)
 
 
-def colored(tilt: float):
-    """Noise whose spectrum has a slope of `tilt` dB per octave (of amplitude: -3 is pink)."""
+def colored(tilt: float) -> Callable[[Draws], Filtered]:
+    """Make noise whose spectrum has a slope of `tilt` dB per octave; -3 is pink."""
 
     def make(d: Draws) -> Filtered:
         slope = d.uniform("slope", tilt - 0.4, tilt + 0.4)
@@ -23,8 +25,25 @@ def colored(tilt: float):
     return make
 
 
-def band(low: float, high: float, *, narrow: float = 0.15, wide: float = 0.6, density: tuple | None = None, tilt=0.0):
-    """Noise around a center between low and high, in Hz; the width is a share of it."""
+def band(
+    low: float,
+    high: float,
+    *,
+    narrow: float = 0.15,
+    wide: float = 0.6,
+    density: tuple[float, float] | None = None,
+    tilt: float = 0.0,
+) -> Callable[[Draws], Filtered]:
+    """Make noise around a center from `low` to `high` Hz.
+
+    Args:
+        low: lowest center in Hz.
+        high: highest center in Hz.
+        narrow: least width, as a share of the center.
+        wide: greatest width, as a share of the center.
+        density: least and greatest share of the noise's samples that are not 0. None is all.
+        tilt: slope of the spectrum in dB per octave.
+    """
 
     def make(d: Draws) -> Filtered:
         center = d.log("center", low, high)
@@ -42,14 +61,14 @@ def band(low: float, high: float, *, narrow: float = 0.15, wide: float = 0.6, de
 
 
 def crackle(d: Draws) -> Filtered:
-    """Single clicks, evenly spread, of all frequencies."""
+    """Make single clicks of all frequencies, at random times."""
     return Filtered(
         envelope=_steady(d), tilt=torch.zeros(1, 1), noise=torch.ones(1, 1), density=d.log("density", 4e-4, 3e-3)
     )
 
 
 def static(d: Draws) -> Filtered:
-    """White noise that drops out at random."""
+    """Make white noise that drops out at random times."""
     gate = (d.wander("gate", d.time, d.log("rate", 3.0, 15.0)) > d.uniform("threshold", -0.2, 0.3)).float()
     return Filtered(envelope=_steady(d) * gate, tilt=d.uniform("tilt", -1, 1), noise=torch.ones(1, 1))
 
@@ -77,7 +96,7 @@ def rain(d: Draws) -> Filtered:
 
 
 def fire(d: Draws) -> Filtered:
-    """Crackles of the middle frequencies in bursts."""
+    """Make bursts of crackles of middle frequencies."""
     level = (0.3 + d.wander("bursts", d.time, 2.0).clamp(min=0)) * _steady(d)
     center = d.log("center", 900, 2500).expand(-1, 1)
     return resonance(center, level, 1.2, -1.0, density=d.log("density", 5e-4, 3e-3))
@@ -89,7 +108,7 @@ def thunder(d: Draws) -> Filtered:
 
 
 def _drop(d: Draws, rise: float) -> Oscillator:
-    """A bubble: a sine that rises while it dies."""
+    """Make a bubble: a decaying sine of rising frequency."""
     frequency = d.log("frequency", 400, 1600, per_sound=True) * (1 + rise * d.time / d.seconds)
     return Oscillator(frequency, hit(d.time, 0.003, d.seconds / 4))
 
@@ -102,8 +121,8 @@ def drip(d: Draws) -> Oscillator:
     return _drop(d, 1.5)
 
 
-def _texture(make, seconds=(2.0, 10.0), **others) -> Kind:
-    return Kind((), make, seconds, sustained=True, texture=True, **others)
+def _texture(make: Callable[[Draws], Sound], seconds: tuple[float, float] = (2.0, 10.0)) -> Kind:
+    return Kind((), make, seconds, sustained=True, texture=True)
 
 
 KINDS = (

@@ -1,8 +1,8 @@
-"""Strings, bars, bells and glasses: bodies that are set going once, by modal synthesis.
+"""Strings, bars, bells and glasses: struck and plucked bodies, by modal synthesis.
 
-Ratios of partials are textbook acoustics (Fletcher and Rossing, The Physics of Musical Instruments): a stiff string
-k sqrt(1 + B k^2), a free bar 1 : 2.76 : 5.40 : 8.93 : 13.3, a tuned wooden bar 1 : 4 : 10, a church bell with its
-hum an octave below and its minor third.
+Source: Fletcher and Rossing, The Physics of Musical Instruments. Ratios of partials are k sqrt(1 + B k^2) for a stiff
+string, 1 : 2.76 : 5.40 : 8.93 : 13.3 for a free bar, and 1 : 4 : 10 for a tuned wooden bar. A church bell has its hum
+an octave below, and its minor third.
 """
 
 import torch
@@ -21,7 +21,7 @@ GLASS = torch.tensor([[1, 2.32, 4.25, 6.63, 9.38]])
 
 
 def struck_body(d: Draws, frequency: Tensor, amplitude: Tensor, decay: Tensor, attack: Tensor | float = 0.002) -> Modal:
-    """Partials (n or 1, partials) that are set going at once, or within `attack` s."""
+    """Make decaying partials, (n or 1, partials), that are excited at once or within `attack` s."""
     frequency, amplitude, decay = torch.broadcast_tensors(frequency, amplitude, decay)
     return Modal(frequency, amplitude, decay, held(d.time, d.seconds, attack, 0.02))
 

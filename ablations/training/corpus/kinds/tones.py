@@ -1,5 +1,6 @@
-"""Tones and chords: additive, FM and breathy timbres, at pitches that are labels."""
+"""Tones and chords of additive, FM and breathy timbres, labeled with their pitches."""
 
+from collections.abc import Callable
 from itertools import chain
 
 import torch
@@ -9,7 +10,7 @@ from ablations.training.corpus.kinds.kind import Kind, Pattern, family, vibrato_
 from ablations.training.corpus.synthesis.control import held, hit
 from ablations.training.corpus.synthesis.draws import Draws
 from ablations.training.corpus.synthesis.pitches import note_labels
-from ablations.training.corpus.synthesis.sounds import Filtered, Modal, Oscillator
+from ablations.training.corpus.synthesis.sounds import Filtered, Modal, Oscillator, Sound
 
 PARTIALS = torch.arange(1.0, 33.0)[None]
 MELODY = Pattern(interval=(0.15, 0.6), count=(3, 8), chance=0.4, variants=0, melody=True)
@@ -22,7 +23,8 @@ CHORDS = {
     "seventh": (0, 4, 7, 10),
     "fifth": (0, 7, 12, 19),
     "cluster": (0, 1, 2, 3),
-}  # semitones above the root
+}
+"""Chord -> its notes, in semitones above the root."""
 STEPS = torch.tensor(list(CHORDS.values()), dtype=torch.float32)
 
 
@@ -32,7 +34,7 @@ def _envelope(d: Draws) -> Tensor:
 
 
 def _steady(d: Draws, amplitude: Tensor) -> Modal:
-    """Harmonics that last."""
+    """Make harmonics that do not decay."""
     frequency = d.pitch * PARTIALS[:, : amplitude.shape[-1]]
     return Modal(frequency, amplitude, torch.zeros_like(frequency), _envelope(d))
 
@@ -55,7 +57,7 @@ def organ(d: Draws) -> Modal:
 
 
 def additive(d: Draws) -> Modal:
-    """Sixteen harmonics of any strengths, that last or die away one sooner than another."""
+    """Make sixteen harmonics of random strengths, which last or decay at different rates."""
     amplitude = (
         d.many("gains", 16).square() * PARTIALS[:, :16] ** -d.uniform("slope", 0.0, 1.5) + 0.5 * torch.eye(16)[:1]
     )
@@ -115,7 +117,7 @@ def bowed(d: Draws) -> Filtered:
 
 
 def chord(d: Draws) -> Modal:
-    """Four notes of eight partials, held like an organ or falling like strings."""
+    """Make four notes of eight partials, sustained like an organ or decaying like strings."""
     steps = STEPS[d.pick("chord", len(CHORDS))]
     frequency = (d.pitch * 2.0 ** (steps / 12))[..., None] * PARTIALS[:, :8]
     amplitude = (PARTIALS[:, :8] ** -d.uniform("slope", 0.8, 2.0))[:, None].expand_as(frequency)
@@ -126,17 +128,26 @@ def chord(d: Draws) -> Modal:
 
 
 def chord_labels(d: Draws) -> list[tuple[str, ...]]:
-    """The chord's type and its notes."""
+    """List the labels of chords: their types and notes."""
     names = list(CHORDS)
-    found = []
+    labels: list[tuple[str, ...]] = []
     for which, midi in zip(d.pick("chord", len(CHORDS)).tolist(), d.midi[:, 0].tolist(), strict=True):
         notes = (note_labels(round(midi) + step) for step in CHORDS[names[which]])
-        found.append((f"chord: {names[which]}", *chain.from_iterable(notes)))
-    return found
+        labels.append((f"chord: {names[which]}", *chain.from_iterable(notes)))
+    return labels
 
 
-def _tone(make, low: int = 36, high: int = 88, **others) -> Kind:
-    return Kind((), make, (0.2, 2.5), MELODY, notes=(low, high), **others)
+def _tone(
+    make: Callable[[Draws], Sound],
+    low: int = 36,
+    high: int = 88,
+    *,
+    extra: Callable[[Draws], list[tuple[str, ...]]] | None = None,
+    sustained: bool = False,
+    weight: float = 1.0,
+) -> Kind:
+    """Declare a kind of tone with MIDI notes from `low` to `high`; see `Kind` for the others."""
+    return Kind((), make, (0.2, 2.5), MELODY, notes=(low, high), extra=extra, sustained=sustained, weight=weight)
 
 
 KINDS = (

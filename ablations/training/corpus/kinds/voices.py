@@ -43,7 +43,7 @@ def _speaker_labels(d: Draws, per_sound: bool = False) -> list[tuple[str, ...]]:
 
 
 def spoken(d: Draws) -> Filtered:
-    """A syllable of a word whose pitch falls from the first to the last, more or less."""
+    """Make a syllable of a word. The pitch usually falls from the first syllable to the last."""
     base, size = speaker(d)
     fall = d.uniform("fall", -0.1, 0.35) * (d.position + 0.3 * d.time / d.seconds)
     accent = 1 + d.uniform("accent", 0.0, 0.15, per_sound=True) * arc(d.time, d.seconds)
@@ -51,7 +51,7 @@ def spoken(d: Draws) -> Filtered:
 
 
 def spoken_labels(d: Draws) -> list[tuple[str, ...]]:
-    return [(*who, *what) for who, what in zip(_speaker_labels(d), syllable_labels(d), strict=True)]
+    return [(*speaker, *syllable) for speaker, syllable in zip(_speaker_labels(d), syllable_labels(d), strict=True)]
 
 
 def whispered(d: Draws) -> Filtered:
@@ -59,7 +59,7 @@ def whispered(d: Draws) -> Filtered:
 
 
 def babble(d: Draws) -> Filtered:
-    """A syllable of one of many speakers."""
+    """Make a syllable; every one is of another speaker."""
     base, size = speaker(d, per_sound=True)
     return syllable(d, (base * d.uniform("melody", 0.9, 1.2, per_sound=True)).expand(-1, d.time.shape[-1]), size)
 

@@ -1,4 +1,4 @@
-"""What all kinds of sound are made with: random draws, contours, notes, formants, and the synthesis itself.
+"""The material of all kinds of sound: draws, contours, notes, formants, synthesis.
 
 Nothing here knows a particular kind of sound.
 """

@@ -1,4 +1,7 @@
-"""Contours of slowly changing frequencies and levels: computed every 64 samples, linear in between."""
+"""Contours: slowly changing frequencies and levels.
+
+They are computed every 64 samples, and linear in between.
+"""
 
 import torch
 from torch import Tensor
@@ -43,7 +46,9 @@ def cycles(frequency: Tensor, rate: int) -> Tensor:
 
 
 def hit(time: Tensor, attack: Tensor | float, fall: Tensor | float) -> Tensor:
-    """Shape the envelope of a struck sound: it rises within `attack` s, then falls by 1/e every `fall` s.
+    """Shape the envelope of a struck sound.
+
+    It rises within `attack` s, then falls by 1/e every `fall` s.
 
     Shape:
         time (1, points) in s -> (n, points).
@@ -52,7 +57,9 @@ def hit(time: Tensor, attack: Tensor | float, fall: Tensor | float) -> Tensor:
 
 
 def held(time: Tensor, seconds: Tensor, attack: Tensor | float, release: Tensor | float) -> Tensor:
-    """Shape the envelope of a held sound: it rises within `attack` s and falls to 0 at `seconds` within `release` s.
+    """Shape the envelope of a held sound.
+
+    It rises within `attack` s, and falls to 0 at `seconds` within `release` s.
 
     Both slopes are squared cosines.
 

@@ -67,7 +67,7 @@ class Draws:
         """Draw several numbers between low and high for each sound: (n, count)."""
         return torch.cat([self.uniform(f"{name} {i}", low, high, per_sound=per_sound) for i in range(count)], dim=1)
 
-    def wander(self, name: str, time: Tensor, rate: float) -> Tensor:
+    def wander(self, name: str, time: Tensor, rate: Tensor | float) -> Tensor:
         """Draw smooth paths within [-1, 1] that oscillate about `rate` times a second.
 
         Shape:
@@ -84,7 +84,10 @@ class Draws:
         return uniforms(self.event, name) < share
 
     def vibrato(self) -> Tensor:
-        """Draw factors of the pitch: (n, points) around 1. Half of the events have a vibrato, of up to half a semitone."""
+        """Draw vibratos: factors of the pitch, (n, points).
+
+        Half of the events have one, of up to half a semitone.
+        """
         depth = self.uniform("vibrato depth", 0.008, 0.03) * torch.from_numpy(self.has("vibrato", 0.5))[:, None]
         phase = self.log("vibrato rate", 4.0, 7.5) * self.time + self.uniform("vibrato phase")
         return 1 + depth * torch.sin(2 * torch.pi * phase) * (self.time / 0.15).clamp(max=1)

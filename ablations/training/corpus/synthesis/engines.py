@@ -1,4 +1,4 @@
-"""Synthesis: compute the samples of many sounds at once, by matrix products, phases and STFT filters."""
+"""Synthesis of many sounds at once, by matrix products, phases and STFT filters."""
 
 import functools
 
@@ -37,7 +37,9 @@ def synthesized(sound: Sound, offsets: Tensor, length: int, rate: int) -> Tensor
 
 
 def modal(sound: Modal, length: int, rate: int) -> Tensor:
-    """Sum exp(-d t) sin(2 pi f t) over partials, as a matrix product of blocks of 512 samples with samples of a block.
+    """Sum exp(-d t) sin(2 pi f t) over partials, as a matrix product.
+
+    Its factors are blocks of 512 samples, and the samples of a block.
 
     Adding angles is multiplying rotations, so sines are needed only for the starts of blocks and the samples of one.
 
@@ -59,7 +61,10 @@ def modal(sound: Modal, length: int, rate: int) -> Tensor:
 
 
 def oscillated(sound: Oscillator, rate: int) -> Tensor:
-    """Compute sines of moving frequency, with frequency modulation if there is a modulator: (n, samples)."""
+    """Compute sines of moving frequency: (n, samples).
+
+    If there is a modulator, it modulates their phase.
+    """
     phase = cycles(sound.frequency, rate).mul_(2 * torch.pi)
     if sound.modulator is not None:
         swing = cycles(sound.modulator, rate).mul_(2 * torch.pi).sin_()
@@ -111,7 +116,9 @@ def _window(device: torch.device) -> Tensor:
 
 
 def shaped(source: Tensor, gains: Tensor) -> Tensor:
-    """Multiply the spectrum of each STFT frame by real gains. Phases stay; gains of 1 give the source back.
+    """Multiply the spectrum of each STFT frame by real gains.
+
+    Phases stay; gains of 1 give the source back.
 
     Args:
         source: (n, samples).
@@ -128,7 +135,10 @@ def shaped(source: Tensor, gains: Tensor) -> Tensor:
 
 
 def response(sound: Filtered, rate: int) -> Tensor:
-    """Compute the gains of a sound's filter at the bins of the STFT: (n, frames or 1, 513). The gain at 0 Hz is 0."""
+    """Compute the gains of a sound's filter at the bins of the STFT: (n, frames or 1, 513).
+
+    The gain at 0 Hz is 0.
+    """
     bins = torch.arange(1, FRAME // 2 + 1, device=sound.envelope.device) * (rate / FRAME)
     slope = (sound.tilt / 6.0206 * torch.log2(bins / 1000.0) * 0.6931472).clamp(max=7).exp()[:, None]
     if sound.center is not None:

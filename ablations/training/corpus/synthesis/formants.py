@@ -72,7 +72,9 @@ def voiced(d: Draws, frequency: Tensor, formants: Tensor, envelope: Tensor, **ot
 
 
 def syllable(d: Draws, frequency: Tensor | None, size: Tensor) -> Filtered:
-    """Make a consonant and a vowel. In about a third of the syllables the vowel glides to another one.
+    """Make a consonant and a vowel.
+
+    In about a third of the syllables the vowel glides to another one.
 
     Args:
         d: the draws of the sounds.

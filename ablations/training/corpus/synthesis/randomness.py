@@ -1,4 +1,6 @@
-"""Random numbers that follow from a key and a name, so that none depends on what was drawn before.
+"""Random numbers that follow from a key and a name.
+
+None depends on what was drawn before.
 
 Parameters are hashes of a key and a name by SplitMix64's output function (Steele, Lea, Flood: Fast Splittable
 Pseudorandom Number Generators, OOPSLA 2014). Noise is the sum of one stretch from each of two fixed tables, at random
@@ -7,7 +9,6 @@ offsets: 2^40 different stretches, with the same bits on every device.
 
 import functools
 import zlib
-from typing import overload
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ def key(*parts: int) -> int:
     """Make a 64-bit key from whole numbers. Each number changes all bits."""
     state = 0
     for part in parts:
-        state = int(_mixed((state + GOLDEN * (part + 1)) & MASK))
+        state = _mixed((state + GOLDEN * (part + 1)) & MASK)
     return state
 
 
@@ -33,31 +34,30 @@ def name_key(name: str) -> int:
     return key(zlib.crc32(name.encode()))
 
 
-def uniform(of: int, name: str) -> float:
+def uniform(owner: int, name: str) -> float:
     """Draw the number in [0, 1) of a key under a name."""
-    return (_mixed(of ^ name_key(name)) >> 11) * 2.0**-53
+    return (_mixed(owner ^ name_key(name)) >> 11) * 2.0**-53
 
 
-def uniforms(of: np.ndarray, name: str) -> np.ndarray:
+def uniforms(owners: np.ndarray, name: str) -> np.ndarray:
     """Draw the numbers of keys (n,), uint64, under a name: (n,), float64; see `uniform`."""
-    return (_mixed(of ^ np.uint64(name_key(name))) >> np.uint64(11)) * 2.0**-53
+    return (_mixed_array(owners ^ np.uint64(name_key(name))) >> np.uint64(11)) * 2.0**-53
 
 
-def whole(of: int, name: str, choices: int) -> int:
+def whole(owner: int, name: str, choices: int) -> int:
     """Draw a whole number from 0 to choices - 1, all equally likely."""
-    return int(uniform(of, name) * choices)
+    return int(uniform(owner, name) * choices)
 
 
-@overload
-def _mixed(x: int) -> int: ...
-@overload
-def _mixed(x: np.ndarray) -> np.ndarray: ...
-def _mixed(x: int | np.ndarray) -> int | np.ndarray:
-    """Compute SplitMix64's output function of an int below 2^64, or of an array of uint64."""
-    if isinstance(x, int):
-        x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & MASK
-        x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & MASK
-        return x ^ (x >> 31)
+def _mixed(x: int) -> int:
+    """Compute SplitMix64's output function of an int below 2^64."""
+    x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & MASK
+    x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & MASK
+    return x ^ (x >> 31)
+
+
+def _mixed_array(x: np.ndarray) -> np.ndarray:
+    """Compute SplitMix64's output function of an array of uint64."""
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return x ^ (x >> np.uint64(31))
@@ -80,7 +80,9 @@ def stretches(offsets: Tensor, length: int, table: int) -> Tensor:
 
 @functools.lru_cache(maxsize=4)
 def _tables(length: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Make the tables of standard normal numbers, in which stretches of `length` samples can start at OFFSETS places.
+    """Make the tables of standard normal numbers.
+
+    Stretches of `length` samples can start at OFFSETS places in them.
 
     A longer table begins with the shorter one, so that a stretch does not depend on `length`.
     """
@@ -90,6 +92,9 @@ def _tables(length: int, device: torch.device) -> tuple[Tensor, Tensor]:
 
 
 def noise(offsets: Tensor, length: int) -> Tensor:
-    """Make white noise of variance 1: offsets (n, 2), int64, below OFFSETS -> (n, length), on the offsets' device."""
+    """Make white noise of variance 1: (n, length), on the offsets' device.
+
+    Offsets are (n, 2), int64, below OFFSETS.
+    """
     first, second = (stretches(offsets[:, table], length, table) for table in (0, 1))
     return first.add_(second).mul_(0.5**0.5)

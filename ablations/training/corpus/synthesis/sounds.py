@@ -1,7 +1,11 @@
-"""Sounds as values: the parameters of n sounds, before any sample is computed. One class for each way of synthesis."""
+"""Sounds as values: the parameters of n sounds, before any sample is computed.
+
+One class for each way of synthesis.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -74,17 +78,24 @@ Sound = Modal | Oscillator | Filtered
 
 
 def form(sound: Sound) -> tuple[object, ...]:
-    """Give what sounds must share to be joined: their class, and the shapes of their tensors without the first axis."""
+    """Give what sounds must share to be joined.
+
+    This is their class, and the shapes of their tensors without the first axis.
+    """
     return type(sound), *(None if value is None else value.shape[1:] for value in vars(sound).values())
 
 
 def changed(sound: Sound, change: Callable[[str, Tensor], Tensor]) -> Sound:
     """Apply a function of name and tensor to all tensors of a sound."""
-    return type(sound)(**{name: None if v is None else change(name, v) for name, v in vars(sound).items()})
+    values: dict[str, Any] = {name: None if v is None else change(name, v) for name, v in vars(sound).items()}
+    return type(sound)(**values)
 
 
 def expanded(sound: Sound, count: int) -> Sound:
-    """Expand the first axis of all tensors to `count`, and contours of one point to the length of the envelope."""
+    """Expand the first axis of all tensors to `count`.
+
+    Contours of one point are expanded to the length of the envelope.
+    """
     points = sound.envelope.shape[-1]
     contours = {"noise", "frequency", "pulse", "modulator", "index"} if not isinstance(sound, Modal) else set()
 
