@@ -136,7 +136,7 @@ def test_a_kind_of_example_task(ablate, monkeypatch, tmp_path):
     def beeps(clips: Clips, archive: Path, seed: int) -> None:
         for number in range(30):
             sound = tone(300 + 40 * number, 0.2)
-            clips.add(f"{number}.flac", sound, 16000, label=number % 2, fold=number % 3, group=number)
+            clips.add(f"{number}.flac", sound, 16000, {"label": number % 2, "fold": number % 3, "group": number})
 
     archive = tmp_path / "fsdd.zip"
     content = io.BytesIO()

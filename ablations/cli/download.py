@@ -104,11 +104,13 @@ def _jobs(name: str, get: Callable[..., Task]) -> list[Job]:
     if name in MAKERS:
         return [Job(name, lambda track: "comes with the project")]
     if name in task_table().index:
-        return [
-            Job(name, lambda track, archive=archive: str(get(archive, track=track).folder), archive)
-            for archive in archives(name)
-        ]
+        return [Job(name, partial(_task, archive, get), archive) for archive in archives(name)]
     return [Job(name, partial(_weights, name))]
+
+
+def _task(archive: Archive, get: Callable[..., Task], track: Track) -> str:
+    """Fetch the task of an archive, and return its folder."""
+    return str(get(archive, track=track).folder)
 
 
 def _weights(name: str, track: Track) -> str:

@@ -46,10 +46,19 @@ def embed(
     Embeddings that are there already are not computed again. If a file fails, the others are still written, and the
     exit status is 1.
     """
-    kinds = {"scene": scene or not timestamps, "timestamps": timestamps or not scene}
-    options = {"weights": weights, "device": device, "precision": precision, "python": python}
     with bars(terminal()) as track:
-        table = embed_files(files, spec, out=out, **kinds, **options, track=track)
+        table = embed_files(
+            files,
+            spec,
+            weights=weights,
+            out=out,
+            scene=scene or not timestamps,
+            timestamps=timestamps or not scene,
+            device=device,
+            precision=precision,
+            python=python,
+            track=track,
+        )
     failed = table[table["error"] != ""]
     click.echo(f"{len(table) - len(failed)} of {len(table)} files embedded in {printable(out)} by {spec}")
     for error in failed["error"]:

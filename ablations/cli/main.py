@@ -54,7 +54,8 @@ class Commands(click.Group):
         for section in COMMANDS.values():
             if cmd_name in section:
                 file, _ = section[cmd_name]
-                return vars(importlib.import_module(f"ablations.cli.{file}"))[cmd_name]
+                command: click.Command = vars(importlib.import_module(f"ablations.cli.{file}"))[cmd_name]
+                return command
         return None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

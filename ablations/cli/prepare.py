@@ -14,7 +14,7 @@ from ablations.tasks.prepare.listing import UNITS, read_listing
 from ablations.tasks.prepare.options import Options
 from ablations.tasks.prepare.report import SHOWN
 from ablations.tasks.prepare.task import examine, make_task
-from downstream.disk.files import check_place, write_atomically
+from downstream.disk.files import check_place
 from downstream.kit.write import refuse_existing
 
 
@@ -77,8 +77,7 @@ def prepare(
         examined = examine(entries, out.name, chosen, track)
     click.echo(examined.report.text(SHOWN))
     if only_check or examined.stopped_by:
-        for name, content in examined.report.files().items():
-            write_atomically(listing.with_suffix(f".{name}"), lambda file, content=content: file.write(content))
+        examined.report.write_beside(listing)
     if only_check:
         return
     with bars(console) as track:

@@ -17,7 +17,8 @@ from downstream.progress import Track
 from downstream.tasks.audio import read_clip, read_header
 
 FULL_SCALE = 32766 / 32768  # a sample of this size or more is clipped
-Item, Result = TypeVar("Item"), TypeVar("Result")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
