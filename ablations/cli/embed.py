@@ -29,7 +29,7 @@ from results.tables.escapes import printable
 @click.option("--timestamps", is_flag=True, help="Timestamp embeddings only  [default: both]")
 @DEVICE
 @click.option("--precision", default="fp32", show_default=True, help="The network's numbers.")
-@click.option("--python", help="The interpreter that has a HEAR module (hear:...)  [default: this one]")
+@click.option("--python", help="The interpreter of a HEAR module (hear:...)  [default: this one]")
 @one_line_errors
 def embed(
     files: tuple[Path, ...],
@@ -44,14 +44,23 @@ def embed(
 ) -> None:
     """Write the embeddings of audio FILES (what libsndfile reads, at any rate; folders are searched) to a .npz each.
 
-    What is there already is not computed again. The exit status is 1 where a file failed; the others are written.
+    Embeddings that are there already are not computed again. If a file fails, the others are still written, and the
+    exit status is 1.
     """
-    kinds = {"scene": scene or not timestamps, "timestamps": timestamps or not scene}
-    options = {"weights": weights, "machine": Machine(device, precision), "python": python}
     with bars(terminal()) as track:
-        found = embed_files(files, spec, out=out, **kinds, **options, track=track)
-    failed = found[found["error"] != ""]
-    click.echo(f"{len(found) - len(failed)} of {len(found)} files embedded in {printable(out)} by {spec}")
+        table = embed_files(
+            files,
+            spec,
+            weights=weights,
+            out=out,
+            scene=scene or not timestamps,
+            timestamps=timestamps or not scene,
+            machine=Machine(device, precision),
+            python=python,
+            track=track,
+        )
+    failed = table[table["error"] != ""]
+    click.echo(f"{len(table) - len(failed)} of {len(table)} files embedded in {printable(out)} by {spec}")
     for error in failed["error"]:
         click.echo(f"Failed: {one_line(error)}", err=True)
     if len(failed):

@@ -12,8 +12,10 @@ from ablations.system.errors import one_line_errors
 from ablations.tasks.examples.archives import ARCHIVES, unpack
 from ablations.tasks.examples.tasks import SOURCES, make_tasks
 
+Command = Callable[..., None]
 
-def source_options(command: Callable) -> Callable:
+
+def source_options(command: Command) -> Command:
     """An option for the file of each source."""
     options = [click.option(f"--{name}", type=PATH, help=source.help) for name, source in SOURCES.items()]
     return reduce(lambda decorated, option: option(decorated), reversed(options), command)

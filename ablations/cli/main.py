@@ -1,4 +1,4 @@
-"""The group ablate. Its commands are in the other files of this room, each imported when it is run."""
+"""The group `ablate`. Its commands are in the other files of this room; each is imported when it runs."""
 
 import contextlib
 import importlib
@@ -14,19 +14,19 @@ COMMANDS = {
     "Measure": {
         "run": ("run", "Run what is missing of a study; print its table, draw its figure."),
         "plan": ("run", "Say what a run would take: fits, time, disk and memory."),
-        "search": ("search", "Search a space of variants for the best score, or the best for each cost."),
+        "search": ("search", "Search for the best variant, or the best for each cost."),
         "embed": ("embed", "Write the embeddings of audio files."),
     },
     "Look at results": {
         "table": ("table", "Print the table of a run, in any format."),
         "figure": ("figure", "Draw the figure of a run."),
-        "compare": ("compare", "Compare models on the same test clips, with intervals and p values."),
+        "compare": ("compare", "Compare models on the same clips, with intervals and p values."),
         "report": ("figure", "Write a run, or several, as one HTML page."),
         "reference": ("table", "List or show published scores."),
     },
     "Models, tasks and the store": {
         "models": ("models", "List every model, and whether its weights are here."),
-        "download": ("models", "Fetch published weights and HEAR tasks."),
+        "download": ("download", "Fetch published weights and HEAR tasks."),
         "prepare": ("prepare", "Make a HEAR task of your own files."),
         "examples": ("examples", "Make small example tasks of public archives."),
         "store": ("store", "List, verify or prune the store of embeddings."),
@@ -39,28 +39,30 @@ COMMANDS = {
         "crosscheck": ("kit", "Run hear-eval-kit itself beside our probes."),
     },
 }
-"""Section of the help -> command -> the file of this room that has it, and one line about it."""
+"""Section of the help -> command -> its file in this room, and one line of help that fits 80 columns."""
 
 
 class Commands(click.Group):
-    """A group that imports a command when it is run, and that signals end in one line."""
+    """A group that imports a command when it runs, and that a signal ends in one line."""
 
     def list_commands(self, ctx: click.Context | None) -> list[str]:
         """The names of all commands, sorted."""
         return sorted(name for section in COMMANDS.values() for name in section)
 
     def get_command(self, ctx: click.Context | None, cmd_name: str) -> click.Command | None:
-        """A command by its name; None for one that is not there."""
+        """The command of that name, or None."""
         for section in COMMANDS.values():
             if cmd_name in section:
-                return getattr(importlib.import_module(f"ablations.cli.{section[cmd_name][0]}"), cmd_name)
+                file, _ = section[cmd_name]
+                command: click.Command = vars(importlib.import_module(f"ablations.cli.{file}"))[cmd_name]
+                return command
         return None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The commands by section, without importing any of them."""
+        """Write the commands by section, without importing any of them."""
         for title, section in COMMANDS.items():
             with formatter.section(title):
-                formatter.write_dl([(name, about) for name, (_, about) in section.items()])
+                formatter.write_dl([(name, line) for name, (_, line) in section.items()])
 
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run the command line."""
@@ -68,19 +70,19 @@ class Commands(click.Group):
             return super().main(*args, **extra)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Read the options."""
+        """Read the options; a signal ends this in one line."""
         with _one_line(ctx):
             return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command."""
+        """Run the command; a signal ends it in one line."""
         with _one_line(ctx):
             return super().invoke(ctx)
 
 
 @contextlib.contextmanager
 def _one_line(ctx: click.Context) -> Iterator[None]:
-    """Where a signal stops what is done meanwhile, say so in one line."""
+    """End in one line, and with the status that shells expect, if a signal stops the block."""
     try:
         yield
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""Options that several commands share, and what they stand for."""
+"""The options that several commands share, and the values that they stand for."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ REFERENCE = click.option(
 
 
 def folder_of(study: str, runs: Path) -> Path:
-    """The folder of a study's run, by its name or its file; a folder with rows is itself."""
+    """The folder of a run, by the name or the file of its study; a folder with rows stands for itself."""
     if (Path(study) / "rows.csv").is_file():
         return Path(study)
     if not study.endswith((".yaml", ".yml")):

@@ -1,6 +1,7 @@
-"""The command `ablate prepare`: a HEAR task from a list of one's own files."""
+"""The command `ablate prepare`: make a HEAR task of one's own files."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -13,32 +14,35 @@ from ablations.tasks.prepare.listing import UNITS, read_listing
 from ablations.tasks.prepare.options import Options
 from ablations.tasks.prepare.report import SHOWN
 from ablations.tasks.prepare.task import examine, make_task
-from downstream.disk.files import check_place, write_atomically
+from downstream.disk.files import check_place
 from downstream.kit.write import refuse_existing
 
 
 @click.command()
 @click.argument("listing", metavar="LIST", type=PATH)
-@click.option("--out", type=PATH, required=True, help="The task folder to be, TASKS/name-version.")
+@click.option("--out", type=PATH, required=True, help="The task folder to make, TASKS/name-version.")
 @click.option("--audio", type=PATH, multiple=True, help="A folder of the files  [default: the list's folder]")
 @click.option(
-    "--rate", "rates", type=int, multiple=True, help="In Hz; several times for several  [default: the files']"
+    "--rate", "rates", type=int, multiple=True, help="A rate of the task in Hz; can be repeated  [default: the files']"
 )
-@click.option("--folds", default=5, show_default=True, help="How many are drawn where the list has no split or fold.")
-@click.option("--seed", default=0, show_default=True, help="Of what is drawn.")
+@click.option("--folds", default=5, show_default=True, help="How many to draw if the list has no split or fold.")
+@click.option("--seed", default=0, show_default=True, help="Seed of everything that is drawn.")
 @click.option("--group", help="The column of what must not straddle splits  [default: group or recording]")
-@click.option("--unit", type=click.Choice(list(UNITS)), default="s", show_default=True, help="Of start and end.")
+@click.option("--unit", type=click.Choice(list(UNITS)), default="s", show_default=True, help="Unit of start and end.")
 @click.option("--labels", type=PATH, help="A CSV with a column label: the vocabulary in its order.")
-@click.option("--separator", default=SEPARATOR, show_default=True, help="Between the labels of a file.")
-@click.option("--multiclass", is_flag=True, help="The column labels holds exactly one.")
+@click.option("--separator", default=SEPARATOR, show_default=True, help="What stands between labels.")
+@click.option("--multiclass", is_flag=True, help="The column labels holds exactly one label.")
 @click.option(
-    "--metric", "metrics", multiple=True, help="HEAR's name; the first selects  [default: by the task's kind]"
+    "--metric",
+    "metrics",
+    multiple=True,
+    help="HEAR's name of a metric; the first selects  [default: by the kind]",
 )
-@click.option("--median-filter-ms", type=float, multiple=True, help="Of events, to choose from  [default: 250]")
-@click.option("--min-duration-ms", type=float, multiple=True, help="Of events, to choose from  [default: 125, 250]")
+@click.option("--median-filter-ms", type=float, multiple=True, help="A median filter to try on events  [default: 250]")
+@click.option("--min-duration-ms", type=float, multiple=True, help="A shortest event to try  [default: 125, 250]")
 @click.option("--seconds", type=float, help="The length that every clip should have.")
-@click.option("--drop", type=click.Choice(DROPPABLE), multiple=True, help="Leave such files out.")
-@click.option("--allow", type=click.Choice(ALLOWABLE), multiple=True, help="Go on in spite of these.")
+@click.option("--drop", type=click.Choice(DROPPABLE), multiple=True, help="Leave the files of these findings out.")
+@click.option("--allow", type=click.Choice(ALLOWABLE), multiple=True, help="Go on in spite of these findings.")
 @click.option("--check", "only_check", is_flag=True, help="Report, and make nothing.")
 @click.option("--workers", type=click.IntRange(1, 1024), help="Threads  [default: one a core]")
 @one_line_errors
@@ -52,27 +56,28 @@ def prepare(
     median_filter_ms: tuple[float, ...],
     min_duration_ms: tuple[float, ...],
     only_check: bool,
-    **options,
+    **options: Any,
 ) -> None:
     """Make a HEAR task of the files in LIST, a CSV, and report what is in it.
 
-    Columns: file; label, or labels with commas between them; for event tasks start, end and label, a row an event. Then
-    split (train, valid, test), or fold, or neither: folds are drawn. A group or recording never straddles them.
-    The report is report.md and report.json in the task folder; beside LIST, under its name, where no task is made.
+    LIST has the columns file, and label, or labels with commas between them. For event tasks it has the columns start,
+    end and label, and one row an event. A column split (train, valid, test) or fold says where a file belongs; without
+    one, folds are drawn. Files of one group or recording stay together.
+
+    The report is report.md and report.json in the task folder, or beside LIST if no task is made.
     """
     if not only_check:
         refuse_existing(out)
         check_place(out)
-    read = read_listing(listing, separator=separator, unit=unit, group=group, multiclass=multiclass)
+    entries = read_listing(listing, separator=separator, unit=unit, group=group, multiclass=multiclass)
     grid = {"median_filter_ms": median_filter_ms, "min_duration": min_duration_ms}
     chosen = Options(**options, grid=grid)
     console = terminal()
     with bars(console) as track:
-        examined = examine(read, out.name, chosen, track)
+        examined = examine(entries, out.name, chosen, track)
     click.echo(examined.report.text(SHOWN))
     if only_check or examined.stopped_by:
-        for name, content in examined.report.files().items():
-            write_atomically(listing.with_suffix(f".{name}"), lambda file, content=content: file.write(content))
+        examined.report.write_beside(listing)
     if only_check:
         return
     with bars(console) as track:

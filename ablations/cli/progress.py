@@ -1,20 +1,31 @@
-"""Progress bars with the time left, and the log, on the terminal's error stream."""
+"""Progress bars and the log, on the terminal's error stream."""
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from rich.console import Console
 from rich.logging import RichHandler
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 from rich.table import Column
 
 from downstream.progress import Advance, Track
 from results.tables.escapes import printable
 
+LEFT = (TextColumn("left"), TimeRemainingColumn())
+
 
 def terminal() -> Console:
-    """The terminal's error stream, on which bars and the log share the lines."""
+    """Send the log to the terminal's error stream, and return that stream for progress bars."""
     console = Console(stderr=True)
     handler = RichHandler(console=console, show_time=False, show_path=False, show_level=False)
     handler.setFormatter(_Printable("%(message)s"))
@@ -25,28 +36,43 @@ def terminal() -> Console:
 
 
 class _Printable(logging.Formatter):
-    """Messages in which names of files and labels are shown, and not obeyed by the terminal."""
+    """Escape control characters, which names of files and labels may contain."""
 
     def format(self, record: logging.LogRecord) -> str:
+        """The message, line by line."""
         return "\n".join(map(printable, super().format(record).splitlines()))
 
 
-@contextmanager
-def bars(console: Console) -> Iterator[Track]:
-    """A `Track` that draws a bar for each piece of work while it goes on."""
+def bars(console: Console) -> AbstractContextManager[Track]:
+    """A `Track` that draws a bar for each piece of work while it lasts."""
+    name = Column(ratio=1, no_wrap=True, overflow="ellipsis")
     columns = (
-        TextColumn("{task.description}", markup=False, table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
+        TextColumn("{task.description}", markup=False, table_column=name),
         BarColumn(bar_width=16),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, transient=True, expand=True) as progress:
+    return _bars(Progress(*columns, *LEFT, console=console, transient=True, expand=True))
+
+
+def byte_bars(console: Console) -> AbstractContextManager[Track]:
+    """A `Track` that draws a bar in bytes for each file while it is fetched; none unless a terminal shows it."""
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+    )
+    return _bars(Progress(*columns, *LEFT, console=console, transient=True, disable=not console.is_terminal))
+
+
+@contextmanager
+def _bars(progress: Progress) -> Iterator[Track]:
+    with progress:
 
         @contextmanager
         def track(description: str, total: float) -> Iterator[Advance]:
-            bar = progress.add_task(printable(description), total=total)
+            bar = progress.add_task(printable(description), total=total or None)
             try:
                 yield lambda amount: progress.advance(bar, amount)
             finally:

@@ -40,9 +40,17 @@ def search(
     from ablations.search.winner import text
 
     declared = Search.load(search)
-    places = {"runs": runs, "tasks_folder": tasks, "store": store, "storage": storage, "device": device}
     with bars(terminal()) as track:
-        ended = run_search(declared, trials=trials, **places, track=track)
+        ended = run_search(
+            declared,
+            trials=trials,
+            runs=runs,
+            store=store,
+            tasks_folder=tasks,
+            storage=storage,
+            device=device,
+            track=track,
+        )
     folder = runs / declared.name
     best = best_trials(ended, declared)
     states = ", ".join(f"{count} {state}" for state, count in ended["state"].value_counts().items())

@@ -1,4 +1,4 @@
-"""The beginning of the command `ablate`: from the first moment, signals end it in one line."""
+"""The entry point of `ablate`: signals end it in one line from the first moment on."""
 
 import os
 import signal
@@ -9,14 +9,14 @@ from types import FrameType
 def main() -> None:
     """Load the command line and run it."""
     for number in (signal.SIGINT, signal.SIGTERM):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as `nohup` and a shell's `&` ask for
+        if signal.getsignal(number) is not signal.SIG_IGN:  # `nohup` and a shell's `&` ask for this
             signal.signal(number, _end)
-    from ablations.cli.main import main  # takes a while; it handles signals itself from then on
+    from ablations.cli.main import main  # takes a while; signals are handled there from then on
 
     sys.exit(main())
 
 
 def _end(number: int, frame: FrameType | None) -> None:
-    """End the process at once: there is nothing to be cleaned up."""
+    """End the process at once: nothing has to be cleaned up yet."""
     os.write(2, b"Stopped; the same command goes on\n")
     os._exit(128 + number)

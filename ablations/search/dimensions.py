@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 from optuna.trial import BaseTrial
 
-from ablations.models import registry
 from downstream.disk.fields import shown
+from passt.catalog.card import choices
 from passt.catalog.spec import MOST_MS
 
 KEYS = ("any_of", "at_most", "low", "high", "log", "points")
-POINTS, MOST_POINTS = 9, 1000  # number of points of a range: the default, and the limit
+DEFAULTS: Mapping[str, Any] = {"low": None, "high": None, "points": 9, "log": False}  # of a range
+MOST_POINTS = 1000  # of a range
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ def dimension_of(key: str, value: Any, *, is_list: bool) -> Dimension:
 def _of_mapping(key: str, value: Mapping[str, Any], is_list: bool) -> Dimension:
     for name in value:
         if name not in KEYS:
-            raise ValueError(f"unknown key {shown(name)} in {key} of space{registry.choices(str(name), KEYS)}")
+            raise ValueError(f"unknown key {shown(name)} in {key} of space{choices(str(name), KEYS)}")
     at_most = value.get("at_most", 1)
     if "any_of" in value:
         members = value["any_of"]
@@ -145,7 +146,7 @@ def _of_mapping(key: str, value: Mapping[str, Any], is_list: bool) -> Dimension:
 
 def _range(key: str, value: Mapping[str, Any]) -> list[int]:
     """Whole numbers from low to high, evenly spaced, or by equal factors where `log` is true."""
-    low, high, points, log = value.get("low"), value.get("high"), value.get("points", POINTS), value.get("log", False)
+    low, high, points, log = (value.get(name, DEFAULTS[name]) for name in ("low", "high", "points", "log"))
     are_whole = all(type(number) is int for number in (low, high, points))
     if not (are_whole and 0 < low < high <= MOST_MS and 2 <= points <= MOST_POINTS):
         limits = f"low and high must be whole numbers with 0 < low < high <= {MOST_MS}"

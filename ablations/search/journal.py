@@ -19,7 +19,7 @@ VARIANT = "variant"  # attribute of a trial: what it runs, see `storage.Content`
 ADVICE = "move the journal away; the same command then begins its trials anew, and takes the jobs that are done"
 
 
-class Journal(BaseJournalBackend):
+class Journal(BaseJournalBackend):  # type: ignore[misc]  # checked without optuna
     """The file of a journal, for Optuna's storage; a line that a kill cut short counts as not written."""
 
     def __init__(self, path: Path) -> None:
@@ -68,20 +68,22 @@ class Journal(BaseJournalBackend):
         if not isinstance(log, dict) or SUM not in log:
             if self._has_sums:
                 raise ValueError(f"{where} is {CHANGED}; {ADVICE}")
-            return _checked(log, where)
+            return dict(_checked(log, where))
         self._has_sums = True
-        if log.pop(SUM) != seal_of(log, str(place)):
+        operation: dict[str, Any] = log
+        if operation.pop(SUM) != seal_of(operation, str(place)):
             raise ValueError(f"{where} is {CHANGED}; {ADVICE}")
-        return log
+        return operation
 
 
-def _checked(log: Any, where: str) -> dict[str, Any]:
+def _checked(log: Any, where: str) -> Mapping[str, Any]:
     """Check that the fields of an earlier version's operation have the types that Optuna writes."""
-    for key, value in mapping(log, where, "an operation of a journal").items():
+    fields = mapping(log, where, "an operation of a journal")
+    for key, value in fields.items():
         if key not in FIELDS:
             raise ValueError(f"{where}: unknown key {shown(key)}; is it the journal of a search? {ADVICE}")
         FIELDS[key](value, f"{where}: {key}")
-    return log
+    return fields
 
 
 def _number(value: Any, where: str) -> float:
@@ -97,17 +99,19 @@ def _numbers(value: Any, where: str) -> list[float]:
 
 def _attributes(value: Any, where: str) -> Mapping[str, Any]:
     """Check the attributes of a search or a trial."""
+    attributes = mapping(value, where)
     for key, check in ATTRIBUTES.items():
-        if key in mapping(value, where):
-            check(value[key], f"{where}, {key},")
-    return value
+        if key in attributes:
+            check(attributes[key], f"{where}, {key},")
+    return attributes
 
 
 def _variant(value: Any, where: str) -> Mapping[str, Any]:
+    content = mapping(value, where)
     for key in ("key", "label", "spec", "protocol"):
-        text(mapping(value, where).get(key), f"{where} {key}")
-    text(value.get("worker", ""), f"{where} worker")
-    return value
+        text(content.get(key), f"{where} {key}")
+    text(content.get("worker", ""), f"{where} worker")
+    return content
 
 
 def _up_to(most: int) -> Callable[[Any, str], int]:

@@ -110,7 +110,7 @@ def _run(
 
     def prune(folds: int, score: float) -> bool:
         trial.report(score, folds)
-        return trial.should_prune()
+        return bool(trial.should_prune())
 
     try:
         costs = [cost_of(name, variant.model, goal.events) for name in search.objectives[1:]]

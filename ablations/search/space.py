@@ -16,13 +16,13 @@ from typing import Any
 
 from optuna.trial import BaseTrial, FixedTrial
 
-from ablations.models import registry
 from ablations.models.hear_modules.address import short_name
 from ablations.search.dimensions import Dimension, dimension_of
 from ablations.study.study import HEAR_KEYS, LIST_FIELDS, Model, Study
 from downstream.disk.fields import shown
 from downstream.disk.files import fingerprint
 from downstream.probes.protocol import Protocol
+from passt.catalog.card import choices
 from passt.catalog.spec import field_names
 
 KEYS = (*field_names(), *HEAR_KEYS, "protocol")
@@ -176,7 +176,7 @@ def _block(entry: Any) -> dict[str, Dimension]:
         raise ValueError(f"space must be a mapping of keys or a list of such, got {shown(entry)}")
     for key in entry:
         if key not in KEYS:
-            raise ValueError(f"unknown key {shown(key)} in space{registry.choices(str(key), KEYS)}")
+            raise ValueError(f"unknown key {shown(key)} in space{choices(str(key), KEYS)}")
     if not set(MODEL_KEYS) & set(entry):
         raise ValueError("space needs 'checkpoint' (or 'hear', for HEAR modules)")
     return {key: dimension_of(key, value, is_list=key in LIST_FIELDS) for key, value in entry.items()}

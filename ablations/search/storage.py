@@ -46,7 +46,13 @@ class Content:
     def of(cls, trial: FrozenTrial) -> "Content":
         """Read it from a trial."""
         values = trial.user_attrs[VARIANT]
-        return cls(*(values[name] for name in ("key", "label", "spec", "protocol")), values.get("worker", ""))
+        return cls(
+            key=values["key"],
+            label=values["label"],
+            spec=values["spec"],
+            protocol=values["protocol"],
+            worker=values.get("worker", ""),
+        )
 
     @classmethod
     def of_variant(cls, variant: Variant, worker: str) -> "Content":

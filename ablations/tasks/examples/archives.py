@@ -55,7 +55,7 @@ def unpack(name: str, archive: Path, folder: Path) -> Path:
     """
     clips = Clips(folder)
     for clip, content in members(name, archive):
-        clips.add_file(clip["file"], content, **{column: clip[column] for column in COLUMNS})
+        clips.add_file(clip["file"], content, {column: clip[column] for column in COLUMNS})
     return clips.write_list()
 
 

@@ -23,23 +23,23 @@ class Clips:
     folder: Path
     rows: list[Values] = field(default_factory=list)
 
-    def add(self, file: str, sound: np.ndarray, rate: int, events: Iterable[Values] | None = None, **row: Any) -> None:
+    def add(self, file: str, sound: np.ndarray, rate: int, row: Values, events: Iterable[Values] = ({},)) -> None:
         """Write a clip as FLAC of 16 bits, and note its rows.
 
         Args:
             file: its name in the folder.
             sound: (samples,) in [-1, 1], at `rate` Hz.
-            events: one row an event (label, start, end), for event tasks; None for a scene, which has one row.
-            row: further columns.
+            row: its columns.
+            events: further columns (label, start, end) of one row an event, for event tasks; a scene has one row.
         """
         content = io.BytesIO()
         soundfile.write(content, sound, rate, format="FLAC", subtype="PCM_16")
-        self.add_file(file, content.getvalue(), events, **row)
+        self.add_file(file, content.getvalue(), row, events)
 
-    def add_file(self, file: str, content: bytes, events: Iterable[Values] | None = None, **row: Any) -> None:
+    def add_file(self, file: str, content: bytes, row: Values, events: Iterable[Values] = ({},)) -> None:
         """Write a file as it is, and note its rows as `add` does."""
         write_atomically(self.folder / file, lambda opened: opened.write(content))
-        self.rows.extend({"file": file, **row, **event} for event in (events if events is not None else [{}]))
+        self.rows.extend({"file": file, **row, **event} for event in events)
 
     def write_list(self) -> Path:
         """Write the rows to `list.csv` in the folder, and return its path."""

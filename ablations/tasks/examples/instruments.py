@@ -44,7 +44,7 @@ def pitch(clips: Clips, soundfont: Path, seed: int) -> None:
         for key, note in zip(KEYS, notes_of(soundfont, program), strict=True):
             rng = np.random.default_rng((seed, program, key))
             row = {"label": key, "fold": fold, "group": group, "family": family}
-            clips.add(f"{program:03}_{key}.flac", _leveled(note, rng), RATE, **row)
+            clips.add(f"{program:03}_{key}.flac", _leveled(note, rng), RATE, row)
 
 
 def families(clips: Clips, soundfont: Path, seed: int) -> None:
@@ -54,7 +54,7 @@ def families(clips: Clips, soundfont: Path, seed: int) -> None:
         for key in FAMILY_KEYS:
             rng = np.random.default_rng((seed, program, key))
             row = {"label": family, "fold": fold, "group": group}
-            clips.add(f"{program:03}_{key}.flac", _leveled(notes[key - KEYS[0]], rng), RATE, **row)
+            clips.add(f"{program:03}_{key}.flac", _leveled(notes[key - KEYS[0]], rng), RATE, row)
 
 
 def duets(clips: Clips, soundfont: Path, seed: int) -> None:
@@ -75,7 +75,7 @@ def duets(clips: Clips, soundfont: Path, seed: int) -> None:
                 program = rng.choice([program for family, program in players if family == name])
                 mixed += _leveled(notes_of(soundfont, int(program))[key], rng) / len(chosen)
             row = {"labels": ",".join(sorted(chosen)), "fold": fold, "group": f"instruments of fold {fold}"}
-            clips.add(f"{fold}_{number:02}.flac", mixed, RATE, **row)
+            clips.add(f"{fold}_{number:02}.flac", mixed, RATE, row)
 
 
 @functools.lru_cache(maxsize=64)

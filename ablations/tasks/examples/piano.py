@@ -34,7 +34,7 @@ def piano(clips: Clips, soundfont: Path, seed: int) -> None:
     sound *= 0.5 / np.abs(sound).max()
     for number, (piece, played) in enumerate(zip(pieces, sound.reshape(len(pieces), -1), strict=True)):
         events = [{"label": note.key, "start": note.start, "end": note.end} for note in piece]
-        clips.add(f"{number:02}.flac", played[: SECONDS * RATE], RATE, events, split=splits[number])
+        clips.add(f"{number:02}.flac", played[: SECONDS * RATE], RATE, {"split": splits[number]}, events)
 
 
 def _piece(rng: np.random.Generator) -> list[Note]:

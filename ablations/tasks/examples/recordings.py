@@ -38,7 +38,7 @@ def _draw(clips: Clips, name: str, archive: Path, most: int, seed: int) -> None:
         rng = np.random.default_rng((seed, number))
         for place in sorted(rng.choice(places, size=min(most, len(places)), replace=False)):
             clip, content = files[place]
-            clips.add_file(clip["file"], content, **{column: clip[column] for column in COLUMNS})
+            clips.add_file(clip["file"], content, {column: clip[column] for column in COLUMNS})
 
 
 def _sounds(archive: Path) -> Iterator[scapes.Sound]:

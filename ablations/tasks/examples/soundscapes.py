@@ -63,7 +63,7 @@ def soundscapes(clips: Clips, sounds: Sequence[Sound], seed: int) -> None:
         mixed = [_mixed(rng, beds, excerpts) for rng in streams]
         groups = joined_groups([recordings for _, _, recordings in mixed])
         for number, ((sound, events, _), group) in enumerate(zip(mixed, groups.tolist(), strict=True)):
-            clips.add(f"{fold}_{number:02}.flac", sound, RATE, events, split=split, group=f"{fold}_{group}")
+            clips.add(f"{fold}_{number:02}.flac", sound, RATE, {"split": split, "group": f"{fold}_{group}"}, events)
 
 
 def active(sound: np.ndarray, rate: int) -> list[tuple[int, int]]:
@@ -109,13 +109,13 @@ def _mixed(
     rng: np.random.Generator, beds: Sequence[Part], excerpts: Mapping[str, Sequence[Part]]
 ) -> tuple[np.ndarray, list[dict[str, Any]], list[str]]:
     """A soundscape at RATE, its events in ms, and the recordings that it is made of."""
-    recording, bed = beds[rng.integers(len(beds))]
+    recording, bed = beds[int(rng.integers(len(beds)))]
     mixed, recordings = _bed(bed), [recording]
     events: list[dict[str, Any]] = []
     at = rng.uniform(*FIRST_MS)
     while True:
         label = str(rng.choice(list(excerpts)))
-        recording, event = excerpts[label][rng.integers(len(excerpts[label]))]
+        recording, event = excerpts[label][int(rng.integers(len(excerpts[label])))]
         start = int(at) * RATE // 1000
         if start + len(event) > len(mixed):
             break

@@ -18,7 +18,8 @@ from downstream.sound.decode import read_header
 from downstream.tasks.audio import read_clip
 
 FULL_SCALE = 32766 / 32768  # a sample of this size or more is clipped
-Item, Result = TypeVar("Item"), TypeVar("Result")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)

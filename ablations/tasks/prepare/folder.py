@@ -66,7 +66,7 @@ def write_task(
         if any(item.group for item in items):
             write_json(folder / GROUPS, _groups(metadata["splits"], items))
         for name, content in {"labelvocabulary.csv": vocabulary_csv(labels), **texts}.items():
-            write_atomically(folder / name, lambda file, content=content: file.write(content))
+            write_bytes(folder / name, content)
         different = {(rate, length) for (_, rate), length in zip(pairs, lengths, strict=True)}
         duration = lengths[0] / rates[0] if len(different) == len(rates) else None
         write_json(folder / "task_metadata.json", {**metadata, "sample_duration": duration})
@@ -81,18 +81,23 @@ def _write_clip(folder: Path, item: Item, rate: int) -> int:
     if path.is_file():
         return int(soundfile.info(os.fsencode(path)).frames)
     if is_copied(item.clip, [rate]) and path.suffix.lower() == item.clip.path.suffix.lower():
-        write_atomically(path, lambda file: file.write(item.clip.path.read_bytes()))
+        write_bytes(path, item.clip.path.read_bytes())
         return item.clip.samples
     sound = resample(read_clip(item.clip.path, item.clip.rate), item.clip.rate, rate)
     content = io.BytesIO()
     wavfile.write(content, rate, sound)  # 32-bit float; libsndfile would write the time into the file
-    write_atomically(path, lambda file: file.write(content.getbuffer()))
+    write_bytes(path, content.getvalue())
     return len(sound)
 
 
 def _groups(splits: Sequence[str], items: Sequence[Item]) -> dict[str, dict[str, str]]:
     """Split -> file -> group, for the files that have one."""
     return {split: {item.name: item.group for item in items if item.split == split and item.group} for split in splits}
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file, whole or not at all."""
+    write_atomically(path, lambda file: file.write(content))
 
 
 def vocabulary_csv(labels: Sequence[str]) -> bytes:
@@ -121,7 +126,7 @@ def _partial(target: Path, plan: str) -> Iterator[Path]:
         if not (folder / PLAN).is_file() or (folder / PLAN).read_text() != plan:
             for path in folder.iterdir():
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
-            write_atomically(folder / PLAN, lambda file: file.write(plan.encode()))
+            write_bytes(folder / PLAN, plan.encode())
         for path in folder.rglob(".*.tmp"):
             path.unlink()
         yield folder

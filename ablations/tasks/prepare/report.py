@@ -5,6 +5,7 @@ import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import pandas as pd
 
 from ablations.tasks.prepare.checks import KINDS, Finding
 from ablations.tasks.prepare.clips import Clip
+from ablations.tasks.prepare.folder import write_bytes
 from ablations.tasks.prepare.listing import Entry, Listing
 from results.tables.escapes import markdown, markdown_table
 
@@ -64,6 +66,11 @@ class Report:
             "findings": [asdict(finding) for finding in self.findings],
         }
         return {"report.md": self.text().encode(), "report.json": (json.dumps(value, indent=1) + "\n").encode()}
+
+    def write_beside(self, listing: Path) -> None:
+        """Write both files beside a list, under its name."""
+        for name, content in self.files().items():
+            write_bytes(listing.with_suffix(f".{name}"), content)
 
 
 def _more(count: int, noun: str) -> list[str]:

@@ -45,7 +45,7 @@ def group_names(entries: Sequence[Entry], groups: np.ndarray) -> dict[str, str]:
     members: dict[int, list[Entry]] = {}
     for entry, number in zip(entries, groups.tolist(), strict=True):
         members.setdefault(number, []).append(entry)
-    names = {}
+    names: dict[str, str] = {}
     for group in members.values():
         listed = dict.fromkeys(entry.group for entry in group if entry.group is not None)
         first = group[0].file if len(group) > 1 else ""

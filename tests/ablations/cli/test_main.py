@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from ablations.cli.main import COMMANDS, main
 
@@ -49,3 +50,10 @@ def test_a_table_imports_no_torch(tmp_path):
     shutil.copytree(ROOT / "results" / "runs" / "quickstart", tmp_path / "quickstart")
     assert not set(loaded("table", str(tmp_path / "quickstart"))) & {"torch", "sklearn", "matplotlib", "optuna"}
     assert (tmp_path / "quickstart" / "table.csv").is_file()
+
+
+def test_help_fits_a_terminal_of_80_columns():
+    lines = CliRunner().invoke(main, ["--help"], terminal_width=80).output.splitlines()
+    for section in COMMANDS.values():
+        for name, (_, line) in section.items():
+            assert any(shown.split() == [name, *line.split()] for shown in lines), f"the help of {name} is too long"

@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from ablations.cli.models import download, models
+from ablations.cli.download import download
+from ablations.cli.models import models
 from ablations.models.baselines import checkpoints as cnns
 from ablations.models.catalog import models_table
 from ablations.models.catalog_text import compressed, to_text

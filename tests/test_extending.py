@@ -1,0 +1,151 @@
+"""What ARCHITECTURE.md says about adding something: one function and one entry of a table, seen in `ablate`'s output.
+
+A test adds its entry before the command is imported, as a line in the file would. Nothing else is changed.
+"""
+
+import io
+import sys
+import types
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+import yaml
+from click.testing import CliRunner, Result
+from matplotlib.figure import Figure
+
+import ablations.cli
+from ablations.cli.main import COMMANDS, main
+from ablations.models import registry
+from ablations.models.baselines.logmel import LogMelEmbedder
+from ablations.models.registry import Family
+from ablations.study import study
+from ablations.tasks.examples import tasks as example_tasks
+from ablations.tasks.examples.clips import Clips
+from ablations.tasks.examples.tasks import Example
+from downstream.scores.metrics import METRICS, Metric
+from downstream.tasks.task import Task
+from passt.catalog.card import Card
+from results.figures import FIGURES
+from results.reference.sets import SETS, rows_of_set
+from results.rows.rows import read_rows
+from tests.conftest import tone
+
+RUNS = Path(__file__).parents[1] / "results" / "runs"
+
+
+@pytest.fixture
+def ablate(monkeypatch) -> Callable[..., Result]:
+    """Runs the command line, whose files are imported anew: options list what the tables have."""
+
+    def run(*arguments: object) -> Result:
+        for name, module in vars(ablations.cli).copy().items():
+            if isinstance(module, types.ModuleType) and name != "main":
+                monkeypatch.delitem(sys.modules, module.__name__)
+                monkeypatch.delattr(ablations.cli, name)
+        done = CliRunner().invoke(main, [str(argument) for argument in arguments])
+        assert done.exit_code == 0, done.output
+        return done
+
+    return run
+
+
+def ran(ablate: Callable[..., Result], folder: Path, task: Path, model: dict, **changes) -> pd.DataFrame:
+    """The rows of a study of one model on one task, after `ablate run`."""
+    file = folder / "mine.yaml"
+    content = {"name": "mine", "models": [model], "tasks": [str(task)], "protocol": "hear2021+grid1", **changes}
+    file.write_text(yaml.safe_dump(content))
+    ablate("run", file, "--runs", folder, "--store", folder / "store")
+    return read_rows(folder / "mine")
+
+
+def test_a_command(ablate, monkeypatch):
+    @click.command()
+    def hello() -> None:
+        click.echo("hello")
+
+    monkeypatch.setitem(sys.modules, "ablations.cli.hello", types.SimpleNamespace(hello=hello))
+    monkeypatch.setitem(COMMANDS["Measure"], "hello", ("hello", "Say hello."))
+    assert ablate("hello").output == "hello\n"
+    assert "hello   Say hello." in ablate("--help").output
+
+
+def test_a_figure(ablate, monkeypatch, tmp_path):
+    def dots(rows: pd.DataFrame, title: str | None = None, models: pd.DataFrame | None = None) -> Figure:
+        figure = Figure()
+        figure.subplots().plot(rows["score"].to_numpy(), "o")
+        return figure
+
+    monkeypatch.setitem(FIGURES, "dots", dots)
+    ablate("figure", RUNS / "quickstart", "--kind", "dots", "--out", tmp_path / "dots")
+    assert (tmp_path / "dots.png").stat().st_size > 1000
+
+
+def test_a_metric(ablate, monkeypatch, tmp_path, scene_task):
+    def error_rate(predictions: np.ndarray, targets: np.ndarray) -> dict[str, float]:
+        return {"error_rate": float(np.mean(predictions.argmax(1) != targets.argmax(1)))}
+
+    monkeypatch.setitem(METRICS, "error_rate", Metric("error_rate", error_rate, higher_is_better=False))
+    rows = ran(ablate, tmp_path, scene_task(evaluation=["top1_acc", "error_rate"]), {"checkpoint": "logmel"})
+    scores = rows.set_index("metric")["score"]
+    assert scores["error_rate"] == pytest.approx(1 - scores["top1_acc"])
+
+
+def test_a_model_family(ablate, monkeypatch, tmp_path, scene_task):
+    card = Card(
+        name="levels_of_mel",
+        family="mine",
+        sample_rate=32000,
+        levels=("mean", "std"),
+        default_levels=("mean",),
+        default_windows_ms=(160,),
+        min_window_ms=20,
+        default_weights="none",
+        weights=("none",),
+    )
+    known = registry.families()
+    family = Family(cards=(card,), build=LogMelEmbedder, parameters=lambda checkpoint: 0)
+    monkeypatch.setattr(registry, "families", lambda: {**known, "mine": family})
+    rows = ran(ablate, tmp_path, scene_task(), {"checkpoint": "levels_of_mel"})
+    assert set(rows["family"]) == {"mine"}
+    assert "levels_of_mel" in ablate("models", "levels_of_mel").output
+
+
+def test_a_study(ablate, monkeypatch, tmp_path, scene_task):
+    content = {"name": "mine", "models": [{"checkpoint": "logmel"}], "tasks": [str(scene_task())]}
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(content))
+    monkeypatch.setattr(study, "FOLDERS", (*study.FOLDERS, tmp_path))
+    assert "logmel" in ablate("plan", "mine", "--no-measure", "--runs", tmp_path, "--store", tmp_path / "store").output
+
+
+def test_a_set_of_published_scores(ablate, monkeypatch):
+    def mine() -> pd.DataFrame:
+        return rows_of_set("mine", "a paper", pd.DataFrame({"model": ["m"], "task": ["ESC-50"], "score": [0.875]}))
+
+    monkeypatch.setitem(SETS, "mine", mine)
+    assert "0.875" in ablate("reference", "mine").output
+    assert "a paper" in ablate("reference").output
+
+
+def test_a_kind_of_example_task(ablate, monkeypatch, tmp_path):
+    def beeps(clips: Clips, archive: Path, seed: int) -> None:
+        for number in range(30):
+            sound = tone(300 + 40 * number, 0.2)
+            clips.add(f"{number}.flac", sound, 16000, {"label": number % 2, "fold": number % 3, "group": number})
+
+    archive = tmp_path / "fsdd.zip"
+    content = io.BytesIO()
+    soundfile.write(content, tone(300, 0.1), 16000, format="WAV")
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("recordings/0_a_0.wav", content.getvalue())
+    monkeypatch.setitem(example_tasks.TASKS, "beeps_small", Example("fsdd", beeps))
+    ablate("examples", "tasks", tmp_path / "tasks", "beeps_small", "--fsdd", archive)
+    assert Task.from_dir(tmp_path / "tasks" / "beeps_small-v1").labels == ("0", "1")
+
+
+# To be written with their tables: a table format, a benchmark, an engine.
