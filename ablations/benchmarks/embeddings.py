@@ -47,25 +47,15 @@ PEER_NAMES = {("scenes", "base"): "scene", ("timestamps", "base"): "timestamps"}
 
 @dataclass(frozen=True)
 class Work:
-    """Embeddings that are timed.
+    """Embeddings that are timed."""
 
-    Attributes:
-        embedding: scenes or timestamps, as the table calls them.
-        levels: the name of a choice of levels.
-        clips: how many are embedded.
-        seconds: of sound, over all clips.
-        run: computes the embeddings of a clip or of all, tap -> (rows, dim).
-        operations: of the network, two a multiply-add; None if they are not counted.
-        repeats: timed runs; a single run has none before it to warm up.
-    """
-
-    embedding: str
-    levels: str
+    embedding: str  # scenes or timestamps
+    levels: str  # the name of a choice of levels
     clips: int
-    seconds: int
-    run: Callable[[], Mapping[Tap, Tensor]]
-    operations: float | None
-    repeats: int = REPEATS
+    seconds: int  # of sound, over all clips
+    run: Callable[[], Mapping[Tap, Tensor]]  # computes the embeddings, (rows, dim)
+    operations: float | None  # of the network, two a multiply-add; None if they are not counted
+    repeats: int = REPEATS  # a single run has none before it to warm up
 
 
 def measure(device: str | None = None, peer: str | None = None, long: bool = False, *, track: Track = silent) -> Record:

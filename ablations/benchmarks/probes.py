@@ -9,10 +9,11 @@ from typing import Any
 
 import click
 import numpy as np
+import pandas as pd
 import torch
 
 from ablations.benchmarks import probe_memory
-from ablations.benchmarks.record import Record, command_line
+from ablations.benchmarks.record import Record, command_line, table_text
 from ablations.cli.options import DEVICE, PATH
 from ablations.kit import process
 from ablations.kit.crosscheck import copied
@@ -82,7 +83,7 @@ def measure(
     memory = probe_memory.memory(device, track=track) if large else None
     lines = [f"Machine's product rate: {product_rate / 1e9:.0f} GFLOP/s"]
     lines += [_evaluation_line(evaluation)] if evaluation else []
-    lines += [f"\n{probe_memory.text(memory)}"] if memory else []
+    lines += [f"\n{table_text(pd.DataFrame(memory))}"] if memory else []
     return Record(
         f"{ITEMS} items of {DIM} features, {LABELS} labels, {EPOCHS} epochs, hidden layers of "
         f"{ProbeConfig().hidden_dim} units, dropout {ProbeConfig().dropout}, batches of {ProbeConfig().batch_size}",
