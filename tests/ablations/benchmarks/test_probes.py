@@ -3,6 +3,7 @@
 import json
 import mmap
 import shutil
+import sys
 import time
 
 import pytest
@@ -11,6 +12,7 @@ from click.testing import CliRunner
 from ablations.benchmarks import probe_memory, probes
 from ablations.benchmarks.probes import operations
 from ablations.cli.main import main
+from ablations.kit.crosscheck import Evaluation
 from ablations.system.memory import anonymous, give_back, watched
 from downstream.probes.probe import ProbeConfig
 from tests.reference_values import REFERENCE
@@ -58,6 +60,20 @@ def test_the_command_writes_what_it_prints(small, folder, tmp_path):
     assert set(memory) == set(probe_memory.COLUMNS)
     assert memory["file_mb"] == pytest.approx(600 * 12 * 4 / 1e6)
     assert "Evaluation of multiclass: here " in result.output
+
+
+def test_the_kit_is_timed_beside(small, folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(probes, "by_kit", lambda *request: [Evaluation(0, {"top1_acc": 0.5}, 60.0, 20)])
+    out = tmp_path / "probes.json"
+    arguments = ["benchmark", "probes", str(folder), "--kit", sys.executable, "--device", "cpu", "--out", str(out)]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 0, result.output
+    record = json.loads(out.read_text())
+    assert record["command"] == "ablate benchmark probes FOLDER --kit PYTHON --device cpu"
+    whole = record["evaluation"]
+    assert whole["kit"] == {"seconds": 60.0, "epochs": 20}
+    assert whole["times_kit"] == pytest.approx(3 / (whole["ours"]["seconds"] / whole["ours"]["epochs"]))
+    assert "hear-eval-kit 60.0 s, 20 epochs, 3000.00 ms each; here " in result.output
 
 
 def test_operations_are_those_of_the_products():
