@@ -39,8 +39,6 @@ COLUMNS = {
     "peak_mb": "memory at its highest during the run, beyond what the embedder holds",
     "off_fp32": "1 - cosine similarity of an embedding to its fp32 twin, at most",
 }
-
-
 PEER_NAMES = {("scenes", "base"): "scene", ("timestamps", "base"): "timestamps"}
 """Embedding and levels -> the same work in the answer of `peers/passt_peer.py`."""
 
@@ -85,8 +83,8 @@ def measure(device: str | None = None, peer: str | None = None, long: bool = Fal
                 reference = references.setdefault((work.embedding, work.levels), features)
                 similarity = F.cosine_similarity(features.double(), reference.double())
                 row["off_fp32"] = (1 - similarity).clamp(min=0).max().item()
-                theirs = peer_seconds.get(PEER_NAMES.get((work.embedding, work.levels), ""))
-                row["times_peer"] = theirs and theirs / row["seconds"]
+                peer_s = peer_seconds.get(PEER_NAMES.get((work.embedding, work.levels), ""))
+                row["times_peer"] = peer_s and peer_s / row["seconds"]
                 rows.append(row)
                 advance(1)
     ratios = _all_over_one(rows)

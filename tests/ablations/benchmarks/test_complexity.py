@@ -30,11 +30,11 @@ def student():
 
 @pytest.fixture
 def instant(monkeypatch):
-    """Steps that take no time; what they were made for."""
-    made = []
+    """Steps that take no time; returns (hop, device, precision) of each call."""
+    calls = []
 
     def steps(checkpoint, device, precision):
-        made.append((checkpoint.hop, device, precision))
+        calls.append((checkpoint.hop, device, precision))
         names = ("train_speed_10s_samples_per_s", "train_speed_patchout", "inference_samples_per_s")
         return dict.fromkeys(names, lambda batch: lambda: None)
 
@@ -43,7 +43,7 @@ def instant(monkeypatch):
 
     monkeypatch.setattr(complexity, "steps", steps)
     monkeypatch.setattr(complexity, "step_memory", memory)
-    return made
+    return calls
 
 
 @pytest.mark.parametrize(("hop_ms", "tokens", "left"), [(10, 1190, 474), (5, 2390, 596), (3, 3830, 1016)])
@@ -68,11 +68,11 @@ def test_the_trained_network_is_the_embedders_network(student):
     plain = network_on_meta(LIGHT)
     plain.load_state_dict(load.untrained(LIGHT, 0), assign=True)
     with torch.no_grad():
-        wanted = plain(mel, ("logits",))["logits"]
-        found = [student.ask(student.net, mel, kept, 0) for kept in (None, torch.arange(12 * 5), torch.arange(12 * 4))]
-    assert torch.allclose(found[0], wanted, atol=1e-5)
-    assert torch.allclose(found[1], wanted, atol=1e-5)
-    assert not torch.allclose(found[2], wanted, atol=1e-5)
+        expected = plain(mel, ("logits",))["logits"]
+        logits = [student.ask(student.net, mel, kept, 0) for kept in (None, torch.arange(12 * 5), torch.arange(12 * 4))]
+    assert torch.allclose(logits[0], expected, atol=1e-5)
+    assert torch.allclose(logits[1], expected, atol=1e-5)
+    assert not torch.allclose(logits[2], expected, atol=1e-5)
 
 
 @pytest.mark.skipif(not onednn.works(), reason="oneDNN can't be used on this machine")
@@ -128,9 +128,9 @@ class Clock:
 
 @pytest.fixture
 def clock(monkeypatch):
-    made = Clock()
-    monkeypatch.setattr(training, "time", made)
-    return made
+    clock = Clock()
+    monkeypatch.setattr(training, "time", clock)
+    return clock
 
 
 def test_speed_is_clips_over_the_median_step(clock):
@@ -190,7 +190,7 @@ def test_the_table(instant):
 
 
 def test_the_command_prints_the_table_and_writes_what_it_was(instant, tmp_path):
-    out = tmp_path / "found.json"
+    out = tmp_path / "complexity.json"
     arguments = ["--device", "cpu", "--hop", "5", "--precision", "bf16", "--repeats", "2", "--out", str(out)]
     result = CliRunner().invoke(complexity.main, arguments)
     assert result.exit_code == 0, result.output

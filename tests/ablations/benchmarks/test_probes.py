@@ -29,11 +29,11 @@ def small(monkeypatch):
 
 @pytest.fixture
 def folder(tmp_path):
-    made = shutil.copytree(REFERENCE / "heareval" / "multiclass", tmp_path / "multiclass")
-    metadata = json.loads((made / "task_metadata.json").read_text())
+    copy = shutil.copytree(REFERENCE / "heareval" / "multiclass", tmp_path / "multiclass")
+    metadata = json.loads((copy / "task_metadata.json").read_text())
     metadata["evaluation_params"] = {"task_specific_param_grid": {"max_epochs": [3]}}
-    (made / "task_metadata.json").write_text(json.dumps(metadata))
-    return made
+    (copy / "task_metadata.json").write_text(json.dumps(metadata))
+    return copy
 
 
 def test_the_command_writes_what_it_prints(small, folder, tmp_path):
@@ -96,8 +96,8 @@ def test_memory_that_is_taken_meanwhile_is_seen():
         # new pages: malloc has some left at times
         block = mmap.mmap(-1, 1 << 26, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         block.write(b"x" * (1 << 26))
-        waited = time.monotonic() + 10
-        while seen.bytes - before < 0.9 * (1 << 26) and time.monotonic() < waited:
+        end = time.monotonic() + 10
+        while seen.bytes - before < 0.9 * (1 << 26) and time.monotonic() < end:
             time.sleep(0.001)
         block.close()
     assert seen.bytes - before > 0.9 * (1 << 26)

@@ -89,8 +89,8 @@ def test_the_help_is_the_docstring_without_arguments():
 
 @pytest.mark.parametrize("name", benchmark.BENCHMARKS)
 def test_every_benchmark_is_there(name):
-    made = benchmark.benchmark.get_command(click.Context(benchmark.benchmark), name)
-    assert made.name == name
+    group_command = benchmark.benchmark.get_command(click.Context(benchmark.benchmark), name)
+    assert group_command.name == name
     assert benchmark.BENCHMARKS[name][1].endswith(".")
 
 
