@@ -5,7 +5,7 @@ Transformers", PMLR 166, 2022. Its values are exact copies in results/reference/
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -17,7 +17,7 @@ from ablations.benchmarks.step_memory import step_memory
 from ablations.benchmarks.training import CLIP_S, Meter, steps
 from ablations.cli.options import DEVICE
 from ablations.system.machine import choose_device
-from downstream.progress import Track, silent
+from downstream.progress import Advance, Track, silent
 from passt.catalog import checkpoints
 from passt.catalog.checkpoints import SAMPLE_RATE, Checkpoint
 from passt.network.model import SPECIAL
@@ -28,6 +28,9 @@ PUBLISHED_FILE = TASKS_FILE.with_name("koutini2022_table2_complexity.csv")
 CHECKPOINTS = {10: "passt_s_swa_p16_128_ap476", 5: "stfthop160", 3: "stfthop100"}  # by STFT hop in ms, as printed
 BATCH = {"cpu": 1, "cuda": 64}
 REPEATS = {"cpu": 1, "cuda": 10}
+Quantity = tuple[float, int | None, int | None]
+"""A value; if it was measured, the batch in clips and the number of timed steps."""
+MEASUREMENTS = 5  # of a checkpoint: three speeds, two memories
 QUANTITIES = {
     "seq_len": "tokens",
     "seq_len_patchout": "with patchout",
@@ -105,16 +108,15 @@ def measure(
     device = choose_device(device)
     kind = torch.device(device).type
     meter = Meter(device, batch or BATCH[kind], repeats or REPEATS[kind], seconds_limit)
-    cards = {hop: checkpoints.get(CHECKPOINTS[hop]) for hop in hops_ms}
     printed, rows = published(), []
-    with track("Table 2", sum(_work(card, meter.repeats) for card in cards.values())) as advance:
-        for hop, checkpoint in cards.items():
-            quantities = _quantities(checkpoint, meter, precision, advance)
+    with track("Table 2", MEASUREMENTS * len(hops_ms)) as advance:
+        for hop in hops_ms:
+            quantities = _quantities(checkpoints.get(CHECKPOINTS[hop]), meter, precision, advance)
             for name in QUANTITIES:
-                value, reference = quantities[name]["value"], float(printed.loc[hop].get(name, math.nan))
-                compared = {"value": value, "published": reference, "ratio": value / reference}
-                conditions = {key: quantities[name].get(key) for key in ("batch", "steps")}
-                rows.append({"hop_ms": hop, "quantity": name, **compared, **conditions})
+                value, clips, timed = quantities[name]
+                reference = float(printed.loc[hop].get(name, math.nan))
+                values = (hop, name, value, reference, value / reference, clips, timed)
+                rows.append(dict(zip(COLUMNS, values, strict=True)))
     what = "\n\n".join(NOTES)
     return Record(what, rows, COLUMNS, facts={"precision": precision}, table=_wide(rows), device=device)
 
@@ -125,54 +127,23 @@ def lengths(checkpoint: Checkpoint) -> tuple[int, int]:
     return grid[0] * grid[1] + SPECIAL, PAPER[checkpoint.hop].tokens(grid) + SPECIAL
 
 
-def _quantities(
-    checkpoint: Checkpoint, meter: Meter, precision: str, advance: Callable[[float], None]
-) -> dict[str, dict[str, float]]:
-    """Return each quantity of one checkpoint: its value and, of speeds and memory, batch and steps."""
-    costs = _costs(checkpoint)
-    quantities: dict[str, dict[str, float]] = {}
+def _quantities(checkpoint: Checkpoint, meter: Meter, precision: str, advance: Advance) -> dict[str, Quantity]:
+    speeds = {}
     for name, make in steps(checkpoint, meter.device, precision).items():
-
-        def advance_steps(count: float, cost: float = costs[name]) -> None:
-            advance(count * cost)
-
-        quantities[name] = meter.speed(make, advance_steps)
-    gain = quantities["train_speed_patchout"]["value"] / quantities["train_speed_10s_samples_per_s"]["value"]
-    for name, (speed, patchout) in _memories(checkpoint).items():
-        batch = int(quantities[speed]["batch"])
-        value = step_memory(checkpoint, meter.device, precision, batch, patchout) / 1e6
-        quantities[name] = {"value": value, "batch": batch, "steps": 1}
-        advance(costs[speed])
+        speeds[name] = meter.speed(make)
+        advance(1)
+    speed, batch, _ = speeds["train_speed_10s_samples_per_s"]
+    patchout_speed, patchout_batch, _ = speeds["train_speed_patchout"]
+    memories = {}
+    for name, patchout, clips in (
+        ("train_memory_mb", Patchout(), batch),
+        ("train_memory_patchout_mb", PAPER[checkpoint.hop], patchout_batch),
+    ):
+        memories[name] = step_memory(checkpoint, meter.device, precision, clips, patchout) / 1e6, clips, 1
+        advance(1)
     tokens, tokens_left = lengths(checkpoint)
-    return quantities | {
-        "seq_len": {"value": tokens},
-        "seq_len_patchout": {"value": tokens_left},
-        "patchout_speedup": {"value": gain},
-    }
-
-
-def _costs(checkpoint: Checkpoint) -> dict[str, float]:
-    """Estimate the cost of a step in tokens through the network; a backward pass costs two forward passes."""
-    tokens, tokens_left = lengths(checkpoint)
-    return {
-        "train_speed_10s_samples_per_s": 3 * tokens,
-        "train_speed_patchout": 3 * tokens_left,
-        "inference_samples_per_s": tokens,
-    }
-
-
-def _memories(checkpoint: Checkpoint) -> dict[str, tuple[str, Patchout]]:
-    """Return each memory's quantity -> the speed that it shares its batch with, and the patchout."""
-    return {
-        "train_memory_mb": ("train_speed_10s_samples_per_s", Patchout()),
-        "train_memory_patchout_mb": ("train_speed_patchout", PAPER[checkpoint.hop]),
-    }
-
-
-def _work(checkpoint: Checkpoint, repeats: int) -> float:
-    """Estimate the cost of all measurements of a checkpoint, in the unit of `_costs`."""
-    costs = _costs(checkpoint)
-    return (1 + repeats) * sum(costs.values()) + sum(costs[speed] for speed, _ in _memories(checkpoint).values())
+    counts = {"seq_len": tokens, "seq_len_patchout": tokens_left, "patchout_speedup": patchout_speed / speed}
+    return {**{name: (value, None, None) for name, value in counts.items()}, **speeds, **memories}
 
 
 def _wide(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:

@@ -40,33 +40,21 @@ COLUMNS = {
     "peak_mb": "memory at its highest during the run, beyond what the embedder holds",
     "off_fp32": "1 - cosine similarity of an embedding to its fp32 twin, at most",
 }
-
-
 PEER_NAMES = {("scenes", "base"): "scene", ("timestamps", "base"): "timestamps"}
 """Embedding and levels -> the same work in the answer of `peers/passt_peer.py`."""
 
 
 @dataclass(frozen=True)
 class Work:
-    """Embeddings that are timed.
+    """Embeddings that are timed."""
 
-    Attributes:
-        embedding: scenes or timestamps, as the table calls them.
-        levels: the name of a choice of levels.
-        clips: how many are embedded.
-        seconds: of sound, over all clips.
-        run: computes the embeddings of a clip or of all, tap -> (rows, dim).
-        operations: of the network, two a multiply-add; None if they are not counted.
-        repeats: timed runs; a single run has none before it to warm up.
-    """
-
-    embedding: str
-    levels: str
+    embedding: str  # scenes or timestamps
+    levels: str  # the name of a choice of levels
     clips: int
-    seconds: int
-    run: Callable[[], Mapping[Tap, Tensor]]
-    operations: float | None
-    repeats: int = REPEATS
+    seconds: int  # of sound, over all clips
+    run: Callable[[], Mapping[Tap, Tensor]]  # computes the embeddings, (rows, dim)
+    operations: float | None  # of the network, two a multiply-add; None if they are not counted
+    repeats: int = REPEATS  # a single run has none before it to warm up
 
 
 def measure(device: str | None = None, peer: str | None = None, long: bool = False, *, track: Track = silent) -> Record:
@@ -96,8 +84,8 @@ def measure(device: str | None = None, peer: str | None = None, long: bool = Fal
                 reference = references.setdefault((work.embedding, work.levels), features)
                 similarity = F.cosine_similarity(features.double(), reference.double())
                 row["off_fp32"] = (1 - similarity).clamp(min=0).max().item()
-                theirs = peer_seconds.get(PEER_NAMES.get((work.embedding, work.levels), ""))
-                row["times_peer"] = theirs and theirs / row["seconds"]
+                peer_s = peer_seconds.get(PEER_NAMES.get((work.embedding, work.levels), ""))
+                row["times_peer"] = peer_s and peer_s / row["seconds"]
                 rows.append(row)
                 advance(1)
     ratios = _all_over_one(rows)

@@ -44,29 +44,17 @@ COLUMNS = {
 
 @dataclass(frozen=True)
 class Size:
-    """The size of a made-up split.
-
-    Attributes:
-        name: of the task whose size it has.
-        files: clips.
-        steps: timestamps of a clip.
-        labels: of the task.
-        events: of a clip.
-        length_ms: shortest and longest event.
-        noise: standard deviation of the noise on predictions.
-        metrics: the task's, the primary one first.
-        grid: of the post-processing, None for HEAR's default.
-    """
+    """The size of a made-up split, named after the task that has it."""
 
     name: str
     files: int
-    steps: int
+    steps: int  # timestamps of a file
     labels: int
-    events: int
-    length_ms: tuple[int, int]
-    noise: float
-    metrics: tuple[str, ...]
-    grid: Mapping[str, Sequence[float]] | None = None
+    events: int  # of a file
+    length_ms: tuple[int, int]  # shortest and longest event
+    noise: float  # standard deviation of the noise on predictions
+    metrics: tuple[str, ...]  # the primary one first
+    grid: Mapping[str, Sequence[float]] | None = None  # of the post-processing, None for HEAR's default
 
 
 SIZES = {

@@ -6,9 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from ablations.benchmarks.record import table_text
 from ablations.system.memory import anonymous, give_back, watched
 from downstream.probes.features import MappedFeatures, ProbeData
 from downstream.probes.fit import Fitting
@@ -42,11 +40,6 @@ def memory(device: str = "cpu", *, track: Track = silent) -> list[dict[str, Any]
             rows.append(_row(name, items, dim, labels, kind, device))
             advance(1)
     return rows
-
-
-def text(rows: list[dict[str, Any]]) -> str:
-    """Return the rows as a Markdown table."""
-    return table_text(pd.DataFrame(rows, columns=list(COLUMNS)))
 
 
 def _row(name: str, items: int, dim: int, labels: int, kind: str, device: str) -> dict[str, Any]:

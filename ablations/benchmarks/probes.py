@@ -1,7 +1,6 @@
 """Speed of training probes, by the number of probes in a pack, and beside hear-eval-kit."""
 
 import statistics
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,13 +8,14 @@ from typing import Any
 
 import click
 import numpy as np
+import pandas as pd
 import torch
 
 from ablations.benchmarks import probe_memory
-from ablations.benchmarks.record import Record, command_line
+from ablations.benchmarks.record import Record, command_line, table_text
 from ablations.cli.options import DEVICE, PATH
-from ablations.kit import process
-from ablations.kit.crosscheck import copied
+from ablations.kit.crosscheck import by_kit
+from ablations.kit.process import interpreter
 from ablations.system.machine import choose_device, product_rates
 from downstream.evaluate import evaluate
 from downstream.kit.read import read_folder
@@ -23,6 +23,7 @@ from downstream.probes.features import ProbeData
 from downstream.probes.fit import Fit, Fitting, fit
 from downstream.probes.pack import fit_all
 from downstream.probes.probe import ProbeConfig
+from downstream.probes.protocol import GRID_POINTS
 from downstream.probes.selection import Selection
 from downstream.progress import Track, silent
 
@@ -63,7 +64,7 @@ def measure(
     """
     if kit and not folder:
         raise ValueError("--kit evaluates an embedding folder, expected FOLDER")
-    kit, device = kit and process.interpreter(kit), choose_device(device)
+    kit, device = kit and interpreter(kit), choose_device(device)
     if folder:
         read_folder(folder)  # its errors come before anything is measured
     _, product_rate = product_rates(device)
@@ -82,7 +83,7 @@ def measure(
     memory = probe_memory.memory(device, track=track) if large else None
     lines = [f"Machine's product rate: {product_rate / 1e9:.0f} GFLOP/s"]
     lines += [_evaluation_line(evaluation)] if evaluation else []
-    lines += [f"\n{probe_memory.text(memory)}"] if memory else []
+    lines += [f"\n{table_text(pd.DataFrame(memory))}"] if memory else []
     return Record(
         f"{ITEMS} items of {DIM} features, {LABELS} labels, {EPOCHS} epochs, hidden layers of "
         f"{ProbeConfig().hidden_dim} units, dropout {ProbeConfig().dropout}, batches of {ProbeConfig().batch_size}",
@@ -148,10 +149,8 @@ def _evaluation(folder: Path, kit: Path | None, device: str, track: Track) -> di
     task, splits = read_folder(folder)
     kits = None
     if kit:
-        with tempfile.TemporaryDirectory() as temporary:
-            request = {"folder": str(copied(task, Path(temporary) / task.name)), "seeds": [0], "grid_points": 8}
-            (answer,) = process.ask(kit, request, torch.get_num_threads())
-        kits = {name: answer[name] for name in ("seconds", "epochs")}
+        (evaluation,) = by_kit(task, kit, [0], GRID_POINTS, torch.get_num_threads())
+        kits = {"seconds": evaluation.seconds, "epochs": evaluation.epochs}
     start = time.perf_counter()
     results = evaluate(task, splits, device=device, track=track)
     ours = {"seconds": time.perf_counter() - start, "epochs": sum(result.epochs for result in results)}

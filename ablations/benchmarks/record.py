@@ -1,5 +1,7 @@
 """The record of a measurement: what it holds, how it is shown, and the command that makes it."""
 
+import contextlib
+import functools
 import inspect
 import shlex
 from collections.abc import Callable, Mapping, Sequence
@@ -87,10 +89,11 @@ def command_line(
 
     @one_line_errors
     def run(out: Path | None, **options: Any) -> None:
-        if progress:
-            with bars(terminal()) as track:
-                record = measure(**options, track=track)
-        else:
+        with contextlib.ExitStack() as stack:
+            if progress:
+                console = terminal()
+                shown = functools.cache(lambda: stack.enter_context(bars(console)))  # not before there is work to show
+                options["track"] = lambda description, total: shown()(description, total)
             record = measure(**options)
         click.echo(record.to_markdown())
         if out:

@@ -7,7 +7,7 @@ import logging
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import torch
@@ -27,17 +27,7 @@ from passt.windows.mel import MelSpectrogram
 logger = logging.getLogger(__name__)
 
 CLIP_S = 10
-NONE = Augmentations(
-    mixup_alpha=0,
-    mixup_rate=0,
-    mel_mixup_alpha=0,
-    frequency_mask=0,
-    time_mask=0,
-    fmin_jitter=0,
-    fmax_jitter=0,
-    gain_db=0,
-    roll_samples=0,
-)
+NO_AUGMENTATIONS = Augmentations(**{field.name: 0 for field in fields(Augmentations)})
 
 
 @dataclass(frozen=True)
@@ -49,44 +39,41 @@ class Meter:
     repeats: int
     seconds_limit: float
 
-    def speed(self, make: Callable[[int], Callable[[], Any]], advance: Callable[[float], None]) -> dict[str, float]:
+    def speed(self, make: Callable[[int], Callable[[], Any]]) -> tuple[float, int, int]:
         """Measure the speed of a step; its batch is halved until memory suffices.
 
         Args:
             make: takes a batch in clips and returns the step.
-            advance: called with the number of steps that are done, 1 + `repeats` in all.
 
         Returns:
-            value (clips a second), batch, and steps (that were timed).
+            Clips a second, the batch in clips, the number of timed steps.
 
         Raises:
             ValueError: if the memory is too small for one clip.
         """
-        batch, seconds = self.batch, None
-        while seconds is None:
+        batch, seconds = self.batch, list[float]()
+        while not seconds:
             with contextlib.suppress(torch.cuda.OutOfMemoryError):
-                seconds = self._seconds(make(batch), advance)
-            if seconds is None:  # only after the error was handled is the step's memory free
+                seconds = self._seconds(make(batch))
+            if not seconds:  # the step's memory is free only after the error was handled
                 torch.cuda.empty_cache()
                 if batch == 1:
                     raise ValueError(f"the memory of {self.device} must hold one clip of {CLIP_S} s, it does not")
                 batch //= 2
                 logger.info("out of memory, going on with %d clips a step", batch)
-        return {"value": batch / statistics.median(seconds), "batch": batch, "steps": len(seconds)}
+        return batch / statistics.median(seconds), batch, len(seconds)
 
-    def _seconds(self, step: Callable[[], Any], advance: Callable[[float], None]) -> list[float]:
+    def _seconds(self, step: Callable[[], Any]) -> list[float]:
         """Time each step, without the one that warms up unless the time is over after it."""
-        begin, seconds = time.perf_counter(), []
-        for done in range(1 + self.repeats):
+        begin, seconds = time.perf_counter(), list[float]()
+        while len(seconds) <= self.repeats:
             start = time.perf_counter()
-            if done and start - begin > self.seconds_limit:
-                advance(1 + self.repeats - done)
+            if seconds and start - begin > self.seconds_limit:
                 break
             step()
             if self.device.startswith("cuda"):
                 torch.cuda.synchronize(self.device)
             seconds.append(time.perf_counter() - start)
-            advance(1)
         return seconds[1:] or seconds
 
 
@@ -99,7 +86,7 @@ def recipe_of(checkpoint: Checkpoint, patchout: Patchout, precision: str) -> Rec
         lr=1.0,
         architecture=checkpoint.architecture,
         patchout=patchout,
-        augmentations=NONE,
+        augmentations=NO_AUGMENTATIONS,
         precision=precision,
     )
 

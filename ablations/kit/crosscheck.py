@@ -142,29 +142,28 @@ def crosscheck(
         task, _ = read_folder(folder)
         logger.info("%s: %d evaluations by hear-eval-kit, then by ours, on %d threads", name, seeds, threads)
         with track(f"hear-eval-kit on {task.name}", seeds) as advance:
-            by_kit = _by_kit(task, kit, range(seeds), grid_points, threads, advance)
-        by_us = [_by_us(folder, protocol, seed, track) for seed in range(seeds)]
-        evaluations.append(FolderEvaluations(name, by_kit, by_us))
+            kits = by_kit(task, kit, range(seeds), grid_points, threads, advance)
+        ours = [_by_us(folder, protocol, seed, track) for seed in range(seeds)]
+        evaluations.append(FolderEvaluations(name, kits, ours))
     return Crosscheck(machine("cpu"), threads, seeds, grid_points, versions(), kit_versions, evaluations)
 
 
-def copied(task: Task, target: Path) -> Path:
-    """Copy the files of a task's embedding folder, without what else is in it, and return the copy."""
-    target.mkdir(parents=True)
-    kinds = ("json", EMBEDDINGS, DIMENSIONS, LABELS, *([TIMESTAMPS] if task.is_event else []))
-    files = [f"{split}.{kind}" for split in task.splits for kind in kinds]
-    for name in ("task_metadata.json", "labelvocabulary.csv", *files):
-        shutil.copyfile(task.folder / name, target / name)
-    return target
-
-
-def _by_kit(
-    task: Task, kit: Path, seeds: Sequence[int], grid_points: int, threads: int, advance: Advance
+def by_kit(
+    task: Task,
+    kit: Path,
+    seeds: Sequence[int],
+    grid_points: int,
+    threads: int,
+    advance: Advance = lambda amount: None,
 ) -> list[Evaluation]:
-    """Evaluate a copy of the folder by the kit, which adds files to the folder."""
+    """Evaluate a copy of a task's embedding folder by the kit, which adds files to the folder, once for each seed.
+
+    Raises:
+        ValueError: if the kit ends with an error.
+    """
     evaluations = []
     with tempfile.TemporaryDirectory() as temporary:
-        copy = copied(task, Path(temporary) / task.name)
+        copy = _copied(task, Path(temporary) / task.name)
         request = {"folder": str(copy), "seeds": list(seeds), "grid_points": grid_points}
         for answer in process.ask(kit, request, threads):
             folds = [answer["scores"][fold.test] for fold in task.folds()]
@@ -175,6 +174,16 @@ def _by_kit(
     if len(evaluations) != len(seeds):
         raise ValueError(f"kit: {len(evaluations)} evaluations of {task.folder}, expected {len(seeds)}")
     return evaluations
+
+
+def _copied(task: Task, target: Path) -> Path:
+    """Copy the files of a task's embedding folder, without what else is in it, and return the copy."""
+    target.mkdir(parents=True)
+    kinds = ("json", EMBEDDINGS, DIMENSIONS, LABELS, *([TIMESTAMPS] if task.is_event else []))
+    files = [f"{split}.{kind}" for split in task.splits for kind in kinds]
+    for name in ("task_metadata.json", "labelvocabulary.csv", *files):
+        shutil.copyfile(task.folder / name, target / name)
+    return target
 
 
 def _by_us(folder: Path, protocol: str, seed: int, track: Track) -> Evaluation:

@@ -1,4 +1,5 @@
-"""Campaigns: thousands of attempts that prove a claim once. `make campaigns` runs them; their counts are committed.
+"""Campaigns: measurements and thousands of attempts that prove a claim once; their results are committed.
 
-They are no tests; the files test_*.py here are, of the campaigns themselves. Each writes JSON in results/benchmarks.
+`make campaigns` runs most of them. Each writes a JSON file to results/benchmarks. They are not tests, except for the
+files test_*.py, which test the campaigns themselves.
 """

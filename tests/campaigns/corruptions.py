@@ -129,8 +129,8 @@ def campaign(work: Path, count: int, seed: int) -> Record:
         ending = _judged(rerun, check, place, rows)
         endings.setdefault(kind, Counter())[ending] += 1
         if ending not in ("made anew", "refused"):
-            about = {"number": number, "file": str(file), "way": way.__name__[1:], "size": size, "ending": ending}
-            wrong.append(about | {"check": check.output[-300:], "run": rerun.output[-300:]})
+            change = {"number": number, "file": str(file), "way": way.__name__[1:], "size": size, "ending": ending}
+            wrong.append(change | {"check": check.output[-300:], "run": rerun.output[-300:]})
             click.echo(json.dumps(wrong[-1]))
         shutil.rmtree(place)
     total = dict(sum(endings.values(), Counter()))

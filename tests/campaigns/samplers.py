@@ -200,13 +200,13 @@ def measure(
                 replays[name].append(replay(declared, table, sampler, seed, budget, pruning=pruning))
                 advance(1)
     comparison = compare(table, replays, budget)
-    about = {"search": declared.name, "tasks": list(declared.tasks), "table_seconds": round(seconds, 1)}
+    facts = {"search": declared.name, "tasks": list(declared.tasks), "table_seconds": round(seconds, 1)}
     return Record(
         f"Validation scores of {size} variants, each run once; samplers replayed on that table, from seeds 0 to "
         f"{seeds - 1}, {budget} variants a search. None was given to try first.",
         [_row(name, seed, run, table) for name, seeded in replays.items() for seed, run in enumerate(seeded)],
         COLUMNS,
-        facts={**about, "budget": budget, **comparison},
+        facts={**facts, "budget": budget, **comparison},
         lines=_lines(comparison),
         device=device,
         versions={**versions(), "optuna": optuna.__version__},

@@ -10,10 +10,10 @@ from tests.campaigns.engine_speed import COLUMNS
 
 def test_engines_are_timed_side_by_side(monkeypatch, tmp_path):
     """Ray's part is the engine's own tests; here its workers are this process."""
-    run, asked = engine_speed.run_study, []
+    run, counts = engine_speed.run_study, []
 
     def without_ray(study, where, machine, *, engine):
-        asked.append(engine and engine.count)
+        counts.append(engine and engine.count)
         return run(study, where, machine)
 
     monkeypatch.setattr(engine_speed, "run_study", without_ray)
@@ -22,7 +22,7 @@ def test_engines_are_timed_side_by_side(monkeypatch, tmp_path):
     monkeypatch.setattr(workers, "find_spec", lambda name: name)
     options = {"seeds": 1, "tasks": ("digit_soundscapes",), "protocol": "hear2021+grid1"}
     record = engine_speed.measure((1, 3), **options)
-    assert asked == [None, None, 1, 3]
+    assert counts == [None, None, 1, 3]
     assert [(row["engine"], row["workers"]) for row in record.rows] == [("this process", 1), ("Ray", 1), ("Ray", 3)]
     assert all(row["same_scores"] and row["seconds"] > 0 for row in record.rows)
     first, second = record.rows[1:]

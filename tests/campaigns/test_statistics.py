@@ -49,9 +49,9 @@ def test_the_command_writes_what_it_prints(tmp_path):
     out = tmp_path / "statistics.json"
     done = CliRunner().invoke(statistics.main, ["--equal", "2", "--different", "2", "--out", str(out)])
     assert done.exit_code == 0, done.output
-    found = json.loads(out.read_text())
-    assert len(found["rows"]) == len(CASES)
-    assert found["command"] == "python -m tests.campaigns.statistics --equal 2 --different 2"
+    record = json.loads(out.read_text())
+    assert len(record["rows"]) == len(CASES)
+    assert record["command"] == "python -m tests.campaigns.statistics --equal 2 --different 2"
     assert done.output.count("\n| accuracy") + done.output.count("\n| event") == len(CASES)
 
 

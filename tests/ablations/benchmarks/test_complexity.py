@@ -30,11 +30,11 @@ def student():
 
 @pytest.fixture
 def instant(monkeypatch):
-    """Steps that take no time; what they were made for."""
-    made = []
+    """Steps that take no time; returns (hop, device, precision) of each call."""
+    calls = []
 
     def steps(checkpoint, device, precision):
-        made.append((checkpoint.hop, device, precision))
+        calls.append((checkpoint.hop, device, precision))
         names = ("train_speed_10s_samples_per_s", "train_speed_patchout", "inference_samples_per_s")
         return dict.fromkeys(names, lambda batch: lambda: None)
 
@@ -43,7 +43,7 @@ def instant(monkeypatch):
 
     monkeypatch.setattr(complexity, "steps", steps)
     monkeypatch.setattr(complexity, "step_memory", memory)
-    return made
+    return calls
 
 
 @pytest.mark.parametrize(("hop_ms", "tokens", "left"), [(10, 1190, 474), (5, 2390, 596), (3, 3830, 1016)])
@@ -68,13 +68,13 @@ def test_the_trained_network_is_the_embedders_network(student):
     plain = network_on_meta(LIGHT)
     plain.load_state_dict(load.untrained(LIGHT, 0), assign=True)
     with torch.no_grad():
-        wanted = plain(mel, ("logits",))["logits"]
-        found = [
+        expected = plain(mel, ("logits",))["logits"]
+        logits = [
             student.logits_of(student.net, mel, kept, 0) for kept in (None, torch.arange(12 * 5), torch.arange(12 * 4))
         ]
-    assert torch.allclose(found[0], wanted, atol=1e-5)
-    assert torch.allclose(found[1], wanted, atol=1e-5)
-    assert not torch.allclose(found[2], wanted, atol=1e-5)
+    assert torch.allclose(logits[0], expected, atol=1e-5)
+    assert torch.allclose(logits[1], expected, atol=1e-5)
+    assert not torch.allclose(logits[2], expected, atol=1e-5)
 
 
 @pytest.mark.skipif(not onednn.works(), reason="oneDNN can't be used on this machine")
@@ -130,24 +130,21 @@ class Clock:
 
 @pytest.fixture
 def clock(monkeypatch):
-    made = Clock()
-    monkeypatch.setattr(training, "time", made)
-    return made
+    clock = Clock()
+    monkeypatch.setattr(training, "time", clock)
+    return clock
 
 
 def test_speed_is_clips_over_the_median_step(clock):
-    pauses, done = iter([64.0, 2.0, 8.0, 1.0]), []
-    found = Meter("cpu", 4, 3, 100).speed(lambda batch: lambda: clock.sleep(next(pauses)), done.append)
-    assert found == {"value": 4 / 2.0, "batch": 4, "steps": 3}  # the step that warms up does not count
-    assert sum(done) == 4
+    pauses = iter([64.0, 2.0, 8.0, 1.0])
+    speed = Meter("cpu", 4, 3, 100).speed(lambda batch: lambda: clock.sleep(next(pauses)))
+    assert speed == (4 / 2.0, 4, 3)  # the step that warms up does not count
 
 
 @pytest.mark.parametrize(("pause", "steps"), [(80.0, 1), (25.0, 2), (2.0, 5)])
 def test_no_step_is_started_after_the_limit(clock, pause, steps):
-    done = []
-    found = Meter("cpu", 1, 5, 60).speed(lambda batch: lambda: clock.sleep(pause), done.append)
-    assert found == {"value": 1 / pause, "batch": 1, "steps": steps}
-    assert sum(done) == 6
+    speed = Meter("cpu", 1, 5, 60).speed(lambda batch: lambda: clock.sleep(pause))
+    assert speed == (1 / pause, 1, steps)
 
 
 def test_out_of_memory_halves_the_batch():
@@ -161,10 +158,10 @@ def test_out_of_memory_halves_the_batch():
 
         return step
 
-    assert Meter("cpu", 9, 1, 60).speed(make, lambda done: None)["batch"] == 2
+    assert Meter("cpu", 9, 1, 60).speed(make)[1] == 2
     assert tried == [9, 4, 2, 2]
     with pytest.raises(ValueError, match="the memory of cpu must hold one clip of 10 s, it does not"):
-        Meter("cpu", 4, 1, 60).speed(lambda batch: lambda: make(3)(), lambda done: None)
+        Meter("cpu", 4, 1, 60).speed(lambda batch: lambda: make(3)())
 
 
 def test_the_table(instant):
@@ -195,7 +192,7 @@ def test_the_table(instant):
 
 
 def test_the_command_prints_the_table_and_writes_what_it_was(instant, tmp_path):
-    out = tmp_path / "found.json"
+    out = tmp_path / "complexity.json"
     arguments = ["--device", "cpu", "--hop", "5", "--precision", "bf16", "--repeats", "2", "--out", str(out)]
     result = CliRunner().invoke(complexity.main, arguments)
     assert result.exit_code == 0, result.output
@@ -237,7 +234,7 @@ def test_what_is_timed_runs(monkeypatch):
     monkeypatch.setattr(training, "CLIP_S", 2)
     monkeypatch.setattr(training, "PAPER", {320: Patchout(rows=4, columns=4)})
     for name, make in training.steps(LIGHT, "cpu", "bf16").items():
-        assert Meter("cpu", 2, 1, 0).speed(make, lambda done: None)["value"] > 0, name
+        assert Meter("cpu", 2, 1, 0).speed(make)[0] > 0, name
 
 
 @pytest.mark.gpu

@@ -22,9 +22,9 @@ def short(monkeypatch):
 
 
 def test_every_precision_of_a_model_is_a_row(short, tmp_path):
-    out = tmp_path / "found.json"
-    found = CliRunner().invoke(benchmark, ["models", "mn01_as", "logmel", "--device", "cpu", "--out", str(out)])
-    assert found.exit_code == 0, found.output
+    out = tmp_path / "models.json"
+    result = CliRunner().invoke(benchmark, ["models", "mn01_as", "logmel", "--device", "cpu", "--out", str(out)])
+    assert result.exit_code == 0, result.output
     record = json.loads(out.read_text())
     assert record["command"] == "ablate benchmark models mn01_as logmel --device cpu"
     precisions = list(record["product_gflops"])
@@ -41,7 +41,7 @@ def test_every_precision_of_a_model_is_a_row(short, tmp_path):
         assert row["beside"] == "one clip at a time"
         assert row["times_original"] > 0
     assert "times_original" not in rows[-1]
-    assert "one clip at a time" in found.output
+    assert "one clip at a time" in result.output
 
 
 def test_the_plain_loop_gives_the_same_levels(monkeypatch):
@@ -53,9 +53,9 @@ def test_the_plain_loop_gives_the_same_levels(monkeypatch):
     names = ("clf1", "melmean", "se5", "block2")
     model_speed.plain_loop(embedder, names, 1)()
     monkeypatch.undo()
-    wanted = embedder.scene([clip], [(name, None) for name in names])
+    expected = embedder.scene([clip], [(name, None) for name in names])
     for value, name in zip(joined, names, strict=True):
-        assert torch.allclose(value, wanted[name, None], atol=1e-5)
+        assert torch.allclose(value, expected[name, None], atol=1e-5)
 
 
 def test_an_interpreter_without_panns_inference_is_named(short):

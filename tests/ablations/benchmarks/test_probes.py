@@ -3,6 +3,7 @@
 import json
 import mmap
 import shutil
+import sys
 import time
 
 import pytest
@@ -11,6 +12,7 @@ from click.testing import CliRunner
 from ablations.benchmarks import probe_memory, probes
 from ablations.benchmarks.probes import operations
 from ablations.cli.main import main
+from ablations.kit.crosscheck import Evaluation
 from ablations.system.memory import anonymous, give_back, watched
 from downstream.probes.probe import ProbeConfig
 from tests.reference_values import REFERENCE
@@ -27,11 +29,11 @@ def small(monkeypatch):
 
 @pytest.fixture
 def folder(tmp_path):
-    made = shutil.copytree(REFERENCE / "heareval" / "multiclass", tmp_path / "multiclass")
-    metadata = json.loads((made / "task_metadata.json").read_text())
+    copy = shutil.copytree(REFERENCE / "heareval" / "multiclass", tmp_path / "multiclass")
+    metadata = json.loads((copy / "task_metadata.json").read_text())
     metadata["evaluation_params"] = {"task_specific_param_grid": {"max_epochs": [3]}}
-    (made / "task_metadata.json").write_text(json.dumps(metadata))
-    return made
+    (copy / "task_metadata.json").write_text(json.dumps(metadata))
+    return copy
 
 
 def test_the_command_writes_what_it_prints(small, folder, tmp_path):
@@ -60,6 +62,20 @@ def test_the_command_writes_what_it_prints(small, folder, tmp_path):
     assert "Evaluation of multiclass: here " in result.output
 
 
+def test_the_kit_is_timed_beside(small, folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(probes, "by_kit", lambda *request: [Evaluation(0, {"top1_acc": 0.5}, 60.0, 20)])
+    out = tmp_path / "probes.json"
+    arguments = ["benchmark", "probes", str(folder), "--kit", sys.executable, "--device", "cpu", "--out", str(out)]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 0, result.output
+    record = json.loads(out.read_text())
+    assert record["command"] == "ablate benchmark probes FOLDER --kit PYTHON --device cpu"
+    whole = record["evaluation"]
+    assert whole["kit"] == {"seconds": 60.0, "epochs": 20}
+    assert whole["times_kit"] == pytest.approx(3 / (whole["ours"]["seconds"] / whole["ours"]["epochs"]))
+    assert "hear-eval-kit 60.0 s, 20 epochs, 3000.00 ms each; here " in result.output
+
+
 def test_operations_are_those_of_the_products():
     hidden, labels = ProbeConfig().hidden_dim, probes.LABELS
     one = 2 * 5 * (2 * 7 * hidden + 3 * hidden * labels)
@@ -80,8 +96,8 @@ def test_memory_that_is_taken_meanwhile_is_seen():
         # new pages: malloc has some left at times
         block = mmap.mmap(-1, 1 << 26, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         block.write(b"x" * (1 << 26))
-        waited = time.monotonic() + 10
-        while seen.bytes - before < 0.9 * (1 << 26) and time.monotonic() < waited:
+        end = time.monotonic() + 10
+        while seen.bytes - before < 0.9 * (1 << 26) and time.monotonic() < end:
             time.sleep(0.001)
         block.close()
     assert seen.bytes - before > 0.9 * (1 << 26)

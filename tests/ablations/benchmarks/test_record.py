@@ -74,7 +74,7 @@ def test_without_rows_the_file_has_none_and_another_table_is_shown():
 
 
 def test_errors_and_failures_end_in_one_line(tmp_path):
-    assert run("--speed", 0).stderr.strip() == "Error: speed must be above 0, got 0.0"
+    assert run("--speed", 0).stderr == "Error: speed must be above 0, got 0.0\n"
     failed = run("--speed", -1, "--out", tmp_path / "out.json")
     assert (failed.exit_code, failed.stderr.strip()) == (1, "Error: bad")
     assert (tmp_path / "out.json").is_file()
@@ -89,8 +89,8 @@ def test_the_help_is_the_docstring_without_arguments():
 
 @pytest.mark.parametrize("name", benchmark.BENCHMARKS)
 def test_every_benchmark_is_there(name):
-    made = benchmark.benchmark.get_command(click.Context(benchmark.benchmark), name)
-    assert made.name == name
+    group_command = benchmark.benchmark.get_command(click.Context(benchmark.benchmark), name)
+    assert group_command.name == name
     assert benchmark.BENCHMARKS[name][1].endswith(".")
 
 

@@ -11,8 +11,8 @@ LIGHT = checkpoints.get("passt_l_kd_p16_128_ap47")  # 7 blocks, the smallest
 
 def test_memory_is_measured_in_a_fresh_process():
     gradients = 4 * complexity.parameters(LIGHT)
-    found = step_memory.step_memory(LIGHT, "cpu", "fp32", 1, Patchout(rows=11, columns=90))
-    assert 0.9 * gradients < found < 2 * gradients  # of nine patches
+    memory = step_memory.step_memory(LIGHT, "cpu", "fp32", 1, Patchout(rows=11, columns=90))
+    assert 0.9 * gradients < memory < 2 * gradients  # of nine patches
 
 
 def measured(*choices):

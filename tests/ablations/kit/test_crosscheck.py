@@ -126,7 +126,7 @@ def test_a_task_at_one_rate_is_what_models_hear(scene_task, tmp_path):
 
 def test_the_kits_environment_is_pinned():
     root = KIT.parents[2]
-    pins, own = (
+    pins, project_pins = (
         dict(line.lower().split("==") for line in (root / name).read_text().splitlines() if not line.startswith("#"))
         for name in ("kit-constraints.txt", "constraints.txt")
     )
@@ -135,7 +135,7 @@ def test_the_kits_environment_is_pinned():
     assert {name.replace("_", "-") for name in [*needs, "torch", "heareval", "pytorch-lightning"]} <= {
         name.replace("_", "-") for name in pins
     }
-    assert pins["torch"] == own["torch"]
+    assert pins["torch"] == project_pins["torch"]
     assert pins["heareval"] == "2021.1.3"
 
 

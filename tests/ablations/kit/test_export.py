@@ -18,16 +18,16 @@ def test_a_folder_reads_back_as_the_store_gives_it(kind, small, request, tmp_pat
         monkeypatch.setattr("downstream.probes.features.PIECE_BYTES", 4 * 256 * 5)
     (target,) = export("logmel", str(folder), tmp_path / "out", store=tmp_path / "store", device="cpu")
     assert target == tmp_path / "out" / folder.name
-    task, found = read.read_folder(target)
+    task, splits = read.read_folder(target)
     spec = registry.resolve("logmel")
-    wanted = extracted(registry.build(spec, device="cpu"), spec, Task.from_dir(folder), tmp_path / "store")
-    for split, data in wanted.items():
-        assert list(found[split].files) == list(data.files) == item_order(task)[split]
-        assert np.array_equal(found[split].x, data.x[:])
+    expected = extracted(registry.build(spec, device="cpu"), spec, Task.from_dir(folder), tmp_path / "store")
+    for split, data in expected.items():
+        assert list(splits[split].files) == list(data.files) == item_order(task)[split]
+        assert np.array_equal(splits[split].x, data.x[:])
         for name in ("y", "offsets", "timestamps"):
-            assert np.array_equal(getattr(found[split], name), getattr(data, name)), name
-    assert found["train"].x.shape[1] == 256
-    assert task.is_event == bool(len(found["train"].timestamps))
+            assert np.array_equal(getattr(splits[split], name), getattr(data, name)), name
+    assert splits["train"].x.shape[1] == 256
+    assert task.is_event == bool(len(splits["train"].timestamps))
 
 
 def test_another_model_writes_other_numbers(scene_task, tmp_path):

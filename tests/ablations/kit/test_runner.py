@@ -39,9 +39,9 @@ def task_predictions(embedding_path, embedding_size, grid_points, gpus, in_memor
     point = Of()
     point.predictor, point.postprocessing = Of(), [["min_duration", 125]]
     chosen = task_predictions_test(embedding_path=embedding_path, grid_point=point, metadata={})
-    found = {"shuffled": random.random(), "drawn": torch.rand(1).item(), "chosen": chosen, "dim": embedding_size,
+    seen = {"shuffled": random.random(), "drawn": torch.rand(1).item(), "chosen": chosen, "dim": embedding_size,
              "gpus": gpus, "threads": torch.get_num_threads()}
-    (embedding_path / "test.predicted-scores.json").write_text(json.dumps(found))
+    (embedding_path / "test.predicted-scores.json").write_text(json.dumps(seen))
 """
 EMBEDDINGS = """
 import tensorflow as tf
@@ -50,10 +50,10 @@ import passt.hear
 class Embedding:
     def __init__(self, module, path, options):
         assert not isinstance(self, tf.Module) and path is None
-        self.said = f"{module} {options['spec']}"
+        self.text = f"{module} {options['spec']}"
 
 def task_embeddings(embedding, task, out):
-    out.write_text(f"{embedding.said} {task.name}")
+    out.write_text(f"{embedding.text} {task.name}")
 """
 
 

@@ -1,5 +1,5 @@
-"""Attacks that once succeeded: damage, names, sizes, signals and processes, each as a few lines that say what is right.
+"""Attacks that once succeeded, each in a few lines: damage, names, sizes, signals and processes.
 
-A case is a function of a `Place`; its docstring is the right behaviour. It fails where an assertion does, or where a
-command ends in another way than by success or a one-line error.
+A case is a function of a `Place`; its docstring states the right behaviour. It fails if an assertion fails, or if a
+command ends neither in success nor in a one-line error.
 """

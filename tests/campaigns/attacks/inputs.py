@@ -4,7 +4,7 @@ import io
 import json
 import os
 import wave
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ ENDLESS = 11  # lists of ten aliases each, of the list before
 
 
 def lying_flac(place: Place) -> bytes:
-    """A FLAC file of half a second whose header promises 2^36 - 1 samples."""
+    """Make a FLAC file of half a second whose header promises 2^36 - 1 samples."""
     sound, rate = soundfile.read(place.sound)
     buffer = io.BytesIO()
     soundfile.write(buffer, sound, rate, format="FLAC")
@@ -29,12 +29,12 @@ def lying_flac(place: Place) -> bytes:
 
 
 def listing_of(place: Place) -> str:
-    """A list of the good sounds."""
+    """Make a list of the good sounds."""
     return "file,label\n" + "".join(f"{place.good.folder}/{n}.wav,{('low', 'high')[n % 2]}\n" for n in range(12))
 
 
-def with_items(place: Place, change: Any) -> Path:
-    """A copy of the good task in which the files of its first fold are changed."""
+def with_items(place: Place, change: Callable[[dict[str, Any]], object]) -> Path:
+    """Copy the good task and change the items of its first fold."""
     path = place.task / "fold00.json"
     items = json.loads(path.read_text())
     change(items)
@@ -42,8 +42,8 @@ def with_items(place: Place, change: Any) -> Path:
     return place.task
 
 
-def name_of_a_clip_that_is_no_unicode(place: Place) -> None:
-    """The task with it fails alone, named; the other one is measured."""
+def clip_name_that_is_no_unicode(place: Place) -> None:
+    """Only its task fails, and is named; the other task is measured."""
     bad = with_items(place, lambda items: items.update({"\udcff.wav": items.pop(next(iter(items)))}))
     bad = bad.rename(place.folder / "bad-v1")
     good = place.good.folder / "tones-v1"
@@ -53,14 +53,14 @@ def name_of_a_clip_that_is_no_unicode(place: Place) -> None:
 
 
 def clips_outside_of_the_task(place: Place) -> None:
-    """Names that lead out of a split's folder are refused."""
+    """Names that lead outside a split's folder are refused."""
     for name in ("../fold01/1.wav", str(place.sound)):
         task = with_items(place, lambda items, name=name: items.update({name: items.pop(next(iter(items)))}))
         refused(place.run(place.study(tasks=[str(task)])), "fold00.json")
 
 
 def header_that_promises_too_much(place: Place) -> None:
-    """The sound fails alone in one line, the other one is embedded."""
+    """Only that sound fails, in one line; the other one is embedded."""
     sounds = place.folder / "in"
     sounds.mkdir()
     (sounds / "a.flac").write_bytes(lying_flac(place))
@@ -70,14 +70,14 @@ def header_that_promises_too_much(place: Place) -> None:
 
 
 def header_that_promises_too_much_in_a_list(place: Place) -> None:
-    """`prepare --check` reports the sound as one that can't be read."""
+    """`prepare --check` reports the sound as unreadable."""
     (place.folder / "a.flac").write_bytes(lying_flac(place))
     listing = place.text("list.csv", listing_of(place) + "a.flac,low\n")
     assert "a.flac" in place.ablate("prepare", listing, "--check", "--out", place.folder / "t-v1").output
 
 
 def wave_of_1_hz(place: Place) -> None:
-    """A rate below what makes sense is refused; resampled it would take gigabytes."""
+    """A rate that is too low is refused; the resampled sound would take gigabytes."""
     with wave.open(str(place.folder / "a.wav"), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
@@ -88,15 +88,15 @@ def wave_of_1_hz(place: Place) -> None:
 
 
 def aliases_without_end(place: Place) -> None:
-    """YAML whose aliases multiply is refused at once, and the message does not print them."""
+    """YAML with multiplying aliases is refused at once, and the message does not print them."""
     lists = ["&a0 [l, l, l, l, l, l, l, l, l, l]"]
     lists += [f"&a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, ENDLESS)]
     study = place.text("s.yaml", f"name: [{', '.join(lists)}]\nmodels: [{{checkpoint: logmel}}]\ntasks: [x]\n")
     refused(place.run(study, limit_s=10), "s.yaml")
 
 
-def lists_where_a_word_is_wanted(place: Place) -> None:
-    """The field and what it can be are named."""
+def lists_in_place_of_a_word(place: Place) -> None:
+    """The error names the field and its choices."""
     for field, value in (("precision", "fp32"), ("figure", "bars")):
         refused(place.run(place.study(**{field: [value]})), field)
 
@@ -107,14 +107,14 @@ def nested_without_end(place: Place) -> None:
 
 
 def key_twice(place: Place) -> None:
-    """A key that is there twice is an error: which one is meant?"""
+    """A duplicate key is an error: it is not clear which one counts."""
     study = place.study()
     study.write_text("name: first\n" + study.read_text())
     refused(place.run(study), "name")
 
 
 def seed_true(place: Place) -> None:
-    """A boolean is no seed, and the folder of the run stays usable."""
+    """A boolean is not a seed, and the run folder stays usable."""
     refused(place.run(place.study(seeds=[True])), "seeds")
     assert place.run(place.study()).kind == "taken"
 
@@ -126,7 +126,7 @@ def seeds_twice_and_an_unknown_precision(place: Place) -> None:
 
 
 def metadata_of_other_types(place: Place) -> None:
-    """File and field are named."""
+    """The error names file and field."""
     path = place.task / "task_metadata.json"
     good = json.loads(path.read_text())
     changes: tuple[Mapping[str, Any], ...] = ({"task_name": ["a"]}, {"sample_duration": [1]}, {"sample_duration": "x"})
@@ -137,7 +137,7 @@ def metadata_of_other_types(place: Place) -> None:
 
 
 def weights_of_odd_tensors(place: Place) -> None:
-    """Only dense tensors of real floating point numbers are weights."""
+    """Weights must be dense tensors of real floating point numbers."""
     state = torch.load(place.good.folder / "weights.pt")
     odd = {
         "sparse": {name: tensor.to_sparse() if tensor.ndim == 2 else tensor for name, tensor in state.items()},
@@ -152,7 +152,7 @@ def weights_of_odd_tensors(place: Place) -> None:
 
 
 def home_of_nobody_and_a_rate_of_2_gigahertz(place: Place) -> None:
-    """Both lists end in one line."""
+    """Both end in one line."""
     listing = place.text("list.csv", listing_of(place) + "~nosuchuser/a.wav,low\n")
     assert "~nosuchuser" in place.ablate("prepare", listing, "--check", "--out", place.folder / "t-v1").output
     task = ("--folds", "3", "--rate", "2147483647", "--out", place.folder / "u-v1")
@@ -160,7 +160,7 @@ def home_of_nobody_and_a_rate_of_2_gigahertz(place: Place) -> None:
 
 
 def variants_without_bound(place: Place) -> None:
-    """46.8 million variants are counted first, and refused."""
+    """46.8 million variants are refused before they are made."""
     ranges = {"timestamp_hop_ms": range(10, 400), "scene_window_ms": range(160, 560)}
     axes = {name: list(values) for name, values in ranges.items()}
     axes["weights"] = [f"untrained-{seed}" for seed in range(300)]
@@ -178,13 +178,13 @@ def name_of_a_sound_that_is_no_utf8(place: Place) -> None:
 
 
 CASES = (
-    name_of_a_clip_that_is_no_unicode,
+    clip_name_that_is_no_unicode,
     clips_outside_of_the_task,
     header_that_promises_too_much,
     header_that_promises_too_much_in_a_list,
     wave_of_1_hz,
     aliases_without_end,
-    lists_where_a_word_is_wanted,
+    lists_in_place_of_a_word,
     nested_without_end,
     key_twice,
     seed_true,

@@ -1,4 +1,4 @@
-"""Where a case happens: a folder of its own, copies of what is good, and commands in processes of their own."""
+"""The place of a case: a folder of its own, copies of good inputs, and commands in processes of their own."""
 
 import os
 import resource
@@ -12,16 +12,16 @@ import yaml
 
 from ablations.cli import main
 from results.rows.rows import RESULT_COLUMNS
-from tests.campaigns.children import Ending, attempt
+from tests.campaigns.children import RIGHT, Ending, attempt
 from tests.campaigns.good import Good
 
 LIMIT_S, LIMIT_MB = 60.0, 1000.0
-ADDRESSES = 8 << 30  # bytes of address space of a command: what takes more memory than the limit ends early
-NAME = "good"  # of the study whose store and run are copied
+ADDRESSES = 8 << 30  # bytes of a command's address space, so that it ends before it fills the memory
+NAME = "good"  # of the good study
 
 
 class Place:
-    """A folder for one case; `task`, `store` and `runs` are copies of good ones as soon as they are asked for."""
+    """A folder for one case; `task`, `store` and `runs` are copies of good ones, made at first use."""
 
     def __init__(self, good: Good, folder: Path) -> None:
         self.good, self.folder = good, folder
@@ -55,21 +55,22 @@ class Place:
         return self.good.folder / "0.wav"
 
     def study(self, **changes: Any) -> Path:
-        """A study of log-mel on the good task, with changes; the file that is returned."""
+        """Write a study of log-mel on the good task, with changes, and return its file."""
         fields = {"name": NAME, "models": [{"checkpoint": "logmel"}], "tasks": [str(self.good.folder / "tones-v1")]}
         return self.text("s.yaml", yaml.safe_dump(fields | {"protocol": "hear2021+grid1+linear"} | changes))
 
     def text(self, name: str, text: str) -> Path:
+        """Write a text file and return it."""
         path = self.folder / name
         path.write_text(text)
         return path
 
     def ablate(self, *arguments: Any, **options: Any) -> Ending:
-        """A command; see `attempt`."""
+        """Run a command of `ablate`; see `attempt` for the options."""
         return self.attempt(lambda: main.main([str(argument) for argument in arguments]), **options)
 
     def run(self, study: Path, *options: Any, **limits: Any) -> Ending:
-        """`ablate run` into this place's runs and store."""
+        """Run `ablate run` with this place's runs and store."""
         places = ("--runs", self.folder / "runs", "--store", self.folder / "store")
         return self.ablate("run", study, *places, *options, **limits)
 
@@ -80,12 +81,15 @@ class Place:
         limit_s: float = LIMIT_S,
         before: Callable[[], object] = lambda: None,
         bounded: bool = True,
-        ends: tuple[str, ...] = ("taken", "one-line error"),
+        ends: tuple[str, ...] = RIGHT,
     ) -> Ending:
-        """A call in a process of its own, with limits on time and memory.
+        """Call a function in a process of its own, with limits on time and memory.
 
         Args:
-            before: called in that process first. bounded: whether its address space is limited, which Ray's can't be.
+            call: the function.
+            limit_s: seconds that it may take.
+            before: called in that process first.
+            bounded: whether its address space is limited, which Ray's can't be.
             ends: the kinds of endings that are right.
         """
 
@@ -103,14 +107,15 @@ class Place:
         return ending
 
     def rows(self) -> pd.DataFrame:
+        """Return the rows of the run, as text."""
         return pd.read_csv(self.run_folder / "rows.csv", dtype=str)[list(RESULT_COLUMNS)]
 
     def check(self) -> Ending:
-        """`ablate store check --full`."""
+        """Run `ablate store check --full`."""
         return self.ablate("store", "check", "--full", "--store", self.store)
 
     def expect_no_other_scores(self) -> Ending:
-        """Run the good study from the store alone: the rows of before, or a one-line error."""
+        """Run the good study from the store without its run; expect the same rows, or a one-line error."""
         rows = self.rows()
         shutil.rmtree(self.runs)
         ending = self.run(self.study())
@@ -118,7 +123,7 @@ class Place:
         return ending
 
     def taps(self, split: str) -> Iterator[Path]:
-        """The files of the store's taps on a split."""
+        """Yield the files of the store's taps on a split."""
         return iter(sorted(self.store.glob(f"*/*/{split}/scene/*.npy")))
 
     def _copied(self, name: str) -> Path:
@@ -129,7 +134,7 @@ class Place:
 
 
 def refused(ending: Ending, *texts: str) -> None:
-    """Expect a one-line error that has these texts."""
+    """Expect a one-line error that contains these texts."""
     assert ending.kind == "one-line error", f"it was {ending.kind}, not refused"
     for text in texts:
         assert text in ending.output, f"{text!r} is not in: {ending.output[-300:]}"

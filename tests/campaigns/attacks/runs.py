@@ -1,4 +1,4 @@
-"""Attacks on runs: files of jobs, rows, what is shown, places that can't be written, signals, modules that hang."""
+"""Attacks on runs: files of jobs, rows, labels, folders that can't be written, signals, modules that hang."""
 
 import csv
 import json
@@ -10,7 +10,6 @@ import signal
 import sys
 import threading
 import time
-from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -20,6 +19,7 @@ from ablations.report.page import PAIRS, page
 from results.rows.rows import COLUMNS, task_table, write_rows
 from tests.campaigns.attacks.place import NAME, Place, refused
 from tests.campaigns.children import Ending
+from tests.campaigns.processes import start_of
 
 MODULE = """
 import os, time
@@ -38,7 +38,7 @@ DIES_WITHIN_S = 5.0
 
 
 def job_file_damaged(place: Place) -> None:
-    """The file is named, and its job is made anew."""
+    """The file is named, and its job is computed again."""
     with place.job.open("a") as file:
         file.write("x")
     ending = place.run(place.study())
@@ -47,13 +47,13 @@ def job_file_damaged(place: Place) -> None:
 
 
 def job_file_without_keys(place: Place) -> None:
-    """The job is made anew; it does not end the run."""
+    """The job is computed again; it does not end the run."""
     place.job.write_text(json.dumps({"job": place.job.stem}))
     assert place.run(place.study()).kind == "taken"
 
 
 def one_digit_of_a_score(place: Place) -> None:
-    """A job carries the sum of its content: rows.csv stays as it was, to the byte."""
+    """A job has the sum of its content, so that rows.csv stays the same to the byte."""
     rows = (place.run_folder / "rows.csv").read_bytes()
     job = place.job
     text = job.read_text()
@@ -64,14 +64,14 @@ def one_digit_of_a_score(place: Place) -> None:
 
 
 def rows_with_a_damaged_number(place: Place) -> None:
-    """File and line are named."""
+    """The error names file and line."""
     path = place.run_folder / "rows.csv"
     path.write_text(re.sub(r"top1_acc,True,\d", "top1_acc,True,w", path.read_text()))
     refused(place.ablate("table", NAME, "--runs", place.runs), "rows.csv", "line 2")
 
 
 def control_c(place: Place) -> None:
-    """One line says that the same command goes on; the exit status is 130, and it does go on."""
+    """The run says in one line that the same command continues it, ends with status 130, and can be continued."""
 
     def soon() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)  # even where this runs behind an &
@@ -113,7 +113,7 @@ def labels_with_escapes(place: Place) -> None:
 
 
 def journal_of_another_kind(place: Place) -> None:
-    """A search whose journal is none says that it can't be used."""
+    """A search with a file that is no journal says that it can't be used."""
     search = {"name": "n", "tasks": [str(place.good.folder / "tones-v1")], "protocol": "hear2021+grid1", "trials": 2}
     space = [{"checkpoint": "logmel", "levels": {"any_of": ["mean", "std"], "at_most": 2}}]
     file = place.text("se.yaml", yaml.safe_dump(search | {"space": space}))
@@ -125,7 +125,7 @@ def journal_of_another_kind(place: Place) -> None:
 
 
 def runs_that_can_not_be_written(place: Place) -> None:
-    """That is said before anything is computed."""
+    """The error comes before anything is computed."""
     store = place.folder / "store"
     ending = place.ablate("run", place.study(), "--runs", "/proc/runs", "--store", store)
     refused(ending, "/proc/runs")
@@ -133,7 +133,7 @@ def runs_that_can_not_be_written(place: Place) -> None:
 
 
 def pairs_that_a_report_does_not_show(place: Place) -> None:
-    """A report tests no pair of models whose result it does not show."""
+    """A report does not test pairs of models that it does not show."""
     with (place.run_folder / "rows.csv").open(newline="") as file:
         row = next(csv.DictReader(file))
     draw, rows = random.Random(0), []
@@ -154,7 +154,7 @@ def pairs_that_a_report_does_not_show(place: Place) -> None:
 
 
 def module_that_hangs(place: Place) -> None:
-    """Loading has a time limit, and a module's process dies with the command that started it."""
+    """Loading has a time limit, and a module's process ends with the command that started it."""
     place.text("hangs.py", MODULE)
 
     def embed(**options: Any) -> Ending:
@@ -169,18 +169,11 @@ def module_that_hangs(place: Place) -> None:
     embed(before=lambda: limited("100"), limit_s=8, ends=("hang",))  # killed then
     worker = int((place.folder / "worker").read_text())
     end = time.monotonic() + DIES_WITHIN_S
-    while is_running(worker) and time.monotonic() < end:
+    while start_of(worker) and time.monotonic() < end:
         time.sleep(0.05)
-    if is_running(worker):
+    if start_of(worker):
         os.kill(worker, signal.SIGKILL)
         raise AssertionError("the module's process lives on")
-
-
-def is_running(process: int) -> bool:
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 CASES = (

@@ -1,9 +1,10 @@
-"""Attacks on the store: changed, exchanged and lost files, links, what dead processes leave, no store at all."""
+"""Attacks on the store: changed, exchanged and lost files, links, files of dead processes, an empty variable."""
 
 import json
 import os
 import shutil
 import signal
+from typing import Any
 
 import numpy as np
 
@@ -12,19 +13,19 @@ from tests.campaigns.attacks.place import Place
 
 
 def prune_with_nothing_to_remove(place: Place) -> None:
-    """Nothing to remove is no error."""
+    """It is not an error if nothing can be removed."""
     assert place.ablate("store", "prune", "--older-than", "30d", "--store", place.store).kind == "taken"
 
 
 def list_of_a_store_with_a_faulty_folder(place: Place) -> None:
-    """A folder whose index is cut is a row with the state faulty."""
+    """A folder with a truncated index is listed as faulty."""
     index = next(place.store.rglob("index.npz"))
     os.truncate(index, 100)
     assert "faulty" in place.ablate("store", "ls", "--store", place.store).output
 
 
 def resampled_clips_changed(place: Place) -> None:
-    """The check names changed clips, and a run resamples them: the scores stay."""
+    """The check names changed clips; a run resamples them, and scores stay the same."""
     for path in (place.store / AUDIO).glob("*.npy"):
         content = bytearray(path.read_bytes())
         content[200::3] = bytes(len(content[200::3]))
@@ -36,7 +37,7 @@ def resampled_clips_changed(place: Place) -> None:
 
 
 def tap_and_record_of_another_fold(place: Place) -> None:
-    """A tap with its record in another fold's place is named by the check and made anew."""
+    """The check names a tap and record that another fold has; a run computes them again."""
     for one, other in zip(place.taps("fold00"), place.taps("fold01"), strict=True):
         for path, second in ((one, other), (one.with_suffix(".json"), other.with_suffix(".json"))):
             contents = path.read_bytes(), second.read_bytes()
@@ -47,7 +48,7 @@ def tap_and_record_of_another_fold(place: Place) -> None:
 
 
 def record_of_a_tap_absent(place: Place) -> None:
-    """A tap without its record is no whole tap."""
+    """A tap without its record is incomplete."""
     tap = next(place.taps("fold00"))
     tap.with_suffix(".json").unlink()
     rows = np.load(tap, mmap_mode="r+")
@@ -58,14 +59,14 @@ def record_of_a_tap_absent(place: Place) -> None:
 
 
 def index_absent(place: Place) -> None:
-    """Taps without an index are named with the remedy, and made anew."""
+    """The check names taps without an index, with the remedy; a run computes them again."""
     next(place.store.rglob("index.npz")).unlink()
     assert "index.npz" in place.check().output
     place.expect_no_other_scores()
 
 
 def hashes_damaged(place: Place) -> None:
-    """Content hashes that are not what was written are named by the check, and clips are hashed again."""
+    """The check names changed content hashes; a run hashes the clips again."""
     for path in (place.store / HASHES).glob("*.json"):
         path.write_text(json.dumps({"0.wav": 7, "1.wav": [1]}))
     assert "faults (" in place.check().output
@@ -73,10 +74,10 @@ def hashes_damaged(place: Place) -> None:
 
 
 def temporary_files_of_a_killed_run(place: Place) -> None:
-    """What a killed process left half written is removed by the next run, or by the check."""
+    """The next run, or the check, removes the half-written files of a killed process."""
     replace = os.replace
 
-    def killed(source, target, **options):
+    def killed(source: Any, target: Any, **options: Any) -> None:
         if f"/{AUDIO}/" in str(target):
             os.kill(os.getpid(), signal.SIGKILL)
         replace(source, target, **options)
@@ -89,7 +90,7 @@ def temporary_files_of_a_killed_run(place: Place) -> None:
 
 
 def variable_of_the_store_empty(place: Place) -> None:
-    """An empty $ABLATE_STORE is none: the store is in the cache, not in the current folder."""
+    """An empty $ABLATE_STORE counts as unset: the store is in the cache, not in the current folder."""
     here = place.folder / "here"
     here.mkdir()
 
@@ -103,7 +104,7 @@ def variable_of_the_store_empty(place: Place) -> None:
 
 
 def prune_behind_a_link(place: Place) -> None:
-    """What lies outside of the store, behind a link in it, is never removed."""
+    """Files outside the store are never removed, even if the store links to them."""
     outside = place.folder / "outside" / ("b" * 16) / "fold" / "scene" / "x.npy"
     outside.parent.mkdir(parents=True)
     outside.write_text("precious")
