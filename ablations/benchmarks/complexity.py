@@ -15,8 +15,8 @@ import torch
 from ablations.benchmarks.record import Record, command_line
 from ablations.benchmarks.step_memory import step_memory
 from ablations.benchmarks.training import CLIP_S, Meter, steps
-from ablations.cli.options import DEVICE
 from ablations.system.machine import choose_device
+from ablations.terminal.options import DEVICE
 from downstream.progress import Advance, Track, silent
 from passt.catalog import checkpoints
 from passt.catalog.checkpoints import SAMPLE_RATE, Checkpoint

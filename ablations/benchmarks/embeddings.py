@@ -12,9 +12,9 @@ from torch.nn import functional as F
 
 from ablations.benchmarks import peer as peers
 from ablations.benchmarks.record import Record, command_line
-from ablations.cli.options import DEVICE
 from ablations.system.device_memory import in_use, peak, reset_peak
 from ablations.system.machine import best, choose_device, product_rates
+from ablations.terminal.options import DEVICE
 from downstream.embedder import Tap
 from downstream.progress import Track, silent
 from passt import EmbeddingSpec, PasstEmbedder

@@ -16,12 +16,12 @@ from torch import Tensor
 
 from ablations.benchmarks import peer
 from ablations.benchmarks.record import Record, command_line
-from ablations.cli.options import DEVICE
 from ablations.models import cost, registry
 from ablations.models.baselines.cnn import STATISTICS
 from ablations.models.baselines.mobilenet import MobileNetEmbedder
 from ablations.system.device_memory import in_use, peak, reset_peak
 from ablations.system.machine import best, choose_device, product_rates, versions
+from ablations.terminal.options import DEVICE
 from downstream.embedder import OWN_HOP, Embedder, released
 from downstream.progress import Track, silent
 from passt import EmbeddingSpec

@@ -13,10 +13,10 @@ import torch
 
 from ablations.benchmarks import probe_memory
 from ablations.benchmarks.record import Record, command_line, table_text
-from ablations.cli.options import DEVICE, PATH
 from ablations.kit.crosscheck import by_kit
 from ablations.kit.process import interpreter
 from ablations.system.machine import choose_device, product_rates
+from ablations.terminal.options import DEVICE, PATH
 from downstream.evaluate import evaluate
 from downstream.kit.read import read_folder
 from downstream.probes.features import ProbeData

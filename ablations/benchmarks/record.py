@@ -14,9 +14,9 @@ import pandas as pd
 import torch
 from click.core import ParameterSource
 
-from ablations.cli.progress import bars, terminal
 from ablations.system import machine
 from ablations.system.errors import NewFile, one_line_errors
+from ablations.terminal.progress import bars, terminal
 from downstream.disk.files import write_json
 from results.tables.escapes import markdown_table
 

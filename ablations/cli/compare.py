@@ -5,10 +5,10 @@ from pathlib import Path
 
 import click
 
-from ablations.cli.options import RUNS, folder_of
 from ablations.report.compare import Pair, compared
 from ablations.report.compare_text import to_text
 from ablations.system.errors import NewFile, one_line_errors
+from ablations.terminal.options import RUNS, folder_of
 from results.rows.files import replacing
 from results.rows.rows import read_rows
 from results.statistics import edges

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import click
 
-from ablations.cli.options import TASKS
-from ablations.cli.progress import byte_bars, terminal
 from ablations.models.catalog import published, published_names
 from ablations.system.errors import one_line, one_line_errors
 from ablations.tasks.archives import Archive, archives, need, task_folder
 from ablations.tasks.names import default_folder
+from ablations.terminal.options import TASKS
+from ablations.terminal.progress import byte_bars, terminal
 from downstream.disk.files import expanded
 from downstream.progress import Track
 from downstream.tasks.packaged import MAKERS

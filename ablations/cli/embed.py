@@ -4,11 +4,11 @@ from pathlib import Path
 
 import click
 
-from ablations.cli.options import DEVICE, PATH
-from ablations.cli.progress import bars, terminal
 from ablations.embed.files import embed_files
 from ablations.system.compute import Machine
 from ablations.system.errors import one_line, one_line_errors
+from ablations.terminal.options import DEVICE, PATH
+from ablations.terminal.progress import bars, terminal
 from results.tables.escapes import printable
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from ablations.cli.options import PATH
-from ablations.cli.progress import bars, terminal
 from ablations.system.errors import one_line_errors
 from ablations.tasks.examples.archives import ARCHIVES, unpack
 from ablations.tasks.examples.tasks import SOURCES, make_tasks
+from ablations.terminal.options import PATH
+from ablations.terminal.progress import bars, terminal
 
 Command = Callable[..., None]
 

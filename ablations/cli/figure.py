@@ -5,11 +5,11 @@ from pathlib import Path
 import click
 from matplotlib.figure import Figure
 
-from ablations.cli.options import PATH, REFERENCE, RUNS, folder_of
 from ablations.report.draw import draw
 from ablations.report.page import write_page
 from ablations.study.study import Study
 from ablations.system.errors import NewFile, one_line_errors
+from ablations.terminal.options import PATH, REFERENCE, RUNS, folder_of
 from downstream.disk.files import check_place
 from results import figures, load
 from results.scores.records import read_record

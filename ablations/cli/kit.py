@@ -6,8 +6,6 @@ from typing import Any
 
 import click
 
-from ablations.cli.options import DEVICE, PATH, STORE, TASKS
-from ablations.cli.progress import bars, terminal
 from ablations.kit import process
 from ablations.kit.crosscheck import crosscheck as run_crosscheck
 from ablations.kit.embeddings import SPEC, compare_embeddings
@@ -16,6 +14,8 @@ from ablations.kit.probe import places, scores_table
 from ablations.kit.probe import probe as probe_folder
 from ablations.system.errors import NewFile, one_line, one_line_errors
 from ablations.system.machine import choose_device
+from ablations.terminal.options import DEVICE, PATH, STORE, TASKS
+from ablations.terminal.progress import bars, terminal
 from downstream.disk.files import write_json
 from downstream.probes.protocol import BASE, GRID_POINTS, Protocol
 from downstream.progress import Track

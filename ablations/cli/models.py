@@ -4,10 +4,10 @@ from pathlib import Path
 
 import click
 
-from ablations.cli.options import PATH
 from ablations.models.catalog import models_table
 from ablations.models.catalog_text import in_full, to_text
 from ablations.system.errors import one_line_errors
+from ablations.terminal.options import PATH
 from downstream.disk.files import write_atomically
 
 

@@ -5,8 +5,6 @@ from typing import Any
 
 import click
 
-from ablations.cli.options import PATH
-from ablations.cli.progress import bars, terminal
 from ablations.inputs.lists import SEPARATOR
 from ablations.system.errors import one_line_errors
 from ablations.tasks.prepare.checks import ALLOWABLE, DROPPABLE
@@ -14,6 +12,8 @@ from ablations.tasks.prepare.listing import UNITS, read_listing
 from ablations.tasks.prepare.options import Options
 from ablations.tasks.prepare.report import SHOWN
 from ablations.tasks.prepare.task import examine, make_task
+from ablations.terminal.options import PATH
+from ablations.terminal.progress import bars, terminal
 from downstream.disk.files import check_place
 from downstream.kit.write import refuse_existing
 

@@ -10,8 +10,6 @@ from typing import Any
 import click
 from tabulate import tabulate
 
-from ablations.cli.options import DEVICE, PRECISION, RUNS, STORE, TASKS
-from ablations.cli.progress import bars, terminal
 from ablations.engines import Engine, make_engine
 from ablations.report.draw import write_figure
 from ablations.report.table import compose_run, render, write_table
@@ -20,6 +18,8 @@ from ablations.runs.plan import plan_study, to_text
 from ablations.study.study import Study
 from ablations.system.compute import Machine
 from ablations.system.errors import NewFile, one_line, one_line_errors
+from ablations.terminal.options import DEVICE, PRECISION, RUNS, STORE, TASKS
+from ablations.terminal.progress import bars, terminal
 from ablations.units.unit import Shard
 from ablations.units.where import Where
 from results import load

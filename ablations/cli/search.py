@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
-from ablations.cli.options import DEVICE, RUNS, STORE, TASKS
-from ablations.cli.progress import bars, terminal
 from ablations.system.errors import one_line, one_line_errors
+from ablations.terminal.options import DEVICE, RUNS, STORE, TASKS
+from ablations.terminal.progress import bars, terminal
 
 
 @click.command()

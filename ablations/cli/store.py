@@ -7,10 +7,10 @@ from pathlib import Path
 import click
 import pandas as pd
 
-from ablations.cli.options import PATH, STORE
 from ablations.store import check as store_check
 from ablations.store import listing
 from ablations.system.errors import one_line_errors
+from ablations.terminal.options import PATH, STORE
 
 UNITS = {"": 1, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
 SECONDS = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}

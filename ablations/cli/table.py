@@ -6,9 +6,9 @@ import click
 import pandas as pd
 from tabulate import tabulate
 
-from ablations.cli.options import REFERENCE, RUNS, folder_of
 from ablations.report.table import compose_run, render, write_table
 from ablations.system.errors import NewFile, one_line, one_line_errors
+from ablations.terminal.options import REFERENCE, RUNS, folder_of
 from results import load
 from results.reference.published import published, sets
 from results.rows.rows import write_reference

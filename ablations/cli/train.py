@@ -8,11 +8,11 @@ from typing import Any
 
 import click
 
-from ablations.cli.options import DEVICE, PATH
-from ablations.cli.progress import bars, terminal
 from ablations.inputs.lists import SEPARATOR
 from ablations.system.errors import one_line_errors
 from ablations.system.machine import choose_device
+from ablations.terminal.options import DEVICE, PATH
+from ablations.terminal.progress import bars, terminal
 from ablations.training.card import CARD_FILE
 from ablations.training.train import (
     UNREADABLE_FILE,

@@ -11,13 +11,13 @@ import click
 import pandas as pd
 
 from ablations.benchmarks.record import Record, command_line
-from ablations.cli.options import DEVICE, PATH
 from ablations.runs.run import run_study
 from ablations.store.listing import store_table
 from ablations.study.study import Study
 from ablations.system import memory
 from ablations.system.compute import Machine
 from ablations.system.machine import choose_device
+from ablations.terminal.options import DEVICE, PATH
 from ablations.units.where import Where
 from downstream.progress import Track, silent
 from results.rows.rows import read_rows

@@ -19,7 +19,6 @@ import pandas as pd
 from optuna.trial import TrialState
 
 from ablations.benchmarks.record import Record, command_line, table_text
-from ablations.cli.options import DEVICE, RUNS, STORE, TASKS
 from ablations.search.declared import Search
 from ablations.search.goal import Fold, Goal
 from ablations.search.run import tasks_of
@@ -28,6 +27,7 @@ from ablations.search.sampling import ask
 from ablations.search.trial import Places, run_blind, validations_by_spec
 from ablations.study.study import Study
 from ablations.system.machine import choose_device, versions
+from ablations.terminal.options import DEVICE, RUNS, STORE, TASKS
 from downstream.progress import Track, silent
 from downstream.store.store import default_root
 

@@ -58,7 +58,7 @@ ON_A_CHILD = """
 
 EARLY = """
 import os, sys
-from ablations.cli.start import main
+from ablations.start import main
 
 class Signals:  # the signal comes while this module is imported
     def find_spec(self, name, *_):
@@ -144,7 +144,7 @@ def test_a_signal_while_the_command_line_loads_ends_it_in_one_line(module, argum
 def test_the_console_script_handles_signals_before_it_loads_anything():
     settings = configparser.ConfigParser()
     settings.read(Path(__file__).parents[3] / "setup.cfg")
-    assert settings["options.entry_points"]["console_scripts"].strip() == "ablate = ablations.cli.start:main"
+    assert settings["options.entry_points"]["console_scripts"].strip() == "ablate = ablations.start:main"
 
 
 @pytest.mark.slow
@@ -152,7 +152,7 @@ def test_the_console_script_handles_signals_before_it_loads_anything():
 @pytest.mark.parametrize("seconds", [0.05, 0.1, 0.2, 0.5, 1.0])
 def test_a_signal_in_the_first_second(number, seconds):
     process = subprocess.Popen(
-        [sys.executable, "-c", "print('ready', flush=True); from ablations.cli.start import main; main()", "models"],
+        [sys.executable, "-c", "print('ready', flush=True); from ablations.start import main; main()", "models"],
         **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "preexec_fn": heard},
     )
     process.stdout.readline()  # the interpreter itself is there: before, no line of ours was run
