@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 
 import pandas as pd
 
-from results.reference.sets import PAPER, READ_OFF, SETS, read, rows_of_set
+from results.reference.sets import PAPER, READ_OFF, SETS, read, rows_of_set, set_rows
 
 CHALLENGE = "HEAR 2021"
 """The submission date of the models that were in the challenge."""
@@ -132,7 +132,7 @@ def _selected(name: str) -> pd.DataFrame:
         only = " (Figures 6 to 9 are box plots: results.reference.published.boxes)" if key.lower() in _BOXES else ""
         choices = ", ".join(SETS)
         raise ValueError(f"unknown reference {name!r}{only}; expected one of {choices}, or SET:MODEL with a pattern")
-    rows = SETS[key.lower()]()
+    rows = set_rows(key.lower())
     if ":" not in name:
         return rows
     whole = [fnmatchcase(model.lower(), pattern.lower()) for model in rows["model"]]

@@ -1,7 +1,10 @@
-"""The sets of published scores as rows, each from a file of results/reference (README.md there)."""
+"""The sets of published scores as rows: a set is a file of results/reference (README.md there) and a row of sets.csv.
+
+A file has a row a model, with a column model and columns that have the leaderboard's names of tasks. `NAMES` translates
+others; columns of another name are left out. A file without a column model has a row a task, and columns of models.
+"""
 
 import functools
-from collections.abc import Callable
 
 import pandas as pd
 
@@ -12,7 +15,15 @@ PAPER = "Koutini et al. 2022 (PMLR 166)"
 READ_OFF = 0.003
 """The largest error of a value that was read off a bar or a box of the paper's figures."""
 
-CED_TASKS = {
+MODELS = {
+    "passt_M+H_hop10ms_read": "PaSST M+H hop=10",
+    "passt_L+M_2RF_hop5ms_read": "PaSST L+M 2RF hop=5",
+}
+"""Columns of models of a file with a row a task, and the models' names."""
+NAMES = {
+    "Model": "model",
+    "dcase2016_onset_fms_read": "DCASE 2016",
+    "maestro_onset_fms_read": "Maestro 5h",
     "Beehive States Avg": "Beehive",
     "Beijing Opera Percussion": "Beijing Opera",
     "DCASE16": "DCASE 2016",
@@ -27,12 +38,33 @@ CED_TASKS = {
     "Vocal Imitations": "Vocal Imitation",
     "VoxLingua107 Top10": "VoxLingua107 top 10",
 }
-"""The leaderboard's names of tasks that CED calls otherwise."""
+"""Columns of files, and what the leaderboard calls them."""
 
 
 def read(name: str) -> pd.DataFrame:
     """Read a file of results/reference."""
     return pd.read_csv(FOLDER / name)
+
+
+@functools.cache
+def set_rows(name: str) -> pd.DataFrame:
+    """Read the rows of a set.
+
+    Args:
+        name: a row of sets.csv.
+    """
+    declared = read("sets.csv").set_index("set").loc[name]
+    table = read(declared["file"]).rename(columns=NAMES)
+    if pd.notna(declared["figure"]):
+        table = table[table["figure"] == declared["figure"]]
+    if "model" not in table:
+        wide = table.set_index("task")[list(MODELS)].rename(columns=MODELS)
+        table = wide.T.rename_axis(index="model", columns=None).reset_index()
+    tasks = [column for column in table if column in set(task_table()["leaderboard_name"])]
+    lines = _long(table[["model", *tasks]])
+    if declared["unit"] == "percent":
+        lines = lines.assign(score=(lines["score"] / 100).round(6))
+    return rows_of_set(name, declared["source"], lines, float(declared["tolerance"]))
 
 
 def _long(wide: pd.DataFrame) -> pd.DataFrame:
@@ -71,40 +103,5 @@ def rows_of_set(name: str, source: str, lines: pd.DataFrame, tolerance: float = 
     )
 
 
-def _leaderboard() -> pd.DataFrame:
-    table = read("hear_leaderboard.csv").drop(columns=["URL", "Submission Date"])
-    source = "HEAR leaderboard (hearbenchmark.com/hear-leaderboard)"
-    return rows_of_set("leaderboard", source, _long(table.rename(columns={"Model": "model"})))
-
-
-def _ced() -> pd.DataFrame:
-    """Read CED's scores, which are percent with two digits."""
-    lines = _long(read("ced_hear_readme.csv").rename(columns={"Model": "model"} | CED_TASKS))
-    source = "HEAR_CED (github.com/RicherMans/HEAR_CED), table of the README"
-    return rows_of_set("ced", source, lines.assign(score=(lines["score"] / 100).round(6)))
-
-
-def _fig4_or_5(figure: str) -> pd.DataFrame:
-    table = read("koutini2022_fig4_fig5_timestamp_digitised.csv").query("figure == @figure")
-    columns = {"dcase2016_onset_fms_read": "DCASE 2016", "maestro_onset_fms_read": "Maestro 5h"}
-    lines = _long(table.rename(columns=columns)[["model", *columns.values()]])
-    return rows_of_set(figure.lower(), f"{PAPER}, Figure {figure.removeprefix('Fig')}", lines, READ_OFF)
-
-
-def _fig10() -> pd.DataFrame:
-    columns = {
-        "passt_M+H_hop10ms_read": "PaSST M+H hop=10",
-        "passt_L+M_2RF_hop5ms_read": "PaSST L+M 2RF hop=5",
-    }
-    table = read("koutini2022_fig10_per_task_digitised.csv").set_index("task").rename(columns=columns)
-    wide = table[list(columns.values())].T.rename_axis(index="model", columns=None).reset_index()
-    return rows_of_set("fig10", f"{PAPER}, Figure 10", _long(wide), READ_OFF)
-
-
-SETS: dict[str, Callable[[], pd.DataFrame]] = {
-    "leaderboard": functools.cache(_leaderboard),
-    "fig4": functools.cache(functools.partial(_fig4_or_5, "Fig4")),
-    "fig5": functools.cache(functools.partial(_fig4_or_5, "Fig5")),
-    "fig10": functools.cache(_fig10),
-    "ced": functools.cache(_ced),
-}
+SETS = tuple(read("sets.csv")["set"])
+"""The sets by name, in the order in which they are listed."""

@@ -30,4 +30,9 @@ def labels(scores: pd.DataFrame, read_off: bool = False) -> pd.Series:
     )
     names = scores["model"].where(~published, named(scores["model"], sets))
     marked = names.where(~untrained, names + UNTRAINED_MARK).where(~published, names + PUBLISHED_MARK)
-    return marked.where(~(off_figure & read_off), READ_OFF_MARK + marked)
+    return with_read_off(marked, off_figure & read_off)
+
+
+def with_read_off(texts: pd.Series, read_off: pd.Series) -> pd.Series:
+    """Mark the texts of values, or the names of models, whose scores were read off a figure."""
+    return texts.where(~read_off, READ_OFF_MARK + texts)

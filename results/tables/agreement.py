@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from results.scores.labels import READ_OFF_MARK
+from results.scores.labels import READ_OFF_MARK, with_read_off
 from results.scores.scores import Rows, Scored
 from results.tables.compose import MISSING
 from results.tables.formats import Table
@@ -60,13 +60,12 @@ def table(both: pd.DataFrame) -> Table | None:
     """Show `pairs` as texts, with notes; None where nothing measured is published."""
     if both.empty:
         return None
-    mark = both["read_off"].map({True: READ_OFF_MARK, False: ""})
     std = both["std"].map(" ± {:.3f}".format).where(both["std"].notna(), "")
     texts = pd.DataFrame(
         {
             "task": both["task"] + " (" + both["metric"] + ")",
             "measured": both["measured"].map("{:.3f}".format) + std,
-            "published": mark + both["published"].map("{:.3f}".format),
+            "published": with_read_off(both["published"].map("{:.3f}".format), both["read_off"]),
             "set": both["set"],
             "difference": both["difference"].map("{:+.3f}".format),
             "tolerance": both["tolerance"].map("{:g}".format).where(both["read_off"], "exact"),

@@ -6,7 +6,7 @@ import pandas as pd
 
 from results.reference.published import challenge_best
 from results.rows.rows import task_table
-from results.scores.labels import READ_OFF_MARK
+from results.scores.labels import with_read_off
 from results.scores.normalize import CATEGORIES, IMPUTED_MEANS, IMPUTED_RANKS, normalized, standardized
 from results.tables import emphasis
 
@@ -33,6 +33,7 @@ def cells(scores: pd.DataFrame, schemes: Collection[str] = SCHEMES) -> pd.DataFr
         tolerance=("slack", "mean"),
         count=("value", "count"),
         protocol=("protocol", "first"),
+        scale_free=("scale_free", "first"),
     )
     tasks = long.dropna(subset="value").groupby("column")["task"].nunique()
     means = means[means["count"] > 0].reset_index()
@@ -40,11 +41,10 @@ def cells(scores: pd.DataFrame, schemes: Collection[str] = SCHEMES) -> pd.DataFr
     partial = means["count"] < means["tasks"]
     read_off = means["tolerance"].notna()
     digits = means["mean"].map("{:.3f}".format).astype(object)  # of floats where there is no mean at all
-    shown = digits.where(~read_off, READ_OFF_MARK + digits)
+    shown = with_read_off(digits, read_off)
     share = " [" + means["count"].astype(str) + "/" + means["tasks"].astype(str) + "]"
     means["text"] = shown.where(~partial, shown + share)
-    scale_free = means["column"].str.endswith("(standardized)")
-    means["mean"] = means["mean"].mask(partial | (scale_free & read_off))
+    means["mean"] = means["mean"].mask(partial | (means["scale_free"] & read_off))
     means["place"] = emphasis.of_columns(means, "mean", "column")
     return means.assign(category="mean")[["label", "column", "category", "text", "place"]]
 
@@ -74,15 +74,20 @@ def notes(scores: pd.DataFrame, schemes: Collection[str] = SCHEMES) -> list[str]
 
 
 def _long(scores: pd.DataFrame, schemes: Collection[str]) -> pd.DataFrame:
-    """Make a line for each model, task and mean: value, and slack, the tolerance on the mean's scale."""
+    """Make a line for each model, task and mean that it goes into.
+
+    Columns: label, task, protocol, column, value, slack (the tolerance on the value's scale), and scale_free (whether a
+    tolerance has no meaning on that scale, which depends on the models).
+    """
     scores = standardized(normalized(scores))
     slack = scores["tolerance"] / scores["task"].map(challenge_best())
     kept = scores[["label", "task", "protocol"]]
-    shares = kept.assign(value=scores["normalized"], slack=slack)
+    shares = kept.assign(value=scores["normalized"], slack=slack, scale_free=False)
     parts = []
     if "paper" in schemes:
         parts += [shares[scores["category"] == name].assign(column=f"{name} (normalized)") for name in CATEGORIES]
         parts.append(shares.assign(column="all (normalized)"))
     if "leaderboard" in schemes:
-        parts.append(kept.assign(value=scores["standardized"], slack=scores["tolerance"], column="all (standardized)"))
+        deviations = kept.assign(value=scores["standardized"], slack=scores["tolerance"], scale_free=True)
+        parts.append(deviations.assign(column="all (standardized)"))
     return pd.concat(parts, ignore_index=True)

@@ -10,7 +10,7 @@ import pytest
 
 from results.reference import published as reference
 from results.reference.published import published
-from results.reference.sets import FOLDER, SETS
+from results.reference.sets import FOLDER, SETS, set_rows
 from results.rows.rows import COLUMNS, NUMBERS, read_reference, task_table, write_reference
 
 
@@ -222,3 +222,12 @@ def test_every_file_is_described():
     assert files
     for name in files:
         assert f"`{name}`" in text
+
+
+def test_a_set_is_a_file_and_a_row(tmp_path, monkeypatch):
+    (tmp_path / "mine.csv").write_text("model,ESC-50,dim\nA,12.5,7\nB,,7\n")
+    (tmp_path / "sets.csv").write_text("set,file,figure,unit,tolerance,source\nmine,mine.csv,,percent,0.01,a paper\n")
+    monkeypatch.setattr("results.reference.sets.FOLDER", tmp_path)
+    (row,) = set_rows("mine").itertuples()
+    assert (row.model, row.task, row.metric, row.score) == ("A", "esc50", "top1_acc", 0.125)
+    assert (row.spec, row.source, row.tolerance) == ("mine:A", "a paper", 0.01)
