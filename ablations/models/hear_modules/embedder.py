@@ -18,6 +18,7 @@ from torch import Tensor
 from ablations.models.hear_modules import address
 from ablations.models.hear_modules.api import Module
 from ablations.models.hear_modules.process import TIMEOUT, TIMEOUT_S, Process
+from ablations.models.hear_modules.trial import ModuleFacts, check
 from ablations.system.child import seconds_of
 from downstream.disk.files import fingerprint
 from downstream.embedder import Tap
@@ -52,6 +53,7 @@ class HearEmbedder:
 
     Attributes:
         dims, timestamp_dims: the width of scene and of timestamp embeddings.
+        facts: what is known of the module.
         own_hop_ms: the mean step of its timestamps on a fixed clip; None if the clip has one timestamp.
         versions: version of the module's package, if known.
 
@@ -69,8 +71,13 @@ class HearEmbedder:
         self.name = f"{spec.checkpoint}@{spec.weights}"
         request = (module.module, dict(module.options), str(weights.absolute()) if weights else None, device)
         self._settings: dict[str, Any] = {}
-        self._module = Process(python, *request) if python else _loaded_here(*request, self._settings)
-        facts = self._module.facts
+        self._module: Process | Module
+        if python:
+            self._module = Process(python, *request)
+            facts = self._module.facts
+        else:
+            self._module, facts = _loaded_here(*request, self._settings)
+        self.facts = facts
         self.sample_rate = facts.sample_rate
         self.dims: Mapping[str, int] = dict.fromkeys(address.LEVELS, facts.scene_embedding_size)
         self.timestamp_dims: Mapping[str, int] = dict.fromkeys(address.LEVELS, facts.timestamp_embedding_size)
@@ -134,14 +141,15 @@ def _batches(clips: Sequence[Tensor], sample_rate: int) -> Iterator[tuple[list[i
 
 def _loaded_here(
     name: str, options: Mapping[str, Any], weights: str | None, device: str, settings: dict[str, Any]
-) -> Module:
-    """Load the module in this process, from where `python -m` would."""
+) -> tuple[Module, ModuleFacts]:
+    """Load and check the module in this process, from where `python -m` would load it."""
     folder = str(Path.cwd())
     importlib.invalidate_caches()
     sys.path.insert(0, folder)
     try:
         with _at_work(name, settings):
-            return Module(name, dict(options), weights, device)
+            module = Module(name, dict(options), weights, device)
+            return module, check(module)
     finally:
         sys.path.remove(folder)
 

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, cast
 
 import numpy as np
 
-from ablations.models.hear_modules.api import ModuleFacts
+from ablations.models.hear_modules.trial import ModuleFacts
 from ablations.models.hear_modules.worker import GREETING, read_array
 from ablations.system.child import Child, Limit, seconds_of
 from downstream.disk.files import expanded

@@ -1,10 +1,10 @@
 """Serve a HEAR module: the program that the module's interpreter runs, and that `process.py` talks to over pipes.
 
-Like `api.py`, which does the work, this file imports nothing of the project and keeps to the syntax of Python 3.7. It
-writes `GREETING`, then answers requests until its stdin ends. Requests come on stdin and answers go to stdout, each a
-line of JSON followed by the raw bytes of its arrays. An answer lists [dtype, shape] of each array:
+Like `api.py` and `trial.py`, which do the work, this file imports nothing of the project and keeps to the syntax of
+Python 3.7. It writes `GREETING`, then answers requests until its stdin ends. Requests come on stdin and answers go to
+stdout, each a line of JSON followed by the raw bytes of its arrays. An answer lists [dtype, shape] of each array:
 
-    {"load": {name, options, weights, device}}         {"facts": the attributes of `api.ModuleFacts`}
+    {"load": {name, options, weights, device}}         {"facts": the attributes of `trial.ModuleFacts`}
     {"call": "scene", "shape": [clips, samples]}       {"arrays": [[dtype, shape]]}
     {"call": "timestamps", "shape": ...}               {"arrays": [embeddings, timestamps]}
 
@@ -32,7 +32,7 @@ def main() -> None:
     """Serve until stdin ends."""
     requests, answers = own_pipes()
     search_as_usual()
-    api = sibling("api")
+    api, trial = sibling("api"), sibling("trial")
     answers.write(GREETING)
     answers.flush()
     module = None  # type: Any
@@ -43,7 +43,7 @@ def main() -> None:
         try:
             if "load" in request:
                 module = api.Module(**request["load"])
-                answer = {"facts": dataclasses.asdict(module.facts)}
+                answer = {"facts": dataclasses.asdict(trial.check(module))}
             else:
                 audio = read_array(requests, "<f4", request["shape"])
                 arrays = (module.scene(audio),) if request["call"] == "scene" else module.timestamps(audio)

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from ablations.models import registry
-from ablations.models.hear_modules import api, worker
+from ablations.models.hear_modules import api, trial, worker
 from downstream.embedder import OWN_HOP, released
 from passt import EmbeddingSpec, PasstEmbedder
 from passt.weights.load import file_tag
@@ -182,7 +182,7 @@ def test_what_is_not_there_is_named(hear_module):
 
 
 def test_old_interpreters_can_run_the_worker():
-    for file in (api.__file__, worker.__file__):
+    for file in (api.__file__, trial.__file__, worker.__file__):
         tree = ast.parse(Path(file).read_text(), feature_version=(3, 7))
         names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
         names |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
@@ -194,12 +194,12 @@ def test_the_sketch_tells_models_apart_and_not_devices():
     noise = 1 + 1e-5 * np.random.default_rng(1).normal(size=values.shape)
     elsewhere = (values * noise).astype(np.float32)
     assert (values.round(3) != elsewhere.round(3)).any()  # what rounding alone would make of it
-    assert api.sketch(values) == api.sketch(elsewhere)
+    assert trial.sketch(values) == trial.sketch(elsewhere)
     for other in (values * np.float32(1.02), -values, abs(values), values[..., ::-1], np.roll(values, 1, -1)):
-        assert api.sketch(values) != api.sketch(other)
+        assert trial.sketch(values) != trial.sketch(other)
     few = values[:, :1, :3]
-    assert api.sketch(few) == api.sketch(few * np.float32(1 + 1e-6)) != api.sketch(-few)
-    assert api.sketch(np.zeros((2, 3), np.float32)) == api.sketch(-np.zeros((2, 3), np.float32))
+    assert trial.sketch(few) == trial.sketch(few * np.float32(1 + 1e-6)) != trial.sketch(-few)
+    assert trial.sketch(np.zeros((2, 3), np.float32)) == trial.sketch(-np.zeros((2, 3), np.float32))
 
 
 def test_passt_hear_is_passt():
@@ -250,4 +250,4 @@ def test_a_module_that_works_in_place_is_asked_about_the_same_sound_twice(hear_m
         "\ndef get_scene_embeddings(audio, model):\n    found = unchanged(audio.clone(), model)\n    audio.zero_()\n"
     )
     embedder = build("hear:" + hear_module(first + changes + "    return found\n", "in_place"))
-    assert embedder._module.facts.sketch == plain._module.facts.sketch
+    assert embedder.facts.sketch == plain.facts.sketch
