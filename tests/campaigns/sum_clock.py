@@ -12,7 +12,7 @@ from unittest import mock
 
 from ablations.store import run_check
 from downstream.disk import sums
-from downstream.store import extraction, tap_file
+from downstream.store import extraction, journal, tap_file
 from downstream.tasks import clip_cache
 from results.rows import job_files
 
@@ -21,7 +21,7 @@ FUNCTIONS = (
     (clip_cache, "sum_of"),
     (sums, "sum_of"),
     (sums, "seal_of"),
-    (extraction, "seal_of"),
+    (journal, "seal_of"),
     (extraction, "sum_of_part"),
     (tap_file, "sum_of_part"),
     (job_files, "sha256_of"),
