@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ablations.models.baselines import named as named_cnns
-from ablations.training.corpus.kinds import table
+from ablations.training.corpus import vocabulary
 from results.reference.published import published
 
 ROOT = Path(__file__).parents[1]
@@ -73,8 +73,8 @@ def test_a_changed_digit_is_seen(tmp_path):
 
 
 COUNTS: dict[str, Callable[[], int]] = {
-    r"(\d+) kinds": lambda: len(table.KINDS),
-    r"(\d+) labels \(\d+ notes": lambda: len(table.LABELS),
+    r"(\d+) kinds": lambda: len(vocabulary.KINDS),
+    r"(\d+) labels \(\d+ notes": lambda: len(vocabulary.LABELS),
     r"The (\d+) configurations": lambda: len(named_cnns.table()),
     r"(\d+) of them \(pooling": lambda: sum(bool(row.unsupported) for row in named_cnns.table().values()),
     r"leaderboard \((\d+) models\)": lambda: published(["leaderboard"])["model"].nunique(),
