@@ -9,17 +9,12 @@ from itertools import accumulate
 from ablations.training.corpus.items import Item, sounding
 from ablations.training.corpus.kinds.kind import Kind, Pattern
 from ablations.training.corpus.synthesis.randomness import key, uniform, whole
-from ablations.training.corpus.vocabulary import KINDS, rate_of
+from ablations.training.corpus.vocabulary import DYNAMICS, KINDS, MELODIES, ROOMS, rate_of
 
 EVENTS = (0.18, 0.27, 0.25, 0.18, 0.12)  # shares of clips with one event, two, ... five
 LONGEST = 10.2  # s, of the longest sound
 LEVELS = {False: (-14.0, 0.0), True: (-20.0, -6.0)}  # range of levels in dB: of textures (True) and of all others
 LEAST_DYNAMIC = 0.8  # s, of the shortest sound that may fade or tremble
-DYNAMICS = {"tremolo": 0.12, "fade in": 0.24, "fade out": 0.36}  # cumulative shares of sustained events
-ROOMS = (("dry", 0.36, 0.0, 0.0), ("small", 0.6, 0.15, 0.35), ("", 0.76, 0.45, 0.8), ("large", 1.0, 1.1, 2.5))
-"""Label of a room, cumulative share of clips, shortest and longest reverberation time in s."""
-MELODIES = (("rising", 1), ("falling", -1), ("mixed", 0), ("repeated", 0))
-"""Shape of a melody, sign of its steps."""
 _COUNTS = tuple(accumulate(EVENTS))
 _WEIGHTS = tuple(accumulate(kind.weight for kind in KINDS))
 

@@ -26,7 +26,12 @@ KINDS: tuple[Kind, ...] = (
 
 RATES = {"slow": 0.0, "medium": 1.5, "fast": 4.0, "rattling": 12.0}
 """Label of a rate -> least number of sounds a second."""
-ROOMS = ("dry", "small", "large")
+DYNAMICS = {"tremolo": 0.12, "fade in": 0.24, "fade out": 0.36}
+"""Label of dynamics -> cumulative share of sustained events."""
+ROOMS = (("dry", 0.36, 0.0, 0.0), ("small", 0.6, 0.15, 0.35), ("", 0.76, 0.45, 0.8), ("large", 1.0, 1.1, 2.5))
+"""Label of a room, cumulative share of clips, shortest and longest reverberation time in s."""
+MELODIES = (("rising", 1), ("falling", -1), ("mixed", 0), ("repeated", 0))
+"""Shape of a melody, sign of its steps."""
 
 _EXTRA = (
     *(f"chord: {name}" for name in CHORDS),
@@ -35,10 +40,10 @@ _EXTRA = (
     *(f"consonant: {name}" for name in CONSONANTS if name != "none"),
     *PITCHES,
     *(f"rate: {name}" for name in RATES),
-    *(f"melody: {name}" for name in ("rising", "falling", "mixed", "repeated")),
+    *(f"melody: {name}" for name, _ in MELODIES),
     "vibrato",
-    *(f"dynamics: {name}" for name in ("tremolo", "fade in", "fade out")),
-    *(f"room: {name}" for name in ROOMS),
+    *(f"dynamics: {name}" for name in DYNAMICS),
+    *(f"room: {name}" for name, *_ in ROOMS if name),
 )
 
 LABELS: tuple[str, ...] = tuple(dict.fromkeys([*(label for kind in KINDS for label in kind.labels), *_EXTRA]))
