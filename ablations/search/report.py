@@ -81,8 +81,9 @@ def _values(trial: FrozenTrial) -> list[float]:
 def importances(study: optuna.Study, space: Space) -> pd.DataFrame:
     """How much of the variance of the score each parameter explains, by fANOVA.
 
-    Only complete trials count. If the space has several blocks, their parameters explain the variance within their block, and `space` is what the
-    choice of the block explains. Parameters that not all trials have (a second level) are left out.
+    Only complete trials count. If the space has several blocks, their parameters explain the variance within their
+    block, and `space` is what the choice of the block explains. Parameters that not all trials have (a second level)
+    are left out.
 
     Returns:
         Columns parameter and importance; empty if there are too few trials.
