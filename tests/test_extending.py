@@ -76,14 +76,14 @@ def test_a_command(ablate, monkeypatch):
 
 
 def test_a_figure(ablate, monkeypatch, tmp_path):
-    def dots(rows: pd.DataFrame, title: str | None = None, models: pd.DataFrame | None = None) -> Figure:
+    def name_alone(rows: object, title: str | None = None, models: pd.DataFrame | None = None) -> Figure:
         figure = Figure()
-        figure.subplots().plot(rows["score"].to_numpy(), "o")
+        figure.suptitle(title)
         return figure
 
-    monkeypatch.setitem(FIGURES, "dots", dots)
-    ablate("figure", RUNS / "quickstart", "--kind", "dots", "--out", tmp_path / "dots")
-    assert (tmp_path / "dots.png").stat().st_size > 1000
+    monkeypatch.setitem(FIGURES, "name_alone", name_alone)
+    ablate("figure", RUNS / "quickstart", "--kind", "name_alone", "--out", tmp_path / "mine")
+    assert (tmp_path / "mine.png").stat().st_size > 1000
 
 
 def test_a_metric(ablate, monkeypatch, tmp_path, scene_task):

@@ -42,7 +42,9 @@ def embed(
     precision: str,
     python: str | None,
 ) -> None:
-    """Write the embeddings of audio FILES (what libsndfile reads, at any rate; folders are searched) to a .npz each.
+    """Write the embeddings of audio FILES to a .npz each.
+
+    FILES are what libsndfile reads, at any rate; folders are searched.
 
     Embeddings that are there already are not computed again. If a file fails, the others are still written, and the
     exit status is 1.

@@ -1,4 +1,4 @@
-"""The commands `ablate examples ...`: small tasks made of public archives, and the lists of two of these."""
+"""The commands `ablate examples ...`: make small tasks of public archives."""
 
 from collections.abc import Callable
 from functools import reduce

@@ -1,4 +1,4 @@
-"""The group `ablate`. Its commands are in the other files of this room; each is imported when it runs."""
+"""The group `ablate`, which imports a command from this room when it runs."""
 
 import contextlib
 import importlib

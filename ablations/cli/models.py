@@ -17,7 +17,9 @@ from downstream.disk.files import write_atomically
 @click.option("--csv", "csv_path", type=PATH, help="A CSV file to write.")
 @one_line_errors
 def models(names: tuple[str, ...], json_path: Path | None, csv_path: Path | None) -> None:
-    """List every model: time resolution, windows, levels, size and cost, and whether its weights are on this machine.
+    """List every model, and whether its weights are on this machine.
+
+    The columns are time resolution, windows, levels, size and cost.
 
     With NAME (a model, an alias or a named spec) show that model in full.
     """

@@ -1,4 +1,7 @@
-"""Find the audio files in a folder; links to files and folders are followed, and names are not resolved."""
+"""Find the audio files in a folder.
+
+Links to files and folders are followed, and names are not resolved.
+"""
 
 import logging
 import os

@@ -1,4 +1,4 @@
-"""Load what users declare in YAML: by the name of a packaged file, or from a file of their own."""
+"""Load what users declare in YAML, in packaged files or in files of their own."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path

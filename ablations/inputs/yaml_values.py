@@ -1,4 +1,4 @@
-"""Read YAML without surprises: what YAML 1.1 reads in an unexpected way is an error that names the line.
+"""Read YAML without surprises: what YAML 1.1 reads unexpectedly is an error.
 
 Refused are repeated keys, octal numbers (0640), numbers in base 60 (1:30), yes and no, very long numbers, aliases that
 make a tree larger than its text, and deep nesting. Dates are texts.
@@ -73,7 +73,9 @@ class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # yaml has no types
         return node
 
     def _check(self, node: yaml.Node, known: dict[int, int]) -> int:
-        """Count the values and characters of a node with its aliases written out; refuse too many, and repeated keys.
+        """Count the values and characters of a node with its aliases written out.
+
+        Too many of them are refused, and so are repeated keys.
 
         Args:
             node: the node.

@@ -1,4 +1,4 @@
-"""Search for a good variant with Optuna: a space of variants in YAML, one trial a variant, rows as those of a study.
+"""Search for a good variant with Optuna: one trial a variant, rows as those of a study.
 
 Optuna's study is called a search here. Only validation scores decide; see `ablations.search.winner`.
 """

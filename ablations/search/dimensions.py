@@ -1,4 +1,4 @@
-"""The dimensions of a search's space, and the parameters of Optuna that stand for their values.
+"""The dimensions of a search's space, and Optuna's parameters for their values.
 
 A dimension is a choice of one value, or a subset of values. Numbers and the values of `any_of` are scales: their order
 tells the sampler which values are close.
@@ -44,7 +44,10 @@ class Choice:
         return self.values
 
     def draw(self, trial: BaseTrial, name: str) -> Any:
-        """The value that a trial's parameters of this name stand for; the sampler chooses unknown ones."""
+        """The value that a trial's parameters of this name stand for.
+
+        The sampler chooses parameters that the trial does not have yet.
+        """
         if self.size == 1:
             return self.values[0]
         if self.scale:
@@ -80,7 +83,10 @@ class Subset:
         return (*self.values, self.members) if self.at_most > 1 else self.values
 
     def draw(self, trial: BaseTrial, name: str) -> tuple[Any, ...]:
-        """The subset that a trial's parameters of this name stand for: places of members, two of which may be equal."""
+        """The subset that a trial's parameters of this name stand for.
+
+        The parameters are places of members, two of which may be equal.
+        """
         count = trial.suggest_int(f"{name}: how many", 1, self.at_most) if self.at_most > 1 else 1
         most = len(self.members) - 1
         places = {trial.suggest_int(f"{name} {number}", 0, most) for number in range(1, count + 1)} if most else {0}

@@ -1,4 +1,4 @@
-"""The value of a trial: what a search makes of validation scores, and when folds can tell that a trial is bad."""
+"""The value of a trial, made of validation scores."""
 
 import math
 from collections.abc import Mapping, Sequence

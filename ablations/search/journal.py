@@ -1,4 +1,4 @@
-"""The journal of a search's trials: one operation of Optuna in JSON a line, with a sum bound to the line's number.
+"""The journal of a search's trials: one operation of Optuna a line, with a sum.
 
 Lines of earlier versions have no sum, so the types of their fields are checked. Optuna itself checks nothing it reads.
 """
@@ -20,7 +20,10 @@ ADVICE = "move the journal away; the same command then begins its trials anew, a
 
 
 class Journal(BaseJournalBackend):  # type: ignore[misc]  # checked without optuna
-    """The file of a journal, for Optuna's storage; a line that a kill cut short counts as not written."""
+    """The file of a journal, for Optuna's storage.
+
+    A line that a kill cut short counts as not written.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -1,4 +1,4 @@
-"""Write what a search leaves behind: its trials, rows, figures of front, history and importances, and the winner."""
+"""Write what a search leaves behind: trials, rows, figures, importances, the winner."""
 
 import csv
 from collections.abc import Sequence
@@ -79,10 +79,11 @@ def _values(trial: FrozenTrial) -> list[float]:
 
 
 def importances(study: optuna.Study, space: Space) -> pd.DataFrame:
-    """How much of the variance of the score each parameter explains (fANOVA), among complete trials.
+    """How much of the variance of the score each parameter explains, by fANOVA.
 
-    If the space has several blocks, their parameters explain the variance within their block, and `space` is what the
-    choice of the block explains. Parameters that not all trials have (a second level) are left out.
+    Only complete trials count. If the space has several blocks, their parameters explain the variance within their
+    block, and `space` is what the choice of the block explains. Parameters that not all trials have (a second level)
+    are left out.
 
     Returns:
         Columns parameter and importance; empty if there are too few trials.
@@ -108,7 +109,10 @@ def _importances(trials: Sequence[FrozenTrial]) -> dict[str, float]:
 
 
 def write(folder: Path, study: optuna.Study, search: Search) -> pd.DataFrame:
-    """Write the files of a search, note its winner if all trials have ended, and return the table of trials."""
+    """Write the files of a search, and return the table of trials.
+
+    The winner is noted if all trials have ended.
+    """
     write_rows(folder, study, search)
     with held(folder / ".report.lock"):
         table = trials_table(study, search)
@@ -150,7 +154,10 @@ def write_rows(folder: Path, study: optuna.Study, search: Search) -> None:
 
 
 def best_trials(trials: pd.DataFrame, search: Search) -> str:
-    """The best complete trials as a table for a terminal, those on the front first; "" if none is complete."""
+    """The best complete trials as a table for a terminal; "" if none is complete.
+
+    Trials on the front come first.
+    """
     complete = trials[trials["state"] == "complete"].sort_values("score", ascending=False, kind="stable")
     if complete.empty:
         return ""

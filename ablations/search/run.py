@@ -1,4 +1,4 @@
-"""Run a search: trial after trial, by any number of processes, until enough variants were run."""
+"""Run a search, by any number of processes, until enough variants were run."""
 
 import logging
 from pathlib import Path
@@ -90,7 +90,10 @@ def search(
 
 
 def _next(study: optuna.Study, search: Search, folder: Path, worker: str, budget: int) -> tuple[Trial, Variant] | None:
-    """Start the next trial, first those whose process died; None if there are enough, or no variant is left."""
+    """Start the next trial, first those whose process died.
+
+    The result is None if there are enough, or no variant is left.
+    """
     with held(folder / ".lock"):
         take_up_again(study, folder, worker)
         if len(counted(study)) >= budget:

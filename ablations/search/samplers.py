@@ -41,5 +41,5 @@ def sampler_of(name: str, seed: int, number: int) -> BaseSampler:
 
 
 def pruner_of(pruning: bool) -> BasePruner:
-    """Make the pruner, which ends a trial that is below the median of the others at the same step."""
+    """Make the pruner: it ends a trial below the median of the others at the same step."""
     return MedianPruner(n_startup_trials=PRUNED_BEHIND, n_min_trials=PRUNED_BEHIND) if pruning else NopPruner()

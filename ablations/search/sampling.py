@@ -49,7 +49,10 @@ def ask(study: optuna.Study, space: Space, sampler: str, seed: int, worker: str 
 
 
 def _left(space: Space, taken: set[str], seed: int, number: int) -> dict[str, Any] | None:
-    """Draw the parameters of a variant that is left; None if there is none, or too many variants to list."""
+    """Draw the parameters of a variant that is left.
+
+    The result is None if no variant is left, or the space has too many variants to list.
+    """
     if space.size > LISTED:
         return None
     left = [point for point in space.points() if space.variant(point).key not in taken]

@@ -8,7 +8,10 @@ QUERIED = re.compile(r"([?&;][^=&;]*(?:pass|pwd|token|secret|key)[^=&;]*=)([^&;]
 
 
 def shown(url: str) -> str:
-    """A URL with `***` for its passwords: after the user's name, and in queries such as ?password=."""
+    """A URL with `***` for its passwords.
+
+    They stand after the user's name, and in queries such as ?password=.
+    """
     for secret in _passwords(url):
         url = url.replace(f":{secret}@", f":{HIDDEN}@")
     return QUERIED.sub(rf"\1{HIDDEN}", url)
@@ -24,7 +27,10 @@ def without_secrets(text: str, url: str) -> str:
 
 
 def _passwords(url: str) -> list[str]:
-    """What stands between the user's name and the last @ before the query; it may contain / and @."""
+    """What stands between the user's name and the last @ before the query.
+
+    It may contain / and @.
+    """
     _, _, rest = url.partition("://")
     user, at, _ = rest.partition("?")[0].rpartition("@")
     name, colon, secret = user.partition(":")

@@ -1,4 +1,4 @@
-"""The storage of a search's trials: a journal in its folder, or any storage that a URL names for Optuna."""
+"""The storage of a search's trials: a journal, or what a URL names for Optuna."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -98,7 +98,10 @@ def open_study(search: Search, folder: Path, url: str | None) -> optuna.Study:
 
 @contextmanager
 def one_line_errors(folder: Path, url: str | None) -> Iterator[None]:
-    """Turn errors of a storage that is lost during the search into ValueError, without the password of its URL."""
+    """Turn errors of a storage that is lost during the search into ValueError.
+
+    The message leaves out the password of its URL.
+    """
     try:
         yield
     except (SQLAlchemyError, StorageInternalError) as error:
@@ -113,7 +116,10 @@ def _journal(folder: Path) -> JournalStorage:
 
 
 def counted(study: optuna.Study) -> list[FrozenTrial]:
-    """The trials that count: ended, failed with a reason, or running; no repeats, and none whose process died."""
+    """The trials that count: ended, failed with a reason, or running.
+
+    Repeats do not count, nor trials whose process died.
+    """
     ended = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
     return [
         trial

@@ -1,4 +1,4 @@
-"""Run one trial: a study of one model in a folder of its own, whose value is made of validation scores alone."""
+"""Run one trial: a study of one model, whose value is made of validation scores alone."""
 
 import contextlib
 import logging

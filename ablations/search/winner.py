@@ -1,4 +1,4 @@
-"""The winner of a search: the best validation score, and the only test scores that anybody looks at.
+"""The winner of a search by validation, and every look at test scores.
 
 `winner.json` keeps every look at test scores. Whoever continues a search after a look chooses among variants with
 knowledge of the test, so a later report says how many looks came before it.
@@ -43,7 +43,9 @@ class Look:
 
 
 def look(folder: Path, trials: pd.DataFrame, objectives: Sequence[str]) -> None:
-    """Note the winner with its test scores, unless the last look was at the same trial or no trial is complete.
+    """Note the winner with its test scores.
+
+    Nothing is noted if no trial is complete, or the last look was at the same trial.
 
     Args:
         folder: the folder of the search's run.

@@ -1,4 +1,7 @@
-"""The processes that work on a search: each locks a file, which the system unlocks when the process dies."""
+"""The processes that work on a search: each locks a file.
+
+The system unlocks the file when its process dies.
+"""
 
 import uuid
 from collections.abc import Iterator

@@ -1,1 +1,1 @@
-"""This machine and its processes: devices, memory, child processes, signals, errors in one line."""
+"""This machine and its processes: devices, memory, child processes, signals, errors."""

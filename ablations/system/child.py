@@ -1,4 +1,4 @@
-"""Start other programs: they end with this process, and their time and their output are limited.
+"""Start other programs, which end with this process and are limited in time and output.
 
 On Linux the system kills a child when this process ends, even by SIGKILL. A child leads a process group of its own:
 what it starts in turn ends with it, and Ctrl-C in a terminal reaches this process alone.
@@ -115,7 +115,9 @@ class Child:
 
     @contextlib.contextmanager
     def limited(self, seconds: float, advice: str = "") -> Iterator[None]:
-        """Kill the child if the block takes too long or the log grows too large; reads then end in EOFError.
+        """Kill the child if the block takes too long or the log grows too large.
+
+        Reads of a killed child end in EOFError.
 
         Args:
             seconds: time limit of the block.
@@ -158,7 +160,10 @@ class Child:
         _kill(self.process)
 
     def status(self) -> int:
-        """The exit status of a program that has closed its stdout; if it does not exit soon, it is killed."""
+        """The exit status of a program that has closed its stdout.
+
+        If it does not exit soon, it is killed.
+        """
         _finish(self.process)
         return int(self.process.returncode)
 
@@ -232,14 +237,20 @@ def _long_lived() -> ThreadPoolExecutor:
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    """Kill a child and its group, unless it was waited for: its number may belong to another process then."""
+    """Kill a child and its group, unless it was waited for.
+
+    After that, its number may belong to another process.
+    """
     if process.returncode is None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
 
 
 def _finish(process: subprocess.Popen[bytes]) -> None:
-    """Wait for a child to exit, then kill what is left of its group, and the child too if it took too long."""
+    """Wait for a child to exit, then kill what is left of its group.
+
+    If it takes too long, the child is killed too.
+    """
     last = time.monotonic() + SECONDS_TO_END
     while process.returncode is None and time.monotonic() < last:
         with contextlib.suppress(ChildProcessError):

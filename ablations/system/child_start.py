@@ -1,4 +1,4 @@
-"""Become another program that the system kills when the process that started it ends (on Linux).
+"""Become another program that ends when the process that started it ends (on Linux).
 
     python child_start.py PARENT COMMAND...
 

@@ -39,7 +39,10 @@ def one_line_errors(command: Callable[..., Value]) -> Callable[..., Value]:
 
 
 class NewFile(click.Path):
-    """A file that a command writes at its end; whether it can be written is checked at the beginning."""
+    """A file that a command writes at its end.
+
+    Whether it can be written is checked at the beginning.
+    """
 
     def __init__(self) -> None:
         super().__init__(dir_okay=False, path_type=Path)

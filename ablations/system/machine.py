@@ -43,7 +43,9 @@ def machine(device: str) -> str:
 
 
 def product_rates(device: str, precision: str = "fp32") -> tuple[float, float]:
-    """Measure matrix products in operations per second: the median over the four shapes of a transformer block.
+    """Measure matrix products in operations per second.
+
+    The rate is the median over the four shapes of a transformer block.
 
     Args:
         device: cpu or cuda.

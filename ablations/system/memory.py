@@ -1,4 +1,4 @@
-"""The memory of processes: what the allocator keeps, and the peak of this process with its descendants."""
+"""The memory of processes: what the allocator keeps, and peaks."""
 
 import contextlib
 import ctypes
@@ -40,7 +40,10 @@ def tree(process: int) -> list[int]:
 
 
 def anonymous(processes: Iterable[int | str] = ("self",)) -> int:
-    """The anonymous memory (RssAnon) of processes in bytes, summed; those that have ended count as 0."""
+    """The anonymous memory (RssAnon) of processes in bytes, summed.
+
+    Processes that have ended count as 0.
+    """
     total = 0
     for process in processes:
         with contextlib.suppress(OSError):

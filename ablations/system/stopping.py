@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first signal ends a command in one line, with the exit status that shells expect."""
+"""Ctrl-C and SIGTERM: the first signal ends a command in one line."""
 
 import contextlib
 import os
@@ -36,7 +36,7 @@ def status() -> int:
 
 @contextlib.contextmanager
 def stoppable() -> Iterator[None]:
-    """Let signals stop the block: children are killed, and KeyboardInterrupt is raised in the main thread.
+    """Let signals stop the block: children are killed, and KeyboardInterrupt is raised.
 
     If that does not end the process within `GRACE_S`, or a second signal comes, the process ends at once. A signal that
     was ignored before stays so: `nohup` and a shell's `&` ask for it. In a thread other than the main one, nothing
@@ -63,7 +63,10 @@ def stoppable() -> Iterator[None]:
 
 @contextlib.contextmanager
 def handlers_kept() -> Iterator[None]:
-    """Restore signal handlers that a library replaces in the block; if it exits by a signal, so does the command."""
+    """Restore signal handlers that a library replaces in the block.
+
+    If the library exits by a signal, so does the command.
+    """
     before = {number: signal.getsignal(number) for number in SIGNALS}
     try:
         yield
@@ -88,7 +91,10 @@ def _raise(number: int, frame: Any) -> None:
 
 
 def _watch(signals: socket.socket) -> None:
-    """Kill children at the first signal, and the process at the second, or if the first has not ended it in time."""
+    """Kill children at the first signal, and the process at the second.
+
+    The process is also killed if the first signal has not ended it in time.
+    """
     with signals:
         while (data := signals.recv(1)) and data[0] not in SIGNALS:
             pass

@@ -1,1 +1,1 @@
-"""Tasks by name, HEAR's archives, tasks made of one's own data (`prepare`) and example tasks (`examples`)."""
+"""Tasks: by name, from HEAR's archives, of one's own data, and as worked examples."""

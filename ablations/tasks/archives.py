@@ -1,4 +1,4 @@
-"""The public archives of the HEAR tasks: list them, fetch them, and unpack them to task folders.
+"""The public archives of the HEAR tasks: list, fetch and unpack them.
 
 Record 6332517 of DOI 10.5281/zenodo.5885750: all tasks at 48 kHz (https://hearbenchmark.com/hear-tasks.html).
 """

@@ -1,4 +1,4 @@
-"""Find the folders that a study's tasks stand for: HEAR keys, packaged tasks, folders and globs."""
+"""Find the folders of a study's tasks: HEAR keys, packaged tasks, folders and globs."""
 
 import os
 from collections.abc import Iterable
@@ -16,7 +16,10 @@ TRIES = "tries to fetch it: its archive's name was not seen in public, it follow
 
 
 class AbsentTaskError(FileNotFoundError):
-    """A task of a study is not installed; the message says where it was looked for and how to get it."""
+    """A task of a study is not installed.
+
+    The message says where it was looked for and how to get it.
+    """
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,10 @@ REFERENCE = click.option(
 
 
 def folder_of(study: str, runs: Path) -> Path:
-    """The folder of a run, by the name or the file of its study; a folder with rows stands for itself."""
+    """The folder of a run, by the name or the file of its study.
+
+    A folder with rows stands for itself.
+    """
     if (Path(study) / "rows.csv").is_file():
         return Path(study)
     if not study.endswith((".yaml", ".yml")):

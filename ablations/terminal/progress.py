@@ -56,7 +56,10 @@ def bars(console: Console) -> AbstractContextManager[Track]:
 
 
 def byte_bars(console: Console) -> AbstractContextManager[Track]:
-    """A `Track` that draws a bar in bytes for each file while it is fetched; none unless a terminal shows it."""
+    """A `Track` that draws a bar in bytes for each file while it is fetched.
+
+    It draws nothing unless a terminal shows it.
+    """
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=24),

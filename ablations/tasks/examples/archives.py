@@ -60,7 +60,9 @@ def unpack(name: str, archive: Path, folder: Path) -> Path:
 
 
 def members(name: str, archive: Path) -> Iterator[tuple[re.Match[str], bytes]]:
-    """The clips of an archive, sorted by their paths: the match of the path, and the content of the file.
+    """Read the clips of an archive, sorted by their paths.
+
+    Yields the match of the path, and the content of the file.
 
     Raises:
         FileNotFoundError, ValueError: as `unpack`.

@@ -1,4 +1,4 @@
-"""Three tasks of General MIDI instruments: their pitch, their family, and families that play together.
+"""Three tasks of General MIDI instruments: pitch, family, and families that play together.
 
 Instruments that share a recording are in one fold, so that the instruments of a test are never heard in training.
 """
@@ -58,7 +58,7 @@ def families(clips: Clips, soundfont: Path, seed: int) -> None:
 
 
 def duets(clips: Clips, soundfont: Path, seed: int) -> None:
-    """Make a task on families that play together: multilabel, two or three at once, at different keys and levels.
+    """Make a task on families that play together: multilabel, two or three at once.
 
     The clips of a fold mix the same instruments, so that a fold is one group.
     """

@@ -49,7 +49,10 @@ def midi_file(program: int, notes: Iterable[Note], silences: Sequence[float] = (
 
 
 def _variable_length(value: int) -> bytes:
-    """A number in bytes of seven bits, the highest first; all bytes but the last have the eighth bit."""
+    """A number in bytes of seven bits, the highest first.
+
+    All bytes but the last have the eighth bit.
+    """
     groups = [value & 0x7F]
     while value := value >> 7:
         groups.append(0x80 | value & 0x7F)

@@ -38,7 +38,10 @@ def piano(clips: Clips, soundfont: Path, seed: int) -> None:
 
 
 def _piece(rng: np.random.Generator) -> list[Note]:
-    """Draw notes in whole ms; a key is never struck while it sounds, and all notes end before the piece does."""
+    """Draw notes in whole ms.
+
+    A key is never struck while it sounds, and all notes end before the piece does.
+    """
     notes, free, at = [], dict.fromkeys(KEYS, 0.0), FIRST_MS
     while at < 1000 * SECONDS - 2 * LENGTH_MS[0]:
         keys = rng.choice(KEYS, size=rng.choice(CHORD), replace=False)

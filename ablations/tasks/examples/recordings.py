@@ -1,4 +1,4 @@
-"""Three tasks of small parts of the two archives: spoken digits, ten kinds of sound, and soundscapes of these."""
+"""Three tasks of parts of the two archives: digits, kinds of sound, and soundscapes."""
 
 from collections.abc import Iterator
 from pathlib import Path

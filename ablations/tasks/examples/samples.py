@@ -1,4 +1,4 @@
-"""Read which recordings each instrument of a soundfont is made of, so that no recording lies in two folds.
+"""Read which recordings each instrument of a soundfont is made of.
 
 The format is SoundFont 2.04 (E-mu, 2006): a RIFF file whose list `pdta` holds tables of presets, instruments and
 samples. Presets refer to rows of the instruments, and instruments to rows of the samples.
@@ -50,7 +50,10 @@ def samples_of(soundfont: Path) -> dict[int, frozenset[int]]:
 
 
 def _start(samples: np.ndarray, number: int) -> int:
-    """Where a sample begins, or its partner in a stereo pair if that is first; both sides must name each other."""
+    """Where a sample begins, or its partner in a stereo pair if that is first.
+
+    The two samples of a pair must name each other.
+    """
     row = samples[number]
     paired = row["channel"] in STEREO and row["link"] < len(samples) and samples[row["link"]]["link"] == number
     return int(min(row["start"], samples[row["link"]]["start"]) if paired else row["start"])

@@ -67,7 +67,9 @@ def soundscapes(clips: Clips, sounds: Sequence[Sound], seed: int) -> None:
 
 
 def active(sound: np.ndarray, rate: int) -> list[tuple[int, int]]:
-    """Find where something sounds: frames within 25 dB of the loudest, with pauses of up to 150 ms between them.
+    """Find where something sounds.
+
+    A part has frames within 25 dB of the loudest, and pauses of up to 150 ms.
 
     Args:
         sound: (samples,).
@@ -129,7 +131,7 @@ def _mixed(
 
 
 def _bed(sound: np.ndarray) -> np.ndarray:
-    """Repeat a background until it is as long as a soundscape, faded out and in at each repetition."""
+    """Repeat a background until it is as long as a soundscape, faded at each repetition."""
     level = np.sqrt(np.mean(sound**2))
     once = _faded(sound) * (BACKGROUND_RMS / level if level else 0)
     return np.resize(once, SECONDS * RATE).astype(np.float32)

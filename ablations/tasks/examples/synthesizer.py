@@ -1,4 +1,4 @@
-"""Render notes by fluidsynth with a General MIDI soundfont, without reverberation, chorus or anything random."""
+"""Render notes by fluidsynth, without reverberation, chorus or anything random."""
 
 import shutil
 import tempfile

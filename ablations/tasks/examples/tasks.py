@@ -1,4 +1,4 @@
-"""The small tasks: their sources, the functions that make their clips, and the settings of HEAR's task of that kind."""
+"""The small tasks: sources, makers, and the settings of HEAR's task of that kind."""
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What can be wrong with a list and its clips: findings that stop a task, and findings that are only reported."""
+"""What can be wrong with a list and its clips; some findings stop a task."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -105,7 +105,10 @@ def clip_findings(listing: Listing, clips: Sequence[Clip], seconds: float | None
 
 
 def twins(entries: Sequence[Entry], clips: Mapping[str, Clip]) -> list[list[Entry]]:
-    """Group entries whose clips have the same sound, in sets of two or more; clips of zeros alone are left out."""
+    """Group entries whose clips have the same sound, in sets of two or more.
+
+    Clips of zeros alone are left out.
+    """
     by_sound = defaultdict(list)
     for entry in entries:
         by_sound[clips[entry.file].digest].append(entry)
@@ -113,7 +116,9 @@ def twins(entries: Sequence[Entry], clips: Mapping[str, Clip]) -> list[list[Entr
 
 
 def sound_findings(sets: Sequence[Sequence[Entry]]) -> list[Finding]:
-    """Report duplicates, of which all but the first can be left out, and duplicates with different labels.
+    """Report clips of the same sound, and those of them that differ in their labels.
+
+    All but the first of them can be left out.
 
     Args:
         sets: entries of the same sound, as of `twins`.
@@ -155,7 +160,7 @@ def leak_findings(entries: Sequence[Entry], sets: Sequence[Sequence[Entry]]) -> 
 def label_findings(
     labels: Sequence[str], splits: Sequence[str], counts: np.ndarray, files: Sequence[int], several: bool
 ) -> list[Finding]:
-    """Report labels that some split lacks, or that all files of a split have, and splits without any label.
+    """Report labels that are in too few or in all files, and splits without any label.
 
     Args:
         labels: the vocabulary.

@@ -92,7 +92,9 @@ def _digest(sound: np.ndarray, rate: int) -> str:
 
 
 def find_clip(file: str, folders: Sequence[Path]) -> Path:
-    """The path of a listed file in the first folder that has it; if none has it, its path in the first folder.
+    """The path of a listed file in the first folder that has it.
+
+    If none has it, this is its path in the first folder.
 
     An accent may be part of its letter or a character of its own: file systems store names differently.
     """
@@ -116,7 +118,10 @@ def _is_file(path: Path) -> bool:
 
 
 def near(path: Path) -> str:
-    """Guess which file the user means by an absent one: slashes for backslashes, or a similar name; "" for none."""
+    """Guess which file the user means by an absent one; "" for none.
+
+    The guess is slashes for backslashes, or a similar name.
+    """
     slashed = path.parent / path.name.replace("\\", "/")
     if "\\" in path.name and _is_file(slashed):
         return str(slashed.relative_to(path.parent))
@@ -143,7 +148,9 @@ def likeness(name: str) -> str:
 def in_parallel(
     function: Callable[[Item], Result], items: Sequence[Item], workers: int | None, track: Track, description: str
 ) -> list[Result]:
-    """Apply a function to items in threads, which suits decoding and resampling: they run without Python's lock.
+    """Apply a function to items in threads.
+
+    This suits decoding and resampling, which run without Python's lock.
 
     Args:
         function: what to apply.

@@ -12,7 +12,10 @@ SLACK_MS = 1e-4  # how much longer hear-eval-kit takes an event when it labels t
 
 
 def as_written(entry: Entry, clip: Clip) -> Entry:
-    """The entry with the events of the task: without repetitions, begun within the clip, cut at its end."""
+    """The entry with the events of the task.
+
+    They are without repetitions, begin within the clip, and are cut at its end.
+    """
     end = 1000 * clip.seconds
     events = tuple(
         replace(event, end=min(event.end, end)) for event in dict.fromkeys(entry.events) if event.start < end
@@ -21,7 +24,7 @@ def as_written(entry: Entry, clip: Clip) -> Entry:
 
 
 def event_findings(entry: Entry, clip: Clip) -> list[Finding]:
-    """Report events that are listed twice, that begin after their clip, or that no timestamp falls into."""
+    """Report events that are listed twice, lie outside their clip, or meet no timestamp."""
     findings, seen = [], set()
     for event in entry.events:
         if event in seen:

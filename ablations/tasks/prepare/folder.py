@@ -112,7 +112,10 @@ def vocabulary_csv(labels: Sequence[str]) -> bytes:
 
 @contextlib.contextmanager
 def _partial(target: Path, plan: str) -> Iterator[Path]:
-    """The folder to write in, for one run at a time; it keeps what a run with an equal plan left."""
+    """The folder to write in, for one run at a time.
+
+    It keeps what a run with an equal plan left.
+    """
     refuse_existing(target)
     folder = target.with_name(f".{target.name}.partial")
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Draw folds: a group (a recording, a speaker) lies in one fold as a whole, and labels are spread evenly."""
+"""Draw folds that keep groups (recordings, speakers) whole and spread labels evenly."""
 
 from collections import Counter
 from collections.abc import Hashable, Sequence
@@ -10,7 +10,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 
 def joined_groups(keys: Sequence[Sequence[Hashable]]) -> np.ndarray:
-    """Number groups of items: items that share a key are in one group, and so are chains of such items.
+    """Number groups of items: items that share a key, and chains of such items.
 
     Args:
         keys: the keys of each item.

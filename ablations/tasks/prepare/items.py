@@ -62,7 +62,10 @@ def items_of(
 
 
 def is_copied(clip: Clip, rates: Sequence[int]) -> bool:
-    """Whether the file goes into the task as it is: mono, at the task's only rate, read alike by libsndfile."""
+    """Whether the file goes into the task as it is.
+
+    It must be mono, at the task's only rate, and read alike by libsndfile.
+    """
     return clip.channels == 1 and list(rates) == [clip.rate] and clip.plain
 
 

@@ -1,4 +1,4 @@
-"""The list that a task is made from: a CSV file with one row a file (scenes) or one row an event."""
+"""The list that a task is made from: a CSV file with one row a file or an event."""
 
 import re
 from collections.abc import Mapping, Sequence

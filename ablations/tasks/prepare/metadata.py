@@ -69,7 +69,9 @@ def metadata_of(
 
 
 def vocabulary_of(listing: Listing, labels: Sequence[str], path: Path | None) -> tuple[str, ...]:
-    """The labels of a task in order: those of a file, or else those that occur, sorted (as numbers if all are).
+    """The labels of a task in order: those of a file, or else those that occur, sorted.
+
+    They are sorted as numbers if all are.
 
     Args:
         listing: the list.
@@ -93,7 +95,10 @@ def vocabulary_of(listing: Listing, labels: Sequence[str], path: Path | None) ->
 
 
 def kit_findings(labels: Sequence[str]) -> list[Finding]:
-    """Report labels that pandas, by which hear-eval-kit reads the vocabulary, changes: 01 among numbers, NA, None."""
+    """Report labels that pandas changes, such as 01 among numbers, NA, and None.
+
+    hear-eval-kit reads the vocabulary by pandas.
+    """
     read = pd.read_csv(io.BytesIO(vocabulary_csv(labels)))["label"].astype(str)
     return [
         Finding("kit_labels", f"label {label!r} is {other!r} to hear-eval-kit")

@@ -80,7 +80,7 @@ def _more(count: int, noun: str) -> list[str]:
 def split_table(
     splits: Sequence[str], entries: Sequence[Entry], clips: Mapping[str, Clip], groups: np.ndarray
 ) -> pd.DataFrame:
-    """The table of splits: number of files and groups, seconds of sound, and number of events if there are any.
+    """The table of splits: files, groups, seconds of sound, and events if there are any.
 
     Args:
         splits: names of the splits.
@@ -112,7 +112,7 @@ def label_counts(labels: Sequence[str], splits: Sequence[str], entries: Sequence
 def balance_table(
     labels: Sequence[str], splits: Sequence[str], counts: np.ndarray, files: Sequence[int]
 ) -> pd.DataFrame:
-    """The table of labels: number of files in each split, and `spread`, how unevenly they are distributed.
+    """The table of labels: files in each split, and `spread`, how unevenly they lie.
 
     Args:
         labels: the vocabulary.
@@ -129,7 +129,7 @@ def balance_table(
 
 
 def facts_of(name: str, listing: Listing, clips: Sequence[Clip], rates: Sequence[int], seed: int) -> dict[str, str]:
-    """What holds for the whole task: kind, size, lengths, sample rates, and how the splits came about.
+    """What holds for the whole task: kind, size, lengths, sample rates, and splits.
 
     Args:
         name: of the task folder.

@@ -1,4 +1,4 @@
-"""The splits of a task: those of the list, or drawn so that what belongs together stays together."""
+"""The splits of a task: those of the list, or drawn by groups."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

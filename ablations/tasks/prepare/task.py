@@ -44,7 +44,7 @@ class Examined:
 
 
 def examine(listing: Listing, name: str, options: Options, track: Track = silent) -> Examined:
-    """Decode every clip of a list, draw the splits that it lacks, and look for everything that can be wrong.
+    """Decode every clip of a list, draw the splits that it lacks, and look for faults.
 
     Args:
         listing: the list.
@@ -111,7 +111,9 @@ def make_task(examined: Examined, target: Path, workers: int | None = None, trac
 
 
 def _usable(listing: Listing, clips: Mapping[str, Clip], options: Options) -> tuple[list[Entry], list[Finding]]:
-    """The entries that can be used, with their events as they are written, and the findings on clips, events and twins.
+    """The entries that can be used, with their events as they will be written.
+
+    The findings are those on clips, events and twins.
 
     Raises:
         ValueError: no file, or no event, is left.
