@@ -26,6 +26,7 @@ test: $(READY)  ## run the tests
 lint: $(READY)  ## check style and types
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
 
 format: $(READY)  ## format the code
 	$(VENV)/bin/ruff check --fix .
@@ -45,7 +46,7 @@ STUDIES := examples_level examples_resolution examples_field examples_cnns
 DEMOS := passt_demo passt_demo_hop160 cnn_demo
 
 examples: $(READY)  ## make small tasks and ask the paper's questions on them, in EXAMPLES=runs/examples; SOURCES='--esc10 a.zip --fsdd b.zip' where the archives can't be fetched
-	$(VENV)/bin/python -m ablations.tasks.examples tasks $(EXAMPLES)/tasks $(SOURCES)
+	$(VENV)/bin/ablate examples tasks $(EXAMPLES)/tasks $(SOURCES)
 	@status=0; for study in demos $(STUDIES); do \
 	  place=results/runs/examples/$$study; test $$study != demos || place=results/runs/demos; \
 	  $(VENV)/bin/ablate run $$study --tasks $(EXAMPLES)/tasks --runs $(EXAMPLES) || status=1; \

@@ -145,9 +145,9 @@ class PasstEmbedder(FollowsNetwork, WindowedEmbedder):
         """Take a clip (samples,) as its only window."""
         return frames.whole(self.mel, clip)
 
-    def centred(self, clip: Tensor, window: int, hop: int) -> frames.Excerpts:
+    def centered(self, clip: Tensor, window: int, hop: int) -> frames.Excerpts:
         """Cut windows of `window` samples, centered on every multiple of `hop` samples."""
-        return frames.centred(self.mel, clip, window, hop)
+        return frames.centered(self.mel, clip, window, hop)
 
     def levels(self, views: Sequence[Rows], levels: Sequence[str]) -> dict[str, list[Tensor]]:
         """Compute levels of all windows, in batches of equal token count.
@@ -163,7 +163,7 @@ class PasstEmbedder(FollowsNetwork, WindowedEmbedder):
         """
 
         def tokens(view: Rows) -> int:
-            assert isinstance(view, frames.Excerpts)  # from `whole` and `centred`
+            assert isinstance(view, frames.Excerpts)  # from `whole` and `centered`
             return self.checkpoint.tokens(view.samples)
 
         with self._computing() as net, arithmetic("highest"):  # the front end is exact in every precision

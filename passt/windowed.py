@@ -17,7 +17,7 @@ from passt.catalog.card import choices
 from passt.catalog.spec import MOST_MS, Tap
 from passt.windows.batches import Rows, joined, to_device, to_host
 from passt.windows.samples import clips_of
-from passt.windows.waveforms import centred, timestamps
+from passt.windows.waveforms import centered, timestamps
 
 logger = logging.getLogger(__name__)
 
@@ -64,9 +64,9 @@ class WindowedEmbedder(ABC):
         """Take a clip (samples,) as its only window."""
         return clip[None]
 
-    def centred(self, clip: Tensor, window: int, hop: int) -> Rows:
+    def centered(self, clip: Tensor, window: int, hop: int) -> Rows:
         """Cut windows of `window` samples, centered on every multiple of `hop` samples."""
-        return centred(clip, window, hop)
+        return centered(clip, window, hop)
 
     @property
     def calls_at_once(self) -> int:
@@ -104,7 +104,7 @@ class WindowedEmbedder(ABC):
             views = [
                 self.whole(clip)
                 if window is None or len(clip) <= window
-                else self.centred(clip, window, self._samples(hop_ms))
+                else self.centered(clip, window, self._samples(hop_ms))
                 for clip in clips
             ]
             for level, parts in self.levels(views, levels).items():
@@ -145,7 +145,7 @@ class WindowedEmbedder(ABC):
         values: dict[Tap, Tensor] = {}
         for window_ms, levels in _by_window(taps).items():
             window = self.excerpts[levels[0]] if window_ms is None else self._samples(window_ms)
-            views = [self.centred(clip, window, hop) for clip in clips]
+            views = [self.centered(clip, window, hop) for clip in clips]
             for level, parts in self.levels(views, levels).items():
                 values[level, window_ms] = joined(parts)
         rows = [tap_rows.split(steps) for tap_rows in to_host(list(values.values()))]

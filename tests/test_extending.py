@@ -7,7 +7,7 @@ import io
 import sys
 import types
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
@@ -20,20 +20,30 @@ from click.testing import CliRunner, Result
 from matplotlib.figure import Figure
 
 import ablations.cli
+from ablations.benchmarks.record import Record, command_line
+from ablations.cli.benchmark import BENCHMARKS
 from ablations.cli.main import COMMANDS, main
+from ablations.engines import ENGINES, Results, make_engine
+from ablations.engines.here import Here
 from ablations.models import registry
 from ablations.models.baselines.logmel import LogMelEmbedder
 from ablations.models.registry import Family
+from ablations.runs.run import run_study
 from ablations.study import study
+from ablations.study.study import Study
 from ablations.tasks.examples import tasks as example_tasks
 from ablations.tasks.examples.clips import Clips
 from ablations.tasks.examples.tasks import Example
+from ablations.units.unit import Settings, Unit
+from ablations.units.where import Where
+from downstream.progress import Track, silent
 from downstream.scores.metrics import METRICS, Metric
 from downstream.tasks.task import Task
 from passt.catalog.card import Card
 from results.figures import FIGURES
 from results.reference.sets import SETS, rows_of_set
 from results.rows.rows import read_rows
+from results.tables.formats import FORMATS, Format
 from tests.conftest import tone
 
 RUNS = Path(__file__).parents[1] / "results" / "runs"
@@ -45,7 +55,10 @@ def ablate(monkeypatch) -> Callable[..., Result]:
 
     def run(*arguments: object) -> Result:
         for name, module in vars(ablations.cli).copy().items():
-            if isinstance(module, types.ModuleType) and name != "main":
+            if isinstance(module, types.ModuleType) and name not in (
+                "main",
+                "benchmark",
+            ):  # these have tables themselves
                 monkeypatch.delitem(sys.modules, module.__name__)
                 monkeypatch.delattr(ablations.cli, name)
         done = CliRunner().invoke(main, [str(argument) for argument in arguments])
@@ -148,4 +161,32 @@ def test_a_kind_of_example_task(ablate, monkeypatch, tmp_path):
     assert Task.from_dir(tmp_path / "tasks" / "beeps_small-v1").labels == ("0", "1")
 
 
-# To be written with their tables: a table format, a benchmark, an engine.
+def test_a_table_format(ablate, monkeypatch):
+    monkeypatch.setitem(FORMATS, "tabs", Format(lambda table: table.texts.to_csv(sep="\t"), heading=None))
+    assert "\t" in ablate("table", RUNS / "quickstart", "--format", "tabs").output
+
+
+def test_a_benchmark(ablate, monkeypatch, tmp_path):
+    def pauses(track: Track) -> Record:
+        """Time a pause."""
+        return Record("Seconds of a pause.", [{"seconds": 0.5}], {"seconds": ""})
+
+    file = types.SimpleNamespace(main=command_line(pauses, "ablate benchmark pauses"))
+    monkeypatch.setitem(sys.modules, "ablations.benchmarks.pauses", file)
+    monkeypatch.setitem(BENCHMARKS, "pauses", ("pauses", "Time a pause."))
+    assert "Seconds of a pause." in ablate("benchmark", "pauses", "--out", tmp_path / "pauses.json").output
+    assert '"seconds": 0.5' in (tmp_path / "pauses.json").read_text()
+
+
+def test_an_engine(monkeypatch, tmp_path, scene_task):
+    class Backwards(Here):
+        def results(self, units: Sequence[Unit], settings: Settings, track: Track = silent) -> Results:
+            return super().results(units[::-1], settings, track)
+
+    monkeypatch.setitem(sys.modules, "ablations.engines.backwards", types.SimpleNamespace(Backwards=Backwards))
+    monkeypatch.setitem(ENGINES, "backwards", ("ablations.engines.backwards", "Backwards"))
+    content = {"name": "mine", "models": [{"checkpoint": "logmel"}], "tasks": [str(scene_task())]}
+    mine = Study.from_dict({**content, "protocol": "hear2021+grid1"})
+    outcome = run_study(mine, Where.of(tmp_path, tmp_path / "store", None), engine=make_engine("backwards"))
+    assert not outcome.failures
+    assert len(read_rows(tmp_path / "mine"))

@@ -76,7 +76,7 @@ def _passes(card: Card, frames: Frames | None, window_ms: int | None, hop_ms: in
 
 
 def _steps(card: Card, hop_ms: int) -> int:
-    """The number of windows centred on multiples of the hop, from 0 on (`passt.windows.centered`)."""
+    """The number of windows centered on multiples of the hop, from 0 on (`passt.windows.centered`)."""
     return SECONDS * card.sample_rate // (card.sample_rate * hop_ms // 1000) + 1
 
 

@@ -108,7 +108,7 @@ def resolve(fields: Mapping[str, Any] | str) -> EmbeddingSpec:
     if "checkpoint" not in fields:
         raise ValueError("a model needs a checkpoint")
     fields = fields_of(str(fields.pop("checkpoint"))) | fields
-    return card(fields.pop("checkpoint")).spec(**fields)
+    return card(str(fields.pop("checkpoint"))).spec(**fields)
 
 
 def resolve_with_file(spec: str | EmbeddingSpec, weights: str | Path | None) -> tuple[EmbeddingSpec, Path | None]:

@@ -19,6 +19,7 @@ from ablations.units.unit import Settings, Shard, failure_of, find_tasks, units_
 from ablations.units.where import Where
 from downstream.disk.files import make_folder, sweep
 from downstream.progress import Track, silent
+from results.scores.records import NotApplicable
 
 logger = logging.getLogger(__name__)
 AS_DECLARED = Machine()
@@ -61,7 +62,7 @@ def run_study(
     units = units_of(study, tasks)
     chosen = shard.of(units) if shard else units
     rows = StudyRows(study, settings.folder, units, chosen, precision=settings.precision)
-    not_applicable: list[str] = []
+    not_applicable: list[NotApplicable] = []
     with (
         track(f"study {study.name}", sum(unit.rows for unit in chosen)) as advance,
         closing(engine.results(chosen, settings, track)) as results,

@@ -10,7 +10,7 @@ import torch
 from ablations.system.machine import versions
 from ablations.units.job import Job
 from downstream.embedder import OWN_HOP, Tap, optional
-from downstream.evaluate import FoldResult
+from downstream.fold_result import FoldResult
 from downstream.tasks.groups import Groups, groups_of
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypedDict
 
 
-class CardWeights(TypedDict):
+class CardWeights(TypedDict, total=False):
     """The fields of a card that say which weights a checkpoint can have."""
 
     weights: tuple[str, ...]

@@ -64,7 +64,7 @@ def whole(mel: MelSpectrogram, clip: Tensor) -> Excerpts:
     return Excerpts(mel, clip, len(clip), len(clip), 1)
 
 
-def centred(mel: MelSpectrogram, clip: Tensor, window: int, hop: int) -> Excerpts:
+def centered(mel: MelSpectrogram, clip: Tensor, window: int, hop: int) -> Excerpts:
     """Cut windows centered on samples 0, hop, 2 hop, ... of a clip (samples,).
 
     The clip is reflected at its edges.

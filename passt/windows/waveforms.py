@@ -25,7 +25,7 @@ def reflect_pad(clip: Tensor, left: int, right: int) -> Tensor:
     return clip[torch.minimum(position, period - position)]
 
 
-def centred(clip: Tensor, window: int, hop: int) -> Tensor:
+def centered(clip: Tensor, window: int, hop: int) -> Tensor:
     """Cut windows centered on samples 0, hop, 2 hop, ... of a clip.
 
     The clip is reflected at its edges.

@@ -35,7 +35,7 @@ def embedder():
 
 
 def cut(audio: Tensor, window: int, hop: int) -> list[Tensor]:
-    """The excerpts of `window` samples centred on 0, hop, 2 hop, ... of the clip padded by numpy, each a copy."""
+    """The excerpts of `window` samples centered on 0, hop, 2 hop, ... of the clip padded by numpy, each a copy."""
     padded = np.pad(audio.numpy(), (window // 2, window - window // 2), mode="reflect")
     return [torch.from_numpy(padded[at : at + window].copy()) for at in range(0, len(audio) + 1, hop)]
 
@@ -121,7 +121,7 @@ def test_a_finer_stft_hop():
 
 @pytest.mark.parametrize("window_ms", [160, 200, 333])
 def test_restricted_scene_windows(embedder, window_ms):
-    """A window w: centred windows max(50, w // 4) ms apart; clips up to w in one pass, unpadded."""
+    """A window w: centered windows max(50, w // 4) ms apart; clips up to w in one pass, unpadded."""
     window, hop = PER_MS * window_ms, PER_MS * max(50, window_ms // 4)
     lengths = [PATCH_SAMPLES, window - 1, window, window + 1, window + hop - 1, window + hop, 2 * window + 777]
     clips = [clip(0.8, seed)[-length:] for seed, length in enumerate(lengths)]

@@ -23,7 +23,7 @@ from passt.weights.training_notes import labels_for
 from passt.windowed import WindowedEmbedder
 from passt.windows.batches import Budget, Rows, forward_in_batches
 from passt.windows.frames import Excerpts
-from passt.windows.waveforms import centred
+from passt.windows.waveforms import centered
 
 FORMAT = 1  # part of the fingerprint; raised when the numbers change
 STATISTICS = {"melmean": lambda mel: mel.mean(-1), "melstd": lambda mel: mel.std(-1, correction=0)}
@@ -168,15 +168,15 @@ class CnnEmbedder(FollowsNetwork, WindowedEmbedder):  # type: ignore[override]  
         """Take a clip (samples,) as its only window."""
         return Spectrograms(self.mel, clip[None])
 
-    def centred(self, clip: Tensor, window: int, hop: int) -> Spectrograms | Excerpts:
+    def centered(self, clip: Tensor, window: int, hop: int) -> Spectrograms | Excerpts:
         """Cut windows of so many samples, centered on every multiple of the hop in samples."""
-        return Spectrograms(self.mel, centred(clip, window, hop))
+        return Spectrograms(self.mel, centered(clip, window, hop))
 
     def levels(self, views: Sequence[Rows], levels: Sequence[str]) -> dict[str, list[Tensor]]:
         """Compute every level of every window, in batches of equal length."""
 
         def samples(view: Rows) -> int:
-            return cast(Spectrograms | Excerpts, view).samples  # of `whole` and `centred`
+            return cast(Spectrograms | Excerpts, view).samples  # of `whole` and `centered`
 
         def frames(view: Rows) -> int:
             return samples(view) // self.checkpoint.hop + 1

@@ -206,8 +206,8 @@ class MobileNetEmbedder(CnnEmbedder):
     def whole(self, clip: Tensor) -> frames.Excerpts:
         return frames.whole(cast(MelSpectrogram, self.mel), clip)
 
-    def centred(self, clip: Tensor, window: int, hop: int) -> frames.Excerpts:
-        return frames.centred(cast(MelSpectrogram, self.mel), clip, window, hop)
+    def centered(self, clip: Tensor, window: int, hop: int) -> frames.Excerpts:
+        return frames.centered(cast(MelSpectrogram, self.mel), clip, window, hop)
 
 
 CARDS = tuple(

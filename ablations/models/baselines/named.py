@@ -50,7 +50,7 @@ def fields_of(name: str) -> dict[str, Any]:
     """
     row = table().get(name)
     if row is None:
-        return specs.fields_of(name)
+        return dict(specs.fields_of(name))
     if row.unsupported:
         raise ValueError(f"{name}: not supported: {row.unsupported}")
-    return specs.parse_fields(row.spec)
+    return dict(specs.parse_fields(row.spec))

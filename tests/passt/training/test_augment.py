@@ -54,8 +54,8 @@ def test_mixed_waves_are_two_clips_without_their_means_and_labels_go_along(audio
     alone = mix.share == 1
     assert 0.4 < alone.float().mean() < 0.6
     assert torch.equal(found[alone], (audio + 0.3)[alone])
-    centred = audio - audio.mean(dim=1, keepdim=True)
-    wanted = mix.share[:, None] * centred + (1 - mix.share[:, None]) * centred[mix.partner]
+    centered = audio - audio.mean(dim=1, keepdim=True)
+    wanted = mix.share[:, None] * centered + (1 - mix.share[:, None]) * centered[mix.partner]
     assert torch.allclose(found[~alone], wanted[~alone], atol=1e-6)
     assert torch.allclose(mixed.sum(dim=1), torch.ones(CLIPS))
     for clip in range(20):

@@ -60,9 +60,9 @@ def _attention(block: dict[str, Tensor], x: Tensor, seen: Tensor) -> Tensor:
 
 
 def _norm(x: Tensor, state: dict[str, Tensor], name: str, eps: float) -> Tensor:
-    centred = x - x.mean(dim=-1, keepdim=True)
+    centered = x - x.mean(dim=-1, keepdim=True)
     return (
-        centred / (centred.square().mean(dim=-1, keepdim=True) + eps).sqrt() * state[f"{name}.weight"]
+        centered / (centered.square().mean(dim=-1, keepdim=True) + eps).sqrt() * state[f"{name}.weight"]
         + state[f"{name}.bias"]
     )
 
