@@ -7,10 +7,7 @@ logger = logging.getLogger("downstream")
 
 
 class Once:
-    """Log a warning, unless one of the same key was logged before, by any thread.
-
-    The default key is the text.
-    """
+    """Log a warning once: later warnings of the same key, by any thread, are dropped. The default key is the text."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

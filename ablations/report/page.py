@@ -52,8 +52,8 @@ def page(folder: str | Path) -> str:
     """Make the page of a run's folder, or of all runs that lie in a folder.
 
     Raises:
-        FileNotFoundError: where neither it nor a folder in it has rows.
-        ValueError: for files that are not a run's.
+        FileNotFoundError: neither it nor a folder in it has rows.
+        ValueError: files that are not a run's.
     """
     folders = runs_in(Path(folder))
     parts = [part(run, f"run-{number}") for number, run in enumerate(folders)]
@@ -76,10 +76,10 @@ def write_page(folder: str | Path, out: Path) -> Path:
 
 
 def runs_in(folder: Path) -> list[Path]:
-    """Find the folder itself where it has rows, else those in it that do, by name.
+    """Find the runs: the folder itself if it has rows, else the folders in it that do, by name.
 
     Raises:
-        FileNotFoundError: where there are none.
+        FileNotFoundError: there are none.
     """
     if (folder / "rows.csv").is_file():
         return [folder]

@@ -1,4 +1,4 @@
-"""The rows of a run while it goes on: those of an earlier run, and those of jobs that end.
+"""Keep the rows of a run up to date: those of earlier runs, and those of jobs as they end.
 
 Several processes may run parts of one study in one folder. Each reads `rows.csv` and `study.json` again under a lock
 before it writes them, so that the last one writes the rows of all. The first write leaves out rows that the study does
@@ -41,7 +41,7 @@ Row = dict[str, Any]
 
 
 class StudyRows:
-    """`rows.csv` of a study, and `study.json` beside it; rows of an earlier run are kept up.
+    """The files `rows.csv` and `study.json` of a study, with the rows of earlier runs.
 
     Args:
         study: whose rows they are.
@@ -161,7 +161,7 @@ class StudyRows:
         )
 
     def _earlier_record(self) -> RunRecord:
-        """What other parts of the study, which run in this folder too, have recorded."""
+        """Read what the other parts of the study have recorded, which run in the same folder."""
         record = read_record(self.folder) if self._others else None
         if record is None:
             return RunRecord(self.study.name)

@@ -1,6 +1,6 @@
 """A run of a study: list its units, have an engine execute them, and make rows of the jobs' files.
 
-A run that was stopped goes on where it was. Jobs that several specs share are run once. A job that fails does not stop
+A run that was stopped resumes. Jobs that several specs share are run once. A job that fails does not stop
 the others: the outcome lists it.
 """
 
@@ -42,7 +42,7 @@ def run_study(
         machine: the device and the precision, in place of the study's.
         shard: the part of the study to run; None is all of it.
         engine: what executes it (`ablations.engines`); None is this process.
-        track: is told how far the work is.
+        track: shows how far the work is.
 
     Raises:
         ValueError: a device, a precision or workers that are not available.

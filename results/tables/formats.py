@@ -62,7 +62,16 @@ def to_terminal(table: Table) -> str:
 
 
 def to_markdown(table: Table) -> str:
-    """Write Markdown of GitHub's kind; a header of two levels has both, with a slash."""
+    """Write Markdown of GitHub's kind; a header of two levels has both, with a slash.
+
+    >>> texts = pd.DataFrame({"esc50": ["0.947", "0.862"]}, index=["base", "cnn14"])
+    >>> places = pd.DataFrame({"esc50": [BEST, SECOND]}, index=texts.index)
+    >>> print(to_markdown(Table(texts, places)))
+    |       |            esc50 |
+    |:------|-----------------:|
+    | base  |        **0.947** |
+    | cnn14 | <ins>0.862</ins> |
+    """
     table = _escaped(table, markdown)
     texts = _flat(_emphasized(table, "**{}**", "<ins>{}</ins>"))
     lines = str(texts.to_markdown(disable_numparse=True, colalign=("left", *["right"] * texts.shape[1])))
