@@ -4,6 +4,7 @@ A test adds its entry before the command is imported, as a line in the file woul
 """
 
 import io
+import shutil
 import sys
 import types
 import zipfile
@@ -41,7 +42,7 @@ from downstream.scores.metrics import METRICS, Metric
 from downstream.tasks.task import Task
 from passt.catalog.card import Card
 from results.figures import FIGURES
-from results.reference.sets import SETS, rows_of_set
+from results.reference import published, sets
 from results.rows.rows import read_rows
 from results.tables.formats import FORMATS, Format
 from tests.conftest import tone
@@ -136,13 +137,18 @@ def test_a_study(ablate, monkeypatch, tmp_path, scene_task):
     assert "logmel" in ablate("plan", "mine", "--no-measure", "--runs", tmp_path, "--store", tmp_path / "store").output
 
 
-def test_a_set_of_published_scores(ablate, monkeypatch):
-    def mine() -> pd.DataFrame:
-        return rows_of_set("mine", "a paper", pd.DataFrame({"model": ["m"], "task": ["ESC-50"], "score": [0.875]}))
-
-    monkeypatch.setitem(SETS, "mine", mine)
+def test_a_set_of_published_scores(ablate, monkeypatch, tmp_path):
+    folder = tmp_path / "reference"
+    shutil.copytree(sets.FOLDER, folder)
+    (folder / "mine.csv").write_text("model,ESC-50\nm,0.875\n")
+    with (folder / "sets.csv").open("a") as file:
+        file.write("mine,mine.csv,,fraction,,a paper\n")
+    monkeypatch.setattr(sets, "FOLDER", folder)
+    for module in (sets, published):  # which read the table when they are imported
+        monkeypatch.setattr(module, "SETS", (*sets.SETS, "mine"))
     assert "0.875" in ablate("reference", "mine").output
     assert "a paper" in ablate("reference").output
+    sets.set_rows.cache_clear()
 
 
 def test_a_kind_of_example_task(ablate, monkeypatch, tmp_path):

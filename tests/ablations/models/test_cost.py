@@ -61,7 +61,7 @@ def counting(checkpoint: str) -> tuple[Embedder, Counting]:
     seeded = "untrained" in registry.card(checkpoint).weights
     embedder = registry.build(registry.resolve(checkpoint + "@untrained-0" * seeded), device="cpu")
     network = Counting(embedder.net)
-    embedder._made = network  # what computes inference
+    embedder._inference_form = network  # what computes inference
     return embedder, network
 
 
