@@ -33,7 +33,7 @@ TOKENS_ELSEWHERE = 4096
 BYTES_PER_TOKEN = 60_000  # upper bound on the memory of a forward pass
 
 
-class PasstEmbedder(FollowsNetwork, WindowedEmbedder):
+class PasstEmbedder(FollowsNetwork, WindowedEmbedder):  # type: ignore[override]  # its names follow the network
     """A PaSST checkpoint that computes scene and timestamp embeddings.
 
     Audio is mono at 32 kHz, float in [-1, 1] or int16. `scene_embedding` and `timestamp_embedding` concatenate the

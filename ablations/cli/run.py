@@ -34,7 +34,7 @@ ENGINE_OPTIONS = (
 )
 
 
-def engine_options(command: Callable) -> Callable:
+def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that reach a command as `shard` and `engine`."""
 
     @functools.wraps(command)
@@ -124,6 +124,7 @@ def _shown(ended: Ended, seconds: float, *, whole: bool) -> str:
 
 def _show(ended: Ended, seconds: float, *, whole: bool) -> None:
     """Print the table and write the figure; of a part of a study only say where its rows are."""
+    assert ended.outcome  # a study that ended without one has no rows to show
     folder = ended.outcome.folder
     rows = load(folder)
     if not (rows["kind"] == MEASURED).any():

@@ -110,5 +110,6 @@ def _compared(task: str, split: str, ours: LabelledSplit, kits: LabelledSplit) -
     if ours.x.shape != kits.x.shape:
         raise ValueError(f"{task}: {split}: our embeddings are {ours.x.shape}, the kit's {kits.x.shape}")
     difference, largest = np.abs(ours.x[:] - kits.x[:]).max(), np.abs(kits.x[:]).max()
-    same = np.array_equal(ours.y, kits.y), np.array_equal(ours.timestamps, kits.timestamps)
-    return SplitComparison(task, split, *ours.x.shape, float(difference), float(largest), *same)
+    same_labels, same_timestamps = np.array_equal(ours.y, kits.y), np.array_equal(ours.timestamps, kits.timestamps)
+    rows, dim = ours.x.shape
+    return SplitComparison(task, split, rows, dim, float(difference), float(largest), same_labels, same_timestamps)

@@ -125,7 +125,7 @@ def _train_epoch(probe: Probe, optimizer: torch.optim.Adam, fitting: Fitting, ep
     for items in data.batches(fitting.config.batch_size, epoch, training=True):
         loss = loss_function(probe(_tensor(data.x[items], device)), _tensor(data.y[items], device))
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimizer.step()
 
 

@@ -136,7 +136,7 @@ def probabilities_of(prediction_type: str) -> Callable[[Tensor], Tensor]:
 
 
 def _linear(inputs: int, outputs: int, init: str, gain: Gain, stream: torch.Generator) -> nn.Linear:
-    layer: nn.Linear = nn.utils.skip_init(nn.Linear, inputs, outputs)  # type: ignore[no-untyped-call]
+    layer: nn.Linear = nn.utils.skip_init(nn.Linear, inputs, outputs)
     with torch.no_grad():
         INITIALIZATIONS[init](layer.weight, gain=nn.init.calculate_gain(gain), generator=stream)
         layer.bias.uniform_(-(inputs**-0.5), inputs**-0.5, generator=stream)
