@@ -43,7 +43,7 @@ SUMS = {
         "downstream.tasks.clip_cache:sum_of",
         "downstream.disk.sums:sum_of",
         "downstream.disk.sums:seal_of",
-        "downstream.store.extraction:seal_of",
+        "downstream.store.journal:seal_of",
         "downstream.store.extraction:sum_of_part",
         "downstream.store.tap_file:sum_of_part",
         "results.rows.job_files:sha256_of",

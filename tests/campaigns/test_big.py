@@ -121,3 +121,11 @@ def test_wrong_sizes_and_places(tmp_path, options, message):
         (tmp_path / "store").mkdir()
     with pytest.raises(ValueError, match=message):
         big.measure("scenes", tmp_path, **options)
+
+
+@pytest.mark.parametrize(
+    "place", [place for table in (stages.STAGES, stages.SUMS) for names in table.values() for place in names]
+)
+def test_every_function_that_is_timed_is_there(place):
+    _, _, function = stages._place(place)
+    assert callable(function)
