@@ -11,7 +11,7 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is not signal.SIG_IGN:  # `nohup` and a shell's `&` ask for this
             signal.signal(number, _end)
-    from ablations.cli.main import main  # takes a while; signals are handled there from then on
+    from ablations.cli.group import main  # takes a while; signals are handled there from then on
 
     sys.exit(main())
 

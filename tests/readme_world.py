@@ -12,7 +12,7 @@ import soundfile
 import yaml
 from click.testing import CliRunner
 
-from ablations.cli.main import main
+from ablations.cli import main
 from ablations.study.study import FOLDERS, Study
 from tests.conftest import tone, write_beeps, write_clip, write_tones
 

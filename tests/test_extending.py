@@ -22,8 +22,9 @@ from matplotlib.figure import Figure
 
 import ablations.cli
 from ablations.benchmarks.record import Record, command_line
+from ablations.cli import main
 from ablations.cli.benchmark import BENCHMARKS
-from ablations.cli.main import COMMANDS, main
+from ablations.cli.group import COMMANDS
 from ablations.engines import ENGINES, Results, make_engine
 from ablations.engines.here import Here
 from ablations.models import registry
@@ -57,7 +58,7 @@ def ablate(monkeypatch) -> Callable[..., Result]:
     def run(*arguments: object) -> Result:
         for name, module in vars(ablations.cli).copy().items():
             if isinstance(module, types.ModuleType) and name not in (
-                "main",
+                "group",
                 "benchmark",
             ):  # these have tables themselves
                 monkeypatch.delitem(sys.modules, module.__name__)

@@ -21,7 +21,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 import results
-from ablations.cli.main import main
+from ablations.cli import main
 from ablations.search.declared import Search
 from ablations.study.study import Study
 from ablations.training.train import load_stages

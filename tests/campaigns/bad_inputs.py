@@ -22,7 +22,7 @@ import torch
 import yaml
 
 from ablations.benchmarks.record import Record
-from ablations.cli import main as cli
+from ablations.cli import main as ablate
 from ablations.search.declared import FOLDER as SEARCHES
 from ablations.search.declared import Search
 from ablations.study.study import Study
@@ -44,7 +44,7 @@ Attempt = Callable[[], None]
 
 
 def _ablate(*arguments: Any) -> Attempt:
-    return lambda: cli.main([str(argument) for argument in arguments])
+    return lambda: ablate([str(argument) for argument in arguments])
 
 
 def _reading(function: Callable[[], object]) -> Attempt:

@@ -19,7 +19,7 @@ import click
 import pandas as pd
 
 from ablations.benchmarks.record import Record
-from ablations.cli import main as cli
+from ablations.cli import main as ablate
 from results.rows.rows import RESULT_COLUMNS
 from tests.campaigns.children import RIGHT, Ending, attempt
 from tests.campaigns.good import made_good
@@ -142,12 +142,12 @@ def campaign(work: Path, count: int, seed: int) -> Record:
 def _check(log: Path, work: Path) -> Ending:
     runs = ["--runs", str(work / RUN)] if (work / RUN).is_dir() else []
     arguments = ["store", "check", "--full", "--store", str(work / "store"), *runs]
-    return attempt(lambda: cli.main(arguments), log, LIMIT_S)
+    return attempt(lambda: ablate(arguments), log, LIMIT_S)
 
 
 def _run(good: Path, work: Path) -> None:
     places = ["--runs", str(work / "runs"), "--store", str(work / "store")]
-    cli.main(["run", str(good / "good.yaml"), *places])
+    ablate(["run", str(good / "good.yaml"), *places])
 
 
 def _rows(work: Path) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import soundfile
 import torch
 import yaml
 
-from ablations.cli import main as cli
+from ablations.cli import main as ablate
 from passt import EmbeddingSpec, PasstEmbedder
 from tests.campaigns.children import attempt
 
@@ -52,7 +52,7 @@ class Good:
 
 def _command(*arguments: Any) -> None:
     """Run a command of `ablate` that must succeed."""
-    cli.main([str(argument) for argument in arguments], standalone_mode=False)
+    ablate([str(argument) for argument in arguments], standalone_mode=False)
 
 
 def made_good(work: Path) -> Good:

@@ -193,7 +193,7 @@ def _ablate(arguments: list[str], log: Path, mark: str) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # even where the campaign runs behind an &
     torch.set_num_threads(1)
     extract.BATCH_CLIPS = BATCH_CLIPS
-    command = importlib.import_module("ablations.cli.main").main
+    command = importlib.import_module("ablations.cli.group").main
     with log.open("ab", buffering=0) as file:
         for stream in (1, 2):
             os.dup2(file.fileno(), stream)

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from ablations.benchmarks import embeddings
-from ablations.cli.main import main
+from ablations.cli import main
 from ablations.system.machine import product_rates
 from passt.network.precision import available
 

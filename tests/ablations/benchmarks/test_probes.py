@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from ablations.benchmarks import probe_memory, probes
 from ablations.benchmarks.probes import operations
-from ablations.cli.main import main
+from ablations.cli import main
 from ablations.kit.crosscheck import Evaluation
 from ablations.system.memory import anonymous, give_back, watched
 from downstream.probes.probe import ProbeConfig

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from ablations.benchmarks.record import Record, command_line
 from ablations.cli import benchmark
-from tests.ablations.cli.test_main import loaded
+from tests.ablations.cli.test_group import loaded
 
 COLUMNS = {"model": "", "seconds": "of a run", "times_peer": "the peer's seconds over these"}
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from ablations.cli.main import main
+from ablations.cli import main
 from ablations.report.compare import clip_metrics, compared
 from results.rows import rows
 from tests.results.statistics.test_versus import write_job

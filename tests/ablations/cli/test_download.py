@@ -3,7 +3,7 @@
 import pytest
 from click.testing import CliRunner
 
-from ablations.cli.main import main
+from ablations.cli import main
 from passt.fetch import transfer
 from results.rows.rows import task_table
 from tests.server import Server

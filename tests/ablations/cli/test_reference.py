@@ -5,7 +5,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from ablations.cli.main import main
+from ablations.cli import main
 from ablations.study.study import Study
 from results.reference.published import published
 from results.rows.rows import read_rows

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 import results
-from ablations.cli.main import main
+from ablations.cli import main
 from results.reference.published import published
 from results.rows import rows
 from results.scores.records import write_record

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 from click.testing import CliRunner
 
-from ablations.cli.main import main
+from ablations.cli import main
 from ablations.engines.ray import engine, nodes, session
 from ablations.engines.ray import workers as workers_module
 from ablations.engines.ray.engine import TRIES, Driver

@@ -26,7 +26,7 @@ STUDY = {
     "protocol": "hear2021+grid1",
 }
 STUBS = {
-    "ablate": f'exec {sys.executable} -c "from ablations.cli.main import main; main()" "$@"',
+    "ablate": f'exec {sys.executable} -c "from ablations.cli.group import main; main()" "$@"',
     "sbatch": """
         case $1 in
             --array=1-*) last=${1#--array=1-}; shift

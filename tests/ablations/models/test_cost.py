@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from ablations.cli.main import main
+from ablations.cli import main
 from ablations.models import cost, registry
 from ablations.report.costs import costs_of, known_models, unknown_costs
 from ablations.report.draw import draw

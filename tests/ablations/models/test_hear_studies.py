@@ -12,7 +12,7 @@ import torch
 import yaml
 from click.testing import CliRunner
 
-from ablations.cli.main import main
+from ablations.cli import main
 from ablations.models import registry
 from ablations.runs.run import run_study
 from ablations.study.study import Study

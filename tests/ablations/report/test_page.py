@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from ablations.cli.main import main
+from ablations.cli import main
 from ablations.report import facts
 from ablations.report.page import write_page
 from ablations.report.sheets import of_table

@@ -11,7 +11,7 @@ import yaml
 from click.testing import CliRunner
 
 import results
-from ablations.cli.main import main
+from ablations.cli import main
 from ablations.report.table import compose_run, render, write_table
 from results.scores.scores import scores
 from results.tables.formats import FORMATS

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 
-from ablations.cli.main import main
+from ablations.cli import main
 from downstream import extract
 
 extract.BATCH_CLIPS = 2

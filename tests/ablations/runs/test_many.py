@@ -3,7 +3,7 @@
 import pytest
 from click.testing import CliRunner
 
-from ablations.cli.main import main
+from ablations.cli import main
 from ablations.runs import many
 from ablations.runs.many import PAPER_STUDIES, studies_of, summary
 from ablations.study.study import FOLDERS

@@ -9,7 +9,7 @@ import torch
 import yaml
 from click.testing import CliRunner
 
-from ablations.cli.main import main
+from ablations.cli import main
 from ablations.models import registry
 from ablations.runs import plan_measure
 from ablations.runs.plan import COLUMNS, duration, plan_study, to_text

@@ -15,7 +15,7 @@ import yaml
 from click.testing import CliRunner
 from optuna.pruners import BasePruner
 
-from ablations.cli.main import main
+from ablations.cli import main
 from ablations.search import report
 from ablations.search import run as run_module
 from ablations.search.declared import Search

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from ablations.cli.main import main
+from ablations.cli import main
 from ablations.store.listing import prune, store_table
 from downstream.disk.locks import in_use
 from downstream.tasks.clip_cache import keep_clip

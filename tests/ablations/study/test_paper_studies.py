@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 import results
-from ablations.cli.main import main
+from ablations.cli import main
 from ablations.models.registry import card
 from ablations.report.costs import known_models
 from ablations.report.draw import write_figure

@@ -16,7 +16,8 @@ COMMAND = """
 import sys, threading, time, types
 from concurrent.futures import ThreadPoolExecutor
 import click
-from ablations.cli.main import COMMANDS, main
+from ablations.cli import main
+from ablations.cli.group import COMMANDS
 from ablations.system import stopping
 from ablations.system.child import Child
 
@@ -130,7 +131,7 @@ def test_a_signal_that_is_ignored_stays_so():
 @pytest.mark.parametrize(
     ("module", "arguments"),
     [
-        *(("ablations.cli.main", ["models"]), ("click", ["models"]), ("ablations.system.child", ["models"])),
+        *(("ablations.cli.group", ["models"]), ("click", ["models"]), ("ablations.system.child", ["models"])),
         *(("ablations.cli.models", ["models"]), ("ablations.cli.store", ["store", "--help"])),
     ],
 )

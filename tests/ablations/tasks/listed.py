@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from click.testing import CliRunner
 
-from ablations.cli.main import main
+from ablations.cli import main
 from tests.conftest import tone
 
 LABELS = ("low", "high")

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 from click.testing import CliRunner
 
-from ablations.cli.main import main
+from ablations.cli import main
 from ablations.tasks.examples.archives import unpack
 from downstream.tasks.task import Task
 from tests.conftest import tone

@@ -10,7 +10,7 @@ import soundfile
 import yaml
 from click.testing import CliRunner
 
-from ablations.cli.main import main
+from ablations.cli import main
 from ablations.training.clips import LabeledFiles, Places, vocabulary
 from ablations.training.train import RECIPES, load_recipe, load_stages
 from passt import PasstEmbedder

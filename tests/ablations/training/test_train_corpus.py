@@ -11,7 +11,7 @@ import torch
 import yaml
 from click.testing import CliRunner
 
-from ablations.cli.main import main
+from ablations.cli import main
 from ablations.models.baselines.mobilenet import MobileNet
 from ablations.training import sources
 from ablations.training.corpus import Corpus, Windowed

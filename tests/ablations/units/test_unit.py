@@ -10,7 +10,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from ablations.cli.main import main
+from ablations.cli import main
 from ablations.runs.rows import StudyRows
 from ablations.runs.run import run_study
 from ablations.study.study import Study

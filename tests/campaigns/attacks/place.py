@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from ablations.cli import main
+from ablations.cli import main as ablate
 from results.rows.rows import RESULT_COLUMNS
 from tests.campaigns.children import RIGHT, Ending, attempt
 from tests.campaigns.good import Good
@@ -67,7 +67,7 @@ class Place:
 
     def ablate(self, *arguments: Any, **options: Any) -> Ending:
         """Run a command of `ablate`; see `attempt` for the options."""
-        return self.attempt(lambda: main.main([str(argument) for argument in arguments]), **options)
+        return self.attempt(lambda: ablate([str(argument) for argument in arguments]), **options)
 
     def run(self, study: Path, *options: Any, **limits: Any) -> Ending:
         """Run `ablate run` with this place's runs and store."""

@@ -9,13 +9,14 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from ablations.cli.main import COMMANDS, main
+from ablations.cli import main
+from ablations.cli.group import COMMANDS
 
 ROOT = Path(__file__).parents[3]
 HEAVY = ("torch", "sklearn", "matplotlib", "pandas", "numpy", "scipy", "optuna")
 LOADED = """
 import sys
-from ablations.cli.main import main
+from ablations.cli import main
 try:
     main({arguments})
 finally:
