@@ -12,10 +12,12 @@ from ablations.kit.embeddings import SPEC, compare_embeddings
 from ablations.kit.export import export as export_task
 from ablations.kit.probe import places, scores_table
 from ablations.kit.probe import probe as probe_folder
+from ablations.system.compute import Machine
 from ablations.system.errors import NewFile, one_line, one_line_errors
 from ablations.system.machine import choose_device
 from ablations.terminal.options import DEVICE, PATH, STORE, TASKS
 from ablations.terminal.progress import bars, terminal
+from ablations.units.where import Where
 from downstream.disk.files import write_json
 from downstream.probes.protocol import BASE, GRID_POINTS, Protocol
 from downstream.progress import Track
@@ -33,10 +35,20 @@ from results.tables.escapes import markdown_table, printable
 @click.option("--precision", default="fp32", show_default=True, help="The network's numbers.")
 @click.option("--python", help="The interpreter that has a HEAR module (hear:...)  [default: this one]")
 @one_line_errors
-def export(spec: str, task: str, out: Path, tasks: Path | None, **options: Any) -> None:
+def export(
+    spec: str,
+    task: str,
+    out: Path,
+    tasks: Path | None,
+    store: Path | None,
+    device: str | None,
+    precision: str,
+    **options: Any,
+) -> None:
     """Write the embedding of TASK (a packaged task, HEAR key or folder) by SPEC as a folder of hear-eval-kit."""
     with bars(terminal()) as track:
-        written = export_task(spec, task, out, tasks_folder=tasks, **options, track=track)
+        where, machine = Where.of(store=store, tasks=tasks), Machine(device, precision)
+        written = export_task(spec, task, out, where=where, machine=machine, **options, track=track)
     for folder in written:
         click.echo(f"Written: {folder}")
 
@@ -112,5 +124,7 @@ def crosscheck(
 
 def _log_mel_folder(place: Path, store: Path | None, track: Track) -> dict[str, Path]:
     """Export log-mel statistics of a packaged task, which takes seconds."""
-    (folder,) = export_task("logmel", "spoken_digit", place, store=store, device="cpu", track=track)
+    (folder,) = export_task(
+        "logmel", "spoken_digit", place, where=Where.of(store=store), machine=Machine("cpu"), track=track
+    )
     return {"logmel on spoken_digit": folder}

@@ -18,7 +18,7 @@ from ablations.runs.plan import plan_study, to_text
 from ablations.study.study import Study
 from ablations.system.compute import Machine
 from ablations.system.errors import NewFile, one_line, one_line_errors
-from ablations.terminal.options import DEVICE, PRECISION, RUNS, STORE, TASKS
+from ablations.terminal.options import OF_A_RUN, together
 from ablations.terminal.progress import bars, terminal
 from ablations.units.unit import Shard
 from ablations.units.where import Where
@@ -56,16 +56,12 @@ def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
             engine = make_engine("ray", count=workers, address=ray, gpus_each=gpus_per_worker)
         return command(shard=part, engine=engine, **others)
 
-    return functools.reduce(lambda found, option: option(found), reversed(ENGINE_OPTIONS), with_engine)
+    decorated: Callable[..., Any] = together(*ENGINE_OPTIONS)(with_engine)
+    return decorated
 
 
 @click.command()
-@click.argument("study")
-@RUNS
-@TASKS
-@STORE
-@DEVICE
-@PRECISION
+@OF_A_RUN
 @click.option("--compile", "compiled", is_flag=True, help="Use torch.compile; where it fails, say why and go on.")
 @one_line_errors
 @engine_options
@@ -155,12 +151,7 @@ def _failures(found: Sequence[Ended]) -> bool:
 
 
 @click.command()
-@click.argument("study")
-@RUNS
-@TASKS
-@STORE
-@DEVICE
-@PRECISION
+@OF_A_RUN
 @click.option("--no-measure", is_flag=True, help="Counts alone, no estimate of time and memory.")
 @click.option("--out", type=NewFile(), help="A CSV file to write.")
 @one_line_errors

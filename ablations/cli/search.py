@@ -38,19 +38,13 @@ def search(
     from ablations.search.report import best_trials
     from ablations.search.run import search as run_search
     from ablations.search.winner import text
+    from ablations.system.compute import Machine
+    from ablations.units.where import Where
 
     declared = Search.load(search)
     with bars(terminal()) as track:
-        ended = run_search(
-            declared,
-            trials=trials,
-            runs=runs,
-            store=store,
-            tasks_folder=tasks,
-            storage=storage,
-            device=device,
-            track=track,
-        )
+        where, machine = Where.of(runs, store, tasks), Machine(device)
+        ended = run_search(declared, where, machine, trials=trials, storage=storage, track=track)
     folder = runs / declared.name
     best = best_trials(ended, declared)
     states = ", ".join(f"{count} {state}" for state, count in ended["state"].value_counts().items())

@@ -13,7 +13,7 @@ import pandas as pd
 from ablations.embed.outputs import COLUMNS, OutputRow, Work, failed
 from ablations.embed.sources import Source, find_sources
 from ablations.models import registry
-from ablations.system.compute import Machine
+from ablations.system.compute import DEFAULT, Machine
 from ablations.system.machine import choose_device
 from downstream.embedder import Tap, released
 from downstream.extract import plan_batches, read_ahead
@@ -21,7 +21,6 @@ from downstream.progress import Track, silent
 from passt import EmbeddingSpec
 
 logger = logging.getLogger(__name__)
-AS_DEFAULT = Machine()
 
 
 def embed_files(
@@ -32,7 +31,7 @@ def embed_files(
     out: str | Path = "embeddings",
     scene: bool = True,
     timestamps: bool = True,
-    machine: Machine = AS_DEFAULT,
+    machine: Machine = DEFAULT,
     python: str | Path | None = None,
     track: Track = silent,
 ) -> pd.DataFrame:

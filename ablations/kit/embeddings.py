@@ -14,6 +14,8 @@ import torch
 from ablations.kit import process
 from ablations.kit.export import export
 from ablations.models import registry
+from ablations.system.compute import Machine
+from ablations.units.where import Where
 from downstream.kit.read import read_folder
 from downstream.progress import Track, silent
 from downstream.splits import LabelledSplit
@@ -86,7 +88,9 @@ def compare_embeddings(
             request = {"module": "passt.hear", "options": options, "task": str(folder), "out": str(by_kit)}
             list(process.ask(kit, request, torch.get_num_threads()))
             advance(1)
-            (by_us,) = export(spec, name, Path(temporary) / "by_us", store=store, device="cpu", track=track)
+            (by_us,) = export(
+                spec, name, Path(temporary) / "by_us", where=Where(store=store), machine=Machine("cpu"), track=track
+            )
             ours, kits = read_folder(by_us)[1], read_folder(by_kit)[1]
             rows += [_compared(name, split, ours[split], kits[split]) for split in task.splits]
     return pd.DataFrame(rows)

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ablations.models import registry
+from ablations.system.compute import DEFAULT, Machine
 from ablations.system.machine import choose_device
 from ablations.tasks import names
 from ablations.units.jobs import tap_folders
+from ablations.units.where import Where
 from downstream import splits
 from downstream.disk.files import check_place
 from downstream.disk.locks import in_use
@@ -16,7 +18,6 @@ from downstream.extract import extract
 from downstream.kit.write import refuse_existing, write_folder
 from downstream.progress import Track, silent
 from downstream.splits import LabelledSplit
-from downstream.store.store import default_root
 from downstream.tasks.audio import SplitAudio
 from downstream.tasks.task import Task
 from passt import EmbeddingSpec
@@ -29,11 +30,9 @@ def export(
     task: str,
     out: str | Path = "embeddings",
     *,
+    where: Where | None = None,
+    machine: Machine = DEFAULT,
     weights: str | Path | None = None,
-    store: str | Path | None = None,
-    tasks_folder: str | Path | None = None,
-    device: str | None = None,
-    precision: str = "fp32",
     python: str | Path | None = None,
     track: Track = silent,
 ) -> list[Path]:
@@ -41,13 +40,11 @@ def export(
 
     Args:
         spec: the text of a spec or a name, of any family of models.
-        task: a packaged task, a HEAR key below `tasks_folder`, a folder or a glob of folders.
+        task: a packaged task, a HEAR key below the folder of tasks, a folder or a glob of folders.
         out: the folder of the new folders.
+        where: the folders of embeddings and tasks; None are the defaults of `ablate run`.
+        machine: the device and the precision of the network.
         weights: a file, for a spec that names no weights.
-        store: folder of embeddings, None for the default one.
-        tasks_folder: folder of HEAR task folders, None for the default one.
-        device: cpu or cuda; None is CUDA if there is one.
-        precision: of the network.
         python: the interpreter that has a HEAR module, None for this one.
 
     Returns:
@@ -57,9 +54,9 @@ def export(
         FileExistsError: if such a folder exists; nothing is computed then.
         ValueError, FileNotFoundError: for a wrong or absent spec, weight file, task or clip.
     """
-    store = Path(store) if store else default_root()
+    where = where or Where()
     resolved, file = registry.resolve_with_file(spec, weights)
-    folders = names.folders(task, Path(tasks_folder) if tasks_folder else names.default_folder(), store, Path())
+    folders = names.folders(task, where.tasks, where.store, Path())
     sources = [Task.from_dir(folder) for folder in folders]
     targets = [Path(out) / source.name for source in sources]
     if len(set(targets)) < len(targets):
@@ -68,10 +65,11 @@ def export(
         refuse_existing(target)
         check_place(target)
         _taps(resolved, source)
-    with released(registry.build_alone(resolved, choose_device(device), file, precision, track, python)) as embedder:
+    device, precision = choose_device(machine.device), machine.precision or "fp32"
+    with released(registry.build_alone(resolved, device, file, precision, track, python)) as embedder:
         for source, target in zip(sources, targets, strict=True):
             logger.info("%s on %s to %s", resolved, source.name, target)
-            write_folder(source, extracted(embedder, resolved, source, store, track), target, track)
+            write_folder(source, extracted(embedder, resolved, source, where.store, track), target, track)
     return targets
 
 

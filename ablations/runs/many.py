@@ -7,9 +7,9 @@ from pathlib import Path
 import pandas as pd
 
 from ablations.engines import Engine
-from ablations.runs.run import AS_DECLARED, run_study
+from ablations.runs.run import run_study
 from ablations.study.study import Study
-from ablations.system.compute import Machine
+from ablations.system.compute import DEFAULT, Machine
 from ablations.system.errors import one_line
 from ablations.units.outcome import Outcome
 from ablations.units.unit import Shard
@@ -69,7 +69,7 @@ def studies_of(name: str) -> tuple[Study, ...]:
 def run_studies(
     studies: Sequence[Study],
     where: Where | None = None,
-    machine: Machine = AS_DECLARED,
+    machine: Machine = DEFAULT,
     *,
     shard: Shard | None = None,
     engine: Engine | None = None,

@@ -12,9 +12,8 @@ import torch
 from ablations.engines.here import build, check
 from ablations.runs.plan_counts import Counts, counts_of
 from ablations.runs.plan_measure import Rate, embedding_rate, epochs_seen, probe_memory, probe_seconds
-from ablations.runs.run import AS_DECLARED
 from ablations.study.study import Model, Study
-from ablations.system.compute import Machine
+from ablations.system.compute import DEFAULT, Machine
 from ablations.system.device_memory import in_use
 from ablations.system.machine import choose_device
 from ablations.units.outcome import Failure
@@ -80,7 +79,7 @@ class Estimate:
 def plan_study(
     study: Study,
     where: Where | None = None,
-    machine: Machine = AS_DECLARED,
+    machine: Machine = DEFAULT,
     *,
     measure: bool = True,
     track: Track = silent,

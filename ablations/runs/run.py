@@ -12,7 +12,7 @@ from contextlib import closing
 from ablations.engines import Engine, make_engine
 from ablations.runs.rows import StudyRows
 from ablations.study.study import Model, Study
-from ablations.system.compute import Machine
+from ablations.system.compute import DEFAULT, Machine
 from ablations.system.memory import keep_freed
 from ablations.units.outcome import Failure, Outcome
 from ablations.units.unit import Settings, Shard, failure_of, find_tasks, units_of
@@ -22,13 +22,12 @@ from downstream.progress import Track, silent
 from results.scores.records import NotApplicable
 
 logger = logging.getLogger(__name__)
-AS_DECLARED = Machine()
 
 
 def run_study(
     study: Study,
     where: Where | None = None,
-    machine: Machine = AS_DECLARED,
+    machine: Machine = DEFAULT,
     *,
     shard: Shard | None = None,
     engine: Engine | None = None,

@@ -1,6 +1,7 @@
 """Run a search, by any number of processes, until enough variants were run."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import optuna
@@ -17,14 +18,15 @@ from ablations.search.space import Variant
 from ablations.search.storage import REASON, counted, one_line_errors, open_study, take_up_again
 from ablations.search.trial import Places, run_trial
 from ablations.search.workers import at_work
+from ablations.system.compute import DEFAULT, Machine
 from ablations.system.errors import one_line
 from ablations.system.machine import choose_device
 from ablations.tasks import names
 from ablations.tasks.names import NamedTask
+from ablations.units.where import Where
 from downstream.disk.files import absolute, make_folder
 from downstream.disk.locks import held
 from downstream.progress import Track, silent
-from downstream.store.store import default_root
 from downstream.watching import Stopped
 
 logger = logging.getLogger(__name__)
@@ -35,28 +37,24 @@ OF_SCENES, OF_EVENTS = ("scene_window_ms",), ("windows_ms", "timestamp_hop_ms")
 
 def search(
     declared: Search | str | Path,
+    where: Where | None = None,
+    machine: Machine = DEFAULT,
     *,
     trials: int | None = None,
-    runs: str | Path = "runs",
-    store: Path | None = None,
-    tasks_folder: Path | None = None,
     storage: str | None = None,
-    device: str | None = None,
     track: Track = silent,
 ) -> pd.DataFrame:
     """Run what is missing of a search, and return its trials without any test score.
 
-    Files are written to `runs`/NAME (see `report.write`). Once no trial is left to run, the winner's test scores are
+    Files are written to runs/NAME (see `report.write`). Once no trial is left to run, the winner's test scores are
     looked at (see `ablations.search.winner`).
 
     Args:
         declared: a search, the name of a packaged one, or a YAML file.
+        where: the folders of runs, embeddings and tasks; None are the defaults of `ablate run`.
+        machine: the device and the precision, in place of the search's.
         trials: number of variants to run; None for the search's.
-        runs: the folder of runs.
-        store: the folder of embeddings; None for the default of `ablate run`.
-        tasks_folder: the folder of HEAR's task folders; None for the default of `ablate run`.
         storage: a URL that Optuna knows; None for a journal in the run's folder.
-        device: cpu or cuda; None for the default of `ablate run`.
         track: shows how far it is.
 
     Returns:
@@ -66,7 +64,8 @@ def search(
         ValueError, FileNotFoundError: names what can't be used.
     """
     declared = declared if isinstance(declared, Search) else Search.load(declared)
-    places = Places(Path(runs) / declared.name, store or default_root(), tasks_folder, choose_device(device), track)
+    where = where or Where()
+    places = Places(where.runs / declared.name, where, replace(machine, device=choose_device(machine.device)), track)
     make_folder(places.folder)
     goal = Goal.of(tasks_of(declared, places), declared.seeds)
     budget = trials or declared.trials
@@ -141,7 +140,7 @@ def tasks_of(search: Search, places: Places) -> list[NamedTask]:
     """
     tasks: dict[Path, NamedTask] = {}
     for name in search.tasks:
-        for folder in names.folders(name, places.tasks or names.default_folder(), places.store, search.folder):
+        for folder in names.folders(name, places.where.tasks, places.where.store, search.folder):
             tasks.setdefault(absolute(folder), names.read(folder, tasks.values()))
     kinds = {named.task.is_event for named in tasks.values()}
     for event, kind, idle in ((True, "event", OF_EVENTS), (False, "scene", OF_SCENES)):

@@ -3,7 +3,7 @@
 import contextlib
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ablations.runs.run import run_study
@@ -11,7 +11,7 @@ from ablations.search.declared import Search
 from ablations.search.goal import Fold, Goal
 from ablations.search.space import Variant
 from ablations.study.study import Study
-from ablations.system.compute import Machine
+from ablations.system.compute import DEFAULT, Machine
 from ablations.units.where import Where
 from downstream import evaluate
 from downstream.progress import Track, silent
@@ -28,16 +28,14 @@ class Places:
 
     Attributes:
         folder: the folder of its run, runs/NAME.
-        store: the folder of embeddings.
-        tasks: the folder of HEAR's task folders; None for the default.
-        device: cpu or cuda; None for the default.
+        where: the folders of embeddings and tasks.
+        machine: what computes its trials.
         track: shows how far it is.
     """
 
     folder: Path
-    store: Path
-    tasks: Path | None = None
-    device: str | None = None
+    where: Where
+    machine: Machine = DEFAULT
     track: Track = silent
 
 
@@ -95,9 +93,7 @@ def run_blind(study: Study, runs: Path, places: Places) -> Path:
         ValueError: a job failed, or a task has no embedding of a variant.
     """
     with _without_test_scores():
-        outcome = run_study(
-            study, Where.of(runs, places.store, places.tasks), Machine(places.device), track=places.track
-        )
+        outcome = run_study(study, replace(places.where, runs=runs), places.machine, track=places.track)
     if problems := list(map(str, [*outcome.failures, *outcome.not_applicable])):
         raise ValueError("; ".join(dict.fromkeys(problems)))
     return outcome.folder

@@ -16,3 +16,7 @@ class Machine:
     device: str | None = None
     precision: str | None = None
     compiled: bool = False
+
+
+DEFAULT = Machine()
+"""CUDA where there is one, and the precision that a study declares."""

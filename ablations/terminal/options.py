@@ -1,6 +1,9 @@
 """The options that several commands share, and the values that they stand for."""
 
+import functools
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -13,6 +16,15 @@ PRECISION = click.option("--precision", help="fp32 (the originals' numbers), tf3
 REFERENCE = click.option(
     "--reference", "references", multiple=True, metavar="NAME", help="Published scores beside; see ablate reference."
 )
+
+
+def together(*parameters: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Make one decorator of several options and arguments, which the help lists in this order."""
+    return lambda command: functools.reduce(lambda decorated, add: add(decorated), reversed(parameters), command)
+
+
+OF_A_RUN = together(click.argument("study"), RUNS, TASKS, STORE, DEVICE, PRECISION)
+"""What every command that runs a study takes."""
 
 
 def folder_of(study: str, runs: Path) -> Path:

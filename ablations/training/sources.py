@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ablations.models import registry
 from ablations.training.corpus import Corpus, Windowed
+from ablations.training.corpus.corpus import OfCorpus
 from downstream.embedder import Embedder
 from downstream.progress import Track, silent
 from passt.training.declared.recipe import Recipe
@@ -19,7 +20,7 @@ LOGITS = ("logits", None)
 
 
 @dataclass(frozen=True)
-class Tagged:
+class Tagged(OfCorpus):
     """Clips whose further labels are the class probabilities of a tagger, 0 to 1.
 
     Attributes:
@@ -37,16 +38,6 @@ class Tagged:
     def labels(self) -> tuple[str, ...]:
         """Names of the labels: those of the corpus, then the tagger's classes."""
         return (*self.corpus.labels, *self.classes)
-
-    @property
-    def sample_rate(self) -> int:
-        """Rate of the audio in Hz."""
-        return self.corpus.sample_rate
-
-    @property
-    def samples(self) -> int:
-        """Length of a clip in samples."""
-        return self.corpus.samples
 
     @property
     def fingerprint(self) -> str:

@@ -22,7 +22,7 @@ class Where:
     tasks: Path = field(default_factory=default_folder)
 
     @classmethod
-    def of(cls, runs: Path, store: Path | None = None, tasks: Path | None = None) -> "Where":
+    def of(cls, runs: Path = Path("runs"), store: Path | None = None, tasks: Path | None = None) -> "Where":
         """The folders that a command was given; None stands for the default.
 
         Args:

@@ -26,10 +26,11 @@ from ablations.search.samplers import pruner_of
 from ablations.search.sampling import ask
 from ablations.search.trial import Places, run_blind, validations_by_spec
 from ablations.study.study import Study
+from ablations.system.compute import Machine
 from ablations.system.machine import choose_device, versions
 from ablations.terminal.options import DEVICE, RUNS, STORE, TASKS
+from ablations.units.where import Where
 from downstream.progress import Track, silent
-from downstream.store.store import default_root
 
 DEFAULT = "search_benchmark"
 REPLAYED = {"tpe": ("tpe", False), "tpe, pruned": ("tpe", True), "random": ("random", False)}
@@ -185,7 +186,8 @@ def measure(
         ValueError: for a budget above the space's size, or several objectives.
     """
     declared, device = Search.load(search), choose_device(device)
-    places, size = Places(runs / declared.name, store or default_root(), tasks, device, track), declared.space.size
+    where = Where.of(runs, store, tasks)
+    places, size = Places(runs / declared.name, where, Machine(device), track), declared.space.size
     if len(declared.objectives) > 1:
         raise ValueError(f"objectives must be [score] to compare searches, got {list(declared.objectives)}")
     if not 1 <= budget <= size:

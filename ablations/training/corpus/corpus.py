@@ -145,3 +145,24 @@ def render_kind(corpus: Corpus, label: str, number: int) -> tuple[Tensor, tuple[
 def statistics(corpus: Corpus, clips: int = 2000) -> dict[str, float]:
     """Compute the share of the first clips that have each label, without synthesizing them."""
     return dict(zip(corpus.labels, corpus.targets(0, clips).mean(0).tolist(), strict=True))
+
+
+class OfCorpus:
+    """Clips that are made of those of a corpus, `corpus`: they have its labels, rate and length."""
+
+    corpus: "Corpus | OfCorpus"
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the labels."""
+        return self.corpus.labels
+
+    @property
+    def sample_rate(self) -> int:
+        """Rate of the audio in Hz."""
+        return self.corpus.sample_rate
+
+    @property
+    def samples(self) -> int:
+        """Length of a whole clip in samples."""
+        return self.corpus.samples

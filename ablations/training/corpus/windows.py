@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ablations.training.corpus.corpus import Corpus
+from ablations.training.corpus.corpus import Corpus, OfCorpus
 from ablations.training.corpus.plan import Plan
 
 WINDOWS = (0.16, 0.32, 0.64)  # lengths in s, one after the other
@@ -17,7 +17,7 @@ AUDIBLE = 0.04  # s of a sound (or all of a shorter one) that a window must cont
 
 
 @dataclass(frozen=True)
-class Windowed:
+class Windowed(OfCorpus):
     """The clips of a corpus.
 
     Batches 0, 2, ... are whole clips; batches 1, 3, ... have three windows of each clip.
@@ -30,21 +30,6 @@ class Windowed:
     """
 
     corpus: Corpus
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """Names of the labels."""
-        return self.corpus.labels
-
-    @property
-    def sample_rate(self) -> int:
-        """Rate of the audio in Hz."""
-        return self.corpus.sample_rate
-
-    @property
-    def samples(self) -> int:
-        """Length of a whole clip in samples."""
-        return self.corpus.samples
 
     @property
     def fingerprint(self) -> str:

@@ -9,8 +9,12 @@ from click.testing import CliRunner
 from ablations.benchmarks import events, probes
 from ablations.cli import kit
 from ablations.kit.export import export
+from ablations.system.compute import Machine
+from ablations.units.where import Where
 from downstream.kit.scores import NAME
 from tests.reference_values import REFERENCE
+
+CPU = Machine("cpu")
 
 
 def run(command, *args):
@@ -22,7 +26,7 @@ def exported(scene_task, tmp_path):
     def make(name: str = "kit", **changes):
         folds = {"split_mode": "presplit_kfold", "splits": ["f0", "f1", "f2"], **changes}
         folder = scene_task(name=f"tones-{name}", **folds)
-        return export("logmel", str(folder), tmp_path / name, store=tmp_path / "store", device="cpu")[0]
+        return export("logmel", str(folder), tmp_path / name, where=Where(store=tmp_path / "store"), machine=CPU)[0]
 
     return make
 

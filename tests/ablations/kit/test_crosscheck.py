@@ -11,9 +11,12 @@ from ablations.kit import process
 from ablations.kit.crosscheck import Evaluation, FolderEvaluations, crosscheck
 from ablations.kit.embeddings import task_at
 from ablations.kit.export import export
+from ablations.system.compute import Machine
+from ablations.units.where import Where
 from downstream.tasks.audio import SplitAudio
 from downstream.tasks.task import Task
 
+CPU = Machine("cpu")
 KIT = Path(__file__).parents[3] / process.DEFAULT
 RECORDS = Path(__file__).parents[3] / "results" / "benchmarks"
 FAKE = """
@@ -49,7 +52,9 @@ def fake(tmp_path):
 
 @pytest.fixture
 def exported(scene_task, tmp_path):
-    (folder,) = export("logmel", str(scene_task()), tmp_path / "kit", store=tmp_path / "store", device="cpu")
+    (folder,) = export(
+        "logmel", str(scene_task()), tmp_path / "kit", where=Where(store=tmp_path / "store"), machine=CPU
+    )
     return folder
 
 
@@ -141,7 +146,9 @@ def test_the_kits_environment_is_pinned():
 
 @pytest.mark.skipif(not KIT.is_file(), reason=f"no hear-eval-kit at {process.DEFAULT}; `make kit` makes it")
 def test_the_kit_itself_on_an_exported_folder(event_task, tmp_path):
-    (folder,) = export("logmel", str(event_task()), tmp_path / "kit", store=tmp_path / "store", device="cpu")
+    (folder,) = export(
+        "logmel", str(event_task()), tmp_path / "kit", where=Where(store=tmp_path / "store"), machine=CPU
+    )
     record = crosscheck({"beeps": folder}, KIT, seeds=1, grid_points=1)
     (entry,) = record.folders
     (run,) = entry.kit

@@ -22,10 +22,14 @@ from ablations.search.declared import Search
 from ablations.search.run import search
 from ablations.search.storage import VARIANT
 from ablations.search.winner import looks, text
+from ablations.system.compute import Machine
+from ablations.units.where import Where
 from results.rows.rows import COLUMNS, read_rows
 from tests.ablations.search.made import SPACE, declared, tones
 from tests.campaigns import samplers
 from tests.conftest import run_environment
+
+CPU = Machine("cpu")
 
 SAME = ["state", "score", "label", "spec", "protocol"]
 
@@ -45,14 +49,14 @@ def task(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def places(tmp_path_factory) -> dict:
     """One store for all searches of these tests."""
-    return {"store": tmp_path_factory.mktemp("store"), "device": "cpu"}
+    return {"store": tmp_path_factory.mktemp("store")}
 
 
 @pytest.fixture(scope="module")
 def ran(task, places, tmp_path_factory) -> tuple[pd.DataFrame, Path]:
     """The trials of a search, and its folder."""
     runs = tmp_path_factory.mktemp("runs")
-    return search(Search.from_dict(declared(task)), runs=runs, **places), runs / "mine"
+    return search(Search.from_dict(declared(task)), Where(runs, **places), CPU), runs / "mine"
 
 
 def test_every_trial_is_ordinary_rows(ran):
@@ -73,13 +77,13 @@ def test_every_trial_is_ordinary_rows(ran):
 def test_nothing_is_run_again_and_more_trials_go_on(ran, task, places, monkeypatch):
     trials, folder = ran
     monkeypatch.setattr(run_module, "run_trial", lambda *args: pytest.fail("run again"))
-    again = search(Search.from_dict(declared(task)), runs=folder.parent, **places)
+    again = search(Search.from_dict(declared(task)), Where(folder.parent, **places), CPU)
     pd.testing.assert_frame_equal(again, trials)
 
 
 def test_the_space_ends(ran, task, places, tmp_path):
     space = {**SPACE, "scene_window_ms": 200}
-    trials = search(Search.from_dict(declared(task, space=space)), runs=tmp_path, **places)
+    trials = search(Search.from_dict(declared(task, space=space)), Where(tmp_path, **places), CPU)
     assert sorted(trials["levels"]) == [("mean",), ("mean", "std"), ("std",)]
 
 
@@ -101,7 +105,7 @@ def test_other_test_labels_give_the_same_search(tmp_path, scene_task, places):
             turned = {file: ["low" if label == "high" else "high"] for file, (label,) in _labels(folder).items()}
             (folder / "test.json").write_text(json.dumps(turned))
         runs = tmp_path / f"runs-{name[0]}"
-        found.append((search(Search.from_dict(declared(folder)), runs=runs, **places), read_rows(runs / "mine")))
+        found.append((search(Search.from_dict(declared(folder)), Where(runs, **places), CPU), read_rows(runs / "mine")))
     (first, rows), (second, turned_rows) = found
     pd.testing.assert_frame_equal(first[SAME], second[SAME])
     assert not rows["score"].equals(turned_rows["score"])
@@ -121,7 +125,7 @@ def test_the_winners_test_scores_are_looked_at_once(ran, task, places, tmp_path)
     assert "of the winner alone: tones top1_acc" in text(folder)
     wrong = replace(noted, trial=99, trials=3)  # another winner, before the search went on
     (folder / "winner.json").write_text(json.dumps({"looks": [asdict(wrong)]}))
-    search(Search.from_dict(declared(task)), runs=folder.parent, **places)
+    search(Search.from_dict(declared(task)), Where(folder.parent, **places), CPU)
     assert [look.trial for look in looks(folder)] == [99, noted.trial]
     assert "Test scores of other winners were looked at before: after 3 variants." in text(folder)
     (folder / "winner.json").write_text(json.dumps({"looks": [asdict(noted)]}))
@@ -129,7 +133,7 @@ def test_the_winners_test_scores_are_looked_at_once(ran, task, places, tmp_path)
 
 def test_two_objectives_have_a_front(task, places, tmp_path):
     found = Search.from_dict(declared(task, objectives=["score", "width"], trials=6, sampler="nsga2"))
-    trials = search(found, runs=tmp_path, **places)
+    trials = search(found, Where(tmp_path, **places), CPU)
     assert set(trials["width"]) == {128.0, 256.0}
     front = trials[trials["front"]]
     assert len(front)
@@ -151,7 +155,7 @@ class AllBut(BasePruner):
 def test_a_pruned_trial_ends_at_its_first_folds(task, places, tmp_path, monkeypatch):
     monkeypatch.setattr(run_module, "pruner_of", lambda pruning: AllBut())
     monkeypatch.setattr("downstream.probes.finished.WORTH_S", 0.0)
-    trials = search(Search.from_dict(declared(task, pruning=True)), runs=tmp_path, **places)
+    trials = search(Search.from_dict(declared(task, pruning=True)), Where(tmp_path, **places), CPU)
     assert trials["state"].tolist() == ["complete"] * 2 + ["pruned"] * 3
     assert trials["folds"].dropna().tolist() == [1, 1, 1]
     assert trials["score"].notna().all()
@@ -162,7 +166,9 @@ def test_a_pruned_trial_ends_at_its_first_folds(task, places, tmp_path, monkeypa
 
 def test_a_variant_that_fails_leaves_the_others(task, places, tmp_path):
     space = [SPACE, {"checkpoint": "stfthop160", "scene_window_ms": {"low": 1000, "high": 2000}}]
-    trials = search(Search.from_dict(declared(task, space=space, trials=8, sampler="random")), runs=tmp_path, **places)
+    trials = search(
+        Search.from_dict(declared(task, space=space, trials=8, sampler="random")), Where(tmp_path, **places), CPU
+    )
     failed = trials[trials["state"] == "failed"]
     assert 0 < len(failed) < 8
     assert failed["reason"].str.contains("no published weights at").all()
@@ -172,13 +178,13 @@ def test_a_variant_that_fails_leaves_the_others(task, places, tmp_path):
 def test_where_everything_fails_it_ends(task, places, tmp_path):
     space = {"checkpoint": "stfthop160", "scene_window_ms": {"low": 1000, "high": 2000}}
     with pytest.raises(ValueError, match="the first 3 trials failed, the last because of: .*no published weights at"):
-        search(Search.from_dict(declared(task, space=space)), runs=tmp_path, **places)
+        search(Search.from_dict(declared(task, space=space)), Where(tmp_path, **places), CPU)
 
 
 def test_a_killed_search_goes_on_as_if_nothing_had_been(ran, task, places, tmp_path):
     trials, folder = ran
     assert _process(task, places, tmp_path, 3).wait(300) == -signal.SIGKILL
-    again = search(Search.from_dict(declared(task)), runs=tmp_path / "runs", **places)
+    again = search(Search.from_dict(declared(task)), Where(tmp_path / "runs", **places), CPU)
     found = [each.sort_values("spec")[SAME].reset_index(drop=True) for each in (again, trials)]
     pd.testing.assert_frame_equal(*found)
     wanted = [name for name in COLUMNS if name not in ("seconds", "versions")]
@@ -190,9 +196,9 @@ def test_two_processes_share_a_storage(task, places, tmp_path):
     process, journal = _process(task, places, tmp_path, 0, trials=8), tmp_path / "runs/mine/journal.log"
     while process.poll() is None and not (journal.is_file() and VARIANT in journal.read_text()):
         time.sleep(0.05)
-    trials = search(Search.from_dict(declared(task, trials=8)), runs=tmp_path / "runs", **places)
+    trials = search(Search.from_dict(declared(task, trials=8)), Where(tmp_path / "runs", **places), CPU)
     assert process.wait(300) == 0
-    again = search(Search.from_dict(declared(task, trials=8)), runs=tmp_path / "runs", **places)
+    again = search(Search.from_dict(declared(task, trials=8)), Where(tmp_path / "runs", **places), CPU)
     assert len(trials) == len(again) == 8
     assert again["state"].eq("complete").all()
     assert again["spec"].nunique() == 8

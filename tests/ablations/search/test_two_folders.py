@@ -6,6 +6,8 @@ from ablations.search.declared import Search
 from ablations.search.goal import Goal
 from ablations.search.run import tasks_of
 from ablations.search.trial import Places, run_trial, trial_folder, validations
+from ablations.system.compute import Machine
+from ablations.units.where import Where
 from tests.ablations.search.made import SPLITS, declared, tones
 
 FOLDERS = ("beehive_states_fold0-v2-full", "beehive_states_fold1-v2-full")
@@ -15,7 +17,7 @@ FOLDERS = ("beehive_states_fold0-v2-full", "beehive_states_fold1-v2-full")
 def places(tmp_path) -> Places:
     for folder, turned in zip(FOLDERS, ("", "fold01"), strict=True):
         tones(tmp_path / "tasks" / folder, turned=turned)
-    return Places(tmp_path / "runs" / "mine", tmp_path / "store", tmp_path / "tasks", "cpu")
+    return Places(tmp_path / "runs" / "mine", Where(store=tmp_path / "store", tasks=tmp_path / "tasks"), Machine("cpu"))
 
 
 def test_every_fold_of_both_folders_counts_once(places):
