@@ -30,7 +30,7 @@ import torch
 from torch import Tensor, nn
 
 from passt.catalog import checkpoints, named
-from passt.catalog.card import choices
+from passt.catalog.choices import choices
 from passt.catalog.spec import parse_fields
 from passt.embedder import PasstEmbedder
 
@@ -118,7 +118,7 @@ def load_model(
     known = {name for row in checkpoints.table().values() for name in (row.name, row.alias)}
     if checkpoint not in known:
         names = [*named.table(), *checkpoints.table()]
-        raise ValueError(f"spec: unknown name {checkpoint!r}{choices(checkpoint, names)}")
+        raise ValueError(f"spec: unknown name {checkpoint!r}{choices(checkpoint, names, listed_by='`ablate models`')}")
     complete = checkpoints.get(checkpoint).card.spec(**fields)
     return HearModel(PasstEmbedder(complete, weights=model_file_path or None, device=device, precision=precision))
 

@@ -52,7 +52,7 @@ ROOMS = {
         "splits": "embedder events probes store tasks",
         "watching": "probes tasks",
         "fold_result": "events probes splits tasks",
-        "scores": "events splits tasks",
+        "scores": "disk events splits tasks",
         "checks": "events probes scores splits tasks",
         "evaluate": "checks events fold_result probes progress scores splits tasks watching",
         "kit": "disk evaluate fold_result probes progress scores splits tasks",

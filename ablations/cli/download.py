@@ -17,6 +17,7 @@ from downstream.disk.files import expanded
 from downstream.progress import Track
 from downstream.tasks.packaged import MAKERS
 from downstream.tasks.task import Task
+from passt.catalog.choices import choices
 from passt.weights import load
 from results.rows.rows import task_table
 
@@ -57,8 +58,8 @@ def download(
     """
     if bool(names) == (every_model or every_task):
         raise click.UsageError(
-            "name the models to fetch, or --all; `ablate models` lists them; or HEAR tasks, or --all-tasks: "
-            + ", ".join(task_table().index)
+            "name models to fetch, or --all (`ablate models` lists them); or HEAR tasks, or --all-tasks "
+            "(`ablate tasks` lists them)"
         )
     place = expanded(tasks or default_folder())
     every_name = [*names, *(published_names() if every_model else ()), *(task_table().index if every_task else ())]
@@ -118,7 +119,8 @@ def _weights(name: str, track: Track) -> str:
     try:
         file = published(name)
     except ValueError as error:
-        raise ValueError(f"{error}; or a HEAR task ({', '.join(task_table().index)})") from error
+        task = choices(name, task_table().index, listed_by="`ablate tasks`")
+        raise ValueError(f"{error}; or a HEAR task{task}") from error
     path = load.published_file(file, track=track)
     return f"{path} ({path.stat().st_size / 1e6:.1f} MB)"
 

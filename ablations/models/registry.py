@@ -26,7 +26,8 @@ from downstream.embedder import Embedder
 from downstream.progress import Advance, Track, silent
 from passt import EmbeddingSpec
 from passt.catalog import named
-from passt.catalog.card import Card, choices
+from passt.catalog.card import Card
+from passt.catalog.choices import choices
 from passt.catalog.spec import parse_fields
 from passt.network.precision import precision_for
 from passt.weights.published import file_tag, published_file
@@ -83,7 +84,7 @@ def card(name: str) -> Card:
     """The card of a checkpoint by its name or alias, or of a HEAR module.
 
     Raises:
-        ValueError: an unknown name; lists the known ones.
+        ValueError: an unknown name; suggests the closest ones.
     """
     if name.startswith(address.PREFIX):
         return address.card(name)
@@ -91,8 +92,11 @@ def card(name: str) -> Card:
     for candidate in cards:
         if name in (candidate.name, *candidate.aliases):
             return candidate
-    known = choices(name, [*(card.name for card in cards), *named.table()], named_cnns())
-    raise ValueError(f"unknown checkpoint {name!r}{known}, a configuration of EfficientAT_HEAR, hear:MODULE")
+    names = [candidate.name for candidate in cards]
+    aliases = [alias for candidate in cards for alias in candidate.aliases]
+    also = [*aliases, *named.table(), *named_cnns()]
+    known = choices(name, names, also, listed_by="`ablate models`")
+    raise ValueError(f"unknown checkpoint {name!r}{known}; hear:MODULE is a HEAR module")
 
 
 def card_of(name: str) -> Card:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from downstream.scores.metrics import METRICS
+from results.rows.choices import choices
 from results.rows.rows import read_rows
 from results.scores.scores import Rows, Scored
 from results.statistics import ranks, variance
@@ -132,4 +133,4 @@ def _check(rows: pd.DataFrame, folder: str | Path, *models: str) -> None:
     known = list(rows["model"].unique())
     for model in models:
         if model not in known:
-            raise ValueError(f"unknown model {model!r} in {folder}; expected one of {', '.join(known)}")
+            raise ValueError(f"unknown model {model!r} in {folder}{choices(model, known, f'`ablate table {folder}`')}")

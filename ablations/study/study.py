@@ -80,7 +80,7 @@ class Study:
                 raise type(error)(f"with {' and '.join(overrides)}: {error}") from None
             return study if new["name"] != content["name"] else replace(study, name=f"{study.name}-{study.digest}")
 
-        return yaml_file.load(name, "study", FOLDERS, parse)
+        return yaml_file.load(name, "study", FOLDERS, parse, "`ablate studies`")
 
     @classmethod
     def from_dict(cls, content: Any, base: Path = Path()) -> "Study":
@@ -104,7 +104,7 @@ class Study:
         if len(set(seeds)) < len(seeds):
             raise wrong(seeds, "seeds", "distinct")
         precision = choice(content.get("precision", "fp32"), "precision", PRECISIONS)
-        figure = choice(content.get("figure", "bars"), "figure", FIGURES)
+        figure = choice(content.get("figure", "bars"), "figure", FIGURES, "`ablate figure -h`")
         published(reference)
         entries = list_of(mapping, content["models"], "models")
         protocol = _protocol(content.get("protocol", "hear2021"), content.get("limit"))

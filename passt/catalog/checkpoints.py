@@ -14,7 +14,8 @@ from urllib.parse import unquote, urlsplit
 
 from passt.catalog import demo, named
 from passt.catalog.architecture import MEL_BANDS, PATCH, SAMPLE_RATE, Architecture
-from passt.catalog.card import Card, choices
+from passt.catalog.card import Card
+from passt.catalog.choices import choices
 from passt.catalog.spec import EmbeddingSpec
 
 __all__ = ["MEL_BANDS", "PATCH", "SAMPLE_RATE", "Architecture", "Checkpoint", "get", "table"]
@@ -112,7 +113,8 @@ def get(name: str) -> Checkpoint:
             return checkpoint
     if name in named.table():
         raise ValueError(f"{name!r} is the name of a spec, not of a checkpoint: {named.table()[name].spec}")
-    raise ValueError(f"unknown checkpoint {name!r}{choices(name, table())}")
+    aliases = filter(None, (row.alias for row in table().values()))
+    raise ValueError(f"unknown checkpoint {name!r}{choices(name, table(), aliases, '`ablate models`')}")
 
 
 def _from_row(row: Mapping[str, str]) -> Checkpoint:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from results.rows.choices import choices
 from results.rows.event_counts import EVENT_SCORES
 from results.rows.predictions import correct, read_clips
 from results.rows.rows import read_rows
@@ -91,7 +92,7 @@ def comparisons(
     pairs, known = list(pairs), list(rows["model"].unique())
     for model in dict.fromkeys(model for pair in pairs for model in pair):
         if model not in known:
-            raise ValueError(f"unknown model {model!r} in {folder}; expected one of {', '.join(known)}")
+            raise ValueError(f"unknown model {model!r} in {folder}{choices(model, known, '`ablate table`')}")
     read = functools.lru_cache(maxsize=8)(functools.partial(read_clips, folder))
     options = Options(confidence, resamples, seed)
     lines: list[dict[str, Any]] = []

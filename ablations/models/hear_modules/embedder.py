@@ -22,7 +22,7 @@ from ablations.models.hear_modules.trial import ModuleFacts, check
 from ablations.system.child import seconds_of
 from downstream.disk.files import fingerprint
 from downstream.embedder import Tap
-from passt.catalog.card import choices
+from passt.catalog.choices import choices
 from passt.catalog.spec import OWN_HOP, EmbeddingSpec
 from passt.windows.samples import clips_of
 

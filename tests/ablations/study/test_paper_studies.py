@@ -126,15 +126,13 @@ def test_a_study_names_its_figure():
     found = {"name": "mine", "models": [{"checkpoint": "logmel"}], "tasks": ["esc50"]}
     assert Study.from_dict(found).figure == "bars"
     assert Study.from_dict({**found, "figure": "heatmap"}).figure == "heatmap"
-    with pytest.raises(ValueError, match="figure must be one of bars, .*fig10, got 'pie'"):
+    with pytest.raises(ValueError, match="unknown figure 'pie'.*`ablate figure -h` lists all"):
         Study.from_dict({**found, "figure": "pie"})
 
 
 def test_recipes_are_no_studies():
-    with pytest.raises(FileNotFoundError) as error:
-        Study.load("none")
-    listed = str(error.value).split("one of ")[1].removesuffix(" or a YAML file").split(", ")
-    assert listed == sorted(path.stem for path in FOLDERS[0].glob("*.yaml")) + PAPER_STUDIES
+    with pytest.raises(FileNotFoundError, match="no study 'cnn_demo_first'"):
+        Study.load("cnn_demo_first")
 
 
 def invoke(*arguments):
