@@ -94,9 +94,10 @@ ROOMS = {
         "engines.ray": "engines system units",
         "runs": "engines models study system units",
         "search": "inputs models models.hear_modules runs study system tasks units",
-        "cli": "embed engines inputs kit models report runs search store study system tasks tasks.examples "
+        "cli.running": "engines report runs study system terminal units",
+        "cli": "cli.running embed engines inputs kit models report search store study system tasks tasks.examples "
         "tasks.prepare terminal training units",
-        "start": "cli",
+        "start": "cli system",
     },
 }
 LARGEST = 15

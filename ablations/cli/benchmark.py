@@ -25,6 +25,8 @@ class Benchmarks(click.Group):
         """Return the benchmark of a name, None if there is none."""
         if cmd_name not in BENCHMARKS:
             return None
+        if ctx.resilient_parsing:  # a shell's completion, which does not wait for torch
+            return click.Command(cmd_name)
         command: click.Command = importlib.import_module(f"ablations.benchmarks.{BENCHMARKS[cmd_name][0]}").main
         return command
 

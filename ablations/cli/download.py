@@ -11,6 +11,7 @@ from ablations.models.catalog import published, published_names
 from ablations.system.errors import one_line, one_line_errors
 from ablations.tasks.archives import Archive, archives, need, task_folder
 from ablations.tasks.names import default_folder
+from ablations.terminal.names import FETCHED
 from ablations.terminal.options import TASKS
 from ablations.terminal.progress import byte_bars, terminal
 from downstream.disk.files import expanded
@@ -23,7 +24,7 @@ from results.rows.rows import task_table
 
 
 @click.command()
-@click.argument("names", nargs=-1, metavar="NAME...")
+@click.argument("names", nargs=-1, metavar="NAME...", type=FETCHED)
 @click.option("--all", "every_model", is_flag=True, help="Every published file, PaSST's and the baselines': gigabytes.")
 @click.option("--all-tasks", "every_task", is_flag=True, help="Every HEAR task: many gigabytes.")
 @TASKS

@@ -2,13 +2,14 @@
 
 import contextlib
 import importlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import click
 
 from ablations.system.memory import keep_freed
 from ablations.system.stopping import say, status, stoppable
+from ablations.terminal.names import FETCHED, RECIPE
 
 COMMANDS = {
     "Measure": {
@@ -41,6 +42,13 @@ COMMANDS = {
 }
 """Section of the help -> command -> its file in this room, and one line of help that fits 80 columns."""
 
+SLOW: Mapping[str, click.ParamType[Any]] = {
+    "download": FETCHED,
+    "train": RECIPE,
+    **dict.fromkeys(("examples", "kit", "prepare"), click.Path()),
+}
+"""Files of this room that import torch: what a shell completes for their commands instead."""
+
 
 class Commands(click.Group):
     """A group that imports a command when it runs, and that a signal ends in one line."""
@@ -54,6 +62,8 @@ class Commands(click.Group):
         for section in COMMANDS.values():
             if cmd_name in section:
                 file, _ = section[cmd_name]
+                if ctx is not None and ctx.resilient_parsing and file in SLOW:  # a shell's completion
+                    return click.Command(cmd_name, params=[click.Argument(["names"], nargs=-1, type=SLOW[file])])
                 command: click.Command = vars(importlib.import_module(f"ablations.cli.{file}"))[cmd_name]
                 return command
         return None

@@ -4,15 +4,13 @@ from pathlib import Path
 
 import click
 
-from ablations.models.catalog import models_table
-from ablations.models.catalog_text import in_full, to_text
 from ablations.system.errors import one_line_errors
+from ablations.terminal.names import MODEL
 from ablations.terminal.options import PATH
-from downstream.disk.files import write_atomically
 
 
 @click.command()
-@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.argument("names", nargs=-1, metavar="[NAME]...", type=MODEL)
 @click.option("--json", "json_path", type=PATH, help="A JSON file to write.")
 @click.option("--csv", "csv_path", type=PATH, help="A CSV file to write.")
 @one_line_errors
@@ -23,6 +21,10 @@ def models(names: tuple[str, ...], json_path: Path | None, csv_path: Path | None
 
     With NAME (a model, an alias or a named spec) show that model in full.
     """
+    from ablations.models.catalog import models_table
+    from ablations.models.catalog_text import in_full, to_text
+    from downstream.disk.files import write_atomically
+
     table = models_table(names)
     if csv_path:
         flat = table.assign(**{name: table[name].map(" ".join) for name in ("levels", "weights")})

@@ -5,12 +5,12 @@ from pathlib import Path
 import click
 
 from ablations.system.errors import one_line, one_line_errors
+from ablations.terminal.names import SEARCH
 from ablations.terminal.options import DEVICE, RUNS, STORE, TASKS
-from ablations.terminal.progress import bars, terminal
 
 
 @click.command()
-@click.argument("search", metavar="SEARCH")
+@click.argument("search", metavar="SEARCH", type=SEARCH)
 @click.option("--trials", type=click.IntRange(min=1), help="Variants to run, in all  [default: the search's]")
 @click.option(
     "--storage", metavar="URL", help="Of Optuna, for several machines  [default: a journal in the run's folder]"
@@ -39,6 +39,7 @@ def search(
     from ablations.search.run import search as run_search
     from ablations.search.winner import text
     from ablations.system.compute import Machine
+    from ablations.terminal.progress import bars, terminal
     from ablations.units.where import Where
 
     declared = Search.load(search)

@@ -11,6 +11,7 @@ from contextlib import closing
 
 from ablations.engines import Engine, make_engine
 from ablations.runs.rows import StudyRows
+from ablations.study.declaration import write_declaration
 from ablations.study.study import Model, Study
 from ablations.system.compute import DEFAULT, Machine
 from ablations.system.memory import keep_freed
@@ -54,6 +55,7 @@ def run_study(
         sweep(folder)
     engine.check(settings)
     make_folder(settings.folder)
+    write_declaration(study, settings.folder)
     failures: list[Failure] = []
     tasks = find_tasks(study, where.tasks, where.store, functools.partial(_fail, failures))
     if absent := [failure.task for failure in failures if failure.absent]:

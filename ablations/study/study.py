@@ -8,8 +8,8 @@ may be left out.
 
 import logging
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from ablations.study.overrides import changed
 from ablations.study.variants import Model as Model
 from ablations.study.variants import variants_of
 from downstream.disk.fields import choice, list_of, mapping, one_line, text, whole, wrong
-from downstream.disk.files import fingerprint
+from downstream.disk.files import expanded, fingerprint
 from downstream.probes.protocol import MOST_CLIPS, Protocol
 from passt.network.precision import PRECISIONS
 from results.figures import FIGURES
@@ -43,7 +43,8 @@ class Study:
         precision: fp32, tf32 or bf16, of the models that have several; the others have fp32.
         reference: published scores to show beside, by names of `results.reference.published.published`.
         figure: a name of `results.figures.FIGURES`.
-        folder: where the study's file is, which relative task folders and weight files start at.
+        folder: which relative task folders and weight files start at; by default where the study's file is.
+        content: the mapping that it was made of; None for a study that was made in Python.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Study:
     reference: tuple[str, ...] = ()
     figure: str = "bars"
     folder: Path = Path()
+    content: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def load(cls, name: str | Path, overrides: Sequence[str] = ()) -> "Study":
@@ -107,6 +109,7 @@ class Study:
         figure = choice(content.get("figure", "bars"), "figure", FIGURES, "`ablate figure -h`")
         published(reference)
         entries = list_of(mapping, content["models"], "models")
+        base = base / expanded(text(content.get("folder", "."), "folder"))
         protocol = _protocol(content.get("protocol", "hear2021"), content.get("limit"))
         return cls(
             name=content["name"],
@@ -118,6 +121,7 @@ class Study:
             reference=_once("reference", reference),
             figure=figure,
             folder=base,
+            content=content,
         )
 
     @property
@@ -127,7 +131,7 @@ class Study:
         return fingerprint([models, self.tasks, self.seeds, self.protocol, self.precision])[:8]
 
 
-KEYS = (*(field.name for field in fields(Study) if field.name != "folder"), "limit")
+KEYS = (*(key.name for key in fields(Study) if key.name != "content"), "limit")
 """The keys of a study in YAML; `limit` becomes an option of its protocol."""
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from passt.catalog.choices import choices
+from passt.catalog.choices import choices as choices
 from passt.catalog.spec import OWN_HOP, WEIGHT_KINDS, EmbeddingSpec, field_names
 
 

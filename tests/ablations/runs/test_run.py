@@ -327,7 +327,7 @@ def test_failures_are_told_where_the_figure_can_not_be_written(tmp_path, scene_t
     def full(*_):
         raise OSError(28, "No space left on device", "figure.png")
 
-    monkeypatch.setattr("ablations.cli.run.write_figure", full)
+    monkeypatch.setattr("ablations.cli.running.printed.write_figure", full)
     study = declare(tmp_path, [scene_task(), "none/such"], MODELS[:1])
     result = invoke("run", study, "--runs", tmp_path / "runs", "--store", tmp_path / "store")
     assert result.exit_code == 1
