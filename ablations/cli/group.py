@@ -27,6 +27,9 @@ COMMANDS = {
     },
     "Models, tasks and the store": {
         "models": ("models", "List every model, and whether its weights are here."),
+        "tasks": ("lists", "List every task, and whether it is here."),
+        "studies": ("lists", "List the packaged studies and searches."),
+        "check": ("models", "Check a model against the rules of the HEAR API."),
         "download": ("download", "Fetch published weights and HEAR tasks."),
         "prepare": ("prepare", "Make a HEAR task of your own files."),
         "examples": ("examples", "Make small example tasks of public archives."),

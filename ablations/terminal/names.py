@@ -121,6 +121,7 @@ def _folders(place: Path, content: str) -> list[str]:
 
 
 studies = _files(*STUDIES)
+studies_and_searches = _files(*STUDIES, *SEARCHES)
 STUDY = Name(studies, runs, is_file=True)
 RUNNABLE = Name(studies, lambda ctx: (PAPER,), runs, is_file=True)
 SEARCH = Name(_files(*SEARCHES), is_file=True)

@@ -154,11 +154,10 @@ def run_of(tmp_path):
 def test_the_command_draws_what_the_study_names_or_what_is_asked_for(run_of, tmp_path):
     cells = [(f"w{w}", spec(windows=w), (task, "event_onset_50ms_fms"), (0.5,)) for w in (160, 640) for task in EVENTS]
     folder = run_of("receptive_field_timestamps", *cells)
-    for arguments in ((), ("--kind", "heatmap")):
+    for arguments, name in (((), "figure.pdf"), (("--kind", "heatmap"), "heatmap.pdf")):
         drawn = invoke("figure", folder.name, "--runs", folder.parent, *arguments)
         assert drawn.exit_code == 0, drawn.output
-        assert (folder / "figure.pdf").is_file()
-        (folder / "figure.pdf").unlink()
+        assert (folder / name).is_file()
     refused = invoke("figure", folder.name, "--runs", folder.parent, "--kind", "category_boxes", "--published")
     assert refused.exit_code == 1
     assert "--published is for figures of the paper, fig4, " in refused.stderr
