@@ -15,7 +15,7 @@ PUBLIC = {
     "Shard": ("ablations.units.unit", "Shard"),
     "Study": ("ablations.study.study", "Study"),
     "Where": ("ablations.units.where", "Where"),
-    "embed_files": ("ablations.embed.files", "embed_files"),
+    "embed_files": ("ablations.embedding.files", "embed_files"),
     "export": ("ablations.kit.export", "export"),
     "make_engine": ("ablations.engines", "make_engine"),
     "plan_study": ("ablations.runs.plan", "plan_study"),

@@ -82,7 +82,7 @@ ROOMS = {
         "models": "models.baselines models.hear_modules",
         "tasks.examples": "system tasks.prepare",
         "training.corpus": "training.corpus.kinds training.corpus.synthesis",
-        "embed": "inputs models system",
+        "embedding": "inputs models system",
         "study": "inputs models models.hear_modules",
         "training": "inputs models models.baselines system training.corpus",
         "report": "models study",
@@ -94,7 +94,7 @@ ROOMS = {
         "engines.ray": "engines system units",
         "runs": "engines models study system units",
         "search": "inputs models models.hear_modules runs study system tasks units",
-        "cli": "embed engines inputs kit models report runs search store study system tasks tasks.examples "
+        "cli": "embedding engines inputs kit models report runs search store study system tasks tasks.examples "
         "tasks.prepare terminal training units",
         "start": "cli",
     },

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from ablations.embed.files import embed_files
+from ablations.embedding.files import embed_files
 from ablations.system.compute import Machine
 from ablations.system.errors import one_line, one_line_errors
 from ablations.terminal.options import DEVICE, PATH
