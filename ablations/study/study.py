@@ -18,7 +18,8 @@ from typing import Any
 
 from ablations.inputs import yaml_file
 from ablations.models import registry as models
-from ablations.models.hear_modules.address import as_checkpoint, short_name
+from ablations.models.hear_modules.address import as_checkpoint
+from ablations.models.short_names import short_name
 from downstream.disk.fields import choice, list_of, mapping, one_line, shown, text, whole, wrong
 from downstream.probes.protocol import Protocol
 from passt import EmbeddingSpec
