@@ -105,6 +105,11 @@ def card(name: str) -> Card:
     raise ValueError(f"unknown checkpoint {name!r}{known}, a configuration of EfficientAT_HEAR, hear:MODULE")
 
 
+def card_of(name: str) -> Card:
+    """The card of a model by its name, alias, or a named spec, which stands for its checkpoint."""
+    return card(fields_of(name)["checkpoint"])
+
+
 def resolve(fields: Mapping[str, Any] | str) -> EmbeddingSpec:
     """Make a complete, checked and canonical spec.
 

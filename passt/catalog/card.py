@@ -74,8 +74,7 @@ class Card:
             ValueError: the checkpoint does not have that level, window or weights. The message names the choices.
         """
         for level in spec.levels:
-            if level not in self.levels:
-                raise ValueError(f"{self.name}: unknown level {level!r}{choices(level, self.levels)}")
+            self.check_level(level)
         for window in spec.windows_ms:
             self._check_window("windows_ms", window)
         if spec.scene_window_ms is not None:
@@ -90,6 +89,11 @@ class Card:
             raise ValueError(f"{self.name}: timestamp_hop_ms must be {expected}, got {spec.timestamp_hop_ms or 'town'}")
         scene = None if spec.scene_window_ms == self.max_window_ms else spec.scene_window_ms
         return replace(spec, checkpoint=self.name, scene_window_ms=scene)
+
+    def check_level(self, level: str) -> None:
+        """Raise ValueError if the checkpoint does not have an embedding level."""
+        if level not in self.levels:
+            raise ValueError(f"{self.name}: unknown level {level!r}{choices(level, self.levels)}")
 
     def _check_window(self, name: str, window_ms: int) -> None:
         if self.min_window_ms is None:

@@ -39,7 +39,7 @@ class Answers:
     title, device = "", "cpu"
     sample_rate = scene_size = timestamp_size = 0
     scene_function, timestamps_function = FUNCTIONS[1:]
-    floats = ("float32",)
+    floats = ("float32",)  # type: tuple[str, ...]
 
     def ask(self, function: str, audio: np.ndarray) -> Any:
         """Call one of the two functions on audio (clips, samples), and return what it returns."""
