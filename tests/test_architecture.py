@@ -94,7 +94,9 @@ ROOMS = {
         "benchmarks": "kit models models.baselines models.hear_modules system terminal",
         "engines.ray": "engines system units",
         "runs": "engines models study system units",
-        "search": "inputs models models.hear_modules runs study system tasks units",
+        "search": "inputs models runs study system tasks units",
+        "door": "embedding engines models models.hear_modules models.objects report runs study system tasks terminal "
+        "units",
         "cli": "embedding engines inputs kit models report runs search store study system tasks tasks.examples "
         "tasks.prepare terminal training units",
         "start": "cli",

@@ -182,4 +182,5 @@ def _name(value: Any) -> str:
 def _described(value: Any) -> str:
     if isinstance(value, type):
         return f"the class {value.__name__}; make an object of it"
-    return f"{shown(value)} of type {type(value).__name__}"
+    plain = value is None or isinstance(value, str | int | float | list | tuple | dict)
+    return shown(value) if plain else f"an object of type {type(value).__name__}"
