@@ -33,7 +33,7 @@ ROOMS = {
         "embedder": "catalog network weights windowed windows",
         "training.declared": "catalog network training.data",
         "__init__": "catalog embedder",
-        "hear": "catalog embedder",
+        "hear": "embedder",
         "training.folder": "fetch training.declared weights",
         "training": "catalog fetch network training.data training.declared training.folder weights windows",
     },

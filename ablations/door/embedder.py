@@ -1,7 +1,7 @@
 """Embeddings in memory, by any model that a study can name."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, overload
 
@@ -24,7 +24,7 @@ Times = tuple[np.ndarray, np.ndarray]
 """Embeddings (steps, dim) of a clip, and their timestamps (steps,) in ms."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SpecEmbedder:
     """A model that computes the embeddings of one spec; `ablations.embedder` makes it.
 
@@ -34,7 +34,10 @@ class SpecEmbedder:
     """
 
     spec: EmbeddingSpec
-    model: Embedder = field(repr=False)
+    model: Embedder
+
+    def __repr__(self) -> str:
+        return f"<embedder {self.spec}, {self.sample_rate} Hz>"
 
     @property
     def sample_rate(self) -> int:

@@ -47,6 +47,9 @@ class OneLevelEmbedder(ABC):
     timestamp_dims: Mapping[str, int]
     _module: Answering
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}, {self.sample_rate} Hz>"
+
     @abstractmethod
     def _at_work(self) -> AbstractContextManager[None]:
         """What surrounds each call of the model."""
