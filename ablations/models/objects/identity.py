@@ -6,6 +6,7 @@ is taken by name and version (`libraries`), a module of the user by the content 
 """
 
 import contextlib
+import copyreg
 import dis
 import functools
 import hashlib
@@ -63,9 +64,8 @@ def identity_of(value: Any, name: str = "object") -> Identity:
         value: any object.
         name: of the object, in `Identity.unknown`.
 
-    >>> scale = 2.0
-    >>> first = identity_of(lambda audio: audio * scale)
-    >>> first == identity_of(lambda audio: audio * scale), first == identity_of(lambda audio: audio * 3)
+    >>> first = identity_of({"hop": 160})
+    >>> first == identity_of({"hop": 160}), first == identity_of({"hop": 320})
     (True, False)
     """
     walk = _Walk()
@@ -240,7 +240,8 @@ class _Walk:
             yield from (libraries.identity(value.__module__ or ""), value.__qualname__)
             return
         try:
-            reduced = value.__reduce_ex__(4)
+            reducer = copyreg.dispatch_table.get(kind)
+            reduced = reducer(value) if reducer else value.__reduce_ex__(4)
         except Exception:
             self.unknown[f"{name} ({kind.__module__}.{kind.__qualname__})".replace("builtins.", "")] = None
             yield kind.__qualname__
