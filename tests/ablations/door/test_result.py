@@ -89,4 +89,6 @@ def test_comparisons_name_their_models(folder):
         ab.compare(folder, "a")
     with pytest.raises(ValueError, match="unknown model 'c'"):
         ab.compare(folder, "a", "c")
-    assert ab.compare(folder, "a", "b").pairs == (("a", "b"),)
+    compared = ab.compare(folder, "a", "b")
+    assert compared.pairs == (("a", "b"),)
+    assert "no comparison on clips" in compared._repr_html_()
