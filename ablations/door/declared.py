@@ -1,5 +1,6 @@
 """Models as a caller names them: names, specs, HEAR modules, and Python objects, as entries of a study."""
 
+import logging
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +17,8 @@ from downstream.disk.fields import shown
 from passt import EmbeddingSpec
 
 Entry = str | dict[str, Any]
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -50,10 +53,16 @@ class Declared:
     def check(self) -> None:
         """Try every Python object on fixed clips; ValueError says in a line what is wrong with one."""
         with registered(self.objects):
-            for entry in self.entries:
-                text = entry if isinstance(entry, str) else str(entry.get("checkpoint", ""))
-                if text.split("@")[0] in self.objects:
-                    registry.build(registry.resolve(text), device="cpu")
+            for checkpoint, model in self.objects.items():
+                before, unknown = model.identified()
+                registry.build(registry.resolve({"checkpoint": checkpoint}), device="cpu")
+                reason = f"nothing identifies {', '.join(unknown[:3])}" if unknown else ""
+                reason = "calling it changes what it is" if model.spec() != before else reason
+                if reason:
+                    text = (
+                        "%s: not reusable, its results are computed anew another time: %s; version='...' identifies it"
+                    )
+                    logger.warning(text, model.name, reason)
 
 
 def listed(values: Any) -> list[Any]:

@@ -1,11 +1,14 @@
-"""Libraries: code that its name and version identify, as opposed to the user's own, which its content does."""
+"""Libraries: code that its name and version identify, as opposed to the user's own, which its content does.
 
+What is said of a module does not depend on whether it was imported yet.
+"""
+
+import importlib.util
 import sys
 import sysconfig
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from types import ModuleType
 
 OF_THE_PROJECT = ("passt", "downstream", "results", "ablations")
 INSTALLED = ("site-packages", "dist-packages")
@@ -17,8 +20,10 @@ def is_library(module: str) -> bool:
     top = module.split(".")[0]
     if top in OF_THE_PROJECT or top in sys.stdlib_module_names:
         return True
-    loaded = sys.modules.get(module) or sys.modules.get(top)
-    return loaded is not None and top != "__main__" and _is_installed(loaded)
+    if top == "__main__" or not (file := file_of(top)):
+        return False
+    standard = Path(sysconfig.get_path("stdlib"))
+    return any(name in file.parts for name in INSTALLED) or standard in file.parents
 
 
 def identity(module: str) -> str:
@@ -26,22 +31,24 @@ def identity(module: str) -> str:
     return f"{module} {_version(module.split('.')[0])}"
 
 
-def _is_installed(module: ModuleType) -> bool:
-    file = getattr(module, "__file__", None)
-    if file is None:
-        return module.__spec__ is not None  # built in, or a namespace
-    path = Path(file)
-    standard = Path(sysconfig.get_path("stdlib"))
-    return any(name in path.parts for name in INSTALLED) or standard in path.parents
+def file_of(module: str) -> Path | None:
+    """The file of a module; None for one that has none or is not there."""
+    if module in sys.modules:
+        file = getattr(sys.modules[module], "__file__", None)
+        return Path(file) if file else None
+    try:
+        spec = importlib.util.find_spec(module)
+    except (ImportError, ValueError, AttributeError):
+        return None
+    return Path(spec.origin) if spec and spec.origin and spec.has_location else None
 
 
 @cache
 def _version(top: str) -> str:
-    """Read the version of a package; empty where it has none."""
-    known = getattr(sys.modules.get(top), "__version__", None)
-    if isinstance(known, str):
-        return known
-    try:
-        return metadata.version(top)
-    except (metadata.PackageNotFoundError, ValueError):
-        return ""
+    """Read the version of the distribution that has a package; empty where there is none, as for Python itself."""
+    return " ".join(metadata.version(name) for name in sorted(set(_distributions().get(top, ()))))
+
+
+@cache
+def _distributions() -> dict[str, list[str]]:
+    return dict(metadata.packages_distributions())

@@ -2,7 +2,6 @@
 
 import functools
 import inspect
-import logging
 import re
 import secrets
 from collections.abc import Callable
@@ -28,8 +27,6 @@ VERSION = re.compile(r"[A-Za-z0-9_.-]+", re.ASCII)
 THIS_PROCESS = secrets.token_hex(6)
 """Tells objects without an identity from those of other processes."""
 
-logger = logging.getLogger(__name__)
-
 
 @dataclass(frozen=True, eq=False)
 class PythonModel:
@@ -41,7 +38,7 @@ class PythonModel:
             None where there are no timestamp embeddings, so that event tasks do not apply.
         sample_rate: of the clips, in Hz.
         name: what tables call it.
-        version: stands for code and weights where it is not empty.
+        version: stands for its code where it is not empty.
         weights: "none" or "untrained-SEED", as declared; empty to hash the weights that it has.
         parts: everything that is hashed.
     """
@@ -60,25 +57,22 @@ class PythonModel:
         return f"<model {self.name}, {self.sample_rate} Hz{version}{timed}>"
 
     def spec(self) -> EmbeddingSpec:
-        """Make the spec of the object as it is now; a line in the log says if its results are not reusable."""
-        weights = self.weights
-        if self.version:
-            tag = f"version={self.version}"
-        else:
-            identity = identity_of(self.parts, self.name)
-            tag = f"code={identity.code}"
-            if identity.unknown:
-                tag = f"process={fingerprint([THIS_PROCESS, self.name, identity.code])[:12]}"
-                logger.warning(
-                    "%s: not reusable: nothing identifies %s; another process computes its embeddings and scores anew; "
-                    "version='...' identifies it instead",
-                    self.name,
-                    ", ".join(identity.unknown[:3]),
-                )
-            if weights and identity.weights:  # the declaration takes the place of their hash
+        """Make the spec of the object as it is now."""
+        return self.identified()[0]
+
+    def identified(self) -> tuple[EmbeddingSpec, tuple[str, ...]]:
+        """Make the spec of the object as it is now, and name the parts of it that nothing identifies."""
+        identity = identity_of(self.parts, self.name)
+        unknown = () if self.version else identity.unknown
+        tag = f"version={self.version}" if self.version else f"code={identity.code}"
+        if unknown:
+            tag = f"process={fingerprint([THIS_PROCESS, self.name, identity.code])[:12]}"
+        weights = f"sha256-{identity.weights}" if identity.weights else "none"
+        if self.weights:  # the declaration takes the place of their hash
+            weights = self.weights
+            if identity.weights and not self.version:
                 tag = tag[:-12] + fingerprint([tag, identity.weights])[:12]
-            weights = weights or (f"sha256-{identity.weights}" if identity.weights else "none")
-        return address.card(f"{address.PREFIX}{self.name}?{tag}").spec(weights=weights or "none")
+        return address.card(f"{address.PREFIX}{self.name}?{tag}").spec(weights=weights), unknown
 
 
 def model(
@@ -102,8 +96,8 @@ def model(
         sample_rate: of the clips in Hz; None for the object's attribute of that name.
         name: what tables call it; None for the name of the function or class.
         timestamps: a function of the same clips that returns embeddings (clips, steps, dim) and timestamps in ms.
-        version: names the model in place of its code and weights, where these can't be hashed. Give it another one
-            whenever the numbers change.
+        version: stands for the model's code, where that can't be hashed. Give it another one whenever the code
+            changes; weights of networks are hashed all the same.
         weights: "none" or "untrained-SEED" declares what its weights are; None hashes them.
 
     Raises:

@@ -73,6 +73,23 @@ def test_event_tasks_do_not_apply_to_a_function_of_scenes(place, event_task):
         ab.evaluate(model, "beeps", **place)
 
 
+def test_what_is_not_reusable_is_told_in_a_line(place, caplog):
+    lines = (line for line in ["a"])
+    calls = []
+
+    def of_lines(audio):
+        return loudness(audio) if lines else audio
+
+    def counted(audio):
+        calls.append(1)
+        return loudness(audio)
+
+    models = [ab.model(function, sample_rate=RATE) for function in (of_lines, counted)]
+    ab.run(models=models, tasks="tones", **place)
+    assert "of_lines: not reusable, its results are computed anew another time: nothing identifies lines" in caplog.text
+    assert "counted: not reusable, its results are computed anew another time: calling it changes what" in caplog.text
+
+
 def test_a_mapping_may_hold_objects_and_is_changed_by_options(place):
     study = {
         "name": "mine",

@@ -165,19 +165,42 @@ def test_a_function_of_another_file_is_part_of_it(tmp_path, monkeypatch):
     del sys.modules["filters_of_mine"]
 
 
-def test_what_nothing_identifies_is_not_reusable(caplog):
+def test_what_nothing_identifies_is_of_this_process():
     lines = (line for line in ["a"])
 
     def of_lines(audio):
         return audio.mean(1, keepdim=True) if lines else audio
 
     made = model(of_lines, sample_rate=RATE)
-    with caplog.at_level("WARNING"):
-        spec = made.spec()
-    assert "of_lines: not reusable: nothing identifies lines (generator)" in caplog.text
+    spec, unknown = made.identified()
+    assert unknown == ("lines (generator)",)
     assert spec.checkpoint.startswith("python:of_lines?process=")
-    assert model(of_lines, sample_rate=RATE).spec() == spec  # in this process
+    assert model(of_lines, sample_rate=RATE).spec() == spec
     assert model(of_lines, sample_rate=RATE, version="1").spec().checkpoint == "python:of_lines?version=1"
+
+
+def test_a_cached_function_is_what_it_caches():
+    first, second = functools.cache(lambda audio: audio * 2), functools.cache(lambda audio: audio * 3)
+    assert identity_of(first) != identity_of(second)
+    assert not identity_of(first).unknown
+
+
+def test_gradients_turned_off_by_a_decorator_are_no_trouble():
+    assert not identity_of(torch.no_grad()(lambda audio: audio * 2)).unknown
+
+
+def test_modules_that_are_imported_late_are_the_same_as_early():
+    code = """
+        from ablations.models.objects.identity import identity_of
+        def late(audio):
+            import sklearn.decomposition
+            return sklearn.decomposition.PCA
+        before = identity_of(late)
+        late(None)
+        assert before == identity_of(late), "is another one"
+    """
+    environment = {"PYTHONPATH": str(ROOT), "PATH": "", "OMP_NUM_THREADS": "1"}
+    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], env=environment, check=True)
 
 
 def test_locks_do_not_count():
