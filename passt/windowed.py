@@ -48,6 +48,10 @@ class WindowedEmbedder(ABC):
     max_scene_hop_ms: int = 2500
     excerpts: Mapping[str, int] = {}
 
+    def __repr__(self) -> str:
+        levels = ", ".join(self.dims)
+        return f"<{type(self).__name__} {self.name}, levels {levels}, {self.sample_rate} Hz, {self.device}>"
+
     @abstractmethod
     def levels(self, views: Sequence[Rows], levels: Sequence[str]) -> dict[str, list[Tensor]]:
         """Compute levels of all windows.

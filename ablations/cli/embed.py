@@ -50,7 +50,7 @@ def embed(
     Embeddings that are there already are not computed again. If a file fails, the others are still written, and the
     exit status is 1.
     """
-    from ablations.embed.files import embed_files
+    from ablations.embedding.files import embed_files
     from ablations.system.compute import Machine
     from ablations.terminal.progress import bars, terminal
     from results.tables.escapes import printable

@@ -32,7 +32,7 @@ COMMANDS = {
         "check": ("models", "Check a model against the rules of the HEAR API."),
         "download": ("download", "Fetch published weights and HEAR tasks."),
         "prepare": ("prepare", "Make a HEAR task of your own files."),
-        "examples": ("examples", "Make small example tasks of public archives."),
+        "examples": ("prepare", "Make small example tasks of public archives."),
         "store": ("store", "List, verify or prune the store of embeddings."),
         "train": ("train", "Train a small network by a recipe."),
     },
@@ -48,7 +48,7 @@ COMMANDS = {
 SLOW: Mapping[str, click.ParamType[Any]] = {
     "download": FETCHED,
     "train": RECIPE,
-    **dict.fromkeys(("examples", "kit", "prepare"), click.Path()),
+    **dict.fromkeys(("kit", "prepare"), click.Path()),
 }
 """Files of this room that import torch: what a shell completes for their commands instead."""
 

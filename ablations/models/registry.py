@@ -20,6 +20,8 @@ from ablations.models.family import Family, Frames
 from ablations.models.hear_modules import address
 from ablations.models.hear_modules.embedder import HearEmbedder
 from ablations.models.hear_modules.process import interpreter
+from ablations.models.objects import address as objects
+from ablations.models.objects.embedder import PythonEmbedder
 from downstream.disk.files import absolute, expanded
 from downstream.disk.memory import check_memory
 from downstream.embedder import Embedder
@@ -72,6 +74,12 @@ def families() -> Mapping[str, Family]:
             uncounted="what a HEAR module computes is not known",
             has_interpreter=True,
         ),
+        "python": Family(
+            cards=(),  # likewise
+            build=PythonEmbedder,
+            uncounted="what a Python object computes is not known",
+            here_only=True,
+        ),
     }
 
 
@@ -81,13 +89,15 @@ def family_of(checkpoint: str) -> Family:
 
 
 def card(name: str) -> Card:
-    """The card of a checkpoint by its name or alias, or of a HEAR module.
+    """The card of a checkpoint by its name or alias, of a HEAR module, or of a Python object.
 
     Raises:
         ValueError: an unknown name; suggests the closest ones.
     """
     if name.startswith(address.PREFIX):
         return address.card(name)
+    if name.startswith(objects.PREFIX):
+        return objects.card(name)
     cards = [card for family in families().values() for card in family.cards]
     for candidate in cards:
         if name in (candidate.name, *candidate.aliases):

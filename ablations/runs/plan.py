@@ -11,6 +11,7 @@ import torch
 
 from ablations.engines.here import build, check
 from ablations.runs.plan_counts import Counts, counts_of
+from ablations.runs.plan_frame import TOTALS, Plan
 from ablations.runs.plan_measure import Rate, embedding_rate, epochs_seen, probe_memory, probe_seconds
 from ablations.study.study import Model, Study
 from ablations.system.compute import DEFAULT, Machine
@@ -64,7 +65,6 @@ class PlanRow:
 
 
 COLUMNS = tuple(field.name for field in fields(PlanRow))
-TOTALS = ("jobs", "done", "clips", "hours", "passes", "fits", "extraction_s", "probes_s", "disk_mb")
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def plan_study(
         track: is told how far the work is.
 
     Returns:
-        A row (`PlanRow`) for each embedder and task, and one for each task that is absent.
+        A row (`PlanRow`) for each embedder and task, and one for each task that is absent; a notebook shows its totals.
 
     Raises:
         ValueError: a device or a precision that is not available.
@@ -116,7 +116,7 @@ def plan_study(
         for group in grouped(units):
             rows += _of_group(group, settings, measure, track, advance)
     rows += [PlanRow(task=failure.task, problem=failure.reason) for failure in failures]
-    return pd.DataFrame([asdict(row) for row in rows], columns=list(COLUMNS))
+    return Plan([asdict(row) for row in rows], columns=list(COLUMNS))
 
 
 def _of_group(

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from contextlib import closing
 
 from ablations.engines import Engine, make_engine
+from ablations.engines.here import check_movable
 from ablations.runs.rows import StudyRows
 from ablations.study.declaration import write_declaration
 from ablations.study.study import Model, Study
@@ -54,6 +55,8 @@ def run_study(
     for folder in (settings.folder, settings.folder / "jobs"):
         sweep(folder)
     engine.check(settings)
+    if shard:
+        check_movable(study, "another shard")
     make_folder(settings.folder)
     write_declaration(study, settings.folder)
     failures: list[Failure] = []

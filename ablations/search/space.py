@@ -16,7 +16,7 @@ from typing import Any
 
 from optuna.trial import BaseTrial, FixedTrial
 
-from ablations.models.hear_modules.address import short_name
+from ablations.models.short_names import short_name
 from ablations.search.dimensions import Dimension, dimension_of
 from ablations.study.study import Study
 from ablations.study.variants import HEAR_KEYS, LIST_FIELDS, Model

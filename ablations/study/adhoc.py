@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ablations.models.hear_modules.address import short_name
+from ablations.models.short_names import short_name
 from ablations.study.overrides import changed, parsed
 from ablations.study.study import KEYS, Study
 from downstream.disk.fields import shown

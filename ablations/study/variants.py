@@ -10,7 +10,8 @@ from typing import Any
 
 from ablations.inputs import yaml_file
 from ablations.models import registry as models
-from ablations.models.hear_modules.address import as_checkpoint, short_name
+from ablations.models.hear_modules.address import as_checkpoint
+from ablations.models.short_names import short_name
 from ablations.study.levels import expanded, is_range
 from downstream.disk.fields import one_line, shown, text
 from passt import EmbeddingSpec

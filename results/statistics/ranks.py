@@ -18,6 +18,7 @@ from results.rows.choices import choices
 from results.scores.labels import labels
 from results.scores.normalize import LOWER_IS_BETTER
 from results.statistics.permutation import fewest_units
+from results.statistics.shown import as_html
 
 DIFFER, NOT_ESTABLISHED = "differ", "not established"
 EXACT = 12
@@ -47,6 +48,13 @@ class Ranking:
     groups: tuple[tuple[str, ...], ...]
     tasks: tuple[str, ...]
     left_out: tuple[str, ...]
+
+    def _repr_html_(self) -> str:
+        test = f"Friedman over {len(self.tasks)} tasks: chi-square {self.statistic:.3g}, p {self.p:.3g}."
+        differ = f"Mean ranks more than {self.distance:.2f} apart differ (Nemenyi, level {self.alpha:g})."
+        left_out = f"Left out, without a score of every model: {', '.join(self.left_out)}." if self.left_out else ""
+        table = pd.DataFrame({"model": self.ranks.index, "mean rank": self.ranks.map("{:.2f}".format).to_numpy()})
+        return as_html(table, f"{test} {differ}", left_out)
 
 
 def ranking(scores: pd.DataFrame, alpha: float = 0.05) -> Ranking:

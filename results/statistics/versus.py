@@ -20,6 +20,7 @@ from results.statistics import swapped
 from results.statistics.clips import Read, Runs, aligned, arrays, number_units, with_groups
 from results.statistics.permutation import RESAMPLES, Swapped, SwapTest, check_options, fewest_units, swap_test
 from results.statistics.ranks import DIFFER, NOT_ESTABLISHED, holm
+from results.statistics.shown import Comparisons
 from results.statistics.swapped import Metric
 
 RIGHT_OR_WRONG = ("top1_acc", "pitch_acc")
@@ -112,7 +113,7 @@ def comparisons(
             lines.append(line)
     if absent and not any("p" in line for line in lines):
         raise absent[0]
-    return _with_verdicts(pd.DataFrame(lines, columns=list(COLUMNS)), confidence)
+    return Comparisons.of(_with_verdicts(pd.DataFrame(lines, columns=list(COLUMNS)), confidence))
 
 
 def _with_verdicts(table: pd.DataFrame, confidence: float) -> pd.DataFrame:

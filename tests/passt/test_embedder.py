@@ -172,3 +172,13 @@ def test_wrong_calls_are_named(embedder):
         PasstEmbedder(EmbeddingSpec(LIGHT, ("mel",), weights="untrained-0"), device="cpu").scene_embedding(
             clip(1, 1)[None]
         )
+
+
+def test_a_name_takes_its_own_weights_and_shows_itself():
+    embedder = PasstEmbedder("passt_demo", device="cpu")
+    assert embedder.spec.weights == "demo"
+    assert repr(embedder).startswith("PasstEmbedder('passt_demo@logits+features@w160@smax@t50@demo', device='cpu'")
+    levels = PasstEmbedder("passt_demo@block2@untrained-0", device="cpu").spec
+    assert (levels.levels, levels.weights) == (("block2",), "untrained-0")
+    with pytest.raises(ValueError, match="unknown name 'passt_dmo' .did you mean 'passt_demo'"):
+        PasstEmbedder("passt_dmo", device="cpu")

@@ -12,7 +12,7 @@ import pytest
 import soundfile
 from click.testing import CliRunner
 
-from ablations.cli.examples import examples as main
+from ablations.cli.prepare import examples as main
 from ablations.study.study import FOLDERS, Study
 from ablations.tasks.examples import instruments, piano, soundscapes, synthesizer
 from ablations.tasks.examples.clips import Clips
