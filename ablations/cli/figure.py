@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ablations.system.errors import NewFile, one_line_errors
-from ablations.terminal.names import FIGURE, STUDY
+from ablations.terminal.names import FIGURE, STUDY, Listed
 from ablations.terminal.options import A_RUN, PATH, REFERENCE, ROWS, RUNS, folder_of
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ SUFFIXES = (".png", ".pdf", ".svg")
 @A_RUN
 @RUNS
 @REFERENCE
-@click.option("--kind", type=FIGURE, help="What to draw  [default: the study's]")
+@click.option("--kind", cls=Listed, type=FIGURE, help="What to draw  [default: the study's]")
 @click.option(
     "--out",
     type=PATH,

@@ -103,8 +103,16 @@ def _one_line(ctx: click.Context) -> Iterator[None]:
         ctx.exit(status())
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog='Names of studies, models and tasks complete with TAB after eval "$(_ABLATE_COMPLETE=bash_source ablate)", '
+    "which belongs into ~/.bashrc; zsh_source and fish_source are for the other shells.",
+)
 @click.version_option(package_name="embedding-ablations")
 def main() -> None:
-    """Compare embeddings of audio transformers: time resolution, embedding level, receptive field."""
+    """Compare embeddings of audio transformers: time resolution, embedding level, receptive field.
+
+    `ablate COMMAND -h` explains a command.
+    """
     keep_freed()

@@ -22,7 +22,7 @@ def store() -> None:
     """The store of embeddings: list it, verify it, make space in it."""
 
 
-@store.command()
+@store.command(short_help="List the store.")
 @STORE
 @click.option("--csv", "as_csv", is_flag=True, help="Every column, as CSV.")
 @one_line_errors
@@ -38,7 +38,7 @@ def ls(store: Path | None, as_csv: bool) -> None:
     click.echo(f"\n{_size(int(table['bytes'].sum()))} in all")
 
 
-@store.command()
+@store.command(short_help="Verify every file in the store, and runs.")
 @STORE
 @click.option("--full", is_flag=True, help="Read every file and verify its sum.")
 @click.option("--runs", type=PATH, help="Check a run, or a folder of runs, too.")
@@ -60,7 +60,7 @@ def check(store: Path | None, full: bool, runs: Path | None, fix: bool) -> None:
         raise SystemExit(1)
 
 
-@store.command()
+@store.command(short_help="Remove what was not used for long.")
 @STORE
 @click.option("--older-than", metavar="AGE", help="Only what was not used for so long: 12h, 30d, 8w.")
 @click.option("--keep", metavar="SIZE", help="Stop when the rest takes no more than this: 500M, 50G.")

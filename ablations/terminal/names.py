@@ -22,6 +22,7 @@ MODELS_OF_CODE = ("crepe_full", "crepe_tiny", "logmel", "melproj")
 PACKAGED_TASKS = ("spoken_digit", "digit_soundscapes")
 PAPER = "paper"
 """The word that stands for every study of the paper."""
+LONGEST_METAVAR = 40
 
 Names = Callable[[click.Context], Iterable[str]]
 """Lists names; options that were read before are in the context's `params`."""
@@ -61,11 +62,14 @@ class Known(Name):
         self.noun, self.names = noun, names
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str | None:
-        """Write the names in the help, as `click.Choice` does."""
-        return f"[{'|'.join(self.names())}]"
+        """Write the names in the help, as `click.Choice` does, unless they are too many for a line."""
+        names = "|".join(self.names())
+        return f"[{names}]" if len(names) <= LONGEST_METAVAR else "NAME"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the name; the command ends if it is not known."""
+        if ctx is not None and ctx.resilient_parsing:  # a shell's completion
+            return value
         known = list(self.names())
         if value not in known:
             from passt.catalog.choices import choices
@@ -73,6 +77,17 @@ class Known(Name):
             command = f"`{ctx.command_path} -h`" if ctx else ""
             self.fail(f"unknown {self.noun} {value!r}{choices(str(value), known, listed_by=command)}", param, ctx)
         return value
+
+
+class Listed(click.Option):
+    """An option of the type `Known` whose help lists the names."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """Write the option and its help."""
+        record = super().get_help_record(ctx)
+        if record is None or not isinstance(self.type, Known):
+            return record
+        return record[0], f"{record[1]}  {', '.join(self.type.names())}."
 
 
 def _files(*folders: Path) -> Names:
