@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from ablations.system.errors import NewFile, one_line_errors
+from ablations.system.errors import NewFile, one_line, one_line_errors
 from ablations.terminal.names import TASK, Name, studies_and_searches
 from ablations.terminal.names import tasks as known_tasks
 from ablations.terminal.options import STORE, TASKS
@@ -46,6 +46,8 @@ def tasks(
         chosen.to_csv(csv_path, index=False)
     heads = ["task", "kind", "category", "metric", "labels", "clips", "hours", "here"]
     _print(listing.to_lines(chosen), heads, numbers=("labels", "clips", "hours"))
+    for problem in chosen["problem"].dropna():
+        click.echo(f"\nBroken: {one_line(problem)}")
     click.echo(f"\n{len(chosen)} of {len(table)} tasks. Folder of tasks: {where.tasks} (--tasks or $HEAR_TASKS).")
     click.echo("`ablate download TASK` fetches one of HEAR's, `ablate prepare` makes one of your files.")
 

@@ -33,14 +33,18 @@ def selected(
 
     Args:
         table: what `studies_table` gave.
-        patterns: parts of the name or of the description, in any case; one has to be there.
+        patterns: a whole name, or parts of names and descriptions, in any case; one has to be there.
         kind: the value of that column.
         task: a task that has to be among the study's.
     """
     fits = pd.Series(True, index=table.index)
     if patterns:
-        texts = (table["name"] + " " + table["description"]).str.lower()
-        fits &= texts.map(lambda text: any(pattern.lower().strip("*") in text for pattern in patterns))
+        names, texts = table["name"].str.lower(), (table["name"] + " " + table["description"]).str.lower()
+        any_fits = pd.Series(False, index=table.index)
+        for pattern in (pattern.lower().strip("*") for pattern in patterns):
+            exact = names == pattern
+            any_fits |= exact if exact.any() else texts.str.contains(pattern, regex=False)
+        fits &= any_fits
     if kind:
         fits &= table["kind"] == kind
     if task:

@@ -56,7 +56,7 @@ def selected(
     """
     fits = pd.Series(True, index=table.index)
     if patterns:
-        fits &= table["task"].map(lambda name: any(fits_pattern(name, pattern) for pattern in patterns))
+        fits &= fitting(table["task"], patterns)
     if kind:
         fits &= table["kind"] == kind
     if category:
@@ -66,20 +66,27 @@ def selected(
     return table[fits]
 
 
-def fits_pattern(name: str, pattern: str) -> bool:
-    """Whether a pattern, or a part of the name, fits a name in any case."""
-    return fnmatchcase(name.lower(), pattern.lower()) or pattern.lower() in name.lower()
+def fitting(names: pd.Series, patterns: Sequence[str]) -> pd.Series:
+    """Which names a pattern fits in any case: a whole name, else a part of names or letters with `*`."""
+    lower = names.str.lower()
+    fits = pd.Series(False, index=names.index)
+    for pattern in map(str.lower, patterns):
+        exact = lower == pattern
+        fits |= exact if exact.any() else lower.map(lambda name, p=pattern: p in name or fnmatchcase(name, p))
+    return fits
 
 
 def to_lines(table: pd.DataFrame) -> Iterator[list[str]]:
     """The rows of a table of tasks as texts; the last one says whether the task is here."""
     for row in table.itertuples():
-        here = "packaged" if row.task in MAKERS else "yes" if row.installed else "no"
+        here = (
+            "packaged" if row.task in MAKERS else "yes" if row.installed else "no" if pd.isna(row.problem) else "broken"
+        )
         known = (row.task, row.kind, row.category, row.metric, row.labels, row.clips, row.hours)
         texts = [
             "" if pd.isna(value) else f"{value:.3g}" if isinstance(value, float) else str(value) for value in known
         ]
-        yield [*texts, here if pd.isna(row.problem) else row.problem]
+        yield [*texts, here]
 
 
 def _packaged(name: str, store: Path) -> dict[str, Any]:
