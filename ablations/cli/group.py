@@ -9,7 +9,7 @@ import click
 
 from ablations.system.memory import keep_freed
 from ablations.system.stopping import say, status, stoppable
-from ablations.terminal.names import FETCHED, RECIPE
+from ablations.terminal.names import FETCHED, RECIPE, Commands
 
 COMMANDS = {
     "Measure": {
@@ -53,8 +53,8 @@ SLOW: Mapping[str, click.ParamType[Any]] = {
 """Files of this room that import torch: what a shell completes for their commands instead."""
 
 
-class Commands(click.Group):
-    """A group that imports a command when it runs, and that a signal ends in one line."""
+class Ablate(Commands):
+    """The group that imports a command when it runs, and that a signal ends in one line."""
 
     def list_commands(self, ctx: click.Context | None) -> list[str]:
         """The names of all commands, sorted."""
@@ -104,7 +104,7 @@ def _one_line(ctx: click.Context) -> Iterator[None]:
 
 
 @click.group(
-    cls=Commands,
+    cls=Ablate,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog='Names of studies, models and tasks complete with TAB after eval "$(_ABLATE_COMPLETE=bash_source ablate)", '
     "which belongs into ~/.bashrc; zsh_source and fish_source are for the other shells.",

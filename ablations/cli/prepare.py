@@ -16,6 +16,7 @@ from ablations.tasks.prepare.listing import UNITS, read_listing
 from ablations.tasks.prepare.options import Options
 from ablations.tasks.prepare.report import SHOWN
 from ablations.tasks.prepare.task import examine, make_task
+from ablations.terminal.names import Commands
 from ablations.terminal.options import PATH
 from ablations.terminal.progress import bars, terminal
 from downstream.disk.files import check_place
@@ -97,7 +98,7 @@ def source_options(command: Command) -> Command:
     return reduce(lambda decorated, option: option(decorated), reversed(options), command)
 
 
-@click.group()
+@click.group(cls=Commands)
 def examples() -> None:
     """Make small example tasks of public archives."""
 

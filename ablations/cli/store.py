@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ablations.system.errors import one_line_errors
+from ablations.terminal.names import Commands
 from ablations.terminal.options import PATH, STORE
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ UNITS = {"": 1, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
 SECONDS = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
-@click.group()
+@click.group(cls=Commands)
 def store() -> None:
     """The store of embeddings: list it, verify it, make space in it."""
 

@@ -9,6 +9,8 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
+from downstream.disk.choices import choices
+
 ROOT = Path(__file__).parents[2]
 STUDIES = tuple(ROOT / "ablations" / "study" / name for name in ("studies", "paper"))
 SEARCHES = (ROOT / "ablations" / "search" / "searches",)
@@ -72,11 +74,21 @@ class Known(Name):
             return value
         known = list(self.names())
         if value not in known:
-            from passt.catalog.choices import choices
-
             command = f"`{ctx.command_path} -h`" if ctx else ""
-            self.fail(f"unknown {self.noun} {value!r}{choices(str(value), known, listed_by=command)}", param, ctx)
+            self.fail(f"unknown {self.noun} {value!r}{choices(str(value), known, command)}", param, ctx)
         return value
+
+
+class Commands(click.Group):
+    """A group that answers an unknown command with the closest ones."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that the first argument names."""
+        if not args[0].startswith("-") and args[0] not in (known := self.list_commands(ctx)):
+            ctx.fail(f"no command {args[0]!r}{choices(args[0], known, f'`{ctx.command_path} -h`')}")
+        return super().resolve_command(ctx, args)
 
 
 class Listed(click.Option):

@@ -7,7 +7,9 @@ from typing import Any
 
 import click
 
+from ablations.terminal import names
 from ablations.terminal.names import REFERENCE_SET, STUDY
+from downstream.disk.choices import choices
 
 PATH = click.Path(path_type=Path)
 RUNS = click.option("--runs", type=PATH, default="runs", show_default=True, help="Folder of runs.")
@@ -59,15 +61,11 @@ def folder_of(study: str, runs: Path) -> Path:
     if place.is_dir():
         raise FileNotFoundError(f"{study}: no run's folder, it has no {ROWS}")
     if place.name == study:
-        from ablations.terminal import names
-
         here = click.Context(click.Command("ablate"))
         here.params["runs"] = runs
         packaged = list(names.studies(here))
         if study in packaged:
             return runs / study
-        from passt.catalog.choices import choices
-
-        known = choices(study, dict.fromkeys([*names.runs(here), *packaged]), listed_by="`ablate studies`")
+        known = choices(study, dict.fromkeys([*names.runs(here), *packaged]), "`ablate studies`")
         raise FileNotFoundError(f"no study or run {study!r}{known}, or name a YAML file or a run's folder")
     raise FileNotFoundError(f"no run at {study}")
