@@ -31,7 +31,7 @@ def search(
 ) -> None:
     """Search a space of variants for the best validation score, or the best for each cost (Optuna).
 
-    SEARCH is a packaged name or a YAML file. A search that was stopped goes on where it was; several processes share
+    SEARCH is a packaged name, a YAML file, or the folder of a packaged search's run. A search that was stopped goes on where it was; several processes share
     its trials. Test scores decide nothing: only those of the winner are shown, at the end.
     """
     from ablations.search.declared import Search
@@ -42,6 +42,9 @@ def search(
     from ablations.terminal.progress import bars, terminal
     from ablations.units.where import Where
 
+    place = Path(search)
+    if (place / "trials").is_dir():
+        search, runs = place.resolve().name, place.resolve().parent
     declared = Search.load(search)
     with bars(terminal()) as track:
         where, machine = Where.of(runs, store, tasks), Machine(device)
