@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -9,6 +10,9 @@ from ablations.system.errors import NewFile, one_line, one_line_errors
 from ablations.terminal.names import TASK, Name, studies_and_searches
 from ablations.terminal.names import tasks as known_tasks
 from ablations.terminal.options import STORE, TASKS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 OUT = click.option("--csv", "csv_path", type=NewFile(), help="A CSV file to write, with every column.")
 
@@ -43,7 +47,7 @@ def tasks(
     table = listing.tasks_table(where.tasks, where.store)
     chosen = listing.selected(table, patterns, kind=kind, category=category, installed=installed)
     if csv_path:
-        chosen.to_csv(csv_path, index=False)
+        _write(chosen, csv_path)
     heads = ["task", "kind", "category", "metric", "labels", "clips", "hours", "here"]
     _print(listing.to_lines(chosen), heads, numbers=("labels", "clips", "hours"))
     for problem in chosen["problem"].dropna():
@@ -70,12 +74,19 @@ def studies(patterns: tuple[str, ...], kind: str | None, task: str | None, csv_p
     table = listing.studies_table()
     chosen = listing.selected(table, patterns, kind=kind, task=task)
     if csv_path:
-        chosen.assign(task_names=chosen["task_names"].map(" ".join)).to_csv(csv_path, index=False)
+        _write(chosen.assign(task_names=chosen["task_names"].map(" ".join)), csv_path)
     _print(listing.to_lines(chosen), ["name", "kind", "models x tasks", "figure", "about"])
     if len(chosen) == 1:
         (row,) = chosen.itertuples()
         click.echo(f"\n{row.description}\nTasks: {', '.join(row.task_names)}")
     click.echo(f"\n{len(chosen)} of {len(table)} studies and searches")
+
+
+def _write(table: "pd.DataFrame", path: Path) -> None:
+    """Write a table as CSV."""
+    from results.rows.files import write_text
+
+    write_text(path, table.to_csv(index=False))
 
 
 def _print(lines: Iterable[list[str]], heads: list[str], numbers: tuple[str, ...] = ()) -> None:

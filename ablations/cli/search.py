@@ -31,8 +31,9 @@ def search(
 ) -> None:
     """Search a space of variants for the best validation score, or the best for each cost (Optuna).
 
-    SEARCH is a packaged name, a YAML file, or the folder of a packaged search's run. A search that was stopped goes on where it was; several processes share
-    its trials. Test scores decide nothing: only those of the winner are shown, at the end.
+    SEARCH is a packaged name, a YAML file, or the folder of a packaged search's run. A search that was stopped goes
+    on where it was; several processes share its trials. Test scores decide nothing: only those of the winner are
+    shown, at the end.
     """
     from ablations.search.declared import Search
     from ablations.search.report import best_trials
