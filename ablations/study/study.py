@@ -72,15 +72,14 @@ class Study:
         """
 
         def parse(content: Any, base: Path) -> "Study":
-            study = cls.from_dict(content, base)
-            new = changed(content, overrides, KEYS)
+            new = changed(content, overrides, KEYS) if isinstance(content, Mapping) else content
             if new == content:
-                return study
+                return cls.from_dict(content, base)
             try:
                 study = cls.from_dict(new, base)
             except (ValueError, FileNotFoundError) as error:
                 raise type(error)(f"with {' and '.join(overrides)}: {error}") from None
-            return study if new["name"] != content["name"] else replace(study, name=f"{study.name}-{study.digest}")
+            return study if new["name"] != content.get("name") else replace(study, name=f"{study.name}-{study.digest}")
 
         return yaml_file.load(name, "study", FOLDERS, parse, "`ablate studies`")
 

@@ -120,7 +120,7 @@ class Asked:
 
 def _variants(texts: Sequence[str]) -> list[str]:
     """Split variants at commas."""
-    return [variant for text in texts for variant in text.split(",")]
+    return [variant.strip() for text in texts for variant in text.split(",")]
 
 
 def _seeds(text: str) -> list[int]:

@@ -43,6 +43,7 @@ def test_the_name_is_made_from_the_content():
     assert adhoc_study(["passt_demo"], ["digits"], limit=20, figure="heatmap").name == study.name
     assert adhoc_study(["logmel", "cnn_demo", "melproj"], ["some/where/my task"]).name.startswith("3_models-my_task-")
     assert adhoc_study(["logmel"], ["digits"], overrides=["name=mine"]).name == "mine"
+    assert adhoc_study(["hear:" + 40 * "ab"], ["digits"]).name.startswith(20 * "ab" + "-digits-")
     assert Study.from_dict({"name": study.name, "models": [{"checkpoint": "logmel"}], "tasks": ["digits"]})
 
 
