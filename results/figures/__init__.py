@@ -18,6 +18,7 @@ from results.figures.heatmap import heatmap
 from results.figures.panels import bars
 from results.figures.paper import PAPER
 from results.figures.style import save
+from results.rows.choices import choices
 from results.scores.scores import Rows
 
 __all__ = [
@@ -65,5 +66,5 @@ def figure(rows: Rows, kind: str = "bars", title: str | None = None, models: pd.
         ValueError: for an unknown kind, or rows that can't be drawn so.
     """
     if kind not in FIGURES:
-        raise ValueError(f"unknown figure {kind!r}; expected one of {', '.join(FIGURES)}")
+        raise ValueError(f"unknown figure {kind!r}{choices(kind, FIGURES, '`ablate figure -h`')}")
     return FIGURES[kind](rows, title, models)

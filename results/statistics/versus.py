@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from results.rows.choices import choices
 from results.rows.event_counts import EVENT_SCORES
 from results.rows.predictions import correct, read_clips
 from results.rows.rows import read_rows
@@ -19,6 +20,7 @@ from results.statistics import swapped
 from results.statistics.clips import Read, Runs, aligned, arrays, number_units, with_groups
 from results.statistics.permutation import RESAMPLES, Swapped, SwapTest, check_options, fewest_units, swap_test
 from results.statistics.ranks import DIFFER, NOT_ESTABLISHED, holm
+from results.statistics.shown import Comparisons
 from results.statistics.swapped import Metric
 
 RIGHT_OR_WRONG = ("top1_acc", "pitch_acc")
@@ -91,7 +93,7 @@ def comparisons(
     pairs, known = list(pairs), list(rows["model"].unique())
     for model in dict.fromkeys(model for pair in pairs for model in pair):
         if model not in known:
-            raise ValueError(f"unknown model {model!r} in {folder}; expected one of {', '.join(known)}")
+            raise ValueError(f"unknown model {model!r} in {folder}{choices(model, known, '`ablate table`')}")
     read = functools.lru_cache(maxsize=8)(functools.partial(read_clips, folder))
     options = Options(confidence, resamples, seed)
     lines: list[dict[str, Any]] = []
@@ -111,7 +113,7 @@ def comparisons(
             lines.append(line)
     if absent and not any("p" in line for line in lines):
         raise absent[0]
-    return _with_verdicts(pd.DataFrame(lines, columns=list(COLUMNS)), confidence)
+    return Comparisons.of(_with_verdicts(pd.DataFrame(lines, columns=list(COLUMNS)), confidence))
 
 
 def _with_verdicts(table: pd.DataFrame, confidence: float) -> pd.DataFrame:

@@ -209,7 +209,7 @@ def test_one_bad_job_does_not_stop_the_others(tmp_path, scene_task, event_task):
         line for line in result.stderr.splitlines() if line.startswith("Task 'no_such_task' is absent: no folder")
     ]
     assert len(absent) == 1
-    assert "`ablate prepare` makes one" in absent[0]
+    assert "`ablate tasks` lists all" in absent[0]
     assert sum("no published weights at" in line for line in failed) == 1
     rows = read_rows(tmp_path / "runs/mine")
     assert set(rows["task"]) == {"beeps"}
@@ -327,7 +327,7 @@ def test_failures_are_told_where_the_figure_can_not_be_written(tmp_path, scene_t
     def full(*_):
         raise OSError(28, "No space left on device", "figure.png")
 
-    monkeypatch.setattr("ablations.cli.run.write_figure", full)
+    monkeypatch.setattr("ablations.cli.running.printed.write_figure", full)
     study = declare(tmp_path, [scene_task(), "none/such"], MODELS[:1])
     result = invoke("run", study, "--runs", tmp_path / "runs", "--store", tmp_path / "store")
     assert result.exit_code == 1

@@ -66,7 +66,8 @@ def test_a_weight_file_is_named_by_its_hash(tmp_path):
         ({"seeds": [2, 0, 2]}, "seeds must be distinct, got [2, 0, 2]"),
         ({"tasks": ["spoken_digit", " "]}, "tasks, number 2, must be text of one line"),
         ({"precision": ["fp32"]}, "precision must be one of fp32, tf32, bf16, got ['fp32']"),
-        ({"figure": {}}, "figure must be one of bars"),
+        ({"figure": {}}, "figure must be a known name, got {}"),
+        ({"figure": "bar"}, "unknown figure 'bar' (did you mean 'bars'"),
         ({"models": [{"checkpoint": "logmel", "label": True}]}, "label must be text, got True"),
         ({"models": [{"checkpoint": "logmel", "label": "a\nb"}]}, "label must be text of one line"),
         ({"tasks": "spoken_digit"}, "tasks must be a list, got 'spoken_digit'"),
@@ -78,7 +79,7 @@ def test_a_weight_file_is_named_by_its_hash(tmp_path):
         ({"seeds": [0, 1, 0]}, "seeds must be distinct, got [0, 1, 0]"),
         ({"seeds": [-1]}, "seeds, number 1, must be a whole number of at least 0"),
         ({"seeds": {"a": 1}}, "seeds must be a list, got {'a': 1}"),
-        ({"figure": {"bars": 1}}, "figure must be one of bars"),
+        ({"figure": {"bars": 1}}, "figure must be a known name"),
         ({"name": ["mine"]}, "name must be text, got ['mine']"),
         ({"name": True}, "name must be text, got True"),
         ({"tasks": ["a", ["b"]]}, "tasks, number 2, must be text, got ['b']"),
@@ -148,8 +149,10 @@ def test_what_is_given_twice_and_changes_nothing_is_used_once_and_said(caplog):
 
 
 def test_a_study_that_is_not_there(tmp_path):
-    with pytest.raises(FileNotFoundError, match="no study 'fig99'.*; expected one of .*quickstart.* or a YAML file"):
-        Study.load("fig99")
+    with pytest.raises(
+        FileNotFoundError, match="no study 'fig9' .did you mean 'fig9_challenge'.*; `ablate studies` lists"
+    ):
+        Study.load("fig9")
     with pytest.raises(FileNotFoundError, match="no study file at"):
         Study.load(tmp_path / "none.yaml")
     (tmp_path / "broken.yaml").write_text("name: [")
