@@ -64,7 +64,7 @@ ROOMS = {
         "load": "reference rows scores",
         "statistics": "reference rows scores",
         "tables": "reference rows scores",
-        "figures.canvas": "rows scores",
+        "figures.canvas": "rows scores tables",
         "figures": "figures.canvas reference scores tables",
         "__init__": "figures load scores statistics tables",
     },
