@@ -158,6 +158,7 @@ class StudyRows:
             tuple(dict.fromkeys(recorded)),
             tuple(dict.fromkeys([*earlier.not_applicable, *not_applicable])),
             finished,
+            study.comparisons,
         )
 
     def _earlier_record(self) -> RunRecord:

@@ -19,6 +19,7 @@ from typing import Any
 from ablations.inputs import yaml_file
 from ablations.models import registry as models
 from ablations.models.hear_modules.address import as_checkpoint, short_name
+from ablations.study.pairs import read_pairs
 from downstream.disk.fields import choice, list_of, mapping, one_line, shown, text, whole, wrong
 from downstream.probes.protocol import Protocol
 from passt import EmbeddingSpec
@@ -71,6 +72,7 @@ class Study:
         precision: fp32, tf32 or bf16, of the models that have several; the others have fp32.
         reference: published scores to show beside, by names of `results.reference.published.published`.
         figure: a name of `results.figures.FIGURES`.
+        comparisons: pairs of models, by label, whose differences the study asks for.
         folder: where the study's file is, which relative task folders and weight files start at.
     """
 
@@ -82,6 +84,7 @@ class Study:
     precision: str = "fp32"
     reference: tuple[str, ...] = ()
     figure: str = "bars"
+    comparisons: tuple[tuple[str, str], ...] = ()
     folder: Path = Path()
 
     @classmethod
@@ -134,6 +137,7 @@ class Study:
             precision=precision,
             reference=_once("reference", reference),
             figure=figure,
+            comparisons=read_pairs(content.get("comparisons", []), [model.label for model in variants]),
             folder=base,
         )
 

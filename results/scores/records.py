@@ -73,6 +73,7 @@ class RunRecord:
         reference: names of published scores.
         tasks: as rows call them, in the study's order, with absent ones.
         finished: whether the run reached its end, with failures or without.
+        comparisons: pairs of labels of models, whose differences the study asks for.
     """
 
     study: str
@@ -86,6 +87,7 @@ class RunRecord:
     failures: tuple[RecordedFailure, ...] = ()
     not_applicable: tuple[NotApplicable, ...] = ()
     finished: bool = False
+    comparisons: tuple[tuple[str, str], ...] = ()
 
     def why_missing(self, model: str, task: str) -> str:
         """Say why a model has no score on a task; empty where it does not apply."""
@@ -125,7 +127,14 @@ def read_record(folder: str | Path) -> RunRecord | None:
                 NotApplicable.parse(cell) if isinstance(cell, str) else NotApplicable(**cell)
                 for cell in content.get("not_applicable", ())
             ),
+            "comparisons": tuple(_pair(pair) for pair in content.get("comparisons", ())),
         }
         return RunRecord(**{**content, **lists, **parsed})
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"{path}: not the record of a run: {error}; `ablate run` writes it anew") from None
+
+
+def _pair(pair: Any) -> tuple[str, str]:
+    if not isinstance(pair, list) or len(pair) != 2 or not all(isinstance(label, str) for label in pair):
+        raise ValueError(f"comparisons must be pairs of labels, got {pair!r}")
+    return pair[0], pair[1]

@@ -51,9 +51,11 @@ def run(study: Path, tmp_path: Path):
 
 
 def test_rows_of_a_study(tmp_path, scene_task, event_task):
-    study = declare(tmp_path, [scene_task(), event_task()], seeds=[0, 1])
+    pair = ["logmel 160 ms", "logmel 320 ms"]
+    study = declare(tmp_path, [scene_task(), event_task()], seeds=[0, 1], comparisons=[pair])
     outcome = run(study, tmp_path)
     assert outcome.failures == ()
+    assert read_record(outcome.folder).comparisons == (tuple(pair),)
     rows = read_rows(outcome.folder)
     primary = rows[rows["primary"]]
     assert len(primary) == 3 * 2 * 2
