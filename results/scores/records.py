@@ -65,6 +65,25 @@ class NotApplicable:
 
 
 @dataclass(frozen=True)
+class RecordedCall:
+    """A call that computed jobs of the run.
+
+    Attributes:
+        started: when, in UTC, as ISO 8601 has it.
+        command: the command line; empty where Python called.
+        version: of the package.
+        commit: of the checkout, with "+changes" where files differed from it; empty where it is not known.
+        jobs: how many it computed; those of earlier calls are not computed again.
+    """
+
+    started: str
+    command: str
+    version: str
+    commit: str
+    jobs: int
+
+
+@dataclass(frozen=True)
 class RunRecord:
     """A study as it was run.
 
@@ -74,6 +93,7 @@ class RunRecord:
         tasks: as rows call them, in the study's order, with absent ones.
         finished: whether the run reached its end, with failures or without.
         comparisons: pairs of labels of models, whose differences the study asks for.
+        calls: what computed the jobs, in the order of time; earlier versions recorded none.
     """
 
     study: str
@@ -88,6 +108,7 @@ class RunRecord:
     not_applicable: tuple[NotApplicable, ...] = ()
     finished: bool = False
     comparisons: tuple[tuple[str, str], ...] = ()
+    calls: tuple[RecordedCall, ...] = ()
 
     def why_missing(self, model: str, task: str) -> str:
         """Say why a model has no score on a task; empty where it does not apply."""
@@ -127,6 +148,7 @@ def read_record(folder: str | Path) -> RunRecord | None:
                 NotApplicable.parse(cell) if isinstance(cell, str) else NotApplicable(**cell)
                 for cell in content.get("not_applicable", ())
             ),
+            "calls": tuple(RecordedCall(**call) for call in content.get("calls", ())),
             "comparisons": tuple(_pair(pair) for pair in content.get("comparisons", ())),
         }
         return RunRecord(**{**content, **lists, **parsed})

@@ -15,6 +15,7 @@ from results.scores.kinds import is_missing
 from results.scores.missing import with_missing
 from results.scores.records import (
     NotApplicable,
+    RecordedCall,
     RecordedFailure,
     RecordedModel,
     RunRecord,
@@ -40,6 +41,7 @@ RECORD = RunRecord(
     not_applicable=(NotApplicable("b", "mine", "its only level mel is no scene level"),),
     finished=True,
     comparisons=(("b", "a"),),
+    calls=(RecordedCall("2026-01-01T00:00:00.000+00:00", "ablate run s", "1.0.0", "", 2),),
 )
 ROWS = measured(
     ("a", "esc50", "top1_acc", (0.5, 0.7)),
