@@ -1,6 +1,6 @@
 """Say in plain English what comparisons of models establish, and what they do not."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import pandas as pd
 
@@ -104,24 +104,30 @@ def _by_reason(lines: pd.DataFrame) -> str:
 
 
 def _subjects(lines: pd.DataFrame) -> str:
-    """Name pairs and their tasks; pairs of the same tasks stand together."""
+    """Name pairs and their tasks; pairs of the same first model and the same tasks stand together."""
     tasks_of = lines.groupby(["a", "b"], sort=False)["task"].agg(lambda tasks: tuple(dict.fromkeys(tasks)))
+    pairs = tasks_of.reset_index(name="tasks")
     parts = []
-    for tasks, pairs in tasks_of.groupby(tasks_of, sort=False):
-        models = _listed([f"{a} against {b}" for a, b in pairs.index], "more pairs", ", ")
-        parts.append(f"{models} on {_joined(tasks) if len(tasks) <= MOST_TASKS else f'{len(tasks)} tasks'}")
+    for (a, tasks), rows in pairs.groupby(["a", "tasks"], sort=False):
+        others, rest = list(rows["b"]), len(rows) - MOST_CLAUSES
+        named = [*others[:MOST_CLAUSES], *([f"{rest} more"] if rest > 0 else [])]
+        parts.append(f"{a} against {_joined(named)} on {_tasks(tasks)}")
     return _listed(parts, "more groups of pairs", ", ")
 
 
+def _tasks(tasks: Collection[str]) -> str:
+    return _joined(tasks) if len(tasks) <= MOST_TASKS else f"{len(tasks)} tasks"
+
+
 def _left_out(tested: pd.DataFrame) -> str:
-    """Say what no interval contains: training's randomness, and what clips have in common."""
+    """Say what no interval contains: chance in training, and what clips have in common."""
     notes = {note for text in tested["notes"] for note in text.splitlines()}
-    parts = ["each model was trained with one seed"] if ONE_SEED in notes else []
+    parts = ["leave out chance in training (one seed)"] if ONE_SEED in notes else []
     if NO_GROUPS in notes:
-        parts.append("groups such as speakers are not recorded, so clips count as independent")
+        parts.append("take clips as independent (groups such as speakers are not recorded)")
     elif tested["groups"].isna().any():
-        parts.append("clips count as independent")
-    return f"{' and '.join(parts)}, which the intervals take for granted" if parts else ""
+        parts.append("take clips as independent")
+    return f"the intervals {' and '.join(parts)}" if parts else ""
 
 
 def _because(lines: pd.DataFrame) -> str:

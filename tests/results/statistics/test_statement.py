@@ -40,6 +40,12 @@ def test_differences_are_named_with_the_better_model_first():
     )
 
 
+def test_pairs_of_one_model_stand_together():
+    lines = [line("a", other, task, p_holm=0.5) for other in ("b", "c", "d") for task in ("x", "y")]
+    text = statement(table(*lines))
+    assert text == "No difference is established at 95%, corrected for 6 comparisons: a against b, c and d on x and y."
+
+
 def test_less_may_be_better():
     text = statement(table(line("a", "b", "mine", -0.2, metric="segment_1s_er")))
     assert "a better than b on mine (segment_1s_er, less is better) by 0.200 [0.150, 0.250]" in text
@@ -72,10 +78,11 @@ def test_intervals_take_one_seed_and_independent_clips_for_granted():
     one, clips = {"notes": ONE_SEED}, {"groups": np.nan}
     assert statement(table(line("a", "b", "x"))).count(". ") == 0
     text = statement(table(line("a", "b", "x", **one, **clips)))
-    ending = " and clips count as independent, which the intervals take for granted."
-    assert text.endswith(". Each model was trained with one seed" + ending)
+    assert text.endswith(" The intervals leave out chance in training (one seed) and take clips as independent.")
     text = statement(table(line("a", "b", "x", notes=f"{NO_GROUPS}\n{ONE_SEED}", **clips)))
-    assert "groups such as speakers are not recorded, so clips count as independent" in text
+    assert text.endswith(" take clips as independent (groups such as speakers are not recorded).")
+    text = statement(table(line("a", "b", "x", **clips)))
+    assert text.endswith(" The intervals take clips as independent.")
 
 
 def test_many_differences_are_counted_in_three_sentences():
@@ -87,7 +94,7 @@ def test_many_differences_are_counted_in_three_sentences():
     text = statement(table(*lines))
     assert "m0 better than floor on 12 of 19 tasks, by 0.010 to 0.120" in text
     assert "and 56 more pairs" in text
-    assert ", m2 against floor, m3 against floor, and 56 more pairs on 7 tasks" in text
+    assert "m2 against floor on 7 tasks, m3 against floor on 7 tasks, and 56 more groups of pairs" in text
     assert text.count(". ") == 2
     assert len(text) < 1000
 
