@@ -12,6 +12,7 @@ NO_PAIRS = (
     "No difference is established: the study names no pairs of models to compare (its key `comparisons`; "
     "`ablate compare` takes any)."
 )
+NO_PREDICTIONS = "No difference is established: the run's folder has no predictions (jobs/), which comparisons need."
 NOT_RECORDED = "Date, command and commit of the run were not recorded: an earlier version made it."
 
 
@@ -24,8 +25,7 @@ def lead(clips: pd.DataFrame | None, notes: Sequence[str]) -> str:
     """
     if clips is not None:
         return statement(clips)
-    missing = [note for note in notes if note.startswith("no comparison on clips")]
-    return f"No difference is established: {missing[0]}." if missing else NO_PAIRS
+    return NO_PREDICTIONS if any(note.startswith("no comparison on clips") for note in notes) else NO_PAIRS
 
 
 def state(rows: pd.DataFrame, record: RunRecord | None, clips: int | None) -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ablations.report.compare import Pair
 from results.scores.records import read_record
-from results.statistics.statement import statement
+from results.statistics.statement import NOTHING, statement
 from results.statistics.versus import comparisons
 
 
@@ -28,7 +28,7 @@ def run_statement(folder: str | Path) -> str:
         return ""
     try:
         return statement(comparisons(folder, pairs))
-    except FileNotFoundError as error:
+    except FileNotFoundError:
         if not (Path(folder) / "rows.csv").is_file():
             raise
-        return f"No models were compared: {error}."
+        return f"{NOTHING.removesuffix('.')}: the run's folder has no predictions (jobs/)."

@@ -38,7 +38,7 @@ def test_a_run_without_pairs_has_no_statement(run):
 def test_a_run_without_predictions_says_so(run):
     record(run, ("good", "bad"))
     shutil.rmtree(run / "jobs")
-    assert run_statement(run).startswith("No models were compared: no predictions at")
+    assert run_statement(run) == "No models were compared: the run's folder has no predictions (jobs/)."
 
 
 def test_a_model_that_was_not_run_is_named(run):
