@@ -138,7 +138,7 @@ def _short(reasons: pd.Series) -> pd.Series:
     """Shorten the reasons of comparisons to what a sentence can hold."""
     texts = reasons.str.replace(r" for [\d.]+%$", "", regex=True)
     texts = texts.str.replace(r"^no function for (\S+); .*", r"\1 is compared only where it is asked for", regex=True)
-    return texts.where(texts.str.len() <= LONGEST_REASON, texts.str[: LONGEST_REASON - 4] + " ...")
+    return texts.where(texts.str.len() <= LONGEST_REASON, texts.str[: LONGEST_REASON - 1] + "…")
 
 
 def _listed(clauses: list[str], others: str, mark: str = "; ") -> str:
