@@ -6,7 +6,7 @@ from ablations.report.costs import known_models
 from ablations.report.draw import draw
 from ablations.report.figures import Drawn, of_figure
 from results.figures.along import ALONG
-from results.scores.axes import AXES, along, with_axes
+from results.scores.axes import AXES, along, series, with_axes
 from results.scores.scores import Scored
 
 logger = logging.getLogger(__name__)
@@ -35,15 +35,15 @@ def axis_figures(rows: Scored, kind: str, name: str) -> list[Drawn]:
 
 
 def varying_axes(rows: Scored) -> list[str]:
-    """List the axes on which models of one checkpoint have several values on a task; for hops, of one family."""
+    """List the axes on which models of one family have several values on a task, all else being equal."""
     scores = rows.scores[~rows.scores["published"]].dropna(subset="mean")
     scores = with_axes(scores, known_models(rows.rows, costs=False))
     varying = []
     for axis in AXES:
         if KIND.format(axis) not in ALONG:
             continue
-        keys = ["family" if axis == "hop" else "checkpoint", "weights", "task"]
-        places = scores.assign(place=along(scores, axis)).groupby(keys)["place"].nunique()
+        lines = scores.assign(place=along(scores, axis), line=series(scores, axis))
+        places = lines.groupby(["family", "line", "task"])["place"].nunique()
         if (places > 1).any():
             varying.append(axis)
     return varying

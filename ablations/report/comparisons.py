@@ -68,8 +68,7 @@ def _on_clips(clips: pd.DataFrame) -> Sheet:
     intervals = zip(compared["low"], compared["high"], strict=True)
     shown = pd.DataFrame(
         {
-            "A": compared["a"],
-            "B": compared["b"],
+            "A against B": compared["a"] + " against " + compared["b"],
             "task": compared["task"],
             "difference": compared["difference"].map("{:+.3f}".format),
             "95% interval": ["–" if pd.isna(low) else f"[{low:+.3f}, {high:+.3f}]" for low, high in intervals],

@@ -28,7 +28,7 @@ def page(folder: str | Path) -> str:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters["code"] = _code
+    environment.filters |= {"code": _code, "breakable": _breakable}
     title = parts[0].title if len(parts) == 1 else f"{len(parts)} runs"
     drawn = any(section.charts for one in parts for section in one.sections)
     made = datetime.now(UTC).strftime("%Y-%m-%d %H:%M")
@@ -39,6 +39,11 @@ def page(folder: str | Path) -> str:
 def _code(text: str) -> Markup:
     """Escape a text; what is between backticks becomes code."""
     return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+
+
+def _breakable(text: str) -> Markup:
+    """Escape a text, which may go on in the next line after an underscore."""
+    return Markup(str(escape(text)).replace("_", "_<wbr>"))
 
 
 def write_page(folder: str | Path, out: Path) -> Path:

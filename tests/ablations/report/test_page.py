@@ -20,7 +20,7 @@ from results.tables.formats import Table
 from tests.results.scores.test_beside import measured
 
 EVIL = "<script>alert('x')</script> & \"b\""
-VOID = {"meta", "br", "img", "link"}
+VOID = {"meta", "br", "img", "link", "wbr"}
 ADDRESS = re.compile(r"https?://[^\s'\"<]+|//[\w.]+/")
 
 
