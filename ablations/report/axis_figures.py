@@ -28,7 +28,8 @@ def axis_figures(rows: Scored, kind: str, name: str) -> list[Drawn]:
         if KIND.format(axis) == kind or (kind == "overview" and axis in OVERVIEW):
             continue
         try:
-            drawings.append(of_figure(f"{name}: along the {AXES[axis]}", draw(rows, KIND.format(axis), name)))
+            title = f"{name}: along the {AXES[axis].removesuffix(' in ms')}"
+            drawings.append(of_figure(title, draw(rows, KIND.format(axis), name)))
         except ValueError as error:
             logger.debug("not drawn along %s: %s", axis, error)
     return drawings
