@@ -78,13 +78,16 @@ def of_scores(scored: Scored) -> Chart | None:
 
 
 def of_comparisons(clips: pd.DataFrame) -> Chart | None:
-    """Draw the differences of one pair of models at a time with their intervals; None where nothing was compared."""
+    """Draw the differences of pairs of models with their intervals; None where nothing was compared.
+
+    A line is a task where there are more tasks than pairs, else a pair; the menu has the others.
+    """
     compared = clips[clips["verdict"] != NOT_COMPARED].drop_duplicates(["a", "b", "task", "metric"])
     if compared.empty:
         return None
     lines = pd.DataFrame(
         {
-            "pair": compared["a"] + " less " + compared["b"],
+            "pair": _names_of_pairs(compared),
             "task": compared["task"] + " (" + compared["metric"] + ")",
             "difference": compared["difference"],
             "low": compared["low"],
@@ -96,8 +99,15 @@ def of_comparisons(clips: pd.DataFrame) -> Chart | None:
         }
     )
     more = {"p_holm": ".3g", "clips": "d", "reason": ""}
-    spec = _dots(lines, "difference", row="task", choice="pair", color="verdict", more=more)
-    return Chart("Differences of one pair of models; bars are 95% intervals", spec)
+    row, choice = ("task", "pair") if lines["task"].nunique() >= lines["pair"].nunique() else ("pair", "task")
+    spec = _dots(lines, "difference", row=row, choice=choice, color="verdict", more=more)
+    first = f"{compared['a'].iloc[0]} less others" if len(set(compared["a"])) == 1 else "A less B"
+    return Chart(f"Differences, {first}; bars are 95% intervals", spec)
+
+
+def _names_of_pairs(compared: pd.DataFrame) -> pd.Series:
+    """Name pairs by both models, or by the second where the first is always the same."""
+    return "less " + compared["b"] if len(set(compared["a"])) == 1 else compared["a"] + " less " + compared["b"]
 
 
 def _dots(
@@ -136,7 +146,7 @@ def _dots(
     points = base.mark_point(filled=True, size=70, opacity=1).encode(x=alt.X(value, type="quantitative", title=value))
     layers = [bars, points]
     if value == "difference":
-        layers.insert(0, base.mark_rule(strokeDash=[4, 3]).encode(x=alt.datum(0), color=alt.value("#888888")))
+        layers.insert(0, alt.Chart().mark_rule(strokeDash=[4, 3], color="#888888").encode(x=alt.datum(0)))
     values = json.loads(lines.to_json(orient="records"))
     chart = (
         alt.layer(*layers, data=alt.InlineData(values=values))

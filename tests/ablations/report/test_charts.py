@@ -44,10 +44,13 @@ def test_comparisons_are_drawn_by_pair():
     clips = table(line("a", "b", "x", 0.1), line("a", "c", "x", -0.1), line("a", "c", "y", **missing))
     drawn = values(charts.of_comparisons(clips))
     assert [(one["pair"], one["task"], one["difference"]) for one in drawn] == [
-        ("a less b", "x (top1_acc)", 0.1),
-        ("a less c", "x (top1_acc)", -0.1),
+        ("less b", "x (top1_acc)", 0.1),
+        ("less c", "x (top1_acc)", -0.1),
     ]
     assert charts.of_comparisons(clips[2:]) is None
+    both = charts.of_comparisons(table(line("a", "b", "x"), line("c", "b", "x")))
+    assert [one["pair"] for one in values(both)] == ["a less b", "c less b"]
+    assert both.title.startswith("Differences, A less B")
 
 
 def test_the_runtime_is_safe_inside_a_page():
