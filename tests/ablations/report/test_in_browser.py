@@ -10,9 +10,9 @@ from tests.ablations.report.test_page import write_run
 from tests.browser import Tab, chromium, needs_chromium
 from tests.results.scores.test_beside import measured
 
-pytestmark = needs_chromium
+pytestmark = [needs_chromium, pytest.mark.filterwarnings("ignore:constrained_layout not applied")]
 
-EVIL = "</script><script>window.evil = 1</script><img src=x onerror='window.evil = 1'> & a very_long_name_" + "x" * 40
+EVIL = "</script><script>window.evil = 1</script><img src=x onerror='window.evil = 1'> & a very_long_name_" + "x" * 20
 MODELS = (EVIL, *(f"model {number} of several words" for number in range(14)))
 TASKS = (("esc50", "top1_acc"), ("</script><b>mine", "mAP"))
 WIDTHS = (1200, 400)

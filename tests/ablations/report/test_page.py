@@ -1,6 +1,7 @@
 """The page of a run: read as a browser reads it."""
 
 import base64
+import dataclasses
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -15,7 +16,7 @@ from ablations.report.page import write_page
 from ablations.report.sheets import of_table
 from results.reference.published import published
 from results.rows import rows
-from results.scores.records import RecordedFailure, RecordedModel, RunRecord, write_record
+from results.scores.records import RecordedCall, RecordedFailure, RecordedModel, RunRecord, write_record
 from results.tables.formats import Table
 from tests.results.scores.test_beside import measured
 
@@ -200,6 +201,28 @@ def test_what_is_no_run_is_one_line(tmp_path):
     write_run(tmp_path, of_two()[0])
     (tmp_path / "study.json").write_text("{")
     assert invoke("report", tmp_path).output.startswith(f"Error: {tmp_path / 'study.json'}: not the record of a run")
+
+
+def test_a_place_that_can_not_be_written_is_one_line(tmp_path):
+    folder = write_run(tmp_path / "mine", *of_two())
+    (tmp_path / "file").write_text("")
+    result = invoke("report", folder, "--out", tmp_path / "file" / "page.html")
+    assert result.exit_code != 0
+    assert "file/page.html can't be written" in result.output
+    assert invoke("report", folder, "--out", tmp_path).output.rstrip().endswith("is a directory.")
+
+
+def test_the_command_the_commit_and_what_is_established_lead(tmp_path):
+    ours, record = of_two()
+    call = RecordedCall("2026-01-31T23:59:58.000+00:00", "ablate run '<mine>'", "1.0.0", "abc", 9)
+    pair = tuple(model.label for model in record.models[:2])
+    write_run(tmp_path, ours, dataclasses.replace(record, calls=(call,), comparisons=(pair,)))
+    page = Page(write_page(tmp_path, tmp_path / "page.html").read_text())
+    first, state, *_ = page.cells("p")
+    assert first == "No difference is established: the run's folder has no predictions (jobs/), which comparisons need."
+    assert state == "3 models, 3 tasks measured, 1 absent, 1 failure"
+    assert "ablate run '<mine>'" in page.cells("code")
+    assert any(text.startswith("; version 1.0.0, commit abc. Page: 20") for text in page.cells("p"))
 
 
 def test_jobs_of_several_models_count_once():
