@@ -13,7 +13,6 @@ from ablations.models.hear_modules.address import PREFIX
 from ablations.models.hear_modules.api import FUNCTIONS
 from ablations.models.objects.python_model import PythonModel, model
 from ablations.models.objects.registered import registered
-from downstream.disk.fields import shown
 from passt import EmbeddingSpec
 
 Entry = str | dict[str, Any]
@@ -89,7 +88,7 @@ def _entry(value: Any, objects: dict[str, PythonModel]) -> Entry:
         raise ValueError(str(error).replace("a model must be", "a model must be a name, a spec,")) from None
     spec = taken.spec()
     objects[spec.checkpoint] = taken
-    return str(spec)
+    return {"checkpoint": spec.checkpoint, "weights": spec.weights}
 
 
 def _mapped(entry: dict[str, Any], objects: dict[str, PythonModel]) -> Entry:
@@ -97,9 +96,5 @@ def _mapped(entry: dict[str, Any], objects: dict[str, PythonModel]) -> Entry:
     checkpoint = entry.get("checkpoint")
     if checkpoint is None or isinstance(checkpoint, str | list):
         return entry
-    text = _entry(checkpoint, objects)
-    if not isinstance(text, str):
-        raise ValueError(f"checkpoint must be a name or an object, got {shown(checkpoint)}")
-    spec = registry.resolve(text)
-    of_object = {"checkpoint": spec.checkpoint, "weights": spec.weights} if text.split("@")[0] in objects else {}
-    return {**entry, **(of_object or {"checkpoint": text})}
+    made = _entry(checkpoint, objects)
+    return {**entry, **(made if isinstance(made, dict) else {"checkpoint": made})}

@@ -29,8 +29,8 @@ def run(
     *,
     models: Any = None,
     tasks: str | Path | Sequence[str | Path] | None = None,
-    levels: Sequence[Variant] | None = None,
-    windows_ms: Sequence[Variant] | None = None,
+    levels: Variant | Sequence[Variant] | None = None,
+    windows_ms: Variant | Sequence[Variant] | None = None,
     seeds: Sequence[int] | None = None,
     protocol: str | None = None,
     limit: int | None = None,
@@ -86,8 +86,8 @@ def run(
         made = adhoc_study(
             declared.entries,
             list(map(str, listed(tasks))),
-            levels=levels,
-            windows_ms=windows_ms,
+            levels=None if levels is None else listed(levels),
+            windows_ms=None if windows_ms is None else listed(windows_ms),
             overrides=overrides,
             **{name: value for name, value in options.items() if value is not None},
         )

@@ -37,7 +37,8 @@ NO_CODE = {
     "__slots__",
 }
 """Attributes of a class that are no part of what it computes."""
-OF_EVERY_NETWORK = frozenset(vars(nn.Module()))
+OF_EVERY_NETWORK = frozenset(vars(nn.Module())) | {"_is_torch_compile", "_compiled_call_impl"}
+"""Attributes of a network that its class does not set, or that torch.compile does."""
 
 
 class Walk:
@@ -59,6 +60,7 @@ class Walk:
 
     def digest(self, value: Any, name: str) -> str:
         """Hash a value; `name` is what it is called where it was found."""
+        value = _uncompiled(value)
         if type(value) in PLAIN:
             return _hash(type(value).__name__, repr(value))
         if id(value) in self._known:
@@ -66,7 +68,12 @@ class Walk:
         if id(value) in self._open:  # it contains itself
             return _hash("again", str(self._open[id(value)]))
         self._open[id(value)] = len(self._open)
-        text = _hash(*self._parts(value, name))
+        try:
+            text = _hash(*self._parts(value, name))
+        except RecursionError:
+            raise
+        except Exception:  # an object of the user's may do anything when it is looked at
+            text = self._unknown(value, name)
         del self._open[id(value)]
         self._known[id(value)] = value, text
         return text
@@ -75,9 +82,7 @@ class Walk:
         """Give the hashes of a value's parts, each once, in an order that is always the same."""
         if isinstance(value, WITHOUT_MEANING):
             return
-        if (original := _compiled_from(value)) is not None:
-            yield self.digest(original, name)
-        elif isinstance(value, Tensor | np.ndarray):
+        if isinstance(value, Tensor | np.ndarray):
             yield from self._array(value, name)
         elif isinstance(value, nn.Module):
             yield from self._network(value)
@@ -108,6 +113,12 @@ class Walk:
         else:
             yield from self._pickled(value, name)
 
+    def _unknown(self, value: Any, name: str) -> str:
+        """Note that nothing identifies a value, and hash its type."""
+        kind = type(value)
+        self.unknown[f"{name} ({kind.__module__}.{kind.__qualname__})".replace("builtins.", "")] = None
+        return _hash("unknown", kind.__qualname__)
+
     def _all(self, kind: str, values: Iterable[Any], name: str) -> Iterator[str]:
         yield kind
         yield from (self.digest(value, name) for value in values)
@@ -125,6 +136,10 @@ class Walk:
     def _network(self, net: nn.Module) -> Iterator[str]:
         number = len(self.networks)
         self.networks.append(net)
+        if isinstance(net, torch.jit.ScriptModule):
+            yield from (str(_attribute(part, "code")) for part in net.modules())
+            self.tensors |= {f"{number}.{name}": _plain(tensor) for name, tensor in net.state_dict().items()}
+            return
         for name, tensor in (*net._parameters.items(), *net._buffers.items()):
             if tensor is not None and self.hashes:
                 self.tensors[f"{number}.{name}"] = _plain(tensor.detach())
@@ -206,8 +221,7 @@ class Walk:
             yield from (libraries.identity(home), reduced)
             return
         if not isinstance(reduced, tuple):
-            self.unknown[f"{name} ({kind.__module__}.{kind.__qualname__})".replace("builtins.", "")] = None
-            yield kind.__qualname__
+            yield self._unknown(value, name)
             return
         maker, arguments, state, items, pairs = (*reduced, None, None, None)[:5]
         yield self.digest(kind, kind.__name__)
@@ -227,11 +241,13 @@ def _attribute(value: Any, name: str) -> Any:
         return None
 
 
-def _compiled_from(value: Any) -> Any:
-    """What torch.compile made an object of, which computes the same up to rounding."""
+def _uncompiled(value: Any) -> Any:
+    """What torch.compile made an object of, which computes the same up to rounding; else the object."""
     if isinstance(value, types.FunctionType):
-        return vars(value).get("_torchdynamo_orig_callable")
-    return value._modules.get("_orig_mod") if isinstance(value, nn.Module) else None
+        return vars(value).get("_torchdynamo_orig_callable", value)
+    if isinstance(value, nn.Module) and type(value).__name__ == "OptimizedModule":
+        return value._modules.get("_orig_mod", value)
+    return value
 
 
 def _plain(tensor: Tensor) -> Tensor:

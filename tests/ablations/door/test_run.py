@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import ablations as ab
+from passt import PasstEmbedder
 from tests.ablations.hear_fakes import TORCH
 
 RATE = 16000
@@ -101,6 +102,20 @@ def test_a_mapping_may_hold_objects_and_is_changed_by_options(place):
     assert set(run.rows["protocol"]) == {"hear2021+limit2"}
 
 
+def test_an_embedder_is_a_model_too_with_the_weights_of_its_spec(place, event_task):
+    event_task()
+    network = PasstEmbedder("passt_demo@block2@untrained-0", device="cpu")
+    models = [network, ab.embedder("logmel"), "passt_demo@block2@untrained-0"]
+    run = ab.run(models=models, tasks=["tones", "beeps"], protocol="hear2021+grid1", **place)
+    assert list(run.rows.groupby("model", sort=False)["weights"].first()) == ["untrained-0", "none", "untrained-0"]
+    assert run.scores.iloc[0, 0] == run.scores.iloc[2, 0]  # the same numbers by the other way
+
+
+def test_axes_of_an_ad_hoc_run_may_be_one_text(place):
+    run = ab.run(models="logmel@mean", tasks="tones", windows_ms="160", **place)
+    assert set(run.rows["window_ms"]) == {160}
+
+
 def test_a_run_is_seen_without_its_objects(place):
     folder = ab.evaluate(ab.model(loudness, sample_rate=RATE, weights="untrained-0"), "tones", **place).folder
     assert json.loads((folder / "study.json").read_text())["models"][0]["label"] == "loudness"
@@ -126,6 +141,10 @@ def test_a_run_is_seen_without_its_objects(place):
         ({"study": 3}, "study must be a name, a file, a mapping or a Study, got 3"),
         ({"study": {"name": "a", "models": [], "tasks": ["tones"]}}, "a study needs 'models'"),
         ({"models": json, "tasks": "tones"}, "json: a HEAR module needs load_model"),
+        (
+            {"models": ab.model(loudness, sample_rate=RATE), "tasks": "tones", "levels": "block1"},
+            "unknown level 'block1'; expected one of embedding",
+        ),
         (
             {"models": ab.model(lambda audio: torch.randn(len(audio), 3), sample_rate=RATE), "tasks": "tones"},
             "returned other embeddings when asked again",

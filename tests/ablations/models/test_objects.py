@@ -109,6 +109,24 @@ def test_globals_that_a_function_reads_are_part_of_it(monkeypatch):
     assert identity_of(spectrum) == before
 
 
+def test_compiled_and_scripted_networks_have_their_weights():
+    assert identity_of(torch.compile(spectrum)) == identity_of(spectrum)
+    assert identity_of(torch.compile(Net())) == identity_of(Net())
+    layer = nn.Linear(3, 2)
+    scripted, other = torch.jit.script(layer), torch.jit.script(nn.Linear(3, 2))
+    assert identity_of(scripted).weights == identity_of(layer).weights
+    assert identity_of(scripted).code == identity_of(other).code
+    assert identity_of(other).weights != identity_of(layer).weights
+
+
+def test_objects_that_can_not_be_looked_at_are_unknown():
+    class Broken:
+        def __reduce_ex__(self, protocol):
+            raise RuntimeError("not now")
+
+    assert identity_of([Broken()], "mine").unknown[0].startswith("mine (")
+
+
 def test_containing_oneself_is_no_trouble():
     first, second = [1], [2]
     first.append(first)
