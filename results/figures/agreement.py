@@ -6,8 +6,9 @@ from matplotlib.axes import Axes
 from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 
-from results.figures.frame import drawn, task_name
-from results.figures.style import MARKERS, PAGE, SMALL, Color, legend_above, palette, sheet
+from results.figures.canvas.frame import drawn, task_name
+from results.figures.canvas.sheet import legend_above, sheet
+from results.figures.canvas.style import MARKERS, PAGE, SMALL, Color, palette
 from results.scores.kinds import with_flags
 from results.scores.notes import notes
 from results.scores.scores import Rows, Scored

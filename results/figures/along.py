@@ -12,8 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
-from results.figures.frame import drawn, task_name
-from results.figures.style import COLUMN, MARKERS, PAGE, legend_above, palette, sheet
+from results.figures.canvas.frame import drawn, task_name
+from results.figures.canvas.sheet import legend_above, sheet
+from results.figures.canvas.style import COLUMN, MARKERS, PAGE, palette
 from results.reference.published import is_published
 from results.scores import axes as study_axes
 from results.scores.axes import AXES, series, with_axes

@@ -15,8 +15,9 @@ from matplotlib.cbook import boxplot_stats
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from results.figures.frame import drawn
-from results.figures.style import COLUMN, PAGE, fill, legend_above, palette, sheet
+from results.figures.canvas.frame import drawn
+from results.figures.canvas.sheet import legend_above, sheet
+from results.figures.canvas.style import COLUMN, PAGE, fill, palette
 from results.scores.labels import labels
 from results.scores.normalize import CATEGORIES, normalized
 from results.scores.scores import Rows

@@ -7,8 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
-from results.figures.frame import drawn
-from results.figures.style import COLUMN, PAGE, SMALL, lighter, palette, sheet
+from results.figures.canvas.frame import drawn
+from results.figures.canvas.sheet import sheet
+from results.figures.canvas.style import COLUMN, PAGE, SMALL, lighter, palette
 from results.scores.axes import is_timed
 from results.scores.normalize import normalized
 from results.scores.scores import Rows, Scored

@@ -9,7 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from results.figures.style import COLUMN, PAGE, sheet
+from results.figures.canvas.sheet import sheet
+from results.figures.canvas.style import COLUMN, PAGE
 
 LINE = 0.19  # inches from one name to the next
 BAR = 0.085  # inches from one bar of models to the next

@@ -8,8 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from results.figures.frame import category_of, drawn, task_name
-from results.figures.style import COLUMN, PAGE, SMALL, fill, legend_above, palette, sheet
+from results.figures.canvas.frame import category_of, drawn, task_name
+from results.figures.canvas.sheet import legend_above, sheet
+from results.figures.canvas.style import COLUMN, PAGE, SMALL, fill, palette
 from results.scores.labels import labels
 from results.scores.scores import Rows
 from results.tables.compose import MISSING, cell

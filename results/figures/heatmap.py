@@ -8,8 +8,9 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from results.figures.frame import drawn, task_name
-from results.figures.style import PAGE, SMALL, sheet
+from results.figures.canvas.frame import drawn, task_name
+from results.figures.canvas.sheet import sheet
+from results.figures.canvas.style import PAGE, SMALL
 from results.scores.axes import with_axes
 from results.scores.normalize import LOWER_IS_BETTER
 from results.scores.scores import Rows

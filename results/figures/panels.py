@@ -4,8 +4,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from results.figures.frame import drawn
-from results.figures.style import SMALL, Color, fill, palette, sheet
+from results.figures.canvas.frame import drawn
+from results.figures.canvas.sheet import sheet
+from results.figures.canvas.style import SMALL, Color, fill, palette
 from results.scores.scores import Rows
 from results.tables.compose import cell
 

@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from results.figures.boxes import box_statistics, draw_boxes
-from results.figures.frame import drawn
+from results.figures.canvas.frame import drawn
 from results.figures.grouped import grouped_bars
 from results.reference.published import boxes, category_means, is_published, published
 from results.scores.labels import PUBLISHED_MARK, READ_OFF_MARK

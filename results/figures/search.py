@@ -11,7 +11,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from results.figures.style import COLUMN, PAGE, SMALL, palette, sheet
+from results.figures.canvas.sheet import sheet
+from results.figures.canvas.style import COLUMN, PAGE, SMALL, palette
 from results.scores.kinds import is_untrained
 from results.scores.labels import UNTRAINED_NOTE, labels
 

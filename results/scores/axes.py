@@ -5,6 +5,7 @@ from the name of its checkpoint. What a text does not say is NaN: a level or win
 windows of 160+640 ms), a model's longest window, a hop that the checkpoint's name leaves out.
 """
 
+import math
 import re
 
 import pandas as pd
@@ -17,6 +18,24 @@ AXES = {
     "hop": "STFT hop in ms",
 }
 """The axes that figures have, and their labels."""
+VARIED = {
+    "level": "levels, such as `levels: [[block6], [features]]`",
+    "window": "windows, such as `windows_ms: [[160], [640]]` (for scene tasks, `scene_window_ms`)",
+    "hop": "the checkpoint: each has a hop",
+}
+"""What a study varies along each axis."""
+WHOLE_CLIP = math.inf
+"""The place on the axis of receptive fields of an embedding of a whole clip."""
+FLOORS = {"chance": "chance", "logmel": "log-mel", "melproj": "random projection"}
+"""Checkpoints that learn nothing and have no levels: what other models are to surpass. Their names in figures."""
+STAGES = {
+    **dict.fromkeys(("mel", "mean", "std"), 0),
+    **dict.fromkeys(("block", "layer", "se"), 1),
+    **dict.fromkeys(("features", "embedding"), 2),
+    **{"clf": 3, "logits": 4},
+}
+"""The order of the levels of a network by their names without numbers: spectrum, blocks, what follows them."""
+LEVEL = re.compile(r"([a-z]+?)(mean|std)?(\d*)")
 TIMESTAMPS = re.compile("event_|segment_")
 """Metrics of timestamp tasks begin so."""
 SAMPLES_PER_MS = 32
@@ -54,13 +73,56 @@ def is_timed(metric: pd.Series) -> pd.Series:
 def along(table: pd.DataFrame, axis: str) -> pd.Series:
     """Give each line its place on an axis; its receptive field is that of the embeddings that its task takes.
 
+    A scene embedding of a whole clip is at `WHOLE_CLIP`.
+
     Args:
         table: scores with axes.
         axis: a key of `AXES`.
     """
     if axis == "window":
-        return table["window_ms"].where(is_timed(table["metric"]), table["scene_window_ms"])
+        whole = (table["scene"] == "smax") & (table["windows"] != "wown")
+        scenes = table["scene_window_ms"].mask(whole, WHOLE_CLIP)
+        return table["window_ms"].where(is_timed(table["metric"]), scenes)
     return table[{"level": "level", "hop": "hop_ms"}[axis]]
+
+
+def checkpoint_of(specs: pd.Series) -> pd.Series:
+    """Give the checkpoint that each spec names; "" where there is no spec."""
+    return specs.fillna("").astype(str).str.split("@").str[0]
+
+
+def stage(level: str) -> tuple[int, int] | None:
+    """Order a level among those of any network; None for a name that is not known."""
+    match = LEVEL.fullmatch(level)
+    if match is None or match[1] not in STAGES:
+        return None
+    return STAGES[match[1]], int(match[3] or 0)
+
+
+def depths(table: pd.DataFrame, models: pd.DataFrame | None = None) -> pd.Series:
+    """Give each line's level its relative depth in its network: 0 is the input spectrum, 1 the last level.
+
+    Stages of a network (spectrum, each block, the levels behind them) are evenly spaced. Lines without a level, and
+    levels of unknown names, are NaN.
+
+    Args:
+        table: scores with axes.
+        models: what is known of checkpoints, with the columns name and levels; without, a network ends at its last
+            level in the table.
+    """
+    known = {} if models is None or "levels" not in models else dict(zip(models["name"], models["levels"], strict=True))
+    levels = table["level"].fillna("").astype(str)
+    depth: dict[tuple[str, str], float] = {}
+    for checkpoint, own in levels.groupby(table["checkpoint"], sort=False):
+        names = {name.partition(".")[0] for name in known.get(checkpoint, ())} | set(own)
+        stages = {(0, 0), *(place for name in names if (place := stage(name)))}
+        blocks = [number for kind, number in stages if kind == 1]
+        ordered = sorted(stages | {(1, number) for number in range(1, max(blocks, default=0))})
+        for name in own.unique():
+            if (place := stage(name)) and len(ordered) > 1:
+                depth[str(checkpoint), name] = ordered.index(place) / (len(ordered) - 1)
+    keys = zip(table["checkpoint"], levels, strict=True)
+    return pd.Series([depth.get(key, math.nan) for key in keys], table.index, dtype=float)
 
 
 def series(table: pd.DataFrame, axis: str) -> pd.Series:

@@ -51,6 +51,17 @@ def legend(figure) -> list[str]:
     return [text.get_text() for text in figure.legends[0].get_texts()]
 
 
+def notes_of(figure) -> str:
+    """The lines below the panels."""
+    return "\n".join(text.get_text() for text in figure.texts if text.get_gid() == "notes")
+
+
+def laid_out(figure) -> None:
+    """Lay a figure out as saving does."""
+    for _ in range(2):
+        figure.draw_without_rendering()
+
+
 def test_grouped_bars():
     figure = figures.grouped_bars(
         made(

@@ -7,10 +7,11 @@ import pytest
 
 from results import figures
 from results.figures.boxes import BOX, box_statistics
+from results.figures.canvas.style import COLUMN, PAGE
 from results.figures.paper import papers_rows, printed_boxes
 from results.reference.published import boxes, challenge_best, published
 from results.scores.scores import scores
-from tests.results.figures.test_figures import heights, legend, made, spec
+from tests.results.figures.test_figures import heights, laid_out, legend, made, spec
 from tests.results.rows.test_rows import all_texts
 
 CATEGORIES = ["speech", "music", "general"]
@@ -127,7 +128,7 @@ def test_measured_rows_come_first_and_solid(name):
 @pytest.mark.parametrize("name", figures.PAPER)
 def test_no_text_is_cut_or_hides_another(name):
     figure = figures.PAPER[name]()
-    figure.draw_without_rendering()
+    laid_out(figure)
     (axes,) = figure.axes
     labels = [label.get_window_extent() for label in axes.get_xticklabels()]
     notes = [text.get_window_extent() for text in figure.texts]
@@ -141,4 +142,4 @@ def test_no_text_is_cut_or_hides_another(name):
     assert above.y0 >= axes.get_tightbbox().y1 - 1
     if name != "fig10":  # whose labels are oblique
         assert all(one.x1 < other.x0 for one, other in itertools.pairwise(labels))
-    assert figure.get_figwidth() in (3.3, 6.8)
+    assert figure.get_figwidth() in (COLUMN, PAGE)
