@@ -123,7 +123,7 @@ def model(
         raise ValueError(f"{name}: weights must be none or untrained-SEED, got {shown(weights)}")
     rate = getattr(model, "sample_rate", None) if sample_rate is None else sample_rate
     if rate is None:
-        raise ValueError(f"{name}: needs a sample rate in Hz; give it by ablations.model(..., sample_rate=16000)")
+        raise ValueError(f"{name}: needs the rate of its clips in Hz, such as sample_rate=16000")
     if not isinstance(rate, int) or isinstance(rate, bool) or rate < 1:
         raise ValueError(f"{name}: sample_rate must be a positive whole number of Hz, got {shown(rate)}")
     timed = timestamps or _method(model, TIMESTAMPS)

@@ -39,6 +39,11 @@ def test_a_function_is_evaluated_and_its_results_are_used_again(place):
     assert jobs == {path: path.stat().st_mtime_ns for path in (run.folder / "jobs").iterdir()}
 
 
+def test_the_rate_may_be_an_option_of_the_run(place):
+    run = ab.evaluate(loudness, "tones", sample_rate=RATE, **place)
+    assert list(run.scores.index) == ["loudness"]
+
+
 def test_other_code_is_another_model(place):
     first = ab.evaluate(ab.model(loudness, sample_rate=RATE, name="mine"), "tones", **place)
     second = ab.evaluate(ab.model(lambda audio: -loudness(audio), sample_rate=RATE, name="mine"), "tones", **place)
@@ -131,7 +136,7 @@ def test_a_run_is_seen_without_its_objects(place):
         ({"models": [], "tasks": "tones"}, "models: expected at least one model, got none"),
         ({"models": "logmel", "tasks": []}, "a study needs 'tasks'"),
         ({"models": ["logmel", "logmel"], "tasks": "tones"}, "two models have the same spec"),
-        ({"models": [loudness], "tasks": "tones"}, "loudness: needs a sample rate"),
+        ({"models": [loudness], "tasks": "tones"}, "loudness: needs the rate of its clips"),
         ({"models": "nonsense", "tasks": "tones"}, "nonsense"),
         ({"models": "logmel", "tasks": ["tones", "nonsense"]}, "task 'nonsense' is absent"),
         ({"models": "logmel", "tasks": "tones", "limit": 0}, "limit must be"),
