@@ -113,9 +113,10 @@ class Study:
         entries = list_of(mapping, content["models"], "models")
         base = base / expanded(text(content.get("folder", "."), "folder"))
         protocol = _protocol(content.get("protocol", "hear2021"), content.get("limit"))
+        variants = variants_of(entries, base)
         return cls(
             name=content["name"],
-            models=variants_of(entries, base),
+            models=variants,
             tasks=_once("tasks", tasks),
             seeds=tuple(seeds),
             protocol=protocol,
