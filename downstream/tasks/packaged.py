@@ -1,12 +1,12 @@
 """Two packaged tasks of real speech: which digit is spoken, and which digit when.
 
-Both are made of 300 recordings of the Free Spoken Digit Dataset: its official test set, which is the first five takes of
-ten digits by six speakers, at 8 kHz. Each speaker is a fold, so that probes are always tested on a speaker that they
-have not heard.
+Both are made of 300 recordings of the Free Spoken Digit Dataset, at 8 kHz: the first five takes of ten digits by six
+speakers, which the dataset names its test set. Each speaker is a fold, so that probes are tested on a speaker that
+they have not heard.
 
-`digits` is a scene task: one recording a clip. Its groups are the takes of one digit by one speaker.
+`digits` is a scene task: a clip is a recording. The takes of one digit by one speaker are a group.
 
-`digit_events` is an event task: 60 clips of one speaker each, five recordings a clip, in a random order, at one level,
+`digit_events` is an event task of 60 clips. A clip is five recordings of one speaker, in a random order, at one level,
 with pauses, over a little white noise. No recording is in two clips. Credits: data/CREDITS.md.
 """
 
@@ -90,8 +90,13 @@ def demo_task(name: str, root: Path) -> Path:
 def recordings() -> list[Recording]:
     """The 300 recordings, by digit, speaker and take."""
     with zipfile.ZipFile(ARCHIVE) as archive:
-        names = sorted(archive.namelist())
-        return [Recording(*name.removesuffix(".flac").split("_"), archive.read(name)) for name in names]
+        contents = {name: archive.read(name) for name in sorted(archive.namelist())}
+    return [_recording(name, content) for name, content in contents.items()]
+
+
+def _recording(name: str, content: bytes) -> Recording:
+    digit, speaker, take = name.removesuffix(".flac").split("_")
+    return Recording(digit, speaker, take, content)
 
 
 def _digits(folder: Path) -> None:

@@ -277,7 +277,7 @@ def test_bad_tasks_end_in_one_line(tmp_path, scene_task, break_it, message):
 
 
 def test_a_bad_study_ends_in_one_line(tmp_path):
-    result = invoke("run", declare(tmp_path, ["spoken_digit"], [{"checkpoint": "logmel", "levels": [["max"]]}]))
+    result = invoke("run", declare(tmp_path, ["digits"], [{"checkpoint": "logmel", "levels": [["max"]]}]))
     assert result.exit_code == 1
     assert result.stderr.strip().startswith("Error: ")
     assert len(result.stderr.strip().splitlines()) == 1
