@@ -51,10 +51,12 @@ def figure(
         click.echo(_save(figures.PAPER[kind], out or folder / "published"))
         return
     from ablations.report.draw import draw
+    from ablations.report.statement import run_statement
 
     rows = load(folder, references)
     default = folder / ("figure" if kind == own_kind else kind)
-    click.echo(_save(lambda: draw(rows, kind, folder.resolve().name), out or default))
+    statement = run_statement(folder) if kind == own_kind else ""
+    click.echo(_save(lambda: draw(rows, kind, folder.resolve().name, statement=statement), out or default))
 
 
 def _save(make: "Callable[[], Figure]", place: Path) -> Path:
