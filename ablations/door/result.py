@@ -23,11 +23,19 @@ if TYPE_CHECKING:
 class Run:
     """A run that has been made. It shows itself as its table in a notebook, and as text elsewhere.
 
-    Attributes:
+    Args:
         folder: of its files.
+
+    Raises:
+        FileNotFoundError: a folder that is no run.
     """
 
     folder: Path
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "folder", Path(self.folder))
+        if not (self.folder / "rows.csv").is_file():
+            raise no_run(self.folder)
 
     @functools.cached_property
     def rows(self) -> pd.DataFrame:
@@ -104,7 +112,12 @@ def folder_of(run: RunLike) -> Path:
     for place in places:
         if (place / "rows.csv").is_file():
             return place
-    raise FileNotFoundError(f"{run}: no folder of a run: expected one with rows.csv, such as runs/quickstart")
+    raise no_run(run)
+
+
+def no_run(place: str | Path) -> FileNotFoundError:
+    """The error for a folder that is no run."""
+    return FileNotFoundError(f"{place}: no folder of a run: expected one with rows.csv, such as runs/quickstart")
 
 
 def load(runs: RunLike | Iterable[RunLike], reference: Iterable[str] = ()) -> pd.DataFrame:
