@@ -15,7 +15,7 @@ from results.scores.records import NotApplicable, RecordedFailure, read_record
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from ablations.report.compare import Compared
+    from ablations.door.comparison import Comparison
     from results.tables.formats import Table
 
 
@@ -73,7 +73,7 @@ class Run:
         """Draw the run's own figure, or one of another kind, see `ablations.figure`."""
         return figure(self, kind, **options)
 
-    def compare(self, *models: str | Iterable[tuple[str, str]], **options: Any) -> "Compared":
+    def compare(self, *models: str | Iterable[tuple[str, str]], **options: Any) -> "Comparison":
         """Compare models on the same test clips, see `ablations.compare`."""
         return compare(self, *models, **options)
 
@@ -188,7 +188,7 @@ def figure(runs: Runs, kind: str | None = None, title: str | None = None, **opti
 
 def compare(
     run: RunLike, *models: str | Iterable[tuple[str, str]], pairs: Iterable[tuple[str, str]] = (), **options: Any
-) -> "Compared":
+) -> "Comparison":
     """Say which differences between models of a run are more than chance, on the same test clips and over tasks.
 
     Args:
@@ -201,17 +201,9 @@ def compare(
     Raises:
         ValueError: one model alone, or a model that is not in the run.
     """
-    from ablations.report.compare import compared
+    from ablations.door.comparison import compare_models
 
-    folder = folder_of(run)
-    names = [model for model in models if isinstance(model, str)]
-    chosen = [(a, b) for listed in (*models, pairs) if not isinstance(listed, str) for a, b in listed]
-    if len(names) == 1:
-        raise ValueError(f"expected two models or more, or none, got 1: {names[0]}")
-    chosen += [(names[0], other) for other in names[1:]]
-    if not chosen and (record := read_record(folder)):
-        chosen = list(getattr(record, "comparisons", ()))
-    return compared(folder, dict.fromkeys(chosen), **options)
+    return compare_models(folder_of(run), [*models, pairs], **options)
 
 
 def _rows(runs: Runs) -> pd.DataFrame:

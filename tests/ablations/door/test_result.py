@@ -97,3 +97,4 @@ def test_comparisons_name_their_models(folder):
     assert compared.pairs == ab.compare(folder, [("a", "b")]).pairs == (("a", "b"),)
     assert ab.compare(folder).pairs == ()
     assert "no comparison on clips" in compared._repr_html_()
+    assert repr(compared).startswith("Over tasks, Wilcoxon")
