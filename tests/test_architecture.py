@@ -52,7 +52,7 @@ ROOMS = {
         "splits": "embedder events probes store tasks",
         "watching": "probes tasks",
         "fold_result": "events probes splits tasks",
-        "scores": "events splits tasks",
+        "scores": "disk events splits tasks",
         "checks": "events probes scores splits tasks",
         "evaluate": "checks events fold_result probes progress scores splits tasks watching",
         "kit": "disk evaluate fold_result probes progress scores splits tasks",
@@ -64,7 +64,7 @@ ROOMS = {
         "load": "reference rows scores",
         "statistics": "reference rows scores",
         "tables": "reference rows scores",
-        "figures.canvas": "rows scores",
+        "figures.canvas": "rows scores tables",
         "figures": "figures.canvas reference scores tables",
         "__init__": "figures load scores statistics tables",
     },
@@ -98,9 +98,10 @@ ROOMS = {
         "search": "inputs models runs study system tasks units",
         "door": "embedding engines models models.hear_modules models.objects report runs study system tasks terminal "
         "units",
-        "cli": "embedding engines inputs kit models report runs search store study system tasks tasks.examples "
+        "cli.running": "engines report runs study system terminal units",
+        "cli": "cli.running embedding engines inputs kit models report search store study system tasks tasks.examples "
         "tasks.prepare terminal training units",
-        "start": "cli",
+        "start": "cli system",
     },
 }
 LARGEST = 15

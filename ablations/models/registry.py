@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from ablations.models import cnn_family, passt_family
-from ablations.models.baselines import cnn14, crepe, crepe_net, logmel, melproj, mobilenet
+from ablations.models.baselines import chance, cnn14, crepe, crepe_net, logmel, melproj, mobilenet
 from ablations.models.baselines.named import fields_of
 from ablations.models.baselines.named import table as named_cnns
 from ablations.models.family import Family, Frames
@@ -28,7 +28,8 @@ from downstream.embedder import Embedder
 from downstream.progress import Advance, Track, silent
 from passt import EmbeddingSpec
 from passt.catalog import named
-from passt.catalog.card import Card, choices
+from passt.catalog.card import Card
+from passt.catalog.choices import choices
 from passt.catalog.spec import parse_fields
 from passt.network.precision import precision_for
 from passt.weights.published import file_tag, published_file
@@ -67,6 +68,12 @@ def families() -> Mapping[str, Family]:
             parameters=_no_parameters,
             uncounted=f"it has no network but one random projection, {FRONT_END}",
         ),
+        "chance": Family(
+            cards=chance.CARDS,
+            build=chance.ChanceEmbedder,
+            parameters=_no_parameters,
+            uncounted="it has no network",
+        ),
         "hear": Family(
             cards=(),  # the address that a spec names makes the card
             build=HearEmbedder,
@@ -91,7 +98,7 @@ def card(name: str) -> Card:
     """The card of a checkpoint by its name or alias, of a HEAR module, or of a Python object.
 
     Raises:
-        ValueError: an unknown name; lists the known ones.
+        ValueError: an unknown name; suggests the closest ones.
     """
     if name.startswith(address.PREFIX):
         return address.card(name)
@@ -101,8 +108,11 @@ def card(name: str) -> Card:
     for candidate in cards:
         if name in (candidate.name, *candidate.aliases):
             return candidate
-    known = choices(name, [*(card.name for card in cards), *named.table()], named_cnns())
-    raise ValueError(f"unknown checkpoint {name!r}{known}, a configuration of EfficientAT_HEAR, hear:MODULE")
+    names = [candidate.name for candidate in cards]
+    aliases = [alias for candidate in cards for alias in candidate.aliases]
+    also = [*aliases, *named.table(), *named_cnns()]
+    known = choices(name, names, also, listed_by="`ablate models`")
+    raise ValueError(f"unknown checkpoint {name!r}{known}; hear:MODULE is a HEAR module")
 
 
 def card_of(name: str) -> Card:

@@ -194,6 +194,20 @@ def to_text(plan: pd.DataFrame, store: Path) -> str:
     known = plan[plan["problem"].isna()]
     table = known.drop(columns="problem").dropna(axis=1, how="all")
     text = markdown_table(table, index=False, floatfmt=".3g", intfmt=",") if len(known) else "Nothing that can be done."
+    lines = totals(known, store)
+    for row in plan[plan["problem"].notna()].itertuples():
+        named = " ".join(name for name in (row.model, row.task) if isinstance(name, str) and name)
+        lines.append(printable(f"Problem: {named}: {row.problem}" if named else f"Problem: {row.problem}"))
+    return "\n".join([text, "", *lines])
+
+
+def totals(known: pd.DataFrame, store: Path) -> list[str]:
+    """The lines of totals of a plan, or of several.
+
+    Args:
+        known: rows without a problem.
+        store: the folder of embeddings, whose disk's free space is shown.
+    """
     total = {name: known[name].sum() for name in TOTALS}
     lines = [
         f"{total['jobs']:.0f} jobs, {total['done']:.0f} done; {total['fits']:,.0f} fits; {total['clips']:,.0f} clips "
@@ -206,10 +220,7 @@ def to_text(plan: pd.DataFrame, store: Path) -> str:
             f"About {duration(whole)} here: extraction {duration(total['extraction_s'])}, probes "
             f"{duration(total['probes_s'])}; {known['memory_mb'].max() / 1e3:.1f} GB of memory"
         )
-    for row in plan[plan["problem"].notna()].itertuples():
-        named = " ".join(name for name in (row.model, row.task) if isinstance(name, str) and name)
-        lines.append(printable(f"Problem: {named}: {row.problem}" if named else f"Problem: {row.problem}"))
-    return "\n".join([text, "", *lines])
+    return lines
 
 
 def duration(seconds: float) -> str:

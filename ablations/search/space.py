@@ -23,7 +23,7 @@ from ablations.study.variants import HEAR_KEYS, LIST_FIELDS, Model
 from downstream.disk.fields import shown
 from downstream.disk.files import fingerprint
 from downstream.probes.protocol import Protocol
-from passt.catalog.card import choices
+from passt.catalog.choices import choices
 from passt.catalog.spec import field_names
 
 KEYS = (*field_names(), *HEAR_KEYS, "protocol")

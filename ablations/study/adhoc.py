@@ -108,8 +108,8 @@ def _name(study: Study) -> str:
 
 def _named(names: Sequence[str], noun: str) -> list[str]:
     """Names in the letters that a study's name may have; their number where they are many."""
-    plain = [re.sub(r"[^\w.-]+", "_", name).strip("_.-") for name in names]
-    if len(names) > MOST_NAMES or len("-".join(plain)) > MOST_LETTERS or not all(plain):
+    plain = [re.sub(r"[^\w.-]+", "_", name).strip("_.-")[: MOST_LETTERS // len(names)] for name in names]
+    if len(names) > MOST_NAMES or not all(plain):
         return [f"{len(names)}_{noun}"]
     return plain
 

@@ -18,7 +18,7 @@ def is_range(level: object) -> bool:
 def expanded(levels: Sequence[str], card: Card) -> list[tuple[str, ...]]:
     """Write out the range among the levels of a variant: a variant for each of its levels.
 
-    >>> from passt.catalog.checkpoints import card
+    >>> from ablations.models.registry import card
     >>> expanded(["block1..block3", "mel"], card("passt_demo"))
     [('block1', 'mel'), ('block2', 'mel'), ('block3', 'mel')]
 

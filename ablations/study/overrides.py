@@ -7,7 +7,7 @@ from typing import Any
 from ablations.inputs.yaml_values import parse_yaml
 from ablations.study.variants import MODEL_KEYS
 from downstream.disk.fields import shown
-from passt.catalog.card import choices
+from passt.catalog.choices import choices
 
 EXAMPLE = "--set models.0.windows_ms='[[320]]'"
 

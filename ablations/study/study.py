@@ -8,17 +8,18 @@ may be left out.
 
 import logging
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from ablations.inputs import yaml_file
 from ablations.study.overrides import changed
+from ablations.study.pairs import read_pairs
 from ablations.study.variants import Model as Model
 from ablations.study.variants import variants_of
 from downstream.disk.fields import choice, list_of, mapping, one_line, text, whole, wrong
-from downstream.disk.files import fingerprint
+from downstream.disk.files import expanded, fingerprint
 from downstream.probes.protocol import MOST_CLIPS, Protocol
 from passt.network.precision import PRECISIONS
 from results.figures import FIGURES
@@ -43,7 +44,9 @@ class Study:
         precision: fp32, tf32 or bf16, of the models that have several; the others have fp32.
         reference: published scores to show beside, by names of `results.reference.published.published`.
         figure: a name of `results.figures.FIGURES`.
-        folder: where the study's file is, which relative task folders and weight files start at.
+        comparisons: pairs of models, by label, whose differences the study asks for.
+        folder: which relative task folders and weight files start at; by default where the study's file is.
+        content: the mapping that it was made of; None for a study that was made in Python.
     """
 
     name: str
@@ -54,7 +57,9 @@ class Study:
     precision: str = "fp32"
     reference: tuple[str, ...] = ()
     figure: str = "bars"
+    comparisons: tuple[tuple[str, str], ...] = ()
     folder: Path = Path()
+    content: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def load(cls, name: str | Path, overrides: Sequence[str] = ()) -> "Study":
@@ -70,17 +75,16 @@ class Study:
         """
 
         def parse(content: Any, base: Path) -> "Study":
-            study = cls.from_dict(content, base)
-            new = changed(content, overrides, KEYS)
+            new = changed(content, overrides, KEYS) if isinstance(content, Mapping) else content
             if new == content:
-                return study
+                return cls.from_dict(content, base)
             try:
                 study = cls.from_dict(new, base)
             except (ValueError, FileNotFoundError) as error:
                 raise type(error)(f"with {' and '.join(overrides)}: {error}") from None
-            return study if new["name"] != content["name"] else replace(study, name=f"{study.name}-{study.digest}")
+            return study if new["name"] != content.get("name") else replace(study, name=f"{study.name}-{study.digest}")
 
-        return yaml_file.load(name, "study", FOLDERS, parse)
+        return yaml_file.load(name, "study", FOLDERS, parse, "`ablate studies`")
 
     @classmethod
     def from_dict(cls, content: Any, base: Path = Path()) -> "Study":
@@ -104,20 +108,24 @@ class Study:
         if len(set(seeds)) < len(seeds):
             raise wrong(seeds, "seeds", "distinct")
         precision = choice(content.get("precision", "fp32"), "precision", PRECISIONS)
-        figure = choice(content.get("figure", "bars"), "figure", FIGURES)
+        figure = choice(content.get("figure", "bars"), "figure", FIGURES, "`ablate figure -h`")
         published(reference)
         entries = list_of(mapping, content["models"], "models")
+        base = base / expanded(text(content.get("folder", "."), "folder"))
         protocol = _protocol(content.get("protocol", "hear2021"), content.get("limit"))
+        variants = variants_of(entries, base)
         return cls(
             name=content["name"],
-            models=variants_of(entries, base),
+            models=variants,
             tasks=_once("tasks", tasks),
             seeds=tuple(seeds),
             protocol=protocol,
             precision=precision,
             reference=_once("reference", reference),
             figure=figure,
+            comparisons=read_pairs(content.get("comparisons", []), [model.label for model in variants]),
             folder=base,
+            content=content,
         )
 
     @property
@@ -127,7 +135,7 @@ class Study:
         return fingerprint([models, self.tasks, self.seeds, self.protocol, self.precision])[:8]
 
 
-KEYS = (*(field.name for field in fields(Study) if field.name != "folder"), "limit")
+KEYS = (*(key.name for key in fields(Study) if key.name != "content"), "limit")
 """The keys of a study in YAML; `limit` becomes an option of its protocol."""
 
 

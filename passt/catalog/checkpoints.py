@@ -14,7 +14,8 @@ from urllib.parse import unquote, urlsplit
 
 from passt.catalog import demo, named
 from passt.catalog.architecture import MEL_BANDS, PATCH, SAMPLE_RATE, Architecture
-from passt.catalog.card import Card, choices
+from passt.catalog.card import Card
+from passt.catalog.choices import choices
 from passt.catalog.spec import EmbeddingSpec, parse_fields
 
 __all__ = ["MEL_BANDS", "PATCH", "SAMPLE_RATE", "Architecture", "Checkpoint", "get", "spec_of", "table"]
@@ -112,7 +113,8 @@ def get(name: str) -> Checkpoint:
             return checkpoint
     if name in named.table():
         raise ValueError(f"{name!r} is the name of a spec, not of a checkpoint: {named.table()[name].spec}")
-    raise ValueError(f"unknown checkpoint {name!r}{choices(name, table())}")
+    aliases = filter(None, (row.alias for row in table().values()))
+    raise ValueError(f"unknown checkpoint {name!r}{choices(name, table(), aliases, '`ablate models`')}")
 
 
 def spec_of(text: str) -> EmbeddingSpec:
@@ -127,7 +129,9 @@ def spec_of(text: str) -> EmbeddingSpec:
     fields = parse_fields(text)
     checkpoint = fields.pop("checkpoint")
     if checkpoint not in {name for row in table().values() for name in (row.name, row.alias)}:
-        raise ValueError(f"spec: unknown name {checkpoint!r}{choices(checkpoint, [*named.table(), *table()])}")
+        raise ValueError(
+            f"spec: unknown name {checkpoint!r}{choices(checkpoint, [*named.table(), *table()], (), '`ablate models`')}"
+        )
     return get(checkpoint).card.spec(**fields)
 
 

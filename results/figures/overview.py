@@ -13,9 +13,9 @@ from matplotlib.transforms import ScaledTranslation
 from results.figures.canvas.colors import Palette
 from results.figures.canvas.floors import draw_across, lines_across, name_across
 from results.figures.canvas.frame import ARCHITECTURES, drawn, spread_note, task_name
-from results.figures.canvas.sheet import POINTS, legend_above, letters_width, sheet
-from results.figures.canvas.style import MARKERS, PAGE, PAGE_HEIGHT, lighter
-from results.figures.canvas.ticks import WHOLE_CLIP_TEXT, WindowScale, level_ticks
+from results.figures.canvas.sheet import POINTS, legend_above, letters_width, set_titles, sheet
+from results.figures.canvas.style import MARKERS, PAGE, PAGE_HEIGHT, UNTRAINED_LINE, lighter
+from results.figures.canvas.ticks import WHOLE_CLIP_TEXT, NumberScale, level_ticks, levels_of
 from results.scores.axes import FLOORS, VARIED, WHOLE_CLIP, along, depths, with_axes
 from results.scores.labels import UNTRAINED_NOTE
 from results.scores.notes import notes as notes_on
@@ -23,6 +23,7 @@ from results.scores.scores import Rows, Scored
 
 LABELS = {"level": "embedding level, input to output", "window": "receptive field (ms)"}
 """The axes of panels, from left to right."""
+SHORT_LABELS = {"level": "embedding level", "window": "receptive field (ms)"}
 PLACES = {"level": "depth", "window": "field"}
 """The column that has the place on each axis."""
 HELD = {"level": ["pool", "field", "timestamps", "weights"], "window": ["levels", "timestamps", "weights"]}
@@ -30,10 +31,10 @@ HELD = {"level": ["pool", "field", "timestamps", "weights"], "window": ["levels"
 FEW_TASKS = 3
 """Panels of more tasks than this stand four side by side, not two."""
 HEIGHTS = {2: 1.85, 4: 1.45}  # inches of a row of panels, by their number
-BESIDE, AROUND = 0.85, 0.75  # inches of a panel's width and height that are ticks and texts
+BESIDE = (0.85, 0.5)  # inches of a panel's width that are ticks and names of lines, of few panels and of many
+AROUND = 0.75  # inches of a panel's height that are texts
 TITLE = 7.5  # points
 DODGE = 1.6  # points between the error bars of two lines
-UNTRAINED_LINE = (0, (3.5, 1.3))
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,10 @@ def overview(
     scores = with_axes(scores[~scores["published"].astype(bool)].dropna(subset="mean"), models)
     scores = scores.assign(depth=depths(scores, models), field=along(scores, "window"))
     tasks = list(scores["task"].unique())
-    panels = [made for task in tasks for axis in LABELS if (made := _panel(scores[scores["task"] == task], axis))]
+    made = [[_panel(scores[scores["task"] == task], axis) for axis in LABELS] for task in tasks]
+    both = any(all(pair) for pair in made)
+    cells = [panel for pair in made if any(pair) for panel in pair if both or panel]  # an empty one keeps its place
+    panels = [panel for panel in cells if panel]
     if not panels:
         raise ValueError(
             f"overview needs a network of two embedding levels or two receptive fields; vary {VARIED['level']}, or "
@@ -88,32 +92,39 @@ def overview(
         )
     shown = pd.concat([part for panel in panels for part in (panel.lines, panel.across)])
     networks = shown[~shown["checkpoint"].isin(list(FLOORS))].drop_duplicates("checkpoint").set_index("checkpoint")
-    handles = _legend(networks, shown)
-    columns = min(2 if len(tasks) <= FEW_TASKS else 4, len(panels))
-    count = -(-len(panels) // columns)
+    handles = _legend(networks, pd.concat([panel.lines for panel in panels]))
+    columns = _columns(len(cells), both)
+    count = -(-len(cells) // columns)
     height = min(HEIGHTS[2 if columns <= 2 else 4], PAGE_HEIGHT / count)
     below = _notes(scored, shown, panels) if notes else []
     with sheet(PAGE, height * count, below, list(handles), title, statement) as figure:
         grid = list(figure.subplots(count, columns, squeeze=False).flat)
-        for axes, panel in zip(grid, panels, strict=False):
-            _draw(axes, panel, networks, (PAGE / columns - BESIDE) * POINTS)
-        for axes in grid[len(panels) :]:
-            axes.remove()
-        _finish(grid, panels, columns, (height - AROUND) * POINTS)
+        for axes, panel in zip(grid, cells, strict=False):
+            if panel:
+                _draw(axes, panel, networks, (PAGE / columns - BESIDE[columns > 2]) * POINTS)
+                axes.set_ylim(*_limits([other for other in panels if other.task == panel.task]))
+        _finish(grid, cells, columns, (height - AROUND) * POINTS)
         legend_above(figure, list(handles.values()), list(handles), title)
     return figure
+
+
+def _columns(cells: int, both: bool) -> int:
+    """Choose how many panels stand side by side; both axes of a task do."""
+    if both:
+        return 2 if cells <= 2 * FEW_TASKS else 4
+    return min(cells, 2 if cells <= 4 else 3 if cells <= 9 else 4)
 
 
 def _panel(scores: pd.DataFrame, axis: str) -> Panel | None:
     """Make the panel of a task along an axis; None where no network varies on it."""
     placed = scores.assign(place=scores[PLACES[axis]]).dropna(subset="place")
     lines = [_longest(one, HELD[axis]) for _, one in placed.groupby(["checkpoint", "untrained"], sort=False)]
-    lines = [line for line in lines if len(line) > 1 or line["checkpoint"].iloc[0] not in FLOORS]
-    if not any(len(line) > 1 and line["checkpoint"].iloc[0] not in FLOORS for line in lines):
+    varying = {line["checkpoint"].iloc[0] for line in lines if len(line) > 1}
+    if not varying - set(FLOORS):
         return None
-    varying = pd.concat(lines)
-    others = scores[~scores["checkpoint"].isin(varying["checkpoint"])].drop_duplicates("checkpoint")
-    return Panel(str(scores["task"].iloc[0]), axis, varying, others)
+    drawn_lines = pd.concat([line for line in lines if line["checkpoint"].iloc[0] in varying])
+    others = scores[~scores["checkpoint"].isin(varying)].drop_duplicates("checkpoint")
+    return Panel(str(scores["task"].iloc[0]), axis, drawn_lines, others)
 
 
 def _longest(scores: pd.DataFrame, held: list[str]) -> pd.DataFrame:
@@ -127,11 +138,11 @@ def _longest(scores: pd.DataFrame, held: list[str]) -> pd.DataFrame:
 def _draw(axes: Axes, panel: Panel, networks: pd.DataFrame, length: float) -> None:
     """Draw the lines of a panel whose axis has a length in points."""
     lines = panel.lines
-    scale = WindowScale(lines["place"]) if panel.axis == "window" else None
-    draw_across(axes, lines_across(panel.across))
+    scale = NumberScale(lines["place"]) if panel.axis == "window" else None
+    draw_across(axes, lines_across(panel.across, True))
     groups = list(lines.groupby(["checkpoint", "untrained"], sort=False))
     for number, ((checkpoint, untrained), line) in enumerate(groups):
-        color = networks["color"].get(checkpoint, line["color"].iloc[0])
+        color = networks["hue"].get(checkpoint, line["color"].iloc[0])
         known = checkpoint in networks.index
         shift = (number - (len(groups) - 1) / 2) * DODGE / POINTS
         axes.errorbar(
@@ -153,27 +164,28 @@ def _draw(axes: Axes, panel: Panel, networks: pd.DataFrame, length: float) -> No
     if scale:
         scale.ticks(axes, length)
     else:
-        levels = {
-            name: own.drop_duplicates("place").set_index("place")["level"].sort_index()
-            for name, own in lines.groupby("checkpoint", sort=False)
-        }
-        level_ticks(axes, length, levels, dict(networks["color"]))
+        level_ticks(axes, length, levels_of(lines), dict(networks["hue"]))
     axes.grid(axis="y")
-    metric = " / ".join(lines["metric"].unique())
-    titles = f"{task_name(panel.task)} ({metric})", f"{task_name(panel.task)}\n{metric}"
-    axes.set_title(titles[letters_width(titles[0], TITLE) > length], fontsize=TITLE, loc="left")
+    task, metric = task_name(panel.task), " / ".join(lines["metric"].unique())
+    if letters_width(both := f"{task} ({metric})", TITLE) <= length + 12:
+        axes.set_title(both, fontsize=TITLE, loc="left")
+    else:
+        set_titles(axes, (task, metric), length + 12, "left")
 
 
-def _finish(grid: Sequence[Axes], panels: Sequence[Panel], columns: int, height: float) -> None:
-    """Give the panels of a task one scale, name the axes at the edges, and name the lines across."""
-    for place, (axes, panel) in enumerate(zip(grid, panels, strict=False)):
-        axes.set_ylim(*_limits([other for other in panels if other.task == panel.task]))
+def _finish(grid: Sequence[Axes], cells: Sequence[Panel | None], columns: int, height: float) -> None:
+    """Name the axes at the lower edge and the lines across at the right one, and remove empty panels."""
+    for place, axes in enumerate(grid):
+        panel = cells[place] if place < len(cells) else None
+        if panel is None:
+            axes.remove()
+            continue
         axes.locator_params(axis="y", nbins=5)
-        if place + columns >= len(panels):
-            axes.set_xlabel(LABELS[panel.axis], fontsize=7.5)
-        lines = lines_across(panel.across)
-        beside = panels[place + 1] if place + 1 < len(panels) and (place + 1) % columns else None
-        if beside is None or beside.task != panel.task or lines != lines_across(beside.across):
+        if place + columns >= len(cells) or cells[place + columns] is None:
+            axes.set_xlabel(LABELS[panel.axis] if columns <= 2 else SHORT_LABELS[panel.axis], fontsize=TITLE)
+        lines = lines_across(panel.across, True)
+        beside = cells[place + 1] if place + 1 < len(cells) and (place + 1) % columns else None
+        if beside is None or beside.task != panel.task or lines != lines_across(beside.across, True):
             name_across(axes, lines, height)
 
 
@@ -186,14 +198,16 @@ def _limits(panels: Sequence[Panel]) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def _legend(networks: pd.DataFrame, shown: pd.DataFrame) -> dict[str, Line2D]:
+def _legend(networks: pd.DataFrame, lines: pd.DataFrame) -> dict[str, Line2D]:
     """Make the legend: a color a network, and what is solid and dashed."""
     handles: dict[str, Line2D] = {}
     for number, network in enumerate(networks.itertuples()):
+        if network.Index not in set(lines["checkpoint"]):
+            continue  # a line across, which has its name
         kind = ARCHITECTURES.get(network.family, "")
-        style: dict[str, Any] = {"color": network.color, "marker": MARKERS[number % len(MARKERS)], "markersize": 3.5}
+        style: dict[str, Any] = {"color": network.hue, "marker": MARKERS[number % len(MARKERS)], "markersize": 3.5}
         handles[f"{network.Index} ({kind})" if kind else str(network.Index)] = Line2D([], [], linewidth=1.3, **style)
-    untrained = shown.loc[~shown["checkpoint"].isin(list(FLOORS)), "untrained"].astype(bool)
+    untrained = lines.loc[~lines["checkpoint"].isin(list(FLOORS)), "untrained"].astype(bool)
     if untrained.any():
         handles["trained"] = Line2D([], [], color="0.3", linewidth=1.3)
         handles["untrained (random weights)"] = Line2D([], [], color="0.3", linewidth=1.3, linestyle=UNTRAINED_LINE)

@@ -7,6 +7,7 @@ windows of 160+640 ms), a model's longest window, a hop that the checkpoint's na
 
 import math
 import re
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
@@ -35,6 +36,8 @@ STAGES = {
     **{"clf": 3, "logits": 4},
 }
 """The order of the levels of a network by their names without numbers: spectrum, blocks, what follows them."""
+SQUEEZED = r"se\d+$"
+"""Levels beside the blocks of a network: what its squeeze-and-excitation sees."""
 LEVEL = re.compile(r"([a-z]+?)(mean|std)?(\d*)")
 TIMESTAMPS = re.compile("event_|segment_")
 """Metrics of timestamp tasks begin so."""
@@ -102,8 +105,9 @@ def stage(level: str) -> tuple[int, int] | None:
 def depths(table: pd.DataFrame, models: pd.DataFrame | None = None) -> pd.Series:
     """Give each line's level its relative depth in its network: 0 is the input spectrum, 1 the last level.
 
-    Stages of a network (spectrum, each block, the levels behind them) are evenly spaced. Lines without a level, and
-    levels of unknown names, are NaN.
+    Stages of a network (spectrum, each block, the levels behind them) are evenly spaced. Levels whose names are not
+    known are so in the order of the rows. Lines without a level are NaN, and so is the only level of a network without
+    known names.
 
     Args:
         table: scores with axes.
@@ -113,32 +117,55 @@ def depths(table: pd.DataFrame, models: pd.DataFrame | None = None) -> pd.Series
     known = {} if models is None or "levels" not in models else dict(zip(models["name"], models["levels"], strict=True))
     levels = table["level"].fillna("").astype(str)
     depth: dict[tuple[str, str], float] = {}
-    for checkpoint, own in levels.groupby(table["checkpoint"], sort=False):
-        names = {name.partition(".")[0] for name in known.get(checkpoint, ())} | set(own)
-        stages = {(0, 0), *(place for name in names if (place := stage(name)))}
-        blocks = [number for kind, number in stages if kind == 1]
-        ordered = sorted(stages | {(1, number) for number in range(1, max(blocks, default=0))})
-        for name in own.unique():
-            if (place := stage(name)) and len(ordered) > 1:
-                depth[str(checkpoint), name] = ordered.index(place) / (len(ordered) - 1)
+    for checkpoint, names in levels[levels != ""].groupby(table["checkpoint"], sort=False):
+        own = list(names.unique())
+        ladder = _ladder({*own, *(name.partition(".")[0] for name in known.get(checkpoint, ()))})
+        places = (
+            {name: ladder.index(stage(name)) for name in own} if ladder else {name: i for i, name in enumerate(own)}
+        )
+        last = len(ladder or own) - 1
+        depth |= {(str(checkpoint), name): place / last for name, place in places.items() if last}
     keys = zip(table["checkpoint"], levels, strict=True)
     return pd.Series([depth.get(key, math.nan) for key in keys], table.index, dtype=float)
 
 
+def _ladder(levels: Iterable[str]) -> Sequence[tuple[int, int] | None]:
+    """Order the stages of a network with these levels, with the spectrum and all blocks; empty for unknown names."""
+    stages = {stage(name) for name in levels}
+    known = {place for place in stages if place is not None}
+    if len(known) < len(stages):
+        return []
+    deepest = max((number for kind, number in known if kind == 1), default=0)
+    return sorted({*known, (0, 0), *((1, number) for number in range(1, deepest))})
+
+
 def series(table: pd.DataFrame, axis: str) -> pd.Series:
-    """Name the line along an axis that each score is on, by the parts of specs that differ beside it ("" for one line).
+    """Name the line along an axis that each score is on ("" where there is one line).
+
+    Lines are named by their checkpoints, then by the parts of specs that differ within what is named so far. Weights
+    are named where two lines of trained, or two of untrained weights differ in nothing else.
 
     Args:
-        table: made by `with_axes`.
+        table: made by `with_axes`, with the flag untrained.
     """
     fixed = {
-        "level": ["checkpoint", "pool", "windows", "scene", "timestamps", "weights"],
+        "level": ["checkpoint", "pool", "branch", "field", "timestamps", "weights"],
         "window": ["checkpoint", "levels", "timestamps", "weights"],
-        "hop": ["levels", "windows", "scene", "timestamps", "weights"],
+        "hop": ["family", "levels", "field", "timestamps", "weights"],
     }[axis]
-    differing = [name for name in fixed if len(table[name].unique()) > 1]
-    texts = {name: [_part_text(name, value) for value in table[name]] for name in differing}
-    return pd.DataFrame(texts, index=table.index).apply(lambda row: " ".join(filter(None, row)), axis=1).astype(str)
+    squeezed = table["level"].fillna("").str.match(SQUEEZED)
+    table = table.assign(
+        branch=squeezed.map({True: "squeeze-excitation", False: "blocks"}),
+        field=table["windows"].where(is_timed(table["metric"]), table["scene"]),
+    )
+    names = pd.Series("", table.index)
+    for part in fixed:
+        within = {"weights": [table["untrained"]], "field": [table["task"]]}.get(part, [])
+        differs = table[part].groupby([names, *within], sort=False).transform("nunique") > 1
+        differs = differs.groupby(names).transform("any")
+        texts = pd.Series([_part_text(part, value) for value in table[part]], table.index, dtype="str")
+        names = names.where(~differs, (names + " " + texts).str.strip())
+    return names
 
 
 def _axes(specs: pd.Series) -> pd.DataFrame:
@@ -163,11 +190,10 @@ def _number(values: pd.Series) -> pd.Series:
 
 def _part_text(part: str, value: str) -> str:
     """Write a part of a spec for a legend."""
-    if part in ("windows", "scene"):
-        kind = "scene " if part == "scene" else ""
-        return f"{kind}{value[1:]}" + ("" if value[1:] in ("own", "max") else " ms")
+    if part == "field":
+        return {"own": "its own window", "max": "whole clip"}.get(value[1:], f"{value[1:]} ms")
     if part == "timestamps":
         return f"every {value[1:]} ms"
     if part == "pool":
         return f"level.{value}" if value else "level"
-    return "" if value in ("published", "none") else value
+    return value

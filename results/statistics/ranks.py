@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from results.rows.choices import choices
 from results.scores.labels import labels
 from results.scores.normalize import LOWER_IS_BETTER
 from results.statistics.permutation import fewest_units
@@ -136,7 +137,7 @@ def pairwise_wilcoxon(
     pairs = list(pairs)
     for model in filter(None, [against, *itertools.chain.from_iterable(pairs)]):
         if model not in label_of:
-            raise ValueError(f"unknown model {model!r}; expected one of {', '.join(wide)}")
+            raise ValueError(f"unknown model {model!r}{choices(model, wide, '`ablate table`')}")
     pairs = [(label_of[a], label_of[b]) for a, b in pairs]
     if against is not None:
         pairs = [(a, b) for a, b in pairs if a != b]

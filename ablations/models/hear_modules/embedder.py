@@ -85,26 +85,32 @@ class HearEmbedder(OneLevelEmbedder):
             self._module.close()
 
     def _at_work(self) -> contextlib.AbstractContextManager[None]:
-        return _at_work(self.name, self._settings)
+        return at_work(self.name, self._settings)
 
 
 def _loaded_here(
     name: str, options: Mapping[str, Any], weights: str | None, device: str, settings: dict[str, Any]
 ) -> tuple[Module, ModuleFacts]:
     """Load and check the module in this process, from where `python -m` would load it."""
+    with importing(), at_work(name, settings):
+        module = Module(name, dict(options), weights, device)
+        return module, check(module)
+
+
+@contextlib.contextmanager
+def importing() -> Iterator[None]:
+    """Look for modules in the current folder, too."""
     folder = str(Path.cwd())
     importlib.invalidate_caches()
     sys.path.insert(0, folder)
     try:
-        with _at_work(name, settings):
-            module = Module(name, dict(options), weights, device)
-            return module, check(module)
+        yield
     finally:
         sys.path.remove(folder)
 
 
 @contextlib.contextmanager
-def _at_work(name: str, settings: dict[str, Any]) -> Iterator[None]:
+def at_work(name: str, settings: dict[str, Any]) -> Iterator[None]:
     """Let a module work: its prints go to the log, and its changes of `SETTINGS` end with it.
 
     Args:

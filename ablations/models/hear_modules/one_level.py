@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from downstream.embedder import Tap
-from passt.catalog.card import choices
+from passt.catalog.choices import choices
 from passt.catalog.spec import OWN_HOP
 from passt.windows.samples import clips_of
 

@@ -13,7 +13,7 @@ from results.scores.axes import FLOORS, checkpoint_of
 
 Palette = str | Sequence[Any] | Mapping[str, Any] | None
 """Colors to draw with: by the names of models or checkpoints, in their order, or as seaborn calls them."""
-PALEST = 0.65
+PALEST = 0.55
 """Share of white in the last shade of a color."""
 FLOOR_COLORS = dict(zip(FLOORS, ((0.2, 0.2, 0.2), (0.45, 0.45, 0.45), (0.62, 0.62, 0.62)), strict=True))
 UNNAMED: Color = (0.5, 0.5, 0.5)

@@ -25,13 +25,13 @@ class Across:
     style: Any = "-"
 
 
-def lines_across(scores: pd.DataFrame) -> list[Across]:
-    """Make the lines of scores, one each: floors by what they are, other models by their checkpoints or labels."""
+def lines_across(scores: pd.DataFrame, by_checkpoint: bool = False) -> list[Across]:
+    """Make the lines of scores, one each: floors by what they are, other models by their labels or checkpoints."""
     return [
         Across(
-            FLOORS.get(line.checkpoint, line.checkpoint or line.label),
+            FLOORS.get(line.checkpoint) or (line.checkpoint if by_checkpoint else line.label),
             float(line.mean),
-            line.color,
+            line.hue if by_checkpoint else line.color,
             DASHES.get(line.checkpoint, (0, (3, 1))),
         )
         for line in scores.dropna(subset="mean").itertuples()

@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Sequence
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -10,10 +10,13 @@ from matplotlib.axes import Axes
 from results.figures.canvas.colors import Palette, colored
 from results.rows.rows import task_table
 from results.scores.axes import checkpoint_of
-from results.scores.labels import labels
+from results.scores.labels import labels, terms
 from results.scores.notes import notes
 from results.scores.scores import Rows, Scored
+from results.tables.compose import cell
 
+UNDEFINED = "not defined"
+"""Stands in the place of a score that the metric does not define."""
 ARCHITECTURES = {"passt": "transformer", "efficientat": "CNN", "panns": "CNN", "crepe": "CNN"}
 """What the networks of a family are."""
 
@@ -34,7 +37,9 @@ class Options(TypedDict, total=False):
 
 
 def drawn(rows: Rows, palette: Palette = None, order: Sequence[str] | None = None) -> tuple[pd.DataFrame, list[str]]:
-    """Prepare rows to be drawn: their scores with columns label, color and checkpoint, and the lines below the figure.
+    """Prepare rows to be drawn: their scores with more columns, and the lines below the figure.
+
+    The columns are label; color; checkpoint, "" of published scores; and hue, the color of the checkpoint as a whole.
 
     Args:
         palette: colors, see `results.figures.canvas.colors.colored`.
@@ -52,13 +57,31 @@ def drawn(rows: Rows, palette: Palette = None, order: Sequence[str] | None = Non
         color=colored(scores, palette),
         checkpoint=checkpoint_of(scores["spec"]).where(~scores["published"].astype(bool), ""),
     )
-    if order is None:
-        return scores, notes(scored.rows, protocol=False)
-    scores = _ordered(scores, order)
-    return scores, notes(scored.rows[scored.rows["model"].isin(scores["model"])], protocol=False)
+    scores = scores.assign(hue=scores.groupby("checkpoint", sort=False)["color"].transform("first"))
+    rows_drawn = scored.rows
+    if order is not None:
+        scores = ordered(scores, order)
+        rows_drawn = rows_drawn[rows_drawn["model"].isin(scores["model"])]
+    return scores, [*_notes(rows_drawn, scores), *terms(scores["model"])]
 
 
-def _ordered(scores: pd.DataFrame, order: Sequence[str]) -> pd.DataFrame:
+def text_of(line: Any) -> str:
+    """Write the value of a line of scores, or what stands in its place."""
+    if pd.isna(line.mean) and line.count:
+        return UNDEFINED
+    return cell(line.mean, float("nan"), line.tolerance, line.count)
+
+
+def _notes(rows: pd.DataFrame, scores: pd.DataFrame) -> list[str]:
+    """List what to know of rows; a score that is not defined is called so."""
+    lines = [line.replace("nan: ", f"{UNDEFINED}: ", 1) for line in notes(rows, protocol=False)]
+    undefined = (scores["mean"].isna() & (scores["count"] > 0)).any()
+    if undefined and not any(line.startswith(UNDEFINED) for line in lines):
+        lines.append(f"{UNDEFINED}: the metric has no value for what was predicted.")
+    return lines
+
+
+def ordered(scores: pd.DataFrame, order: Sequence[str]) -> pd.DataFrame:
     """Select the lines of the models that are named, in the order of the names."""
     names = [order] if isinstance(order, str) else list(dict.fromkeys(order))
     if not names:
@@ -117,3 +140,9 @@ def category_of(task: str) -> str:
     """Name the category of a task: speech, music or general; "other" for a task that is none of HEAR's."""
     tasks = task_table()
     return str(tasks.loc[task, "category"]) if task in tasks.index else "other"
+
+
+def one_panel(ax: Axes | None, tasks: Sequence[str]) -> None:
+    """Raise ValueError where several tasks, a panel each, are to be drawn in one."""
+    if ax is not None and len(tasks) > 1:
+        raise ValueError(f"ax is one panel, and {len(tasks)} tasks have one each; select the rows of one task")

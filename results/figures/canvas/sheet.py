@@ -3,10 +3,11 @@
 import base64
 import functools
 import io
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib as mpl
 from matplotlib import figure as mpl_figure
@@ -124,6 +125,23 @@ def wrapped(texts: Sequence[str], size: float, width: float) -> list[str]:
             line = longer
         lines += [line] * bool(line)
     return lines
+
+
+def folded(text: str, size: float, points: float) -> str:
+    """Break a name that is wider than some points at its spaces and underscores."""
+    lines = [""]
+    for part in re.findall(r"[^_ ]*[_ ]?", text):
+        if lines[-1] and letters_width((lines[-1] + part).strip(), size) > points:
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(line.strip() for line in lines)
+
+
+def set_titles(axes: Axes, texts: Sequence[str], points: float, loc: Literal["left", "center"] = "center") -> None:
+    """Write the titles of a panel, a line each, smaller and then broken where they are wider than some points."""
+    fits = max(letters_width(text, LEGEND_SIZE) for text in texts) <= points
+    size = LEGEND_SIZE if fits else SMALL
+    axes.set_title("\n".join(folded(text, size, points) for text in texts), fontsize=size, loc=loc)
 
 
 @functools.lru_cache(4096)

@@ -1,6 +1,5 @@
 """The style of all figures: sizes of a paper, type, markers, and how bars and boxes are filled."""
 
-from collections.abc import Iterable
 from typing import Any
 
 import seaborn as sns
@@ -14,8 +13,11 @@ PAGE_HEIGHT = 8.5
 """What a figure of many tasks should not exceed, in inches."""
 SMALL, LEGEND_SIZE, STATEMENT_SIZE, TITLE_SIZE = 6.5, 7.5, 8.5, 9.0
 """Sizes of type in points: the smallest, of notes and values; of legends; of statements; of titles."""
+OUTLINE = {"edgecolor": "white", "linewidth": 0.4}
 UNTRAINED_HATCH, PUBLISHED_HATCH = "/////", "....."
 MARKERS = "osD^vP*X"
+UNTRAINED_LINE = (0, (3.5, 1.3))
+"""The dashes of untrained networks."""
 STYLE = {
     "font.size": 8,
     "axes.titlesize": 8.5,
@@ -47,21 +49,15 @@ def lighter(color: Color, share: float) -> Color:
     return red, green, blue
 
 
-def palette(names: Iterable[str]) -> dict[str, Color]:
-    """Choose a color for each name; more than ten start again, lighter."""
-    return {name: lighter(hues()[i % 10], 0.45 * (i // 10 % 3) / 2) for i, name in enumerate(dict.fromkeys(names))}
-
-
-def fill(line: Any, color: Color, alone: bool = False) -> dict[str, Any]:
+def fill(line: Any, alone: bool = False) -> dict[str, Any]:
     """Fill the bar or box of a model: untrained hatched, published dotted beside measured ones.
 
     Args:
-        line: of scores, with untrained and published.
-        color: the model's.
+        line: of scores, with color, untrained and published.
         alone: whether nothing was measured.
     """
     if line.published and not alone:
-        return {"facecolor": lighter(color, 0.55), "hatch": PUBLISHED_HATCH}
+        return {"facecolor": lighter(line.color, 0.55), "hatch": PUBLISHED_HATCH, **OUTLINE}
     if line.untrained:
-        return {"facecolor": lighter(color, 0.45), "hatch": UNTRAINED_HATCH}
-    return {"facecolor": color, "hatch": None}
+        return {"facecolor": lighter(line.color, 0.75), "hatch": UNTRAINED_HATCH, **OUTLINE, "edgecolor": line.color}
+    return {"facecolor": line.color, "hatch": None, **OUTLINE}

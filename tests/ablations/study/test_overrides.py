@@ -36,6 +36,14 @@ def test_a_changed_study_has_a_name_of_its_own(file):
     assert Study.load(file, ["seeds=[1]", "name=other"]).name == "other"
 
 
+def test_a_file_that_is_wrong_can_be_put_right(file):
+    file.write_text(YAML.replace("[[160]]", "[[1]]"))
+    assert Study.load(file, ["models.0.windows_ms=[[160]]"]).models[0].spec.windows_ms == (160,)
+    file.write_text("- a list")
+    with pytest.raises(ValueError, match="mine.yaml: a study must be a mapping of keys, got "):
+        Study.load(file, ["seeds=[1]"])
+
+
 def test_packaged_studies_can_be_changed():
     study = Study.load("quickstart", ["models.0.windows_ms=[[320]]"])
     assert study.name.startswith("quickstart-")
