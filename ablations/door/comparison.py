@@ -1,5 +1,6 @@
 """Comparison: the comparisons of a run's models, as a notebook and a terminal show them."""
 
+import html
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +8,8 @@ from typing import Any
 
 from ablations.report.compare import Compared, Pair, compared
 from ablations.report.compare_text import to_text
-from results.scores.records import read_record
+from ablations.report.statement import pairs_of
+from results.statistics.statement import statement
 
 
 @dataclass(frozen=True, repr=False)
@@ -16,8 +18,16 @@ class Comparison(Compared):
 
     confidence: float = 0.95
 
+    @property
+    def statement(self) -> str:
+        """What the comparisons on clips establish, in one to three sentences; empty where none were made."""
+        return "" if self.clips is None else statement(self.clips, self.confidence)
+
     def __repr__(self) -> str:
         return to_text(self, self.confidence)
+
+    def _repr_html_(self) -> str:
+        return f"<p>{html.escape(self.statement)}</p>\n{super()._repr_html_()}"
 
 
 def compare_models(folder: Path, models: Iterable[str | Iterable[Pair]], **options: Any) -> Comparison:
@@ -34,7 +44,5 @@ def compare_models(folder: Path, models: Iterable[str | Iterable[Pair]], **optio
     if len(names) == 1:
         raise ValueError(f"expected two models or more, or none, got 1: {names[0]}")
     pairs += [(names[0], other) for other in names[1:]]
-    if not pairs and (record := read_record(folder)):
-        pairs = list(getattr(record, "comparisons", ()))
-    made = compared(folder, dict.fromkeys(pairs), **options)
+    made = compared(folder, dict.fromkeys(pairs or pairs_of(folder)), **options)
     return Comparison(**vars(made), confidence=options.get("confidence", 0.95))

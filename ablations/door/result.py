@@ -129,6 +129,11 @@ def load(runs: RunLike | Iterable[RunLike], reference: Iterable[str] = ()) -> pd
 
     Raises:
         FileNotFoundError: a folder that is no run.
+
+    >>> import results
+    >>> rows = load(Path(results.__file__).parent / "runs" / "demos")
+    >>> rows.loc[rows["is_primary"], ["window_ms", "score"]].dtypes.astype(str).tolist()
+    ['float64', 'float64']
     """
     several = [runs] if isinstance(runs, Run | str | Path) else list(runs)
     return load_rows([folder_of(run) for run in several], reference)
@@ -147,6 +152,11 @@ def scores(runs: Runs, *, published: bool = False) -> pd.DataFrame:
 
     Raises:
         ValueError: a task was scored by several metrics, which do not compare.
+
+    >>> import results
+    >>> demos = scores(Path(results.__file__).parent / "runs" / "demos")
+    >>> demos.index.name, demos.columns.name, bool(demos.loc["passt_demo"].max() <= 1)
+    ('model', 'task', True)
     """
     from results.scores.wide import arranged
 
