@@ -64,7 +64,8 @@ ROOMS = {
         "load": "reference rows scores",
         "statistics": "reference rows scores",
         "tables": "reference rows scores",
-        "figures": "reference rows scores tables",
+        "figures.canvas": "rows scores tables",
+        "figures": "figures.canvas reference scores tables",
         "__init__": "figures load scores statistics tables",
     },
     "ablations": {

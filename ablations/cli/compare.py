@@ -39,8 +39,9 @@ def compare(
     independent units: groups such as speakers where a task has them, else clips. Where both models have several seeds,
     training's randomness is part of the interval. All comparisons of a call are corrected together (Holm) before one is
     called different; each that can't be established has a reason. Over tasks: Wilcoxon's test of the pairs, and
-    Friedman's of all models. Then the variance of scores over folds, seeds and grid points. Without models, all are
-    compared over tasks, in pairs.
+    Friedman's of all models. Then the variance of scores over folds, seeds and grid points. Without models, the
+    pairs that the study names under `comparisons` are compared; if it names none, all are compared over tasks, in
+    pairs.
 
     Name models as the table does, without marks. STUDY is the name of a study or a run, a YAML
     file, or a run's folder.
@@ -50,6 +51,7 @@ def compare(
     folder = folder_of(study, runs)
     from ablations.report.compare import compared
     from ablations.report.compare_text import to_text
+    from ablations.report.statement import pairs_of
     from results.rows.files import replacing
     from results.rows.rows import read_rows
     from results.statistics import edges
@@ -58,7 +60,7 @@ def compare(
     resamples = RESAMPLES if resamples is None else resamples
     rows = read_rows(folder)
     chosen = [(models[0], other) for other in models[1:]] + [_pair(text, set(rows["model"])) for text in pairs]
-    chosen = list(dict.fromkeys(chosen))
+    chosen = list(dict.fromkeys(chosen or pairs_of(folder)))
     comparison = compared(
         folder, chosen, rows=rows, all_metrics=all_metrics, confidence=confidence, resamples=resamples, seed=seed
     )

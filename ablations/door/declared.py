@@ -13,7 +13,6 @@ from ablations.models.hear_modules.address import PREFIX
 from ablations.models.hear_modules.api import FUNCTIONS
 from ablations.models.objects.python_model import PythonModel, model
 from ablations.models.objects.registered import registered
-from downstream.disk.fields import shown
 from passt import EmbeddingSpec
 
 Entry = str | dict[str, Any]
@@ -34,18 +33,19 @@ class Declared:
     objects: dict[str, PythonModel] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, models: Iterable[Any]) -> "Declared":
+    def of(cls, models: Iterable[Any], sample_rate: int | None = None) -> "Declared":
         """Read models.
 
         Args:
             models: each a name or a spec; ``hear:module``, or the module itself; a function, a network or an object
                 that `ablations.model` takes; or a mapping of a study's keys, whose `checkpoint` may be any of these.
+            sample_rate: of functions and objects that do not have one, in Hz.
 
         Raises:
             ValueError: no model, or something that is none.
         """
         objects: dict[str, PythonModel] = {}
-        entries = tuple(_entry(value, objects) for value in models)
+        entries = tuple(_entry(value, objects, sample_rate) for value in models)
         if not entries:
             raise ValueError("models: expected at least one model, got none")
         return cls(entries, objects)
@@ -70,9 +70,9 @@ def listed(values: Any) -> list[Any]:
     return list(values) if isinstance(values, list | tuple) else [values]
 
 
-def _entry(value: Any, objects: dict[str, PythonModel]) -> Entry:
+def _entry(value: Any, objects: dict[str, PythonModel], sample_rate: int | None) -> Entry:
     if isinstance(value, Mapping):
-        return _mapped(dict(value), objects)
+        return _mapped(dict(value), objects, sample_rate)
     if isinstance(value, str | EmbeddingSpec):
         return str(value)
     if isinstance(value, Path):
@@ -82,24 +82,21 @@ def _entry(value: Any, objects: dict[str, PythonModel]) -> Entry:
             raise ValueError(f"the module {value.__name__} can't be imported by its name, expected one that can")
         return PREFIX + value.__name__
     try:
-        taken = value if isinstance(value, PythonModel) else model(value)
+        rate = None if hasattr(value, "sample_rate") else sample_rate
+        taken = value if isinstance(value, PythonModel) else model(value, sample_rate=rate)
     except ValueError as error:
         if isinstance(value, ModuleType):
             raise ValueError(f"{value.__name__}: a HEAR module needs {', '.join(FUNCTIONS)}") from None
         raise ValueError(str(error).replace("a model must be", "a model must be a name, a spec,")) from None
     spec = taken.spec()
     objects[spec.checkpoint] = taken
-    return str(spec)
+    return {"checkpoint": spec.checkpoint, "weights": spec.weights}
 
 
-def _mapped(entry: dict[str, Any], objects: dict[str, PythonModel]) -> Entry:
+def _mapped(entry: dict[str, Any], objects: dict[str, PythonModel], sample_rate: int | None) -> Entry:
     """An entry whose checkpoint may be an object."""
     checkpoint = entry.get("checkpoint")
     if checkpoint is None or isinstance(checkpoint, str | list):
         return entry
-    text = _entry(checkpoint, objects)
-    if not isinstance(text, str):
-        raise ValueError(f"checkpoint must be a name or an object, got {shown(checkpoint)}")
-    spec = registry.resolve(text)
-    of_object = {"checkpoint": spec.checkpoint, "weights": spec.weights} if text.split("@")[0] in objects else {}
-    return {**entry, **(of_object or {"checkpoint": text})}
+    made = _entry(checkpoint, objects, sample_rate)
+    return {**entry, **(made if isinstance(made, dict) else {"checkpoint": made})}

@@ -105,9 +105,10 @@ def embedder(model: Any, *, weights: str | Path | None = None, device: str | Non
     """
     declared = Declared.of([model])
     (entry,) = declared.entries
-    if not isinstance(entry, str):
+    if isinstance(entry, dict) and not declared.objects:
         raise ValueError("an embedder is of one model; expected a name, a spec or an object, got a mapping")
-    spec, file = registry.resolve_with_file(entry, weights)
+    made = entry if isinstance(entry, str) else registry.resolve(entry)
+    spec, file = registry.resolve_with_file(made, weights)
     with registered(declared.objects):
         return SpecEmbedder(spec, registry.build_alone(spec, choose_device(device), file, "fp32"))
 

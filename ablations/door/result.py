@@ -65,7 +65,7 @@ class Run:
         """Draw the run's own figure, or one of another kind, see `ablations.figure`."""
         return figure(self, kind, **options)
 
-    def compare(self, *models: str, **options: Any) -> "Compared":
+    def compare(self, *models: str | Iterable[tuple[str, str]], **options: Any) -> "Compared":
         """Compare models on the same test clips, see `ablations.compare`."""
         return compare(self, *models, **options)
 
@@ -173,13 +173,16 @@ def figure(runs: Runs, kind: str | None = None, title: str | None = None, **opti
     return draw(rows, kind or (record.figure if record else "bars"), title, **options)
 
 
-def compare(run: RunLike, *models: str, pairs: Iterable[tuple[str, str]] = (), **options: Any) -> "Compared":
+def compare(
+    run: RunLike, *models: str | Iterable[tuple[str, str]], pairs: Iterable[tuple[str, str]] = (), **options: Any
+) -> "Compared":
     """Say which differences between models of a run are more than chance, on the same test clips and over tasks.
 
     Args:
         run: a run, its folder, or its name in ./runs.
-        models: the first one is compared with each of the others; names are those of the table.
-        pairs: more pairs of models. Without models and pairs, all are compared over the tasks.
+        models: the first one is compared with each of the others, by the names that the table has; or a list of pairs.
+        pairs: more pairs of models. Without models and pairs, those that the study names are compared; if it names
+            none, all models are, over the tasks alone.
         options: confidence, resamples, seed and all_metrics, as of `ablations.report.compare.compared`.
 
     Raises:
@@ -187,10 +190,15 @@ def compare(run: RunLike, *models: str, pairs: Iterable[tuple[str, str]] = (), *
     """
     from ablations.report.compare import compared
 
-    if len(models) == 1:
-        raise ValueError(f"expected two models or more, or none, got 1: {models[0]}")
-    chosen = [*((models[0], other) for other in models[1:]), *((a, b) for a, b in pairs)]
-    return compared(folder_of(run), dict.fromkeys(chosen), **options)
+    folder = folder_of(run)
+    names = [model for model in models if isinstance(model, str)]
+    chosen = [(a, b) for listed in (*models, pairs) if not isinstance(listed, str) for a, b in listed]
+    if len(names) == 1:
+        raise ValueError(f"expected two models or more, or none, got 1: {names[0]}")
+    chosen += [(names[0], other) for other in names[1:]]
+    if not chosen and (record := read_record(folder)):
+        chosen = list(getattr(record, "comparisons", ()))
+    return compared(folder, dict.fromkeys(chosen), **options)
 
 
 def _rows(runs: Runs) -> pd.DataFrame:

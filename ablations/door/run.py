@@ -29,12 +29,13 @@ def run(
     *,
     models: Any = None,
     tasks: str | Path | Sequence[str | Path] | None = None,
-    levels: Sequence[Variant] | None = None,
-    windows_ms: Sequence[Variant] | None = None,
+    levels: Variant | Sequence[Variant] | None = None,
+    windows_ms: Variant | Sequence[Variant] | None = None,
     seeds: Sequence[int] | None = None,
     protocol: str | None = None,
     limit: int | None = None,
     figure: str | None = None,
+    sample_rate: int | None = None,
     overrides: Sequence[str] = (),
     runs: str | Path = "runs",
     store: str | Path | None = None,
@@ -56,6 +57,7 @@ def run(
         windows_ms: receptive fields of every model, such as 160 or "160+640".
         seeds, protocol, figure: as in YAML.
         limit: the number of clips of each split that are used. Rows say so and never mix with those of whole tasks.
+        sample_rate: of the clips that functions take, in Hz, where `ablations.model` or an attribute does not say it.
         overrides: changes of the study, such as "models.0.windows_ms=[[320]]".
         runs, store, tasks_folder: the folders of runs, of embeddings, and of HEAR's tasks.
         device: "cpu" or "cuda"; None for CUDA where there is one.
@@ -75,7 +77,7 @@ def run(
     if study is None:
         if models is None or tasks is None:
             raise ValueError("run needs a study, or models and tasks")
-        declared = Declared.of(listed(models))
+        declared = Declared.of(listed(models), sample_rate)
         options: dict[str, Any] = {
             "seeds": seeds,
             "protocol": protocol,
@@ -86,8 +88,8 @@ def run(
         made = adhoc_study(
             declared.entries,
             list(map(str, listed(tasks))),
-            levels=levels,
-            windows_ms=windows_ms,
+            levels=None if levels is None else listed(levels),
+            windows_ms=None if windows_ms is None else listed(windows_ms),
             overrides=overrides,
             **{name: value for name, value in options.items() if value is not None},
         )
@@ -97,7 +99,9 @@ def run(
             raise ValueError(f"{given[0]} are for runs without a study; change the study by overrides")
         changes: dict[str, Any] = {"seeds": seeds, "protocol": protocol, "limit": limit, "figure": figure}
         changes = {key: list(value) if key == "seeds" else value for key, value in changes.items() if value is not None}
-        made, declared = _study(study, [*overrides, *(f"{key}={json.dumps(value)}" for key, value in changes.items())])
+        made, declared = _study(
+            study, sample_rate, [*overrides, *(f"{key}={json.dumps(value)}" for key, value in changes.items())]
+        )
     declared.check()
     made_engine = make_engine(engine) if isinstance(engine, str) else engine
     with registered(declared.objects), _bars(progress) as track:
@@ -128,7 +132,9 @@ def evaluate(model: Any, tasks: str | Path | Sequence[str | Path], **options: An
     return run(models=model, tasks=tasks, **options)
 
 
-def _study(study: Study | str | Path | Mapping[str, Any], overrides: Sequence[str]) -> tuple[Study, Declared]:
+def _study(
+    study: Study | str | Path | Mapping[str, Any], sample_rate: int | None, overrides: Sequence[str]
+) -> tuple[Study, Declared]:
     """Load a study, and the Python objects that a mapping may have."""
     if isinstance(study, Study):
         if overrides:
@@ -138,7 +144,7 @@ def _study(study: Study | str | Path | Mapping[str, Any], overrides: Sequence[st
         return Study.load(study, overrides), Declared(())
     if not isinstance(study, Mapping):
         raise ValueError(f"study must be a name, a file, a mapping or a Study, got {shown(study)}")
-    declared = Declared.of(listed(study["models"])) if study.get("models") else Declared(())
+    declared = Declared.of(listed(study["models"]), sample_rate) if study.get("models") else Declared(())
     content = {**study, **({"models": [_as_mapping(entry) for entry in declared.entries]} if declared.entries else {})}
     return Study.from_dict(changed(content, overrides, KEYS)), declared
 

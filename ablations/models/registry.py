@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from ablations.models import cnn_family, passt_family
-from ablations.models.baselines import cnn14, crepe, crepe_net, logmel, melproj, mobilenet
+from ablations.models.baselines import chance, cnn14, crepe, crepe_net, logmel, melproj, mobilenet
 from ablations.models.baselines.named import fields_of
 from ablations.models.baselines.named import table as named_cnns
 from ablations.models.family import Family, Frames
@@ -67,6 +67,12 @@ def families() -> Mapping[str, Family]:
             build=melproj.MelProjectionEmbedder,
             parameters=_no_parameters,
             uncounted=f"it has no network but one random projection, {FRONT_END}",
+        ),
+        "chance": Family(
+            cards=chance.CARDS,
+            build=chance.ChanceEmbedder,
+            parameters=_no_parameters,
+            uncounted="it has no network",
         ),
         "hear": Family(
             cards=(),  # the address that a spec names makes the card

@@ -14,6 +14,7 @@ import pandas as pd
 from downstream.scores.metrics import METRICS
 from results.rows.choices import choices
 from results.rows.rows import read_rows
+from results.scores.records import read_record
 from results.scores.scores import Rows, Scored
 from results.statistics import ranks, variance
 from results.statistics.permutation import RESAMPLES
@@ -141,7 +142,8 @@ def _or_note(work: Callable[[], Result], missing: str, notes: list[str]) -> Resu
 
 
 def _check(rows: pd.DataFrame, folder: str | Path, *models: str) -> None:
-    known = list(rows["model"].unique())
+    record = read_record(folder)
+    known = dict.fromkeys([*rows["model"], *(model.label for model in (record.models if record else ()))])
     for model in models:
         if model not in known:
             raise ValueError(f"unknown model {model!r} in {folder}{choices(model, known, f'`ablate table {folder}`')}")

@@ -15,6 +15,7 @@ from typing import Any
 
 from ablations.inputs import yaml_file
 from ablations.study.overrides import changed
+from ablations.study.pairs import read_pairs
 from ablations.study.variants import Model as Model
 from ablations.study.variants import variants_of
 from downstream.disk.fields import choice, list_of, mapping, one_line, text, whole, wrong
@@ -43,6 +44,7 @@ class Study:
         precision: fp32, tf32 or bf16, of the models that have several; the others have fp32.
         reference: published scores to show beside, by names of `results.reference.published.published`.
         figure: a name of `results.figures.FIGURES`.
+        comparisons: pairs of models, by label, whose differences the study asks for.
         folder: which relative task folders and weight files start at; by default where the study's file is.
         content: the mapping that it was made of; None for a study that was made in Python.
     """
@@ -55,6 +57,7 @@ class Study:
     precision: str = "fp32"
     reference: tuple[str, ...] = ()
     figure: str = "bars"
+    comparisons: tuple[tuple[str, str], ...] = ()
     folder: Path = Path()
     content: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
 
@@ -110,15 +113,17 @@ class Study:
         entries = list_of(mapping, content["models"], "models")
         base = base / expanded(text(content.get("folder", "."), "folder"))
         protocol = _protocol(content.get("protocol", "hear2021"), content.get("limit"))
+        variants = variants_of(entries, base)
         return cls(
             name=content["name"],
-            models=variants_of(entries, base),
+            models=variants,
             tasks=_once("tasks", tasks),
             seeds=tuple(seeds),
             protocol=protocol,
             precision=precision,
             reference=_once("reference", reference),
             figure=figure,
+            comparisons=read_pairs(content.get("comparisons", []), [model.label for model in variants]),
             folder=base,
             content=content,
         )

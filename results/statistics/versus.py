@@ -80,7 +80,8 @@ def comparisons(
         A row a pair and task. Columns a, b, task, metric; score_a, score_b, means over folds and seeds; difference (a
         less b), low, high, p; p_holm, corrected for all rows that could reach the level; clips; groups, NaN where the
         task has none; seeds, their number, of both; verdict: `differ` where p_holm is at most 1 - confidence,
-        `not established`, or `not compared`; reason, why not; notes, what the interval leaves out, a line each.
+        `not established`, or `not compared`; reason, why not; notes, what the interval leaves out, a line each. Its
+        `attrs` have the confidence, and the number of comparisons that the verdicts are corrected for.
 
     Raises:
         FileNotFoundError: for a folder without rows, or without any predictions of these models.
@@ -122,7 +123,9 @@ def _with_verdicts(table: pd.DataFrame, confidence: float) -> pd.DataFrame:
     verdict = np.where(corrected <= 1 - confidence + 1e-12, DIFFER, NOT_ESTABLISHED)
     texts = {name: table[name].astype(object).fillna("") for name in ("reason", "notes", "seeds")}
     verdict = np.where(table["p"].isna(), NOT_COMPARED, verdict)
-    return table.assign(p_holm=corrected, verdict=verdict, **texts)
+    whole = table.assign(p_holm=corrected, verdict=verdict, **texts)
+    whole.attrs |= {"confidence": confidence, "corrected": int(np.isfinite(corrected).sum())}
+    return whole
 
 
 def _jobs(cells: pd.DataFrame, model: str) -> Jobs:

@@ -41,5 +41,5 @@ def card(text: str) -> Card:
         default_levels=LEVELS,
         default_timestamp_hop_ms=OWN_HOP,
         default_weights="none",
-        weights=("none", "untrained", "sha256"),
+        weights=("none", "untrained", "sha256", "published", "demo"),
     )

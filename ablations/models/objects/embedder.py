@@ -82,6 +82,7 @@ class PythonAnswers(Answers):
         self.scene_function = called(model.scene, "its function")
         self.timestamps_function = called(model.timestamps, "its function of timestamps")
         self.has_timestamps = model.timestamps is not None
+        self._object = model.parts[0]
 
     def ask(self, function: str, audio: np.ndarray) -> Any:
         """Call one of its functions."""
@@ -113,6 +114,9 @@ class PythonAnswers(Answers):
             self.fault(f"{function} returned embeddings of {got} for 2 clips, expected {expected}")
         if shape[-1] < 1:
             self.fault(f"{function} returned embeddings of shape {shape}, expected at least one number a clip")
+        size = "scene_embedding_size" if dimensions == 2 else "timestamp_embedding_size"
+        if (declared := getattr(self._object, size, shape[-1])) != shape[-1]:
+            self.fault(f"{function} returned embeddings of width {shape[-1]}, its {size} is {declared}")
         return int(shape[-1])
 
 

@@ -39,7 +39,7 @@ class PythonModel:
         sample_rate: of the clips, in Hz.
         name: what tables call it.
         version: stands for its code where it is not empty.
-        weights: "none" or "untrained-SEED", as declared; empty to hash the weights that it has.
+        weights: "none" or "untrained-SEED", as declared; empty for those of its spec, if it has one, or to hash them.
         parts: everything that is hashed.
     """
 
@@ -68,8 +68,8 @@ class PythonModel:
         if unknown:
             tag = f"process={fingerprint([THIS_PROCESS, self.name, identity.code])[:12]}"
         weights = f"sha256-{identity.weights}" if identity.weights else "none"
-        if self.weights:  # the declaration takes the place of their hash
-            weights = self.weights
+        if declared := self.weights or _weights_of(self.parts[0]):  # which takes the place of their hash
+            weights = declared
             if identity.weights and not self.version:
                 tag = tag[:-12] + fingerprint([tag, identity.weights])[:12]
         return address.card(f"{address.PREFIX}{self.name}?{tag}").spec(weights=weights), unknown
@@ -123,7 +123,7 @@ def model(
         raise ValueError(f"{name}: weights must be none or untrained-SEED, got {shown(weights)}")
     rate = getattr(model, "sample_rate", None) if sample_rate is None else sample_rate
     if rate is None:
-        raise ValueError(f"{name}: needs a sample rate in Hz; give it by ablations.model(..., sample_rate=16000)")
+        raise ValueError(f"{name}: needs the rate of its clips in Hz, such as sample_rate=16000")
     if not isinstance(rate, int) or isinstance(rate, bool) or rate < 1:
         raise ValueError(f"{name}: sample_rate must be a positive whole number of Hz, got {shown(rate)}")
     timed = timestamps or _method(model, TIMESTAMPS)
@@ -168,9 +168,17 @@ def _name(value: Any) -> str:
     """A name for a function or an object, of the letters that a spec can have."""
     while isinstance(value, functools.partial):
         value = value.func
+    if isinstance(spec := getattr(value, "spec", None), EmbeddingSpec):
+        return re.sub(r"[^A-Za-z0-9_.-]+", "_", spec.checkpoint)
     name = getattr(value, "__name__", None) if not isinstance(value, nn.Module) else None
     text = re.sub(r"[^A-Za-z0-9_.-]+", "", name if isinstance(name, str) else type(value).__name__)
     return text.lstrip(".-") or "model"
+
+
+def _weights_of(value: Any) -> str:
+    """The weights of an embedder of this project, which has a spec; empty for anything else."""
+    spec = getattr(value, "spec", None)
+    return spec.weights if isinstance(spec, EmbeddingSpec) else ""
 
 
 def _described(value: Any) -> str:

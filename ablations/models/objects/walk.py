@@ -6,17 +6,14 @@ name and version (`libraries`), a module of the user by the content of its file.
 """
 
 import copyreg
-import dis
 import functools
 import hashlib
 import importlib
-import json
 import logging
 import sys
 import threading
 import types
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from ablations.models.objects import libraries
+from ablations.models.objects.parts import attribute, file_hash, hash_of_texts, names_read, plain, uncompiled
 from passt.network.identity import hash_of
 
 PLAIN = (type(None), bool, int, float, complex, str, bytes, type(...), range)
@@ -37,7 +35,8 @@ NO_CODE = {
     "__slots__",
 }
 """Attributes of a class that are no part of what it computes."""
-OF_EVERY_NETWORK = frozenset(vars(nn.Module()))
+OF_EVERY_NETWORK = frozenset(vars(nn.Module())) | {"_is_torch_compile", "_compiled_call_impl"}
+"""Attributes of a network that its class does not set, or that torch.compile does."""
 
 
 class Walk:
@@ -59,14 +58,20 @@ class Walk:
 
     def digest(self, value: Any, name: str) -> str:
         """Hash a value; `name` is what it is called where it was found."""
+        value = uncompiled(value)
         if type(value) in PLAIN:
-            return _hash(type(value).__name__, repr(value))
+            return hash_of_texts(type(value).__name__, repr(value))
         if id(value) in self._known:
             return self._known[id(value)][1]
         if id(value) in self._open:  # it contains itself
-            return _hash("again", str(self._open[id(value)]))
+            return hash_of_texts("again", str(self._open[id(value)]))
         self._open[id(value)] = len(self._open)
-        text = _hash(*self._parts(value, name))
+        try:
+            text = hash_of_texts(*self._parts(value, name))
+        except RecursionError:
+            raise
+        except Exception:  # an object of the user's may do anything when it is looked at
+            text = self._unknown(value, name)
         del self._open[id(value)]
         self._known[id(value)] = value, text
         return text
@@ -75,9 +80,7 @@ class Walk:
         """Give the hashes of a value's parts, each once, in an order that is always the same."""
         if isinstance(value, WITHOUT_MEANING):
             return
-        if (original := _compiled_from(value)) is not None:
-            yield self.digest(original, name)
-        elif isinstance(value, Tensor | np.ndarray):
+        if isinstance(value, Tensor | np.ndarray):
             yield from self._array(value, name)
         elif isinstance(value, nn.Module):
             yield from self._network(value)
@@ -103,10 +106,16 @@ class Walk:
             yield from self._all("dict", [part for item in value.items() for part in item], name)
         elif type(value) in (set, frozenset):
             yield from ("set", *sorted(self.digest(part, name) for part in value))
-        elif isinstance(fingerprint := _attribute(value, "fingerprint"), str):
+        elif isinstance(fingerprint := attribute(value, "fingerprint"), str):
             yield from ("fingerprint", fingerprint, str(getattr(value, "spec", "")))
         else:
             yield from self._pickled(value, name)
+
+    def _unknown(self, value: Any, name: str) -> str:
+        """Note that nothing identifies a value, and hash its type."""
+        kind = type(value)
+        self.unknown[f"{name} ({kind.__module__}.{kind.__qualname__})".replace("builtins.", "")] = None
+        return hash_of_texts("unknown", kind.__qualname__)
 
     def _all(self, kind: str, values: Iterable[Any], name: str) -> Iterator[str]:
         yield kind
@@ -120,14 +129,18 @@ class Walk:
             objects = value.dtype.hasobject
             yield self.digest(value.tolist(), name) if objects else hashlib.sha256(value.tobytes()).hexdigest()
         else:
-            yield hash_of({"": _plain(value.detach())})
+            yield hash_of({"": plain(value.detach())})
 
     def _network(self, net: nn.Module) -> Iterator[str]:
         number = len(self.networks)
         self.networks.append(net)
+        if isinstance(net, torch.jit.ScriptModule):
+            yield from (str(attribute(part, "code")) for part in net.modules())
+            self.tensors |= {f"{number}.{name}": plain(tensor) for name, tensor in net.state_dict().items()}
+            return
         for name, tensor in (*net._parameters.items(), *net._buffers.items()):
             if tensor is not None and self.hashes:
-                self.tensors[f"{number}.{name}"] = _plain(tensor.detach())
+                self.tensors[f"{number}.{name}"] = plain(tensor.detach())
         yield self.digest(type(net), type(net).__name__)
         for name, value in sorted(vars(net).items()):
             if name not in OF_EVERY_NETWORK or (name.startswith("_forward") and value):
@@ -139,7 +152,7 @@ class Walk:
         if libraries.is_library(name):
             yield libraries.identity(name)
             return
-        yield _file_hash(libraries.file_of(name))
+        yield file_hash(libraries.file_of(name))
         for known, value in sorted(vars(module).items()):
             home = value.__name__ if isinstance(value, types.ModuleType) else getattr(value, "__module__", None)
             if isinstance(home, str) and home != name and home in sys.modules and not libraries.is_library(home):
@@ -166,10 +179,10 @@ class Walk:
                 yield self.digest(cell.cell_contents, variable)
             except ValueError:  # it has no value yet
                 yield variable
-        for variable in sorted(_names(function.__code__, ("LOAD_GLOBAL", "LOAD_NAME"))):
+        for variable in sorted(names_read(function.__code__, ("LOAD_GLOBAL", "LOAD_NAME"))):
             if variable in function.__globals__:
                 yield from (variable, self.digest(function.__globals__[variable], variable))
-        for imported in sorted(_names(function.__code__, ("IMPORT_NAME",))):
+        for imported in sorted(names_read(function.__code__, ("IMPORT_NAME",))):
             yield from (imported, self._imported(imported))
 
     def _imported(self, name: str) -> str:
@@ -179,7 +192,7 @@ class Walk:
         try:  # a module of the user's, whose imports matter too
             return self.digest(importlib.import_module(name), name)
         except Exception:  # which the call may never reach, or will raise
-            return _file_hash(libraries.file_of(name))
+            return file_hash(libraries.file_of(name))
 
     def _code(self, code: types.CodeType) -> Iterator[str]:
         yield from (code.co_code.hex(), str(code.co_flags), str(code.co_argcount), str(code.co_kwonlyargcount))
@@ -189,12 +202,12 @@ class Walk:
     def _pickled(self, value: Any, name: str) -> Iterator[str]:
         """Take an object apart as pickle does; what pickle refuses is unknown."""
         kind = type(value)
-        home = _attribute(value, "__module__")
+        home = attribute(value, "__module__")
         by_name = isinstance(home, str) and libraries.is_library(home)
         if isinstance(value, types.BuiltinFunctionType) and isinstance(value.__self__, types.ModuleType | None):
             yield from (libraries.identity(home or ""), value.__qualname__)
             return
-        if callable(wrapped := _attribute(value, "__wrapped__")) and not by_name:  # by functools.cache and others
+        if callable(wrapped := attribute(value, "__wrapped__")) and not by_name:  # by functools.cache and others
             yield from (kind.__qualname__, self.digest(wrapped, name))
             return
         try:
@@ -206,8 +219,7 @@ class Walk:
             yield from (libraries.identity(home), reduced)
             return
         if not isinstance(reduced, tuple):
-            self.unknown[f"{name} ({kind.__module__}.{kind.__qualname__})".replace("builtins.", "")] = None
-            yield kind.__qualname__
+            yield self._unknown(value, name)
             return
         maker, arguments, state, items, pairs = (*reduced, None, None, None)[:5]
         yield self.digest(kind, kind.__name__)
@@ -217,37 +229,3 @@ class Walk:
         elif state is not None:
             yield self.digest(state, name)
         yield from self._all("items", [*(items or ()), *(pairs or ())], name)
-
-
-def _attribute(value: Any, name: str) -> Any:
-    """An attribute of an object; None where it has none, or where asking fails."""
-    try:
-        return getattr(value, name, None)
-    except Exception:  # a property of the user's may raise anything
-        return None
-
-
-def _compiled_from(value: Any) -> Any:
-    """What torch.compile made an object of, which computes the same up to rounding."""
-    if isinstance(value, types.FunctionType):
-        return vars(value).get("_torchdynamo_orig_callable")
-    return value._modules.get("_orig_mod") if isinstance(value, nn.Module) else None
-
-
-def _plain(tensor: Tensor) -> Tensor:
-    """A tensor of a type that numpy has, of the same bits."""
-    return tensor.view(torch.int16) if tensor.dtype is torch.bfloat16 else tensor
-
-
-def _names(code: types.CodeType, operations: tuple[str, ...]) -> set[str]:
-    """The names that code, with the functions in it, reads by some operations."""
-    names = {str(step.argval) for step in dis.get_instructions(code) if step.opname in operations}
-    return names.union(*(_names(part, operations) for part in code.co_consts if isinstance(part, types.CodeType)))
-
-
-def _file_hash(path: Path | None) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path and path.is_file() else "no file"
-
-
-def _hash(*texts: str) -> str:
-    return hashlib.sha256(json.dumps(texts).encode()).hexdigest()

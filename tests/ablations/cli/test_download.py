@@ -30,14 +30,14 @@ def run(*args):
 
 
 def test_a_key_with_two_folders_fetches_both(server, tmp_path):
-    found = run("beehive", "spoken_digit", "--tasks", tmp_path / "t", "--rate", 8000, "--from", server.mirror)
+    found = run("beehive", "digits", "--tasks", tmp_path / "t", "--rate", 8000, "--from", server.mirror)
     assert found.exit_code == 0, found.output
     lines = found.output.splitlines()
     size = sum(map(len, server.bodies.values()))
     assert f"To fetch: {size / 1e6:.1f} MB in 2 archives; unpacked folders come on top; " in lines[0]
-    assert [line for line in lines if line.startswith(("beehive", "spoken"))] == [
+    assert [line for line in lines if line.startswith(("beehive", "digits"))] == [
         *(f"beehive: {tmp_path / 't' / name}" for name in FOLDERS),
-        "spoken_digit: comes with the project",
+        "digits: comes with the project",
     ]
     for name in FOLDERS:
         assert (tmp_path / "t" / name / "8000" / "test" / "test0.wav").is_file()

@@ -90,5 +90,6 @@ def test_comparisons_name_their_models(folder):
     with pytest.raises(ValueError, match="unknown model 'c'"):
         ab.compare(folder, "a", "c")
     compared = ab.compare(folder, "a", "b")
-    assert compared.pairs == (("a", "b"),)
+    assert compared.pairs == ab.compare(folder, [("a", "b")]).pairs == (("a", "b"),)
+    assert ab.compare(folder).pairs == ()
     assert "no comparison on clips" in compared._repr_html_()

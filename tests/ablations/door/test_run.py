@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import ablations as ab
+from passt import PasstEmbedder
 from tests.ablations.hear_fakes import TORCH
 
 RATE = 16000
@@ -36,6 +37,11 @@ def test_a_function_is_evaluated_and_its_results_are_used_again(place):
     again = ab.evaluate(ab.model(loudness, sample_rate=RATE), ["tones"], **place)
     assert again.folder == run.folder
     assert jobs == {path: path.stat().st_mtime_ns for path in (run.folder / "jobs").iterdir()}
+
+
+def test_the_rate_may_be_an_option_of_the_run(place):
+    run = ab.evaluate(loudness, "tones", sample_rate=RATE, **place)
+    assert list(run.scores.index) == ["loudness"]
 
 
 def test_other_code_is_another_model(place):
@@ -101,6 +107,20 @@ def test_a_mapping_may_hold_objects_and_is_changed_by_options(place):
     assert set(run.rows["protocol"]) == {"hear2021+limit2"}
 
 
+def test_an_embedder_is_a_model_too_with_the_weights_of_its_spec(place, event_task):
+    event_task()
+    network = PasstEmbedder("passt_demo@block2@untrained-0", device="cpu")
+    models = [network, ab.embedder("logmel"), "passt_demo@block2@untrained-0"]
+    run = ab.run(models=models, tasks=["tones", "beeps"], protocol="hear2021+grid1", **place)
+    assert list(run.rows.groupby("model", sort=False)["weights"].first()) == ["untrained-0", "none", "untrained-0"]
+    assert run.scores.iloc[0, 0] == run.scores.iloc[2, 0]  # the same numbers by the other way
+
+
+def test_axes_of_an_ad_hoc_run_may_be_one_text(place):
+    run = ab.run(models="logmel@mean", tasks="tones", windows_ms="160", **place)
+    assert set(run.rows["window_ms"]) == {160}
+
+
 def test_a_run_is_seen_without_its_objects(place):
     folder = ab.evaluate(ab.model(loudness, sample_rate=RATE, weights="untrained-0"), "tones", **place).folder
     assert json.loads((folder / "study.json").read_text())["models"][0]["label"] == "loudness"
@@ -116,7 +136,7 @@ def test_a_run_is_seen_without_its_objects(place):
         ({"models": [], "tasks": "tones"}, "models: expected at least one model, got none"),
         ({"models": "logmel", "tasks": []}, "a study needs 'tasks'"),
         ({"models": ["logmel", "logmel"], "tasks": "tones"}, "two models have the same spec"),
-        ({"models": [loudness], "tasks": "tones"}, "loudness: needs a sample rate"),
+        ({"models": [loudness], "tasks": "tones"}, "loudness: needs the rate of its clips"),
         ({"models": "nonsense", "tasks": "tones"}, "nonsense"),
         ({"models": "logmel", "tasks": ["tones", "nonsense"]}, "task 'nonsense' is absent"),
         ({"models": "logmel", "tasks": "tones", "limit": 0}, "limit must be"),
@@ -126,6 +146,10 @@ def test_a_run_is_seen_without_its_objects(place):
         ({"study": 3}, "study must be a name, a file, a mapping or a Study, got 3"),
         ({"study": {"name": "a", "models": [], "tasks": ["tones"]}}, "a study needs 'models'"),
         ({"models": json, "tasks": "tones"}, "json: a HEAR module needs load_model"),
+        (
+            {"models": ab.model(loudness, sample_rate=RATE), "tasks": "tones", "levels": "block1"},
+            "unknown level 'block1'; expected one of embedding",
+        ),
         (
             {"models": ab.model(lambda audio: torch.randn(len(audio), 3), sample_rate=RATE), "tasks": "tones"},
             "returned other embeddings when asked again",

@@ -109,6 +109,25 @@ def test_globals_that_a_function_reads_are_part_of_it(monkeypatch):
     assert identity_of(spectrum) == before
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+def test_compiled_and_scripted_networks_have_their_weights():
+    assert identity_of(torch.compile(spectrum)) == identity_of(spectrum)
+    assert identity_of(torch.compile(Net())) == identity_of(Net())
+    layer = nn.Linear(3, 2)
+    scripted, other = torch.jit.script(layer), torch.jit.script(nn.Linear(3, 2))
+    assert identity_of(scripted).weights == identity_of(layer).weights
+    assert identity_of(scripted).code == identity_of(other).code
+    assert identity_of(other).weights != identity_of(layer).weights
+
+
+def test_objects_that_can_not_be_looked_at_are_unknown():
+    class Broken:
+        def __reduce_ex__(self, protocol):
+            raise RuntimeError("not now")
+
+    assert identity_of([Broken()], "mine").unknown[0].startswith("mine (")
+
+
 def test_containing_oneself_is_no_trouble():
     first, second = [1], [2]
     first.append(first)
@@ -231,6 +250,13 @@ def test_a_network_computes_in_evaluation_mode_and_keeps_its_own():
     assert not values["embedding", None].requires_grad
 
 
+def test_a_width_that_an_object_states_is_held_against_its_answers():
+    stated = AsInHear()
+    stated.scene_embedding_size = 4
+    with pytest.raises(ValueError, match="get_scene_embeddings returned .* of width 1, its scene_embedding_size is 4"):
+        built(model(stated))
+
+
 def test_methods_may_take_the_model_as_in_hear():
     assert built(model(AsInHear())).dims == {"embedding": 1}
 
@@ -280,7 +306,7 @@ def test_timestamps_are_checked():
         (7, {}, "got 7"),
         (None, {}, "got None"),
         (Net, {}, "got the class Net; make an object of it"),
-        (spectrum, {}, "spectrum: needs a sample rate in Hz"),
+        (spectrum, {}, "spectrum: needs the rate of its clips in Hz"),
         (spectrum, {"sample_rate": 0}, "sample_rate must be a positive whole number of Hz, got 0"),
         (spectrum, {"sample_rate": 16000.0}, "sample_rate must be a positive whole number of Hz, got 16000.0"),
         (spectrum, {"sample_rate": RATE, "name": "a b"}, "name must be of letters"),
