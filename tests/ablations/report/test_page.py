@@ -197,7 +197,7 @@ def test_a_run_without_scores_is_a_page_too(tmp_path):
 def test_what_is_no_run_is_one_line(tmp_path):
     result = invoke("report", tmp_path)
     assert result.exit_code == 1
-    assert result.output.startswith(f"Error: no rows in {tmp_path} or a folder in it; expected a run")
+    assert result.output == f"Error: {tmp_path}: no run's folder, it has no rows.csv\n"
     write_run(tmp_path, of_two()[0])
     (tmp_path / "study.json").write_text("{")
     assert invoke("report", tmp_path).output.startswith(f"Error: {tmp_path / 'study.json'}: not the record of a run")
