@@ -21,6 +21,7 @@ from results.figures.heatmap import heatmap
 from results.figures.overview import overview
 from results.figures.panels import bars
 from results.figures.paper import PAPER
+from results.rows.choices import choices
 from results.scores.scores import Rows
 
 __all__ = [
@@ -77,5 +78,5 @@ def figure(
         ValueError: for an unknown kind, or rows that can't be drawn so.
     """
     if kind not in FIGURES:
-        raise ValueError(f"unknown figure {kind!r}; expected one of {', '.join(FIGURES)}")
+        raise ValueError(f"unknown figure {kind!r}{choices(kind, FIGURES, '`ablate figure -h`')}")
     return showing(FIGURES[kind](rows, title, models, **options))
