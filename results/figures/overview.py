@@ -97,15 +97,19 @@ def overview(
     height = min(HEIGHTS[2 if columns <= 2 else 4], PAGE_HEIGHT / count)
     below = _notes(scored, shown, panels) if notes else []
     width = PAGE if columns > 2 else TWO_PANELS
-    with sheet(width, height * count, below, list(handles), title, statement) as figure:
+    free = cells.index(None) if None in cells and columns == 2 else None  # which has room for the legend
+    with sheet(width, height * count, below, [] if free is not None else list(handles), title, statement) as figure:
         grid = list(figure.subplots(count, columns, squeeze=False).flat)
         labels = {}
         for axes, panel in zip(grid, cells, strict=False):
             if panel:
                 labels[panel.axis] = _draw(axes, panel, networks, (width / columns - BESIDE[columns > 2]) * POINTS)
                 axes.set_ylim(*_limits([other for other in panels if other.task == panel.task]))
+        if free is None:
+            legend_above(figure, list(handles.values()), list(handles), title)
+        else:
+            grid[free].legend(list(handles.values()), list(handles), loc="center")
         _finish(grid, cells, columns, (height - AROUND) * POINTS, labels)
-        legend_above(figure, list(handles.values()), list(handles), title)
     return figure
 
 
@@ -180,8 +184,11 @@ def _finish(
     """Name the axes at the lower edge and the lines across at the right one, and remove empty panels."""
     for place, axes in enumerate(grid):
         panel = cells[place] if place < len(cells) else None
-        if panel is None:
+        if panel is None and axes.get_legend():
+            axes.axis("off")
+        elif panel is None:
             axes.remove()
+        if panel is None:
             continue
         axes.locator_params(axis="y", nbins=5)
         if place + columns >= len(cells) or cells[place + columns] is None:
