@@ -50,11 +50,13 @@ def figure(
             raise ValueError(f"--published is for figures of the paper, {paper}; {study} has {kind}")
         click.echo(_save(figures.PAPER[kind], out or folder / "published"))
         return
-    from ablations.report.draw import draw
+    from ablations.report.draw import draw, statement_of
 
     rows = load(folder, references)
-    default = folder / ("figure" if kind == own_kind else kind)
-    click.echo(_save(lambda: draw(rows, kind, folder.resolve().name), out or default))
+    default, options = folder / kind, {}
+    if kind == own_kind:
+        default, options = folder / "figure", statement_of(folder)
+    click.echo(_save(lambda: draw(rows, kind, folder.resolve().name, **options), out or default))
 
 
 def _save(make: "Callable[[], Figure]", place: Path) -> Path:
@@ -67,9 +69,9 @@ def _save(make: "Callable[[], Figure]", place: Path) -> Path:
     figure = make()
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        if place.suffix in SUFFIXES:
-            return figures.save(figure, place.with_suffix(""), [place.suffix.removeprefix(".")])
-        return figures.save(figure, place)
+        if place.suffix not in SUFFIXES:
+            return figures.save(figure, place)
+        return figures.save(figure, place.with_suffix(""), [place.suffix.removeprefix(".")])
     except OSError as error:
         raise OSError(f"{error}; --out names another place") from None
 
