@@ -47,9 +47,10 @@ def file_name(code: str) -> str | None:
 def make_world(world: Path, documents: Sequence[str]) -> None:
     """Make the folder; the current folder and the user's home are in it.
 
-    In it are the files that documents show, and their studies, on small tasks under the names of HEAR's, and their runs; the run `quickstart`
-    on small tasks under the names of its own; the rows of the runs that are committed; `list.csv`, `a.wav` and
-    `recordings/`; `esc10.zip`, `fsdd.zip`; the kit folder `kit_folders/esc50-v2.0.0-full`; the committed figures of benchmarks.
+    In it are the files that documents show; their studies, on small tasks under the names of HEAR's, and their runs;
+    the run `quickstart` on small tasks under the names of its own; the rows of the runs that are committed; `list.csv`,
+    `a.wav` and `recordings/`; `esc10.zip`, `fsdd.zip`; the kit folder `kit_folders/esc50-v2.0.0-full`; the committed
+    figures of benchmarks.
     """
     tasks = world / "hear" / "tasks"
     write_tones(tasks / "esc50-v2.0.0-full", **FOLDS, evaluation_params=QUICK)
