@@ -1,4 +1,4 @@
-"""Documents are short, their links lead somewhere, and every command and option group is shown in them."""
+"""Documents are short, their links lead somewhere, and they show every command."""
 
 import re
 from collections.abc import Iterator
@@ -94,16 +94,11 @@ def test_the_readme_has_a_row_for_every_command():
     assert all(len(re.sub(r"\]\([^)]*\)", "", sentence)) < 100 for _, sentence in rows)
 
 
-@pytest.mark.parametrize(
-    ("name", "command"), list(leaves(main)), ids=lambda value: " ".join(value) if isinstance(value, tuple) else ""
-)
-def test_documents_show_every_command_with_an_option(name, command):
-    """Beyond the README's tables, a page shows what a command is for, and with at least one of its options."""
-    uses = [
-        words[len(name) :]
-        for words in shown([path for path in DOCUMENTS if path != README])
-        if tuple(words[: len(name)]) == name
-    ]
+@pytest.mark.parametrize(("name", "command"), [pytest.param(*leaf, id=" ".join(leaf[0])) for leaf in leaves(main)])
+def test_a_page_shows_every_command_with_an_option(name, command):
+    """Pages beside the README show each command, and at least one of its options if it has any."""
+    lines = shown([path for path in DOCUMENTS if path != README])
+    uses = [line[len(name) :] for line in lines if tuple(line[: len(name)]) == name]
     assert uses, f"no page shows `ablate {' '.join(name)}`"
     known = options(command)
     assert not known or any(word.partition("=")[0] in known for words in uses for word in words)

@@ -1,10 +1,10 @@
 """Every command and Python snippet of the documents runs on small data, or says in one line why it can't.
 
 Commands are taken from the text: fenced blocks of shell lines, and code within sentences that begins with a program.
-Blocks of the language `text` are output. A block whose first line is a file's name, as `# mymodel.py`, is that file. Each
-command is run in the folder of `make_world`, without a network; an unknown option or command, a traceback, or an error for
-another reason than those of `UNAVAILABLE` is a failure. A command that takes long stands in `LONG`: it is parsed,
-not run. A program that is not this project's stands in `ELSEWHERE`.
+Blocks of the language `text` are output. A block whose first line is a file's name, as `# mymodel.py`, is that file.
+Each command is run in the folder of `make_world`, without a network; an unknown option or command, a traceback, or an
+error for another reason than those of `UNAVAILABLE` is a failure. A command that takes long stands in `LONG`: it is
+parsed, not run. A program that is not this project's stands in `ELSEWHERE`.
 """
 
 import ast
@@ -38,7 +38,7 @@ LONG = {
     "benchmark": "measures for minutes",
     "search": "runs many trials",
     "train": "trains for hours",
-    "run": "embeds and trains probes for minutes; only the studies that documents show are run, which were on small tasks",
+    "run": "embeds and trains probes for minutes; only the studies that documents show are run, on small tasks",
     "--workers": "starts Ray",
     "--ray": "starts Ray",
 }
