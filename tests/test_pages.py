@@ -1,5 +1,6 @@
 """Documents are short, their links lead somewhere, and they show every command."""
 
+import dataclasses
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,8 @@ import click
 import pytest
 
 from ablations.cli import main
+from ablations.study.study import Study
+from results.figures import FIGURES, PAPER
 from tests.test_readme import DOCUMENTS, README, ROOT, commands
 
 DOCS = ROOT / "docs"
@@ -119,3 +122,10 @@ def test_options_of_what_is_typed_most_are_in_the_documents(name):
     assert command is not None
     missing = [option for option in options(command) - COMMON if not mentioned(text, option)]
     assert not missing
+
+
+def test_every_key_of_a_study_and_every_figure_is_in_the_documents():
+    keys = {field.name for field in dataclasses.fields(Study)} - {"name", "folder", "content"}
+    assert not [key for key in keys if f"`{key}`" not in (DOCS / "studies.md").read_text()]
+    kinds = set(FIGURES) - set(PAPER)
+    assert not [kind for kind in kinds if f"`{kind}`" not in (DOCS / "tables.md").read_text()]
