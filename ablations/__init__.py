@@ -1,10 +1,11 @@
-"""Studies of embeddings: run them, and look at what they found.
+"""Studies of embeddings: run them, look at what they found, and embed sounds.
 
-What a notebook or a script needs is here, and is imported when it is first asked for:
+    import ablations as ab
 
-    from ablations import Machine, Study, run_study
+    run = ab.evaluate("passt_demo", "digits", limit=20)
+    run.table, run.scores, run.rows, run.figure()
 
-    outcome = run_study(Study.load("quickstart"), machine=Machine(device="cpu"))
+Every name is imported when it is first asked for.
 """
 
 import importlib
@@ -12,15 +13,26 @@ from typing import Any
 
 PUBLIC = {
     "Machine": ("ablations.system.compute", "Machine"),
+    "Run": ("ablations.door.result", "Run"),
     "Shard": ("ablations.units.unit", "Shard"),
     "Study": ("ablations.study.study", "Study"),
     "Where": ("ablations.units.where", "Where"),
-    "embed_files": ("ablations.embed.files", "embed_files"),
+    "compare": ("ablations.door.result", "compare"),
+    "embed": ("ablations.door.embedder", "embed"),
+    "embed_files": ("ablations.embedding.files", "embed_files"),
+    "embedder": ("ablations.door.embedder", "embedder"),
+    "evaluate": ("ablations.door.run", "evaluate"),
     "export": ("ablations.kit.export", "export"),
+    "figure": ("ablations.door.result", "figure"),
+    "load": ("ablations.door.result", "load"),
     "make_engine": ("ablations.engines", "make_engine"),
+    "model": ("ablations.models.objects.python_model", "model"),
     "plan_study": ("ablations.runs.plan", "plan_study"),
+    "run": ("ablations.door.run", "run"),
     "run_search": ("ablations.search.run", "search"),
     "run_study": ("ablations.runs.run", "run_study"),
+    "scores": ("ablations.door.result", "scores"),
+    "table": ("ablations.door.result", "table"),
     "train_on_corpus": ("ablations.training.train", "train_on_corpus"),
     "train_on_files": ("ablations.training.train", "train_on_files"),
 }

@@ -5,6 +5,8 @@ import signal
 import sys
 from types import FrameType
 
+from ablations.system.again import stopped_line
+
 
 def main() -> None:
     """Load the command line and run it."""
@@ -18,5 +20,5 @@ def main() -> None:
 
 def _end(number: int, frame: FrameType | None) -> None:
     """End the process at once: nothing has to be cleaned up yet."""
-    os.write(2, b"Stopped; the same command goes on\n")
+    os.write(2, stopped_line())
     os._exit(128 + number)

@@ -70,7 +70,7 @@ class OptionalMembers:
 
     Attributes:
         calls_at_once: how many calls may be in progress, each in a thread of its own.
-        timestamp_dims: level -> width of timestamp embeddings; None if it is `dims`.
+        timestamp_dims: level -> width of timestamp embeddings; None if it is `dims`, empty if there are none.
         own_hop_ms: the mean step of the model's own timestamps in ms; None if it is not known.
         precision: of the arithmetic.
         versions: name -> version of other software that decides the numbers.
@@ -95,8 +95,14 @@ def optional(embedder: Embedder) -> OptionalMembers:
 
 def widths(embedder: Embedder, taps: Iterable[Tap], hop_ms: int | None) -> dict[Tap, int]:
     """tap -> width of its timestamp embeddings; for a hop of None, of its scene embeddings."""
-    dims = embedder.dims if hop_ms is None else optional(embedder).timestamp_dims or embedder.dims
+    dims = dims_of(embedder, timed=hop_ms is not None)
     return {tap: dims[tap[0]] for tap in taps}
+
+
+def dims_of(embedder: Embedder, timed: bool) -> Mapping[str, int]:
+    """Level -> width of its scene embeddings, or of its timestamp embeddings."""
+    own = optional(embedder).timestamp_dims if timed else None
+    return embedder.dims if own is None else own
 
 
 @overload

@@ -28,6 +28,7 @@ from downstream.progress import Advance, Track, silent
 from downstream.scores import metrics
 from downstream.scores.scoring import Scorer
 from downstream.splits import LabelledSplit, concatenated
+from downstream.tasks.limited import check_limit
 from downstream.tasks.task import Fold, Task
 from downstream.watching import FoldFitted, notify
 
@@ -44,8 +45,8 @@ class Evaluation:
         finished: the folder that keeps finished fits until this evaluation has its results; None keeps none.
 
     Raises:
-        ValueError: the protocol is unknown, the seed is below 0, the task's metadata contradict themselves, or features
-            are not finite.
+        ValueError: the protocol is unknown, the seed is below 0, the task has more clips than the protocol uses, its
+            metadata contradict themselves, or features are not finite.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Evaluation:
         if seed < 0:
             raise ValueError(f"seed must be at least 0, got {seed}")
         check_task(task)
+        check_limit(task, self.protocol.limit)
         self.grid = self.protocol.configurations(task)
         check_splits(task, splits)
         self.folds = task.folds()

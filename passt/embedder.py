@@ -40,7 +40,8 @@ class PasstEmbedder(FollowsNetwork, WindowedEmbedder):  # type: ignore[override]
     levels and windows of the spec; `scene` and `timestamps` give any taps of the checkpoint one by one.
 
     Args:
-        spec: the variant: checkpoint, weights, levels and windows.
+        spec: the variant: checkpoint, weights, levels and windows. A text ("passt_demo", "paper-best",
+            "passt_demo@block6@w640") takes the checkpoint's defaults for what it leaves out, its weights among them.
         weights: a weight file or a state dict to use in place of the spec's weights. The spec then names their hash.
         device: a torch device, or "auto" for CUDA if it is available and the CPU otherwise.
         precision: "fp32" reproduces the published numbers; "tf32" and "bf16" are faster on devices that have them.
@@ -68,7 +69,7 @@ class PasstEmbedder(FollowsNetwork, WindowedEmbedder):  # type: ignore[override]
 
     def __init__(
         self,
-        spec: EmbeddingSpec,
+        spec: EmbeddingSpec | str,
         *,
         weights: str | Path | Mapping[str, Tensor] | None = None,
         device: str | torch.device = "auto",
@@ -79,6 +80,7 @@ class PasstEmbedder(FollowsNetwork, WindowedEmbedder):  # type: ignore[override]
             device = "cuda" if torch.cuda.is_available() else "cpu"
         device = torch.device(device)
         precision_for(precision, device)
+        spec = checkpoints.spec_of(spec) if isinstance(spec, str) else spec
         checkpoint = checkpoints.get(spec.checkpoint)
         spec = checkpoint.card.resolve(spec)
         state, tag = _state(checkpoint, spec, weights)
@@ -107,6 +109,9 @@ class PasstEmbedder(FollowsNetwork, WindowedEmbedder):  # type: ignore[override]
     def spec(self) -> EmbeddingSpec:
         """The spec in canonical form, with the weights of the network as it is now."""
         return dataclasses.replace(self._spec, weights=self._weights)
+
+    def __repr__(self) -> str:
+        return f"PasstEmbedder({str(self.spec)!r}, device={str(self.device)!r}, precision={self.precision!r})"
 
     def to(self, device: str | torch.device) -> "PasstEmbedder":
         """Move the embedder to another device, and return it.

@@ -29,9 +29,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from passt.catalog import checkpoints, named
-from passt.catalog.card import choices
-from passt.catalog.spec import parse_fields
 from passt.embedder import PasstEmbedder
 
 logger = logging.getLogger(__name__)
@@ -113,14 +110,7 @@ def load_model(
         ValueError: the text is not a spec, the file does not fit it, or the precision is unknown.
         FileNotFoundError: the weights are absent and can't be fetched.
     """
-    fields = parse_fields(spec)
-    checkpoint = fields.pop("checkpoint")
-    known = {name for row in checkpoints.table().values() for name in (row.name, row.alias)}
-    if checkpoint not in known:
-        names = [*named.table(), *checkpoints.table()]
-        raise ValueError(f"spec: unknown name {checkpoint!r}{choices(checkpoint, names)}")
-    complete = checkpoints.get(checkpoint).card.spec(**fields)
-    return HearModel(PasstEmbedder(complete, weights=model_file_path or None, device=device, precision=precision))
+    return HearModel(PasstEmbedder(spec, weights=model_file_path or None, device=device, precision=precision))
 
 
 def get_scene_embeddings(audio: Tensor, model: HearModel) -> Tensor:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from passt.catalog.card import choices
+from passt.catalog.choices import choices
 from passt.catalog.spec import MOST_MS, Tap
 from passt.windows.batches import Rows, joined, to_device, to_host
 from passt.windows.samples import clips_of
@@ -47,6 +47,10 @@ class WindowedEmbedder(ABC):
     max_window_ms: int | None = None
     max_scene_hop_ms: int = 2500
     excerpts: Mapping[str, int] = {}
+
+    def __repr__(self) -> str:
+        levels = ", ".join(self.dims)
+        return f"<{type(self).__name__} {self.name}, levels {levels}, {self.sample_rate} Hz, {self.device}>"
 
     @abstractmethod
     def levels(self, views: Sequence[Rows], levels: Sequence[str]) -> dict[str, list[Tensor]]:
@@ -156,7 +160,8 @@ class WindowedEmbedder(ABC):
     def _check_taps(self, taps: Sequence[Tap]) -> None:
         for level, window_ms in taps:
             if level not in self.dims:
-                raise ValueError(f"{self.name}: unknown level {level!r}{choices(str(level), self.dims)}")
+                known = choices(str(level), self.dims, listed_by="its attribute dims")
+                raise ValueError(f"{self.name}: unknown level {level!r}{known}")
             least, most = -(-self.min_samples * 1000 // self.sample_rate), self.max_window_ms or MOST_MS
             if window_ms is not None and not (_is_whole(window_ms) and least <= window_ms <= most):
                 raise ValueError(f"{self.name}: the window of a tap must be {least} to {most} ms, got {window_ms} ms")

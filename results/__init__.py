@@ -12,7 +12,7 @@ from results.load import load
 
 if TYPE_CHECKING:
     from results.figures import figure
-    from results.scores.scores import scores as score
+    from results.scores.wide import score
     from results.statistics.versus import comparisons as compare
     from results.tables.compose import table, text
 
@@ -21,7 +21,7 @@ __all__ = ["compare", "figure", "load", "score", "table", "text"]
 DOORS = {
     "compare": ("results.statistics.versus", "comparisons"),
     "figure": ("results.figures", "figure"),
-    "score": ("results.scores.scores", "scores"),
+    "score": ("results.scores.wide", "score"),
     "table": ("results.tables.compose", "table"),
     "text": ("results.tables.compose", "text"),
 }

@@ -19,7 +19,7 @@ TYPES = (
     | dict.fromkeys(WHOLE_NUMBERS, "Int64")
     | {"primary": "bool"}
 )
-ADDED = ("kind", "published", "untrained", "read_off", "set", *AXIS_COLUMNS)
+ADDED = ("is_primary", "kind", "published", "untrained", "read_off", "set", *AXIS_COLUMNS)
 """Columns that `load` adds to those of the files."""
 
 
@@ -27,8 +27,10 @@ def load(folders: str | Path | Iterable[str | Path], reference: Iterable[str] = 
     """Load the rows of one or several runs, as `ablate table` shows them.
 
     The columns are `results.rows.rows.COLUMNS` and `ADDED`: the kind of row (measured, published, missing) and flags
-    (`results.scores.kinds`), and the axes of the ablation (`results.scores.axes`). `rows[rows["primary"]]` are the
-    scores that tables show.
+    (`results.scores.kinds`), and the axes of the ablation (`results.scores.axes`). `rows[rows["is_primary"]]` are the
+    scores that tables show (is_primary is the column primary of the files), and `results.score(rows, wide=True)` has
+    them as numbers. `seconds` is the time of a job's probes and stands in the first of its rows alone, so that a sum
+    counts each job once.
 
     Measured rows come first, one a score, in the study's order. A model and task of the study that were not measured
     have a row without a score, unless another of the runs measured them. Published rows that the studies ask for, and
@@ -55,6 +57,7 @@ def load(folders: str | Path | Iterable[str | Path], reference: Iterable[str] = 
     requested = [rows for rows in map(read_reference, paths) if rows is not None]
     references = _typed(pd.concat([*requested, published(reference)])).drop_duplicates(["spec", "task"])
     rows = of_runs if references.empty else pd.concat([of_runs, references], ignore_index=True)
+    rows = rows.assign(is_primary=rows["primary"], seconds=rows["seconds"].mask(rows.duplicated(["study", "job"])))
     return with_axes(with_flags(rows))[[*COLUMNS, *ADDED]]
 
 

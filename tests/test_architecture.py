@@ -33,7 +33,7 @@ ROOMS = {
         "embedder": "catalog network weights windowed windows",
         "training.declared": "catalog network training.data",
         "__init__": "catalog embedder",
-        "hear": "catalog embedder",
+        "hear": "embedder",
         "training.folder": "fetch training.declared weights",
         "training": "catalog fetch network training.data training.declared training.folder weights windows",
     },
@@ -52,7 +52,7 @@ ROOMS = {
         "splits": "embedder events probes store tasks",
         "watching": "probes tasks",
         "fold_result": "events probes splits tasks",
-        "scores": "events splits tasks",
+        "scores": "disk events splits tasks",
         "checks": "events probes scores splits tasks",
         "evaluate": "checks events fold_result probes progress scores splits tasks watching",
         "kit": "disk evaluate fold_result probes progress scores splits tasks",
@@ -64,7 +64,8 @@ ROOMS = {
         "load": "reference rows scores",
         "statistics": "reference rows scores",
         "tables": "reference rows scores",
-        "figures": "reference rows scores tables",
+        "figures.canvas": "rows scores tables",
+        "figures": "figures.canvas reference scores tables",
         "__init__": "figures load scores statistics tables",
     },
     "ablations": {
@@ -79,10 +80,11 @@ ROOMS = {
         "models.hear_modules": "system",
         "tasks.prepare": "inputs",
         "training.corpus.kinds": "training.corpus.synthesis",
-        "models": "models.baselines models.hear_modules",
+        "models.objects": "models.hear_modules",
+        "models": "models.baselines models.hear_modules models.objects",
         "tasks.examples": "system tasks.prepare",
         "training.corpus": "training.corpus.kinds training.corpus.synthesis",
-        "embed": "inputs models system",
+        "embedding": "inputs models system",
         "study": "inputs models models.hear_modules",
         "training": "inputs models models.baselines system training.corpus",
         "report": "models study",
@@ -93,10 +95,13 @@ ROOMS = {
         "benchmarks": "kit models models.baselines models.hear_modules system terminal",
         "engines.ray": "engines system units",
         "runs": "engines models study system units",
-        "search": "inputs models models.hear_modules runs study system tasks units",
-        "cli": "embed engines inputs kit models report runs search store study system tasks tasks.examples "
+        "search": "inputs models runs study system tasks units",
+        "door": "embedding engines models models.hear_modules models.objects report runs study system tasks terminal "
+        "units",
+        "cli.running": "engines report runs study system terminal units",
+        "cli": "cli.running embedding engines inputs kit models report search store study system tasks tasks.examples "
         "tasks.prepare terminal training units",
-        "start": "cli",
+        "start": "cli system",
     },
 }
 LARGEST = 15

@@ -4,6 +4,8 @@ import importlib
 
 import click
 
+from ablations.terminal.names import Commands
+
 BENCHMARKS = {
     "complexity": ("complexity", "Training and inference speed at each time resolution, with and without patchout."),
     "embed": ("embeddings", "Speed of PaSST embeddings, against hear21passt and the machine's matrix products."),
@@ -14,7 +16,7 @@ BENCHMARKS = {
 """Command -> its file in `ablations/benchmarks/`, and one line of help."""
 
 
-class Benchmarks(click.Group):
+class Benchmarks(Commands):
     """A group that imports a benchmark when it is run."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -25,6 +27,8 @@ class Benchmarks(click.Group):
         """Return the benchmark of a name, None if there is none."""
         if cmd_name not in BENCHMARKS:
             return None
+        if ctx.resilient_parsing:  # a shell's completion, which does not wait for torch
+            return click.Command(cmd_name)
         command: click.Command = importlib.import_module(f"ablations.benchmarks.{BENCHMARKS[cmd_name][0]}").main
         return command
 

@@ -5,23 +5,19 @@ from pathlib import Path
 
 import click
 
-from ablations.report.compare import Pair, compared
-from ablations.report.compare_text import to_text
 from ablations.system.errors import NewFile, one_line_errors
-from ablations.terminal.options import RUNS, folder_of
-from results.rows.files import replacing
-from results.rows.rows import read_rows
-from results.statistics import edges
-from results.statistics.permutation import RESAMPLES
+from ablations.terminal.options import A_RUN, RUNS, folder_of
+
+Pair = tuple[str, str]
 
 
 @click.command()
-@click.argument("study")
+@A_RUN
 @click.argument("models", nargs=-1, metavar="[A B ...]")
 @RUNS
 @click.option("--pair", "pairs", multiple=True, metavar="A=B", help="Two models to compare; several times for more.")
 @click.option("--confidence", type=float, default=0.95, show_default=True, help="Of the intervals of differences.")
-@click.option("--resamples", type=int, default=RESAMPLES, show_default=True, help="Swaps drawn where units are many.")
+@click.option("--resamples", type=int, help="Swaps drawn where units are many  [default: 9999]")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the swaps that are drawn.")
 @click.option("--all-metrics", is_flag=True, help="On clips also mAP and AUC, which take long on large tasks.")
 @click.option("--out", type=NewFile(), help="A Markdown file to write, with the same text.")
@@ -32,7 +28,7 @@ def compare(
     runs: Path,
     pairs: tuple[str, ...],
     confidence: float,
-    resamples: int,
+    resamples: int | None,
     seed: int,
     all_metrics: bool,
     out: Path | None,
@@ -43,17 +39,28 @@ def compare(
     independent units: groups such as speakers where a task has them, else clips. Where both models have several seeds,
     training's randomness is part of the interval. All comparisons of a call are corrected together (Holm) before one is
     called different; each that can't be established has a reason. Over tasks: Wilcoxon's test of the pairs, and
-    Friedman's of all models. Then the variance of scores over folds, seeds and grid points. Without models, all are
-    compared over tasks, in pairs.
+    Friedman's of all models. Then the variance of scores over folds, seeds and grid points. Without models, the
+    pairs that the study names under `comparisons` are compared; if it names none, all are compared over tasks, in
+    pairs.
 
-    Name models as the table does, without marks. STUDY is a packaged name, a YAML file, or a run's folder.
+    Name models as the table does, without marks. STUDY is the name of a study or a run, a YAML
+    file, or a run's folder.
     """
     if len(models) == 1:
         raise click.UsageError(f"expected two models or more, or none, got 1: {models[0]}")
     folder = folder_of(study, runs)
+    from ablations.report.compare import compared
+    from ablations.report.compare_text import to_text
+    from ablations.report.statement import pairs_of
+    from results.rows.files import replacing
+    from results.rows.rows import read_rows
+    from results.statistics import edges
+    from results.statistics.permutation import RESAMPLES
+
+    resamples = RESAMPLES if resamples is None else resamples
     rows = read_rows(folder)
     chosen = [(models[0], other) for other in models[1:]] + [_pair(text, set(rows["model"])) for text in pairs]
-    chosen = list(dict.fromkeys(chosen))
+    chosen = list(dict.fromkeys(chosen or pairs_of(folder)))
     comparison = compared(
         folder, chosen, rows=rows, all_metrics=all_metrics, confidence=confidence, resamples=resamples, seed=seed
     )
@@ -61,7 +68,9 @@ def compare(
     warnings = edges.edge_warnings(rows[rows["model"].isin(named)] if chosen else rows)
     click.echo(to_text(comparison, confidence, more=warnings))
     if out:
-        options = {"confidence": confidence, "resamples": resamples, "seed": seed}
+        default = {"confidence": 0.95, "resamples": RESAMPLES, "seed": 0}
+        chosen_options = {"confidence": confidence, "resamples": resamples, "seed": seed}
+        options = {name: value for name, value in chosen_options.items() if value != default[name]}
         heading = f"# {folder.resolve().name}: models compared\n\n`{_command(study, chosen, options, all_metrics)}`"
         with replacing(out) as file:
             file.write(f"{heading}\n\n{to_text(comparison, confidence, markdown=True, more=warnings)}\n")
@@ -79,8 +88,11 @@ def _pair(text: str, known: set[str]) -> Pair:
 
 
 def _command(study: str, pairs: Sequence[Pair], options: dict[str, float], all_metrics: bool) -> str:
-    """Write the command that makes the same comparison again."""
-    default = {"confidence": 0.95, "resamples": RESAMPLES, "seed": 0}
+    """Write the command that makes the same comparison again.
+
+    Args:
+        options: those that are not the default's.
+    """
     parts = [f"ablate compare {Path(study).name}", *(f'--pair "{a}={b}"' for a, b in pairs)]
-    parts += [f"--{name} {value:g}" for name, value in options.items() if value != default[name]]
+    parts += [f"--{name} {value:g}" for name, value in options.items()]
     return " ".join(parts + ["--all-metrics"] * all_metrics)

@@ -11,18 +11,20 @@ from ablations.models.catalog import published, published_names
 from ablations.system.errors import one_line, one_line_errors
 from ablations.tasks.archives import Archive, archives, need, task_folder
 from ablations.tasks.names import default_folder
+from ablations.terminal.names import FETCHED
 from ablations.terminal.options import TASKS
 from ablations.terminal.progress import byte_bars, terminal
 from downstream.disk.files import expanded
 from downstream.progress import Track
 from downstream.tasks.packaged import MAKERS
 from downstream.tasks.task import Task
+from passt.catalog.choices import choices
 from passt.weights import load
 from results.rows.rows import task_table
 
 
 @click.command()
-@click.argument("names", nargs=-1, metavar="NAME...")
+@click.argument("names", nargs=-1, metavar="NAME...", type=FETCHED)
 @click.option("--all", "every_model", is_flag=True, help="Every published file, PaSST's and the baselines': gigabytes.")
 @click.option("--all-tasks", "every_task", is_flag=True, help="Every HEAR task: many gigabytes.")
 @TASKS
@@ -57,8 +59,8 @@ def download(
     """
     if bool(names) == (every_model or every_task):
         raise click.UsageError(
-            "name the models to fetch, or --all; `ablate models` lists them; or HEAR tasks, or --all-tasks: "
-            + ", ".join(task_table().index)
+            "name models to fetch, or --all (`ablate models` lists them); or HEAR tasks, or --all-tasks "
+            "(`ablate tasks` lists them)"
         )
     place = expanded(tasks or default_folder())
     every_name = [*names, *(published_names() if every_model else ()), *(task_table().index if every_task else ())]
@@ -118,7 +120,8 @@ def _weights(name: str, track: Track) -> str:
     try:
         file = published(name)
     except ValueError as error:
-        raise ValueError(f"{error}; or a HEAR task ({', '.join(task_table().index)})") from error
+        task = choices(name, task_table().index, listed_by="`ablate tasks`")
+        raise ValueError(f"{error}; or a HEAR task{task}") from error
     path = load.published_file(file, track=track)
     return f"{path} ({path.stat().st_size / 1e6:.1f} MB)"
 

@@ -4,18 +4,19 @@ from pathlib import Path
 
 import click
 
-from ablations.embed.files import embed_files
-from ablations.system.compute import Machine
 from ablations.system.errors import one_line, one_line_errors
+from ablations.terminal.names import MODEL
 from ablations.terminal.options import DEVICE, PATH
-from ablations.terminal.progress import bars, terminal
-from results.tables.escapes import printable
 
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=PATH)
 @click.option(
-    "--spec", default="base", show_default=True, help="A spec or the name of one: 2level-mel@untrained-0, hear:MODULE."
+    "--spec",
+    type=MODEL,
+    default="base",
+    show_default=True,
+    help="A spec or the name of one: 2level-mel@untrained-0, hear:MODULE.",
 )
 @click.option("--weights", type=PATH, help="A weight file, for a spec that names no weights.")
 @click.option(
@@ -49,6 +50,11 @@ def embed(
     Embeddings that are there already are not computed again. If a file fails, the others are still written, and the
     exit status is 1.
     """
+    from ablations.embedding.files import embed_files
+    from ablations.system.compute import Machine
+    from ablations.terminal.progress import bars, terminal
+    from results.tables.escapes import printable
+
     with bars(terminal()) as track:
         table = embed_files(
             files,

@@ -2,13 +2,14 @@
 
 import contextlib
 import importlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import click
 
 from ablations.system.memory import keep_freed
 from ablations.system.stopping import say, status, stoppable
+from ablations.terminal.names import FETCHED, RECIPE, Commands
 
 COMMANDS = {
     "Measure": {
@@ -26,9 +27,12 @@ COMMANDS = {
     },
     "Models, tasks and the store": {
         "models": ("models", "List every model, and whether its weights are here."),
+        "tasks": ("lists", "List every task, and whether it is here."),
+        "studies": ("lists", "List the packaged studies and searches."),
+        "check": ("models", "Check a model against the rules of the HEAR API."),
         "download": ("download", "Fetch published weights and HEAR tasks."),
         "prepare": ("prepare", "Make a HEAR task of your own files."),
-        "examples": ("examples", "Make small example tasks of public archives."),
+        "examples": ("prepare", "Make small example tasks of public archives."),
         "store": ("store", "List, verify or prune the store of embeddings."),
         "train": ("train", "Train a small network by a recipe."),
     },
@@ -41,9 +45,16 @@ COMMANDS = {
 }
 """Section of the help -> command -> its file in this room, and one line of help that fits 80 columns."""
 
+SLOW: Mapping[str, click.ParamType[Any]] = {
+    "download": FETCHED,
+    "train": RECIPE,
+    **dict.fromkeys(("kit", "prepare"), click.Path()),
+}
+"""Files of this room that import torch: what a shell completes for their commands instead."""
 
-class Commands(click.Group):
-    """A group that imports a command when it runs, and that a signal ends in one line."""
+
+class Ablate(Commands):
+    """The group that imports a command when it runs, and that a signal ends in one line."""
 
     def list_commands(self, ctx: click.Context | None) -> list[str]:
         """The names of all commands, sorted."""
@@ -54,6 +65,8 @@ class Commands(click.Group):
         for section in COMMANDS.values():
             if cmd_name in section:
                 file, _ = section[cmd_name]
+                if ctx is not None and ctx.resilient_parsing and file in SLOW:  # a shell's completion
+                    return click.Command(cmd_name, params=[click.Argument(["names"], nargs=-1, type=SLOW[file])])
                 command: click.Command = vars(importlib.import_module(f"ablations.cli.{file}"))[cmd_name]
                 return command
         return None
@@ -90,8 +103,16 @@ def _one_line(ctx: click.Context) -> Iterator[None]:
         ctx.exit(status())
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Ablate,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog='Names of studies, models and tasks complete with TAB after eval "$(_ABLATE_COMPLETE=bash_source ablate)", '
+    "which belongs into ~/.bashrc; zsh_source and fish_source are for the other shells.",
+)
 @click.version_option(package_name="embedding-ablations")
 def main() -> None:
-    """Compare embeddings of audio transformers: time resolution, embedding level, receptive field."""
+    """Compare embeddings of audio transformers: time resolution, embedding level, receptive field.
+
+    `ablate COMMAND -h` explains a command.
+    """
     keep_freed()

@@ -124,7 +124,5 @@ def crosscheck(
 
 def _log_mel_folder(place: Path, store: Path | None, track: Track) -> dict[str, Path]:
     """Export log-mel statistics of a packaged task, which takes seconds."""
-    (folder,) = export_task(
-        "logmel", "spoken_digit", place, where=Where.of(store=store), machine=Machine("cpu"), track=track
-    )
-    return {"logmel on spoken_digit": folder}
+    (folder,) = export_task("logmel", "digits", place, where=Where.of(store=store), machine=Machine("cpu"), track=track)
+    return {"logmel on digits": folder}

@@ -3,30 +3,34 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-import pandas as pd
 
-from ablations.store import check as store_check
-from ablations.store import listing
 from ablations.system.errors import one_line_errors
+from ablations.terminal.names import Commands
 from ablations.terminal.options import PATH, STORE
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 UNITS = {"": 1, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
 SECONDS = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
-@click.group()
+@click.group(cls=Commands)
 def store() -> None:
     """The store of embeddings: list it, verify it, make space in it."""
 
 
-@store.command()
+@store.command(short_help="List the store.")
 @STORE
 @click.option("--csv", "as_csv", is_flag=True, help="Every column, as CSV.")
 @one_line_errors
 def ls(store: Path | None, as_csv: bool) -> None:
     """List the store: a line for the taps of a model on a split, and one for each unfinished extraction."""
+    from ablations.store import listing
+
     table = listing.store_table(store)
     if as_csv:
         click.echo(table.to_csv(index=False), nl=False)
@@ -35,7 +39,7 @@ def ls(store: Path | None, as_csv: bool) -> None:
     click.echo(f"\n{_size(int(table['bytes'].sum()))} in all")
 
 
-@store.command()
+@store.command(short_help="Verify every file in the store, and runs.")
 @STORE
 @click.option("--full", is_flag=True, help="Read every file and verify its sum.")
 @click.option("--runs", type=PATH, help="Check a run, or a folder of runs, too.")
@@ -46,6 +50,8 @@ def check(store: Path | None, full: bool, runs: Path | None, fix: bool) -> None:
 
     Each fault is one line that says what to do. The exit status is 1 if any fault was not moved away.
     """
+    from ablations.store import check as store_check
+
     faults = store_check.check(store, full=full, runs=runs, fix=fix)
     for fault, place in faults.itertuples(index=False):
         click.echo(f"{fault}\n  moved to {place}" if place else fault)
@@ -55,7 +61,7 @@ def check(store: Path | None, full: bool, runs: Path | None, fix: bool) -> None:
         raise SystemExit(1)
 
 
-@store.command()
+@store.command(short_help="Remove what was not used for long.")
 @STORE
 @click.option("--older-than", metavar="AGE", help="Only what was not used for so long: 12h, 30d, 8w.")
 @click.option("--keep", metavar="SIZE", help="Stop when the rest takes no more than this: 500M, 50G.")
@@ -77,6 +83,8 @@ def prune(
 
     What a running process uses stays. A later run that needs removed embeddings makes them anew.
     """
+    from ablations.store import listing
+
     entries = listing.prune(
         store,
         older_than_s=_amount(older_than, SECONDS, "--older-than", "30d"),
@@ -94,7 +102,7 @@ def prune(
     click.echo(f"{_size(int(gone['bytes'].sum()))} {'would be removed' if dry_run else 'removed'}")
 
 
-def _listing(table: pd.DataFrame) -> str:
+def _listing(table: "pd.DataFrame") -> str:
     taps = table["taps"].map(lambda names: f"{len(names)}: {', '.join(names[:2])}{', ...' * (len(names) > 2)}")
     model = table["embedder"].where(table["embedder"].fillna("") != "", table["embedder_fp"]).fillna("")
     last = table["last_used"].dt.strftime("%Y-%m-%d %H:%M").fillna("")

@@ -1,33 +1,48 @@
 """The commands `ablate table` and `ablate reference`."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
-import pandas as pd
-from tabulate import tabulate
 
-from ablations.report.table import compose_run, render, write_table
 from ablations.system.errors import NewFile, one_line, one_line_errors
-from ablations.terminal.options import REFERENCE, RUNS, folder_of
-from results import load
-from results.reference.published import published, sets
-from results.rows.rows import write_reference
-from results.tables.averages import SCHEMES
-from results.tables.compose import SPREADS, compose
-from results.tables.formats import FORMATS, to_text
+from ablations.terminal.names import REFERENCE_SET, Known
+from ablations.terminal.options import A_RUN, REFERENCE, RUNS, folder_of
 
-STATISTICS = {"sd": "folds"} | {name: name for name in SPREADS if name != "folds"} | {"ci": "folds"}
-"""Options --statistic, and the spread of the table that each stands for; ci shows an interval in its place."""
+if TYPE_CHECKING:
+    import pandas as pd
+
+SUFFIXES = {".txt": "terminal", ".md": "markdown", ".tex": "latex", ".csv": "csv", ".html": "html"}
+"""The suffix of a file -> the format that it is written in."""
+
+
+def _formats() -> list[str]:
+    from results.tables.formats import FORMATS
+
+    return list(FORMATS)
+
+
+def _statistics() -> list[str]:
+    """The spreads of the table, of which folds is called sd; ci shows an interval in its place."""
+    from results.tables.compose import SPREADS
+
+    return ["sd", *(name for name in SPREADS if name != "folds"), "ci"]
+
+
+def _schemes() -> list[str]:
+    from results.tables.averages import SCHEMES
+
+    return list(SCHEMES)
 
 
 @click.command()
-@click.argument("study")
+@A_RUN
 @RUNS
 @REFERENCE
-@click.option("--format", "form", type=click.Choice(list(FORMATS)), default="terminal", show_default=True)
+@click.option("--format", "form", type=Known("format", _formats), default="terminal", show_default=True)
 @click.option(
     "--statistic",
-    type=click.Choice(list(STATISTICS)),
+    type=Known("statistic", _statistics),
     default="sd",
     show_default=True,
     help="Behind each mean: the standard deviation over folds (over seeds where there is one fold) or over seeds, a "
@@ -37,15 +52,20 @@ STATISTICS = {"sd": "folds"} | {name: name for name in SPREADS if name != "folds
 @click.option(
     "--average",
     "averaged",
-    type=click.Choice(SCHEMES),
+    type=Known("average", _schemes),
     multiple=True,
     help="Means of scores normalized as the paper's or as the leaderboard's; can be repeated.",
 )
 @click.option("--by-category", is_flag=True, help="Tasks by category: speech, music, general.")
 @click.option("--costs", is_flag=True, help="With parameters and multiply-adds.")
 @click.option("--transposed", is_flag=True, help="Models as columns, tasks as rows (a terminal has the narrower).")
+@click.option(
+    "--out", type=NewFile(), help="A file to write instead; its suffix says the format: md, csv, tex, html, txt."
+)
+@click.pass_context
 @one_line_errors
 def table(
+    ctx: click.Context,
     study: str,
     runs: Path,
     references: tuple[str, ...],
@@ -56,13 +76,22 @@ def table(
     by_category: bool,
     costs: bool,
     transposed: bool,
+    out: Path | None,
 ) -> None:
-    """Print the table of a STUDY that was run, and write it to table.md and table.csv where that is possible.
+    """Print the table of a STUDY that was run.
 
-    STUDY is a packaged name, a YAML file, or the folder of a run. Below the table: published scores beside measured
-    ones (also in agreement.csv), and learning rates at an edge of the grid; not with --format csv.
+    STUDY is the name of a study or a run, a YAML file, or a run's folder. Below the table: published scores beside
+    measured ones, and learning rates at an edge of the grid; not with --format csv.
+
+    Without options, table.md, table.csv and agreement.csv in the run's folder are written anew, as `ablate run` writes
+    them. With options nothing in the folder changes.
     """
+    form = _format_of(out, ctx) or form
     folder = folder_of(study, runs)
+    from ablations.report.table import compose_run, render, write_table
+    from results import load
+    from results.rows.files import write_text
+
     rows = load(folder, references)
     run = compose_run(
         rows,
@@ -70,24 +99,43 @@ def table(
         by_category=by_category,
         costs=_costs(rows) if costs else None,
         interval=confidence if statistic == "ci" else None,
-        spread=STATISTICS[statistic],
+        spread="folds" if statistic in ("sd", "ci") else statistic,
         transposed=transposed,
     )
-    click.echo(render(run, form))
-    try:
-        write_table(folder, run)
-    except OSError as error:  # the run of another user, or on a disk that can only be read
-        click.echo(f"table.md and table.csv were not written: {one_line(error)}", err=True)
+    text = render(run, form)
+    if out:
+        write_text(out, f"{text}\n")
+        click.echo(out)
+        return
+    click.echo(text)
+    if all(_is_default(ctx, name) for name in ctx.params if name not in ("study", "runs")):
+        try:
+            write_table(folder, run)
+        except OSError as error:  # the run of another user, or on a disk that can only be read
+            click.echo(f"table.md and table.csv were not written: {one_line(error)}", err=True)
 
 
-def _costs(rows: pd.DataFrame) -> pd.DataFrame:
+def _format_of(out: Path | None, ctx: click.Context) -> str | None:
+    """The format that a file's suffix says, unless --format does; ValueError for another suffix."""
+    if out is None or not _is_default(ctx, "form"):
+        return None
+    if out.suffix not in SUFFIXES:
+        raise ValueError(f"--out must end in {', '.join(SUFFIXES)}, or name --format; got {out}")
+    return SUFFIXES[out.suffix]
+
+
+def _is_default(ctx: click.Context, name: str) -> bool:
+    return ctx.get_parameter_source(name) == click.core.ParameterSource.DEFAULT
+
+
+def _costs(rows: "pd.DataFrame") -> "pd.DataFrame":
     from ablations.report.costs import costs_of  # imports torch
 
     return costs_of(rows)
 
 
 @click.command()
-@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.argument("names", nargs=-1, metavar="[NAME]...", type=REFERENCE_SET)
 @click.option("--csv", "csv_path", type=NewFile(), help="A CSV file to write the rows of NAME to.")
 @one_line_errors
 def reference(names: tuple[str, ...], csv_path: Path | None) -> None:
@@ -96,6 +144,11 @@ def reference(names: tuple[str, ...], csv_path: Path | None) -> None:
     NAME is a set (fig5), or a set and a pattern of its models, in any case ("leaderboard:*passt*"). A pattern that no
     whole name fits is tried from each of its words on (leaderboard:panns).
     """
+    from results.reference.published import published, sets
+    from results.rows.rows import write_reference
+    from results.tables.compose import compose
+    from results.tables.formats import to_text
+
     if not names:
         if csv_path:
             raise click.UsageError("name the sets whose rows to write")
@@ -107,9 +160,11 @@ def reference(names: tuple[str, ...], csv_path: Path | None) -> None:
         write_reference(rows, csv_path)
 
 
-def sets_text(table: pd.DataFrame) -> str:
-    """Show the sets of published scores on a terminal."""
-    within = ["exact" if pd.isna(value) else f"read off, within {value:g}" for value in table["tolerance"]]
+def sets_text(table: Any) -> str:
+    """Show the sets of published scores, a frame, on a terminal."""
+    from tabulate import tabulate
+
+    within = ["exact" if value != value else f"read off, within {value:g}" for value in table["tolerance"]]
     shown = table.assign(tolerance=within).reset_index()
     text = tabulate(shown, headers="keys", showindex=False, disable_numparse=True)
     return f"{text}\n\nFigures 6 to 9 are box plots: results.reference.published.boxes() has their statistics."

@@ -8,7 +8,7 @@ import torch
 
 from ablations.engines import Results
 from ablations.models import registry
-from ablations.study.study import Model
+from ablations.study.study import Model, Study
 from ablations.system.machine import choose_device
 from ablations.units.execute import UnitResult, run_unit
 from ablations.units.unit import Settings, Unit, failure_of, grouped
@@ -76,3 +76,10 @@ def check(settings: Settings) -> None:
     """Raise ValueError for a precision that this machine does not have, if any model of the study computes in it."""
     if any(registry.card(model.spec.checkpoint).precisions for model in settings.study.models):
         precision_for(settings.precision, torch.device(settings.device))
+
+
+def check_movable(study: Study, other: str) -> None:
+    """Raise ValueError for a model that is an object of this process, which another process does not have."""
+    for model in study.models:
+        if registry.families()[model.family].here_only:
+            raise ValueError(f"{model.label}: is an object of this process, which {other} does not have; run it here")

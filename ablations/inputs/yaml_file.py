@@ -7,14 +7,20 @@ from typing import Any, TypeVar
 from ablations.inputs.yaml_values import parse_yaml
 from downstream.disk.fields import shown
 from downstream.disk.text_file import read_text
-from passt.catalog.card import choices
+from passt.catalog.choices import choices
 
 Declared = TypeVar("Declared")
 SUFFIXES = (".yaml", ".yml")
 MOST_BYTES = 1_000_000
 
 
-def load(name: str | Path, noun: str, folders: Sequence[Path], parse: Callable[[Any, Path], Declared]) -> Declared:
+def load(
+    name: str | Path,
+    noun: str,
+    folders: Sequence[Path],
+    parse: Callable[[Any, Path], Declared],
+    listed_by: str = "",
+) -> Declared:
     """Load a declaration: a study, a search or a recipe.
 
     Args:
@@ -22,6 +28,7 @@ def load(name: str | Path, noun: str, folders: Sequence[Path], parse: Callable[[
         noun: what it declares, for messages.
         folders: where packaged files are.
         parse: (parsed YAML, folder of the file) -> the declaration.
+        listed_by: the command that lists the packaged files.
 
     Raises:
         FileNotFoundError, ValueError: names the file; errors of `parse` get it in front.
@@ -30,7 +37,8 @@ def load(name: str | Path, noun: str, folders: Sequence[Path], parse: Callable[[
     if path.suffix not in SUFFIXES:
         packaged = {file.stem: file for folder in folders for file in sorted(folder.glob("*.yaml"))}
         if str(name) not in packaged:
-            raise FileNotFoundError(f"no {noun} {str(name)!r}{choices(str(name), packaged)} or a YAML file")
+            known = choices(str(name), packaged, listed_by=listed_by)
+            raise FileNotFoundError(f"no {noun} {str(name)!r}{known}, or name a YAML file")
         path = packaged[str(name)]
     if not path.is_file():
         raise FileNotFoundError(f"no {noun} file at {path}")

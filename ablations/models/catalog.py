@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from ablations.models import cost, registry
-from ablations.models.baselines.named import fields_of
 from ablations.models.family import Facts, Family
 from passt.catalog.card import Card
 from passt.weights.published import Published, place
@@ -38,14 +37,9 @@ def models_table(names: Sequence[str] = ()) -> pd.DataFrame:
     """
     cards: Iterable[Card] = (card for family in registry.families().values() for card in family.cards)
     if names:
-        cards = {card.name: card for card in map(card_of, names)}.values()
+        cards = {card.name: card for card in map(registry.card_of, names)}.values()
     table = pd.DataFrame([_row(card) for card in cards], columns=list(COLUMNS))
     return table.astype(dict.fromkeys(WHOLE, "Int64") | {"cached": "boolean"})
-
-
-def card_of(name: str) -> Card:
-    """The card of a model, by its name, alias, or a named spec; ValueError names the known ones."""
-    return registry.card(fields_of(name)["checkpoint"])
 
 
 def publishes(card: Card) -> bool:
@@ -64,7 +58,7 @@ def published(name: str) -> Published:
     Raises:
         ValueError: an unknown name, or a model without such a file.
     """
-    card = card_of(name)
+    card = registry.card_of(name)
     row = registry.families()[card.family].published
     if row is None or not publishes(card):
         raise ValueError(f"{name}: no file to fetch: its weights, if it has any, are not published as one")

@@ -62,6 +62,7 @@ class Family:
         frames: the excerpts of models whose receptive field is their own.
         compiles: whether torch.compile can make its code.
         has_interpreter: whether a model can run by another Python interpreter.
+        here_only: whether its models are objects of this process, which no other process has.
     """
 
     cards: tuple[Card, ...]
@@ -74,3 +75,4 @@ class Family:
     frames: Frames | None = None
     compiles: bool = False
     has_interpreter: bool = False
+    here_only: bool = False

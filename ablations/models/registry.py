@@ -13,20 +13,23 @@ from typing import Any
 import torch
 
 from ablations.models import cnn_family, passt_family
-from ablations.models.baselines import cnn14, crepe, crepe_net, logmel, melproj, mobilenet
+from ablations.models.baselines import chance, cnn14, crepe, crepe_net, logmel, melproj, mobilenet
 from ablations.models.baselines.named import fields_of
 from ablations.models.baselines.named import table as named_cnns
 from ablations.models.family import Family, Frames
 from ablations.models.hear_modules import address
 from ablations.models.hear_modules.embedder import HearEmbedder
 from ablations.models.hear_modules.process import interpreter
+from ablations.models.objects import address as objects
+from ablations.models.objects.embedder import PythonEmbedder
 from downstream.disk.files import absolute, expanded
 from downstream.disk.memory import check_memory
 from downstream.embedder import Embedder
 from downstream.progress import Advance, Track, silent
 from passt import EmbeddingSpec
 from passt.catalog import named
-from passt.catalog.card import Card, choices
+from passt.catalog.card import Card
+from passt.catalog.choices import choices
 from passt.catalog.spec import parse_fields
 from passt.network.precision import precision_for
 from passt.weights.published import file_tag, published_file
@@ -65,11 +68,23 @@ def families() -> Mapping[str, Family]:
             parameters=_no_parameters,
             uncounted=f"it has no network but one random projection, {FRONT_END}",
         ),
+        "chance": Family(
+            cards=chance.CARDS,
+            build=chance.ChanceEmbedder,
+            parameters=_no_parameters,
+            uncounted="it has no network",
+        ),
         "hear": Family(
             cards=(),  # the address that a spec names makes the card
             build=HearEmbedder,
             uncounted="what a HEAR module computes is not known",
             has_interpreter=True,
+        ),
+        "python": Family(
+            cards=(),  # likewise
+            build=PythonEmbedder,
+            uncounted="what a Python object computes is not known",
+            here_only=True,
         ),
     }
 
@@ -80,19 +95,29 @@ def family_of(checkpoint: str) -> Family:
 
 
 def card(name: str) -> Card:
-    """The card of a checkpoint by its name or alias, or of a HEAR module.
+    """The card of a checkpoint by its name or alias, of a HEAR module, or of a Python object.
 
     Raises:
-        ValueError: an unknown name; lists the known ones.
+        ValueError: an unknown name; suggests the closest ones.
     """
     if name.startswith(address.PREFIX):
         return address.card(name)
+    if name.startswith(objects.PREFIX):
+        return objects.card(name)
     cards = [card for family in families().values() for card in family.cards]
     for candidate in cards:
         if name in (candidate.name, *candidate.aliases):
             return candidate
-    known = choices(name, [*(card.name for card in cards), *named.table()], named_cnns())
-    raise ValueError(f"unknown checkpoint {name!r}{known}, a configuration of EfficientAT_HEAR, hear:MODULE")
+    names = [candidate.name for candidate in cards]
+    aliases = [alias for candidate in cards for alias in candidate.aliases]
+    also = [*aliases, *named.table(), *named_cnns()]
+    known = choices(name, names, also, listed_by="`ablate models`")
+    raise ValueError(f"unknown checkpoint {name!r}{known}; hear:MODULE is a HEAR module")
+
+
+def card_of(name: str) -> Card:
+    """The card of a model by its name, alias, or a named spec, which stands for its checkpoint."""
+    return card(fields_of(name)["checkpoint"])
 
 
 def resolve(fields: Mapping[str, Any] | str) -> EmbeddingSpec:

@@ -1,5 +1,6 @@
 """Compare a run's models: pairs on the same clips, all over the tasks, and where the spread of scores comes from."""
 
+import html
 import itertools
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -11,10 +12,13 @@ import numpy as np
 import pandas as pd
 
 from downstream.scores.metrics import METRICS
+from results.rows.choices import choices
 from results.rows.rows import read_rows
+from results.scores.records import read_record
 from results.scores.scores import Rows, Scored
 from results.statistics import ranks, variance
 from results.statistics.permutation import RESAMPLES
+from results.statistics.shown import as_html
 from results.statistics.swapped import Metric
 from results.statistics.versus import RIGHT_OR_WRONG, comparisons
 
@@ -42,6 +46,15 @@ class Compared:
     variance: pd.DataFrame
     untrained: bool
     notes: tuple[str, ...]
+
+    def _repr_html_(self) -> str:
+        parts = [] if self.clips is None else ["<h4>On the same test clips</h4>", self.clips._repr_html_()]
+        if self.tasks is not None and len(self.tasks):
+            over_tasks = self.tasks.drop(columns=["p", "reason"]).round(3)
+            parts += ["<h4>Over tasks, by Wilcoxon's test</h4>", as_html(over_tasks)]
+        if self.ranking is not None:
+            parts += ["<h4>All models over tasks</h4>", self.ranking._repr_html_()]
+        return "\n".join([*parts, *(f"<p>{html.escape(note)}.</p>" for note in self.notes)])
 
 
 def compared(
@@ -129,7 +142,8 @@ def _or_note(work: Callable[[], Result], missing: str, notes: list[str]) -> Resu
 
 
 def _check(rows: pd.DataFrame, folder: str | Path, *models: str) -> None:
-    known = list(rows["model"].unique())
+    record = read_record(folder)
+    known = dict.fromkeys([*rows["model"], *(model.label for model in (record.models if record else ()))])
     for model in models:
         if model not in known:
-            raise ValueError(f"unknown model {model!r} in {folder}; expected one of {', '.join(known)}")
+            raise ValueError(f"unknown model {model!r} in {folder}{choices(model, known, f'`ablate table {folder}`')}")

@@ -8,6 +8,7 @@ from tabulate import tabulate
 from ablations.report.compare import Compared, Pair, ranking_line
 from results.scores.labels import UNTRAINED_NOTE, labels
 from results.statistics.ranks import Ranking
+from results.statistics.statement import statement
 from results.tables import escapes
 
 VARIANCES = ("folds_variance", "seeds_variance", "rest_variance", "grid_variance")
@@ -62,8 +63,8 @@ class _Writer:
 
 
 def _clips(pairs: Sequence[Pair], clips: pd.DataFrame, confidence: float, write: _Writer) -> list[str]:
-    """Write a table a pair, the tasks that were not compared, and what the intervals leave out."""
-    parts = []
+    """Write what is established, a table a pair, the tasks that were not compared, and what the intervals leave out."""
+    parts = [statement(clips, confidence)]
     for a, b in dict.fromkeys(pairs):
         lines = clips[(clips["a"] == a) & (clips["b"] == b)].drop_duplicates(["task", "metric"])
         parts.append(write.heading(f"A: {a}. B: {b}. On the same test clips"))

@@ -2,6 +2,7 @@
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -29,8 +30,11 @@ def draw_or_bars(rows: Rows, kind: str, title: str) -> Figure:
         return draw(rows, "bars", title)
 
 
-def draw(rows: Rows, kind: str, title: str) -> Figure:
+def draw(rows: Rows, kind: str, title: str, **options: Any) -> Figure:
     """Draw a figure by its name; those of the paper have titles of their own.
+
+    Args:
+        options: those of `results.figure`, such as notes and palette.
 
     Raises:
         ValueError: where the rows can't be drawn so.
@@ -38,7 +42,7 @@ def draw(rows: Rows, kind: str, title: str) -> Figure:
     scored = Scored.of(rows)
     known = known_models(scored.rows, costs=kind in figures.OF_COST)
     safe = Scored(_safe(scored.rows), _safe(scored.scores))
-    return figures.figure(safe, kind, None if kind in figures.PAPER else title, known)
+    return figures.figure(safe, kind, None if kind in figures.PAPER else title, known, **options)
 
 
 def _safe(table: pd.DataFrame) -> pd.DataFrame:

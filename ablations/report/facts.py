@@ -1,11 +1,18 @@
 """Facts of a run, as tables: its models, tasks, settings and failures."""
 
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
 import pandas as pd
 
+from results.rows.predictions import names_of_clips
 from results.rows.rows import task_table
 from results.scores.kinds import MEASURED, kinds, with_flags
 from results.scores.labels import labels
 from results.scores.records import RunRecord
+
+logger = logging.getLogger(__name__)
 
 
 def measured(rows: pd.DataFrame) -> pd.DataFrame:
@@ -23,8 +30,29 @@ def models(rows: pd.DataFrame, record: RunRecord | None) -> pd.DataFrame:
     return pd.concat([table[columns], added], ignore_index=True) if absent else table[columns]
 
 
-def tasks(rows: pd.DataFrame, record: RunRecord | None) -> pd.DataFrame:
-    """List the tasks: task, category (HEAR's), metric, splits, folds, models (with a score), seconds (of probes)."""
+def clips(folder: Path, rows: pd.DataFrame) -> dict[str, int]:
+    """Count the clips that each task was tested on; a task without readable predictions has no count.
+
+    A clip that is tested in several folds counts once. Folders of a HEAR key that has several add up.
+    """
+    counts: dict[str, int] = {}
+    for task, of_task in measured(rows).groupby("task", sort=False):
+        jobs = of_task.drop_duplicates("task_fp")["job"]
+        try:
+            counts[str(task)] = sum(len(names_of_clips(folder, job)) for job in jobs)
+        except (ValueError, OSError) as error:
+            logger.debug("clips of %s are not counted: %s", task, error)
+    return counts
+
+
+def tasks(rows: pd.DataFrame, record: RunRecord | None, clips: Mapping[str, int]) -> pd.DataFrame:
+    """List the tasks, a row each.
+
+    Columns: task, category (HEAR's), metric, splits, folds, test clips, models (with a score), seconds (of probes).
+
+    Args:
+        clips: the number of test clips of each task where it is known.
+    """
     of_run = measured(rows)
     primary = of_run[of_run["primary"].astype(bool)]
     jobs = of_run.drop_duplicates("job").groupby("task")["seconds"].sum()
@@ -39,6 +67,7 @@ def tasks(rows: pd.DataFrame, record: RunRecord | None) -> pd.DataFrame:
                 "metric": " ".join(of_task["metric"].unique()),
                 "splits": " ".join(of_task["split_mode"].unique()),
                 "folds": of_task[["task_fp", "fold"]].drop_duplicates().shape[0],
+                "test clips": f"{clips[task]:,}" if task in clips else "–",
                 "models": of_task["model"].nunique(),
                 "seconds": float(jobs.get(task, float("nan"))),
             }
@@ -63,6 +92,12 @@ def setup(rows: pd.DataFrame, record: RunRecord | None) -> pd.DataFrame:
             versions.setdefault(name, set()).add(version)
     lines |= {f"version of {name}": sorted(values) for name, values in sorted(versions.items())}
     return pd.DataFrame([{"what": name, "value": ", ".join(values)} for name, values in lines.items()])
+
+
+def calls(record: RunRecord | None) -> pd.DataFrame:
+    """List the calls that computed jobs: started, command, version, commit, jobs."""
+    columns = ["started", "command", "version", "commit", "jobs"]
+    return pd.DataFrame([vars(call) for call in (record.calls if record else ())], columns=columns)
 
 
 def failures(record: RunRecord | None) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 "use strict";
 function value(text) {
-  const number = parseFloat(text.replace(/[≈,]/g, ""));
+  const number = parseFloat(text.replace(/[≈,[]/g, ""));
   return Number.isNaN(number) ? null : number;
 }
 function sort(head) {
@@ -21,6 +21,36 @@ function sort(head) {
   head.setAttribute("aria-sort", down ? "descending" : "ascending");
   body.append(...rows.map(([, row]) => row));
 }
+function addFilter(scroll) {
+  const rows = Array.from(scroll.querySelectorAll("tbody tr"));
+  const field = Object.assign(document.createElement("input"), { type: "search", placeholder: "filter rows" });
+  field.setAttribute("aria-label", "filter rows");
+  const count = Object.assign(document.createElement("output"), { textContent: `${rows.length} rows` });
+  field.addEventListener("input", () => {
+    const words = field.value.toLowerCase().split(/\s+/);
+    for (const row of rows) {
+      const text = row.textContent.toLowerCase();
+      row.hidden = !words.every((word) => text.includes(word));
+    }
+    count.textContent = `${rows.filter((row) => !row.hidden).length} of ${rows.length} rows`;
+  });
+  const line = document.createElement("p");
+  line.className = "filter";
+  line.append(field, count);
+  scroll.before(line);
+}
 for (const button of document.querySelectorAll("thead button")) {
   button.addEventListener("click", () => sort(button.closest("th")));
 }
+for (const scroll of document.querySelectorAll(".scroll.long")) addFilter(scroll);
+for (const chart of document.querySelectorAll(".chart")) {
+  const spec = JSON.parse(chart.querySelector("script").textContent);
+  const options = { actions: false, renderer: "svg", ast: true, mode: "vega" };
+  window.vegaEmbed(chart.querySelector(".vega"), spec, options).catch((error) => {
+    chart.querySelector(".vega").textContent = `This chart could not be drawn: ${error.message}`;
+    console.error(error);
+  });
+}
+window.addEventListener("beforeprint", () => {
+  for (const details of document.querySelectorAll("details")) details.open = true;
+});

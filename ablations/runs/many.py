@@ -8,6 +8,8 @@ import pandas as pd
 
 from ablations.engines import Engine
 from ablations.runs.run import run_study
+from ablations.study.declaration import NAME as DECLARATION
+from ablations.study.declaration import packaged, study_of
 from ablations.study.study import Study
 from ablations.system.compute import DEFAULT, Machine
 from ablations.system.errors import one_line
@@ -57,13 +59,32 @@ class Ended:
     error: str = ""
 
 
-def studies_of(name: str) -> tuple[Study, ...]:
-    """Load the studies that a name stands for: one study, or those of the paper.
+def studies_of(name: str, runs: Path = Path("runs"), overrides: Sequence[str] = ()) -> tuple[tuple[Study, ...], Path]:
+    """Load the studies that a name stands for, and say where their runs go.
+
+    Args:
+        name: a packaged study, a run, a YAML file, a run's folder, or the word for the studies of the paper.
+        runs: the folder of runs. The folder of a run goes where it is.
+        overrides: changes of each study (`Study.load`).
 
     Raises:
         FileNotFoundError, ValueError: as `Study.load`.
     """
-    return tuple(Study.load(study) for study in (PAPER_STUDIES if name == PAPER else (name,)))
+    if name == PAPER:
+        return tuple(Study.load(study, overrides) for study in PAPER_STUDIES), runs
+    folder = Path(name)
+    if is_run(folder):
+        return (study_of(folder, overrides),), folder.parent if folder.name else folder.absolute().parent
+    if folder.name == name and name not in packaged() and is_run(runs / name):
+        return (study_of(runs / name, overrides),), runs
+    if folder.is_dir() and name not in packaged():
+        raise FileNotFoundError(f"{name}: no run's folder, it has no {DECLARATION}, study.json or rows.csv")
+    return (Study.load(name, overrides),), runs
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a run has begun in a folder."""
+    return any((folder / file).is_file() for file in (DECLARATION, "study.json", "rows.csv"))
 
 
 def run_studies(

@@ -11,6 +11,7 @@ import torch
 
 from ablations.engines.here import build, check
 from ablations.runs.plan_counts import Counts, counts_of
+from ablations.runs.plan_frame import TOTALS, Plan
 from ablations.runs.plan_measure import Rate, embedding_rate, epochs_seen, probe_memory, probe_seconds
 from ablations.study.study import Model, Study
 from ablations.system.compute import DEFAULT, Machine
@@ -64,7 +65,6 @@ class PlanRow:
 
 
 COLUMNS = tuple(field.name for field in fields(PlanRow))
-TOTALS = ("jobs", "done", "clips", "hours", "passes", "fits", "extraction_s", "probes_s", "disk_mb")
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def plan_study(
         track: is told how far the work is.
 
     Returns:
-        A row (`PlanRow`) for each embedder and task, and one for each task that is absent.
+        A row (`PlanRow`) for each embedder and task, and one for each task that is absent; a notebook shows its totals.
 
     Raises:
         ValueError: a device or a precision that is not available.
@@ -116,7 +116,7 @@ def plan_study(
         for group in grouped(units):
             rows += _of_group(group, settings, measure, track, advance)
     rows += [PlanRow(task=failure.task, problem=failure.reason) for failure in failures]
-    return pd.DataFrame([asdict(row) for row in rows], columns=list(COLUMNS))
+    return Plan([asdict(row) for row in rows], columns=list(COLUMNS))
 
 
 def _of_group(
@@ -194,6 +194,20 @@ def to_text(plan: pd.DataFrame, store: Path) -> str:
     known = plan[plan["problem"].isna()]
     table = known.drop(columns="problem").dropna(axis=1, how="all")
     text = markdown_table(table, index=False, floatfmt=".3g", intfmt=",") if len(known) else "Nothing that can be done."
+    lines = totals(known, store)
+    for row in plan[plan["problem"].notna()].itertuples():
+        named = " ".join(name for name in (row.model, row.task) if isinstance(name, str) and name)
+        lines.append(printable(f"Problem: {named}: {row.problem}" if named else f"Problem: {row.problem}"))
+    return "\n".join([text, "", *lines])
+
+
+def totals(known: pd.DataFrame, store: Path) -> list[str]:
+    """The lines of totals of a plan, or of several.
+
+    Args:
+        known: rows without a problem.
+        store: the folder of embeddings, whose disk's free space is shown.
+    """
     total = {name: known[name].sum() for name in TOTALS}
     lines = [
         f"{total['jobs']:.0f} jobs, {total['done']:.0f} done; {total['fits']:,.0f} fits; {total['clips']:,.0f} clips "
@@ -206,10 +220,7 @@ def to_text(plan: pd.DataFrame, store: Path) -> str:
             f"About {duration(whole)} here: extraction {duration(total['extraction_s'])}, probes "
             f"{duration(total['probes_s'])}; {known['memory_mb'].max() / 1e3:.1f} GB of memory"
         )
-    for row in plan[plan["problem"].notna()].itertuples():
-        named = " ".join(name for name in (row.model, row.task) if isinstance(name, str) and name)
-        lines.append(printable(f"Problem: {named}: {row.problem}" if named else f"Problem: {row.problem}"))
-    return "\n".join([text, "", *lines])
+    return lines
 
 
 def duration(seconds: float) -> str:

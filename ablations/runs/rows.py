@@ -16,6 +16,7 @@ from typing import Any
 
 from ablations.runs.asked_rows import AskedRows, log_left_out
 from ablations.study.study import Study
+from ablations.system import call
 from ablations.units.jobs import Done, job_file
 from ablations.units.outcome import Failure
 from ablations.units.unit import Unit
@@ -26,6 +27,7 @@ from results.rows.files import check_sum
 from results.rows.job_files import read_job
 from results.scores.records import (
     NotApplicable,
+    RecordedCall,
     RecordedFailure,
     RecordedModel,
     RunRecord,
@@ -73,11 +75,14 @@ class StudyRows:
         self._specs = {str(model.spec): place for place, model in enumerate(study.models)}
         self._tasks = {key: place for place, key in enumerate(dict.fromkeys(unit.named.key for unit in units))}
         self._asked = AskedRows(study, self._tasks, self.precision)
+        self._started, self._keys = call.now(), set[str]()
+        self._earlier_keys = {path.stem for path in (folder / "jobs").glob("*.json")}
         self._earlier()  # a fault in them is an error before anything is done
 
     def add(self, job: Done) -> None:
         """Add the rows of a job, from its JSON, under every model that points at it."""
         record = read_job(job_file(self.folder, job.key))
+        self._keys.add(job.key)
         for model in job.models:
             identity = {
                 "study": self.study.name,
@@ -158,7 +163,17 @@ class StudyRows:
             tuple(dict.fromkeys(recorded)),
             tuple(dict.fromkeys([*earlier.not_applicable, *not_applicable])),
             finished,
+            study.comparisons,
+            self._calls(),
         )
+
+    def _calls(self) -> tuple[RecordedCall, ...]:
+        """List the calls that computed jobs of the folder, with this one as it stands."""
+        record = read_record(self.folder)
+        others = [one for one in (record.calls if record else ()) if one.started != self._started]
+        computed = len(self._keys - self._earlier_keys)
+        this = RecordedCall(self._started, call.command(), call.version(), call.commit(), computed)
+        return tuple(sorted([*others, *([this] if computed else [])], key=lambda one: one.started))
 
     def _earlier_record(self) -> RunRecord:
         """Read what the other parts of the study have recorded, which run in the same folder."""

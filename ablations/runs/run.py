@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from contextlib import closing
 
 from ablations.engines import Engine, make_engine
+from ablations.engines.here import check_movable
 from ablations.runs.rows import StudyRows
+from ablations.study.declaration import write_declaration
 from ablations.study.study import Model, Study
 from ablations.system.compute import DEFAULT, Machine
 from ablations.system.memory import keep_freed
@@ -53,7 +55,10 @@ def run_study(
     for folder in (settings.folder, settings.folder / "jobs"):
         sweep(folder)
     engine.check(settings)
+    if shard:
+        check_movable(study, "another shard")
     make_folder(settings.folder)
+    write_declaration(study, settings.folder)
     failures: list[Failure] = []
     tasks = find_tasks(study, where.tasks, where.store, functools.partial(_fail, failures))
     if absent := [failure.task for failure in failures if failure.absent]:

@@ -70,7 +70,7 @@ class Search:
         Raises:
             FileNotFoundError, ValueError: names the file and the key, the value got and what was expected.
         """
-        return yaml_file.load(name, "search", [FOLDER], cls.from_dict)
+        return yaml_file.load(name, "search", [FOLDER], cls.from_dict, "`ablate studies --kind search`")
 
     @classmethod
     def from_dict(cls, entries: Any, base: Path = Path()) -> "Search":

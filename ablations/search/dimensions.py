@@ -14,7 +14,7 @@ import numpy as np
 from optuna.trial import BaseTrial
 
 from downstream.disk.fields import shown
-from passt.catalog.card import choices
+from passt.catalog.choices import choices
 from passt.catalog.spec import MOST_MS
 
 KEYS = ("any_of", "at_most", "low", "high", "log", "points")

@@ -16,13 +16,14 @@ from typing import Any
 
 from optuna.trial import BaseTrial, FixedTrial
 
-from ablations.models.hear_modules.address import short_name
+from ablations.models.short_names import short_name
 from ablations.search.dimensions import Dimension, dimension_of
-from ablations.study.study import HEAR_KEYS, LIST_FIELDS, Model, Study
+from ablations.study.study import Study
+from ablations.study.variants import HEAR_KEYS, LIST_FIELDS, Model
 from downstream.disk.fields import shown
 from downstream.disk.files import fingerprint
 from downstream.probes.protocol import Protocol
-from passt.catalog.card import choices
+from passt.catalog.choices import choices
 from passt.catalog.spec import field_names
 
 KEYS = (*field_names(), *HEAR_KEYS, "protocol")
@@ -137,6 +138,8 @@ class Space:
             protocol = str(Protocol.parse(values.pop("protocol", self.protocol)))
             entry = {key: [value] if key in LIST_FIELDS else value for key, value in values.items()}
             study = Study.from_dict({"name": BLOCK, "models": [entry], "tasks": [BLOCK]}, self.base)
+            if len(study.models) > 1:
+                raise ValueError(f"levels must be written out in a search, got {shown(values['levels'])}")
             self._models[text] = study.models[0], protocol
         return self._models[text]
 

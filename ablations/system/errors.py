@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 import click
 
 from downstream.disk.files import check_place
-from results.tables.escapes import printable
 
 Value = TypeVar("Value")
 MOST = 2000  # number of characters of a message
@@ -17,6 +16,8 @@ MOST = 2000  # number of characters of a message
 
 def one_line(error: object) -> str:
     """The text of an error in one line, of bounded length and without control characters."""
+    from results.tables.escapes import printable  # imports pandas, which a shell's completion does not wait for
+
     text = printable(" ".join(str(error).split()))
     return text if len(text) <= MOST else f"{text[: MOST // 2]} ... {text[-MOST // 2 :]}"
 

@@ -11,11 +11,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ablations.system import child
+from ablations.system.again import stopped_line
 
-STOPPED = "Stopped; the same command goes on"
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 GRACE_S = 10.0  # time for work to end by itself, such as a batch in another thread
-SHOW_CURSOR = "\x1b[?25h"  # a progress bar hides it
+SHOW_CURSOR = b"\x1b[?25h"  # a progress bar hides it
 
 
 _announced = threading.Event()
@@ -23,10 +23,10 @@ _received: list[int] = []  # the signals, in their order
 
 
 def say() -> None:
-    """Print once that the command was stopped."""
+    """Print once that the command was stopped, and how to go on."""
     if not _announced.is_set():
         _announced.set()
-        os.write(2, f"{SHOW_CURSOR if sys.stderr.isatty() else ''}{STOPPED}\n".encode())
+        os.write(2, (SHOW_CURSOR if sys.stderr.isatty() else b"") + stopped_line())
 
 
 def status() -> int:

@@ -12,6 +12,7 @@ from urllib.parse import quote, urlsplit
 from downstream.tasks.archive import complete, staging, unpack, wrong_start
 from downstream.tasks.rates import add_rate
 from downstream.tasks.task import Task
+from passt.catalog.choices import choices
 from passt.fetch.download import fetch, offline, other_md5
 from passt.fetch.files import locked
 from passt.fetch.transfer import Track, Unreachable, silent, size_of
@@ -57,11 +58,11 @@ def archives(key: str) -> tuple[Archive, ...]:
     """The archives of a HEAR task, one for each of its folders.
 
     Raises:
-        ValueError: the task is unknown; the message lists the tasks.
+        ValueError: the task is unknown; the message suggests the closest ones.
     """
     table = task_table()
     if key not in table.index:
-        raise ValueError(f"unknown HEAR task {key!r}, expected one of {', '.join(table.index)}")
+        raise ValueError(f"unknown HEAR task {key!r}{choices(key, table.index, listed_by='`ablate tasks`')}")
     row = table.loc[key]
     pairs = zip(row["hear_folders"].split(), row["archive_48k"].split(), strict=True)
     return tuple(Archive(key, folder, file, row["archive_name_seen"] == "yes") for folder, file in pairs)

@@ -8,6 +8,7 @@ from pathlib import Path
 from downstream.disk.files import absolute, expanded
 from downstream.tasks.packaged import MAKERS, demo_task
 from downstream.tasks.task import Task
+from passt.catalog.choices import choices
 from results.rows.rows import task_key, task_table
 
 TASKS_VARIABLE = "HEAR_TASKS"
@@ -67,10 +68,16 @@ def folders(name: str, tasks_folder: Path, store: Path, base: Path) -> list[Path
         if matches:
             return matches
     looked = " or ".join(dict.fromkeys(map(str, places)))
+    known = choices(Path(name).name, [*MAKERS, *table.index, *below(tasks_folder)], listed_by="`ablate tasks`")
     raise AbsentTaskError(
-        f"task {name!r} is absent: no folder {looked} (`ablate prepare` makes one of your files); expected a folder, "
-        f"a glob, a packaged task ({', '.join(MAKERS)}) or a HEAR key ({', '.join(table.index)})"
+        f"task {name!r} is absent: no folder {looked}{known}; `ablate prepare` makes a task of your files"
     )
+
+
+def below(tasks_folder: Path) -> list[str]:
+    """The names of the task folders in the folder of tasks, sorted."""
+    paths = tasks_folder.iterdir() if tasks_folder.is_dir() else ()
+    return sorted(path.name for path in paths if _is_task(path) and (path / "task_metadata.json").is_file())
 
 
 def _is_task(path: Path) -> bool:

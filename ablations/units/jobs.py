@@ -7,7 +7,7 @@ from pathlib import Path
 from ablations.study.study import Model
 from ablations.units.job import Job, fingerprints, needs_slack
 from ablations.units.unit import Unit
-from downstream.embedder import Embedder, Tap
+from downstream.embedder import Embedder, Tap, dims_of
 from downstream.notices import warn_once
 from downstream.probes.finished import SUFFIX, FinishedFits
 from downstream.store.store import TapFolder, tap_folder
@@ -74,14 +74,15 @@ def jobs_of(unit: Unit, embedder: Embedder, protocol: str, store: Path) -> UnitJ
     jobs: dict[str, tuple[Job, list[Model]]] = {}
     not_applicable = []
     slack: dict[int | None, bool] = {}
+    known = dims_of(embedder, timed=task.is_event)
     for model in unit.models:
         taps = model.spec.timestamp_taps() if task.is_event else model.spec.scene_taps()
         if not taps:
             reason = "its only level mel is no scene level"
             not_applicable.append(NotApplicable(model.label, unit.named.key, reason))
             continue
-        if absent := next((level for level, _ in taps if level not in embedder.dims), None):
-            reason = f"its weights have no level {absent}"
+        if absent := next((level for level, _ in taps if level not in known), None):
+            reason = f"its weights have no level {absent}" if known else "it has no timestamp embeddings"
             not_applicable.append(NotApplicable(model.label, unit.named.key, reason))
             continue
         hop_ms = model.spec.timestamp_hop_ms if task.is_event else None

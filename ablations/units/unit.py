@@ -8,7 +8,7 @@ import itertools
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ablations.models import cost
@@ -21,6 +21,8 @@ from ablations.units.outcome import Failure
 from ablations.units.where import Where
 from downstream.disk.fields import choice
 from downstream.disk.files import absolute
+from downstream.probes.protocol import Protocol
+from downstream.tasks.limited import limited
 from passt.catalog.spec import Tap
 from passt.network.precision import PRECISIONS
 
@@ -138,7 +140,7 @@ def network_gmacs(models: Sequence[Model], event: bool) -> float:
 def find_tasks(
     study: Study, tasks_folder: Path, store: Path, failed: Callable[[Sequence[Model], str, Exception], None]
 ) -> list[NamedTask]:
-    """Read the study's tasks.
+    """Read the study's tasks, as many clips of each split as its protocol uses.
 
     Args:
         study: names the tasks.
@@ -146,6 +148,7 @@ def find_tasks(
         store: where packaged tasks are made.
         failed: is called for a task that is absent, broken or has the name of another one: (), its name and the error.
     """
+    limit = Protocol.parse(study.protocol).limit
     tasks: dict[Path, NamedTask] = {}
     for name in study.tasks:
         try:
@@ -155,7 +158,8 @@ def find_tasks(
             continue
         for folder in folders:
             try:
-                tasks.setdefault(absolute(folder), names.read(folder, tasks.values()))
+                named = names.read(folder, tasks.values())
+                tasks.setdefault(absolute(folder), replace(named, task=limited(named.task, limit)))
             except Exception as error:
                 failed((), folder.name, error)
     return list(tasks.values())

@@ -8,6 +8,8 @@ import reprlib
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
 
+from downstream.disk.choices import MOST_LISTED, choices
+
 MOST_DIGITS = 18
 """Digits of the longest whole number of any setting, so that it fits 64 bits."""
 Value = TypeVar("Value")
@@ -94,10 +96,12 @@ def flag(value: Any, where: str) -> bool:
     return value
 
 
-def choice(value: Any, where: str, known: Collection[str]) -> str:
-    """One of the known texts."""
-    if not isinstance(value, str) or value not in known:
-        raise wrong(value, where, f"one of {', '.join(known)}")
+def choice(value: Any, where: str, known: Collection[str], listed_by: str = "") -> str:
+    """One of the known texts; `listed_by` is what lists them where they are many."""
+    if not isinstance(value, str) or (value not in known and len(known) <= MOST_LISTED):
+        raise wrong(value, where, f"one of {', '.join(known)}" if len(known) <= MOST_LISTED else "a known name")
+    if value not in known:
+        raise ValueError(f"unknown {where} {shown(value)}{choices(value, known, listed_by)}")
     return value
 
 

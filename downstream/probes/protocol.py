@@ -1,7 +1,7 @@
 """The protocol of an evaluation: hear-eval-kit's, with options that go beyond it.
 
-``hear2021`` is hear-eval-kit 2021.1.3 with its defaults. ``hear2021+grid16+standardized`` changes two things. Scores
-under different protocols can't be compared.
+``hear2021`` is hear-eval-kit 2021.1.3 with its defaults. ``hear2021+grid16+standardized`` changes two things, and
+``hear2021+limit20`` uses 20 clips of each split. Scores under different protocols can't be compared.
 """
 
 import random
@@ -25,6 +25,7 @@ GRID: Mapping[str, list[Any]] = {
 GRID_POINTS = 8  # of the 16, by default
 GRID_SEED = 42
 SWITCHES = ("linear", "shuffled", "standardized")
+MOST_CLIPS = 10**9 - 1
 TASK_SETTINGS: Mapping[str, Mapping[str, int]] = {"dcase2016_task2": {"check_val_every_n_epoch": 10}}
 
 
@@ -37,12 +38,15 @@ class Protocol:
         linear: whether the probe has no hidden layer; all 8 settings of learning rate and initialization are tried.
         shuffled: whether training batches are drawn anew in every epoch, instead of following the items' order.
         standardized: whether features have mean 0 and standard deviation 1 over the training items of a fold.
+        limit: how many clips of each split are used (`downstream.tasks.limited`); None is all of them. In the text
+            form, `limit20`.
     """
 
     grid_points: int = GRID_POINTS
     linear: bool = False
     shuffled: bool = False
     standardized: bool = False
+    limit: int | None = None
 
     @classmethod
     def parse(cls, text: str) -> "Protocol":
@@ -54,20 +58,20 @@ class Protocol:
         base, *options = str(text).split("+")
         values: dict[str, Any] = {}
         for option in options:
-            points = re.fullmatch(r"grid([1-9]|1[0-6])", option)
-            name, value = ("grid_points", int(points[1])) if points else (option, True)
-            if name in values or not (points or name in SWITCHES):
+            name, value = _option(option)
+            if name in values or not name:
                 base = ""
             values[name] = value
         if base != BASE:
-            expected = f"{BASE}, behind it +grid1 to +grid16, +{', +'.join(SWITCHES)}, each at most once"
+            expected = f"{BASE}, behind it +grid1 to +grid16, +limit1 up, +{', +'.join(SWITCHES)}, each at most once"
             raise ValueError(f"unknown protocol {text!r}, expected {expected}")
         return cls(**values)
 
     def __str__(self) -> str:
         grid = [f"grid{self.grid_points}"] if self.grid_points != GRID_POINTS else []
+        limit = [] if self.limit is None else [f"limit{self.limit}"]
         switches = {"linear": self.linear, "shuffled": self.shuffled, "standardized": self.standardized}
-        return "+".join([BASE, *grid, *(name for name, is_on in switches.items() if is_on)])
+        return "+".join([BASE, *grid, *limit, *(name for name, is_on in switches.items() if is_on)])
 
     def configurations(self, task: Task) -> list[ProbeConfig]:
         """The probe configurations to try on a task, in hear-eval-kit's order with its seed 42.
@@ -83,6 +87,15 @@ class Protocol:
             return [ProbeConfig(**point, **settings) for point in points[: self.grid_points]]
         except ValueError as error:
             raise ValueError(f"{task.folder / 'task_metadata.json'}: task_specific_param_grid: {error}") from None
+
+
+def _option(text: str) -> tuple[str, Any]:
+    """The field and the value of an option; "" for an unknown option."""
+    if match := re.fullmatch(r"grid([1-9]|1[0-6])", text):
+        return "grid_points", int(match[1])
+    if match := re.fullmatch(r"limit([1-9]\d{0,8})", text):
+        return "limit", int(match[1])
+    return text if text in SWITCHES else "", True
 
 
 def _task_settings(task: Task) -> dict[str, Any]:

@@ -16,6 +16,7 @@ import numpy as np
 from scipy.stats import norm
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from downstream.disk.choices import choices
 from downstream.events.columns import EventColumns
 from downstream.events.metrics import event_counts, event_f_measure, segment_counts, segment_error_rate
 
@@ -136,7 +137,7 @@ METRICS: Mapping[str, Metric] = {
 def get(name: str) -> Metric:
     """The metric of a name; ValueError names the known metrics."""
     if name not in METRICS:
-        raise ValueError(f"unknown metric {name!r}, expected one of {', '.join(METRICS)}")
+        raise ValueError(f"unknown metric {name!r}{choices(name, METRICS)}")
     return METRICS[name]
 
 

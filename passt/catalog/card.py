@@ -1,10 +1,9 @@
 """Card: what one checkpoint requires and allows. A card completes a spec and checks it."""
 
-import difflib
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from passt.catalog.choices import choices as choices
 from passt.catalog.spec import OWN_HOP, WEIGHT_KINDS, EmbeddingSpec, field_names
 
 
@@ -52,7 +51,7 @@ class Card:
         """
         unknown = sorted(set(fields) - set(field_names()))
         if unknown:
-            raise ValueError(f"{self.name}: unknown key {unknown[0]!r}, expected one of {', '.join(field_names())}")
+            raise ValueError(f"{self.name}: unknown key {unknown[0]!r}{choices(unknown[0], field_names())}")
         defaults = {
             "levels": self.default_levels,
             "windows_ms": self.default_windows_ms,
@@ -74,8 +73,7 @@ class Card:
             ValueError: the checkpoint does not have that level, window or weights. The message names the choices.
         """
         for level in spec.levels:
-            if level not in self.levels:
-                raise ValueError(f"{self.name}: unknown level {level!r}{choices(level, self.levels)}")
+            self.check_level(level)
         for window in spec.windows_ms:
             self._check_window("windows_ms", window)
         if spec.scene_window_ms is not None:
@@ -91,6 +89,12 @@ class Card:
         scene = None if spec.scene_window_ms == self.max_window_ms else spec.scene_window_ms
         return replace(spec, checkpoint=self.name, scene_window_ms=scene)
 
+    def check_level(self, level: str) -> None:
+        """Raise ValueError if the checkpoint does not have an embedding level."""
+        if level not in self.levels:
+            known = choices(level, self.levels, listed_by=f"`ablate models {self.name}`")
+            raise ValueError(f"{self.name}: unknown level {level!r}{known}")
+
     def _check_window(self, name: str, window_ms: int) -> None:
         if self.min_window_ms is None:
             raise ValueError(f"{self.name}: {name} must be empty, its receptive field is its own; got {window_ms} ms")
@@ -98,19 +102,3 @@ class Card:
         if window_ms < low or (high is not None and window_ms > high):
             allowed = f"at least {low} ms" if high is None else f"{low} to {high} ms"
             raise ValueError(f"{self.name}: {name} must be {allowed}, got {window_ms} ms")
-
-
-def choices(got: str, known: Iterable[str], also: Iterable[str] = ()) -> str:
-    """Write the tail of an error message about an unknown name.
-
-    It suggests the closest known name, if there is one, and lists the known names.
-
-    Args:
-        got: the unknown name.
-        known: the known names, which are listed.
-        also: further known names, which are suggested but not listed.
-    """
-    known = list(known)
-    near = difflib.get_close_matches(got, [*known, *also], n=1)
-    hint = f" (did you mean {near[0]!r}?)" if near else ""
-    return f"{hint}; expected one of {', '.join(known)}"

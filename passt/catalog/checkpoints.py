@@ -14,10 +14,11 @@ from urllib.parse import unquote, urlsplit
 
 from passt.catalog import demo, named
 from passt.catalog.architecture import MEL_BANDS, PATCH, SAMPLE_RATE, Architecture
-from passt.catalog.card import Card, choices
-from passt.catalog.spec import EmbeddingSpec
+from passt.catalog.card import Card
+from passt.catalog.choices import choices
+from passt.catalog.spec import EmbeddingSpec, parse_fields
 
-__all__ = ["MEL_BANDS", "PATCH", "SAMPLE_RATE", "Architecture", "Checkpoint", "get", "table"]
+__all__ = ["MEL_BANDS", "PATCH", "SAMPLE_RATE", "Architecture", "Checkpoint", "get", "spec_of", "table"]
 
 SCENE_HOP_MS = {10: 2500, 20: 5000, 30: 10000}
 """Longest excerpt in s -> time between the windows over a longer clip, in ms (hear21passt 0.0.26)."""
@@ -112,7 +113,26 @@ def get(name: str) -> Checkpoint:
             return checkpoint
     if name in named.table():
         raise ValueError(f"{name!r} is the name of a spec, not of a checkpoint: {named.table()[name].spec}")
-    raise ValueError(f"unknown checkpoint {name!r}{choices(name, table())}")
+    aliases = filter(None, (row.alias for row in table().values()))
+    raise ValueError(f"unknown checkpoint {name!r}{choices(name, table(), aliases, '`ablate models`')}")
+
+
+def spec_of(text: str) -> EmbeddingSpec:
+    """Make the complete spec of a text, or of the name of a spec, with the checkpoint's defaults.
+
+    >>> str(spec_of("passt_demo"))
+    'passt_demo@logits+features@w160@smax@t50@demo'
+
+    Raises:
+        ValueError: an unknown name, or a part that the checkpoint does not allow.
+    """
+    fields = parse_fields(text)
+    checkpoint = fields.pop("checkpoint")
+    if checkpoint not in {name for row in table().values() for name in (row.name, row.alias)}:
+        raise ValueError(
+            f"spec: unknown name {checkpoint!r}{choices(checkpoint, [*named.table(), *table()], (), '`ablate models`')}"
+        )
+    return get(checkpoint).card.spec(**fields)
 
 
 def _from_row(row: Mapping[str, str]) -> Checkpoint:

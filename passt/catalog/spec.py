@@ -32,7 +32,10 @@ from typing import Any, TypedDict, cast
 
 from passt.catalog import named
 
-CHECKPOINT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.=-]*|hear:[A-Za-z_][A-Za-z0-9_.]*(\?[A-Za-z0-9_.~%=&+-]+)?")
+CHECKPOINT = re.compile(
+    r"[A-Za-z0-9_][A-Za-z0-9_.=-]*|hear:[A-Za-z_][A-Za-z0-9_.]*(\?[A-Za-z0-9_.~%=&+-]+)?"
+    r"|python:[A-Za-z0-9_][A-Za-z0-9_.-]*\?[a-z]+=[A-Za-z0-9_.-]+"
+)
 LEVEL = re.compile(r"[a-z][a-z0-9_]*(\.[a-z]+)?")
 WEIGHTS = re.compile(r"published|demo|none|untrained-(0|[1-9]\d{0,17})|sha256-[0-9a-f]{12}")
 WEIGHT_KINDS = {
@@ -71,7 +74,8 @@ class EmbeddingSpec:
 
     Attributes:
         checkpoint: name of published weights. It fixes STFT hop, patch stride and depth, and so the time resolution.
-            ``hear:module?option=value`` (percent-encoded) is a module of the HEAR common API instead.
+            ``hear:module?option=value`` (percent-encoded) is a module of the HEAR common API instead, and
+            ``python:name?code=<hash>`` an object of the process.
         levels: embedding levels, concatenated in this order. The level ``mel`` must come last.
         windows_ms: receptive fields of timestamp embeddings in ms, concatenated in this order. () is for models
             whose receptive field is fixed.

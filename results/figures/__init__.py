@@ -4,6 +4,7 @@ Those of `FIGURES` share one signature, (rows, title, models), so that a study c
 """
 
 from collections.abc import Callable
+from typing import Unpack
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -11,13 +12,16 @@ from matplotlib.figure import Figure
 from results.figures.agreement import agreement
 from results.figures.along import ALONG, along
 from results.figures.boxes import category_boxes, draw_boxes
+from results.figures.canvas.frame import Options
+from results.figures.canvas.sheet import save, showing
 from results.figures.cost import pareto
 from results.figures.critical_difference import critical_difference
 from results.figures.grouped import grouped_bars
 from results.figures.heatmap import heatmap
+from results.figures.overview import overview
 from results.figures.panels import bars
 from results.figures.paper import PAPER
-from results.figures.style import save
+from results.rows.choices import choices
 from results.scores.scores import Rows
 
 __all__ = [
@@ -33,12 +37,14 @@ __all__ = [
     "figure",
     "grouped_bars",
     "heatmap",
+    "overview",
     "pareto",
     "save",
 ]
 
 FIGURES: dict[str, Callable[..., Figure]] = {
     "bars": bars,
+    "overview": overview,
     "grouped_bars": grouped_bars,
     "category_boxes": category_boxes,
     **ALONG,
@@ -52,18 +58,25 @@ OF_COST = ("pareto",)
 """Figures whose `models` must have costs."""
 
 
-def figure(rows: Rows, kind: str = "bars", title: str | None = None, models: pd.DataFrame | None = None) -> Figure:
-    """Draw a figure of rows by its name.
+def figure(
+    rows: Rows,
+    kind: str = "bars",
+    title: str | None = None,
+    models: pd.DataFrame | None = None,
+    **options: Unpack[Options],
+) -> Figure:
+    """Draw a figure of rows by its name. Notebooks show it as the last value of a cell.
 
     Args:
         rows: one row a score, such as `results.load` gives.
         kind: a key of `FIGURES`.
-        models: what is known of the models, such as `ablations.report.costs.known_models` gives, for figures of hops,
-            windows and costs.
+        models: what is known of the models, such as `ablations.report.costs.known_models` gives, for figures of levels,
+            hops, windows and costs.
+        options: see `results.figures.canvas.frame.Options`.
 
     Raises:
         ValueError: for an unknown kind, or rows that can't be drawn so.
     """
     if kind not in FIGURES:
-        raise ValueError(f"unknown figure {kind!r}; expected one of {', '.join(FIGURES)}")
-    return FIGURES[kind](rows, title, models)
+        raise ValueError(f"unknown figure {kind!r}{choices(kind, FIGURES, '`ablate figure -h`')}")
+    return showing(FIGURES[kind](rows, title, models, **options))

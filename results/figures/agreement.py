@@ -1,43 +1,65 @@
 """Measured scores against published ones of the same models on the same tasks."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 
-from results.figures.frame import drawn, task_name
-from results.figures.style import MARKERS, PAGE, SMALL, Color, legend_above, palette, sheet
+from results.figures.canvas.colors import Palette
+from results.figures.canvas.frame import drawn, spread_note, task_name
+from results.figures.canvas.sheet import legend_above, sheet
+from results.figures.canvas.style import MARKERS, PAGE, SMALL, Color
 from results.scores.kinds import with_flags
-from results.scores.notes import notes
+from results.scores.labels import terms
+from results.scores.notes import notes as notes_on
 from results.scores.scores import Rows, Scored
 from results.tables.agreement import pairs, summary
 
 ROW = 0.15  # inches
 
 
-def agreement(rows: Rows, title: str | None = None, models: pd.DataFrame | None = None) -> Figure:
+def agreement(
+    rows: Rows,
+    title: str | None = None,
+    models: pd.DataFrame | None = None,
+    *,
+    notes: bool = True,
+    statement: str = "",
+    palette: Palette = None,
+    order: Sequence[str] | None = None,
+) -> Figure:
     """Draw measured against published scores: beside the identity line, and the difference of each pair.
 
-    Left, measured over published; error bars are standard deviations over folds. Right, measured minus published; the
-    gray bar is the published value's tolerance. `models` is not needed here.
+    Left, measured over published. Right, measured minus published; the gray bar is the published value's tolerance. A
+    note says what error bars are. `models` is not needed here.
+
+    Args:
+        notes, statement, palette, order: see `results.figures.canvas.frame.Options`.
 
     Raises:
         ValueError: where no measured model has a published one of its name on a task and metric.
     """
     scored = Scored.of(rows)
-    scores, _ = drawn(scored)
+    scores, _ = drawn(scored, palette, order)
     both = pairs(scored)
+    both = both[both["model"].isin(scores["model"])].reset_index(drop=True)
     if both.empty:
         names = ", ".join(sorted(scores.loc[scores["published"], "model"].unique())[:5]) or "none"
         raise ValueError(f"no measured model is called like a published one on the same task; published are {names}")
-    colors = palette(both["model"])
+    known = scores.drop_duplicates("model").set_index("model")["color"]
+    colors = {name: known[name] for name in known.index if name in set(both["model"])}
     markers = {name: MARKERS[number % len(MARKERS)] for number, name in enumerate(colors)}
     below = [
+        *spread_note(scores[~scores["published"] & scores["model"].isin(both["model"])]),
         f"Gray: tolerance of values read off a figure. {summary(both)}",
-        *notes(_compared(scored.rows, both), protocol=False),
+        *notes_on(_compared(scored.rows, both), protocol=False),
+        *terms(both["model"]),
     ]
-    with sheet(PAGE, max(2.5, 0.6 + ROW * len(both)), below, list(colors), title) as figure:
+    height = max(2.5, 0.6 + ROW * len(both))
+    with sheet(PAGE, height, below if notes else [], list(colors), title, statement) as figure:
         left, right = figure.subplots(1, 2, width_ratios=(1, 0.85))
         handles = [_scatter(left, both[both["model"] == name], colors[name], markers[name]) for name in colors]
         _identity(left, both)

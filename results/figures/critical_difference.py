@@ -9,7 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from results.figures.style import COLUMN, PAGE, sheet
+from results.figures.canvas.sheet import sheet
+from results.figures.canvas.style import COLUMN, PAGE
 
 LINE = 0.19  # inches from one name to the next
 BAR = 0.085  # inches from one bar of models to the next
@@ -35,12 +36,17 @@ def critical_difference(
     critical_distance: float,
     title: str | None = None,
     notes: Sequence[str] = (),
+    *,
+    statement: str = "",
+    ax: Axes | None = None,
 ) -> Figure:
     """Draw models at their mean ranks, the best (1) left; a thick line joins those within the critical distance.
 
     Args:
         names, mean_ranks: one a model, in any order.
         critical_distance: in ranks, such as Nemenyi's.
+        notes: lines below.
+        statement, ax: see `results.figures.canvas.frame.Options`.
 
     Raises:
         ValueError: for fewer than two models, other numbers of names and ranks, or a distance that is not positive.
@@ -57,8 +63,8 @@ def critical_difference(
     joined = groups(ranks, critical_distance)
     width = COLUMN if max(map(len, names)) <= 14 and len(names) <= 8 else PAGE
     height = 0.55 + BAR * len(joined) + LINE * half + 0.15
-    with sheet(width, height, notes, title=title) as figure:
-        axes = figure.subplots()
+    with sheet(width, height, notes, (), title, statement, ax) as figure:
+        axes = ax or figure.subplots()
         lowest, highest = 1, len(names)
         margin = (highest - lowest) * (0.062 * max(map(len, names)) + 0.15) / (width / 2)
         axes.set_xlim(lowest - margin, highest + margin)

@@ -1,35 +1,59 @@
 """A heat map of embedding levels (or any models) x tasks."""
 
 import re
+from collections.abc import Sequence
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from results.figures.frame import drawn, task_name
-from results.figures.style import PAGE, SMALL, sheet
+from results.figures.canvas.colors import Palette
+from results.figures.canvas.frame import UNDEFINED, drawn, task_name
+from results.figures.canvas.sheet import POINTS, letters_width, sheet
+from results.figures.canvas.style import COLUMN as COLUMN_WIDTH
+from results.figures.canvas.style import PAGE, PAGE_HEIGHT, SMALL
 from results.scores.axes import with_axes
 from results.scores.normalize import LOWER_IS_BETTER
 from results.scores.scores import Rows
 from results.tables.compose import MISSING, cell
 
-ROW, COLUMN = 0.19, 0.5  # inches
+ROW, THINNEST, COLUMN = 0.19, 0.12, 0.55  # inches
+BAR = 0.75  # inches of the scale of colors
+NAME = 7.5  # points
 SHARE = "share of the best in its column"
+NOT_DEFINED = "n.d."
 
 
-def heatmap(rows: Rows, title: str | None = None, models: pd.DataFrame | None = None) -> Figure:
+def heatmap(
+    rows: Rows,
+    title: str | None = None,
+    models: pd.DataFrame | None = None,
+    *,
+    notes: bool = True,
+    statement: str = "",
+    palette: Palette = None,
+    order: Sequence[str] | None = None,
+    ax: Axes | None = None,
+) -> Figure:
     """Draw scores of every model (down) on every task (across), colored by their share of the best of the column.
 
     Where lower is better, the share is that of the best of the score. Models that differ in their level alone are
-    called by it. A cell without a score is empty, with a dash, or with nan where the score is not defined. The best of
-    a column is bold. `models` is not needed here.
+    called by it. A cell without a score is empty, with a dash, or with "n.d." where the score is not defined. The best
+    of a column is bold. Where there are many tasks, values have fewer digits. `models` is not needed here.
+
+    Args:
+        palette: a colormap's name; models have no color here.
+        notes, statement, order, ax: see `results.figures.canvas.frame.Options`.
 
     Raises:
-        ValueError: for no rows.
+        ValueError: for no rows, or an unknown colormap.
     """
-    scores, notes = drawn(rows)
+    if palette is not None and palette not in list(mpl.colormaps):
+        raise ValueError(f"palette of a heat map is the name of a colormap, such as viridis, got {palette!r}")
+    scores, below = drawn(rows, None, order)
     names, tasks = _names(scores), list(scores["task"].unique())
     value, tolerance = (
         scores.pivot_table(index="label", columns="task", values=name, sort=False, dropna=False).reindex(
@@ -40,37 +64,61 @@ def heatmap(rows: Rows, title: str | None = None, models: pd.DataFrame | None = 
     lower = set(scores.loc[scores["metric"].isin(LOWER_IS_BETTER), "task"])
     share = pd.DataFrame({t: value[t].min() / value[t] if t in lower else value[t] / value[t].max() for t in value})
     known = pd.MultiIndex.from_frame(scores.loc[scores["count"] > 0, ["label", "task"]])
-    width = min(PAGE, 0.065 * max(map(len, names.values())) + COLUMN * len(tasks) + 0.9)
-    longest = max(len(task_name(task)) for task in tasks)
-    height = ROW * len(names) + 0.055 * longest + 0.35
-    with sheet(width, height, notes, title=title) as figure:
-        axes = figure.subplots()
-        cells = np.array(
-            [
-                [cell(value.loc[m, t], np.nan, tolerance.loc[m, t]) if (m, t) in known else MISSING for t in tasks]
-                for m in names
-            ]
-        )
-        narrow = (width - 1.5) / len(tasks) < 0.36
+    cells = np.array(
+        [[_text(value.loc[m, t], tolerance.loc[m, t]) if (m, t) in known else MISSING for t in tasks] for m in names]
+    )
+    margin = max(letters_width(name, NAME) for name in names.values()) / POINTS + 0.15
+    column = min(COLUMN, (PAGE - margin - BAR) / len(tasks))
+    cells = _shortened(cells, column)
+    slanted = max(letters_width(task_name(task), SMALL) for task in tasks) / POINTS * 0.72
+    row = max(THINNEST, min(ROW, (PAGE_HEIGHT - slanted) / len(names)))
+    if NOT_DEFINED in cells:
+        below = [line.replace(UNDEFINED, f"{NOT_DEFINED}, {UNDEFINED}", 1) for line in below]
+    width = max(COLUMN_WIDTH, margin + BAR + column * len(tasks))
+    with sheet(width, row * len(names) + slanted + 0.25, below if notes else [], (), title, statement, ax) as figure:
+        axes = ax or figure.subplots()
+        size = min(SMALL, 0.75 * POINTS * row)
         sns.heatmap(
             share,
             vmin=min(0.5, float(share.min(axis=None))),
             vmax=1,
-            cmap="cividis",
-            annot=np.vectorize(_without_zero)(cells) if narrow else cells,
+            cmap=palette or "cividis",
+            annot=cells,
             fmt="",
-            annot_kws={"fontsize": SMALL},
+            annot_kws={"fontsize": size},
             linewidths=0.5,
             cbar_kws={"label": SHARE, "pad": 0.02, "aspect": 30},
             ax=axes,
         )
-        _cells_without_color(axes, share, cells)
-        axes.set_yticklabels(names.values(), rotation=0)
-        axes.set_xticklabels(map(task_name, tasks), rotation=45, ha="right", rotation_mode="anchor")
+        scale = axes.collections[0].colorbar
+        assert scale is not None
+        scale.ax.tick_params(labelsize=SMALL)
+        scale.set_label(SHARE, fontsize=SMALL)
+        _cells_without_color(axes, share, cells, size)
+        axes.set_yticklabels(names.values(), rotation=0, fontsize=min(NAME, 0.85 * POINTS * row))
+        axes.set_xticklabels(map(task_name, tasks), rotation=45, ha="right", rotation_mode="anchor", fontsize=7)
         axes.set(xlabel="", ylabel="")
         axes.tick_params(length=0)
         _embolden(axes, share)
     return figure
+
+
+def _text(value: float, tolerance: float) -> str:
+    return NOT_DEFINED if np.isnan(value) else cell(value, np.nan, tolerance)
+
+
+def _shortened(cells: np.ndarray, column: float) -> np.ndarray:
+    """Write values without the zero in front, then with two digits, where a column in inches has no room for them."""
+
+    for shorter in (str, _without_zero, _two_digits):
+        texts = [[shorter(text) for text in line] for line in cells.tolist()]
+        if max(letters_width(text, SMALL) for line in texts for text in line) < column * POINTS:
+            break
+    return np.array(texts)
+
+
+def _two_digits(cell: str) -> str:
+    return re.sub(r"(\d*\.\d{3})", lambda match: f"{float(match[1]):.2f}".removeprefix("0"), cell)
 
 
 def _without_zero(cell: str) -> str:
@@ -83,11 +131,11 @@ def _names(scores: pd.DataFrame) -> dict[str, str]:
     return dict(levels) if levels.is_unique and (levels != "").all() else {label: label for label in levels.index}
 
 
-def _cells_without_color(axes: Axes, share: pd.DataFrame, cells: np.ndarray) -> None:
+def _cells_without_color(axes: Axes, share: pd.DataFrame, cells: np.ndarray, size: float) -> None:
     """Write the cells that have no color, which seaborn leaves out."""
     for (row, column), missing in np.ndenumerate(share.isna().to_numpy()):
         if missing:
-            axes.text(column + 0.5, row + 0.5, str(cells[row, column]), ha="center", va="center", fontsize=SMALL)
+            axes.text(column + 0.5, row + 0.5, str(cells[row, column]), ha="center", va="center", fontsize=size)
 
 
 def _embolden(axes: Axes, share: pd.DataFrame) -> None:

@@ -1,64 +1,102 @@
-"""Bars: one panel a task, one bar a model, for any number of models."""
+"""Bars: one panel a task, one bar a model, for any number of models and tasks."""
+
+from collections.abc import Sequence
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
-from results.figures.frame import drawn
-from results.figures.style import SMALL, Color, fill, palette, sheet
+from results.figures.canvas.colors import Palette
+from results.figures.canvas.floors import CHANCE, lines_across
+from results.figures.canvas.frame import drawn, one_panel, spread_note, task_name, text_of
+from results.figures.canvas.sheet import POINTS, folded, legend_above, letters_width, sheet
+from results.figures.canvas.style import COLUMN, PAGE, PAGE_HEIGHT, SMALL, fill
 from results.scores.scores import Rows
-from results.tables.compose import cell
 
-MODEL_HEIGHT, FRAME_HEIGHT = 0.3, 0.95  # inches
-MANY_MODELS, MODEL_HEIGHT_OF_MANY = 16, 0.2
-NAMES_WIDTH, PANEL_WIDTH = 2.3, 2.2  # inches
-PUBLISHED_COLOR = (0.5, 0.5, 0.5)
+BAR, THINNEST = 0.26, 0.105  # inches from one bar to the next
+FRAME = 0.62  # inches of a panel's height that are not bars
+PANEL, NARROWEST = 1.75, 0.95  # inches of a panel's width
+NAME = 7.5  # points
 
 
-def bars(rows: Rows, title: str | None = None, models: pd.DataFrame | None = None) -> Figure:
-    """Draw the primary metric of every model, one panel a task; error bars are the standard deviation over folds.
+def bars(
+    rows: Rows,
+    title: str | None = None,
+    models: pd.DataFrame | None = None,
+    *,
+    notes: bool = True,
+    statement: str = "",
+    palette: Palette = None,
+    order: Sequence[str] | None = None,
+    ax: Axes | None = None,
+) -> Figure:
+    """Draw the primary metric of every model, one panel a task; many tasks stand in several rows.
 
-    Instead of a bar stands "nan" for a score that is not defined, "–" where there is none. Families have colors; bars
-    of untrained weights are hatched. Published models come last, gray and dotted, without error bars but where a value
-    was read off a figure: its tolerance. `models` is not needed here.
+    A note says what the error bars are. Instead of a bar stands "not defined" for a score that is not, "–" where there
+    is none. Bars of untrained weights are hatched, those of published scores lighter and dotted. The model `chance` is
+    a line. `models` is not needed here.
+
+    Args:
+        notes, statement, palette, order, ax: see `results.figures.canvas.frame.Options`; `ax` is for one task.
 
     Raises:
-        ValueError: for no rows.
+        ValueError: for no rows, or `ax` beside several tasks.
     """
-    scores, notes = drawn(rows)
+    scores, below = drawn(rows, palette, order)
+    chance = scores[scores["checkpoint"] == CHANCE]
+    scores = scores[scores["checkpoint"] != CHANCE] if len(chance) < len(scores) else scores
     labels, tasks = list(scores["label"].unique()), list(scores["task"].unique())
-    colors = palette(scores.loc[~scores["published"], "family"]) | {"published": PUBLISHED_COLOR}
-    width = NAMES_WIDTH + PANEL_WIDTH * len(tasks)
-    height = FRAME_HEIGHT + len(labels) * (MODEL_HEIGHT if len(labels) <= MANY_MODELS else MODEL_HEIGHT_OF_MANY)
-    with sheet(width, height, notes, title=title) as figure:
-        panels = figure.subplots(1, len(tasks), sharey=True, squeeze=False)[0]
-        for axes, task in zip(panels, tasks, strict=True):
-            _panel(axes, scores[scores["task"] == task], labels, colors)
-        panels[0].set_yticks(range(len(labels)), labels)
-        panels[0].set_ylim(len(labels) - 0.4, -0.6)
+    one_panel(ax, tasks)
+    below = [*spread_note(scores), *below] if notes else []
+    names = max(letters_width(label, NAME) for label in labels) / POINTS + 0.1
+    columns = min(len(tasks), max(1, int((PAGE - names) / NARROWEST)))
+    count = -(-len(tasks) // columns)
+    columns = -(-len(tasks) // count)
+    panel = min(PANEL if columns > 1 else 2.4, (PAGE - names) / columns)
+    bar = max(THINNEST, min(BAR, (PAGE_HEIGHT / count - FRAME) / len(labels)))
+    height, legend = count * (FRAME + bar * len(labels)), [CHANCE] * bool(len(chance))
+    with sheet(max(COLUMN, names + panel * columns), height, below, legend, title, statement, ax) as figure:
+        grid = [[ax]] if ax else figure.subplots(count, columns, sharey=True, squeeze=False)
+        for place, task in enumerate(tasks):
+            axes = grid[place // columns][place % columns]
+            _panel(axes, scores[scores["task"] == task], labels, (panel - 0.15) * POINTS, bar)
+            for line in lines_across(chance[chance["task"] == task]):
+                axes.axvline(line.mean, color=line.color, linestyle=line.style, linewidth=1, gid=CHANCE)
+        for first, *_ in grid:
+            first.set_yticks(range(len(labels)), labels, fontsize=min(NAME, 0.8 * POINTS * bar))
+            first.set_ylim(len(labels) - 0.4, -0.6)
+        for axes in grid[-1][len(tasks) - (count - 1) * columns :]:
+            axes.remove()
+        if legend:
+            dotted = lines_across(chance)[0]
+            legend_above(figure, [Line2D([], [], color=dotted.color, linestyle=dotted.style)], legend, title, ax)
     return figure
 
 
-def _panel(axes: Axes, scores: pd.DataFrame, labels: list[str], colors: dict[str, Color]) -> None:
+def _panel(axes: Axes, scores: pd.DataFrame, labels: list[str], width: float, bar: float) -> None:
+    """Draw the bars of a task, in a panel of a width in points, with room for the values behind them."""
+    size = min(SMALL, 0.75 * POINTS * bar)
+    furthest = 0.0
     for line in scores.itertuples():
         place = labels.index(line.label)
         spread = line.tolerance if line.published else line.std
-        color = colors["published" if line.published else line.family]
         axes.barh(
             place,
             line.mean,
             xerr=None if pd.isna(spread) else spread,
-            height=0.68,
-            edgecolor="white",
-            error_kw={"elinewidth": 1, "capsize": 2},
-            **fill(line, color),
+            height=0.7,
+            error_kw={"elinewidth": 0.8, "capsize": 1.6, "ecolor": "0.25"},
+            **fill(line),
         )
         end = 0.0 if pd.isna(line.mean) else line.mean + (0.0 if pd.isna(spread) else spread)
-        value = cell(line.mean, float("nan"), line.tolerance, line.count)
-        axes.annotate(value, (end, place), (4, 0), textcoords="offset points", va="center", fontsize=SMALL)
-    axes.set_title(scores["task"].iloc[0])
-    axes.set_xlabel(" / ".join(scores["metric"].unique()))
-    axes.margins(x=0.18 if scores["tolerance"].isna().all() else 0.24)
-    axes.locator_params(axis="x", nbins=4)
-    axes.set_xlim(left=min(0, axes.get_xlim()[0]) if (scores["mean"] < 0).any() else 0)
+        text = text_of(line)
+        axes.annotate(text, (max(end, 0), place), (3, 0), textcoords="offset points", va="center", fontsize=size)
+        furthest = max(furthest, end / max(0.2, 1 - (letters_width(text, size) + 5) / width))
+    axes.set_title(folded(task_name(scores["task"].iloc[0]), NAME, width + 10), fontsize=NAME)
+    axes.set_xlabel(folded(" / ".join(scores["metric"].unique()), SMALL, width + 16), fontsize=SMALL, labelpad=1)
+    lowest = (scores["mean"] - scores["std"].fillna(0)).min()
+    axes.set_xlim(min(0.0, 1.05 * lowest) if (scores["mean"] < 0).any() else 0, furthest or 1)
+    axes.locator_params(axis="x", nbins=3)
     axes.tick_params(axis="y", length=0)
+    axes.tick_params(axis="x", labelsize=SMALL)

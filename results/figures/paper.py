@@ -1,21 +1,24 @@
 """Figures 4 to 10 of Koutini et al. 2022: from published scores alone, or with measured ones beside.
 
-Each takes the rows of a run of its study in ablations/study/paper, or none, and a title; `models` is not needed.
+Each takes the rows of a run of its study in ablations/study/paper, or none, a title, and the keywords of
+`results.figures.canvas.frame.Options`; `models` is not needed. One note says where published scores are from.
 Figures 6 and 7 are published as boxes only. In Figures 8 to 10 scores are known task by task: those of the paper's own
 models as read off Figure 10, the others' exactly.
 """
 
 from collections.abc import Callable
+from typing import Unpack
 
 import pandas as pd
 from matplotlib.figure import Figure
 
-from results.figures.boxes import box_statistics, draw_boxes
-from results.figures.frame import drawn
+from results.figures.boxes import box_statistics, draw_boxes, explained
+from results.figures.canvas.colors import colored
+from results.figures.canvas.frame import Options, drawn, ordered, spread_note
 from results.figures.grouped import grouped_bars
-from results.reference.published import boxes, category_means, is_published, published
-from results.scores.labels import PUBLISHED_MARK, READ_OFF_MARK
-from results.scores.notes import notes
+from results.reference.published import boxes, category_means, is_published, notes_on, published
+from results.scores.labels import PUBLISHED_MARK, READ_OFF_MARK, terms
+from results.scores.notes import notes as notes_on_rows
 from results.scores.scores import Rows, Scored, scores
 
 PAPERS_NAMES = {
@@ -33,39 +36,74 @@ CHALLENGE = ("SERAB BYOL-S", "EfficientNet-B2", "CREPE", "Fuse Cat XWC")
 WAV2VEC2 = "wav2vec2 on general tasks: its leaderboard scores; the paper's box is as if FSD50K were .117, not .342."
 
 
-def fig4(rows: Rows | None = None, title: str | None = None, models: pd.DataFrame | None = None) -> Figure:
+def fig4(
+    rows: Rows | None = None,
+    title: str | None = None,
+    models: pd.DataFrame | None = None,
+    **options: Unpack[Options],
+) -> Figure:
     """Draw Figure 4: embedding level on the timestamp tasks."""
-    return grouped_bars(_beside(rows, published(["fig4"])), title or "Embedding level")
+    return _bars(_beside(rows, published(["fig4"])), title or "Embedding level", options)
 
 
-def fig5(rows: Rows | None = None, title: str | None = None, models: pd.DataFrame | None = None) -> Figure:
+def fig5(
+    rows: Rows | None = None,
+    title: str | None = None,
+    models: pd.DataFrame | None = None,
+    **options: Unpack[Options],
+) -> Figure:
     """Draw Figure 5: receptive field on the timestamp tasks."""
-    return grouped_bars(_beside(rows, published(["fig5"])), title or "Receptive field")
+    return _bars(_beside(rows, published(["fig5"])), title or "Receptive field", options)
 
 
-def fig6(rows: Rows | None = None, title: str | None = None, models: pd.DataFrame | None = None) -> Figure:
+def fig6(
+    rows: Rows | None = None,
+    title: str | None = None,
+    models: pd.DataFrame | None = None,
+    **options: Unpack[Options],
+) -> Figure:
     """Draw Figure 6: embedding level by category of tasks, from the printed boxes."""
-    return _printed("Fig6", rows, title or "Embedding level")
+    return _printed("Fig6", rows, title or "Embedding level", options)
 
 
-def fig7(rows: Rows | None = None, title: str | None = None, models: pd.DataFrame | None = None) -> Figure:
+def fig7(
+    rows: Rows | None = None,
+    title: str | None = None,
+    models: pd.DataFrame | None = None,
+    **options: Unpack[Options],
+) -> Figure:
     """Draw Figure 7: time resolution by category of tasks, from the printed boxes."""
-    return _printed("Fig7", rows, title or "Time resolution")
+    return _printed("Fig7", rows, title or "Time resolution", options)
 
 
-def fig8(rows: Rows | None = None, title: str | None = None, models: pd.DataFrame | None = None) -> Figure:
+def fig8(
+    rows: Rows | None = None,
+    title: str | None = None,
+    models: pd.DataFrame | None = None,
+    **options: Unpack[Options],
+) -> Figure:
     """Draw Figure 8: beside single models."""
-    return _by_median(_beside(rows, papers_rows(SINGLE)), title or "Beside single models")
+    return _by_median(_beside(rows, papers_rows(SINGLE)), title or "Beside single models", options)
 
 
-def fig9(rows: Rows | None = None, title: str | None = None, models: pd.DataFrame | None = None) -> Figure:
+def fig9(
+    rows: Rows | None = None,
+    title: str | None = None,
+    models: pd.DataFrame | None = None,
+    **options: Unpack[Options],
+) -> Figure:
     """Draw Figure 9: beside models of the challenge, sorted by their median over all tasks."""
-    return _by_median(_beside(rows, papers_rows((*SINGLE, *CHALLENGE))), title or "Beside the challenge")
+    return _by_median(_beside(rows, papers_rows((*SINGLE, *CHALLENGE))), title or "Beside the challenge", options)
 
 
-def fig10(rows: Rows | None = None, title: str | None = None, models: pd.DataFrame | None = None) -> Figure:
+def fig10(
+    rows: Rows | None = None,
+    title: str | None = None,
+    models: pd.DataFrame | None = None,
+    **options: Unpack[Options],
+) -> Figure:
     """Draw Figure 10: the base model and the best one on every task."""
-    return grouped_bars(_beside(rows, published(["fig10"])), title or "Base and best")
+    return _bars(_beside(rows, published(["fig10"])), title or "Base and best", options)
 
 
 def papers_rows(baselines: tuple[str, ...]) -> pd.DataFrame:
@@ -84,19 +122,73 @@ def printed_boxes(figure: str) -> pd.DataFrame:
     return printed.assign(set=ONE_SET, count=float("nan"), published=True, untrained=False, read_off=True)
 
 
-def _printed(figure: str, rows: Rows | None, title: str) -> Figure:
+def _printed(figure: str, rows: Rows | None, title: str, options: Options) -> Figure:
     """Draw measured boxes, and the printed ones beside."""
-    drawn_boxes = printed_boxes(figure)
-    source, tolerance = drawn_boxes["source"].iloc[0], drawn_boxes["tolerance"].iloc[0]
-    below = [
-        f"{PUBLISHED_MARK} published, not measured here: {source}.",
-        f"{READ_OFF_MARK} read off a figure: within {tolerance:g} of the value that was drawn.",
-    ]
-    measured = _measured(rows)
+    printed, below = printed_boxes(figure), []
+    both, measured = printed, _measured(rows)
     if measured is not None:
-        drawn_boxes = pd.concat([box_statistics(measured.scores), drawn_boxes], ignore_index=True)
-        below = notes(measured.rows, protocol=False) + below
-    return draw_boxes(drawn_boxes, title, below)
+        below = notes_on_rows(measured.rows, protocol=False)
+        both = pd.concat([box_statistics(measured.scores), printed], ignore_index=True)
+    specs = both["spec"].fillna("") if measured is not None else ""
+    both = both.assign(color=colored(both.assign(spec=specs), options.get("palette")))
+    mark = "" if measured is None else f"{PUBLISHED_MARK} "
+    return _boxes(both, title, below, [mark + _source(printed)], options)
+
+
+def _by_median(rows: Scored, title: str, options: Options) -> Figure:
+    """Draw boxes by the paper's names: measured models in front, then published ones by their median over all tasks."""
+    lines, _ = drawn(rows, options.get("palette"))
+    sets = lines["set"].where(~lines["published"], ONE_SET)
+    lines = lines.assign(model=lines["model"].replace(PAPERS_NAMES), set=sets)
+    medians = box_statistics(lines, whole=True).set_index(["model", "set"])["median"].rename("median")
+    order = -lines.join(medians, on=["model", "set"])["median"].where(lines["published"], float("inf"))
+    boxes_drawn = box_statistics(lines.loc[order.sort_values(kind="stable").index])
+    wav2vec2 = [WAV2VEC2] * ("wav2vec2" in set(lines["model"]))
+    return _boxes(boxes_drawn, title, *_notes(rows, wav2vec2), options)
+
+
+def _bars(rows: Scored, title: str, options: Options) -> Figure:
+    """Draw bars, with one note on what is published."""
+    below, published_note = _notes(rows, [])
+    measured = rows.scores[~rows.scores["published"]]
+    lines = [*spread_note(measured), *below, " ".join([*published_note, *terms(rows.scores["model"])])]
+    return grouped_bars(
+        rows,
+        title,
+        notes=lines if options.get("notes", True) else False,
+        statement=options.get("statement", ""),
+        palette=options.get("palette"),
+        order=options.get("order"),
+        ax=options.get("ax"),
+    )
+
+
+def _boxes(
+    boxes_drawn: pd.DataFrame, title: str, below: list[str], published_note: list[str], options: Options
+) -> Figure:
+    """Draw boxes in the order of the options, with one note on what is published."""
+    if (order := options.get("order")) is not None:
+        boxes_drawn = ordered(boxes_drawn.assign(label=boxes_drawn["model"], checkpoint=""), order)
+    lines = [*below, " ".join([*published_note, *terms(boxes_drawn["model"]), explained(boxes_drawn)])]
+    lines = lines if options.get("notes", True) else []
+    return draw_boxes(boxes_drawn, title, lines, statement=options.get("statement", ""), ax=options.get("ax"))
+
+
+def _notes(rows: Scored, more: list[str]) -> tuple[list[str], list[str]]:
+    """List what to know of measured rows, and of published ones: where they are from, where they contradict it."""
+    measured, references = _measured(rows), rows.rows[is_published(rows.rows)]
+    below = [] if measured is None else notes_on_rows(measured.rows, protocol=False)
+    contradictions = [line for line in notes_on(references) if "same paper" in line]
+    mark = "" if measured is None else f"{PUBLISHED_MARK} "
+    return below, [mark + _source(references), *contradictions, *more]
+
+
+def _source(references: pd.DataFrame) -> str:
+    """Say in one sentence where scores were published, and how exactly they were read off."""
+    sources = " and ".join(references["source"].unique())
+    tolerance = references["tolerance"].max()
+    exact = "" if pd.isna(tolerance) else f", {READ_OFF_MARK} read off within {tolerance:g}"
+    return f"Published, not measured here: {sources}{exact}."
 
 
 def _measured(rows: Rows | None) -> Scored | None:
@@ -115,18 +207,6 @@ def _beside(rows: Rows | None, references: pd.DataFrame) -> Scored:
         return Scored.of(references)
     both = pd.concat([measured.rows, references], ignore_index=True)
     return Scored(both, scores(both))
-
-
-def _by_median(rows: Rows, title: str) -> Figure:
-    """Draw boxes by the paper's names: measured models in front, then published ones by their median over all tasks."""
-    lines, below = drawn(rows)
-    sets = lines["set"].where(~lines["published"], ONE_SET)
-    lines = lines.assign(model=lines["model"].replace(PAPERS_NAMES), set=sets)
-    medians = box_statistics(lines, whole=True).set_index(["model", "set"])["median"].rename("median")
-    order = -lines.join(medians, on=["model", "set"])["median"].where(lines["published"], float("inf"))
-    if "wav2vec2" in set(lines["model"]):
-        below.append(WAV2VEC2)
-    return draw_boxes(box_statistics(lines.loc[order.sort_values(kind="stable").index]), title, below)
 
 
 PAPER: dict[str, Callable[..., Figure]] = {

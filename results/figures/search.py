@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, NullFormatter
 
-from results.figures.style import COLUMN, PAGE, SMALL, palette, sheet
+from results.figures.canvas.sheet import sheet
+from results.figures.canvas.style import COLUMN, PAGE, SMALL, hues
 from results.scores.kinds import is_untrained
 from results.scores.labels import UNTRAINED_NOTE, labels
 
@@ -20,30 +22,41 @@ NUMBERS = "Numbers are those of the trials."  # of more
 SCORE_LABEL = "validation score"
 
 
-def search_front(trials: pd.DataFrame, title: str | None = None, *, cost: str, label: str | None = None) -> Figure:
+def search_front(
+    trials: pd.DataFrame,
+    title: str | None = None,
+    *,
+    cost: str,
+    label: str | None = None,
+    notes: bool = True,
+    ax: Axes | None = None,
+) -> Figure:
     """Draw score against cost of complete trials; the line is the Pareto front.
 
     Args:
         cost: the column that is better low.
         label: of its axis.
+        notes: whether to say below what the numbers are.
+        ax: the panel to draw in, instead of a new figure.
 
     Raises:
         ValueError: without a complete trial.
     """
     complete = _complete(trials)
-    color = palette(["front"])["front"]
+    color = hues()[0]
     front = complete[complete["front"]].sort_values([cost, "score"]).drop_duplicates([cost, "score"])
     names = [str(number) for number in range(1, len(front) + 1)] if len(front) <= LABELS else list(front["trial"])
-    notes = [f"{name}: {label}" for name, label in zip(names, marked(front), strict=True)]
-    notes = notes if len(front) <= LABELS else [NUMBERS]
-    with sheet(PAGE, 3.0, notes + _untrained(trials), title=title) as figure:
-        axes = figure.subplots()
+    lines = [f"{name}: {label}" for name, label in zip(names, marked(front), strict=True)]
+    lines = [*(lines if len(front) <= LABELS else [NUMBERS]), *_untrained(trials)]
+    with sheet(PAGE, 3.0, lines if notes else [], title=title, ax=ax) as figure:
+        axes = ax or figure.subplots()
         axes.plot(complete[cost], complete["score"], "o", ms=4, color="0.75", zorder=1)
         axes.step(front[cost], front["score"], where="post", color=color, linewidth=1)
         axes.plot(front[cost], front["score"], "o", ms=5, color=color)
         if (complete[cost] > 0).all():
             axes.set_xscale("log")
         axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_formatter(NullFormatter())
         beside: dict[str, Any] = {"textcoords": "offset points", "ha": "right", "va": "bottom", "fontsize": SMALL}
         for name, x, y in zip(names, front[cost], front["score"], strict=True):
             axes.annotate(str(name), (x, y), (-3, 2), **beside)
@@ -54,7 +67,9 @@ def search_front(trials: pd.DataFrame, title: str | None = None, *, cost: str, l
     return figure
 
 
-def search_history(trials: pd.DataFrame, title: str | None = None) -> Figure:
+def search_history(
+    trials: pd.DataFrame, title: str | None = None, *, notes: bool = True, ax: Axes | None = None
+) -> Figure:
     """Draw the score of each trial in order, and the best so far; crosses are the scores of pruned trials.
 
     Raises:
@@ -63,13 +78,13 @@ def search_history(trials: pd.DataFrame, title: str | None = None) -> Figure:
     complete = _complete(trials)
     order = pd.Series(np.arange(1, len(trials) + 1), index=trials.index)
     pruned = trials[(trials["state"] == "pruned") & np.isfinite(trials["score"].astype(float))]
-    color = palette(["best"])["best"]
-    notes = [f"{len(pruned)} of {len(trials)} trials were pruned: ended behind their first folds."] * bool(len(pruned))
-    with sheet(COLUMN, 2.4, notes + _untrained(trials), title=title) as figure:
-        axes = figure.subplots()
+    lines = [f"{len(pruned)} of {len(trials)} trials were pruned: ended behind their first folds."] * bool(len(pruned))
+    lines += _untrained(trials)
+    with sheet(COLUMN, 2.4, lines if notes else [], title=title, ax=ax) as figure:
+        axes = ax or figure.subplots()
         axes.plot(order[pruned.index], pruned["score"], "x", ms=4, color="0.6")
         axes.plot(order[complete.index], complete["score"], "o", ms=3.5, color="0.6")
-        axes.step(order[complete.index], complete["score"].cummax(), where="post", color=color, linewidth=1.2)
+        axes.step(order[complete.index], complete["score"].cummax(), where="post", color=hues()[0], linewidth=1.2)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid()
         axes.set_xlabel("trials")
@@ -77,7 +92,7 @@ def search_history(trials: pd.DataFrame, title: str | None = None) -> Figure:
     return figure
 
 
-def search_importances(importances: pd.DataFrame, title: str | None = None) -> Figure:
+def search_importances(importances: pd.DataFrame, title: str | None = None, *, ax: Axes | None = None) -> Figure:
     """Draw the share of the score's variance that each parameter explains, as bars.
 
     Args:
@@ -90,9 +105,9 @@ def search_importances(importances: pd.DataFrame, title: str | None = None) -> F
     if importances.empty:
         raise ValueError("no importances to draw")
     shares = importances.sort_values("importance")
-    with sheet(COLUMN, 0.6 + 0.22 * len(shares), title=title) as figure:
-        axes = figure.subplots()
-        axes.barh(shares["parameter"], shares["importance"], color=palette(["bars"])["bars"], height=0.65)
+    with sheet(COLUMN, 0.6 + 0.22 * len(shares), title=title, ax=ax) as figure:
+        axes = ax or figure.subplots()
+        axes.barh(shares["parameter"], shares["importance"], color=hues()[0], height=0.65)
         axes.set_xlim(0, max(1e-9, 1.05 * shares["importance"].max()))
         axes.set_xlabel("share of variance (fANOVA)")
         axes.grid(axis="x")

@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 import pandas as pd
 
 from results.reference.sets import PAPER, READ_OFF, SETS, read, rows_of_set, set_rows
+from results.rows.choices import choices
 
 CHALLENGE = "HEAR 2021"
 """The submission date of the models that were in the challenge."""
@@ -130,8 +131,8 @@ def _selected(name: str) -> pd.DataFrame:
     key, _, pattern = name.partition(":")
     if key.lower() not in SETS:
         only = " (Figures 6 to 9 are box plots: results.reference.published.boxes)" if key.lower() in _BOXES else ""
-        choices = ", ".join(SETS)
-        raise ValueError(f"unknown reference {name!r}{only}; expected one of {choices}, or SET:MODEL with a pattern")
+        known = choices(key, SETS, "`ablate reference`")
+        raise ValueError(f"unknown reference {name!r}{only}{known}, or SET:MODEL with a pattern")
     rows = set_rows(key.lower())
     if ":" not in name:
         return rows
@@ -139,8 +140,8 @@ def _selected(name: str) -> pd.DataFrame:
     words = [fnmatchcase(model.lower(), f"* {pattern.lower()}") for model in rows["model"]]
     selected = rows[whole if any(whole) else words]
     if selected.empty:
-        models = ", ".join(rows["model"].unique())
-        raise ValueError(f"reference {name!r} is of no model; expected a pattern of {models}")
+        known = choices(pattern, rows["model"].unique(), f"`ablate reference {key}`")
+        raise ValueError(f"reference {name!r} is of no model{known}")
     return selected
 
 

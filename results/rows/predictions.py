@@ -93,6 +93,17 @@ def read_clips(folder: str | Path, job: str) -> list[Clips]:
         return [_clips(arrays, fold) for fold in _folds(arrays)]
 
 
+def names_of_clips(folder: str | Path, job: str) -> set[str]:
+    """Read the names of the clips that a job tested, over all folds.
+
+    Raises:
+        FileNotFoundError: where the run has no such file.
+        ValueError: for a file that is not what was written, is damaged, or does not fit the memory.
+    """
+    with _opened(folder, job) as arrays:
+        return {str(name) for fold in _folds(arrays) for name in arrays[f"{fold}.files"]}
+
+
 def same_clips(first: Clips, second: Clips) -> None:
     """Raise ValueError unless both are of the same clips with the same targets."""
     if not np.array_equal(first.files, second.files):

@@ -5,7 +5,9 @@ from the name of its checkpoint. What a text does not say is NaN: a level or win
 windows of 160+640 ms), a model's longest window, a hop that the checkpoint's name leaves out.
 """
 
+import math
 import re
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
@@ -17,6 +19,26 @@ AXES = {
     "hop": "STFT hop in ms",
 }
 """The axes that figures have, and their labels."""
+VARIED = {
+    "level": "levels, such as `levels: [[block6], [features]]`",
+    "window": "windows, such as `windows_ms: [[160], [640]]` (for scene tasks, `scene_window_ms`)",
+    "hop": "the checkpoint: each has a hop",
+}
+"""What a study varies along each axis."""
+WHOLE_CLIP = math.inf
+"""The place on the axis of receptive fields of an embedding of a whole clip."""
+FLOORS = {"chance": "chance", "logmel": "log-mel", "melproj": "random projection"}
+"""Checkpoints that learn nothing and have no levels: what other models are to surpass. Their names in figures."""
+STAGES = {
+    **dict.fromkeys(("mel", "mean", "std"), 0),
+    **dict.fromkeys(("block", "layer", "se"), 1),
+    **dict.fromkeys(("features", "embedding"), 2),
+    **{"clf": 3, "logits": 4},
+}
+"""The order of the levels of a network by their names without numbers: spectrum, blocks, what follows them."""
+SQUEEZED = r"se\d+$"
+"""Levels beside the blocks of a network: what its squeeze-and-excitation sees."""
+LEVEL = re.compile(r"([a-z]+?)(mean|std)?(\d*)")
 TIMESTAMPS = re.compile("event_|segment_")
 """Metrics of timestamp tasks begin so."""
 SAMPLES_PER_MS = 32
@@ -54,29 +76,96 @@ def is_timed(metric: pd.Series) -> pd.Series:
 def along(table: pd.DataFrame, axis: str) -> pd.Series:
     """Give each line its place on an axis; its receptive field is that of the embeddings that its task takes.
 
+    A scene embedding of a whole clip is at `WHOLE_CLIP`.
+
     Args:
         table: scores with axes.
         axis: a key of `AXES`.
     """
     if axis == "window":
-        return table["window_ms"].where(is_timed(table["metric"]), table["scene_window_ms"])
+        whole = (table["scene"] == "smax") & (table["windows"] != "wown")
+        scenes = table["scene_window_ms"].mask(whole, WHOLE_CLIP)
+        return table["window_ms"].where(is_timed(table["metric"]), scenes)
     return table[{"level": "level", "hop": "hop_ms"}[axis]]
 
 
-def series(table: pd.DataFrame, axis: str) -> pd.Series:
-    """Name the line along an axis that each score is on, by the parts of specs that differ beside it ("" for one line).
+def checkpoint_of(specs: pd.Series) -> pd.Series:
+    """Give the checkpoint that each spec names; "" where there is no spec."""
+    return specs.fillna("").astype(str).str.split("@").str[0]
+
+
+def stage(level: str) -> tuple[int, int] | None:
+    """Order a level among those of any network; None for a name that is not known."""
+    match = LEVEL.fullmatch(level)
+    if match is None or match[1] not in STAGES:
+        return None
+    return STAGES[match[1]], int(match[3] or 0)
+
+
+def depths(table: pd.DataFrame, models: pd.DataFrame | None = None) -> pd.Series:
+    """Give each line's level its relative depth in its network: 0 is the input spectrum, 1 the last level.
+
+    Stages of a network (spectrum, each block, the levels behind them) are evenly spaced. Levels whose names are not
+    known are so in the order of the rows. Lines without a level are NaN, and so is the only level of a network without
+    known names.
 
     Args:
-        table: made by `with_axes`.
+        table: scores with axes.
+        models: what is known of checkpoints, with the columns name and levels; without, a network ends at its last
+            level in the table.
+    """
+    known = {} if models is None or "levels" not in models else dict(zip(models["name"], models["levels"], strict=True))
+    levels = table["level"].fillna("").astype(str)
+    depth: dict[tuple[str, str], float] = {}
+    for checkpoint, names in levels[levels != ""].groupby(table["checkpoint"], sort=False):
+        own = list(names.unique())
+        ladder = _ladder({*own, *(name.partition(".")[0] for name in known.get(checkpoint, ()))})
+        places = (
+            {name: ladder.index(stage(name)) for name in own} if ladder else {name: i for i, name in enumerate(own)}
+        )
+        last = len(ladder or own) - 1
+        depth |= {(str(checkpoint), name): place / last for name, place in places.items() if last}
+    keys = zip(table["checkpoint"], levels, strict=True)
+    return pd.Series([depth.get(key, math.nan) for key in keys], table.index, dtype=float)
+
+
+def _ladder(levels: Iterable[str]) -> Sequence[tuple[int, int] | None]:
+    """Order the stages of a network with these levels, with the spectrum and all blocks; empty for unknown names."""
+    stages = {stage(name) for name in levels}
+    known = {place for place in stages if place is not None}
+    if len(known) < len(stages):
+        return []
+    deepest = max((number for kind, number in known if kind == 1), default=0)
+    return sorted({*known, (0, 0), *((1, number) for number in range(1, deepest))})
+
+
+def series(table: pd.DataFrame, axis: str) -> pd.Series:
+    """Name the line along an axis that each score is on ("" where there is one line).
+
+    Lines are named by their checkpoints, then by the parts of specs that differ within what is named so far. Weights
+    are named where two lines of trained, or two of untrained weights differ in nothing else.
+
+    Args:
+        table: made by `with_axes`, with the flag untrained.
     """
     fixed = {
-        "level": ["checkpoint", "pool", "windows", "scene", "timestamps", "weights"],
+        "level": ["checkpoint", "pool", "branch", "field", "timestamps", "weights"],
         "window": ["checkpoint", "levels", "timestamps", "weights"],
-        "hop": ["levels", "windows", "scene", "timestamps", "weights"],
+        "hop": ["family", "levels", "field", "timestamps", "weights"],
     }[axis]
-    differing = [name for name in fixed if len(table[name].unique()) > 1]
-    texts = {name: [_part_text(name, value) for value in table[name]] for name in differing}
-    return pd.DataFrame(texts, index=table.index).apply(lambda row: " ".join(filter(None, row)), axis=1).astype(str)
+    squeezed = table["level"].fillna("").str.match(SQUEEZED)
+    table = table.assign(
+        branch=squeezed.map({True: "squeeze-excitation", False: "blocks"}),
+        field=table["windows"].where(is_timed(table["metric"]), table["scene"]),
+    )
+    names = pd.Series("", table.index)
+    for part in fixed:
+        within = {"weights": [table["untrained"]], "field": [table["task"]]}.get(part, [])
+        differs = table[part].groupby([names, *within], sort=False).transform("nunique") > 1
+        differs = differs.groupby(names).transform("any")
+        texts = pd.Series([_part_text(part, value) for value in table[part]], table.index, dtype="str")
+        names = names.where(~differs, (names + " " + texts).str.strip())
+    return names
 
 
 def _axes(specs: pd.Series) -> pd.DataFrame:
@@ -101,11 +190,10 @@ def _number(values: pd.Series) -> pd.Series:
 
 def _part_text(part: str, value: str) -> str:
     """Write a part of a spec for a legend."""
-    if part in ("windows", "scene"):
-        kind = "scene " if part == "scene" else ""
-        return f"{kind}{value[1:]}" + ("" if value[1:] in ("own", "max") else " ms")
+    if part == "field":
+        return {"own": "its own window", "max": "whole clip"}.get(value[1:], f"{value[1:]} ms")
     if part == "timestamps":
         return f"every {value[1:]} ms"
     if part == "pool":
         return f"level.{value}" if value else "level"
-    return "" if value in ("published", "none") else value
+    return value

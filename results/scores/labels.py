@@ -3,6 +3,9 @@
 Scores have flags instead (`results.scores.kinds`). Nothing reads a mark back.
 """
 
+import re
+from collections.abc import Iterable
+
 import pandas as pd
 
 from results.reference.published import named
@@ -10,6 +13,14 @@ from results.reference.published import named
 UNTRAINED_MARK = "†"
 PUBLISHED_MARK = "‡"
 READ_OFF_MARK = "≈"
+TERMS = {
+    "L": "mel spectrogram around the timestamp",
+    "M": "classification and distillation tokens",
+    "H": "logits",
+    "2RF": "receptive fields of 160 and 640 ms",
+    "large RF": "receptive field of 640 ms",
+}
+"""What the paper's names of its models are made of."""
 UNTRAINED_NOTE = f"{UNTRAINED_MARK} untrained weights (random, from a seed): a floor, not what the model can do."
 
 
@@ -36,3 +47,15 @@ def labels(scores: pd.DataFrame, read_off: bool = False) -> pd.Series:
 def with_read_off(texts: pd.Series, read_off: pd.Series) -> pd.Series:
     """Mark the texts of values, or the names of models, whose scores were read off a figure."""
     return texts.where(~read_off, READ_OFF_MARK + texts)
+
+
+def terms(models: Iterable[str]) -> list[str]:
+    """Explain the paper's terms in the names of models, in one line; none where there are none."""
+    used: set[str] = set()
+    for name in models:
+        levels = re.findall(r"(?<![\w+])[LMH](?:\+[LMH])+\b", name)
+        if "PaSST" in name:
+            levels += re.findall(r"(?<![\w+])[LMH](?![\w+])", name)
+        used |= set("".join(levels)) | {term for term in ("2RF", "large RF") if term in name}
+    explained = [f"{term}: {meaning}" for term, meaning in TERMS.items() if term in used]
+    return [f"{'; '.join(explained)}."] if explained else []

@@ -65,6 +65,25 @@ class NotApplicable:
 
 
 @dataclass(frozen=True)
+class RecordedCall:
+    """A call that computed jobs of the run.
+
+    Attributes:
+        started: when, in UTC, as ISO 8601 has it.
+        command: the command line; empty where Python called.
+        version: of the package.
+        commit: of the checkout, with "+changes" where files differed from it; empty where it is not known.
+        jobs: how many it computed; those of earlier calls are not computed again.
+    """
+
+    started: str
+    command: str
+    version: str
+    commit: str
+    jobs: int
+
+
+@dataclass(frozen=True)
 class RunRecord:
     """A study as it was run.
 
@@ -73,6 +92,8 @@ class RunRecord:
         reference: names of published scores.
         tasks: as rows call them, in the study's order, with absent ones.
         finished: whether the run reached its end, with failures or without.
+        comparisons: pairs of labels of models, whose differences the study asks for.
+        calls: what computed the jobs, in the order of time; earlier versions recorded none.
     """
 
     study: str
@@ -86,6 +107,8 @@ class RunRecord:
     failures: tuple[RecordedFailure, ...] = ()
     not_applicable: tuple[NotApplicable, ...] = ()
     finished: bool = False
+    comparisons: tuple[tuple[str, str], ...] = ()
+    calls: tuple[RecordedCall, ...] = ()
 
     def why_missing(self, model: str, task: str) -> str:
         """Say why a model has no score on a task; empty where it does not apply."""
@@ -125,7 +148,15 @@ def read_record(folder: str | Path) -> RunRecord | None:
                 NotApplicable.parse(cell) if isinstance(cell, str) else NotApplicable(**cell)
                 for cell in content.get("not_applicable", ())
             ),
+            "calls": tuple(RecordedCall(**call) for call in content.get("calls", ())),
+            "comparisons": tuple(_pair(pair) for pair in content.get("comparisons", ())),
         }
         return RunRecord(**{**content, **lists, **parsed})
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"{path}: not the record of a run: {error}; `ablate run` writes it anew") from None
+
+
+def _pair(pair: Any) -> tuple[str, str]:
+    if not isinstance(pair, list) or len(pair) != 2 or not all(isinstance(label, str) for label in pair):
+        raise ValueError(f"comparisons must be pairs of labels, got {pair!r}")
+    return pair[0], pair[1]

@@ -14,9 +14,11 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from results.rows.choices import choices
 from results.scores.labels import labels
 from results.scores.normalize import LOWER_IS_BETTER
 from results.statistics.permutation import fewest_units
+from results.statistics.shown import as_html
 
 DIFFER, NOT_ESTABLISHED = "differ", "not established"
 EXACT = 12
@@ -46,6 +48,13 @@ class Ranking:
     groups: tuple[tuple[str, ...], ...]
     tasks: tuple[str, ...]
     left_out: tuple[str, ...]
+
+    def _repr_html_(self) -> str:
+        test = f"Friedman over {len(self.tasks)} tasks: chi-square {self.statistic:.3g}, p {self.p:.3g}."
+        differ = f"Mean ranks more than {self.distance:.2f} apart differ (Nemenyi, level {self.alpha:g})."
+        left_out = f"Left out, without a score of every model: {', '.join(self.left_out)}." if self.left_out else ""
+        table = pd.DataFrame({"model": self.ranks.index, "mean rank": self.ranks.map("{:.2f}".format).to_numpy()})
+        return as_html(table, f"{test} {differ}", left_out)
 
 
 def ranking(scores: pd.DataFrame, alpha: float = 0.05) -> Ranking:
@@ -128,7 +137,7 @@ def pairwise_wilcoxon(
     pairs = list(pairs)
     for model in filter(None, [against, *itertools.chain.from_iterable(pairs)]):
         if model not in label_of:
-            raise ValueError(f"unknown model {model!r}; expected one of {', '.join(wide)}")
+            raise ValueError(f"unknown model {model!r}{choices(model, wide, '`ablate table`')}")
     pairs = [(label_of[a], label_of[b]) for a, b in pairs]
     if against is not None:
         pairs = [(a, b) for a, b in pairs if a != b]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from results.rows.choices import choices
 from results.rows.event_counts import EVENT_SCORES
 from results.rows.predictions import correct, read_clips
 from results.rows.rows import read_rows
@@ -19,6 +20,7 @@ from results.statistics import swapped
 from results.statistics.clips import Read, Runs, aligned, arrays, number_units, with_groups
 from results.statistics.permutation import RESAMPLES, Swapped, SwapTest, check_options, fewest_units, swap_test
 from results.statistics.ranks import DIFFER, NOT_ESTABLISHED, holm
+from results.statistics.shown import Comparisons
 from results.statistics.swapped import Metric
 
 RIGHT_OR_WRONG = ("top1_acc", "pitch_acc")
@@ -78,7 +80,8 @@ def comparisons(
         A row a pair and task. Columns a, b, task, metric; score_a, score_b, means over folds and seeds; difference (a
         less b), low, high, p; p_holm, corrected for all rows that could reach the level; clips; groups, NaN where the
         task has none; seeds, their number, of both; verdict: `differ` where p_holm is at most 1 - confidence,
-        `not established`, or `not compared`; reason, why not; notes, what the interval leaves out, a line each.
+        `not established`, or `not compared`; reason, why not; notes, what the interval leaves out, a line each. Its
+        `attrs` have the confidence, and the number of comparisons that the verdicts are corrected for.
 
     Raises:
         FileNotFoundError: for a folder without rows, or without any predictions of these models.
@@ -91,7 +94,7 @@ def comparisons(
     pairs, known = list(pairs), list(rows["model"].unique())
     for model in dict.fromkeys(model for pair in pairs for model in pair):
         if model not in known:
-            raise ValueError(f"unknown model {model!r} in {folder}; expected one of {', '.join(known)}")
+            raise ValueError(f"unknown model {model!r} in {folder}{choices(model, known, '`ablate table`')}")
     read = functools.lru_cache(maxsize=8)(functools.partial(read_clips, folder))
     options = Options(confidence, resamples, seed)
     lines: list[dict[str, Any]] = []
@@ -111,7 +114,7 @@ def comparisons(
             lines.append(line)
     if absent and not any("p" in line for line in lines):
         raise absent[0]
-    return _with_verdicts(pd.DataFrame(lines, columns=list(COLUMNS)), confidence)
+    return Comparisons.of(_with_verdicts(pd.DataFrame(lines, columns=list(COLUMNS)), confidence))
 
 
 def _with_verdicts(table: pd.DataFrame, confidence: float) -> pd.DataFrame:
@@ -120,7 +123,9 @@ def _with_verdicts(table: pd.DataFrame, confidence: float) -> pd.DataFrame:
     verdict = np.where(corrected <= 1 - confidence + 1e-12, DIFFER, NOT_ESTABLISHED)
     texts = {name: table[name].astype(object).fillna("") for name in ("reason", "notes", "seeds")}
     verdict = np.where(table["p"].isna(), NOT_COMPARED, verdict)
-    return table.assign(p_holm=corrected, verdict=verdict, **texts)
+    whole = table.assign(p_holm=corrected, verdict=verdict, **texts)
+    whole.attrs |= {"confidence": confidence, "corrected": int(np.isfinite(corrected).sum())}
+    return whole
 
 
 def _jobs(cells: pd.DataFrame, model: str) -> Jobs:

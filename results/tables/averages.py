@@ -15,7 +15,7 @@ SCHEMES = ("paper", "leaderboard")
 
 
 def cells(scores: pd.DataFrame, schemes: Collection[str] = SCHEMES) -> pd.DataFrame:
-    """Make a cell for each model and mean: columns label, column, category ("mean"), text and place.
+    """Make a cell for each model and mean: columns label, column, category ("mean"), text, place, and its numbers.
 
     A mean over a part of the table's tasks says so, as "0.712 [6/7]", and is not compared with the others.
 
@@ -43,10 +43,12 @@ def cells(scores: pd.DataFrame, schemes: Collection[str] = SCHEMES) -> pd.DataFr
     digits = means["mean"].map("{:.3f}".format).astype(object)  # of floats where there is no mean at all
     shown = with_read_off(digits, read_off)
     share = " [" + means["count"].astype(str) + "/" + means["tasks"].astype(str) + "]"
-    means["text"] = shown.where(~partial, shown + share)
+    means["text"], means["number"] = shown.where(~partial, shown + share), means["mean"]
     means["mean"] = means["mean"].mask(partial | (means["scale_free"] & read_off))
     means["place"] = emphasis.of_columns(means, "mean", "column")
-    return means.assign(category="mean")[["label", "column", "category", "text", "place"]]
+    means["tasks"] = means["count"] if partial.any() else float("nan")
+    columns = ["label", "column", "category", "text", "place", "number", "tolerance", "tasks"]
+    return means.assign(category="mean")[columns]
 
 
 def notes(scores: pd.DataFrame, schemes: Collection[str] = SCHEMES) -> list[str]:

@@ -16,7 +16,7 @@ from results.scores.labels import READ_OFF_MARK, labels
 from results.scores.normalize import CATEGORIES, LOWER_IS_BETTER
 from results.scores.notes import notes
 from results.scores.scores import Rows, Scored, absent_scores, with_interval
-from results.tables import averages, emphasis
+from results.tables import averages, emphasis, numbers
 from results.tables.formats import EMPHASIS_NOTE, FORMATS, Table
 
 MISSING = "–"
@@ -90,14 +90,18 @@ def compose(
         cells.append(averages.cells(scores, schemes))
     if costs is not None:
         cells.append(_cost_cells(costs, models))
-    texts, places = _assembled(pd.concat(cells, ignore_index=True), list(models.index), by_category)
+    long = pd.concat(cells, ignore_index=True)
+    texts, places = _assembled(long, list(models.index), by_category)
+    values = numbers.arranged(long, list(models.index), by_category)
     lines = notes(scored.rows)
     if (places > 0).any(axis=None):
         lines.append(EMPHASIS_NOTE)
     lines += _spread_notes(scores, interval, spread)
     if schemes:
         lines += averages.notes(scores, schemes)
-    return Table(*((texts.T, places.T) if transposed else (texts, places)), tuple(lines))
+    if transposed:
+        texts, places, values = texts.T, places.T, values.T
+    return Table(texts, places, tuple(lines), numbers=values)
 
 
 def table(rows: Rows, **options: Any) -> pd.DataFrame:
@@ -159,8 +163,10 @@ def _task_cells(scores: pd.DataFrame, with_spread: bool) -> pd.DataFrame:
         texts = [text if pd.isna(low) else f"{text} [{low:.3f}, {high:.3f}]" for text, low, high in bounds]
     named = scores["task"] + (" (" + scores["metric"] + ")").where(scores["metric"] != "", "")
     value = scores["mean"].where(~scores["metric"].isin(LOWER_IS_BETTER), -scores["mean"])
-    cells = scores.assign(column=named, text=texts, value=value)
-    return cells.assign(place=emphasis.of_columns(cells, "value", "column"))[CELL_COLUMNS]
+    cells = scores.assign(column=named, text=texts, value=value, number=scores["mean"])
+    cells = cells.assign(place=emphasis.of_columns(cells, "value", "column"))
+    shown = ["std"] if with_spread else ["low", "high"]
+    return cells[[*CELL_COLUMNS, "number", *shown, "tolerance"]]
 
 
 def _cost_cells(costs: pd.DataFrame, models: pd.Series) -> pd.DataFrame:
@@ -169,11 +175,12 @@ def _cost_cells(costs: pd.DataFrame, models: pd.Series) -> pd.DataFrame:
     if known.empty:
         raise ValueError(f"costs are of {', '.join(map(str, costs.index[:5]))}; expected some of {', '.join(models)}")
     cells = [
-        {"label": label, "column": str(column), "category": "cost", "text": _cost(costs.loc[name, column]), "place": 0}
+        {"label": label, "column": str(column), "category": "cost", "text": _cost(value), "place": 0, "number": value}
         for column in costs
         for label, name in known.items()
+        for value in [costs.loc[name, column]]
     ]
-    return pd.DataFrame(cells, columns=CELL_COLUMNS)
+    return pd.DataFrame(cells, columns=[*CELL_COLUMNS, "number"])
 
 
 def _cost(value: Any) -> str:

@@ -7,7 +7,7 @@ import html
 import itertools
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 from tabulate import tabulate
@@ -19,21 +19,29 @@ EMPHASIS_NOTE = "Bold is best, underlined second, of what compares: of one proto
 BOLD, UNDERLINED, PLAIN = "\033[1m", "\033[4m", "\033[0m"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Table:
-    """Texts and how they are set.
+    """Texts and how they are set. A notebook shows it as HTML, anything else as text.
 
     Attributes:
         texts: models x columns, or turned; the columns (or the index) may have two levels, category and task.
         places: the same shape: `emphasis.BEST` is set bold, `emphasis.SECOND` underlined.
         notes: lines below the table.
         turns: whether a terminal shows whichever are fewer, rows or columns, as the columns.
+        numbers: what the texts show, in a column each (mean, std, ...), which CSV has; None for texts alone.
     """
 
     texts: pd.DataFrame
     places: pd.DataFrame
     notes: tuple[str, ...] = ()
     turns: bool = True
+    numbers: pd.DataFrame | None = None
+
+    def __repr__(self) -> str:
+        return to_text(self)
+
+    def _repr_html_(self) -> str:
+        return to_html(self)
 
 
 def to_text(table: Table, styled: bool = False) -> str:
@@ -87,8 +95,19 @@ def to_html(table: Table) -> str:
 
 
 def to_csv(table: Table) -> str:
-    """Write the texts alone, without emphasis or notes (`results.score(rows).to_csv()` has the numbers)."""
-    return str(_flat(_escaped(table, printable).texts).to_csv(lineterminator="\n"))
+    """Write the numbers alone, or the texts of a table that has none; no emphasis, no notes.
+
+    >>> texts, numbers = pd.DataFrame({"esc50": ["0.9 ± 0.1"]}), pd.DataFrame({"esc50": [0.9], "esc50 std": [0.1]})
+    >>> print(to_csv(Table(texts, texts, numbers=numbers)))
+    ,esc50,esc50 std
+    0,0.9,0.1
+    <BLANKLINE>
+    """
+    shown = _flat(table.texts if table.numbers is None else table.numbers)
+    axes = (axis.map(lambda key: printable(key)).set_names(axis.names) for axis in (shown.index, shown.columns))
+    index, columns = axes
+    cells = shown.map(lambda cell: printable(cell) if isinstance(cell, str) else cell)
+    return str(cells.set_axis(index).set_axis(columns, axis=1).to_csv(lineterminator="\n"))
 
 
 def to_latex(table: Table) -> str:
@@ -155,7 +174,7 @@ def _escaped(table: Table, escape: Callable[[str], str]) -> Table:
 
     texts = table.texts.map(escape).set_axis(keys(table.texts.index)).set_axis(keys(table.texts.columns), axis=1)
     places = table.places.set_axis(texts.index).set_axis(texts.columns, axis=1)
-    return Table(texts, places, tuple(map(escape, table.notes)))
+    return replace(table, texts=texts, places=places, notes=tuple(map(escape, table.notes)))
 
 
 def _emphasized(table: Table, bold: str, underlined: str) -> pd.DataFrame:

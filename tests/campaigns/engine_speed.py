@@ -19,7 +19,7 @@ from downstream.progress import Track, silent
 from results.rows.rows import RESULT_COLUMNS, read_rows
 
 MODELS = ({"checkpoint": "logmel"}, {"checkpoint": "melproj"}, {"checkpoint": "crepe_tiny"})
-TASKS = ("spoken_digit", "digit_soundscapes")
+TASKS = ("digits", "digit_events")
 HOP_MS = 200
 COLUMNS = {
     "engine": "",

@@ -181,7 +181,7 @@ class Running:
 def started(function: Callable[..., Any], *arguments: Any) -> multiprocessing.Process:
     """Call a function in a process of its own, forked from one that has imported everything."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__, "ablations.cli.run"])
+    context.set_forkserver_preload([__name__, "ablations.cli.running.printed"])
     process = context.Process(target=function, args=arguments)
     process.start()
     return process

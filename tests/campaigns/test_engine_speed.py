@@ -20,7 +20,7 @@ def test_engines_are_timed_side_by_side(monkeypatch, tmp_path):
     monkeypatch.setattr(engine_speed, "MODELS", ({"checkpoint": "logmel"},))
     monkeypatch.setattr(engine_speed, "HOP_MS", 1000)
     monkeypatch.setattr(workers, "find_spec", lambda name: name)
-    options = {"seeds": 1, "tasks": ("digit_soundscapes",), "protocol": "hear2021+grid1"}
+    options = {"seeds": 1, "tasks": ("digit_events",), "protocol": "hear2021+grid1"}
     record = engine_speed.measure((1, 3), **options)
     assert counts == [None, None, 1, 3]
     assert [(row["engine"], row["workers"]) for row in record.rows] == [("this process", 1), ("Ray", 1), ("Ray", 3)]

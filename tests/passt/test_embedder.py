@@ -155,7 +155,7 @@ def test_wrong_calls_are_named(embedder):
         embedder.scene([clip(1, 1)], [("mel", None)])
     with pytest.raises(ValueError, match="the window of a timestamp tap features must be milliseconds, got None"):
         embedder.timestamps([clip(1, 1)], [("features", None)], 50)
-    with pytest.raises(ValueError, match="unknown level 'block19'.*; expected one of mel, melmean, block1"):
+    with pytest.raises(ValueError, match="unknown level 'block19' .did you mean 'block1.*lists all"):
         embedder.scene([clip(1, 1)], [("block19", None)])
     for window in (10, 20_000):
         with pytest.raises(ValueError, match=f"the window of a tap must be 151 to 10000 ms, got {window} ms"):
@@ -172,3 +172,13 @@ def test_wrong_calls_are_named(embedder):
         PasstEmbedder(EmbeddingSpec(LIGHT, ("mel",), weights="untrained-0"), device="cpu").scene_embedding(
             clip(1, 1)[None]
         )
+
+
+def test_a_name_takes_its_own_weights_and_shows_itself():
+    embedder = PasstEmbedder("passt_demo", device="cpu")
+    assert embedder.spec.weights == "demo"
+    assert repr(embedder).startswith("PasstEmbedder('passt_demo@logits+features@w160@smax@t50@demo', device='cpu'")
+    levels = PasstEmbedder("passt_demo@block2@untrained-0", device="cpu").spec
+    assert (levels.levels, levels.weights) == (("block2",), "untrained-0")
+    with pytest.raises(ValueError, match="unknown name 'passt_dmo' .did you mean 'passt_demo'"):
+        PasstEmbedder("passt_dmo", device="cpu")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ablations.engines import Results
-from ablations.engines.here import check
+from ablations.engines.here import check, check_movable
 from ablations.engines.ray.nodes import Share, alive, room_on
 from ablations.engines.ray.session import environment, session
 from ablations.engines.ray.worker import Answer, UnitWorker
@@ -34,7 +34,11 @@ class RayEngine(RayWorkers):
     """Workers of Ray as an engine."""
 
     def check(self, settings: Settings) -> None:
-        """Raise ValueError for a precision that this machine does not have; the machines of a cluster check theirs."""
+        """Raise ValueError for a model that can't leave this process, or a precision that this machine does not have.
+
+        The machines of a cluster check theirs.
+        """
+        check_movable(settings.study, "a worker of Ray")
         if self.address is None:
             check(settings)
 

@@ -22,7 +22,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ablations.models.baselines.crepe_net import CHANNELS, FRAME, Crepe, other_axis, widths
-from passt.catalog.card import Card, choices
+from passt.catalog.card import Card
+from passt.catalog.choices import choices
 from passt.catalog.spec import EmbeddingSpec, Tap
 from passt.network.following import FollowsNetwork
 from passt.network.precision import arithmetic, precision_for
@@ -140,7 +141,7 @@ class CrepeEmbedder(FollowsNetwork):
         """Per tap one (frames, width) a clip, of the frame centered on each multiple of the hop."""
         for level, window in taps:
             if level not in self.dims:
-                raise ValueError(f"{self.name}: unknown level {level!r}{choices(level, self.dims)}")
+                raise ValueError(f"{self.name}: unknown level {level!r}{choices(level, self.dims, listed_by='dims')}")
             if window is not None:
                 raise ValueError(f"{self.name}: the window of a tap must be None, its own, got {window} ms")
         if not taps:

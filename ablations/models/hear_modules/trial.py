@@ -55,10 +55,17 @@ def check(module: Any) -> ModuleFacts:
     audio = fixed_clips(module.sample_rate)
     scenes = module.scene(audio.copy())  # copies: a module may work in place
     values, times = module.timestamps(audio.copy())
-    _check_again(module, "get_scene_embeddings", scenes, module.scene(audio.copy()))
-    _check_again(module, "get_timestamp_embeddings", values, module.timestamps(audio.copy())[0])
+    check_again(module, module.scene_function, scenes, module.scene(audio.copy()))
+    check_again(module, module.timestamps_function, values, module.timestamps(audio.copy())[0])
+    hop = check_times(module, times)
+    sizes = module.sample_rate, module.scene_size, module.timestamp_size
+    return ModuleFacts(*sizes, versions(module.name), hop, [sketch(scenes), sketch(values)])
+
+
+def check_times(module: Any, times: np.ndarray) -> float | None:
+    """Check that timestamps of the fixed clips, (steps,), are regular milliseconds; return their mean step."""
     steps, last, length = np.diff(times), times[-1], 1000.0 * TRIAL_SECONDS
-    function = "get_timestamp_embeddings"
+    function = module.timestamps_function
     if 0 < last <= 2 * TRIAL_SECONDS:
         hint = f"the last one is {last:g} for a clip of {TRIAL_SECONDS} s"
         module.fault(f"{function} returned timestamps that look like seconds, the API asks for milliseconds: {hint}")
@@ -73,18 +80,24 @@ def check(module: Any) -> ModuleFacts:
     if hop and np.abs(steps - hop).max() > REGULAR_MS:
         got = f"got {steps.min():g} to {steps.max():g} ms"
         module.fault(f"{function} returned irregular timestamps, expected steps of {hop:g} ms, {got}")
-    sizes = module.sample_rate, module.scene_size, module.timestamp_size
-    return ModuleFacts(*sizes, versions(module.name), hop, [sketch(scenes), sketch(values)])
+    return hop
 
 
-def _check_again(module: Any, function: str, first: np.ndarray, second: np.ndarray) -> None:
+def check_again(module: Any, function: str, first: np.ndarray, second: np.ndarray) -> None:
     """Refuse a module whose embeddings of the same audio differ from call to call."""
     if not (np.isfinite(first).all() and np.isfinite(second).all()):
         module.fault(f"{function} returned embeddings that are not finite, of an ordinary sound")
-    size = np.sqrt(np.mean(first.astype(np.float64) ** 2))
-    if first.shape != second.shape or np.abs(first - second).max() > SAME_SHARE * size:
+    if not are_same(first, second):
         again = "asked again with the same audio; is something drawn at random, or kept from call to call?"
         module.fault(f"{function} returned other embeddings when {again}")
+
+
+def are_same(first: np.ndarray, second: np.ndarray) -> bool:
+    """Whether two answers have one shape and differ by no more than a device may make them differ."""
+    if first.shape != second.shape:
+        return False
+    size = np.sqrt(np.mean(first.astype(np.float64) ** 2))
+    return bool(np.abs(first - second).max() <= SAME_SHARE * size)
 
 
 def fixed_clips(sample_rate: int) -> np.ndarray:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ablations.tasks.examples.clips import Clips
+from passt.catalog.choices import choices
 from passt.fetch.download import fetch
 from passt.fetch.transfer import Track, silent
 
@@ -68,7 +69,7 @@ def members(name: str, archive: Path) -> Iterator[tuple[re.Match[str], bytes]]:
         FileNotFoundError, ValueError: as `unpack`.
     """
     if name not in ARCHIVES:
-        raise ValueError(f"unknown example {name!r}, expected one of {', '.join(ARCHIVES)}")
+        raise ValueError(f"unknown example {name!r}{choices(name, ARCHIVES)}")
     if reason := not_that_archive(name, archive):
         raise ValueError(f"{archive}: {reason}")
     with zipfile.ZipFile(archive) as file:

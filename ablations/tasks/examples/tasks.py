@@ -14,6 +14,7 @@ from ablations.tasks.prepare.listing import read_listing
 from ablations.tasks.prepare.options import Options
 from ablations.tasks.prepare.task import examine, make_task
 from downstream.progress import Track, silent
+from passt.catalog.choices import choices
 
 VERSION = "v1"
 
@@ -116,7 +117,7 @@ def make_tasks(
         ValueError, OSError: a name is unknown, or a source can't be had; nothing is made then.
     """
     if unknown := [name for name in names if name not in TASKS]:
-        raise ValueError(f"unknown example {unknown[0]!r}, expected one of {', '.join(TASKS)}")
+        raise ValueError(f"unknown example {unknown[0]!r}{choices(unknown[0], TASKS)}")
     targets = {name: folder / f"{name}-{VERSION}" for name in names or TASKS}
     missing = [name for name, target in targets.items() if not target.is_dir()]
     needed = dict.fromkeys(TASKS[name].source for name in missing)

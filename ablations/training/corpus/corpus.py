@@ -12,6 +12,7 @@ from ablations.training.corpus.plan import Plan, alone, plan
 from ablations.training.corpus.rendering import dry
 from ablations.training.corpus.rooms import recorded, reverberated
 from ablations.training.corpus.vocabulary import KINDS, LABELS
+from passt.catalog.choices import choices
 
 FORMAT = 2
 """Version of the clips, which is part of fingerprints. It is raised by every change that changes a clip."""
@@ -135,7 +136,7 @@ def render_kind(corpus: Corpus, label: str, number: int) -> tuple[Tensor, tuple[
     """
     names = [kind.labels[-1] for kind in KINDS]
     if label not in names:
-        raise ValueError(f"corpus: unknown kind {label!r}; there are {', '.join(names)}")
+        raise ValueError(f"corpus: unknown kind {label!r}{choices(label, names)}")
     planned = alone(names.index(label), corpus.seed, range(number, number + 1), corpus.seconds)
     with torch.no_grad():
         audio = dry(planned, corpus.samples, corpus.sample_rate, corpus.device)[0].cpu()

@@ -7,7 +7,7 @@ import typing
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from passt.catalog.card import choices
+from passt.catalog.choices import choices
 
 Value = TypeVar("Value")
 

@@ -155,7 +155,7 @@ def test_without_predictions_the_rest_is_said(run, tmp_path):
     assert result.exit_code == 0, result.output
     assert "No comparison on clips: no predictions at " in result.output
     assert "Friedman of 3 models" in result.output
-    assert "no rows at" in invoke("compare", tmp_path / "none").output
+    assert "no run at" in invoke("compare", tmp_path / "none").output
 
 
 def test_clips_metrics_are_hears():

@@ -43,6 +43,21 @@ def test_an_unknown_command():
     assert main.get_command(None, "nothing") is None
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["rum"], "Error: no command 'rum' (did you mean 'run'?)"),
+        (["studys"], "Error: no command 'studys' (did you mean 'studies'"),
+        (["store", "list"], "Error: no command 'list' (did you mean 'ls'?); expected one of check, ls, prune"),
+        (["benchmark", "probe"], "Error: no command 'probe' (did you mean 'probes'?); expected one of complexity, "),
+    ],
+)
+def test_an_unknown_command_is_answered_with_the_closest_ones(words, message):
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code == 2
+    assert result.output.splitlines()[-1].startswith(message)
+
+
 def test_help_imports_nothing_heavy():
     assert loaded("--help") == []
 

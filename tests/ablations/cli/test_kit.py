@@ -110,7 +110,7 @@ def test_crosscheck_without_a_kit_says_how_to_make_it(tmp_path, monkeypatch):
         (kit.crosscheck, ["--out", "FILE/found.json"]),
         (probes.main, ["--out", "FOLDER"]),
         (events.main, ["--out", "FILE/a/found.json"]),
-        (kit.export, ["logmel", "spoken_digit", "--out", "FILE/a"]),
+        (kit.export, ["logmel", "digits", "--out", "FILE/a"]),
         (kit.probe, ["FOLDER", "--out", "FILE/a"]),
         (probes.main, ["FILE"]),
         (events.main, ["--kit", "absent"]),

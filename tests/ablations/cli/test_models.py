@@ -230,7 +230,7 @@ def test_all_is_every_published_one(other_family):
 def test_nothing_to_fetch_is_a_usage_error(args):
     found = run(download, *args)
     assert found.exit_code == 2
-    assert "name the models to fetch, or --all" in found.output
+    assert "name models to fetch, or --all" in found.output
 
 
 def test_a_hear_module_says_nothing_of_what_only_it_knows():

@@ -39,6 +39,9 @@ def test_the_table_is_that_of_the_rows_that_load_gives(folder, references):
     assert printed["markdown"].stdout.startswith(compose.to_markdown(loaded) + "\n")
     assert printed["terminal"].stdout.startswith(formats.to_text(compose.compose(loaded)) + "\n")
     assert printed["csv"].stdout == compose.to_csv(loaded)
+    assert not (folder / "table.md").exists(), "options change nothing in the folder"
+    assert invoke("table", folder).exit_code == 0
+    loaded = results.load(folder)
     assert (folder / "table.md").read_text().startswith(compose.to_markdown(loaded) + "\n")
     assert (folder / "table.csv").read_text() == compose.to_csv(loaded)
     text = compose.to_markdown(loaded)
@@ -67,10 +70,46 @@ def test_what_one_run_lacks_and_another_has_is_not_missing(folder, tmp_path):
     assert not results.load([folder, whole]).query("task == 'fsd50k'")["score"].isna().any()
 
 
-@pytest.mark.parametrize("form", ["terminal", "markdown", "csv"])
-def test_a_table_that_cannot_be_written_is_printed_and_said_in_one_line(folder, form):
+@pytest.mark.parametrize(
+    "options",
+    [
+        *(["--by-category"], ["--statistic", "none"], ["--format", "latex"], ["--transposed"], ["--costs"]),
+        *(["--average", "paper"], ["--reference", "fig10"], ["--out", "other.md"], ["--confidence", "0.9"]),
+    ],
+)
+def test_options_never_change_what_a_run_wrote(folder, options, monkeypatch):
+    monkeypatch.chdir(folder.parent)
+    assert invoke("table", "s", "--runs", ".").exit_code == 0
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    result = invoke("table", "s", "--runs", ".", *options)
+    assert result.exit_code == 0, result.output
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("name", "begins"), [("t.md", "|"), ("t.csv", "model,"), ("t.tex", r"\begin"), ("t.html", "<t")]
+)
+def test_the_suffix_says_the_format(folder, tmp_path, name, begins):
+    result = invoke("table", folder, "--out", tmp_path / name)
+    assert result.output == f"{tmp_path / name}\n"
+    assert (tmp_path / name).read_text().startswith(begins)
+    assert invoke("table", folder, "--out", tmp_path / "t.doc").output == (
+        f"Error: --out must end in .txt, .md, .tex, .csv, .html, or name --format; got {tmp_path / 't.doc'}\n"
+    )
+    assert invoke("table", folder, "--out", tmp_path / "t.doc", "--format", "csv").exit_code == 0
+
+
+def test_unknown_formats_and_averages_are_named(folder):
+    result = invoke("table", folder, "--format", "latx")
+    assert result.output.splitlines()[-1].endswith(
+        "unknown format 'latx' (did you mean 'latex'?); expected one of terminal, markdown, latex, csv, html"
+    )
+    assert "unknown average 'mine'; expected one of" in invoke("table", folder, "--average", "mine").output
+
+
+def test_a_table_that_cannot_be_written_is_printed_and_said_in_one_line(folder):
     (folder / "table.md").mkdir()  # stands for a disk that can only be read, which root writes to all the same
-    result = invoke("table", folder, "--format", form)
+    result = invoke("table", folder)
     assert result.exit_code == 0
     assert "esc50" in result.stdout
     (line,) = result.stderr.splitlines()
@@ -90,12 +129,18 @@ def test_a_run_that_can_only_be_read(folder, tmp_path):
 
 
 def test_figures_are_written_where_they_are_asked_for(folder, tmp_path):
-    for out in ("elsewhere/drawn", "elsewhere/other.png", "elsewhere/v1.2"):
+    for out in ("elsewhere/drawn", "elsewhere/other.png", "elsewhere/v1.2", "elsewhere/a.svg", "elsewhere/b.pdf"):
         result = invoke("figure", folder, "--kind", "bars", "--out", tmp_path / out)
         assert result.exit_code == 0, result.output
-    names = {path.name for path in (tmp_path / "elsewhere").iterdir()}
-    assert names == {f"{stem}.{suffix}" for stem in ("drawn", "other", "v1.2") for suffix in ("png", "pdf")}
+    names = sorted(path.name for path in (tmp_path / "elsewhere").iterdir())
+    assert names == ["a.svg", "b.pdf", "drawn.pdf", "drawn.png", "other.png", "v1.2.pdf", "v1.2.png"]
+    assert (tmp_path / "elsewhere" / "a.svg").read_text().startswith("<?xml")
+    refused = invoke("figure", folder, "--out", tmp_path / "drawn.jpg").output
+    assert refused == f"Error: --out must end in .png, .pdf, .svg or have no suffix, got {tmp_path / 'drawn.jpg'}\n"
     assert not (folder / "figure.png").exists()
+    assert invoke("figure", folder).output == f"{folder / 'figure.png'}\n"
+    assert invoke("figure", folder, "--kind", RECORD.figure).output == f"{folder / 'figure.png'}\n"
+    assert invoke("figure", folder, "--kind", "bars").output == f"{folder / 'bars.png'}\n"
     (tmp_path / "file").write_text("")
     result = invoke("figure", folder, "--kind", "bars", "--out", tmp_path / "file" / "x")
     assert result.exit_code == 1

@@ -23,7 +23,7 @@ STUDY = {
         {"checkpoint": "logmel", "timestamp_hop_ms": 500},
         {"checkpoint": "crepe_tiny", "timestamp_hop_ms": 500},
     ],
-    "tasks": ["spoken_digit", "digit_soundscapes"],
+    "tasks": ["digits", "digit_events"],
     "protocol": "hear2021+grid1",
 }
 STUBS = {

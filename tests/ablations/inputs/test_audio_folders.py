@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from ablations.embed.sources import find_sources
+from ablations.embedding.sources import find_sources
 from ablations.inputs.audio_folders import audio_in
-from tests.ablations.embed.test_embed import invoke, read, run
+from tests.ablations.embedding.test_embed import invoke, read, run
 from tests.conftest import tone, write_clip
 
 

@@ -122,7 +122,7 @@ def test_variants_of_one_checkpoint_stand_where_their_windows_levels_and_steps_p
     assert drawn.to_dict() == {text: cost.macs(registry.resolve(text), event=True) / 1e9 for text in texts}
     assert drawn[texts[1]] > 5 * drawn[texts[0]]
     (axes,) = draw(found, "pareto", "title").axes
-    assert axes.get_xlabel() == "multiply-adds for timestamps of 10 s of audio (GMACs)"
+    assert axes.get_xlabel().replace("\n", " ") == "multiply-adds for timestamps of 10 s of audio (GMACs)"
 
 
 def test_a_task_of_scenes_costs_scenes_and_both_kinds_their_mean():
@@ -131,12 +131,15 @@ def test_a_task_of_scenes_costs_scenes_and_both_kinds_their_mean():
     assert scenes != timestamps
     found = variants(text, task=SCENES)
     assert cost_table(found, known_models(found))["cost"].tolist() == [scenes]
-    assert draw(found, "pareto", "t").axes[0].get_xlabel() == "multiply-adds for scenes of 10 s of audio (GMACs)"
+    assert (
+        draw(found, "pareto", "t").axes[0].get_xlabel().replace("\n", " ")
+        == "multiply-adds for scenes of 10 s of audio (GMACs)"
+    )
     other = ("gtzan_genre", "top1_acc")
     mixed = pd.concat([found, variants(text), variants(text, task=other)], ignore_index=True)
     assert cost_table(mixed, known_models(mixed))["cost"].tolist() == pytest.approx([(2 * scenes + timestamps) / 3])
-    label = draw(mixed, "pareto", "t").axes[0].get_xlabel()
-    assert label == "multiply-adds for 10 s of audio (GMACs),\nmean over tasks (2 of scenes and 1 of timestamps)"
+    label = draw(mixed, "pareto", "t").axes[0].get_xlabel().replace("\n", " ")
+    assert label == "multiply-adds for 10 s of audio (GMACs), mean over tasks (2 of scenes and 1 of timestamps)"
 
 
 def test_the_search_and_the_weight_of_units_count_alike():
@@ -166,8 +169,7 @@ def test_tables_say_the_cost_of_the_spec_by_kind_of_task_and_what_is_not_known(t
     assert printed.exit_code == 0, printed.output
     assert reason in printed.stdout
     assert reason not in CliRunner().invoke(main, ["table", str(tmp_path)]).stdout
-    (note,) = [text for text in all_texts(draw(found, "pareto", "t")) if text.startswith("Not drawn")]
-    assert note.replace("\n", " ") == "Not drawn, of no known cost or without all tasks: logmel@w160."
+    assert "log-mel" in all_texts(draw(found, "pareto", "t")), "a line across, without a cost"
 
 
 def test_specs_that_are_not_known_here_have_no_cost():

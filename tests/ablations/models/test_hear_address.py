@@ -82,7 +82,7 @@ def test_the_two_names_of_own_timestamps_are_one():
 
 
 def study(**entry) -> Study:
-    return Study.from_dict({"name": "mine", "models": [entry], "tasks": ["spoken_digit"]}, Path("/base"))
+    return Study.from_dict({"name": "mine", "models": [entry], "tasks": ["digits"]}, Path("/base"))
 
 
 def test_a_module_in_a_study():

@@ -78,7 +78,7 @@ def test_clips_of_equal_length_go_together(hear_module, monkeypatch):
     shapes = []
     scene = embedder._module.scene
     monkeypatch.setattr(embedder._module, "scene", lambda audio: shapes.append(audio.shape) or scene(audio))
-    monkeypatch.setattr("ablations.models.hear_modules.embedder.SECONDS_AT_ONCE", 2.0)
+    monkeypatch.setattr("ablations.models.hear_modules.one_level.SECONDS_AT_ONCE", 2.0)
     sounds = clips(1.0, 0.5, 1.0, 1.0, 0.5)
     found = embedder.scene(sounds, [TAP])[TAP]
     assert shapes == [(2, 16000), (1, 16000), (2, 8000)]

@@ -1,6 +1,7 @@
 """The page of a run: read as a browser reads it."""
 
 import base64
+import dataclasses
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -15,12 +16,12 @@ from ablations.report.page import write_page
 from ablations.report.sheets import of_table
 from results.reference.published import published
 from results.rows import rows
-from results.scores.records import RecordedFailure, RecordedModel, RunRecord, write_record
+from results.scores.records import RecordedCall, RecordedFailure, RecordedModel, RunRecord, write_record
 from results.tables.formats import Table
 from tests.results.scores.test_beside import measured
 
 EVIL = "<script>alert('x')</script> & \"b\""
-VOID = {"meta", "br", "img", "link"}
+VOID = {"meta", "br", "img", "link", "wbr"}
 ADDRESS = re.compile(r"https?://[^\s'\"<]+|//[\w.]+/")
 
 
@@ -108,9 +109,9 @@ def page(text) -> Page:
 def test_it_is_one_whole_page_with_every_part(page):
     assert page.tags[:2] == ["html", "head"]
     assert page.cells("title") == ["mine"]
-    heads = ["Scores", "Figures", "Published beside measured", "Statistics", "Made with", "What is missing"]
+    heads = ["Scores", "Figures", "Published beside measured", "Comparisons", "Made with", "What is missing"]
     assert page.cells("h3") == heads
-    assert page.tags.count("script") == page.tags.count("style") == 1
+    assert page.tags.count("script") == page.tags.count("style") == 1, "no chart of a short table"
 
 
 def test_nothing_is_fetched(text, page):
@@ -149,7 +150,7 @@ def test_scores_say_what_is_best_missing_untrained_and_published(page):
     assert "† untrained weights" in notes
     assert "– not measured: every model on crema_d: the task is absent." in notes
     assert "of 3 within the tolerance of the published value" in notes
-    assert "The best learning rate is the highest that hear2021 tries" in notes
+    assert "Best learning rates at an edge of what was tried (9)" in page.cells("summary")
 
 
 def test_numbers_sort_as_numbers_and_texts_as_texts():
@@ -162,8 +163,9 @@ def test_numbers_sort_as_numbers_and_texts_as_texts():
 def test_what_failed_and_what_it_was_made_with_is_there(page):
     cells = page.cells("td")
     assert f"no weights at {EVIL}" in cells
-    assert "task crema_d is absent: `ablate download crema_d` fetches it" in cells
-    assert "3 models, 3 tasks measured, 1 absent, 1 failures" in page.cells("p")
+    assert "task crema_d is absent:" in cells
+    assert "ablate download crema_d" in page.cells("code")
+    assert "3 models, 3 tasks measured, 1 absent, 1 failure" in page.cells("p")
     assert "version of torch" in page.cells("th")
     assert {"2.0", "hear2021", "cpu", "9, whose probes took 14 s"} <= set(cells)
     assert "untrained-0" in cells
@@ -199,6 +201,28 @@ def test_what_is_no_run_is_one_line(tmp_path):
     write_run(tmp_path, of_two()[0])
     (tmp_path / "study.json").write_text("{")
     assert invoke("report", tmp_path).output.startswith(f"Error: {tmp_path / 'study.json'}: not the record of a run")
+
+
+def test_a_place_that_can_not_be_written_is_one_line(tmp_path):
+    folder = write_run(tmp_path / "mine", *of_two())
+    (tmp_path / "file").write_text("")
+    result = invoke("report", folder, "--out", tmp_path / "file" / "page.html")
+    assert result.exit_code != 0
+    assert "file/page.html can't be written" in result.output
+    assert invoke("report", folder, "--out", tmp_path).output.rstrip().endswith("is a directory.")
+
+
+def test_the_command_the_commit_and_what_is_established_lead(tmp_path):
+    ours, record = of_two()
+    call = RecordedCall("2026-01-31T23:59:58.000+00:00", "ablate run '<mine>'", "1.0.0", "abc", 9)
+    pair = tuple(model.label for model in record.models[:2])
+    write_run(tmp_path, ours, dataclasses.replace(record, calls=(call,), comparisons=(pair,)))
+    page = Page(write_page(tmp_path, tmp_path / "page.html").read_text())
+    first, state, *_ = page.cells("p")
+    assert first == "No difference is established: the run's folder has no predictions (jobs/), which comparisons need."
+    assert state == "3 models, 3 tasks measured, 1 absent, 1 failure"
+    assert "ablate run '<mine>'" in page.cells("code")
+    assert any(text.startswith("; version 1.0.0, commit abc. Page: 20") for text in page.cells("p"))
 
 
 def test_jobs_of_several_models_count_once():

@@ -69,6 +69,7 @@ def test_a_plan_counts_what_a_run_then_does(tmp_path, scene_task, event_task, co
     plan = plan_study(declared, *places(tmp_path), measure=False)
     assert (counting.clips, list(plan)) == (0, list(COLUMNS))
     assert plan["done"].sum() == plan["stored"].sum() == 0
+    assert "<td>all</td>" in plan._repr_html_()
     fits = []
     outcome = run_study(declared, *places(tmp_path), track=tracked(fits))
     assert outcome.failures == ()

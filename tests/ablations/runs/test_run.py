@@ -51,9 +51,11 @@ def run(study: Path, tmp_path: Path):
 
 
 def test_rows_of_a_study(tmp_path, scene_task, event_task):
-    study = declare(tmp_path, [scene_task(), event_task()], seeds=[0, 1])
+    pair = ["logmel 160 ms", "logmel 320 ms"]
+    study = declare(tmp_path, [scene_task(), event_task()], seeds=[0, 1], comparisons=[pair])
     outcome = run(study, tmp_path)
     assert outcome.failures == ()
+    assert read_record(outcome.folder).comparisons == (tuple(pair),)
     rows = read_rows(outcome.folder)
     primary = rows[rows["primary"]]
     assert len(primary) == 3 * 2 * 2
@@ -99,9 +101,24 @@ def test_nothing_is_done_twice(tmp_path, scene_task, monkeypatch):
 
     monkeypatch.setattr("ablations.units.execute.extract", never)
     monkeypatch.setattr("ablations.units.execute.evaluate_all", never)
+    record = read_record(first.folder)
+    (call,) = record.calls
+    assert call.jobs == len(list((first.folder / "jobs").glob("*.json")))
     again = run(study, tmp_path)
     assert again.failures == ()
+    assert read_record(first.folder) == record, "a call that computes nothing is not recorded"
     pd.testing.assert_frame_equal(read_rows(first.folder), read_rows(again.folder))
+
+
+def test_each_call_that_computes_is_recorded(tmp_path, scene_task):
+    task = scene_task()
+    for seeds in ([0], [0, 1]):
+        outcome = run(declare(tmp_path, [task], MODELS[1:], seeds=seeds), tmp_path)
+    first, second = read_record(outcome.folder).calls
+    assert first.started < second.started
+    assert (first.jobs, second.jobs) == (1, 1)
+    assert first.command == "", "Python called"
+    assert first.version
 
 
 def test_fits_of_a_job_that_is_done_are_cleared_up(tmp_path, scene_task):
@@ -209,7 +226,7 @@ def test_one_bad_job_does_not_stop_the_others(tmp_path, scene_task, event_task):
         line for line in result.stderr.splitlines() if line.startswith("Task 'no_such_task' is absent: no folder")
     ]
     assert len(absent) == 1
-    assert "`ablate prepare` makes one" in absent[0]
+    assert "`ablate tasks` lists all" in absent[0]
     assert sum("no published weights at" in line for line in failed) == 1
     rows = read_rows(tmp_path / "runs/mine")
     assert set(rows["task"]) == {"beeps"}
@@ -260,7 +277,7 @@ def test_bad_tasks_end_in_one_line(tmp_path, scene_task, break_it, message):
 
 
 def test_a_bad_study_ends_in_one_line(tmp_path):
-    result = invoke("run", declare(tmp_path, ["spoken_digit"], [{"checkpoint": "logmel", "levels": [["max"]]}]))
+    result = invoke("run", declare(tmp_path, ["digits"], [{"checkpoint": "logmel", "levels": [["max"]]}]))
     assert result.exit_code == 1
     assert result.stderr.strip().startswith("Error: ")
     assert len(result.stderr.strip().splitlines()) == 1
@@ -327,7 +344,7 @@ def test_failures_are_told_where_the_figure_can_not_be_written(tmp_path, scene_t
     def full(*_):
         raise OSError(28, "No space left on device", "figure.png")
 
-    monkeypatch.setattr("ablations.cli.run.write_figure", full)
+    monkeypatch.setattr("ablations.cli.running.printed.write_figure", full)
     study = declare(tmp_path, [scene_task(), "none/such"], MODELS[:1])
     result = invoke("run", study, "--runs", tmp_path / "runs", "--store", tmp_path / "store")
     assert result.exit_code == 1

@@ -262,3 +262,13 @@ def test_the_benchmark_compares_with_random_search(task, places, tmp_path):
     assert len(found["rows"]) == 3 * 2
     assert found["table"]["worst"] <= found["median_of_random_search"] <= found["table"]["best"]
     assert all(row["best"] <= found["table"]["best"] for row in found["rows"])
+
+
+def test_a_packaged_search_is_named_by_its_runs_folder(tmp_path, monkeypatch):
+    def stopped(declared, where, *others, **options):
+        raise ValueError(f"{declared.name} in {where.runs}")
+
+    monkeypatch.setattr("ablations.search.run.search", stopped)
+    (tmp_path / "quick_search" / "trials").mkdir(parents=True)
+    result = CliRunner().invoke(main, ["search", str(tmp_path / "quick_search")])
+    assert result.output.strip() == f"Error: quick_search in {tmp_path}"

@@ -149,5 +149,5 @@ def test_packaged_searches():
         found = Search.load(file.stem)
         assert found.name == file.stem
         assert found.space.size > found.trials
-    with pytest.raises(FileNotFoundError, match="no search 'nothing'; expected one of .*quick_search.* or a YAML file"):
+    with pytest.raises(FileNotFoundError, match="no search 'nothing'; expected .*quick_search.*, or name a YAML file"):
         Search.load("nothing")

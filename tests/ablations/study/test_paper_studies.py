@@ -126,15 +126,13 @@ def test_a_study_names_its_figure():
     found = {"name": "mine", "models": [{"checkpoint": "logmel"}], "tasks": ["esc50"]}
     assert Study.from_dict(found).figure == "bars"
     assert Study.from_dict({**found, "figure": "heatmap"}).figure == "heatmap"
-    with pytest.raises(ValueError, match="figure must be one of bars, .*fig10, got 'pie'"):
+    with pytest.raises(ValueError, match="unknown figure 'pie'.*`ablate figure -h` lists all"):
         Study.from_dict({**found, "figure": "pie"})
 
 
 def test_recipes_are_no_studies():
-    with pytest.raises(FileNotFoundError) as error:
-        Study.load("none")
-    listed = str(error.value).split("one of ")[1].removesuffix(" or a YAML file").split(", ")
-    assert listed == sorted(path.stem for path in FOLDERS[0].glob("*.yaml")) + PAPER_STUDIES
+    with pytest.raises(FileNotFoundError, match="no study 'cnn_demo_first'"):
+        Study.load("cnn_demo_first")
 
 
 def invoke(*arguments):
@@ -156,11 +154,10 @@ def run_of(tmp_path):
 def test_the_command_draws_what_the_study_names_or_what_is_asked_for(run_of, tmp_path):
     cells = [(f"w{w}", spec(windows=w), (task, "event_onset_50ms_fms"), (0.5,)) for w in (160, 640) for task in EVENTS]
     folder = run_of("receptive_field_timestamps", *cells)
-    for arguments in ((), ("--kind", "heatmap")):
+    for arguments, name in (((), "figure.pdf"), (("--kind", "heatmap"), "heatmap.pdf")):
         drawn = invoke("figure", folder.name, "--runs", folder.parent, *arguments)
         assert drawn.exit_code == 0, drawn.output
-        assert (folder / "figure.pdf").is_file()
-        (folder / "figure.pdf").unlink()
+        assert (folder / name).is_file()
     refused = invoke("figure", folder.name, "--runs", folder.parent, "--kind", "category_boxes", "--published")
     assert refused.exit_code == 1
     assert "--published is for figures of the paper, fig4, " in refused.stderr

@@ -10,7 +10,7 @@ from passt import EmbeddingSpec
 
 
 def study(**changes):
-    return {"name": "mine", "models": [{"checkpoint": "logmel"}], "tasks": ["spoken_digit"], **changes}
+    return {"name": "mine", "models": [{"checkpoint": "logmel"}], "tasks": ["digits"], **changes}
 
 
 def test_lists_of_values_cross():
@@ -64,12 +64,13 @@ def test_a_weight_file_is_named_by_its_hash(tmp_path):
         ({"seeds": [-1]}, "seeds, number 1, must be a whole number"),
         ({"seeds": 3}, "seeds must be a list, got 3"),
         ({"seeds": [2, 0, 2]}, "seeds must be distinct, got [2, 0, 2]"),
-        ({"tasks": ["spoken_digit", " "]}, "tasks, number 2, must be text of one line"),
+        ({"tasks": ["digits", " "]}, "tasks, number 2, must be text of one line"),
         ({"precision": ["fp32"]}, "precision must be one of fp32, tf32, bf16, got ['fp32']"),
-        ({"figure": {}}, "figure must be one of bars"),
+        ({"figure": {}}, "figure must be a known name, got {}"),
+        ({"figure": "bar"}, "unknown figure 'bar' (did you mean 'bars'"),
         ({"models": [{"checkpoint": "logmel", "label": True}]}, "label must be text, got True"),
         ({"models": [{"checkpoint": "logmel", "label": "a\nb"}]}, "label must be text of one line"),
-        ({"tasks": "spoken_digit"}, "tasks must be a list, got 'spoken_digit'"),
+        ({"tasks": "digits"}, "tasks must be a list, got 'spoken_digit'"),
         ({"seeds": ["0"]}, "seeds, number 1, must be a whole number"),
         ({"name": "a/b"}, "name must be of letters, digits, '_', '-' and '.', got 'a/b'"),
         ({"name": ".."}, "name must be of letters, digits"),
@@ -78,7 +79,7 @@ def test_a_weight_file_is_named_by_its_hash(tmp_path):
         ({"seeds": [0, 1, 0]}, "seeds must be distinct, got [0, 1, 0]"),
         ({"seeds": [-1]}, "seeds, number 1, must be a whole number of at least 0"),
         ({"seeds": {"a": 1}}, "seeds must be a list, got {'a': 1}"),
-        ({"figure": {"bars": 1}}, "figure must be one of bars"),
+        ({"figure": {"bars": 1}}, "figure must be a known name"),
         ({"name": ["mine"]}, "name must be text, got ['mine']"),
         ({"name": True}, "name must be text, got True"),
         ({"tasks": ["a", ["b"]]}, "tasks, number 2, must be text, got ['b']"),
@@ -139,8 +140,8 @@ def test_broken_studies_are_named(tmp_path, changes, message):
 
 
 def test_what_is_given_twice_and_changes_nothing_is_used_once_and_said(caplog):
-    found = Study.from_dict(study(tasks=["esc50", "spoken_digit", "esc50"], reference=["ced", "ced"]))
-    assert (found.tasks, found.reference) == (("esc50", "spoken_digit"), ("ced",))
+    found = Study.from_dict(study(tasks=["esc50", "digits", "esc50"], reference=["ced", "ced"]))
+    assert (found.tasks, found.reference) == (("esc50", "digits"), ("ced",))
     assert caplog.messages == [
         "tasks: 'esc50' is given more than once, and used once",
         "reference: 'ced' is given more than once, and used once",
@@ -148,8 +149,10 @@ def test_what_is_given_twice_and_changes_nothing_is_used_once_and_said(caplog):
 
 
 def test_a_study_that_is_not_there(tmp_path):
-    with pytest.raises(FileNotFoundError, match="no study 'fig99'.*; expected one of .*quickstart.* or a YAML file"):
-        Study.load("fig99")
+    with pytest.raises(
+        FileNotFoundError, match="no study 'fig9' .did you mean 'fig9_challenge'.*; `ablate studies` lists"
+    ):
+        Study.load("fig9")
     with pytest.raises(FileNotFoundError, match="no study file at"):
         Study.load(tmp_path / "none.yaml")
     (tmp_path / "broken.yaml").write_text("name: [")

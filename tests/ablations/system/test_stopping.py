@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ablations.system.stopping import STOPPED
+from ablations.system.again import STOPPED
 from tests.ablations.system.test_child import is_alive, soon
 
 COMMAND = """
@@ -140,6 +140,16 @@ def test_a_signal_while_the_command_line_loads_ends_it_in_one_line(module, argum
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, preexec_fn=heard, check=False)
     assert ended.returncode == 128 + number
     assert ended.stderr.splitlines() == [STOPPED]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("module", ["ablations.cli.group", "ablations.cli.models"])
+def test_the_line_names_the_command_that_goes_on(module, number):
+    code = EARLY.format(module=module, number=int(number), arguments=["models", "my model"])
+    code = code.replace("main()\n", "sys.argv[0] = '/usr/bin/ablate'\nmain()\n")
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, preexec_fn=heard, check=False)
+    assert ended.returncode == 128 + number
+    assert ended.stderr.splitlines() == [f"{STOPPED}: ablate models 'my model'"]
 
 
 def test_the_console_script_handles_signals_before_it_loads_anything():

@@ -17,7 +17,7 @@ from tests.conftest import run_environment
     [
         (["--folds", 7], "list.csv: 7 folds can't be drawn of 6 groups"),
         (["--folds", 2], "folds must be at least 3 (train, valid, test), got 2"),
-        (["--metric", "accuracy"], "unknown metric 'accuracy', expected one of top1_acc"),
+        (["--metric", "accuracy"], "unknown metric 'accuracy'; expected one of top1_acc"),
         (["--group", "speaker"], "must have the columns file, speaker; speaker is absent"),
         (["--rate", 0], "rate must be 1000 to 10000000 Hz, got 0"),
         (["--audio", "nowhere"], "clips/0.wav: no such file in nowhere/clips"),

@@ -12,7 +12,7 @@ import pytest
 import soundfile
 from click.testing import CliRunner
 
-from ablations.cli.examples import examples as main
+from ablations.cli.prepare import examples as main
 from ablations.study.study import FOLDERS, Study
 from ablations.tasks.examples import instruments, piano, soundscapes, synthesizer
 from ablations.tasks.examples.clips import Clips
@@ -190,7 +190,7 @@ def test_what_is_absent_is_said_in_one_line(tmp_path, monkeypatch):
     runner = CliRunner()
     done = runner.invoke(main, ["tasks", str(tmp_path), "pitch_smal"])
     assert done.exit_code == 1
-    assert "unknown example 'pitch_smal', expected one of digits_small" in done.output
+    assert "unknown example 'pitch_smal' (did you mean 'pitch_small'?); expected one of digits_small" in done.output
     done = runner.invoke(main, ["tasks", str(tmp_path), "digits_small"])  # offline
     assert done.exit_code == 1
     assert done.output.strip().count("\n") == 0

@@ -63,12 +63,15 @@ def test_text_form():
     assert str(found) == "hear2021+grid16+standardized"
     assert Protocol.parse(str(found)) == found
     assert str(Protocol.parse("hear2021+grid8")) == "hear2021"
+    assert Protocol.parse("hear2021+linear+limit20") == Protocol(linear=True, limit=20)
+    assert str(Protocol.parse("hear2021+linear+limit20")) == "hear2021+limit20+linear"
 
 
 @pytest.mark.parametrize(
     "text",
     [
         *("hear2022", "hear2021+full", "hear2021+grid0", "hear2021+grid17", "hear2021+grid4+grid5"),
+        *("hear2021+limit0", "hear2021+limit", "hear2021+limit-1", "hear2021+limit2+limit3", "hear2021+limit02"),
         *("hear2021+grid_points", "grid16", "hear2021+linear+linear", "", "hear2021+"),
     ],
 )

@@ -204,5 +204,5 @@ def test_d_prime_of_a_perfect_label_is_infinite():
 
 
 def test_an_unknown_metric_is_answered_with_the_known_ones():
-    with pytest.raises(ValueError, match="unknown metric 'accuracy', expected one of top1_acc, pitch_acc"):
+    with pytest.raises(ValueError, match="unknown metric 'accuracy'; expected one of top1_acc, pitch_acc"):
         metrics.get("accuracy")

@@ -1,6 +1,7 @@
 """Figures of scores along an axis, against published scores, against cost, and of ranks."""
 
 import itertools
+import math
 
 import pandas as pd
 import pytest
@@ -12,7 +13,7 @@ from results.figures.critical_difference import critical_difference, groups
 from results.reference.published import published
 from results.scores.axes import along, with_axes
 from results.scores.scores import scores
-from tests.results.figures.test_figures import BASE, EVENTS, FINE, MODELS, SCENES, legend, made, spec
+from tests.results.figures.test_figures import BASE, EVENTS, FINE, MODELS, SCENES, legend, made, notes_of, spec
 from tests.results.rows.test_rows import all_texts
 
 
@@ -25,7 +26,7 @@ def test_the_parts_of_specs():
         ("e", spec("logmel", "mean+std", weights="none"), SCENES, (0.5,)),
     ]
     found = with_axes(scores(made(*cells)), MODELS).set_index("model")
-    assert along(found, "window").fillna(-1).to_dict() == {"a": 640, "b": 640, "c": 10000, "d": -1, "e": -1}
+    assert along(found, "window").fillna(-1).to_dict() == {"a": 640, "b": 640, "c": math.inf, "d": -1, "e": math.inf}
     assert along(found, "hop").fillna(-1).to_dict() == {"a": 10, "b": 10, "c": 5, "d": 10, "e": -1}
     assert found.loc["c", ["level", "pool"]].tolist() == ["block3", "patches"]
     assert pd.isna(found.loc["e", "level"])
@@ -40,27 +41,70 @@ def test_along_a_window():
     cells.append(("two", spec(windows="160+640"), EVENTS, (0.9,)))
     figure = figures.FIGURES["along_window"](made(*cells), "title", MODELS)
     (axes,) = figure.axes
-    base, across, fine = axes.lines
-    assert base.get_xdata().tolist() == [160, 640]
+    across, base, fine = axes.lines
+    assert list(base.get_xdata()) == [160, 640]
     assert base.get_ydata().tolist() == pytest.approx([0.4, 0.4])
     assert fine.get_ydata().tolist() == pytest.approx([0.6, 0.6])
     assert set(across.get_ydata()) == {0.9}
-    assert legend(figure) == [BASE, FINE]
+    assert legend(figure) == [BASE, FINE, "two"]
     low, high = axes.collections[0].get_datalim(axes.transData).intervaly
     assert (low, high) == pytest.approx((0.4 - 0.1414, 0.4 + 0.1414), abs=1e-4)
     assert [label.get_text() for label in axes.get_xticklabels()] == ["160", "640"]
-    assert any("Dashed across: two." in text for text in all_texts(figure))
+    assert notes_of(figure).startswith("Bands: standard deviation over folds.")
 
 
-def test_settings_of_one_value_are_left_out_beside_lines_and_counted():
+def test_settings_of_one_value_are_left_out_beside_lines_and_named():
     line = [(f"{w}", spec(windows=w), EVENTS, (0.5,)) for w in (160, 640)]
     lone = [(level, spec(levels=level), EVENTS, (0.2,)) for level in ("block3", "logits")]
     figure = figures.FIGURES["along_window"](made(*line, *lone), None, MODELS)
     (axes,) = figure.axes
     assert [line.get_ydata().tolist() for line in axes.lines] == [[0.5, 0.5]]
-    assert any("Left out: 2 settings of one value on this axis." in text for text in all_texts(figure))
-    figure = figures.FIGURES["along_window"](made(*lone), None, MODELS)  # no lines: points are all there is
-    assert len(figure.axes[0].lines) == 2
+    assert "Not drawn, with one receptive field: block3, logits." in notes_of(figure)
+    many = [(f"block{i}", spec(levels=f"block{i}"), EVENTS, (0.2,)) for i in range(1, 9)]
+    figure = figures.FIGURES["along_window"](made(*line, *many), None, MODELS)
+    assert "Not drawn, with one receptive field: block1, block2, block3, block4 and 4 more." in notes_of(
+        figure
+    ).replace("\n", " ")
+
+
+def test_tasks_of_one_value_are_left_out_and_named():
+    cells = [(f"{w}", spec(windows=w), task, (0.5,)) for w in (160, 640) for task in (EVENTS, SCENES)]
+    figure = figures.FIGURES["along_window"](made(*cells), None, MODELS)
+    assert [axes.get_title().splitlines()[0] for axes in figure.axes] == ["DCASE 2016 Task 2"]
+    assert "Not drawn: ESC-50, where all models have one receptive field." in notes_of(figure)
+
+
+def test_an_axis_of_one_value_is_refused():
+    cells = [(level, spec(levels=level), task, (0.2,)) for level in ("block3", "logits") for task in (EVENTS, SCENES)]
+    message = "along_window: every model has one receptive field on a task, 160 ms or whole clip; vary windows, such as"
+    with pytest.raises(ValueError, match=message):
+        figures.FIGURES["along_window"](made(*cells), None, MODELS)
+    with pytest.raises(ValueError, match="along_level: every model has one embedding level on a task, features; vary"):
+        figures.FIGURES["along_level"](made(("a", spec(), SCENES, (0.2,))), None, MODELS)
+    with pytest.raises(ValueError, match="along_hop: every model has one STFT hop on a task, 10 ms; vary the checkpoi"):
+        figures.FIGURES["along_hop"](made(("a", spec(), SCENES, (0.2,))), None, MODELS)
+
+
+def test_untrained_lines_are_dashed_in_the_color_of_their_twins():
+    cells = [
+        (f"{c} {w} {weights}", spec(c, windows=w, weights=weights), EVENTS, (0.5,))
+        for c in (BASE, FINE)
+        for weights in ("demo", "untrained-0")
+        for w in (160, 640)
+    ]
+    figure = figures.FIGURES["along_window"](made(*cells), None, MODELS)
+    assert legend(figure) == [BASE, f"{BASE}†", FINE, f"{FINE}†"], "weights of one kind have no name"
+    base, untrained, fine, _ = figure.axes[0].lines
+    assert base.get_color() == untrained.get_color() != fine.get_color()
+    assert (base.is_dashed(), untrained.is_dashed()) == (False, True)
+
+
+def test_floors_are_lines_across():
+    cells = [(f"{w}", spec(windows=w), EVENTS, (0.5,)) for w in (160, 640)]
+    floors = [(name, spec(name, "mean", weights="none"), EVENTS, (0.1,)) for name in ("chance", "logmel")]
+    figure = figures.FIGURES["along_window"](made(*cells, *floors), None, MODELS)
+    across = [line for line in figure.axes[0].lines if line.get_gid()]
+    assert [line.get_gid() for line in across] == ["across chance", "across log-mel"]
 
 
 def test_lines_are_called_by_what_differs_among_them():
@@ -77,21 +121,27 @@ def test_along_levels_in_their_order_with_patches_as_a_line_of_their_own():
     cells = [(level, spec(levels=level), SCENES, (0.1 * i,)) for i, level in enumerate(levels)]
     figure = figures.FIGURES["along_level"](made(*cells), None, MODELS)
     (axes,) = figure.axes
-    assert [label.get_text() for label in axes.get_xticklabels()] == ["melmean", "block1", "block2", "features"]
-    assert [line.get_xdata().tolist() for line in axes.lines] == [[0, 1, 2, 3], [1, 2]]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["mel", "block1", "block2", "features"]
+    tokens, patches = (list(line.get_xdata()) for line in axes.lines)
+    assert tokens == pytest.approx([0, 1 / 3, 2 / 3, 1])
+    assert patches == pytest.approx([1 / 3, 2 / 3])
     assert legend(figure) == ["level", "level.patches"]
 
 
-def test_levels_of_several_checkpoints_are_merged_each_in_its_order():
+def test_levels_of_several_networks_stand_at_their_own_depths():
     orders = {
         BASE: ["melmean", "block1", "block2", "logits"],
         "cnn": ["block0", "block1", "block2", "block3", "logits"],
     }
     cells = [(f"{c} {level}", spec(c, level), SCENES, (0.5,)) for c, levels in orders.items() for level in levels]
     (axes,) = figures.FIGURES["along_level"](made(*cells), None, MODELS).axes
-    shown = [label.get_text() for label in axes.get_xticklabels()]
-    assert shown == ["melmean", "block0", "block1", "block2", "block3", "logits"]
-    assert [line.get_xdata().tolist() for line in axes.lines] == [[0, 2, 3, 5], [1, 2, 3, 4, 5]]
+    first, second = ([label.get_text() for label in axes.get_xticklabels(minor=minor)] for minor in (False, True))
+    assert first == ["mel", "block1", "block2", "logits"]
+    assert second[-2:] == ["block3", "logits"]
+    assert {"block2", "block3"} <= set(second), "a line of texts each"
+    base, cnn = (list(line.get_xdata()) for line in axes.lines)
+    assert base == pytest.approx([0, 1 / 3, 2 / 3, 1])
+    assert cnn == pytest.approx([0.2, 0.4, 0.6, 0.8, 1])
 
 
 def test_along_the_hop():
@@ -149,9 +199,11 @@ def test_scores_against_cost():
     assert found.loc["PaSST", "score"] == pytest.approx(0.9 / 0.947499991)
     figure = figures.pareto(made(*cells), None, costed(made(*cells)))
     (axes,) = figure.axes
-    assert {text.get_text() for text in axes.texts} == {"PaSST", "mn04", "mn10", "PaSST fine†"}
-    assert axes.lines[-1].get_xdata().tolist() == [0.1, 117.0]
-    assert any("without all tasks: floor." in text.replace("\n", " ") for text in all_texts(figure))
+    assert {text.get_text() for text in axes.texts} == {"PaSST", "mn04", "mn10", "PaSST fine†", "log-mel"}
+    (front,) = [line for line in axes.lines if line.get_drawstyle() == "steps-post"]
+    assert list(front.get_xdata()) == [0.1, 117.0]
+    (floor,) = [line for line in axes.lines if line.get_gid() == "across log-mel"]
+    assert floor.get_ydata()[0] == pytest.approx(0.4 / 0.947499991)
     for models in (None, MODELS, MODELS.assign(spec=MODELS["name"])):
         with pytest.raises(ValueError, match="needs models: what each spec costs, with gmacs_scenes_10s, gmacs_times"):
             figures.pareto(made(*cells), None, models)

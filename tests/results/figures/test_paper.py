@@ -7,10 +7,11 @@ import pytest
 
 from results import figures
 from results.figures.boxes import BOX, box_statistics
+from results.figures.canvas.style import COLUMN, PAGE
 from results.figures.paper import papers_rows, printed_boxes
 from results.reference.published import boxes, challenge_best, published
 from results.scores.scores import scores
-from tests.results.figures.test_figures import heights, legend, made, spec
+from tests.results.figures.test_figures import heights, laid_out, legend, made, notes_of, spec
 from tests.results.rows.test_rows import all_texts
 
 CATEGORIES = ["speech", "music", "general"]
@@ -27,16 +28,32 @@ def test_bars_are_the_published_values(name):
     figure = figures.PAPER[name]()
     (axes,) = figure.axes
     assert heights(axes) == pytest.approx(rows["score"].tolist())
-    marked = [f"{model}‡" for model in rows["model"].unique()]
-    assert [label.removeprefix("≈") for label in legend(figure)] == marked
+    assert legend(figure) == list(rows["model"].unique())
     places = [bar.get_x() for bar in axes.patches]
     assert len(set(places)) == len(rows), "no bar hides another"
 
 
 def test_values_read_off_are_marked():
     assert "≈0.850" in all_texts(figures.PAPER["fig4"]())
-    assert legend(figures.PAPER["fig10"]()) == ["≈PaSST M+H hop=10‡", "≈PaSST L+M 2RF hop=5‡"]
-    assert any("read off a figure: within 0.003" in text for text in all_texts(figures.PAPER["fig6"]()))
+    assert all("≈ read off within 0.003" in notes_of(figures.PAPER[name]()) for name in ("fig4", "fig6", "fig10"))
+
+
+@pytest.mark.parametrize("name", figures.PAPER)
+def test_published_figures_carry_one_note(name):
+    note = notes_of(figures.PAPER[name]()).replace("\n", " ")
+    assert note.startswith("Published, not measured here: Koutini et al. 2022 (PMLR 166), Figure ")
+    assert "M: classification and distillation tokens" in note
+    assert ("2RF: receptive fields of 160 and 640 ms" in note) is (name in ("fig5", "fig8", "fig9", "fig10"))
+    assert "nan" not in note
+
+
+def test_the_keywords_of_all_figures():
+    figure = figures.PAPER["fig9"](notes=False, order=["CREPE", "OpenL3"], palette={"CREPE": "red"})
+    assert legend(figure) == ["CREPE", "OpenL3"]
+    assert notes_of(figure) == ""
+    assert figure.axes[0].patches[0].get_facecolor()[:3] == (1, 0, 0)
+    with pytest.raises(ValueError, match="order names 'CREP', which is no model of these rows; is it 'CREPE'?"):
+        figures.PAPER["fig9"](order=["CREP"])
 
 
 def test_figure_10_has_the_tasks_in_the_printed_order():
@@ -53,7 +70,7 @@ def test_printed_boxes_are_drawn_as_they_are_printed(name, number):
     figure = figures.PAPER[name]()
     (axes,) = figure.axes
     assert tops(axes) == pytest.approx(printed["q3"].tolist())
-    assert legend(figure) == [f"≈{model}‡" for model in printed["model"].unique()]
+    assert legend(figure) == list(printed["model"].unique())
     drawn = {round(float(y), 3) for line in axes.lines for y in line.get_ydata()}
     for column in BOX:
         assert set(printed[column].round(3)) <= drawn, column
@@ -127,7 +144,7 @@ def test_measured_rows_come_first_and_solid(name):
 @pytest.mark.parametrize("name", figures.PAPER)
 def test_no_text_is_cut_or_hides_another(name):
     figure = figures.PAPER[name]()
-    figure.draw_without_rendering()
+    laid_out(figure)
     (axes,) = figure.axes
     labels = [label.get_window_extent() for label in axes.get_xticklabels()]
     notes = [text.get_window_extent() for text in figure.texts]
@@ -141,4 +158,4 @@ def test_no_text_is_cut_or_hides_another(name):
     assert above.y0 >= axes.get_tightbbox().y1 - 1
     if name != "fig10":  # whose labels are oblique
         assert all(one.x1 < other.x0 for one, other in itertools.pairwise(labels))
-    assert figure.get_figwidth() in (3.3, 6.8)
+    assert figure.get_figwidth() in (COLUMN, PAGE)

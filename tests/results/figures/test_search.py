@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from results.figures.search import search_front, search_history, search_importances
+from tests.results.figures.test_figures import notes_of
 
 
 @pytest.fixture
@@ -34,8 +35,8 @@ def test_the_front_is_what_its_column_says(trials):
     assert step.tolist() == [[0.1, 0.4], [0.4, 0.55], [3.0, 0.7]]
     assert [text.get_text() for text in figure.axes[0].texts] == ["1", "2", "3"]
     named = [f"{number}: passt_demo block{trial} 160 ms" for number, trial in ((1, 1), (2, 5), (3, 6))]
-    assert figure.get_supxlabel().splitlines() == named
-    untrained = search_front(trials.assign(weights="untrained-0"), cost="gmacs_per_s").get_supxlabel().splitlines()
+    assert notes_of(figure).splitlines() == named
+    untrained = notes_of(search_front(trials.assign(weights="untrained-0"), cost="gmacs_per_s")).splitlines()
     assert untrained[:3] == [f"{line}†" for line in named]
     assert "untrained" in untrained[3]
     assert figure.axes[0].get_xscale() == "log"
@@ -53,7 +54,7 @@ def test_the_best_so_far_never_falls(trials):
     assert best.tolist() == [[1, 0.5], [2, 0.5], [5, 0.55], [6, 0.7], [7, 0.7]]
     (pruned,) = lines(figure, marker="x")
     assert pruned.tolist() == [[3, 0.3]]
-    assert "1 of 7 trials" in figure.get_supxlabel()
+    assert "1 of 7 trials" in notes_of(figure)
 
 
 def test_importances_are_bars_in_their_order():

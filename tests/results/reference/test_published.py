@@ -120,7 +120,7 @@ def test_names_are_sets_or_patterns_in_any_case():
     [
         ("koutini", "unknown reference 'koutini'; expected one of leaderboard, fig4, fig5, fig10, ced, or SET:MODEL"),
         ("fig7", "unknown reference 'fig7' (Figures 6 to 9 are box plots: results.reference.published.boxes)"),
-        ("ced:passt", "reference 'ced:passt' is of no model; expected a pattern of ced-tiny, ced-mini, ced-small"),
+        ("ced:passt", "reference 'ced:passt' is of no model; expected one of ced-tiny, ced-mini, ced-small"),
         ("fig5:", "reference 'fig5:' is of no model"),
     ],
 )

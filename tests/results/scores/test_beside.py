@@ -127,14 +127,13 @@ def test_the_figure_marks_them_too():
     figure = figures.bars(together(OURS, "fig5:*RF", "leaderboard:OpenL3"))
     texts = all_texts(figure)
     assert {"OpenL3", "OpenL3 (leaderboard)‡", "PaSST L+M+2RF (fig5)‡", "≈0.918", "0.833"} <= texts
-    (notes,) = [text for text in texts if text.startswith("‡ published")]
+    (notes,) = [text for text in texts if "‡ published" in text]
     assert "≈ read off a figure" in notes
     dcase, esc50 = figure.axes
     assert [len(panel.patches) for panel in (dcase, esc50)] == [4, 2]
     ours, *others = dcase.patches
     assert ours.get_hatch() is None
     assert {bar.get_hatch() for bar in others} == {"....."}
-    assert len({bar.get_facecolor() for bar in others}) == 1
     assert ours.get_facecolor() != others[0].get_facecolor()
 
 
@@ -153,7 +152,7 @@ def test_labels_of_a_large_figure_do_not_overlap():
     boxes = [label.get_window_extent() for label in figure.axes[0].get_yticklabels()]
     assert len(boxes) == 41
     assert all(above.y0 > below.y1 for above, below in itertools.pairwise(boxes))
-    (notes,) = [text for text in figure.texts if text.get_text().startswith("‡")]
+    (notes,) = [text for text in figure.texts if "‡" in text.get_text()]
     assert notes.get_window_extent().y0 >= 0
     assert notes.get_window_extent().x1 <= figure.bbox.x1
     assert all(notes.get_window_extent().y1 < panel.get_tightbbox().y0 for panel in figure.axes)

@@ -15,6 +15,7 @@ from results.scores.kinds import is_missing
 from results.scores.missing import with_missing
 from results.scores.records import (
     NotApplicable,
+    RecordedCall,
     RecordedFailure,
     RecordedModel,
     RunRecord,
@@ -39,6 +40,8 @@ RECORD = RunRecord(
     ),
     not_applicable=(NotApplicable("b", "mine", "its only level mel is no scene level"),),
     finished=True,
+    comparisons=(("b", "a"),),
+    calls=(RecordedCall("2026-01-01T00:00:00.000+00:00", "ablate run s", "1.0.0", "", 2),),
 )
 ROWS = measured(
     ("a", "esc50", "top1_acc", (0.5, 0.7)),
@@ -56,7 +59,13 @@ def test_a_record_is_read_as_it_was_written(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["study.json"]
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"study": "s", "colour": 1}', '{"figure": "bars"}', '{"models": [1]}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "[]", '{"study": "s", "colour": 1}', '{"figure": "bars"}', '{"models": [1]}'),
+        *('{"study": "s", "comparisons": ["ab"]}', '{"study": "s", "comparisons": [["a", 1]]}'),
+    ],
+)
 def test_what_is_no_record_is_named(tmp_path, text):
     (tmp_path / "study.json").write_text(text)
     with pytest.raises(ValueError, match=r"study.json: not the record of a run: .*; `ablate run` writes it anew"):

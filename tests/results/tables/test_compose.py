@@ -1,5 +1,6 @@
 """Tables of several folds and seeds: what is averaged, what is emphasized, how it is written."""
 
+import io
 import itertools
 import math
 import time
@@ -227,19 +228,36 @@ def test_html_escapes_names():
     assert "b &amp; c" in text
 
 
-def test_csv_is_read_again(tmp_path):
+def test_csv_has_numbers(tmp_path):
     rows = crossed(tasks=("esc50", "crema_d"))
     (tmp_path / "table.csv").write_text(compose.to_csv(rows, by_category=True))
     again = pd.read_csv(tmp_path / "table.csv", index_col="model")
-    assert again.to_numpy().tolist() == compose.table(rows, by_category=True).to_numpy().tolist()
-    assert list(again.columns) == ["speech / crema_d (top1_acc)", "general / esc50 (top1_acc)"]
+    assert again.dtypes.eq("float64").all()
+    assert list(again.columns[:2]) == ["speech / crema_d (top1_acc)", "speech / crema_d (top1_acc) std"]
+    of_esc50 = scores(rows).query("task == 'esc50'").set_index("model")
+    assert again["general / esc50 (top1_acc)"].tolist() == of_esc50.loc[again.index, "mean"].tolist()
+    assert again["general / esc50 (top1_acc) std"].tolist() == of_esc50.loc[again.index, "std"].tolist()
+
+
+def test_csv_of_intervals_means_and_costs():
+    rows = crossed(tasks=("esc50", "crema_d"))
+    costs = pd.DataFrame({"parameters": [86.0e6, 1.0], "made": ["here", "there"]}, index=["a", "b"])
+    text = compose.to_csv(rows, interval=0.9, means=["paper"], costs=costs)
+    found = pd.read_csv(io.StringIO(text), index_col="model")
+    assert {"esc50 (top1_acc) low", "esc50 (top1_acc) high", "all (normalized)"} <= set(found)
+    assert found["parameters"].tolist() == [86.0e6, 1.0]
+    assert found["made"].tolist() == ["here", "there"]
+    turned = pd.read_csv(io.StringIO(compose.to_csv(rows, transposed=True)), index_col=0)
+    assert list(turned) == ["a", "b"]
+    assert "esc50 (top1_acc) std" in turned.index
 
 
 def test_missing_cells_stay_visible():
     rows = crossed(tasks=("esc50", "crema_d"))
     rows = rows[(rows["model"] == "a") | (rows["task"] == "esc50")]
     for name in FORMATS:
-        assert ("--" if name == "latex" else "–") in compose.text(rows, name), name
+        missing = {"latex": "--", "csv": "b,,,"}.get(name, "–")
+        assert missing in compose.text(rows, name), name
 
 
 def test_several_seeds_say_what_the_spread_is():

@@ -10,8 +10,8 @@ from types import SimpleNamespace
 
 import pandas as pd
 
-from ablations.embed.outputs import COLUMNS, OutputRow, Work, failed
-from ablations.embed.sources import Source, find_sources
+from ablations.embedding.outputs import COLUMNS, OutputRow, Work, failed
+from ablations.embedding.sources import Source, find_sources
 from ablations.models import registry
 from ablations.system.compute import DEFAULT, Machine
 from ablations.system.machine import choose_device
@@ -41,7 +41,7 @@ def embed_files(
         files: what libsndfile reads, at any rate and of any number of channels; folders are searched for audio.
         spec: a spec, its text or the name of one, of any family of models.
         weights: a weight file, for a spec that names no weights.
-        out: a folder for <file name>.npz; or, for one file, a path that ends in .npz (`ablations.embed.sources`).
+        out: a folder for <file name>.npz; or, for one file, a path that ends in .npz (`ablations.embedding.sources`).
         scene: whether to write scene embeddings.
         timestamps: whether to write timestamp embeddings.
         machine: the device and the precision.
@@ -49,7 +49,7 @@ def embed_files(
         track: is told how far the work is.
 
     Returns:
-        A row a file, with the columns of `ablations.embed.outputs.OutputRow`.
+        A row a file, with the columns of `ablations.embedding.outputs.OutputRow`.
 
     Raises:
         ValueError, FileNotFoundError: an unknown spec, weights that are not here, or nothing to do.

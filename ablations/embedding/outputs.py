@@ -1,4 +1,4 @@
-"""The outputs of `ablations.embed.files`: what a .npz holds, and when it may be written over.
+"""The outputs of `ablations.embedding.files`: what a .npz holds, and when it may be written over.
 
 A .npz (`numpy.load`, no pickles) holds:
 
@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ablations.embed.sources import Source
+from ablations.embedding.sources import Source
 from ablations.system.errors import one_line
 from downstream.disk.arrays import load_arrays
 from downstream.disk.files import absolute, write_atomically

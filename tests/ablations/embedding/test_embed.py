@@ -7,8 +7,8 @@ import torch
 from click.testing import CliRunner
 
 from ablations.cli.embed import embed
-from ablations.embed import outputs
-from ablations.embed.files import embed_files
+from ablations.embedding import outputs
+from ablations.embedding.files import embed_files
 from ablations.models import registry
 from ablations.models.baselines.logmel import LogMelEmbedder
 from ablations.system.compute import Machine

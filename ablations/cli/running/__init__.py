@@ -1,0 +1,1 @@
+"""What `ablate run` and `ablate plan` ask for and print."""

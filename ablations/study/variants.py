@@ -1,0 +1,164 @@
+"""The variants of a study: the values of each model entry crossed, and a label for each."""
+
+import itertools
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ablations.inputs import yaml_file
+from ablations.models import registry as models
+from ablations.models.hear_modules.address import as_checkpoint
+from ablations.models.short_names import short_name
+from ablations.study.levels import expanded, is_range
+from downstream.disk.fields import one_line, shown, text
+from passt import EmbeddingSpec
+from passt.catalog.spec import field_names
+
+LIST_FIELDS = ("levels", "windows_ms")
+HEAR_KEYS = ("hear", "options", "python")
+MODEL_KEYS = (*field_names(), *HEAR_KEYS, "label")
+MOST_VARIANTS = 10_000
+
+
+@dataclass(frozen=True)
+class Model:
+    """One variant of a study.
+
+    Attributes:
+        spec: in canonical form.
+        label: its name in tables.
+        weights_file: the file that its spec's weights name.
+        python: the interpreter that has its HEAR module; None is this one.
+    """
+
+    spec: EmbeddingSpec
+    label: str
+    weights_file: Path | None = None
+    python: Path | None = None
+
+    @property
+    def family(self) -> str:
+        """The family of its checkpoint."""
+        return models.card(self.spec.checkpoint).family
+
+
+def variants_of(entries: Sequence[Mapping[str, Any]], base: Path) -> tuple[Model, ...]:
+    """Make the labelled variants of a study.
+
+    Args:
+        entries: the model entries, parsed from YAML.
+        base: the folder that weight files and interpreters start at.
+
+    Raises:
+        FileNotFoundError, ValueError: names the key, the value got and what was expected.
+    """
+    if (count := sum(map(_count, entries))) > MOST_VARIANTS:
+        raise _too_many(count)
+    variants = [variant for entry in entries for variant in _variants(entry, base)]
+    if len(variants) > MOST_VARIANTS:
+        raise _too_many(len(variants))
+    return tuple(_labelled(variants))
+
+
+def _too_many(count: int) -> ValueError:
+    return ValueError(f"models must be at most {MOST_VARIANTS} variants, got {count}: lists are crossed")
+
+
+def _count(entry: Mapping[str, Any]) -> int:
+    """Count the variants of a model entry before any is made, a range of levels as one."""
+    return math.prod(len(_values(key, value)) for key, value in entry.items() if key != "label")
+
+
+def _variants(entry: Mapping[str, Any], base: Path) -> list[Model]:
+    """Cross the values of one model entry."""
+    yaml_file.check_keys(entry, MODEL_KEYS, "a model")
+    label = one_line(entry["label"], "label") if "label" in entry else ""
+    axes = {key: _values(key, value) for key, value in entry.items() if key != "label"}
+    variants = [_variant(fields, base) for fields in _crossed(axes)]
+    if label:
+        if len(variants) > 1:
+            raise ValueError(f"label {label!r} is for one variant, its model has {len(variants)}")
+        variants = [replace(variants[0], label=label)]
+    return variants
+
+
+def _crossed(axes: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
+    """The fields of every variant, in the order that they have where ranges are written out."""
+    placed = []
+    for values in itertools.product(*(enumerate(axis) for axis in axes.values())):
+        places = {key: (place, 0) for key, (place, _) in zip(axes, values, strict=True)}
+        fields = {key: value for key, (_, value) in zip(axes, values, strict=True)}
+        for number, variant in enumerate(_written_out(fields)):
+            place = places | ({"levels": (places["levels"][0], number)} if "levels" in places else {})
+            placed.append((tuple(place.values()), variant))
+    return [fields for _, fields in sorted(placed, key=lambda pair: pair[0])]
+
+
+def _written_out(values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The fields of one variant, or those of several where its levels have a range."""
+    for key in ("checkpoint", "hear", "weights"):
+        if key in values:
+            text(values[key], key)
+    fields = as_checkpoint(values)
+    if not any(map(is_range, fields.get("levels", ()))) or "checkpoint" not in fields:
+        return [fields]
+    return [fields | {"levels": levels} for levels in expanded(fields["levels"], models.card_of(fields["checkpoint"]))]
+
+
+def _variant(fields: dict[str, Any], base: Path) -> Model:
+    file = None
+    if "weights" in fields:
+        fields["weights"], file = models.resolve_weights(fields["weights"], base)
+    python = fields.pop("python", None)
+    spec = models.resolve(fields)
+    return Model(spec, "", file, models.interpreter_for(spec, python, base))
+
+
+def _values(key: str, value: Any) -> list[Any]:
+    """The values of a key that are crossed."""
+    if key not in LIST_FIELDS:
+        if value == []:
+            raise ValueError(f"{key} must be a value or a list of values, got []")
+        return value if isinstance(value, list) else [value]
+    if not isinstance(value, list):
+        return [(value,)]
+    if not value:
+        return [()]
+    value = [[variant] if key == "levels" and is_range(variant) else variant for variant in value]
+    if not all(isinstance(variant, list) for variant in value):
+        several = f", {shown([[v] for v in value])} are several" if len(value) > 1 else ""
+        raise ValueError(f"{key} must be a list of lists, got {shown(value)}: {shown([value])} is one variant{several}")
+    return [tuple(variant) for variant in value]
+
+
+def _labelled(variants: list[Model]) -> list[Model]:
+    """Label variants by their checkpoint and by what differs among its variants; default weights are left out."""
+    parts = [(short_name(model.spec.checkpoint)[0], _parts(model.spec)) for model in variants]
+    values: dict[str, list[set[str]]] = {}
+    for name, axes in parts:
+        for known, part in zip(values.setdefault(name, [set() for _ in axes]), axes, strict=True):
+            known.add(part)
+    labelled = []
+    for model, (name, axes) in zip(variants, parts, strict=True):
+        differing = [part for part, known in zip(axes, values[name], strict=True) if len(known) > 1]
+        labelled.append(replace(model, label=model.label or " ".join(filter(None, [name, *differing]))))
+    for kind, names in (("spec", [str(m.spec) for m in labelled]), ("label", [m.label for m in labelled])):
+        name, count = Counter(names).most_common(1)[0]
+        if count > 1:
+            raise ValueError(f"two models have the same {kind} {name!r}")
+    return labelled
+
+
+def _parts(spec: EmbeddingSpec) -> tuple[str, ...]:
+    """What a label may say of a spec beside its checkpoint, an axis each."""
+    return (
+        short_name(spec.checkpoint)[1],
+        "+".join(spec.levels),
+        "+".join(map(str, spec.windows_ms)) + " ms" if spec.windows_ms else "",
+        f"scene {spec.scene_window_ms or 'max'}",
+        f"hop {spec.timestamp_hop_ms} ms",
+        "" if spec.weights == models.card(spec.checkpoint).default_weights else spec.weights,
+    )
