@@ -1,20 +1,24 @@
 """A folder in which the commands of the documents can be tried: small tasks, recordings, lists and finished runs."""
 
+import functools
 import io
 import re
 import shutil
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import soundfile
+import torch
 import yaml
 from click.testing import CliRunner
+from safetensors.torch import load_file
 
 from ablations.cli import main
 from ablations.study.study import FOLDERS, Study
+from passt.catalog import demo
 from tests.conftest import RATE, tone, write_beeps, write_clip, write_tones
 
 ROOT = Path(__file__).parents[1]
@@ -23,6 +27,13 @@ SMALL = {"passt_s_swa_p16_128_ap476": "passt_demo", "crepe_full": "crepe_tiny"}
 QUICK = {"task_specific_param_grid": {"max_epochs": [2], "check_val_every_n_epoch": [1]}}
 GRID = "hear2021+grid1"  # one probe configuration in place of eight
 FOLDS = {"split_mode": "presplit_kfold", "splits": ["fold00", "fold01", "fold02"], "clips": 3}
+
+
+MAKERS: dict[str, Callable[[Path], object]] = {
+    "digits": functools.partial(write_tones, **FOLDS, evaluation_params=QUICK),
+    "digit_events": functools.partial(write_beeps, clips=2, evaluation_params=QUICK),
+}
+"""What makes a small task in the place of each packaged one."""
 
 
 def fences(text: str, *languages: str) -> list[str]:
@@ -48,9 +59,9 @@ def make_world(world: Path, documents: Sequence[str]) -> None:
     """Make the folder; the current folder and the user's home are in it.
 
     In it are the files that documents show; their studies, on small tasks under the names of HEAR's, and their runs;
-    the run `quickstart` on small tasks under the names of its own; the rows of the runs that are committed; `list.csv`,
-    `a.wav` and `recordings/`; `esc10.zip`, `fsdd.zip`; the kit folder `kit_folders/esc50-v2.0.0-full`; the committed
-    figures of benchmarks.
+    the run `quickstart`, for which the packaged tasks have to be those of `MAKERS`; the rows of the runs that are
+    committed; `list.csv`, `a.wav` and `recordings/`; the weights `tuned.pt`; `esc10.zip`, `fsdd.zip`; the kit folder
+    `kit_folders/esc50-v2.0.0-full`; the committed figures of benchmarks.
     """
     tasks = world / "hear" / "tasks"
     write_tones(tasks / "esc50-v2.0.0-full", **FOLDS, evaluation_params=QUICK)
@@ -58,14 +69,13 @@ def make_world(world: Path, documents: Sequence[str]) -> None:
     write_beeps(tasks / "dcase2016_task2-hear2021-full", clips=2, evaluation_params=QUICK)
     (world / "tasks").symlink_to(tasks)
     write_tones(world / "my_tasks" / "tones", clips=2, evaluation_params=QUICK)
-    write_tones(world / "small" / "spoken_digit", **FOLDS, evaluation_params=QUICK)
-    write_beeps(world / "small" / "digit_soundscapes", clips=2, evaluation_params=QUICK)
     for number in range(10):
         write_clip(world / "recordings" / f"{number}.wav", tone((300, 1500)[number % 2] * (1 + 0.02 * number), 0.4))
     files = sorted((world / "recordings").iterdir())
     shutil.copy(files[0], world / "a.wav")
     listed = {"file": [f"recordings/{file.name}" for file in files], "label": ["low", "high"] * (len(files) // 2)}
     pd.DataFrame(listed).to_csv(world / "list.csv", index=False)
+    torch.save(load_file(demo.FOLDER / "passt_demo.safetensors"), world / "tuned.pt")
     _write_archive(world / "esc10.zip", _esc10())
     _write_archive(world / "fsdd.zip", _spoken_digits())
     for rows in (ROOT / "results" / "runs").glob("*/rows.csv"):
@@ -74,7 +84,7 @@ def make_world(world: Path, documents: Sequence[str]) -> None:
     shutil.rmtree(world / "runs" / "quickstart")
     shutil.copytree(ROOT / "results" / "benchmarks", world / "results" / "benchmarks")
     quickstart = yaml.safe_load((FOLDERS[0] / "quickstart.yaml").read_text())
-    small = {**quickstart, "tasks": ["small/*"], "protocol": GRID}
+    small = {**quickstart, "protocol": GRID}
     for code in (code for text in documents for code in fences(text, "python")):
         if name := file_name(code):
             (world / name).write_text(code)
@@ -117,8 +127,8 @@ def _esc10() -> dict[str, np.ndarray]:
 def _spoken_digits() -> dict[str, np.ndarray]:
     """Clips under names of the Free Spoken Digit Dataset's archive."""
     return {
-        f"recordings/{digit}_{speaker}_{take}.wav": tone(200 + 100 * digit + 10 * take, 0.2)
+        f"recordings/{digit}_{speaker}_{take}.wav": tone(200 + 500 * digit + 10 * take + 50 * number, 0.2)
         for digit in (0, 1)
-        for speaker in ("george", "jackson", "lucas")
+        for number, speaker in enumerate(("george", "jackson", "lucas"))
         for take in (0, 1)
     }

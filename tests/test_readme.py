@@ -24,11 +24,13 @@ from click.testing import CliRunner, Result
 
 import results
 from ablations.cli import main
+from ablations.cli.running.asked import Asked
 from ablations.search.declared import Search
 from ablations.study.study import Study
 from ablations.training.train import load_stages
 from downstream.store.store import default_root
-from tests.readme_world import ROOT, fences, file_name, make_world, yaml_blocks
+from downstream.tasks import packaged
+from tests.readme_world import MAKERS, ROOT, fences, file_name, make_world, yaml_blocks
 
 README = ROOT / "README.md"
 FOLDERS = ("passt", "downstream", "results", "ablations", "docs")
@@ -43,8 +45,8 @@ LONG = {
     "--ray": "starts Ray",
 }
 """Commands that are parsed and not run, by a word of theirs, with the reason."""
-DECLARATIONS = {"run": Study.load, "search": Search.load, "train": load_stages}
-"""What reads the first argument of a command that is not run."""
+DECLARATIONS = {"search": Search.load, "train": load_stages}
+"""What reads the first argument of a command that is not run, beside the studies of `ablate run`."""
 ELSEWHERE = {
     "pip": "installs",
     "apt-get": "installs",
@@ -134,7 +136,8 @@ def filled(word: str) -> list[str]:
     if word.startswith("~"):
         word = str(Path(word).expanduser())
     pattern = Path(word).absolute()
-    files = sorted(map(str, Path("/").glob(str(pattern.relative_to("/"))))) if "*" in word else []
+    is_glob = "*" in word and word != "*"  # which stands in quotes
+    files = sorted(map(str, Path("/").glob(str(pattern.relative_to("/"))))) if is_glob else []
     return files or [word]
 
 
@@ -179,10 +182,10 @@ def parsed(command: click.Command, name: str, words: list[str]) -> str | None:
     """The complaint about a command that is not run: about its options, or what it would read first."""
     try:
         values = command.make_context(name, list(words)).params
-        if name in DECLARATIONS:
-            first = values[next(one.name for one in command.params if isinstance(one, click.Argument))]
-            if first != "paper" and not Path("runs", first).is_dir():
-                DECLARATIONS[name](first)
+        if name == "run":
+            Asked.of(values).studies(Path("runs"))
+        elif name in DECLARATIONS:
+            DECLARATIONS[name](values[next(one.name for one in command.params if isinstance(one, click.Argument))])
     except (click.ClickException, ValueError, OSError) as error:
         return str(error)
     return None
@@ -220,6 +223,8 @@ def _settings(patch: pytest.MonkeyPatch, folder: Path) -> None:
         patch.delenv(name, raising=False)
     for name, value in (("HOME", folder), ("XDG_CACHE_HOME", folder / ".cache"), ("PASST_OFFLINE", 1)):
         patch.setenv(name, str(value))
+    for name, maker in MAKERS.items():
+        patch.setitem(packaged.MAKERS, name, maker)
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
