@@ -65,7 +65,7 @@ ROOMS = {
         "statistics": "reference rows scores",
         "tables": "reference rows scores",
         "figures.canvas": "rows scores tables",
-        "figures": "figures.canvas reference scores tables",
+        "figures": "figures.canvas reference rows scores tables",
         "__init__": "figures load scores statistics tables",
     },
     "ablations": {
