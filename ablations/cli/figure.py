@@ -65,16 +65,13 @@ def _save(make: "Callable[[], Figure]", place: Path) -> Path:
     The error of a place that can't be written names --out.
     """
     from results import figures
-    from results.rows.files import replacing
 
     figure = make()
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         if place.suffix not in SUFFIXES:
             return figures.save(figure, place)
-        with replacing(place, binary=True) as file:
-            figure.savefig(file, format=place.suffix.removeprefix("."), dpi=200)
-        return place
+        return figures.save(figure, place.with_suffix(""), [place.suffix.removeprefix(".")])
     except OSError as error:
         raise OSError(f"{error}; --out names another place") from None
 

@@ -18,20 +18,25 @@ logger = logging.getLogger(__name__)
 
 
 def write_figure(folder: Path, study: Study, rows: Rows) -> Path:
-    """Write the figure that a study names, of its run, with what its comparisons establish.
+    """Write the figure that a study names, of its run, with what the study's comparisons establish.
 
-    Bars, and a warning, where its rows can't be drawn so.
+    Bars are drawn, and a warning is logged, where the rows can't be drawn so.
     """
-    return figures.save(draw_or_bars(rows, study.figure, study.name, run_statement(folder)), folder / "figure")
+    drawn = draw_or_bars(rows, study.figure, study.name, statement=run_statement(folder))
+    return figures.save(drawn, folder / "figure")
 
 
-def draw_or_bars(rows: Rows, kind: str, title: str, statement: str = "") -> Figure:
-    """Draw a figure by its name; bars, and a warning, where rows can't be drawn so."""
+def draw_or_bars(rows: Rows, kind: str, title: str, **options: Any) -> Figure:
+    """Draw a figure by its name; bars, and a warning, where rows can't be drawn so.
+
+    Args:
+        options: those of `results.figure`.
+    """
     try:
-        return draw(rows, kind, title, statement=statement)
+        return draw(rows, kind, title, **options)
     except ValueError as error:
         logger.warning("figure %s: %s; bars are drawn instead", kind, error)
-        return draw(rows, "bars", title, statement=statement)
+        return draw(rows, "bars", title, **options)
 
 
 def draw(rows: Rows, kind: str, title: str, **options: Any) -> Figure:
