@@ -17,9 +17,11 @@ DOCUMENTS = (
     "results/README.md",
     "results/benchmarks/README.md",
     "results/runs/examples/README.md",
+    *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md"))),
 )
 OUTPUTS = (".csv", ".json", ".md")
 NUMBER = r"(?<![\w.])[+-]?\d*\.\d+(?![\w.]|-\w)"
+SIGNED = r"(?<![\w.])[+-]\d*\.\d+"
 
 
 def sections(text: str) -> list[str]:
@@ -70,6 +72,29 @@ def test_a_changed_digit_is_seen(tmp_path):
     assert untraced("[table](table.md): 0.714, [+0.101, +0.302]", tmp_path) == []
     assert untraced("[table](table.md): 0.715, [+0.101, +0.303]", tmp_path) == ["[+0.101, +0.303]", "0.715", "+0.303"]
     assert untraced("no table: 0.714", tmp_path) == ["0.714"]
+
+
+def scattered(section: str, folder: Path) -> list[str]:
+    """The table rows with an interval or a signed difference whose decimals are not on one line of a source."""
+    lines = [line for file in sources(section, folder) for line in file.read_text(encoding="utf-8").splitlines()]
+    rows = [row for row in re.findall(r"^\|.*\|$", prose(section), flags=re.MULTILINE) if re.search(SIGNED, row)]
+    return [row for row in rows if not any(all(number in line for number in re.findall(NUMBER, row)) for line in lines)]
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_a_comparison_is_one_line_of_its_output(name):
+    path = ROOT / name
+    assert not [
+        row for section in sections(path.read_text(encoding="utf-8")) for row in scattered(section, path.parent)
+    ]
+
+
+def test_exchanged_numbers_are_seen(tmp_path):
+    (tmp_path / "compare.md").write_text("| a | 0.714 | 0.613 | +0.101 |\n| b | 0.814 | 0.602 | +0.212 |")
+    link = "[comparison](compare.md)\n\n"
+    assert scattered(f"{link}| a | 0.714 | 0.613 | +0.101 |", tmp_path) == []
+    assert scattered(f"{link}| a | 0.814 | 0.613 | +0.101 |", tmp_path)
+    assert scattered(f"{link}| a | 0.714 | 0.613 | +0.212 |", tmp_path)
 
 
 COUNTS: dict[str, Callable[[], int]] = {

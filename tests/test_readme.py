@@ -1,12 +1,14 @@
 """Every command and Python snippet of the documents runs on small data, or says in one line why it can't.
 
 Commands are taken from the text: fenced blocks of shell lines, and code within sentences that begins with a program.
-Each is run in the folder of `make_world`, without a network; an unknown option or command, a traceback, or an error for
-another reason than those of `UNAVAILABLE` is a failure. A command that takes long stands in `LONG`: it is parsed,
-not run. A program that is not this project's stands in `ELSEWHERE`.
+Blocks of the language `text` are output. A block whose first line is a file's name, as `# mymodel.py`, is that file.
+Each command is run in the folder of `make_world`, without a network; an unknown option or command, a traceback, or an
+error for another reason than those of `UNAVAILABLE` is a failure. A command that takes long stands in `LONG`: it is
+parsed, not run. A program that is not this project's stands in `ELSEWHERE`.
 """
 
 import ast
+import functools
 import importlib
 import os
 import re
@@ -22,11 +24,13 @@ from click.testing import CliRunner, Result
 
 import results
 from ablations.cli import main
+from ablations.cli.running.asked import Asked
 from ablations.search.declared import Search
 from ablations.study.study import Study
 from ablations.training.train import load_stages
 from downstream.store.store import default_root
-from tests.readme_world import ROOT, fences, make_world, studies
+from downstream.tasks import packaged
+from tests.readme_world import MAKERS, ROOT, fences, file_name, make_world, yaml_blocks
 
 README = ROOT / "README.md"
 FOLDERS = ("passt", "downstream", "results", "ablations", "docs")
@@ -36,13 +40,13 @@ LONG = {
     "benchmark": "measures for minutes",
     "search": "runs many trials",
     "train": "trains for hours",
-    "run": "embeds and trains probes for minutes; only the studies of the README are run, which were on small tasks",
+    "run": "embeds and trains probes for minutes; only the studies that documents show are run, on small tasks",
     "--workers": "starts Ray",
     "--ray": "starts Ray",
 }
 """Commands that are parsed and not run, by a word of theirs, with the reason."""
-DECLARATIONS = {"run": Study.load, "search": Search.load, "train": load_stages}
-"""What reads the first argument of a command that is not run."""
+DECLARATIONS = {"search": Search.load, "train": load_stages}
+"""What reads the first argument of a command that is not run, beside the studies of `ablate run`."""
 ELSEWHERE = {
     "pip": "installs",
     "apt-get": "installs",
@@ -66,7 +70,7 @@ PLACEHOLDERS = {
     "SEARCH.yaml": "quick_search",
     "FOLDER": "folder",
     "TASKS": "tasks",
-    "OUT": "embeddings",
+    "OUT": "kit_folders",
     "CLIPS": "clips",
     "ARCHIVE": "esc10.zip",
     "PYTHON": sys.executable,
@@ -84,6 +88,11 @@ UNAVAILABLE = (
     r"is there already; remove it",  # a command before made it
 )
 """Why a command may end in an error of one line: it wants what can't be had here."""
+
+
+def name_of(path: Path) -> str:
+    """A document's path below the root, as the name of a test."""
+    return str(path.relative_to(ROOT))
 
 
 def sentences(text: str) -> str:
@@ -127,12 +136,14 @@ def filled(word: str) -> list[str]:
     if word.startswith("~"):
         word = str(Path(word).expanduser())
     pattern = Path(word).absolute()
-    files = sorted(map(str, Path("/").glob(str(pattern.relative_to("/"))))) if "*" in word else []
+    is_glob = "*" in word and word != "*"  # which stands in quotes
+    files = sorted(map(str, Path("/").glob(str(pattern.relative_to("/"))))) if is_glob else []
     return files or [word]
 
 
-def complaint(words: list[str]) -> str | None:
-    """Run a command, or parse it where it takes long; what is wrong with it, None where nothing is."""
+@functools.cache
+def complaint(words: tuple[str, ...]) -> str | None:
+    """Run a command, or parse it where it takes long, once; what is wrong with it, None where nothing is."""
     program, *arguments = words
     if program == "make":
         targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
@@ -171,10 +182,10 @@ def parsed(command: click.Command, name: str, words: list[str]) -> str | None:
     """The complaint about a command that is not run: about its options, or what it would read first."""
     try:
         values = command.make_context(name, list(words)).params
-        if name in DECLARATIONS:
-            first = values[next(one.name for one in command.params if isinstance(one, click.Argument))]
-            if first != "paper" and not Path("runs", first).is_dir():
-                DECLARATIONS[name](first)
+        if name == "run":
+            Asked.of(values).studies(Path("runs"))
+        elif name in DECLARATIONS:
+            DECLARATIONS[name](values[next(one.name for one in command.params if isinstance(one, click.Argument))])
     except (click.ClickException, ValueError, OSError) as error:
         return str(error)
     return None
@@ -196,7 +207,7 @@ def world(tmp_path_factory):
     folder = tmp_path_factory.mktemp("world")
     with pytest.MonkeyPatch.context() as patch:
         _settings(patch, folder)
-        make_world(folder, README.read_text())
+        make_world(folder, [path.read_text() for path in DOCUMENTS])
     return folder
 
 
@@ -212,11 +223,13 @@ def _settings(patch: pytest.MonkeyPatch, folder: Path) -> None:
         patch.delenv(name, raising=False)
     for name, value in (("HOME", folder), ("XDG_CACHE_HOME", folder / ".cache"), ("PASST_OFFLINE", 1)):
         patch.setenv(name, str(value))
+    for name, maker in MAKERS.items():
+        patch.setitem(packaged.MAKERS, name, maker)
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
 def test_commands_run(path, in_world):
-    complaints = {shlex.join(words): complaint(words) for words in commands(path.read_text())}
+    complaints = {shlex.join(words): complaint(tuple(words)) for words in commands(path.read_text())}
     assert not [f"{command}: {what}" for command, what in complaints.items() if what]
 
 
@@ -239,24 +252,31 @@ def test_the_readme_is_read():
     ],
 )
 def test_wrong_commands_are_seen(in_world, line, what):
-    assert what in complaint(shlex.split(line))
+    assert what in complaint(tuple(shlex.split(line)))
 
 
-def test_studies_and_searches_are_read():
-    blocks = [content for path in DOCUMENTS for content in studies(path.read_text())]
+@pytest.mark.parametrize(("key", "declared"), [("models", Study), ("space", Search)])
+def test_studies_and_searches_are_read(key, declared):
+    blocks = [content for path in DOCUMENTS for content in yaml_blocks(path.read_text(), key)]
     assert blocks
-    assert all(Study.from_dict(content).models for content in blocks)
+    assert all(declared.from_dict(content).tasks for content in blocks)
 
 
-@pytest.mark.parametrize("block", range(len(fences(README.read_text(), "python"))))
-def test_python_runs(in_world, block, capsys):
-    """Blocks run as they stand; shapes in comments, as `scenes = ...  # (4, 384)`, are those of the values."""
-    code, names = fences(README.read_text(), "python")[block], {}
-    exec(compile(code, f"README.md, block {block}", "exec"), names)
-    for left, comment in re.findall(r"^(\w+(?:, \w+)*) = [^#\n]*# ([^\n]*)$", code, flags=re.MULTILINE):
-        shapes = re.findall(r"\(\d+,[\d, ]*\)", comment)
-        for name, shape in zip(left.split(", "), shapes, strict=False):
-            assert tuple(names[name].shape) == ast.literal_eval(shape), name
+def snippets(text: str) -> list[str]:
+    """The Python blocks of a document that are no files."""
+    return [code for code in fences(text, "python") if file_name(code) is None]
+
+
+@pytest.mark.parametrize("path", [path for path in DOCUMENTS if snippets(path.read_text())], ids=name_of)
+def test_python_runs(path, in_world, capsys):
+    """Blocks run as they stand, one after the other; shapes in comments, as `# (4, 384)`, are those of the values."""
+    names: dict = {}
+    for code in snippets(path.read_text()):
+        exec(compile(code, path.name, "exec"), names)
+        for left, comment in re.findall(r"^(\w+(?:, \w+)*) = [^#\n]*# ([^\n]*)$", code, flags=re.MULTILINE):
+            shapes = re.findall(r"\(\d+,[\d, ]*\)", comment)
+            for name, shape in zip(left.split(", "), shapes, strict=False):
+                assert tuple(names[name].shape) == ast.literal_eval(shape), name
 
 
 def calls(text: str) -> list[str]:
@@ -265,7 +285,7 @@ def calls(text: str) -> list[str]:
     return [code for code in inline(text) if call.fullmatch(code)]
 
 
-@pytest.mark.parametrize("path", [path for path in DOCUMENTS if calls(path.read_text())], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [path for path in DOCUMENTS if calls(path.read_text())], ids=name_of)
 def test_calls_within_sentences_run(path, in_world):
     names = {"Study": Study, "default_root": default_root, "rows": results.load("runs/quickstart")}
     for code in calls(path.read_text()):

@@ -50,13 +50,13 @@ def figure(
             raise ValueError(f"--published is for figures of the paper, {paper}; {study} has {kind}")
         click.echo(_save(figures.PAPER[kind], out or folder / "published"))
         return
-    from ablations.report.draw import draw, statement_of
+    from ablations.report.draw import draw
+    from ablations.report.statement import run_statement
 
     rows = load(folder, references)
-    default, options = folder / kind, {}
-    if kind == own_kind:
-        default, options = folder / "figure", statement_of(folder)
-    click.echo(_save(lambda: draw(rows, kind, folder.resolve().name, **options), out or default))
+    default = folder / ("figure" if kind == own_kind else kind)
+    statement = run_statement(folder) if kind == own_kind else ""
+    click.echo(_save(lambda: draw(rows, kind, folder.resolve().name, statement=statement), out or default))
 
 
 def _save(make: "Callable[[], Figure]", place: Path) -> Path:

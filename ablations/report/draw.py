@@ -12,7 +12,6 @@ from ablations.report.statement import run_statement
 from ablations.study.study import Study
 from results import figures
 from results.scores.scores import Rows, Scored
-from results.statistics.statement import NOTHING
 from results.tables.escapes import printable
 
 logger = logging.getLogger(__name__)
@@ -23,20 +22,8 @@ def write_figure(folder: Path, study: Study, rows: Rows) -> Path:
 
     Bars are drawn, and a warning is logged, where the rows can't be drawn so.
     """
-    return figures.save(draw_or_bars(rows, study.figure, study.name, **statement_of(folder)), folder / "figure")
-
-
-def statement_of(folder: Path) -> dict[str, str]:
-    """Give the option `statement` of a run's figure: what the comparisons establish that its study asks for.
-
-    There is none where the study asks for no comparisons, or where they can't be made, which is logged.
-    """
-    try:
-        text = run_statement(folder)
-    except (ValueError, OSError) as error:
-        logger.warning("the figure says nothing of comparisons: %s", error)
-        return {}
-    return {} if text.startswith(NOTHING.removesuffix(".")) else {"statement": text} if text else {}
+    drawn = draw_or_bars(rows, study.figure, study.name, statement=run_statement(folder))
+    return figures.save(drawn, folder / "figure")
 
 
 def draw_or_bars(rows: Rows, kind: str, title: str, **options: Any) -> Figure:
@@ -64,13 +51,15 @@ def draw(rows: Rows, kind: str, title: str, **options: Any) -> Figure:
     scored = Scored.of(rows)
     known = known_models(scored.rows, costs=kind in figures.OF_COST)
     safe = Scored(_safe(scored.rows), _safe(scored.scores))
+    if statement := options.pop("statement", ""):
+        options["statement"] = _escape(statement)
     return figures.figure(safe, kind, None if kind in figures.PAPER else title, known, **options)
 
 
 def _safe(table: pd.DataFrame) -> pd.DataFrame:
     """Escape names for matplotlib, which takes what is between dollars for a formula."""
+    return table.assign(**{column: table[column].map(_escape, na_action="ignore") for column in ("model", "task")})
 
-    def escape(name: str) -> str:
-        return printable(name).replace("$", r"\$")
 
-    return table.assign(**{column: table[column].map(escape, na_action="ignore") for column in ("model", "task")})
+def _escape(text: str) -> str:
+    return printable(text).replace("$", r"\$")

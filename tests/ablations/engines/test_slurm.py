@@ -14,8 +14,9 @@ import yaml
 from tests.ablations.units.test_unit import assert_same_run
 from tests.conftest import run_environment
 
-CLUSTER = Path(__file__).parents[3] / "ablations" / "engines" / "ray"
-SBATCH = re.findall(r"^sbatch .*$", (CLUSTER / "README.md").read_text(), flags=re.MULTILINE)
+ROOT = Path(__file__).parents[3]
+CLUSTER = ROOT / "ablations" / "engines" / "ray"
+SBATCH = re.findall(r"^sbatch .*$", (ROOT / "docs" / "cluster.md").read_text(), flags=re.MULTILINE)
 STUDY = {
     "name": "windows",
     "models": [

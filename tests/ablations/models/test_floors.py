@@ -85,3 +85,11 @@ def test_nothing_is_trained_and_what_it_computes_is_not_counted(name):
     assert cost.parameters(name) == 0
     assert math.isnan(cost.macs(registry.resolve(name), event=False))
     assert cost.unknown(name).endswith("its front end is not counted")
+
+
+def test_chance_is_the_same_for_every_sound():
+    embedder = built("chance")
+    audio = [torch.zeros(32000), clip(1.0, 1), clip(0.5, 2)]
+    assert torch.equal(embedder.scene(audio, [("constant", None)])["constant", None], torch.ones(3, 1))
+    for values, times in embedder.timestamps(audio, [("constant", 160)], hop_ms=50):
+        assert torch.equal(values["constant", 160], torch.ones(len(times), 1))
