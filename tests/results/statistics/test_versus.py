@@ -274,7 +274,7 @@ def test_all_pairs_are_corrected_together(run):
     assert three["p"].tolist()[:3] == one["p"].tolist()
     assert len(three) == 9
     assert (three["p_holm"].iloc[:3] > one["p_holm"]).all()
-    assert three["verdict"].tolist() == ["differ"] * 6 + ["not established"] * 3
+    assert three["verdict"].tolist() == ["differ"] * 6 + ["not compared"] * 3
 
 
 def test_3000_clips_in_six_groups_and_events_take_seconds(tmp_path):
