@@ -182,9 +182,11 @@ def figure(runs: Runs, kind: str | None = None, title: str | None = None, **opti
         runs: one or several runs, or rows of them.
         kind: a name of `results.figures.FIGURES`; None for the one that the run's study names, or bars.
         title: None for the name of the study.
-        options: of the figure, such as ax, palette, order and notes.
+        options: of the figure, such as ax, palette, order and notes. A run's own figure says below what the comparisons
+            of its study establish, unless options are given.
     """
     from ablations.report.draw import draw, draw_or_bars
+    from ablations.report.statement import run_statement
 
     one = runs if isinstance(runs, Run | str | Path) else None
     record = read_record(folder_of(one)) if one is not None else None
@@ -192,7 +194,8 @@ def figure(runs: Runs, kind: str | None = None, title: str | None = None, **opti
     names = dict.fromkeys(name for name in rows["study"] if name)
     title = " and ".join(names) if title is None else title
     if kind is None and not options:
-        return draw_or_bars(rows, record.figure if record else "bars", title)
+        statement = "" if one is None else run_statement(folder_of(one))
+        return draw_or_bars(rows, record.figure if record else "bars", title, statement=statement)
     return draw(rows, kind or (record.figure if record else "bars"), title, **options)
 
 

@@ -11,6 +11,8 @@ LINEAR_GRID = (1e-4, 3.2e-3, 3.2e-4, 1e-4, 3.2e-4, 1e-3, 3.2e-3, 1e-3)
 """Learning rates of the probe configurations, with and without hidden layers, in the order in which they are tried:
 hear-eval-kit 2021.1.3's grid, shuffled with its seed 42."""
 TRIED = 8
+MOST_MODELS = 4
+"""Models that a warning names; more are counted."""
 EDGES = {"lowest": min, "highest": max}
 
 
@@ -50,6 +52,8 @@ def edge_warnings(rows: pd.DataFrame) -> list[str]:
         part = " (" + group["choices"].astype(str) + " of " + group["of"].astype(str) + unit
         named = group.assign(text=group["task"] + part.where(group["choices"] < group["of"], ""))
         models = [f"{model} on {', '.join(cells['text'])}" for model, cells in named.groupby("model", sort=False)]
+        if (more := len(models) - MOST_MODELS) > 0:
+            models[MOST_MODELS:] = [f"and {more} more model{'s' * (more > 1)}"]
         other = {"lowest": "lower", "highest": "higher"}[edge]
         lines.append(
             f"The best learning rate is the {edge} that {protocol} tries, {lr:g}; a {other} one may be better: "

@@ -6,7 +6,7 @@ import pandas as pd
 
 from results.scores.normalize import LOWER_IS_BETTER
 from results.statistics.ranks import DIFFER, NOT_ESTABLISHED
-from results.statistics.versus import NO_GROUPS, NOT_COMPARED, ONE_SEED
+from results.statistics.versus import NO_GROUPS, NOT_COMPARED, ONE_SEED, SAME
 
 NOTHING = "No models were compared."
 NEEDED = (
@@ -34,6 +34,7 @@ def statement(comparisons: pd.DataFrame, confidence: float | None = None) -> str
     if missing := [name for name in NEEDED if name not in comparisons]:
         raise ValueError(f"expected the table of results.compare, got one without {', '.join(missing)}")
     lines = comparisons.drop_duplicates(["a", "b", "task", "metric"])
+    lines = lines[lines["reason"] != SAME]  # of one embedding there is nothing to say
     if lines.empty:
         return NOTHING
     known = comparisons.attrs.get("confidence", 0.95)

@@ -1,5 +1,6 @@
 """What `ablate run` and `ablate plan` do and print."""
 
+import textwrap
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,6 +12,7 @@ from tabulate import tabulate
 
 from ablations.engines import Engine
 from ablations.report.draw import write_figure
+from ablations.report.statement import run_statement
 from ablations.report.table import compose_run, render, write_table
 from ablations.runs.many import Ended, run_studies, summary
 from ablations.runs.plan import plan_study, to_text, totals
@@ -23,6 +25,9 @@ from ablations.units.where import Where
 from results import load
 from results.rows.files import replacing
 from results.scores.kinds import MEASURED
+
+WIDTH = 100
+"""Letters a line of what a run establishes."""
 
 
 def run(
@@ -115,6 +120,8 @@ def _show(ended: Ended, seconds: float, *, whole: bool) -> None:
         table = compose_run(rows)
         click.echo(render(table, "terminal"))
         write_table(folder, table)
+        if established := run_statement(folder):
+            click.echo(f"\n{textwrap.fill(established, WIDTH)}")
         click.echo(f"\nFigure: {write_figure(folder, ended.study, table.scored)}")
     click.echo(f"Rows:   {folder / 'rows.csv'}   ({seconds:.0f} s)")
 
