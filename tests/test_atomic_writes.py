@@ -23,6 +23,7 @@ ELSEWHERE = {
     "downstream/store/extraction.py": "data of an extraction, which is continued",
     "downstream/store/journal.py": "the journal of an extraction, which is continued",
     "passt/training/data/files.py": "a list that grows",
+    "results/figures/canvas/sheet.py": "where its caller writes to, a file beside its place",
     "passt/fetch/transfer.py": "what came so far of a file, which is gone on with",
 }
 

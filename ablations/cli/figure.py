@@ -51,10 +51,12 @@ def figure(
         click.echo(_save(figures.PAPER[kind], out or folder / "published"))
         return
     from ablations.report.draw import draw
+    from ablations.report.statement import run_statement
 
     rows = load(folder, references)
     default = folder / ("figure" if kind == own_kind else kind)
-    click.echo(_save(lambda: draw(rows, kind, folder.resolve().name), out or default))
+    statement = run_statement(folder) if kind == own_kind else ""
+    click.echo(_save(lambda: draw(rows, kind, folder.resolve().name, statement=statement), out or default))
 
 
 def _save(make: "Callable[[], Figure]", place: Path) -> Path:
@@ -63,16 +65,13 @@ def _save(make: "Callable[[], Figure]", place: Path) -> Path:
     The error of a place that can't be written names --out.
     """
     from results import figures
-    from results.rows.files import replacing
 
     figure = make()
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         if place.suffix not in SUFFIXES:
             return figures.save(figure, place)
-        with replacing(place, binary=True) as file:
-            figure.savefig(file, format=place.suffix.removeprefix("."), dpi=200)
-        return place
+        return figures.save(figure, place.with_suffix(""), [place.suffix.removeprefix(".")])
     except OSError as error:
         raise OSError(f"{error}; --out names another place") from None
 

@@ -15,7 +15,7 @@ from results.scores.records import NotApplicable, RecordedFailure, read_record
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from ablations.report.compare import Compared
+    from ablations.door.comparison import Comparison
     from results.tables.formats import Table
 
 
@@ -23,11 +23,19 @@ if TYPE_CHECKING:
 class Run:
     """A run that has been made. It shows itself as its table in a notebook, and as text elsewhere.
 
-    Attributes:
+    Args:
         folder: of its files.
+
+    Raises:
+        FileNotFoundError: a folder that is no run.
     """
 
     folder: Path
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "folder", Path(self.folder))
+        if not (self.folder / "rows.csv").is_file():
+            raise no_run(self.folder)
 
     @functools.cached_property
     def rows(self) -> pd.DataFrame:
@@ -65,7 +73,7 @@ class Run:
         """Draw the run's own figure, or one of another kind, see `ablations.figure`."""
         return figure(self, kind, **options)
 
-    def compare(self, *models: str | Iterable[tuple[str, str]], **options: Any) -> "Compared":
+    def compare(self, *models: str | Iterable[tuple[str, str]], **options: Any) -> "Comparison":
         """Compare models on the same test clips, see `ablations.compare`."""
         return compare(self, *models, **options)
 
@@ -104,7 +112,12 @@ def folder_of(run: RunLike) -> Path:
     for place in places:
         if (place / "rows.csv").is_file():
             return place
-    raise FileNotFoundError(f"{run}: no folder of a run: expected one with rows.csv, such as runs/quickstart")
+    raise no_run(run)
+
+
+def no_run(place: str | Path) -> FileNotFoundError:
+    """The error for a folder that is no run."""
+    return FileNotFoundError(f"{place}: no folder of a run: expected one with rows.csv, such as runs/quickstart")
 
 
 def load(runs: RunLike | Iterable[RunLike], reference: Iterable[str] = ()) -> pd.DataFrame:
@@ -116,6 +129,11 @@ def load(runs: RunLike | Iterable[RunLike], reference: Iterable[str] = ()) -> pd
 
     Raises:
         FileNotFoundError: a folder that is no run.
+
+    >>> import results
+    >>> rows = load(Path(results.__file__).parent / "runs" / "demos")
+    >>> rows.loc[rows["is_primary"], ["window_ms", "score"]].dtypes.astype(str).tolist()
+    ['float64', 'float64']
     """
     several = [runs] if isinstance(runs, Run | str | Path) else list(runs)
     return load_rows([folder_of(run) for run in several], reference)
@@ -134,6 +152,11 @@ def scores(runs: Runs, *, published: bool = False) -> pd.DataFrame:
 
     Raises:
         ValueError: a task was scored by several metrics, which do not compare.
+
+    >>> import results
+    >>> demos = scores(Path(results.__file__).parent / "runs" / "demos")
+    >>> demos.index.name, demos.columns.name, bool(demos.loc["passt_demo"].max() <= 1)
+    ('model', 'task', True)
     """
     from results.scores.wide import arranged
 
@@ -175,7 +198,7 @@ def figure(runs: Runs, kind: str | None = None, title: str | None = None, **opti
 
 def compare(
     run: RunLike, *models: str | Iterable[tuple[str, str]], pairs: Iterable[tuple[str, str]] = (), **options: Any
-) -> "Compared":
+) -> "Comparison":
     """Say which differences between models of a run are more than chance, on the same test clips and over tasks.
 
     Args:
@@ -188,17 +211,9 @@ def compare(
     Raises:
         ValueError: one model alone, or a model that is not in the run.
     """
-    from ablations.report.compare import compared
+    from ablations.door.comparison import compare_models
 
-    folder = folder_of(run)
-    names = [model for model in models if isinstance(model, str)]
-    chosen = [(a, b) for listed in (*models, pairs) if not isinstance(listed, str) for a, b in listed]
-    if len(names) == 1:
-        raise ValueError(f"expected two models or more, or none, got 1: {names[0]}")
-    chosen += [(names[0], other) for other in names[1:]]
-    if not chosen and (record := read_record(folder)):
-        chosen = list(getattr(record, "comparisons", ()))
-    return compared(folder, dict.fromkeys(chosen), **options)
+    return compare_models(folder_of(run), [*models, pairs], **options)
 
 
 def _rows(runs: Runs) -> pd.DataFrame:

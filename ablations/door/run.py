@@ -72,36 +72,21 @@ def run(
         ValueError, FileNotFoundError: a model or a task that is not known or breaks its contract, before anything is
             computed; or nothing could be measured.
     """
-    of_adhoc = {"models": models, "tasks": tasks, "levels": levels, "windows_ms": windows_ms}
     where = Where.of(Path(runs), *(None if folder is None else Path(folder) for folder in (store, tasks_folder)))
+    changes = _named(seeds=None if seeds is None else listed(seeds), protocol=protocol, limit=limit, figure=figure)
     if study is None:
         if models is None or tasks is None:
             raise ValueError("run needs a study, or models and tasks")
         declared = Declared.of(listed(models), sample_rate)
-        options: dict[str, Any] = {
-            "seeds": seeds,
-            "protocol": protocol,
-            "limit": limit,
-            "figure": figure,
-            "precision": precision,
-        }
-        made = adhoc_study(
-            declared.entries,
-            list(map(str, listed(tasks))),
-            levels=None if levels is None else listed(levels),
-            windows_ms=None if windows_ms is None else listed(windows_ms),
-            overrides=overrides,
-            **{name: value for name, value in options.items() if value is not None},
-        )
+        axes = {"levels": levels, "windows_ms": windows_ms}
+        changes |= {name: listed(values) for name, values in _named(**axes).items()} | _named(precision=precision)
+        made = adhoc_study(declared.entries, list(map(str, listed(tasks))), overrides=overrides, **changes)
         _check_tasks(made, where)
     else:
-        if given := [name for name, value in of_adhoc.items() if value is not None]:
-            raise ValueError(f"{given[0]} are for runs without a study; change the study by overrides")
-        changes: dict[str, Any] = {"seeds": seeds, "protocol": protocol, "limit": limit, "figure": figure}
-        changes = {key: list(value) if key == "seeds" else value for key, value in changes.items() if value is not None}
-        made, declared = _study(
-            study, sample_rate, [*overrides, *(f"{key}={json.dumps(value)}" for key, value in changes.items())]
-        )
+        for name in _named(models=models, tasks=tasks, levels=levels, windows_ms=windows_ms):
+            raise ValueError(f"{name} are for runs without a study; change the study by overrides")
+        texts = [*overrides, *(f"{name}={json.dumps(value)}" for name, value in changes.items())]
+        made, declared = _study(study, sample_rate, texts)
     declared.check()
     made_engine = make_engine(engine) if isinstance(engine, str) else engine
     with registered(declared.objects), _bars(progress) as track:
@@ -127,9 +112,14 @@ def evaluate(model: Any, tasks: str | Path | Sequence[str | Path], **options: An
     Raises:
         ValueError, FileNotFoundError: as `run`.
     """
-    if taken := {"study", "models", "overrides"} & options.keys():
+    if taken := {"study", "models"} & options.keys():
         raise TypeError(f"evaluate takes no {min(taken)}; run does")
     return run(models=model, tasks=tasks, **options)
+
+
+def _named(**options: Any) -> dict[str, Any]:
+    """The options that were given."""
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _study(

@@ -1,4 +1,4 @@
-"""The line that a command ends with when a signal stops it."""
+"""The command line that started this process, and the line that it ends with when a signal stops it."""
 
 import os
 import shlex
@@ -8,9 +8,13 @@ PROGRAM = "ablate"
 STOPPED = "Stopped; the same command goes on"
 
 
+def command() -> str:
+    """The command line that started this process; empty where Python called the code itself."""
+    program, *arguments = sys.argv or [""]
+    return shlex.join([PROGRAM, *arguments]) if program.rpartition(os.sep)[2] == PROGRAM else ""
+
+
 def stopped_line() -> bytes:
     """Say that the command was stopped, with the command to repeat."""
-    program, *arguments = sys.argv or [""]
-    if program.rpartition(os.sep)[2] != PROGRAM:  # a script, or a notebook
-        return os.fsencode(f"{STOPPED}\n")
-    return os.fsencode(f"{STOPPED}: {' '.join(shlex.join([PROGRAM, *arguments]).split())}\n")
+    repeated = " ".join(command().split())
+    return os.fsencode(f"{STOPPED}: {repeated}\n" if repeated else f"{STOPPED}\n")

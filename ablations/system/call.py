@@ -2,27 +2,19 @@
 
 import functools
 import importlib.metadata
-import shlex
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 from ablations.system import child
+from ablations.system.again import command as command
 
 CHECKOUT = Path(__file__).parents[2]
-PROGRAM = "ablate"
 GIT_S = 20.0  # a large checkout on a slow disk
 
 
 def now() -> str:
     """The time in UTC, as ISO 8601 has it, to the millisecond."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
-def command() -> str:
-    """The command line that started this process; empty where Python called the code itself."""
-    program, *arguments = sys.argv or [""]
-    return shlex.join([PROGRAM, *arguments]) if Path(program).stem == PROGRAM else ""
 
 
 def version() -> str:

@@ -19,9 +19,9 @@ MODEL_TABLES = (
     *(ROOT / "passt" / "catalog" / f"{name}.csv" for name in ("checkpoints", "named_specs")),
     *(ROOT / "ablations" / "models" / "baselines" / f"{name}.csv" for name in ("checkpoints", "named_specs")),
 )
-MODELS_OF_CODE = ("crepe_full", "crepe_tiny", "logmel", "melproj")
+MODELS_OF_CODE = ("chance", "crepe_full", "crepe_tiny", "logmel", "melproj")
 """Models that are in no table."""
-PACKAGED_TASKS = ("spoken_digit", "digit_soundscapes")
+PACKAGED_TASKS = ("digits", "digit_events")
 PAPER = "paper"
 """The word that stands for every study of the paper."""
 LONGEST_METAVAR = 40

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import soundfile
 
+from downstream.disk.choices import choices
 from downstream.disk.files import put_in_place
 from downstream.disk.locks import held
 from downstream.tasks.groups import GROUPS
@@ -73,7 +74,7 @@ def demo_task(name: str, root: Path) -> Path:
         ValueError: names the packaged tasks.
     """
     if name not in MAKERS:
-        raise ValueError(f"unknown packaged task {name!r}, expected one of {', '.join(MAKERS)}")
+        raise ValueError(f"unknown packaged task {name!r}{choices(name, MAKERS)}")
     folder = root / "tasks" / f"rule{RULE}" / name
     if not folder.is_dir():
         partial = folder.with_name(f".{name}.partial")

@@ -61,6 +61,9 @@ class FollowsNetwork:
         """Give the numbers of the architecture, which a network set in this one's place must share."""
         return {}
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}, {self.device}>"
+
     @property
     def name(self) -> str:
         """Checkpoint and weights, for people."""

@@ -12,6 +12,8 @@ from results.figures.canvas.colors import Palette
 from results.figures.canvas.frame import drawn, spread_note, task_name
 from results.figures.canvas.sheet import legend_above, sheet
 from results.figures.canvas.style import MARKERS, PAGE, SMALL, Color
+from results.figures.sources import published_note
+from results.reference.published import is_published
 from results.scores.kinds import with_flags
 from results.scores.labels import terms
 from results.scores.notes import notes as notes_on
@@ -52,11 +54,12 @@ def agreement(
     known = scores.drop_duplicates("model").set_index("model")["color"]
     colors = {name: known[name] for name in known.index if name in set(both["model"])}
     markers = {name: MARKERS[number % len(MARKERS)] for number, name in enumerate(colors)}
+    compared = _compared(scored.rows, both)
     below = [
         *spread_note(scores[~scores["published"] & scores["model"].isin(both["model"])]),
         f"Gray: tolerance of values read off a figure. {summary(both)}",
-        *notes_on(_compared(scored.rows, both), protocol=False),
-        *terms(both["model"]),
+        *notes_on(compared[~is_published(compared)], protocol=False),
+        " ".join([published_note(compared[is_published(compared)], marked=False), *terms(both["model"])]),
     ]
     height = max(2.5, 0.6 + ROW * len(both))
     with sheet(PAGE, height, below if notes else [], list(colors), title, statement) as figure:

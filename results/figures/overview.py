@@ -15,22 +15,21 @@ from results.figures.canvas.floors import draw_across, lines_across, name_across
 from results.figures.canvas.frame import ARCHITECTURES, drawn, spread_note, task_name
 from results.figures.canvas.sheet import POINTS, legend_above, letters_width, set_titles, sheet
 from results.figures.canvas.style import MARKERS, PAGE, PAGE_HEIGHT, UNTRAINED_LINE, lighter
-from results.figures.canvas.ticks import WHOLE_CLIP_TEXT, NumberScale, level_ticks, levels_of
-from results.scores.axes import FLOORS, VARIED, WHOLE_CLIP, along, depths, with_axes
+from results.figures.canvas.ticks import NumberScale, level_ticks, levels_of
+from results.scores import axes as study_axes
+from results.scores.axes import FLOORS, VARIED, WHOLE_CLIP, along, depths, is_timed, with_axes
 from results.scores.labels import UNTRAINED_NOTE
 from results.scores.notes import notes as notes_on
 from results.scores.scores import Rows, Scored
 
-LABELS = {"level": "embedding level, input to output", "window": "receptive field (ms)"}
-"""The axes of panels, from left to right."""
-SHORT_LABELS = {"level": "embedding level", "window": "receptive field (ms)"}
 PLACES = {"level": "depth", "window": "field"}
-"""The column that has the place on each axis."""
+"""The axes of panels, from left to right, and the column that has the place on each."""
 HELD = {"level": ["pool", "field", "timestamps", "weights"], "window": ["levels", "timestamps", "weights"]}
 """What stays the same along a line of each axis."""
 FEW_TASKS = 3
 """Panels of more tasks than this stand four side by side, not two."""
-HEIGHTS = {2: 1.85, 4: 1.45}  # inches of a row of panels, by their number
+TWO_PANELS = 5.0  # inches: wide enough for two, and readable on a phone
+HEIGHTS = {2: 1.7, 4: 1.45}  # inches of a row of panels, by their number
 BESIDE = (0.85, 0.5)  # inches of a panel's width that are ticks and names of lines, of few panels and of many
 AROUND = 0.75  # inches of a panel's height that are texts
 TITLE = 7.5  # points
@@ -81,7 +80,7 @@ def overview(
     scores = with_axes(scores[~scores["published"].astype(bool)].dropna(subset="mean"), models)
     scores = scores.assign(depth=depths(scores, models), field=along(scores, "window"))
     tasks = list(scores["task"].unique())
-    made = [[_panel(scores[scores["task"] == task], axis) for axis in LABELS] for task in tasks]
+    made = [[_panel(scores[scores["task"] == task], axis) for axis in PLACES] for task in tasks]
     both = any(all(pair) for pair in made)
     cells = [panel for pair in made if any(pair) for panel in pair if both or panel]  # an empty one keeps its place
     panels = [panel for panel in cells if panel]
@@ -92,19 +91,25 @@ def overview(
         )
     shown = pd.concat([part for panel in panels for part in (panel.lines, panel.across)])
     networks = shown[~shown["checkpoint"].isin(list(FLOORS))].drop_duplicates("checkpoint").set_index("checkpoint")
-    handles = _legend(networks, pd.concat([panel.lines for panel in panels]))
     columns = _columns(len(cells), both)
+    handles = _legend(networks, panels, named=columns > 2)
     count = -(-len(cells) // columns)
     height = min(HEIGHTS[2 if columns <= 2 else 4], PAGE_HEIGHT / count)
     below = _notes(scored, shown, panels) if notes else []
-    with sheet(PAGE, height * count, below, list(handles), title, statement) as figure:
+    width = PAGE if columns > 2 else TWO_PANELS
+    free = cells.index(None) if None in cells and columns == 2 else None  # which has room for the legend
+    with sheet(width, height * count, below, [] if free is not None else list(handles), title, statement) as figure:
         grid = list(figure.subplots(count, columns, squeeze=False).flat)
+        labels = {}
         for axes, panel in zip(grid, cells, strict=False):
             if panel:
-                _draw(axes, panel, networks, (PAGE / columns - BESIDE[columns > 2]) * POINTS)
+                labels[panel.axis] = _draw(axes, panel, networks, (width / columns - BESIDE[columns > 2]) * POINTS)
                 axes.set_ylim(*_limits([other for other in panels if other.task == panel.task]))
-        _finish(grid, cells, columns, (height - AROUND) * POINTS)
-        legend_above(figure, list(handles.values()), list(handles), title)
+        if free is None:
+            legend_above(figure, list(handles.values()), list(handles), title)
+        else:
+            grid[free].legend(list(handles.values()), list(handles), loc="center")
+        _finish(grid, cells, columns, (height - AROUND) * POINTS, labels)
     return figure
 
 
@@ -135,8 +140,8 @@ def _longest(scores: pd.DataFrame, held: list[str]) -> pd.DataFrame:
     return scores[settings == chosen].drop_duplicates("place").sort_values("place")
 
 
-def _draw(axes: Axes, panel: Panel, networks: pd.DataFrame, length: float) -> None:
-    """Draw the lines of a panel whose axis has a length in points."""
+def _draw(axes: Axes, panel: Panel, networks: pd.DataFrame, length: float) -> str:
+    """Draw the lines of a panel whose axis has a length in points; return the label of the axis."""
     lines = panel.lines
     scale = NumberScale(lines["place"]) if panel.axis == "window" else None
     draw_across(axes, lines_across(panel.across, True))
@@ -161,31 +166,36 @@ def _draw(axes: Axes, panel: Panel, networks: pd.DataFrame, length: float) -> No
             transform=axes.transData + ScaledTranslation(shift, 0, axes.figure.dpi_scale_trans),
             label=f"{checkpoint} untrained" if untrained else checkpoint,
         )
-    if scale:
-        scale.ticks(axes, length)
-    else:
-        level_ticks(axes, length, levels_of(lines), dict(networks["hue"]))
     axes.grid(axis="y")
     task, metric = task_name(panel.task), " / ".join(lines["metric"].unique())
     if letters_width(both := f"{task} ({metric})", TITLE) <= length + 12:
         axes.set_title(both, fontsize=TITLE, loc="left")
     else:
         set_titles(axes, (task, metric), length + 12, "left")
+    if scale is None:
+        return level_ticks(axes, length, levels_of(lines), dict(networks["hue"]))
+    scale.ticks(axes, length)
+    return study_axes.AXES["window"]
 
 
-def _finish(grid: Sequence[Axes], cells: Sequence[Panel | None], columns: int, height: float) -> None:
+def _finish(
+    grid: Sequence[Axes], cells: Sequence[Panel | None], columns: int, height: float, labels: dict[str, str]
+) -> None:
     """Name the axes at the lower edge and the lines across at the right one, and remove empty panels."""
     for place, axes in enumerate(grid):
         panel = cells[place] if place < len(cells) else None
-        if panel is None:
+        if panel is None and axes.get_legend():
+            axes.axis("off")
+        elif panel is None:
             axes.remove()
+        if panel is None:
             continue
         axes.locator_params(axis="y", nbins=5)
         if place + columns >= len(cells) or cells[place + columns] is None:
-            axes.set_xlabel(LABELS[panel.axis] if columns <= 2 else SHORT_LABELS[panel.axis], fontsize=TITLE)
+            axes.set_xlabel(labels[panel.axis], fontsize=TITLE)
         lines = lines_across(panel.across, True)
         beside = cells[place + 1] if place + 1 < len(cells) and (place + 1) % columns else None
-        if beside is None or beside.task != panel.task or lines != lines_across(beside.across, True):
+        if columns <= 2 and (beside is None or beside.task != panel.task or lines != lines_across(beside.across, True)):
             name_across(axes, lines, height)
 
 
@@ -198,9 +208,10 @@ def _limits(panels: Sequence[Panel]) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def _legend(networks: pd.DataFrame, lines: pd.DataFrame) -> dict[str, Line2D]:
-    """Make the legend: a color a network, and what is solid and dashed."""
+def _legend(networks: pd.DataFrame, panels: Sequence[Panel], named: bool) -> dict[str, Line2D]:
+    """Make the legend: a color a network, what is solid and dashed, and lines across where they are to be named."""
     handles: dict[str, Line2D] = {}
+    lines = pd.concat([panel.lines for panel in panels])
     for number, network in enumerate(networks.itertuples()):
         if network.Index not in set(lines["checkpoint"]):
             continue  # a line across, which has its name
@@ -211,6 +222,8 @@ def _legend(networks: pd.DataFrame, lines: pd.DataFrame) -> dict[str, Line2D]:
     if untrained.any():
         handles["trained"] = Line2D([], [], color="0.3", linewidth=1.3)
         handles["untrained (random weights)"] = Line2D([], [], color="0.3", linewidth=1.3, linestyle=UNTRAINED_LINE)
+    for line in [line for panel in panels for line in lines_across(panel.across, True)] if named else []:
+        handles[line.name] = Line2D([], [], color=line.color, linestyle=line.style, linewidth=1)
     return handles
 
 
@@ -223,10 +236,16 @@ def _notes(scored: Scored, shown: pd.DataFrame, panels: Sequence[Panel]) -> list
 
 def _held_windows(panels: Sequence[Panel]) -> str:
     """Say at which receptive fields levels are compared."""
-    lines = [panel.lines["field"] for panel in panels if panel.axis == "level"]
-    fields = sorted({float(field) for line in lines for field in line.dropna()})
-    texts = [WHOLE_CLIP_TEXT if field == WHOLE_CLIP else f"{field:g} ms" for field in fields]
-    return f"Levels: at a receptive field of {' or '.join(texts)}." if texts else ""
+    lines = [panel.lines for panel in panels if panel.axis == "level"]
+    if not lines:
+        return ""
+    fields = pd.concat(lines).dropna(subset="field").assign(timed=lambda table: is_timed(table["metric"]))
+    texts = []
+    for timed, name in ((False, "on scene tasks"), (True, "on event tasks")):
+        places = sorted(fields.loc[fields["timed"] == timed, "field"].unique())
+        values = ["of whole clips" if place == WHOLE_CLIP else f"of {place:g} ms" for place in places]
+        texts += [f"{' and '.join(values)} {name}"] * bool(values)
+    return f"Levels: {', '.join(texts)}." if texts else ""
 
 
 def _held_levels(panels: Sequence[Panel]) -> str:

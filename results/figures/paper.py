@@ -16,8 +16,9 @@ from results.figures.boxes import box_statistics, draw_boxes, explained
 from results.figures.canvas.colors import colored
 from results.figures.canvas.frame import Options, drawn, ordered, spread_note
 from results.figures.grouped import grouped_bars
-from results.reference.published import boxes, category_means, is_published, notes_on, published
-from results.scores.labels import PUBLISHED_MARK, READ_OFF_MARK, terms
+from results.figures.sources import published_note
+from results.reference.published import boxes, category_means, is_published, published
+from results.scores.labels import terms
 from results.scores.notes import notes as notes_on_rows
 from results.scores.scores import Rows, Scored, scores
 
@@ -131,8 +132,7 @@ def _printed(figure: str, rows: Rows | None, title: str, options: Options) -> Fi
         both = pd.concat([box_statistics(measured.scores), printed], ignore_index=True)
     specs = both["spec"].fillna("") if measured is not None else ""
     both = both.assign(color=colored(both.assign(spec=specs), options.get("palette")))
-    mark = "" if measured is None else f"{PUBLISHED_MARK} "
-    return _boxes(both, title, below, [mark + _source(printed)], options)
+    return _boxes(both, title, below, published_note(printed, marked=measured is not None), options)
 
 
 def _by_median(rows: Scored, title: str, options: Options) -> Figure:
@@ -143,15 +143,17 @@ def _by_median(rows: Scored, title: str, options: Options) -> Figure:
     medians = box_statistics(lines, whole=True).set_index(["model", "set"])["median"].rename("median")
     order = -lines.join(medians, on=["model", "set"])["median"].where(lines["published"], float("inf"))
     boxes_drawn = box_statistics(lines.loc[order.sort_values(kind="stable").index])
-    wav2vec2 = [WAV2VEC2] * ("wav2vec2" in set(lines["model"]))
-    return _boxes(boxes_drawn, title, *_notes(rows, wav2vec2), options)
+    below, note = _notes(rows)
+    if "wav2vec2" in set(lines["model"]):
+        note += f" {WAV2VEC2}"
+    return _boxes(boxes_drawn, title, below, note, options)
 
 
 def _bars(rows: Scored, title: str, options: Options) -> Figure:
     """Draw bars, with one note on what is published."""
-    below, published_note = _notes(rows, [])
+    below, note = _notes(rows)
     measured = rows.scores[~rows.scores["published"]]
-    lines = [*spread_note(measured), *below, " ".join([*published_note, *terms(rows.scores["model"])])]
+    lines = [*spread_note(measured), *below, " ".join([note, *terms(rows.scores["model"])])]
     return grouped_bars(
         rows,
         title,
@@ -163,32 +165,20 @@ def _bars(rows: Scored, title: str, options: Options) -> Figure:
     )
 
 
-def _boxes(
-    boxes_drawn: pd.DataFrame, title: str, below: list[str], published_note: list[str], options: Options
-) -> Figure:
+def _boxes(boxes_drawn: pd.DataFrame, title: str, below: list[str], note: str, options: Options) -> Figure:
     """Draw boxes in the order of the options, with one note on what is published."""
     if (order := options.get("order")) is not None:
         boxes_drawn = ordered(boxes_drawn.assign(label=boxes_drawn["model"], checkpoint=""), order)
-    lines = [*below, " ".join([*published_note, *terms(boxes_drawn["model"]), explained(boxes_drawn)])]
+    lines = [*below, " ".join([note, *terms(boxes_drawn["model"]), explained(boxes_drawn)])]
     lines = lines if options.get("notes", True) else []
     return draw_boxes(boxes_drawn, title, lines, statement=options.get("statement", ""), ax=options.get("ax"))
 
 
-def _notes(rows: Scored, more: list[str]) -> tuple[list[str], list[str]]:
-    """List what to know of measured rows, and of published ones: where they are from, where they contradict it."""
-    measured, references = _measured(rows), rows.rows[is_published(rows.rows)]
+def _notes(rows: Scored) -> tuple[list[str], str]:
+    """List what to know of measured rows, and say in one note what to know of published ones."""
+    measured = _measured(rows)
     below = [] if measured is None else notes_on_rows(measured.rows, protocol=False)
-    contradictions = [line for line in notes_on(references) if "same paper" in line]
-    mark = "" if measured is None else f"{PUBLISHED_MARK} "
-    return below, [mark + _source(references), *contradictions, *more]
-
-
-def _source(references: pd.DataFrame) -> str:
-    """Say in one sentence where scores were published, and how exactly they were read off."""
-    sources = " and ".join(references["source"].unique())
-    tolerance = references["tolerance"].max()
-    exact = "" if pd.isna(tolerance) else f", {READ_OFF_MARK} read off within {tolerance:g}"
-    return f"Published, not measured here: {sources}{exact}."
+    return below, published_note(rows.rows[is_published(rows.rows)], marked=measured is not None)
 
 
 def _measured(rows: Rows | None) -> Scored | None:

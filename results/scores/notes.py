@@ -10,6 +10,8 @@ from results.scores.labels import PUBLISHED_MARK, READ_OFF_MARK, UNTRAINED_NOTE
 from results.scores.missing import missing_notes
 
 USUAL_PROTOCOL = "hear2021"
+FEW_MODELS = 4
+"""More models than this are counted."""
 
 
 def notes(rows: pd.DataFrame, protocol: bool = True) -> list[str]:
@@ -56,15 +58,16 @@ def _undefined(measured: pd.DataFrame) -> list[str]:
 
 
 def _of_some_folders(measured: pd.DataFrame) -> list[str]:
-    """Name each score of a HEAR key that stands for several folders, of which not all were run."""
+    """Say of which HEAR keys that stand for several folders not all were run, and by which models."""
     known = measured[measured["task_fp"].fillna("") != ""]
-    counts = known.groupby(["model", "task"], sort=False)["task_fp"].nunique()
-    folders = task_table()["hear_folders"].str.split().str.len()
-    return [
-        f"{model} on {task}: scores of {count} of {folders[task]} folders."
-        for (model, task), count in counts.items()
-        if count < folders.get(task, 1)
-    ]
+    counts = known.groupby(["task", "model"], sort=False)["task_fp"].nunique().rename("count").reset_index()
+    folders = counts["task"].map(task_table()["hear_folders"].str.split().str.len())
+    partial = counts[counts["count"] < folders].assign(folders=folders)
+    lines = []
+    for (task, count, whole), models in partial.groupby(["task", "count", "folders"], sort=False)["model"]:
+        who = ", ".join(models) if len(models) <= FEW_MODELS else f"{len(models)} models"
+        lines.append(f"{who} on {task}: scores of {count} of {int(whole)} folders.")
+    return lines
 
 
 def _sources(fitting: pd.DataFrame) -> str:

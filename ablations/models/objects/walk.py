@@ -195,7 +195,8 @@ class Walk:
             return file_hash(libraries.file_of(name))
 
     def _code(self, code: types.CodeType) -> Iterator[str]:
-        yield from (code.co_code.hex(), str(code.co_flags), str(code.co_argcount), str(code.co_kwonlyargcount))
+        yield from (code.co_code.hex(), code.co_exceptiontable.hex(), str(code.co_flags))
+        yield from (str(code.co_argcount), str(code.co_kwonlyargcount))
         yield from (*code.co_names, "|", *code.co_varnames, "|", *code.co_freevars, "|", *code.co_cellvars)
         yield from self._all("constants", code.co_consts, code.co_name)
 

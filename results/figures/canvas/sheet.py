@@ -21,6 +21,8 @@ from results.rows.files import replacing
 
 FORMATS = {"png": 200, "pdf": "figure", "svg": "figure"}
 """The formats of files, and the dots an inch of each."""
+LOOK = {name: value for name, value in STYLE.items() if not name.endswith(".fonttype")}
+"""The style without how files hold letters, which is for who writes them to choose."""
 SCREEN = 110
 """Pixels an inch of a figure on a screen: a page's width has 660."""
 POINTS = 72  # an inch
@@ -37,7 +39,7 @@ class Figure(mpl_figure.Figure):
 
     def savefig(self, *args: Any, **kwargs: Any) -> None:
         """Save in this style, laid out twice: the first layout may change which ticks have texts."""
-        with mpl.rc_context(STYLE):
+        with mpl.rc_context(LOOK):
             self.draw_without_rendering()
             super().savefig(*args, **kwargs)
 

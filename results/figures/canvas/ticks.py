@@ -15,8 +15,6 @@ WHOLE_CLIP_TEXT = "whole clip"
 MARGIN = 0.06  # of the axis, on both sides
 GAP = 3.0  # points between two texts
 LEVEL_LABEL = "embedding level"
-MANY_LEVELS = 6
-"""With more levels than this, blocks are called by their numbers alone."""
 
 
 def spaced(places: Sequence[float], texts: Sequence[str], points: float, size: float = SMALL) -> list[int]:
@@ -52,7 +50,7 @@ def level_ticks(axes: Axes, points: float, levels: Mapping[str, pd.Series], colo
     """Write the levels of networks at their depths, and return the label of the axis.
 
     Networks whose levels are at the same depths share a line of texts. Of two others each has a line in its color; of
-    more, the depths alone are written.
+    more, the depths alone are written. Where the names of blocks have no room, their numbers are written.
 
     Args:
         points: the length of the axis.
@@ -68,16 +66,20 @@ def level_ticks(axes: Axes, points: float, levels: Mapping[str, pd.Series], colo
     axes.set_xlim(low - MARGIN * span, low + (1 + MARGIN) * span)
     axes.xaxis.remove_overlapping_locs = False
     axes.xaxis.set_minor_locator(NullLocator())
+    numbered = False
     for (networks, ladder), which in zip(ladders, ("major", "minor"), strict=False):
         named = ladder.sort_index()
-        texts = [level_text(name, len(named) > MANY_LEVELS) for name in named]
-        chosen = spaced([(depth - low) / span / (1 + 2 * MARGIN) for depth in named.index], texts, points)
+        places = [(depth - low) / span / (1 + 2 * MARGIN) for depth in named.index]
+        texts = [level_text(name) for name in named]
+        numbers = [level_text(name, short=True) for name in named]
+        if len(spaced(places, texts, points)) < len(spaced(places, numbers, points)):
+            texts, numbered = numbers, True
+        chosen = spaced(places, texts, points)
         minor = which == "minor"
         axes.set_xticks([named.index[i] for i in chosen], [texts[i] for i in chosen], minor=minor)
         style = {"labelcolor": colors[networks[0]]} if len(ladders) > 1 else {}
         axes.tick_params(axis="x", which=which, labelsize=SMALL, pad=SMALL * 1.35 + 3 if minor else 2.5, **style)
-    numbers = any(len(ladder) > MANY_LEVELS for _, ladder in ladders)
-    return LEVEL_LABEL + (" (block)" if numbers else "")
+    return LEVEL_LABEL + (" (block)" if numbered else "")
 
 
 def _ladders(levels: Mapping[str, pd.Series]) -> list[tuple[list[str], pd.Series]]:

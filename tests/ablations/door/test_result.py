@@ -76,12 +76,16 @@ def test_tables_and_figures_show_themselves(folder):
     assert ab.figure(ab.load(folder)).axes
 
 
-@pytest.mark.parametrize("call", [ab.load, ab.table, ab.figure, ab.scores, ab.compare])
+@pytest.mark.parametrize("call", [ab.Run, ab.load, ab.table, ab.figure, ab.scores, ab.compare])
 def test_a_folder_that_is_no_run_is_named(call, tmp_path):
     with pytest.raises(FileNotFoundError, match="elsewhere: no folder of a run: expected one with rows.csv"):
         call(tmp_path / "elsewhere")
+
+
+@pytest.mark.parametrize("call", [ab.load, ab.table, ab.figure, ab.scores])
+def test_something_that_is_no_run_is_named(call):
     with pytest.raises(ValueError, match="a run must be a Run or the folder of one, got int"):
-        call([3]) if call is not ab.compare else call(3)
+        call([3])
 
 
 def test_comparisons_name_their_models(folder):
@@ -93,3 +97,4 @@ def test_comparisons_name_their_models(folder):
     assert compared.pairs == ab.compare(folder, [("a", "b")]).pairs == (("a", "b"),)
     assert ab.compare(folder).pairs == ()
     assert "no comparison on clips" in compared._repr_html_()
+    assert repr(compared).startswith("Over tasks, Wilcoxon")

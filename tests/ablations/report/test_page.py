@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from ablations.cli import main
 from ablations.report import facts
+from ablations.report.page import page as page_of
 from ablations.report.page import write_page
 from ablations.report.sheets import of_table
 from results.reference.published import published
@@ -197,7 +198,9 @@ def test_a_run_without_scores_is_a_page_too(tmp_path):
 def test_what_is_no_run_is_one_line(tmp_path):
     result = invoke("report", tmp_path)
     assert result.exit_code == 1
-    assert result.output.startswith(f"Error: no rows in {tmp_path} or a folder in it; expected a run")
+    assert result.output == f"Error: {tmp_path}: no run's folder, it has no rows.csv\n"
+    with pytest.raises(FileNotFoundError, match="no rows in .* or a folder in it; expected a run"):
+        page_of(tmp_path)
     write_run(tmp_path, of_two()[0])
     (tmp_path / "study.json").write_text("{")
     assert invoke("report", tmp_path).output.startswith(f"Error: {tmp_path / 'study.json'}: not the record of a run")

@@ -45,9 +45,9 @@ def test_a_file_that_is_wrong_can_be_put_right(file):
 
 
 def test_packaged_studies_can_be_changed():
-    study = Study.load("quickstart", ["models.0.windows_ms=[[320]]"])
+    study = Study.load("quickstart", ["models.0.windows_ms=[[480]]"])
     assert study.name.startswith("quickstart-")
-    assert study.models[0].spec.windows_ms == (320,)
+    assert study.models[0].spec.windows_ms == (480,)
 
 
 @pytest.mark.parametrize(

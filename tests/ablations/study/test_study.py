@@ -70,7 +70,7 @@ def test_a_weight_file_is_named_by_its_hash(tmp_path):
         ({"figure": "bar"}, "unknown figure 'bar' (did you mean 'bars'"),
         ({"models": [{"checkpoint": "logmel", "label": True}]}, "label must be text, got True"),
         ({"models": [{"checkpoint": "logmel", "label": "a\nb"}]}, "label must be text of one line"),
-        ({"tasks": "digits"}, "tasks must be a list, got 'spoken_digit'"),
+        ({"tasks": "digits"}, "tasks must be a list, got 'digits'"),
         ({"seeds": ["0"]}, "seeds, number 1, must be a whole number"),
         ({"name": "a/b"}, "name must be of letters, digits, '_', '-' and '.', got 'a/b'"),
         ({"name": ".."}, "name must be of letters, digits"),
@@ -162,12 +162,13 @@ def test_a_study_that_is_not_there(tmp_path):
 
 def test_the_packaged_study():
     found = Study.load("quickstart")
-    assert {model.family for model in found.models} == {"passt", "efficientat", "crepe", "logmel"}
+    assert {model.family for model in found.models} == {"passt", "efficientat", "logmel", "chance"}
     passt = [model for model in found.models if model.family == "passt"]
     assert {model.spec.weights for model in passt} == {"demo", "untrained-0"}
-    assert passt[2].label == "passt_demo features 160 ms"
-    assert passt[4].label == "passt_demo features 160 ms untrained-0"
-    assert len({m.spec.levels for m in passt}) == len({m.spec.windows_ms for m in passt}) == 2
+    assert passt[0].label == "passt_demo block3 320 ms"
+    assert passt[-1].label == "passt_demo logits 320 ms untrained-0"
+    assert len({m.spec.levels for m in passt}) == 5
+    assert len({m.spec.windows_ms for m in passt}) == 3
 
 
 def test_every_card_makes_its_default_spec():

@@ -106,7 +106,7 @@ def test_nothing_is_left_behind(tmp_path):
 
 
 def test_an_unknown_name(tmp_path):
-    with pytest.raises(ValueError, match="unknown packaged task 'digit', expected one of digits, digit_events"):
+    with pytest.raises(ValueError, match="unknown packaged task 'digit' .did you mean 'digits'.*digits, digit_events"):
         demo_task("digit", tmp_path)
 
 

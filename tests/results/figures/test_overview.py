@@ -166,4 +166,4 @@ def test_notebooks_show_figures(rows):
     data, metadata = figure._repr_mimebundle_()
     assert set(data) == {"image/png"}
     width = metadata["image/png"]["width"]
-    assert 600 <= width <= 800
+    assert 500 <= width <= 800
