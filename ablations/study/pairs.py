@@ -1,10 +1,13 @@
 """Read the pairs of models that a study compares."""
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
 from downstream.disk.fields import list_of, one_line, shown, text, wrong
 from passt.catalog.card import choices
+
+logger = logging.getLogger(__name__)
 
 KEY = "comparisons"
 
@@ -30,6 +33,23 @@ def read_pairs(content: Any, labels: Sequence[str]) -> tuple[tuple[str, str], ..
             raise ValueError(f"{KEY} must be distinct pairs, got {shown([a, b])} twice")
         pairs.append((a, b))
     return tuple(pairs)
+
+
+def still_there(pairs: Any, before: Any, labels: Sequence[str]) -> Any:
+    """Leave out, and log, the pairs of a changed study that were its before and name a model that it lost.
+
+    Args:
+        pairs: of the changed study, as in `read_pairs`.
+        before: those of the study before the change.
+        labels: of the changed study's models. A label says what tells a model from the others, so that a change of one
+            may change them all.
+    """
+    if not isinstance(pairs, list) or not isinstance(before, list):
+        return pairs
+    lost = [pair for pair in pairs if pair in before and isinstance(pair, list) and not set(pair) <= set(labels)]
+    for pair in lost:
+        logger.warning("%s: %s is left out, for no model of the changed study has that label", KEY, shown(pair))
+    return [pair for pair in pairs if pair not in lost]
 
 
 def _pair(value: Any, where: str) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from ablations.inputs import yaml_file
 from ablations.study.overrides import changed
-from ablations.study.pairs import read_pairs
+from ablations.study.pairs import read_pairs, still_there
 from ablations.study.variants import Model as Model
 from ablations.study.variants import variants_of
 from downstream.disk.fields import choice, list_of, mapping, one_line, text, whole, wrong
@@ -79,12 +79,19 @@ class Study:
             if new == content:
                 return cls.from_dict(content, base)
             try:
-                study = cls.from_dict(new, base)
+                study = cls._of_changed(new, content.get("comparisons"), base)
             except (ValueError, FileNotFoundError) as error:
                 raise type(error)(f"with {' and '.join(overrides)}: {error}") from None
             return study if new["name"] != content.get("name") else replace(study, name=f"{study.name}-{study.digest}")
 
         return yaml_file.load(name, "study", FOLDERS, parse, "`ablate studies`")
+
+    @classmethod
+    def _of_changed(cls, content: dict[str, Any], pairs: Any, base: Path) -> "Study":
+        """Make a study of a changed mapping; of `pairs`, those of before, it keeps the ones that still name models."""
+        study = cls.from_dict({key: value for key, value in content.items() if key != "comparisons"}, base)
+        kept = still_there(content.get("comparisons", []), pairs, [model.label for model in study.models])
+        return cls.from_dict({**content, "comparisons": kept}, base) if kept else study
 
     @classmethod
     def from_dict(cls, content: Any, base: Path = Path()) -> "Study":

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from matplotlib.text import Annotation
 from matplotlib.ticker import NullFormatter
 from matplotlib.transforms import Bbox
@@ -231,5 +232,6 @@ def _write(axes: Axes, point: Any, place: Place, line: bool = False) -> Annotati
         ha=horizontal,
         va=vertical,
         fontsize=SMALL,
+        path_effects=[withStroke(linewidth=1.6, foreground="white")],
         arrowprops={"arrowstyle": "-", "linewidth": 0.4, "color": "0.5", "shrinkA": 0, "shrinkB": 2} if line else None,
     )

@@ -123,7 +123,11 @@ def _columns(cells: int, both: bool) -> int:
 def _panel(scores: pd.DataFrame, axis: str) -> Panel | None:
     """Make the panel of a task along an axis; None where no network varies on it."""
     placed = scores.assign(place=scores[PLACES[axis]]).dropna(subset="place")
-    lines = [_longest(one, HELD[axis]) for _, one in placed.groupby(["checkpoint", "untrained"], sort=False)]
+    lines = []
+    for _, network in placed.groupby("checkpoint", sort=False):
+        trained = _longest(network[~network["untrained"]], HELD[axis])
+        lines += [trained, _longest(network[network["untrained"]], HELD[axis], like=trained)]
+    lines = [line for line in lines if len(line)]
     varying = {line["checkpoint"].iloc[0] for line in lines if len(line) > 1}
     if not varying - set(FLOORS):
         return None
@@ -132,8 +136,18 @@ def _panel(scores: pd.DataFrame, axis: str) -> Panel | None:
     return Panel(str(scores["task"].iloc[0]), axis, drawn_lines, others)
 
 
-def _longest(scores: pd.DataFrame, held: list[str]) -> pd.DataFrame:
-    """Select a network's scores at the setting of `held` that has the most places, the first of several such."""
+def _longest(scores: pd.DataFrame, held: list[str], like: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Select a network's scores at the setting of `held` that has the most places, the first of several such.
+
+    Args:
+        like: scores whose setting is taken where there are such, whatever its weights.
+    """
+    if like is not None and len(like):
+        names = [name for name in held if name != "weights"]
+        alike = scores[(scores[names].astype(str) == like[names].astype(str).iloc[0]).all(axis=1)]
+        scores = alike if len(alike) else scores
+    if scores.empty:
+        return scores
     settings = scores.groupby(held, sort=False, dropna=False).ngroup()
     places = scores["place"].groupby(settings).nunique()
     chosen = settings[settings.map(places) == places.max()].iloc[0]

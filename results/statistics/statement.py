@@ -9,7 +9,10 @@ from results.statistics.ranks import DIFFER, NOT_ESTABLISHED
 from results.statistics.versus import NO_GROUPS, NOT_COMPARED, ONE_SEED
 
 NOTHING = "No models were compared."
-NEEDED = ("a", "b", "task", "metric", "difference", "low", "high", "p_holm", "groups", "verdict", "reason", "notes")
+NEEDED = (
+    *("a", "b", "task", "metric", "difference", "low", "high", "p_holm"),
+    *("clips", "groups", "verdict", "reason", "notes"),
+)
 MOST_CLAUSES = 4
 """Differences, or reasons, that a sentence names; the others are counted."""
 MOST_TASKS = 3
@@ -44,7 +47,8 @@ def statement(comparisons: pd.DataFrame, confidence: float | None = None) -> str
     not_established, not_compared = (_by_reason(verdicts[verdict]) for verdict in (NOT_ESTABLISHED, NOT_COMPARED))
     others = {"not established": not_established, "not compared": not_compared}
     if verdicts[DIFFER].empty:
-        first = f"no difference {'is' if corrected else 'can be'} established at {level}: "
+        few = _too_few(lines[lines["p_holm"].notna()], corrected, confidence)
+        first = f"no difference {'can be' if few or not corrected else 'is'} established at {level}{few}: "
         first += others.pop("not established")
     else:
         interval = f"brackets: the {100 * confidence:g}% interval of each by itself"
@@ -60,6 +64,18 @@ def _check_confidence(lines: pd.DataFrame, confidence: float) -> None:
     differ = lines["p_holm"].astype(float) <= 1 - confidence + 1e-12
     if (differ != (lines["verdict"] == DIFFER)).any():
         raise ValueError(f"the verdicts of the comparisons are not those of confidence {confidence:g}")
+
+
+def _too_few(tested: pd.DataFrame, corrected: int, confidence: float) -> str:
+    """Name the number of independent units if it is too small for so many comparisons; empty where it is not.
+
+    The smallest p of n units is 2 / 2^n; Holm multiplies it by the number of comparisons.
+    """
+    units = tested["groups"].fillna(tested["clips"]).astype(float)
+    if not len(units) or (2.0 ** (1 - units) * corrected <= 1 - confidence + 1e-12).any():
+        return ""
+    kind = "groups" if tested["groups"].notna().all() else "clips or groups"
+    return f", with {units.max():.0f} independent {kind}"
 
 
 def _established(differing: pd.DataFrame, lines: pd.DataFrame) -> str:

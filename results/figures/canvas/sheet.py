@@ -182,20 +182,24 @@ def legend_rows(labels: Sequence[str], width: float) -> int:
     return -(-len(labels) // max(1, fitting))
 
 
-def save(figure: mpl_figure.Figure, stem: str | Path, formats: Sequence[str] = ("pdf", "png")) -> Path:
-    """Write a figure as `stem`.pdf (text stays text) and `stem`.png, all or none; return the path of the last.
+def save(figure: mpl_figure.Figure, place: str | Path, formats: Sequence[str] | None = None) -> Path:
+    """Write a figure as `place`.pdf (text stays text) and `place`.png, all or none; return the path of the last.
 
     Args:
-        formats: of `FORMATS`, each a file.
+        place: without a suffix of `FORMATS`; with one, that file alone is written.
+        formats: of `FORMATS`, each a file with this suffix added to `place`.
 
     Raises:
         ValueError: for another format.
         OSError: names the file that can't be written; earlier figures stay then.
     """
+    stem = Path(place)
+    if formats is None and stem.suffix[1:] in FORMATS:
+        stem, formats = stem.with_suffix(""), [stem.suffix[1:]]
+    formats = ("pdf", "png") if formats is None else formats
     unknown = [name for name in formats if name not in FORMATS]
     if unknown or not formats:
         raise ValueError(f"a figure's format must be one of {', '.join(FORMATS)}, got {', '.join(unknown) or 'none'}")
-    stem = Path(stem)
     paths = [stem.with_name(f"{stem.name}.{name}") for name in formats]
     with mpl.rc_context(STYLE), ExitStack() as files:
         for name, path in zip(formats, paths, strict=True):

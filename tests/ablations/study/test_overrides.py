@@ -73,3 +73,12 @@ def test_packaged_studies_can_be_changed():
 def test_wrong_overrides_are_named(file, override, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         Study.load(file, [override])
+
+
+def test_comparisons_of_models_that_are_gone_are_left_out(caplog):
+    pairs = Study.load("quickstart").comparisons
+    study = Study.load("quickstart", ["models.0.windows_ms=[[480]]"])
+    assert set(study.comparisons) < set(pairs)
+    assert caplog.text.count("is left out") == len(pairs) - len(study.comparisons)
+    with pytest.raises(ValueError, match="no model has the label 'nobody'"):
+        Study.load("quickstart", ["comparisons=[[logmel, nobody]]"])

@@ -8,7 +8,7 @@ from results import figures
 from results.figures.overview import overview
 from results.scores.axes import depths, stage, with_axes
 from results.scores.scores import scores
-from tests.results.figures.test_figures import EVENTS, SCENES, laid_out, legend, made, spec
+from tests.results.figures.test_figures import EVENTS, SCENES, laid_out, legend, made, notes_of, spec
 from tests.results.rows.test_rows import all_texts
 
 LEVELS = {
@@ -58,6 +58,13 @@ def test_levels_stand_at_their_depth_in_each_network(rows):
     assert level["passt_demo"].get_xdata().tolist() == [0, 0.25, 0.5, 0.75]
     assert level["cnn_demo"].get_xdata().tolist() == pytest.approx([0, 1 / 3, 2 / 3, 1])
     assert level["passt_demo"].get_ydata().tolist() == pytest.approx([0.55, 0.6, 0.65, 0.7])
+
+
+def test_untrained_networks_are_shown_at_the_setting_of_the_trained_one():
+    cells = [(spec("passt_demo", "block2", str(w)), 0.5) for w in (160, 640)]
+    cells += [(spec("passt_demo", level, "160", weights="untrained-0"), 0.2) for level in ("block1", "block2")]
+    figure = overview(made(*((text, text, EVENTS, (score,)) for text, score in cells)), None, MODELS)
+    assert "Receptive fields: of passt_demo block2." in notes_of(figure)
 
 
 def test_whole_clips_are_called_so_behind_the_longest_window(rows):

@@ -66,6 +66,14 @@ def test_nothing_could_be_established():
     )
 
 
+def test_groups_may_be_too_few_for_so_many_comparisons():
+    lines = [line("a", other, "x", p_holm=0.09, groups=6.0) for other in ("b", "c", "d")]
+    text = statement(table(*lines))
+    named = "corrected for 3 comparisons, with 6 independent groups: a against b, c and d on x."
+    assert text == f"No difference can be established at 95%, {named}"
+    assert statement(table(line("a", "b", "x", p_holm=0.09, groups=6.0))).startswith("No difference is established")
+
+
 def test_nothing_was_compared():
     assert statement(table()) == NOTHING == "No models were compared."
     missing = {"verdict": "not compared", "p_holm": np.nan, "reason": "b has no score of it"}

@@ -31,6 +31,12 @@ def test_formats_of_files(tmp_path, formats):
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(f"a.b.{name}" for name in formats)
 
 
+def test_a_suffix_names_the_format(tmp_path):
+    drawn = figures.bars(made(("a", spec(), SCENES, (0.5,))))
+    assert figures.save(drawn, tmp_path / "a.svg") == tmp_path / "a.svg"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.svg"]
+
+
 def test_an_unknown_format_is_refused(tmp_path):
     with pytest.raises(ValueError, match="a figure's format must be one of png, pdf, svg, got jpg"):
         figures.save(Figure(), tmp_path / "a", ("png", "jpg"))
