@@ -40,11 +40,13 @@ LONG = {
     "benchmark": "measures for minutes",
     "search": "runs many trials",
     "train": "trains for hours",
-    "run": "embeds and trains probes for minutes; only the studies that documents show are run, on small tasks",
+    "run": "embeds and trains probes for minutes; only studies and modules that documents show are run",
     "--workers": "starts Ray",
     "--ray": "starts Ray",
 }
 """Commands that are parsed and not run, by a word of theirs, with the reason."""
+OWN_MODEL = "hear:mymodel"
+"""The module that a document shows; runs of it are small."""
 DECLARATIONS = {"search": Search.load, "train": load_stages}
 """What reads the first argument of a command that is not run, beside the studies of `ablate run`."""
 ELSEWHERE = {
@@ -172,7 +174,8 @@ def of_ablations(command: click.Command, words: list[str]) -> str | None:
     if {"--help", "...", "…"} & set(rest):  # a command's name
         return None
     long = LONG.keys() & set(words)
-    if long and not (long == {"run"} and Path(rest[0]).is_file()):
+    is_small = Path(rest[0]).is_file() or OWN_MODEL in rest if rest else False
+    if long and not (long == {"run"} and is_small):
         return parsed(leaf, name, rest)
     done = CliRunner().invoke(command, words)
     return None if done.exit_code == 0 else why_it_failed(done)

@@ -88,14 +88,6 @@ def sources(path: Path) -> list[str]:
     return ["".join(cell["source"]) for cell in json.loads(path.read_text())["cells"] if cell["cell_type"] == "code"]
 
 
-def test_the_readme_shows_what_exists():
-    readme = (ROOT / "README.md").read_text()
-    links = re.findall(r"\]\(([^)#:]+)\)", readme) + re.findall(r'src="([^"]+)"', readme)
-    assert links
-    for link in links:
-        assert (ROOT / link).exists(), link
-
-
 def test_no_file_is_large_or_names_a_place_of_one_machine():
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.split()
     for name in tracked:
