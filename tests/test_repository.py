@@ -32,7 +32,10 @@ def requirements(text: str) -> dict[str, Requirement]:
 def test_every_requirement_is_pinned_within_its_range(setup):
     extras = setup["options.extras_require"]
     declared = (
-        requirements(setup["options"]["install_requires"]) | requirements(extras["dev"]) | requirements(extras["ray"])
+        requirements(setup["options"]["install_requires"])
+        | requirements(extras["dev"])
+        | requirements(extras["ray"])
+        | requirements(extras["report"])
     )
     pins = requirements((ROOT / "constraints.txt").read_text())
     for name, requirement in declared.items():
@@ -40,7 +43,7 @@ def test_every_requirement_is_pinned_within_its_range(setup):
         assert pin.operator == "=="
         assert pin.version in requirement.specifier, name
     assert str(pins["torch"].specifier) == "==2.13.0"
-    assert set(extras) == {"dev", "notebooks", "ray"}
+    assert set(extras) == {"dev", "notebooks", "ray", "report"}
 
 
 def test_every_install_command_uses_the_constraints():
