@@ -73,6 +73,10 @@ def table_text(table: pd.DataFrame) -> str:
     return markdown_table(known.where(known.notna(), None), index=False, floatfmt=".4g", missingval="")
 
 
+HELP = {"help_option_names": ["-h", "--help"]}
+"""Also of a command that is run by itself, below no group."""
+
+
 def command_line(
     measure: Callable[..., Record], program: str, *parameters: Callable[..., Any], progress: bool = True
 ) -> click.Command:
@@ -104,7 +108,7 @@ def command_line(
     for parameter in (click.option("--out", type=NewFile(), help="A JSON file to write."), *reversed(parameters)):
         run = parameter(run)
     text = inspect.cleandoc(measure.__doc__ or "").split("\n\nArgs:")[0]
-    return click.command(program.split()[-1], help=text)(run)
+    return click.command(program.split()[-1], help=text, context_settings=HELP)(run)
 
 
 def typed(context: click.Context, program: str) -> str:

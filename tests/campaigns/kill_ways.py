@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ablations.system.stopping import STOPPED
+from ablations.system.again import STOPPED
 from tests.campaigns.kill_runs import Running, WrongEnding
 from tests.campaigns.processes import PROC
 

@@ -304,7 +304,7 @@ def test_a_killed_process_is_gone_on_with(server, path):
 
 
 def start_worker(url, path):
-    package = str(Path(download.__file__).parent)
+    package = str(Path(download.__file__).parents[1])
     return subprocess.Popen([sys.executable, "-c", WORKER, package, url, str(path)], env=dict(os.environ))
 
 
