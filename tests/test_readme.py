@@ -58,7 +58,7 @@ ELSEWHERE = {
     "source": "is the shell's",
     "torchrun": "starts a training in several processes",
     "sbatch": "tests/ablations/engines/test_slurm.py submits it to stubs",
-    "jupyter": "tests/test_repository.py runs the notebooks",
+    "jupyter": "tests/test_notebooks.py runs the notebooks",
     ".kit/bin/python": "tests/ablations/kit/test_runner.py runs it, in the environment that `make kit` makes",
     "heareval.embeddings.runner": "hear-eval-kit is in the environment that `make kit` makes",
     "pytest": "is this",

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -154,7 +155,8 @@ def _check_tasks(study: Study, where: Where) -> None:
 def _bars(progress: bool) -> Iterator[Track]:
     """Bars where somebody sees them."""
     console = Console(stderr=True)
-    if not (progress and (console.is_terminal or console.is_jupyter)):
+    notebook = console.is_jupyter and find_spec("ipywidgets") is not None  # without it, rich warns in place of each bar
+    if not (progress and (console.is_terminal or notebook)):
         yield silent
         return
     with bars(console) as track:

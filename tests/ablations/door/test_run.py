@@ -1,5 +1,6 @@
 """Runs from Python: what may be run, what comes back, what is refused before anything is computed."""
 
+import functools
 import importlib
 import json
 import sys
@@ -7,6 +8,7 @@ import sys
 import pandas as pd
 import pytest
 import torch
+from rich.console import Console
 
 import ablations as ab
 from passt import PasstEmbedder
@@ -114,6 +116,14 @@ def test_an_embedder_is_a_model_too_with_the_weights_of_its_spec(place, event_ta
     run = ab.run(models=models, tasks=["tones", "beeps"], protocol="hear2021+grid1", **place)
     assert list(run.rows.groupby("model", sort=False)["weights"].first()) == ["untrained-0", "none", "untrained-0"]
     assert run.scores.iloc[0, 0] == run.scores.iloc[2, 0]  # the same numbers by the other way
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_notebook_without_widgets_shows_no_bars_and_no_warnings(place, monkeypatch, capsys):
+    monkeypatch.setattr("ablations.door.run.Console", functools.partial(Console, force_jupyter=True))
+    monkeypatch.setitem(sys.modules, "ipywidgets", None)
+    ab.run(models="logmel", tasks="tones", protocol="hear2021+grid1", **place)
+    assert capsys.readouterr() == ("", "")
 
 
 def test_axes_of_an_ad_hoc_run_may_be_one_text(place):

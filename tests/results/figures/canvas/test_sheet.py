@@ -1,12 +1,16 @@
 """The sheet: figures that show themselves, formats of files, lines that fit."""
 
+import io
+
+import numpy as np
 import pandas as pd
 import pytest
 from matplotlib import figure as mpl_figure
 from matplotlib import pyplot
+from PIL import Image
 
 from results import figures
-from results.figures.canvas.sheet import Figure, folded, letters_width, wrapped
+from results.figures.canvas.sheet import FORMATS, Figure, folded, letters_width, wrapped
 from results.figures.canvas.ticks import NumberScale, spaced
 from tests.results.figures.test_figures import SCENES, made, spec
 
@@ -16,6 +20,15 @@ def test_every_figure_shows_itself(monkeypatch):
     assert isinstance(figures.figure(rows), Figure)
     monkeypatch.setitem(figures.FIGURES, "mine", lambda *arguments: mpl_figure.Figure())
     assert figures.figure(rows, "mine")._repr_png_().startswith(b"\x89PNG")
+
+
+def test_a_notebook_keeps_a_small_picture_that_looks_the_same(tmp_path):
+    shown, saved = (figures.PAPER["fig5"]() for _ in range(2))
+    picture, path = shown._repr_png_(), tmp_path / "fig5.png"
+    saved.savefig(path, dpi=FORMATS["png"])
+    assert len(picture) < 0.5 * path.stat().st_size
+    of_notebook, of_file = (np.asarray(Image.open(file).convert("RGB"), int) for file in (io.BytesIO(picture), path))
+    assert abs(of_notebook - of_file).max() <= 4  # of 255
 
 
 def test_pyplot_knows_no_figure():
