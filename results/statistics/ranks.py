@@ -69,9 +69,8 @@ def ranking(scores: pd.DataFrame, alpha: float = 0.05) -> Ranking:
     if wide.shape[1] < 3:
         raise ValueError(f"got {wide.shape[1]} models; expected at least 3 (for two: pairwise_wilcoxon)")
     if len(complete) < 2:
-        raise ValueError(
-            f"got {len(complete)} tasks that all {wide.shape[1]} models have scores of; expected 2 or more"
-        )
+        tasks = f"{len(complete)} task{'s' * (len(complete) != 1)}"
+        raise ValueError(f"all {wide.shape[1]} models have scores of {tasks}; expected 2 or more")
     models, distance = wide.shape[1], critical_difference(wide.shape[1], len(complete), alpha)
     if distance >= models - 1:
         raise ValueError(
@@ -146,7 +145,8 @@ def pairwise_wilcoxon(
     fewest = fewest_units(1 - alpha)
     enough = tests["tasks"] >= fewest
     corrected = holm(tests["p"].where(enough))
-    few = tests["tasks"].map("{} tasks; at least ".format) + f"{fewest} are needed for {1 - alpha:.0%}"
+    counted = tests["tasks"].map(lambda tasks: f"{tasks} task{'s' * (tasks != 1)}; at least ")
+    few = counted + f"{fewest} are needed for {1 - alpha:.0%}"
     verdict = np.where(corrected <= alpha + 1e-12, DIFFER, NOT_ESTABLISHED)
     return tests.assign(p_holm=corrected, verdict=verdict, reason=few.where(~enough, ""))
 

@@ -15,7 +15,6 @@ from ablations.models.objects.identity import identity_of
 from downstream.disk.fields import shown
 from downstream.disk.files import fingerprint
 from passt.catalog.spec import EmbeddingSpec
-from passt.network.identity import hash_of  # noqa: F401
 
 SCENE, TIMESTAMPS = (
     ("get_scene_embeddings", "scene_embedding"),

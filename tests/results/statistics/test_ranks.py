@@ -130,7 +130,7 @@ def test_what_does_not_compare():
         ranks.ranking(found.assign(metric=["mAP", *["top1_acc"] * 11]))
     with pytest.raises(ValueError, match="got 2 models; expected at least 3"):
         ranks.ranking(found[found["model"] != "m0"])
-    with pytest.raises(ValueError, match="got 1 tasks that all 3 models have scores of"):
+    with pytest.raises(ValueError, match="all 3 models have scores of 1 task; expected"):
         ranks.ranking(found[found["task"] == "t0"])
 
 
