@@ -10,14 +10,12 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from downstream.checks import check_splits, check_task
 from downstream.events import targets
+from downstream.fold_data import FoldData
 from downstream.fold_result import FoldResult
-from downstream.probes import features
-from downstream.probes.features import ProbeData
 from downstream.probes.finished import FinishedFits
 from downstream.probes.fit import Fit, Fitting, predict
 from downstream.probes.pack import fit_all
@@ -27,7 +25,8 @@ from downstream.probes.selection import Selection
 from downstream.progress import Advance, Track, silent
 from downstream.scores import metrics
 from downstream.scores.scoring import Scorer
-from downstream.splits import LabelledSplit, concatenated
+from downstream.solve import SolvedEvaluation
+from downstream.splits import LabelledSplit
 from downstream.tasks.limited import check_limit
 from downstream.tasks.task import Fold, Task
 from downstream.watching import FoldFitted, notify
@@ -68,7 +67,7 @@ class Evaluation:
         check_splits(task, splits)
         self.folds = task.folds()
         self.fits: list[list[Fit]] = []
-        self._statistics: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        self.data = FoldData(task, splits, self.protocol, seed)
 
     @property
     def count(self) -> int:
@@ -104,31 +103,15 @@ class Evaluation:
         return [self._result(fold, fits, device) for fold, fits in zip(self.folds, self.fits, strict=True)]
 
     def _fittings(self, fold: Fold, configs: Sequence[ProbeConfig]) -> list[Fitting]:
-        train, valid = self._data(fold, fold.valid)
+        train, valid = self.data.train(fold), self.data.other(fold, fold.valid)
         score = Scorer(self.task, fold.valid, self.splits[fold.valid]).validate
         selection, kind = selection_of(self.task), self.task.prediction_type
         return [Fitting(c, train, valid, kind, selection, score, (self.seed, fold.name)) for c in configs]
 
-    def _data(self, fold: Fold, split: str) -> tuple[ProbeData, ProbeData]:
-        """The training data of a fold, and a split in the form that its probes take."""
-        parts, other = [self.splits[name] for name in fold.train], self.splits[split]
-        x, other_x = concatenated(parts), other.x
-        scaling = None
-        if self.protocol.standardized:
-            if fold.name not in self._statistics:
-                self._statistics[fold.name] = features.statistics(x)
-            mean, std = self._statistics[fold.name]
-            x, other_x = features.Standardized(x, mean, std), features.Standardized(other_x, mean, std)
-            scaling = fold.name
-        shuffle = self.seed if self.protocol.shuffled else None
-        y = parts[0].y if len(parts) == 1 else features.Concatenated([part.y for part in parts])  # no copy a fold
-        train = ProbeData(x, y, shuffle, key=(*map(id, parts), scaling, shuffle))
-        return train, ProbeData(other_x, other.y, key=(id(other), scaling))
-
     def _result(self, fold: Fold, fits: Sequence[Fit], device: str) -> FoldResult:
         task, test = self.task, self.splits[fold.test]
         chosen = _best(fits, selection_of(task))
-        _, data = self._data(fold, fold.test)
+        data = self.data.other(fold, fold.test)
         predictions, loss = predict(chosen, data, task.prediction_type, device)
         setting = chosen.best.postprocessing
         if task.is_event and setting is None:  # the loss selected: nothing was decoded, the grid has one point
@@ -169,14 +152,27 @@ def evaluate(
     Returns:
         A result for each fold, in the order of `task.folds()`.
     """
-    evaluation = Evaluation(task, splits, protocol, seed)
+    evaluation = evaluation_of(task, splits, protocol, seed)
     with track(f"probes on {task.name}", evaluation.count) as advance:
         ((_, results),) = evaluate_all([evaluation], device, advance)
     return results
 
 
+def evaluation_of(
+    task: Task,
+    splits: Mapping[str, LabelledSplit],
+    protocol: str = "hear2021",
+    seed: int = 0,
+    finished: Path | None = None,
+) -> Evaluation | SolvedEvaluation:
+    """The evaluation that a protocol asks for; arguments and errors are those of `Evaluation`."""
+    if Protocol.parse(protocol).is_solved:
+        return SolvedEvaluation(task, splits, protocol, seed)
+    return Evaluation(task, splits, protocol, seed, finished)
+
+
 def evaluate_all(
-    evaluations: Sequence[Evaluation], device: str, advance: Advance = lambda fits: None
+    evaluations: Sequence[Evaluation | SolvedEvaluation], device: str, advance: Advance = lambda fits: None
 ) -> Iterator[tuple[int, list[FoldResult]]]:
     """Yield the number of each evaluation and its results.
 
@@ -185,14 +181,30 @@ def evaluate_all(
     Args:
         advance: called with the number of fits that have ended.
     """
-    at_once = 1 if torch.device(device).type == "cpu" else max(1, len(evaluations))
-    for start in range(0, len(evaluations), at_once):
-        group = evaluations[start : start + at_once]
+    trained: list[tuple[int, Evaluation]] = []
+    for number, one in enumerate(evaluations):
+        if isinstance(one, Evaluation):
+            trained.append((number, one))
+        else:
+            yield number, _solved(one, device, advance)
+    at_once = 1 if torch.device(device).type == "cpu" else max(1, len(trained))
+    for start in range(0, len(trained), at_once):
+        numbers, group = zip(*trained[start : start + at_once], strict=True)
         grids = _fit_each(group, [evaluation.first() for evaluation in group], device, advance)
         others = [evaluation.others(fits) for evaluation, fits in zip(group, grids, strict=True)]
         refitted = _fit_each(group, others, device, advance)
-        for number, (evaluation, fits) in enumerate(zip(group, refitted, strict=True), start):
+        for number, evaluation, fits in zip(numbers, group, refitted, strict=True):
             yield number, evaluation.results(fits, device)
+
+
+def _solved(evaluation: SolvedEvaluation, device: str, advance: Advance) -> list[FoldResult]:
+    results = []
+    for fold in evaluation.folds:
+        result = evaluation.result(fold, device)
+        notify(FoldFitted(evaluation.task, evaluation.seed, fold.name, result.validation_score, None))
+        results.append(result)
+        advance(1)
+    return results
 
 
 def selection_of(task: Task) -> Selection:

@@ -1,14 +1,14 @@
 """Splits ready for probes, in the protocol's item order."""
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from downstream.embedder import Tap
 from downstream.events import targets
-from downstream.probes.features import Concatenated, Features, MappedFeatures, ProbeData
+from downstream.probes.features import Concatenated, Features, MappedFeatures, ProbeData, Selected
 from downstream.store.store import TapFolder
 from downstream.tasks.task import Task
 
@@ -69,6 +69,17 @@ def from_store(task: Task, folders: Mapping[str, TapFolder], taps: Sequence[Tap]
 def concatenated(splits: Sequence[LabelledSplit]) -> Features:
     """The features of splits, one split after the other."""
     return splits[0].x if len(splits) == 1 else Concatenated([split.x for split in splits])
+
+
+def of_files(split: LabelledSplit, files: Collection[str]) -> LabelledSplit:
+    """The part of a split that belongs to some of its files, in the split's order."""
+    kept = np.array([file in files for file in split.files], dtype=bool)
+    lengths = np.diff(split.offsets)
+    items = np.flatnonzero(np.repeat(kept, lengths))
+    offsets = np.concatenate([[0], np.cumsum(lengths[kept])]).astype(np.int64)
+    times = split.timestamps[items] if len(split.timestamps) else split.timestamps
+    names = tuple(file for file, is_kept in zip(split.files, kept, strict=True) if is_kept)
+    return LabelledSplit(Selected(split.x, items), split.y[items], names, offsets, times)
 
 
 def training_data(splits: Sequence[LabelledSplit]) -> ProbeData:

@@ -137,7 +137,7 @@ def crosscheck(
     if seeds < 1 or not 1 <= grid_points <= 16:
         raise ValueError(f"expected at least 1 seed and 1 to 16 grid points, got {seeds} and {grid_points}")
     kit_versions, threads = process.describe(kit), torch.get_num_threads()
-    protocol, evaluations = str(Protocol(grid_points)), []
+    protocol, evaluations = str(Protocol(grid_points=grid_points)), []
     for name, folder in folders.items():
         task, _ = read_folder(folder)
         logger.info("%s: %d evaluations by hear-eval-kit, then by ours, on %d threads", name, seeds, threads)

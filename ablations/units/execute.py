@@ -19,10 +19,11 @@ from downstream import splits
 from downstream.disk.files import fingerprint, write_atomically, write_json
 from downstream.disk.locks import LOCK, held, in_use
 from downstream.embedder import Embedder, Tap
-from downstream.evaluate import Evaluation, evaluate_all
+from downstream.evaluate import Evaluation, evaluate_all, evaluation_of
 from downstream.extract import NotFiniteError, extract
 from downstream.fold_result import FoldResult
 from downstream.progress import Advance, Track, silent
+from downstream.solve import SolvedEvaluation
 from downstream.splits import LabelledSplit
 from downstream.store.store import TapFolder
 from downstream.tasks.audio import SplitAudio
@@ -118,7 +119,7 @@ class _Execution:
             self.fail([model for shared in waiting for model in shared.models], error)
             return
         sound = fingerprint({split: clips.key for split, clips in audio.items()})
-        ready: list[tuple[Shared, Evaluation]] = []
+        ready: list[tuple[Shared, Evaluation | SolvedEvaluation]] = []
         embeddings: dict[tuple[Tap, ...], dict[str, LabelledSplit]] = {}  # that seeds share
         for shared in waiting:
             job = shared.job
@@ -126,7 +127,7 @@ class _Execution:
                 extract_taps(job.taps)
                 data = embeddings.setdefault(job.taps, splits.from_store(job.named.task, folders, job.taps))
                 fits = fits_of(self.settings.folder, job.key).folder / sound
-                ready.append((shared, Evaluation(job.named.task, data, job.protocol, job.seed, fits)))
+                ready.append((shared, evaluation_of(job.named.task, data, job.protocol, job.seed, fits)))
             except Exception as error:
                 self.fail(shared.models, error)
         if ready:
@@ -146,7 +147,7 @@ class _Execution:
         for split, clips in audio.items():
             extract(self.embedder, clips, taps, hop_ms, folders[split], self.track)
 
-    def evaluate(self, ready: Sequence[tuple[Shared, Evaluation]], advance: Advance) -> None:
+    def evaluate(self, ready: Sequence[tuple[Shared, Evaluation | SolvedEvaluation]], advance: Advance) -> None:
         """Fit and test the probes of jobs together; if that fails, one job after the other."""
         start = time.perf_counter()
         try:

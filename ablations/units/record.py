@@ -10,33 +10,46 @@ import torch
 from ablations.system.machine import versions
 from ablations.units.job import Job
 from downstream.embedder import OWN_HOP, Tap, optional
-from downstream.fold_result import FoldResult
+from downstream.fold_result import FoldResult, Solution
+from downstream.probes.probe import ProbeConfig
 from downstream.tasks.groups import Groups, groups_of
 
 
 @dataclass(frozen=True)
 class TriedRecord:
-    """A probe configuration that was tried, and its validation score."""
+    """A probe configuration or a solution that was tried, and its validation score."""
 
-    hidden_layers: int
-    lr: float
-    init: str
+    hidden_layers: int | None
+    lr: float | None
+    init: str | None
+    setting: str | None
     validation_score: float
+
+    @classmethod
+    def of(cls, tried: ProbeConfig | Solution, score: float) -> "TriedRecord":
+        """Describe what was tried."""
+        if isinstance(tried, Solution):
+            return cls(None, None, None, str(tried), score)
+        return cls(tried.hidden_layers, tried.lr, tried.init, None, score)
 
 
 @dataclass(frozen=True)
 class FoldRecord:
-    """One fold in a job's JSON: its scores, and the probe that was chosen."""
+    """One fold in a job's JSON: its scores, and the probe that was chosen.
+
+    A probe without epochs has a `setting`, such as "k=5", and none of hidden_layers, lr, init and epoch.
+    """
 
     fold: str
     scores: dict[str, float]
     missing: dict[str, str]
     test_loss: float
     validation_score: float
-    hidden_layers: int
-    lr: float
-    init: str
-    epoch: int
+    hidden_layers: int | None
+    lr: float | None
+    init: str | None
+    setting: str | None
+    epoch: int | None
     epochs_trained: int
     postprocessing: dict[str, float] | None
     tried: list[TriedRecord]
@@ -44,20 +57,18 @@ class FoldRecord:
     @classmethod
     def of(cls, result: FoldResult) -> "FoldRecord":
         """Describe the result of a fold."""
-        config, best = result.chosen.config, result.chosen.best
+        chosen = result.chosen
+        used, epoch = (chosen, None) if isinstance(chosen, Solution) else (chosen.config, chosen.best.epoch)
         return cls(
             fold=result.fold.name,
             scores=dict(result.scores),
             missing=dict(result.missing),
             test_loss=result.test_loss,
-            validation_score=best.score,
-            hidden_layers=config.hidden_layers,
-            lr=config.lr,
-            init=config.init,
-            epoch=best.epoch,
+            **vars(TriedRecord.of(used, result.validation_score)),
+            epoch=epoch,
             epochs_trained=result.epochs,
             postprocessing=vars(result.postprocessing) if result.postprocessing else None,
-            tried=[TriedRecord(tried.hidden_layers, tried.lr, tried.init, score) for tried, score in result.tried],
+            tried=[TriedRecord.of(tried, score) for tried, score in result.tried],
         )
 
 

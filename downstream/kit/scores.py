@@ -13,8 +13,8 @@ import pandas as pd
 
 from downstream.disk.files import write_atomically
 from downstream.evaluate import selection_of
-from downstream.fold_result import FoldResult
-from downstream.probes.probe import ProbeConfig
+from downstream.fold_result import FoldResult, Solution
+from downstream.probes.fit import Fit
 from downstream.probes.protocol import BASE, Protocol
 from downstream.scores import metrics
 from downstream.scores.missing import has_positives
@@ -51,7 +51,7 @@ def scores_record(task: Task, results: Sequence[FoldResult], protocol: str = BAS
         record
         | beyond
         | {
-            "hparams": _hparams(results[0].chosen.config),
+            "hparams": _hparams(results[0].chosen),
             "postprocessing": _postprocessing(results[0]),
             "score_mode": selection_of(task).mode,
             "embedding_path": str(task.folder),
@@ -72,8 +72,10 @@ def fold_scores(task: Task, result: FoldResult) -> dict[str, float]:
             record[f"test_{name}_{main}"] = scores[name]
             parts = [f"{name}_{part}" for part in PARTS if f"{name}_{part}" in scores]
             record |= {f"test_{part}": scores[part] for part in parts}
-    best = result.chosen.best
-    return record | {"validation_score": best.score, "epoch": best.epoch, "time_in_min": result.chosen.seconds / 60}
+    record["validation_score"] = result.validation_score
+    if isinstance(result.chosen, Solution):
+        return record
+    return record | {"epoch": result.chosen.best.epoch, "time_in_min": result.chosen.seconds / 60}
 
 
 def _aggregated(folds: dict[str, dict[str, float]]) -> dict[str, float]:
@@ -85,7 +87,10 @@ def _aggregated(folds: dict[str, dict[str, float]]) -> dict[str, float]:
     return aggregated
 
 
-def _hparams(config: ProbeConfig) -> dict[str, Any]:
+def _hparams(chosen: Fit | Solution) -> dict[str, Any]:
+    if isinstance(chosen, Solution):
+        return {chosen.setting: chosen.value}
+    config = chosen.config
     return {
         "batch_size": config.batch_size,
         "check_val_every_n_epoch": config.check_val_every_n_epoch,

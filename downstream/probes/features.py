@@ -74,6 +74,21 @@ class MappedFeatures:
         return np.concatenate([column[rows] for column in self.columns], axis=1)
 
 
+class Selected:
+    """Some items of features, read when indexed.
+
+    Args:
+        items: their numbers, ascending.
+    """
+
+    def __init__(self, x: Features, items: np.ndarray) -> None:
+        self.x, self.items = x, items
+        self.shape = (len(items), x.shape[1])
+
+    def __getitem__(self, items: Selector, /) -> np.ndarray:
+        return self.x[self.items[items]]
+
+
 class Concatenated:
     """Features or targets of several splits, one split after the other, read when indexed."""
 

@@ -1,7 +1,8 @@
-"""The protocol of an evaluation: hear-eval-kit's, with options that go beyond it.
+"""The protocol of an evaluation: which probe, chosen how, trained on which clips.
 
-``hear2021`` is hear-eval-kit 2021.1.3 with its defaults. ``hear2021+grid16+standardized`` changes two things, and
-``hear2021+limit20`` uses 20 clips of each split. Scores under different protocols can't be compared.
+``hear2021`` is hear-eval-kit 2021.1.3 with its defaults. ``knn``, ``ridge`` and ``logistic`` solve for a probe without
+epochs (`downstream.solvers`). Options stand behind the name: ``hear2021+grid16+standardized`` changes two things,
+``knn+fewshot8`` trains on 8 clips a label. Scores under different protocols can't be compared.
 """
 
 import random
@@ -17,6 +18,8 @@ from downstream.probes.probe import ProbeConfig
 from downstream.tasks.task import Task
 
 BASE = "hear2021"
+SOLVED = ("knn", "ridge", "logistic")
+"""Protocols whose probes have no epochs: each is a row of `downstream.solvers.SOLVERS`."""
 GRID: Mapping[str, list[Any]] = {
     "hidden_layers": [1, 2],
     "lr": [3.2e-3, 1e-3, 3.2e-4, 1e-4],
@@ -25,28 +28,41 @@ GRID: Mapping[str, list[Any]] = {
 GRID_POINTS = 8  # of the 16, by default
 GRID_SEED = 42
 SWITCHES = ("linear", "shuffled", "standardized")
+OF_EPOCHS = ("grid_points", "linear", "shuffled", "standardized")
+"""Options of `hear2021` alone."""
 MOST_CLIPS = 10**9 - 1
+EXPECTED = (
+    f"{BASE}, {', '.join(SOLVED)}; behind it +limit1 up, +fewshot1 up or +fraction0.1 (above 0, below 1); "
+    f"behind {BASE} also +grid1 to +grid16, +{', +'.join(SWITCHES)}; each at most once"
+)
 TASK_SETTINGS: Mapping[str, Mapping[str, int]] = {"dcase2016_task2": {"check_val_every_n_epoch": 10}}
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """How a protocol differs from that of hear-eval-kit.
+    """How probes are fitted and chosen.
 
     Attributes:
+        base: `hear2021`, or a row of `SOLVED`.
         grid_points: how many of the 16 probe configurations are tried; in the text form, `grid16`.
         linear: whether the probe has no hidden layer; all 8 settings of learning rate and initialization are tried.
         shuffled: whether training batches are drawn anew in every epoch, instead of following the items' order.
         standardized: whether features have mean 0 and standard deviation 1 over the training items of a fold.
         limit: how many clips of each split are used (`downstream.tasks.limited`); None is all of them. In the text
             form, `limit20`.
+        fewshot: how many training clips of each label are used; None is all of them. In the text form, `fewshot8`.
+        fraction: which share of the training clips is used; None is all of them. In the text form, `fraction0.1`.
     """
+
+    base: str = BASE
 
     grid_points: int = GRID_POINTS
     linear: bool = False
     shuffled: bool = False
     standardized: bool = False
     limit: int | None = None
+    fewshot: int | None = None
+    fraction: float | None = None
 
     @classmethod
     def parse(cls, text: str) -> "Protocol":
@@ -59,19 +75,30 @@ class Protocol:
         values: dict[str, Any] = {}
         for option in options:
             name, value = _option(option)
-            if name in values or not name:
+            if name in values or not name or (name in OF_EPOCHS and base != BASE):
                 base = ""
             values[name] = value
-        if base != BASE:
-            expected = f"{BASE}, behind it +grid1 to +grid16, +limit1 up, +{', +'.join(SWITCHES)}, each at most once"
-            raise ValueError(f"unknown protocol {text!r}, expected {expected}")
-        return cls(**values)
+        if {"fewshot", "fraction"} <= values.keys():
+            raise ValueError(f"protocol {text!r}: expected fewshot or fraction, not both")
+        if base not in (BASE, *SOLVED):
+            raise ValueError(f"unknown protocol {text!r}, expected {EXPECTED}")
+        return cls(base=base, **values)
 
     def __str__(self) -> str:
-        grid = [f"grid{self.grid_points}"] if self.grid_points != GRID_POINTS else []
-        limit = [] if self.limit is None else [f"limit{self.limit}"]
         switches = {"linear": self.linear, "shuffled": self.shuffled, "standardized": self.standardized}
-        return "+".join([BASE, *grid, *limit, *(name for name, is_on in switches.items() if is_on)])
+        options = {
+            "grid": None if self.grid_points == GRID_POINTS else self.grid_points,
+            "limit": self.limit,
+            "fewshot": self.fewshot,
+            "fraction": None if self.fraction is None else f"{self.fraction:g}",
+        }
+        numbers = [f"{name}{value}" for name, value in options.items() if value is not None]
+        return "+".join([self.base, *numbers, *(name for name, is_on in switches.items() if is_on)])
+
+    @property
+    def is_solved(self) -> bool:
+        """Whether its probes have no epochs."""
+        return self.base != BASE
 
     def configurations(self, task: Task) -> list[ProbeConfig]:
         """The probe configurations to try on a task, in hear-eval-kit's order with its seed 42.
@@ -93,8 +120,10 @@ def _option(text: str) -> tuple[str, Any]:
     """The field and the value of an option; "" for an unknown option."""
     if match := re.fullmatch(r"grid([1-9]|1[0-6])", text):
         return "grid_points", int(match[1])
-    if match := re.fullmatch(r"limit([1-9]\d{0,8})", text):
-        return "limit", int(match[1])
+    if match := re.fullmatch(r"(limit|fewshot)([1-9]\d{0,8})", text):
+        return match[1], int(match[2])
+    if match := re.fullmatch(r"fraction(0\.\d{0,5}[1-9])", text):
+        return "fraction", float(match[1])
     return text if text in SWITCHES else "", True
 
 

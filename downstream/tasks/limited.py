@@ -45,19 +45,19 @@ def _limited(items: Mapping[str, tuple[Any, ...]], labels: Sequence[str], clips:
     counts = dict.fromkeys([*labels, ""], 0)  # "" stands for no label
     waiting: dict[str, list[str]] = {label: [] for label in counts}
     for file in sorted(items, key=_hash, reverse=True):
-        for label in _labels(items[file]):
+        for label in labels_of(items[file]):
             waiting[label].append(file)
     while len(chosen) < clips:
         label = min((label for label in counts if waiting[label]), key=counts.__getitem__)
         file = waiting[label].pop()
         if file not in chosen:
             chosen.add(file)
-            for present in _labels(items[file]):
+            for present in labels_of(items[file]):
                 counts[present] += 1
     return {file: items[file] for file in items if file in chosen}
 
 
-def _labels(items: Sequence[Any]) -> set[str]:
+def labels_of(items: Sequence[Any]) -> set[str]:
     """The labels of a clip; "" for a clip without one."""
     return {item.label if isinstance(item, Event) else item for item in items} or {""}
 

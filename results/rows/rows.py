@@ -19,11 +19,11 @@ from results.rows.job_files import CHOSEN
 
 COLUMNS = (
     *("study", "model", "family", "spec", "weights", "task", "split_mode", "fold", "metric", "primary", "score"),
-    *("validation_score", "hidden_layers", "lr", "init", "epoch", "seed", "protocol", "precision", "device"),
+    *("validation_score", "hidden_layers", "lr", "init", "setting", "epoch", "seed", "protocol", "precision", "device"),
     *("embedder_fp", "task_fp", "job", "versions", "seconds", "source", "tolerance", "reason"),
 )
 """`reason` says why a missing score (NaN) is not defined. `source` says where a score was published; it is empty for
-measured ones."""
+measured ones. `setting` is what validation chose for a probe without epochs, such as "k=5"; it is empty for others."""
 NUMBERS = ("score", "validation_score", "hidden_layers", "lr", "epoch", "seed", "seconds", "tolerance")
 RESULT_COLUMNS = (
     "model",
@@ -35,6 +35,7 @@ RESULT_COLUMNS = (
     "hidden_layers",
     "lr",
     "init",
+    "setting",
     "epoch",
 )
 """Columns that have to be equal after a run was killed and started again."""
@@ -58,7 +59,7 @@ def rows_of(job: Mapping[str, Any], identity: Mapping[str, Any]) -> list[dict[st
         for position, (metric, score) in enumerate(fold["scores"].items()):
             scored = {"fold": fold["fold"], "metric": metric, "primary": position == 0, "score": score}
             scored["reason"] = fold.get("missing", {}).get(metric)
-            chosen = {name: fold[name] for name in CHOSEN}
+            chosen = {name: fold[name] for name in CHOSEN} | {"setting": fold.get("setting")}
             rows.append({**dict.fromkeys(COLUMNS), **shared, **scored, **chosen})
     return rows
 

@@ -65,6 +65,10 @@ def test_text_form():
     assert str(Protocol.parse("hear2021+grid8")) == "hear2021"
     assert Protocol.parse("hear2021+linear+limit20") == Protocol(linear=True, limit=20)
     assert str(Protocol.parse("hear2021+linear+limit20")) == "hear2021+limit20+linear"
+    assert Protocol.parse("knn+fewshot8") == Protocol(base="knn", fewshot=8)
+    assert str(Protocol.parse("hear2021+shuffled+fraction0.05")) == "hear2021+fraction0.05+shuffled"
+    with pytest.raises(ValueError, match="expected fewshot or fraction, not both"):
+        Protocol.parse("ridge+fewshot8+fraction0.1")
 
 
 @pytest.mark.parametrize(
@@ -73,10 +77,12 @@ def test_text_form():
         *("hear2022", "hear2021+full", "hear2021+grid0", "hear2021+grid17", "hear2021+grid4+grid5"),
         *("hear2021+limit0", "hear2021+limit", "hear2021+limit-1", "hear2021+limit2+limit3", "hear2021+limit02"),
         *("hear2021+grid_points", "grid16", "hear2021+linear+linear", "", "hear2021+"),
+        *("knn+grid4", "ridge+standardized", "knn+knn", "fewshot8", "knn+fewshot0", "knn+fraction0", "knn+fraction1"),
+        *("knn+fraction0.10", "ridge+fraction1.5", "logistic+fraction.5", "hear2021+base", "hear2021+fewshot1+fewshot2"),
     ],
 )
 def test_an_unknown_protocol(text):
-    with pytest.raises(ValueError, match=r"unknown protocol .*, expected hear2021, behind it \+grid1 to \+grid16"):
+    with pytest.raises(ValueError, match=r"unknown protocol .*, expected hear2021, knn, ridge, logistic; behind it "):
         Protocol.parse(text)
 
 

@@ -1,0 +1,62 @@
+"""The items of a fold, in the form that its probes take: drawn, standardized, in the protocol's order."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from downstream.probes import features
+from downstream.probes.features import Concatenated, Features, ProbeData
+from downstream.probes.protocol import Protocol
+from downstream.solvers import SOLVERS
+from downstream.splits import LabelledSplit, concatenated, of_files
+from downstream.tasks.drawn import drawn
+from downstream.tasks.task import Fold, Task
+
+
+class FoldData:
+    """Training, validation and test items of every fold of an evaluation.
+
+    Args:
+        splits: the embedding of every split.
+        protocol: says which clips are drawn, and whether features are standardized.
+        seed: of the draw and of shuffled batches.
+    """
+
+    def __init__(self, task: Task, splits: Mapping[str, LabelledSplit], protocol: Protocol, seed: int) -> None:
+        self.task, self.splits, self.protocol, self.seed = task, splits, protocol, seed
+        self.standardizes = SOLVERS[protocol.base].standardized if protocol.is_solved else protocol.standardized
+        self._statistics: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        self._drawn: dict[str, list[LabelledSplit]] = {}
+
+    def train(self, fold: Fold) -> ProbeData:
+        """The training items of a fold; those of drawn clips if the protocol draws."""
+        parts = self._parts(fold)
+        y = parts[0].y if len(parts) == 1 else Concatenated([part.y for part in parts])  # no copy a fold
+        shuffle = self.seed if self.protocol.shuffled else None
+        key = (*map(id, parts), self._scaling(fold), shuffle)
+        return ProbeData(self._scaled(fold, concatenated(parts)), y, shuffle, key=key)
+
+    def other(self, fold: Fold, split: str) -> ProbeData:
+        """All items of a split, as the probes of a fold take them."""
+        part = self.splits[split]
+        return ProbeData(self._scaled(fold, part.x), part.y, key=(id(part), self._scaling(fold)))
+
+    def _parts(self, fold: Fold) -> list[LabelledSplit]:
+        protocol = self.protocol
+        if protocol.fewshot is None and protocol.fraction is None:
+            return [self.splits[name] for name in fold.train]
+        if fold.name not in self._drawn:
+            files = drawn(self.task, fold.train, self.seed, fewshot=protocol.fewshot, fraction=protocol.fraction)
+            chosen = [of_files(self.splits[name], files[name]) for name in fold.train]
+            self._drawn[fold.name] = [part for part in chosen if len(part.y)]
+        return self._drawn[fold.name]
+
+    def _scaling(self, fold: Fold) -> str | None:
+        return fold.name if self.standardizes else None
+
+    def _scaled(self, fold: Fold, x: Features) -> Features:
+        if not self.standardizes:
+            return x
+        if fold.name not in self._statistics:
+            self._statistics[fold.name] = features.statistics(concatenated(self._parts(fold)))
+        return features.Standardized(x, *self._statistics[fold.name])

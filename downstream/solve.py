@@ -1,0 +1,109 @@
+"""Evaluate embeddings by probes without epochs: nearest neighbors, ridge, logistic regression.
+
+In each fold the setting with the best validation score is chosen, and tested. For event tasks validation also chooses
+the threshold of events: predictions of these probes are no calibrated probabilities, and events are rare. The training
+items are read into memory.
+"""
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from downstream.checks import check_splits, check_task
+from downstream.disk.memory import check_memory
+from downstream.events.decoding import THRESHOLD
+from downstream.fold_data import FoldData
+from downstream.fold_result import FoldResult, Solution
+from downstream.probes.features import ProbeData, pieces
+from downstream.probes.protocol import Protocol
+from downstream.scores import metrics
+from downstream.scores.scoring import Scorer
+from downstream.solvers import SOLVERS
+from downstream.splits import LabelledSplit
+from downstream.tasks.limited import check_limit
+from downstream.tasks.task import Fold, Task
+
+THRESHOLDS = (0.5, 0.4, 0.3, 0.2, 0.1)
+COPIES = 3  # of the training items while a solver works: as read, as float64, and scikit-learn's centered ones
+
+
+class SolvedEvaluation:
+    """One embedding on one task under a protocol without epochs.
+
+    Arguments and errors are those of `downstream.evaluate.Evaluation`.
+    """
+
+    def __init__(self, task: Task, splits: Mapping[str, LabelledSplit], protocol: str, seed: int = 0) -> None:
+        self.task, self.splits, self.seed = task, splits, seed
+        self.protocol = Protocol.parse(protocol)
+        self.solver = SOLVERS[self.protocol.base]
+        if seed < 0:
+            raise ValueError(f"seed must be at least 0, got {seed}")
+        check_task(task)
+        check_limit(task, self.protocol.limit)
+        check_splits(task, splits)
+        self.folds = task.folds()
+        self.data = FoldData(task, splits, self.protocol, seed)
+
+    @property
+    def count(self) -> int:
+        """How many folds are solved."""
+        return len(self.folds)
+
+    def result(self, fold: Fold, device: str) -> FoldResult:
+        """Solve, choose and test a fold."""
+        train = self.data.train(fold)
+        settings = self.solver.settings(len(train.y))
+        y = np.asarray(train.y[:], np.float32)
+        predict = self.solver.fit(_whole(train), y, settings, self.task.prediction_type, device)
+        scorer = Scorer(self.task, fold.valid, self.splits[fold.valid])
+        tried: list[Solution] = []
+        for value, predictions in predict(_whole(self.data.other(fold, fold.valid))).items():
+            for threshold in THRESHOLDS if self.task.is_event else (None,):
+                scores, postprocessing = scorer.validate(_shifted(predictions, threshold))
+                score = next(iter(scores.values()))
+                tried.append(Solution(self.solver.setting, value, score, threshold, postprocessing))
+        chosen = self._best(tried)
+        predictions = predict(_whole(self.data.other(fold, fold.test)))[chosen.value]
+        return self._tested(fold, chosen, tried, predictions)
+
+    def _best(self, tried: list[Solution]) -> Solution:
+        """The solution of the best score; the first one wins a tie, and NaN is worse than any."""
+        sign = 1 if metrics.get(self.task.metrics[0]).higher_is_better else -1
+        return max(tried, key=lambda one: -math.inf if math.isnan(one.score) else sign * one.score)
+
+    def _tested(self, fold: Fold, chosen: Solution, tried: list[Solution], predictions: np.ndarray) -> FoldResult:
+        test = self.splits[fold.test]
+        loss = float(np.mean(np.square(predictions - test.y), dtype=np.float64))
+        predictions = _shifted(predictions, chosen.threshold)
+        scorer = Scorer(self.task, fold.test, test)
+        scores = scorer.reported(predictions, chosen.postprocessing)
+        return FoldResult(
+            fold=fold,
+            chosen=chosen,
+            postprocessing=chosen.postprocessing,
+            test_loss=loss,
+            scores=scores,
+            missing=scorer.missing(scores),
+            tried=tuple((one, one.score) for one in tried),
+            epochs=0,
+            test=test,
+            predictions=predictions,
+            counts=scorer.counts(predictions, chosen.postprocessing),
+        )
+
+
+def _whole(data: ProbeData) -> np.ndarray:
+    """All items in memory: (items, dim) float32."""
+    items, dim = data.x.shape
+    check_memory(f"{items} items of {dim} features", 8 * COPIES * items * dim)
+    whole = np.empty((items, dim), np.float32)
+    for piece in pieces(data.x):
+        whole[piece] = data.x[piece]
+    return whole
+
+
+def _shifted(predictions: np.ndarray, threshold: float | None) -> np.ndarray:
+    """Predictions whose threshold is that of the decoding of events; None leaves them as they are."""
+    return predictions if threshold is None else predictions + (THRESHOLD - threshold)
