@@ -203,7 +203,7 @@ def test_standardizing_uses_the_training_items_alone(scene_task, split):
     evaluation = Evaluation(task, splits, "hear2021+standardized")
     for fold in evaluation.folds:  # one evaluation keeps the statistics of all its folds
         train, other = np.concatenate([splits[name].x for name in fold.train]), splits[getattr(fold, split)]
-        data, features = evaluation._data(fold, getattr(fold, split))
+        data, features = evaluation.data.train(fold), evaluation.data.other(fold, getattr(fold, split))
         np.testing.assert_allclose(data.x[:], (train - train.mean(0)) / train.std(0), atol=1e-4)
         np.testing.assert_allclose(features.x[:], (other.x - train.mean(0)) / train.std(0), atol=1e-4)
 
@@ -222,7 +222,7 @@ def test_training_folds_follow_each_other_in_the_order_of_their_names(scene_task
     splits = made_splits(task)
     evaluation = Evaluation(task, splits)
     for fold, names in zip(evaluation.folds, ("cde", "ade", "abe", "abc", "bcd"), strict=True):
-        data, _ = evaluation._data(fold, fold.valid)
+        data = evaluation.data.train(fold)
         np.testing.assert_array_equal(data.x[:], np.concatenate([splits[name].x for name in names]))
         np.testing.assert_array_equal(data.y[:], np.concatenate([splits[name].y for name in names]))
 
