@@ -43,7 +43,7 @@ class FoldData:
 
     def _parts(self, fold: Fold) -> list[LabelledSplit]:
         protocol = self.protocol
-        if protocol.fewshot is None and protocol.fraction is None:
+        if not protocol.draws:
             return [self.splits[name] for name in fold.train]
         if fold.name not in self._drawn:
             files = drawn(self.task, fold.train, self.seed, fewshot=protocol.fewshot, fraction=protocol.fraction)

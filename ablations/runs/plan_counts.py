@@ -47,7 +47,9 @@ class Probing:
     """The fits of one job.
 
     Attributes:
-        configs: the probe configuration of each fit that has not ended yet.
+        configs: the probe configuration of each fit that has not ended yet; of a protocol with epochs.
+        solver: the protocol that solves for a probe in each fold, without epochs; "" for one with epochs.
+        folds: of the task.
         items: to train on in the first fold.
         dim: width of the features.
         labels: number of the task's labels.
@@ -55,6 +57,8 @@ class Probing:
     """
 
     configs: tuple[ProbeConfig, ...]
+    solver: str
+    folds: int
     items: int
     dim: int
     labels: int
@@ -83,8 +87,8 @@ class Counts:
 
     @property
     def fits(self) -> int:
-        """The number of fits."""
-        return sum(len(probing.configs) for probing in self.probes)
+        """The number of fits; a solved fold counts as one."""
+        return sum(probing.folds if probing.solver else len(probing.configs) for probing in self.probes)
 
 
 def counts_of(unit: Unit, embedder: Embedder, settings: Settings) -> Counts:
@@ -171,9 +175,13 @@ def _extracting(
 def _probing(shared: Shared, items: dict[str, int], embedder: Embedder, folder: Path) -> Probing:
     job, task = shared.job, shared.job.named.task
     first, *others = task.folds()
-    configs = Protocol.parse(job.protocol).configurations(task)
+    protocol = Protocol.parse(job.protocol)
+    configs = [] if protocol.is_solved else protocol.configurations(task)
     configs = configs + configs[:1] * len(others)  # the best one, whichever that will be
     ended = len(list(fits_of(folder, job.key).folder.rglob("*.pt")))
     dim = sum(widths(embedder, set(job.taps), job.hop_ms)[tap] for tap in job.taps)
     train = sum(items[split] for split in first.train)
-    return Probing(tuple(configs[ended:]), train, dim, len(task.labels), task.prediction_type)
+    solver = protocol.base if protocol.is_solved else ""
+    return Probing(
+        tuple(configs[ended:]), solver, len(task.folds()), train, dim, len(task.labels), task.prediction_type
+    )

@@ -18,6 +18,7 @@ from downstream.probes.fit import Fitting
 from downstream.probes.pack import COPIES, CPU_BYTES, fit_all
 from downstream.probes.probe import ProbeConfig
 from downstream.probes.selection import Selection
+from downstream.solvers import SOLVERS
 
 SCENE_S, TIMESTAMP_S = 20.0, 4.0  # of sound that a measurement embeds
 WARM_UP_S = 1.0
@@ -80,6 +81,12 @@ def probe_seconds(work: Probing, device: str, epochs: float) -> float:
         device: what probes are trained on.
         epochs: of each fit.
     """
+    if work.solver:
+        few = min(work.items, ITEMS)
+        growth: float = (work.items / few) ** SOLVERS[work.solver].growth
+        return (
+            work.folds * growth * _solve_seconds(work.solver, few, work.dim, work.labels, work.prediction_type, device)
+        )
     total = 0.0
     for config in work.configs:
         few = min(work.items, ITEMS)
@@ -107,6 +114,19 @@ def epochs_seen(folder: Path) -> float:
 def _no_scores(predictions: np.ndarray) -> tuple[dict[str, float], None]:
     """Stand for the scores of a validation, which the loss decides."""
     return {}, None
+
+
+@functools.lru_cache(maxsize=256)
+def _solve_seconds(solver: str, items: int, dim: int, labels: int, kind: str, device: str) -> float:
+    """Time solving for probes of all settings on noise, and predicting a third as many items twice."""
+    draw = np.random.default_rng(0)
+    x = draw.standard_normal((items, dim), dtype=np.float32)
+    y = np.eye(labels, dtype=np.float32)[draw.integers(labels, size=items)]
+    start = time.perf_counter()
+    predict = SOLVERS[solver].fit(x, y, SOLVERS[solver].settings(items), kind, device)
+    for _ in range(2):
+        predict(x[: max(1, items // 3)])
+    return time.perf_counter() - start
 
 
 @functools.lru_cache(maxsize=256)

@@ -100,6 +100,11 @@ class Protocol:
         """Whether its probes have no epochs."""
         return self.base != BASE
 
+    @property
+    def draws(self) -> bool:
+        """Whether a part of the training clips is drawn by the seed."""
+        return self.fewshot is not None or self.fraction is not None
+
     def configurations(self, task: Task) -> list[ProbeConfig]:
         """The probe configurations to try on a task, in hear-eval-kit's order with its seed 42.
 

@@ -38,4 +38,4 @@ def _directions(x: np.ndarray, device: str) -> Tensor:
     return torch.nn.functional.normalize(rows, dim=1, eps=torch.finfo(torch.float32).tiny)
 
 
-NEAREST = Solver("k", (1, 2, 5, 10, 20, 50), False, fit, most=float)
+NEAREST = Solver("k", (1, 2, 5, 10, 20, 50), False, fit, growth=2.0, most=float)

@@ -18,6 +18,7 @@ class Solver:
         grid: its values, in the order in which they are tried; the first wins a tie.
         standardized: whether features have mean 0 and standard deviation 1 over the training items.
         fit: (x, y, settings, prediction type, device) -> `Predict`; x is (items, dim), y (items, labels), float32.
+        growth: the exponent of the number of items in the time that it takes, about.
         most: (training items) -> the largest setting that they allow.
     """
 
@@ -25,6 +26,7 @@ class Solver:
     grid: tuple[float, ...]
     standardized: bool
     fit: Callable[[np.ndarray, np.ndarray, tuple[float, ...], str, str], Predict]
+    growth: float = 1.0
     most: Callable[[int], float] = lambda items: float("inf")
 
     def settings(self, items: int) -> tuple[float, ...]:

@@ -18,6 +18,7 @@ from results.figures.cost import pareto
 from results.figures.critical_difference import critical_difference
 from results.figures.grouped import grouped_bars
 from results.figures.heatmap import heatmap
+from results.figures.label_curve import label_curve
 from results.figures.overview import overview
 from results.figures.panels import bars
 from results.figures.paper import PAPER
@@ -37,6 +38,7 @@ __all__ = [
     "figure",
     "grouped_bars",
     "heatmap",
+    "label_curve",
     "overview",
     "pareto",
     "save",

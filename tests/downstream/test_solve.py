@@ -69,7 +69,9 @@ def test_few_training_items_cut_the_grid(scene_task):
 def test_draws_are_those_of_the_seed(scene_task, protocol):
     task = Task.from_dir(scene_task(clips=20))
     splits = made_splits(task)
-    first, again, other = (evaluation_of(task, splits, protocol, seed).data.train(task.folds()[0]) for seed in (0, 0, 1))
+    first, again, other = (
+        evaluation_of(task, splits, protocol, seed).data.train(task.folds()[0]) for seed in (0, 0, 1)
+    )
     assert len(first.y) == (4 if "fewshot" in protocol else 10)
     assert np.array_equal(first.x[:], again.x[:])
     assert not np.array_equal(first.x[:], other.x[:])

@@ -61,6 +61,12 @@ def run(
     return not _failures(all_ended)
 
 
+def run_quietly(studies: Sequence[Study], where: Where, machine: Machine) -> bool:
+    """Run studies one after the other without showing any; return whether nothing was absent and nothing failed."""
+    with bars(terminal()) as track:
+        return not _failures(list(run_studies(studies, where, machine, track=track)))
+
+
 def plan(
     studies: Sequence[Study], where: Where, machine: Machine, *, measure: bool = True, out: Path | None = None
 ) -> bool:

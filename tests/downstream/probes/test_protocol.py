@@ -78,7 +78,13 @@ def test_text_form():
         *("hear2021+limit0", "hear2021+limit", "hear2021+limit-1", "hear2021+limit2+limit3", "hear2021+limit02"),
         *("hear2021+grid_points", "grid16", "hear2021+linear+linear", "", "hear2021+"),
         *("knn+grid4", "ridge+standardized", "knn+knn", "fewshot8", "knn+fewshot0", "knn+fraction0", "knn+fraction1"),
-        *("knn+fraction0.10", "ridge+fraction1.5", "logistic+fraction.5", "hear2021+base", "hear2021+fewshot1+fewshot2"),
+        *(
+            "knn+fraction0.10",
+            "ridge+fraction1.5",
+            "logistic+fraction.5",
+            "hear2021+base",
+            "hear2021+fewshot1+fewshot2",
+        ),
     ],
 )
 def test_an_unknown_protocol(text):

@@ -1,3 +1,4 @@
+import itertools
 import logging
 import math
 
@@ -29,7 +30,7 @@ def test_larger_draws_contain_the_smaller_ones(kind):
     shots = [drawn(made, ["train"], 0, fewshot=n)["train"] for n in (1, 2, 4, 8)]
     shares = [drawn(made, ["train"], 0, fraction=f)["train"] for f in (0.05, 0.1, 0.3, 0.9)]
     for draws in (shots, shares):
-        assert all(small < large for small, large in zip(draws, draws[1:], strict=False))
+        assert all(small < large for small, large in itertools.pairwise(draws))
 
 
 def test_every_label_gets_its_shots():
