@@ -23,7 +23,8 @@ Step = list[tuple[Any, Tensor] | None]
 class Batch:
     """One step of all probes of a pack.
 
-    Features and targets are padded with zeros to the longest batch of all sources.
+    Features and targets are padded with zeros to the longest batch, the most features and the most labels of all
+    sources.
 
     Attributes:
         parts: which probes share which prepared features.
@@ -64,10 +65,12 @@ class Feed:
     ) -> None:
         self.sources, self.owners, self.size = list(sources), list(owners), size
         self.products, self.device, self.training = products, device, training
+        self.dim = max(source.x.shape[1] for source in sources)
+        self.labels = max(source.y.shape[1] for source in sources)
         forms = 1 + (training and torch.device(device).type == "cpu")
         lengths = {len(source.y) for source in sources}
         copies = min(len(lengths), 2)  # of targets: as they are, and padded if sources differ in length
-        needed = sum(4 * (forms * source.x.shape[1] + copies * source.y.shape[1]) for source in sources) * max(lengths)
+        needed = 4 * len(sources) * (forms * self.dim + copies * self.labels) * max(lengths)
         self.resident = needed <= budget and all(source.shuffle is None for source in sources)
         self.kept_bytes = needed if self.resident else 0
         self._kept: list[Step] = []
@@ -102,8 +105,7 @@ class Feed:
 
     def _load(self, source: ProbeData, selector: Selector, items: int) -> tuple[Any, Tensor]:
         x, y = _tensor(source.x[selector], self.device), _tensor(source.y[selector], self.device)
-        if len(x) < items:
-            x = torch.cat([x, x.new_zeros(items - len(x), x.shape[1])])
+        x, y = _padded(x, items, self.dim), _padded(y, len(y), self.labels)
         return self.products.prepare(x, self.training), y.T.contiguous()
 
     def _batch(self, step: Step) -> Batch:
@@ -125,6 +127,12 @@ class Feed:
         count = torch.tensor(counts, dtype=torch.float32)[:, None, None]
         mask = (torch.arange(items) < count).to(torch.float32)
         return Batch(tuple(parts), tuple(targets), tuple(counts), _to(count, device), _to(mask, device))
+
+
+def _padded(values: Tensor, rows: int, columns: int) -> Tensor:
+    """Pad a matrix with zeros."""
+    missing = columns - values.shape[1], rows - values.shape[0]
+    return torch.nn.functional.pad(values, (0, missing[0], 0, missing[1])) if any(missing) else values
 
 
 def _ahead(steps: Iterator[Any]) -> Iterator[Any]:

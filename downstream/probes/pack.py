@@ -1,15 +1,15 @@
 """Packs: probes that are trained together, as one tensor program.
 
-Probes of one architecture with equally many steps an epoch share a pack, whatever their learning rate, initialization,
-seed, features and fold. A pack gives the same as `downstream.probes.fit.fit` for each of its probes, but for rounding.
-On a CPU a pack has one source of features, and a probe's numbers do not depend on the other probes of its pack.
+Probes of one architecture with equally many steps an epoch may share a pack, whatever their learning rate,
+initialization, seed, features, labels and fold; `downstream.probes.packing` tells which do. A pack gives the same as
+`downstream.probes.fit.fit` for each of its probes, but for rounding. On a CPU a pack has one source of features, and a
+probe's numbers do not depend on the other probes of its pack.
 """
 
 import dataclasses
 import gc
 import logging
 import time
-from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import closing
 
@@ -19,6 +19,9 @@ from torch import Tensor
 from downstream.probes.features import ProbeData
 from downstream.probes.feed import Feed
 from downstream.probes.fit import Fit, Fitting
+from downstream.probes.packing.memory import is_out_of_memory
+from downstream.probes.packing.plan import packs_of
+from downstream.probes.packing.shape import Shape
 from downstream.probes.products import products_for
 from downstream.probes.selection import EarlyStopping
 from downstream.probes.stacked import StackedProbes
@@ -27,8 +30,6 @@ logger = logging.getLogger(__name__)
 
 CPU_BYTES = 1 << 30  # for the probes of a pack, and as much again for features that are kept prepared
 CUDA_SHARE = 0.4  # of the free memory, for each of the two
-COPIES = 5  # of a probe's parameters: the parameters, gradients, two moments, the best
-ACTIVATIONS = 6  # tensors of (hidden units, items) that a hidden layer has at once
 
 Done = Callable[[int, Fit], None]
 """Called with the number of each fit, and the fit, as soon as it has ended."""
@@ -52,22 +53,12 @@ def fit_all(fittings: Sequence[Fitting], device: str = "cpu", done: Done = _igno
 
 
 def plan(fittings: Sequence[Fitting], device: str) -> list[list[int]]:
-    """Divide fittings into packs of one kind, sorted by source and learning rate.
+    """Divide fittings into packs, each sorted by source and learning rate.
 
     Returns:
         The numbers of the fittings in each pack.
     """
-    kinds: dict[Hashable, list[int]] = defaultdict(list)
-    for number, fitting in enumerate(fittings):
-        kinds[_kind(fitting, device)].append(number)
-    packs = []
-    for members in kinds.values():
-        sources = list(dict.fromkeys(_source(fittings[i]) for i in members))
-        ranks = {i: (sources.index(_source(fittings[i])), fittings[i].config.lr) for i in members}
-        members.sort(key=ranks.__getitem__)
-        most = max(1, _budget(device) // _bytes_of_probe(fittings[members[0]]))
-        packs += [members[start : start + most] for start in range(0, len(members), most)]
-    return packs
+    return packs_of([_shape(fitting, device) for fitting in fittings], _budget(device))
 
 
 def _fit(fittings: Sequence[Fitting], members: list[int], device: str, done: Done) -> None:
@@ -81,8 +72,8 @@ def _fit(fittings: Sequence[Fitting], members: list[int], device: str, done: Don
     try:
         _Pack([fittings[number] for number in members], device).run(note)
         return
-    except torch.cuda.OutOfMemoryError:
-        if len(members) == 1:
+    except RuntimeError as error:
+        if len(members) == 1 or not is_out_of_memory(error):
             raise
     gc.collect()  # an error in the thread that reads ahead refers to itself, and to the pack
     torch.cuda.empty_cache()  # not above, where the error still refers to the tensors
@@ -186,12 +177,17 @@ class _Pack:
             for batch in batches:
                 all_logits = torch.cat([program.logits(batch) for program in self.programs])
                 items = batch.items if self.together else batch.items * len(self.live)
-                for part, logits, count in zip(parts, all_logits, items, strict=True):
-                    part.append(logits[:, :count].T)
+                for part, logits, count, labels in zip(parts, all_logits, items, self._labels(), strict=True):
+                    part.append(logits[:labels, :count].T)
         if not self.together:
             return [torch.cat(parts.pop(0)) for _ in self.live]  # each part is freed when it is concatenated
-        whole = torch.cat([rows for part in parts for rows in part]).cpu()  # one copy for all
-        return list(torch.split(whole, [sum(map(len, part)) for part in parts]))
+        whole = torch.cat([rows.flatten() for part in parts for rows in part]).cpu()  # one copy for all
+        split = torch.split(whole, [sum(rows.numel() for rows in part) for part in parts])
+        return [logits.view(-1, labels) for logits, labels in zip(split, self._labels(), strict=True)]
+
+    def _labels(self) -> list[int]:
+        """How many labels each live probe has."""
+        return [self.fittings[number].valid.y.shape[1] for number in self.live]
 
 
 def _source(fitting: Fitting) -> tuple[Hashable, ...]:
@@ -204,27 +200,30 @@ def _together(device: str) -> bool:
     return torch.device(device).type != "cpu"
 
 
-def _kind(fitting: Fitting, device: str) -> Hashable:
-    """What must be equal within a pack."""
-    architecture = dataclasses.replace(fitting.config, lr=0.0, init="xavier_uniform")
-    shape = fitting.train.x.shape[1], fitting.train.y.shape[1], fitting.prediction_type
-    size = fitting.config.batch_size
-    steps = [
-        sum(1 for _ in data.batches(size, training=training))
-        for data, training in ((fitting.train, True), (fitting.valid, False))
-    ]
-    return architecture, shape, *steps, None if _together(device) else _source(fitting)
-
-
-def _bytes_of_probe(fitting: Fitting) -> int:
-    """The memory of a probe in training."""
-    config, dim = fitting.config, fitting.train.x.shape[1]
-    labels: int = fitting.train.y.shape[1]
-    numbers = 0
-    for _ in range(config.hidden_layers):
-        numbers += COPIES * dim * config.hidden_dim + ACTIVATIONS * config.hidden_dim * config.batch_size
-        dim = config.hidden_dim
-    return 4 * (numbers + COPIES * dim * labels)
+def _shape(fitting: Fitting, device: str) -> Shape:
+    """The sizes of a fitting. On a CPU no two sources share a pack."""
+    config, train, valid = fitting.config, fitting.train, fitting.valid
+    steps, validation_steps = (
+        sum(1 for _ in data.batches(config.batch_size, training=training))
+        for data, training in ((train, True), (valid, False))
+    )
+    architecture = dataclasses.replace(config, lr=0.0, init="xavier_uniform")
+    source = _source(fitting)
+    kind = architecture, fitting.prediction_type, steps, validation_steps, None if _together(device) else source
+    return Shape(
+        kind,
+        source,
+        train.x.shape[1],
+        train.y.shape[1],
+        len(train.y),
+        len(valid.y),
+        steps,
+        config.hidden_layers,
+        config.hidden_dim,
+        config.batch_size,
+        config.lr,
+        resident=train.shuffle is None,
+    )
 
 
 def _budget(device: str) -> int:

@@ -3,6 +3,10 @@
 The first axis of every tensor is the probe. Activations are (probes, units, items), so that batch statistics are taken
 along rows. Step by step, the program computes the same as `downstream.probes.probe.Probe` under autograd and
 torch.optim.Adam.
+
+Probes of fewer features or labels than others are padded. Features that a probe does not have are 0, and so are their
+weights; labels that it does not have get the logit `NO_LABEL`, whose probability is 0. The gradients of all these are
+exactly 0, so that Adam leaves them as they are.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,6 +22,7 @@ from downstream.probes.products import Products
 
 EPS, MOMENTUM = 1e-5, 0.1  # of torch's BatchNorm1d
 BUFFERS = ("running_mean", "running_var")
+NO_LABEL = -1e30  # finite, as infinity less infinity is NaN; exp of its distance to any usual logit is 0 in float32
 threshold_backward = torch.ops.aten.threshold_backward  # the gradient where the output is above the threshold
 
 
@@ -46,13 +51,18 @@ class StackedProbes:
             learning rate are updated together.
         prediction_type: `multiclass` or `multilabel`.
         products: how to compute matrix products.
+
+    Attributes:
+        shapes: of each probe's own tensors, without padding.
     """
 
     def __init__(self, probes: Sequence[tuple[Probe, ProbeConfig]], prediction_type: str, products: Products) -> None:
         states = [probe.state_dict() for probe, _ in probes]
         configs = [config for _, config in probes]
         names = [name for name in states[0] if not name.endswith("num_batches_tracked")]
-        self.tensors = {name: torch.stack([state[name] for state in states]) for name in names}
+        self.shapes = [{name: state[name].shape for name in names} for state in states]
+        fill = {"projection.bias": NO_LABEL}
+        self.tensors = {name: _stacked([state[name] for state in states], fill.get(name, 0.0)) for name in names}
         self.masks = Masks.stacked([probe.masks for probe, _ in probes])
         self.configs, self.products = list(configs), products
         self.depth, self.dropout = configs[0].hidden_layers, configs[0].dropout
@@ -63,6 +73,7 @@ class StackedProbes:
             name: (torch.zeros_like(self.tensors[name]), torch.zeros_like(self.tensors[name])) for name in self.trained
         }
         self.steps = 0
+        self._count_labels()
         self._plan()
 
     def __len__(self) -> int:
@@ -82,7 +93,7 @@ class StackedProbes:
 
     @torch.inference_mode()
     def logits(self, batch: Batch) -> Tensor:
-        """The logits in evaluation mode, by running statistics: (probes, labels, items)."""
+        """The logits in evaluation mode, by running statistics: (probes, labels, items), padded to the most labels."""
         h = None
         for layer in range(self.depth):
             norm = f"hidden.{4 * layer + 1}"
@@ -94,8 +105,9 @@ class StackedProbes:
         return self._projection(h, batch)
 
     def state(self, probe: int) -> dict[str, Tensor]:
-        """A copy of one probe's state dict, on the device."""
-        state = {name: values[probe].clone() for name, values in self.tensors.items()}
+        """A copy of one probe's state dict, on the device, without padding."""
+        own = self.shapes[probe]
+        state = {name: values[probe][tuple(map(slice, own[name]))].clone() for name, values in self.tensors.items()}
         counts = {f"hidden.{4 * layer + 1}.num_batches_tracked" for layer in range(self.depth)}
         return state | {name: torch.tensor(self.steps) for name in counts}
 
@@ -107,8 +119,19 @@ class StackedProbes:
         for name, (first, second) in self.moments.items():
             self.moments[name] = (first[index], second[index])
         self.configs = [self.configs[probe] for probe in probes]
+        self.shapes = [self.shapes[probe] for probe in probes]
         self.masks.select(probes)
+        self._count_labels()
         self._plan()
+
+    def _count_labels(self) -> None:
+        """Note how many labels each probe has: a number, or (probes, 1, 1) if they differ."""
+        counts = [own["projection.bias"][0] for own in self.shapes]
+        bias = self.tensors["projection.bias"]
+        equal = set(counts) == {bias.shape[1]}
+        self.labels = (
+            counts[0] if equal else torch.tensor(counts, dtype=torch.float32, device=bias.device)[:, None, None]
+        )
 
     def _plan(self) -> None:
         """Make the optimizer over views of the tensors, with a group for each run of equal learning rates."""
@@ -186,7 +209,7 @@ class StackedProbes:
             # along rows: each is rounded by itself, whatever is beside it
             gradient, terms = torch.softmax(logits.mT.contiguous(), dim=-1).mT, n
         else:
-            gradient, terms = torch.sigmoid(logits), n * logits.shape[1]
+            gradient, terms = torch.sigmoid(logits), n * self.labels
         for (probes, _), targets in zip(batch.parts, batch.targets, strict=True):
             gradient[probes].sub_(targets)
         gradient.div_(terms)
@@ -222,6 +245,17 @@ class StackedProbes:
         else:
             parts = [self.products.backward(gradient[probes], x) for probes, x in batch.parts]
             gradients[f"{name}.weight"] = _concatenated(parts)
+
+
+def _stacked(values: Sequence[Tensor], fill: float) -> Tensor:
+    """Stack tensors, padded to the largest of each axis."""
+    sizes = [max(lengths) for lengths in zip(*(value.shape for value in values), strict=True)]
+    if all(list(value.shape) == sizes for value in values):
+        return torch.stack(list(values))
+    stacked = values[0].new_full((len(values), *sizes), fill)
+    for whole, value in zip(stacked, values, strict=True):
+        whole[tuple(map(slice, value.shape))] = value
+    return stacked
 
 
 def _concatenated(parts: list[Tensor]) -> Tensor:
