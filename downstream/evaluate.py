@@ -7,6 +7,7 @@ configurations on all other folds.
 
 import dataclasses
 import logging
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -126,6 +127,7 @@ class Evaluation:
         return train, ProbeData(other_x, other.y, key=(id(other), scaling))
 
     def _result(self, fold: Fold, fits: Sequence[Fit], device: str) -> FoldResult:
+        start = time.perf_counter()
         task, test = self.task, self.splits[fold.test]
         chosen = _best(fits, selection_of(task))
         _, data = self._data(fold, fold.test)
@@ -147,6 +149,7 @@ class Evaluation:
             missing=missing,
             tried=tuple((trial.config, trial.best.score) for trial in fits),
             epochs=sum(trial.epochs for trial in fits),
+            seconds=sum(trial.seconds for trial in fits) + time.perf_counter() - start,
             test=test,
             predictions=predictions,
             counts=scorer.counts(predictions, setting),
