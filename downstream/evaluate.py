@@ -188,7 +188,7 @@ def evaluate_all(
     Args:
         advance: called with the number of fits that have ended.
     """
-    at_once = 1 if torch.device(device).type == "cpu" else max(1, len(evaluations))
+    at_once = max(1, len(evaluations)) if evaluated_together(device) else 1
     for start in range(0, len(evaluations), at_once):
         group = evaluations[start : start + at_once]
         grids = _fit_each(group, [evaluation.first() for evaluation in group], device, advance)
@@ -196,6 +196,11 @@ def evaluate_all(
         refitted = _fit_each(group, others, device, advance)
         for number, (evaluation, fits) in enumerate(zip(group, refitted, strict=True), start):
             yield number, evaluation.results(fits, device)
+
+
+def evaluated_together(device: str) -> bool:
+    """Whether evaluations train their probes together: not on a CPU, where that gains nothing."""
+    return torch.device(device).type != "cpu"
 
 
 def selection_of(task: Task) -> Selection:

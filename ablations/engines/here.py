@@ -53,7 +53,8 @@ class Here:
                         waiting.extract(unit, embedder)
                         yield from waiting.ended()
                 del embedder
-                gc.collect()  # a network may refer to itself; its memory is for the probes, and the next embedder
+                if settings.device != "cpu":
+                    gc.collect()  # a network may refer to itself; its memory is for the probes and the next embedder
                 if waiting.full:
                     waiting.evaluate()
                     yield from waiting.ended()

@@ -11,12 +11,10 @@ from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Self
 
-import torch
-
 from ablations.units.execute import ReadyPart, UnitResult, UnitWork, evaluate, extracted
 from ablations.units.unit import Settings, Unit
 from downstream.embedder import Embedder
-from downstream.evaluate import Evaluation
+from downstream.evaluate import Evaluation, evaluated_together
 from downstream.progress import Track, silent
 from downstream.watching import is_watched
 
@@ -34,7 +32,7 @@ class WaitingUnits:
 
     def __init__(self, settings: Settings, track: Track = silent) -> None:
         self.settings, self.track = settings, track
-        self._together = torch.device(settings.device).type == "cuda" and not is_watched()
+        self._together = evaluated_together(settings.device) and not is_watched()
         self._works: list[UnitWork] = []
         self._waiting: list[ReadyPart] = []
 
