@@ -1,9 +1,9 @@
 """Units whose probes wait until those of several units are trained together.
 
-On CUDA the probes of a small task take the time of their launches. Those of many small tasks, by any embedder, take
-little more if they share packs (`downstream.probes.packing`), so they wait for each other: within bounds, so that rows
-come regularly. Large tasks do not wait. On a CPU nothing waits, nor where somebody watches fold by fold and may end the
-work (`downstream.watching`).
+On CUDA the probes of a small task take the time of their launches. Those of many tasks, by any embedder, take little
+more if they share packs (`downstream.probes.packing`), so they wait for each other: within bounds, so that rows come
+regularly. On a CPU nothing waits, nor where somebody watches fold by fold and may end the work
+(`downstream.watching`).
 """
 
 import sys
@@ -13,13 +13,14 @@ from typing import Self
 
 from ablations.units.execute import ReadyPart, UnitResult, UnitWork, evaluate, extracted
 from ablations.units.unit import Settings, Unit
+from downstream.disk.memory import available
 from downstream.embedder import Embedder
 from downstream.evaluate import Evaluation, evaluated_together
 from downstream.progress import Track, silent
 from downstream.watching import is_watched
 
-SMALL = 100_000_000  # numbers that the fits of a part read in an epoch; of more, packs are large enough by themselves
-WEIGHTS_BYTES = 4 << 30  # of trained probes, which stay in this process's memory until their grids are done
+NUMBERS = 5_000_000_000  # that fits read in an epoch: some minutes of training on an H200, estimated; then come rows
+MEMORY_SHARE = 0.125  # of this process's free memory, for trained probes, which stay there until their grids are done
 
 
 class WaitingUnits:
@@ -44,20 +45,20 @@ class WaitingUnits:
             part.locks.close()
 
     def extract(self, unit: Unit, embedder: Embedder) -> None:
-        """Extract the taps of a unit; train the probes that do not wait."""
+        """Extract the taps of a unit; where nothing waits, train its probes."""
         work = UnitWork(unit, self.settings)
         self._works.append(work)
         for part in extracted(work, embedder, self.track):
-            if self._together and sum(numbers_read(job.evaluation) for job in part.jobs) <= SMALL:
-                self._waiting.append(part)
-            else:
-                evaluate([part], self.track)
+            self._waiting.append(part)
+            if not self._together:
+                self.evaluate()
 
     @property
     def full(self) -> bool:
         """Whether as much waits as may wait."""
-        weights = sum(weights_bytes(job.evaluation) for part in self._waiting for job in part.jobs)
-        return weights >= WEIGHTS_BYTES or sum(part.files for part in self._waiting) >= _most_files()
+        return is_enough(
+            [job.evaluation for part in self._waiting for job in part.jobs], sum(part.files for part in self._waiting)
+        )
 
     def evaluate(self) -> None:
         """Train all probes that wait."""
@@ -71,6 +72,16 @@ class WaitingUnits:
         ended = [work for work in self._works if id(work) not in waiting]
         self._works = [work for work in self._works if id(work) in waiting]
         yield from ((work.unit, work.result) for work in ended)
+
+
+def is_enough(evaluations: Sequence[Evaluation], files: int) -> bool:
+    """Whether evaluations are as many as may wait.
+
+    Args:
+        files: that are open for them.
+    """
+    numbers, weights = sum(map(numbers_read, evaluations)), sum(map(weights_bytes, evaluations))
+    return numbers >= NUMBERS or weights >= MEMORY_SHARE * available() or files >= _most_files()
 
 
 def numbers_read(evaluation: Evaluation) -> int:

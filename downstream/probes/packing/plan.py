@@ -1,7 +1,8 @@
 """Divide fits into packs by their sizes.
 
 Every pack takes the time of its launches, however small its probes. So fits of one kind share a pack even if their
-features or labels are padded for it, as long as padding takes less time than the launches of one more pack.
+features or labels are padded for it, as long as padding takes less time than the launches of one more pack. Fits of
+equal sizes come together first, as they lose nothing.
 """
 
 from collections import defaultdict
@@ -10,7 +11,9 @@ from dataclasses import dataclass
 
 from downstream.probes.packing.shape import LAUNCHES_S, Shape
 
-ROUNDING = 1e-9  # relative: where nothing is padded, one pack takes the time of two
+LIVE = 0.5  # of a pack's probes, on average over its epochs: the others have stopped early; an estimate
+NEARLY = 0.1  # more time by padding, relative: sizes as of folds of one task count as equal
+ROUNDING = 1e-9  # relative
 
 
 @dataclass(frozen=True)
@@ -31,10 +34,9 @@ class _Members:
         """Both in one pack."""
         return _Members(self.numbers + other.numbers, self.sources + other.sources, self.shape.padded(other.shape))
 
-    @property
-    def seconds(self) -> float:
-        """Of a training step."""
-        return max(LAUNCHES_S, len(self.numbers) * self.shape.seconds)
+    def seconds(self, launches_s: float) -> float:
+        """Of a training step on average, whose launches alone take `launches_s`."""
+        return max(launches_s, LIVE * len(self.numbers) * self.shape.seconds)
 
     def fits(self, budget: int) -> bool:
         """Whether the probes fit into so many bytes, and the prepared features into as many."""
@@ -59,7 +61,8 @@ def packs_of(shapes: Sequence[Shape], budget: int) -> list[list[int]]:
         kinds[shape.kind].append(number)
     packs: list[_Members] = []
     for numbers in kinds.values():
-        packs += _packs_of_kind(_by_source(shapes, numbers, budget), budget)
+        alike = _joined(_by_source(shapes, numbers, budget), budget, 0.0, NEARLY)
+        packs += _joined(alike, budget, LAUNCHES_S, ROUNDING)
     return [list(pack.numbers) for pack in packs]
 
 
@@ -78,14 +81,21 @@ def _by_source(shapes: Sequence[Shape], numbers: Sequence[int], budget: int) -> 
     return parts
 
 
-def _packs_of_kind(parts: Sequence[_Members], budget: int) -> list[_Members]:
-    """Join parts to packs, the most costly first, each to the pack where that saves the most time."""
+def _joined(parts: Sequence[_Members], budget: int, launches_s: float, loss: float) -> list[_Members]:
+    """Join parts of one kind to packs, the most costly first, each to the pack that it adds the least time to.
+
+    Args:
+        parts: to join.
+        budget: bytes for the probes of a pack, and as many for its features.
+        launches_s: what the launches of a step take.
+        loss: what a part may add to a pack beyond its own time, relative.
+    """
     packs: list[_Members] = []
-    for part in sorted(parts, key=lambda part: -part.shape.seconds):
+    for part in sorted(parts, key=lambda part: -part.seconds(0)):
         joined = {place: both for place, pack in enumerate(packs) if (both := pack.joined(part)).fits(budget)}
-        saved = {place: packs[place].seconds + part.seconds - both.seconds for place, both in joined.items()}
-        best = max(saved, key=saved.__getitem__, default=-1)  # the first of several
-        if best >= 0 and saved[best] >= -ROUNDING * part.seconds:
+        added = {place: both.seconds(launches_s) - packs[place].seconds(launches_s) for place, both in joined.items()}
+        best = min(added, key=added.__getitem__, default=-1)  # the first of several
+        if best >= 0 and added[best] <= (1 + loss) * part.seconds(launches_s):
             packs[best] = joined[best]
         else:
             packs.append(part)

@@ -148,28 +148,25 @@ def test_embedders_are_released_before_what_waits(tmp_path, tasks, together, mon
     assert evaluations == [(4, [False, False])]
 
 
-@pytest.mark.parametrize("bound", ["weights", "files"])
+BOUNDS = {
+    "numbers": ("NUMBERS", 1),
+    "memory": ("available", lambda: 8000),
+    "files": ("_most_files", lambda: 6),  # a lock and a tap of each split
+}
+
+
+@pytest.mark.parametrize("bound", BOUNDS)
 def test_not_all_wait(tmp_path, tasks, together, monkeypatch, bound):
-    """Where as much waits as may, it is trained before the next unit's taps; or after its embedder's release."""
-    evaluated, evaluate = [], waiting.evaluate
-    monkeypatch.setattr(
-        waiting, "evaluate", lambda parts, track: (evaluated.append(len(parts)), evaluate(parts, track))
-    )
-    monkeypatch.setattr(waiting, *(("WEIGHTS_BYTES", 1) if bound == "weights" else ("_most_files", lambda: 4)))
-    assert run(study_of(tasks[:3]), tmp_path).failures == ()
-    assert evaluated == [1] * 6
-
-
-def test_large_units_do_not_wait(tmp_path, tasks, together, monkeypatch):
-    settings, units = made(study_of(tasks[:2], MODELS[:1]), tmp_path)
-    monkeypatch.setattr(waiting, "SMALL", 0)
+    """Where as much waits as may, it is trained before the next unit's taps, or after its embedder's release."""
+    settings, units = made(study_of(tasks[:2]), tmp_path)
+    monkeypatch.setattr(waiting, *BOUNDS[bound])
     events = []
     evaluate = waiting.evaluate
     monkeypatch.setattr(waiting, "evaluate", lambda parts, track: (events.append(len(parts)), evaluate(parts, track)))
     for unit, result in Here().results(units, settings):
         events.append(unit.named.key)
-        assert len(result.done) == 2
-    assert events == [1, "tones", 1, "more"]
+        assert len(result.done) == len(unit.models)
+    assert events == [1, "tones", 1, "more"] * 2
 
 
 def test_nothing_waits_for_a_watcher(tmp_path, tasks, together):
