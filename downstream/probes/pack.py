@@ -104,9 +104,7 @@ class BestWeights:
         self._tensors: dict[str, Tensor] = {}
         self._steps = [0] * len(program)
 
-    def keep(
-        self, tensors: Mapping[str, Tensor], steps: int, validated: Sequence[int], places: Sequence[int]
-    ) -> None:
+    def keep(self, tensors: Mapping[str, Tensor], steps: int, validated: Sequence[int], places: Sequence[int]) -> None:
         """Keep the weights of some probes; the first time, of all.
 
         Args:
@@ -266,6 +264,7 @@ class _Pack:
                 items = batch.items if self.together else batch.items * len(self.live)
                 logits.append((torch.cat([program.logits(batch) for program in self.programs]), items))
         return logits
+
 
 def _source(fitting: Fitting) -> tuple[Hashable, ...]:
     """The source of the data: equal for fittings on the same data."""

@@ -226,10 +226,11 @@ def _groups(fittings: Sequence[Fitting], device: str) -> list[_Group]:
         y, by_loss = np.asarray(fitting.valid.y), fitting.selection.by_loss
         which = next((i for i, known in enumerate(arrays) if y is known or np.array_equal(y, known)), len(arrays))
         arrays += [y] if which == len(arrays) else []
-        key = which, fitting.prediction_type, by_loss, fitting.stacked_score
+        stacked_score = None if by_loss else fitting.stacked_score
+        key = which, fitting.prediction_type, by_loss, stacked_score
         if key not in groups:
             targets = torch.from_numpy(to_float32(y.T)).to(device)
-            score = None if by_loss or fitting.stacked_score is None else fitting.stacked_score(targets)
+            score = stacked_score(targets) if stacked_score else None
             groups[key] = _Group(set(), fitting.prediction_type == "multiclass", by_loss, targets, score)
         groups[key].members.add(number)
     return list(groups.values())

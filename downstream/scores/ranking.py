@@ -56,8 +56,7 @@ class Ranking:
         rows, size = predictions.reshape(-1, items), max(1, PIECE // items)
         numbers = torch.arange(len(rows), device=rows.device) % labels
         pieces = [
-            score(piece.contiguous(), label)
-            for piece, label in zip(rows.split(size), numbers.split(size), strict=True)
+            score(piece.contiguous(), label) for piece, label in zip(rows.split(size), numbers.split(size), strict=True)
         ]
         finite = predictions.isfinite().all(dim=2).all(dim=1)
         return torch.where(finite[:, None], torch.cat(pieces).view(probes, labels), math.nan)
@@ -83,4 +82,3 @@ class Ranking:
         items = rows.shape[1]
         twice = 2 * count * items - reached - passed - count**2  # pairs of two positives make the square
         return twice.double() / (2 * count * (items - count))
-

@@ -12,7 +12,6 @@ from downstream.kit import read
 from downstream.kit.scores import scores_record
 from downstream.probes.pack import _source, fit_all
 from downstream.probes.probe import ProbeConfig
-from downstream.scores import metrics
 from downstream.scores.scoring import Scorer
 from downstream.splits import LabelledSplit, item_order
 from downstream.tasks.task import Task
