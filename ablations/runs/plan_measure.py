@@ -15,8 +15,7 @@ from ablations.system.device_memory import in_use, peak, reset_peak
 from downstream.embedder import Embedder
 from downstream.probes.features import ProbeData
 from downstream.probes.fit import Fitting
-from downstream.probes.pack import CPU_BYTES, fit_all
-from downstream.probes.packing.shape import COPIES
+from downstream.probes.pack import COPIES, CPU_BYTES, fit_all
 from downstream.probes.probe import ProbeConfig
 from downstream.probes.selection import Selection
 

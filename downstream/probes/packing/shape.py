@@ -5,7 +5,6 @@ import itertools
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 
-COPIES = 5  # of a probe's parameters: the parameters, gradients, two moments, the best
 ACTIVATIONS = 6  # tensors of (hidden units, items) that a hidden layer has at once
 
 # An H200, by its data sheet and with half of the products' peak; estimated, not measured there.
@@ -31,6 +30,7 @@ class Shape:
         hidden_dim: of a hidden layer.
         batch_size: items at most.
         lr: the learning rate; neighbors of equal rate are updated together.
+        copies: of a probe's parameters that training keeps.
         resident: whether the features may be kept on the device, not read in another order each epoch.
     """
 
@@ -45,6 +45,7 @@ class Shape:
     hidden_dim: int = 1024
     batch_size: int = 1024
     lr: float = 1e-3
+    copies: int = 5
     resident: bool = True
 
     def padded(self, other: "Shape") -> "Shape":
@@ -65,10 +66,10 @@ class Shape:
 
     @property
     def probe_bytes(self) -> int:
-        """The memory of a probe in training."""
+        """The memory of a probe in training, with its logits in a validation."""
         items = min(self.batch_size, max(self.train_items, self.valid_items))
-        parameters = COPIES * sum(self._weights())
-        return 4 * (parameters + self.hidden_layers * ACTIVATIONS * self.hidden_dim * items)
+        activations = self.hidden_layers * ACTIVATIONS * self.hidden_dim * items
+        return 4 * (self.copies * sum(self._weights()) + activations + self.labels * self.valid_items)
 
     @property
     def feature_bytes(self) -> int:
