@@ -258,3 +258,14 @@ def test_a_kill_leaves_whole_jobs_alone(tmp_path, tasks, monkeypatch, caplog):
     assert len(list(folder.glob("*.json"))) == 6
     assert all(read_job(folder / f"{key}.json") == job for key, job in whole.items()), "what was done stays"
     same_rows(read_rows(outcome.folder), read_rows(run(study, tmp_path, "undisturbed").folder))
+
+
+def test_a_study_on_a_pretended_gpu(tmp_path, tasks, pretended_cuda):
+    """The probes of all units are trained together, as nothing is patched tells."""
+    study = study_of(tasks[:3])
+    wanted = read_rows(run(study, tmp_path, "alone").folder)
+    outcome = run_study(study, Where(tmp_path / "runs", tmp_path / "store"), Machine("cuda"))
+    assert outcome.failures == ()
+    rows = read_rows(outcome.folder)
+    differing = [column for column in rows if "device" in column or column in ("embedder_fp", "job", "versions")]
+    same_rows(rows.drop(columns=differing), wanted.drop(columns=differing))

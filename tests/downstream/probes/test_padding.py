@@ -165,3 +165,34 @@ def test_equal_sizes_are_not_padded():
     assert [tuple(x.shape) for x, _ in step] == [(32, 6)] * 2
     probes = [(fitting(source).probe("cpu"), fitting(source).config) for source in (one, other)]
     assert StackedProbes(probes, "multilabel", TorchProducts()).labels == 3
+
+
+@pytest.mark.parametrize("kind", ["multiclass", "multilabel"])
+def test_padded_probes_on_a_pretended_gpu(still, monkeypatch, pretended_cuda, kind):
+    """One pack takes fewer launches than three, and gives the same."""
+    fittings = fittings_of(kind, max_epochs=6)
+    with pretended_cuda.counting() as together:
+        padded = fit_all(fittings, "cuda")
+    for found, one in zip(padded, fittings, strict=True):
+        same(found, fit(one))
+    monkeypatch.setattr(pack, "plan", lambda fittings, device: [[0, 1], [2, 3], [4, 5]])
+    with pretended_cuda.counting() as apart:
+        fit_all(fittings, "cuda")
+    assert together.launches < 0.6 * apart.launches
+
+
+def test_sources_of_equal_targets_that_others_part(still):
+    """As of two models on two tasks: probes are validated by their targets, and keep weights of their own."""
+    (first, valid), (second, other) = [(data(90, seed=seed), data(40, seed=seed + 1)) for seed in (0, 2)]
+    turned = [
+        (dataclasses.replace(train, x=train.x[:, ::-1].copy()), dataclasses.replace(test, x=test.x[:, ::-1].copy()))
+        for train, test in ((first, valid), (second, other))
+    ]
+    fittings = [
+        fitting(train, test, seed, patience=3, lr=lr)
+        for seed, (train, test) in enumerate([(first, valid), (second, other), *turned])
+        for lr in (3e-2, 1e-3)
+    ]
+    assert pack.plan(fittings, "cpu") == [[1, 0, 3, 2, 5, 4, 7, 6]]
+    for found, one in zip(fit_all(fittings), fittings, strict=True):
+        same(found, fit(one))
