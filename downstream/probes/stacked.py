@@ -18,6 +18,7 @@ from downstream.probes.products import Products
 
 EPS, MOMENTUM = 1e-5, 0.1  # of torch's BatchNorm1d
 BUFFERS = ("running_mean", "running_var")
+ADAM = {"beta1": 0.9, "beta2": 0.999, "weight_decay": 0, "eps": 1e-8, "amsgrad": False, "maximize": False}  # torch's
 threshold_backward = torch.ops.aten.threshold_backward  # the gradient where the output is above the threshold
 
 
@@ -63,6 +64,7 @@ class StackedProbes:
             name: (torch.zeros_like(self.tensors[name]), torch.zeros_like(self.tensors[name])) for name in self.trained
         }
         self.steps = 0
+        self._step = torch.zeros((), device=self.tensors["projection.weight"].device)  # `steps`, for the optimizer
         self._plan()
 
     def __len__(self) -> int:
@@ -72,12 +74,7 @@ class StackedProbes:
     def step(self, batch: Batch) -> None:
         """Update every probe once."""
         logits, layers = self._forward(batch)
-        gradients = self._backward(self._loss_gradient(logits, batch), layers, batch)
-        for name, gradient in gradients.items():
-            for parameter, probes in self._places[name]:
-                parameter.grad = gradient[probes]
-        self.optimizer.step()
-        self.optimizer.zero_grad()  # so that the next gradients reuse their memory while it is in the cache
+        self._update(self._backward(self._loss_gradient(logits, batch), layers, batch))
         self.steps += 1
 
     @torch.inference_mode()
@@ -111,24 +108,23 @@ class StackedProbes:
         self._plan()
 
     def _plan(self) -> None:
-        """Make the optimizer over views of the tensors, with a group for each run of equal learning rates."""
-        groups = []
-        self._places: dict[str, list[tuple[torch.nn.Parameter, slice]]] = {name: [] for name in self.trained}
+        """Prepare the updates: views of the tensors for each run of equal learning rates."""
         rates = [config.lr for config in self.configs]
         starts = [i for i, rate in enumerate(rates) if not i or rate != rates[i - 1]]
+        self._groups = []
         for start, stop in zip(starts, [*starts[1:], len(rates)], strict=True):
-            group = []
-            for name in self.trained:
-                parameter = torch.nn.Parameter(self.tensors[name][start:stop])
-                self._places[name].append((parameter, slice(start, stop)))
-                group.append(parameter)
-            groups.append({"params": group, "lr": rates[start]})
-        self.optimizer = torch.optim.Adam(groups, fused=True)
-        for name, places in self._places.items():
-            for parameter, probes in places:
-                first, second = (moment[probes] for moment in self.moments[name])
-                step = torch.tensor(float(self.steps), device=parameter.device)
-                self.optimizer.state[parameter] = {"step": step, "exp_avg": first, "exp_avg_sq": second}
+            probes = slice(start, stop)
+            parameters = [self.tensors[name][probes] for name in self.trained]
+            first, second = ([self.moments[name][order][probes] for name in self.trained] for order in (0, 1))
+            self._groups.append((rates[start], probes, parameters, first, second))
+
+    def _update(self, gradients: Mapping[str, Tensor]) -> None:
+        """Update all parameters as torch.optim.Adam does; one launch for each run of equal learning rates."""
+        self._step.add_(1)
+        steps = [self._step] * len(self.trained)
+        for rate, probes, parameters, first, second in self._groups:
+            slices = [gradients[name][probes] for name in self.trained]
+            torch._fused_adam_(parameters, slices, first, second, [], steps, lr=rate, **ADAM)
 
     def _product(self, name: str, h: Tensor | None, batch: Batch) -> Tensor:
         """Multiply a weight by h, or by the features of the batch in the first layer: (probes, out, items)."""
