@@ -7,19 +7,19 @@ torch.optim.Adam.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from downstream.probes.dropout import Masks
+from downstream.probes.dropout import Masks, limit_of
 from downstream.probes.feed import Batch
+from downstream.probes.fused import EPS, activate, activation_gradients
 from downstream.probes.probe import Probe, ProbeConfig
 from downstream.probes.products import Products
 
-EPS, MOMENTUM = 1e-5, 0.1  # of torch's BatchNorm1d
 BUFFERS = ("running_mean", "running_var")
-ADAM = {"beta1": 0.9, "beta2": 0.999, "weight_decay": 0, "eps": 1e-8, "amsgrad": False, "maximize": False}  # torch's
-threshold_backward = torch.ops.aten.threshold_backward  # the gradient where the output is above the threshold
+ADAM: Mapping[str, Any] = {"beta1": 0.9, "beta2": 0.999, "weight_decay": 0, "eps": 1e-8, "amsgrad": False, "maximize": False}  # torch's
 
 
 @dataclass(frozen=True)
@@ -140,40 +140,19 @@ class StackedProbes:
         """Logits, and the values of each hidden layer for `_backward`."""
         h, layers = None, []
         for layer in range(self.depth):
-            normalized, inverse = self._normalize(layer, self._product(f"hidden.{4 * layer}", h, batch), batch)
-            gamma, beta = (self.tensors[f"hidden.{4 * layer + 1}.{name}"] for name in ("weight", "bias"))
-            out = (normalized * (gamma * self.scale)[..., None]).add_((beta * self.scale)[..., None]).relu_()
-            if self.dropout:
-                out.mul_(self._keep(layer, batch))
-            layers.append(_Layer(h, normalized, inverse, out))
+            z = self._product(f"hidden.{4 * layer}", h, batch)
+            inverse, out = activate(
+                z,
+                self.tensors[f"hidden.{4 * layer}.bias"],
+                *(self.tensors[f"hidden.{4 * layer + 1}.{name}"] for name in ("weight", "bias", *BUFFERS)),
+                batch.counts,
+                batch.mask,
+                (*self.masks.draw(*z.shape[1:]), limit_of(self.dropout)) if self.dropout else None,
+                self.scale,
+            )
+            layers.append(_Layer(h, z, inverse, out))
             h = out
         return self._projection(h, batch), layers
-
-    def _normalize(self, layer: int, z: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Normalize over the items of the batch, and update running statistics with the unbiased variance.
-
-        Args:
-            z: without the layer's bias, which normalization would remove again; running means include it.
-
-        Returns:
-            The normalized values, and the inverse standard deviation.
-        """
-        bias, norm = self.tensors[f"hidden.{4 * layer}.bias"], f"hidden.{4 * layer + 1}"
-        n = z.shape[-1] if batch.counts is None else batch.counts
-        mean = (z if batch.mask is None else z * batch.mask).sum(-1, keepdim=True).div_(n)
-        z.sub_(mean)
-        if batch.mask is not None:
-            z.mul_(batch.mask)
-        variance = torch.square(z).sum(-1, keepdim=True).div_(n)
-        self.tensors[f"{norm}.running_mean"].lerp_(mean[..., 0] + bias, MOMENTUM)
-        self.tensors[f"{norm}.running_var"].lerp_((variance * (n / (n - 1)))[..., 0], MOMENTUM)
-        inverse = (variance + EPS).rsqrt_()
-        return z.mul_(inverse), inverse
-
-    def _keep(self, layer: int, batch: Batch) -> Tensor:
-        """The dropout masks, (probes, units, items): 0 where dropped, else 1."""
-        units = self.tensors[f"hidden.{4 * layer}.bias"].shape[1]
-        return self.masks.keep(self.dropout, units, batch.targets[0].shape[-1])
 
     def _loss_gradient(self, logits: Tensor, batch: Batch) -> Tensor:
         """The gradient of the mean loss over each probe's items, (probes, labels, items)."""
@@ -196,14 +175,11 @@ class StackedProbes:
         for number in reversed(range(self.depth)):
             layer, norm = layers[number], f"hidden.{4 * number + 1}"
             gradient = self.products.multiply(self.tensors[f"{above}.weight"].mT, gradient)
-            gradient = threshold_backward(gradient, layer.out, 0)  # the factor of dropout is in self.scale
-            n = gradient.shape[-1] if batch.counts is None else batch.counts
-            gamma, beta = (gradient * layer.normalized).sum(-1), gradient.sum(-1)
-            gradients[f"{norm}.weight"], gradients[f"{norm}.bias"] = gamma * self.scale, beta * self.scale
-            gradient.sub_(beta[..., None] / n).sub_(layer.normalized.mul_(gamma[..., None] / n))
-            gradient.mul_((self.tensors[f"{norm}.weight"] * self.scale)[..., None] * layer.inverse)
-            if batch.mask is not None:
-                gradient.mul_(batch.mask)
+            gamma = self.tensors[f"{norm}.weight"]
+            values = layer.out, layer.normalized, layer.inverse
+            gradient, gradients[f"{norm}.weight"], gradients[f"{norm}.bias"] = activation_gradients(
+                gradient, *values, gamma, batch.counts, batch.mask, self.scale
+            )
             above = f"hidden.{4 * number}"
             self._affine_gradients(above, gradient, layer.h, batch, gradients)
         return gradients
