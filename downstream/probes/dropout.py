@@ -80,7 +80,7 @@ class Masks:
         self._number.fill_(call)
 
     def make_keys(self, calls: int) -> None:
-        """Make the keys of the next calls, on the device and from its number alone, so that a CUDA graph may hold it."""
+        """Make the keys of the next calls, from the number on the device alone, so that a CUDA graph may do it."""
         if self._seeds_there is None:
             seeds = _splitmix(torch.from_numpy(self._seeds.view(np.int64)))
             pinned = seeds.pin_memory() if self.device.type == "cuda" else seeds

@@ -7,11 +7,7 @@ Shapes: values (probes, units, items), parameters and running statistics (probes
 (probes, 1, items) with 1 for items and 0 for padding; counts and padding are None without padding.
 """
 
-import importlib.util
 import logging
-import threading
-from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor

@@ -16,6 +16,7 @@ from contextlib import closing
 import torch
 from torch import Tensor
 
+from downstream.probes.arithmetic import arithmetic
 from downstream.probes.features import ProbeData
 from downstream.probes.feed import Feed
 from downstream.probes.fit import Fit, Fitting
@@ -79,7 +80,8 @@ def _fit(fittings: Sequence[Fitting], members: list[int], device: str, done: Don
         done(members[place], fit)
 
     try:
-        _Pack([fittings[number] for number in members], device).run(note)
+        with arithmetic(fittings[members[0]].matmul):
+            _Pack([fittings[number] for number in members], device).run(note)
         return
     except torch.cuda.OutOfMemoryError:
         if len(members) == 1:
@@ -213,7 +215,7 @@ def _kind(fitting: Fitting, device: str) -> Hashable:
         sum(1 for _ in data.batches(size, training=training))
         for data, training in ((fitting.train, True), (fitting.valid, False))
     ]
-    return architecture, shape, *steps, None if _together(device) else _source(fitting)
+    return architecture, shape, fitting.matmul, *steps, None if _together(device) else _source(fitting)
 
 
 def _bytes_of_probe(fitting: Fitting) -> int:

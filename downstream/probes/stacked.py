@@ -19,7 +19,8 @@ from downstream.probes.probe import Probe, ProbeConfig
 from downstream.probes.products import Products
 
 BUFFERS = ("running_mean", "running_var")
-ADAM: Mapping[str, Any] = {"beta1": 0.9, "beta2": 0.999, "weight_decay": 0, "eps": 1e-8, "amsgrad": False, "maximize": False}  # torch's
+RULE = {"weight_decay": 0.0, "eps": 1e-8, "amsgrad": False, "maximize": False}
+ADAM: Mapping[str, Any] = {"beta1": 0.9, "beta2": 0.999, **RULE}  # torch.optim.Adam's defaults
 
 
 @dataclass(frozen=True)
