@@ -8,6 +8,7 @@ Shapes: values (probes, units, items), parameters and running statistics (probes
 """
 
 import logging
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -25,10 +26,7 @@ threshold_backward = torch.ops.aten.threshold_backward  # the gradient where the
 def activate(
     z: Tensor,
     bias: Tensor,
-    gamma: Tensor,
-    beta: Tensor,
-    running_mean: Tensor,
-    running_var: Tensor,
+    norm: Sequence[Tensor],
     counts: Tensor | None,
     padding: Tensor | None,
     masks: tuple[Tensor, Tensor, int] | None,
@@ -41,12 +39,14 @@ def activate(
     Args:
         z: products without the layer's bias, which normalization would remove again; running means include it.
             Afterwards the normalized values.
+        norm: weight, bias, running mean and running variance of the batch normalization.
         masks: the arguments of `kept`; None without dropout.
         scale: 1 / the share that dropout keeps.
 
     Returns:
         The inverse standard deviations, (probes, units, 1), and the layer's output.
     """
+    gamma, beta, running_mean, running_var = norm
     n = z.shape[-1] if counts is None else counts
     mean = (z if padding is None else z * padding).sum(-1, keepdim=True).div_(n)
     z.sub_(mean)

@@ -142,15 +142,10 @@ class StackedProbes:
         h, layers = None, []
         for layer in range(self.depth):
             z = self._product(f"hidden.{4 * layer}", h, batch)
-            inverse, out = activate(
-                z,
-                self.tensors[f"hidden.{4 * layer}.bias"],
-                *(self.tensors[f"hidden.{4 * layer + 1}.{name}"] for name in ("weight", "bias", *BUFFERS)),
-                batch.counts,
-                batch.mask,
-                (*self.masks.draw(*z.shape[1:]), limit_of(self.dropout)) if self.dropout else None,
-                self.scale,
-            )
+            norm = [self.tensors[f"hidden.{4 * layer + 1}.{name}"] for name in ("weight", "bias", *BUFFERS)]
+            masks = (*self.masks.draw(*z.shape[1:]), limit_of(self.dropout)) if self.dropout else None
+            bias = self.tensors[f"hidden.{4 * layer}.bias"]
+            inverse, out = activate(z, bias, norm, batch.counts, batch.mask, masks, self.scale)
             layers.append(_Layer(h, z, inverse, out))
             h = out
         return self._projection(h, batch), layers
