@@ -32,10 +32,9 @@ class Masks:
         self.calls = 0
         self._seeds = np.array(seeds, dtype=np.uint64)
         self._seeds_there: Tensor | None = None  # mixed, on the device
-        self._number = torch.zeros((), dtype=torch.int64, device=self.device)
-        self._keys = torch.empty(0, len(self._seeds), 2)
-        self._place = 0
-        self._index = torch.empty(0, 0)
+        self._number = torch.zeros((), dtype=torch.int64, device=self.device)  # of the call that the next keys are for
+        self._made = 0  # the same number on the host
+        self.forget()
 
     @classmethod
     def stacked(cls, parts: Sequence["Masks"]) -> "Masks":
@@ -65,7 +64,7 @@ class Masks:
         if items > MOST_ITEMS:
             raise ValueError(f"dropout: at most {MOST_ITEMS} items at once, got {items}")
         if self._place == len(self._keys):
-            self.count_from(self.calls)
+            self.align()
             self.make_keys(CALLS)
         if self._index.shape != (units, items):
             unit, item = (torch.arange(count, dtype=torch.int32, device=self.device) for count in (units, items))
@@ -74,13 +73,15 @@ class Masks:
         self.calls += 1
         return self._index, self._keys[self._place - 1]
 
-    def count_from(self, call: int) -> None:
-        """Set the number, on the device, of the call that the next keys are for."""
-        self.calls = call
-        self._number.fill_(call)
+    def align(self) -> None:
+        """Make the next keys those of the next call; keys that were made ahead are made again."""
+        if self._made != self.calls:
+            self._number.fill_(self.calls)
+            self._made = self.calls
+            self.forget()
 
     def make_keys(self, calls: int) -> None:
-        """Make the keys of the next calls, from the number on the device alone, so that a CUDA graph may do it."""
+        """Make the keys of the next calls, from the number on the device alone, so that a CUDA graph can repeat it."""
         if self._seeds_there is None:
             seeds = _splitmix(torch.from_numpy(self._seeds.view(np.int64)))
             pinned = seeds.pin_memory() if self.device.type == "cuda" else seeds
@@ -90,13 +91,25 @@ class Masks:
         self._keys = keys.view(torch.int32).view(calls, -1, 2)
         _folded(self._keys[..., 0])
         self._place = 0
+        self._number.add_(calls)
+        self._made += calls
+
+    def forget(self) -> None:
+        """Forget what was made for several calls."""
+        self._keys, self._place = torch.empty(0, len(self._seeds), 2), 0
+        self._index = torch.empty(0, 0)
+
+    def passed(self, calls: int) -> None:
+        """Count calls that a CUDA graph has made, keys included; below 0, calls that were recorded and not made."""
+        self.calls += calls
+        self._made += calls
+        self.forget()
 
     def select(self, probes: Sequence[int]) -> None:
         """Keep only these probes."""
         self._seeds = self._seeds[list(probes)]
         self._seeds_there = None
-        self._keys = self._keys[:0]
-        self._place = 0
+        self.forget()
 
 
 def limit_of(p: float) -> int:

@@ -20,6 +20,7 @@ from downstream.probes.arithmetic import arithmetic
 from downstream.probes.features import ProbeData
 from downstream.probes.feed import Feed
 from downstream.probes.fit import Fit, Fitting
+from downstream.probes.graphs import Epochs
 from downstream.probes.products import products_for
 from downstream.probes.selection import EarlyStopping
 from downstream.probes.stacked import StackedProbes
@@ -128,6 +129,7 @@ class _Pack:
         probes = [(fitting.probe(device), fitting.config) for fitting in fittings]
         groups = [probes] if self.together else [[probe] for probe in probes]
         self.programs = [StackedProbes(group, fittings[0].prediction_type, products) for group in groups]
+        self.epochs = Epochs(self.programs[0], self.train, device) if self.together else None
 
     def run(self, done: Done) -> None:
         """Train until all fits have ended."""
@@ -149,6 +151,11 @@ class _Pack:
 
         Program after program, which keeps its probes in the cache; batch after batch if batches are not kept.
         """
+        if self.epochs:
+            certain = min(map(self._certain, self.live))
+            for epoch in epochs:
+                self.epochs.train(epoch, min(certain, self.config.max_epochs - epoch))
+            return
         groups = [[program] for program in self.programs] if self.train.resident else [self.programs]
         for programs in groups:
             for epoch in epochs:
@@ -156,6 +163,12 @@ class _Pack:
                     for batch in batches:
                         for program in programs:
                             program.step(batch)
+
+    def _certain(self, number: int) -> int:
+        """How many epochs a fitting is sure to be trained for, if no score is NaN and no limit comes before."""
+        stopping, every = self.stopping[number], self.config.check_val_every_n_epoch
+        waited = (stopping.validations[-1].epoch - stopping.best.epoch) // every if stopping.validations else 0
+        return every * (self.config.patience - waited)
 
     def _validate(self, epoch: int) -> list[int]:
         """Validate all probes; return the fittings that end with this validation."""

@@ -48,6 +48,11 @@ class StackedProbes:
             learning rate are updated together.
         prediction_type: `multiclass` or `multilabel`.
         products: how to compute matrix products.
+
+    Attributes:
+        tensors: the state dicts, stacked.
+        steps: how many were made.
+        chosen: how often probes were selected; their tensors are others since.
     """
 
     def __init__(self, probes: Sequence[tuple[Probe, ProbeConfig]], prediction_type: str, products: Products) -> None:
@@ -64,7 +69,7 @@ class StackedProbes:
         self.moments = {
             name: (torch.zeros_like(self.tensors[name]), torch.zeros_like(self.tensors[name])) for name in self.trained
         }
-        self.steps = 0
+        self.steps = self.chosen = 0
         self._step = torch.zeros((), device=self.tensors["projection.weight"].device)  # `steps`, for the optimizer
         self._plan()
 
@@ -77,6 +82,23 @@ class StackedProbes:
         logits, layers = self._forward(batch)
         self._update(self._backward(self._loss_gradient(logits, batch), layers, batch))
         self.steps += 1
+
+    def record(self, batches: Sequence[Batch]) -> None:
+        """Launch the steps of some batches so that a CUDA graph can repeat them: nothing depends on the host.
+
+        `masks` must be aligned before. Each replay, and the recording if it does nothing else, is told to `passed`.
+        """
+        self.masks.forget()
+        if self.dropout and self.depth:
+            self.masks.make_keys(self.depth * len(batches))
+        for batch in batches:
+            self.step(batch)
+
+    def passed(self, steps: int) -> None:
+        """Count steps that a graph has made; below 0, steps that were recorded and not made."""
+        self.steps += steps
+        if self.dropout:
+            self.masks.passed(self.depth * steps)
 
     @torch.inference_mode()
     def logits(self, batch: Batch) -> Tensor:
@@ -106,6 +128,7 @@ class StackedProbes:
             self.moments[name] = (first[index], second[index])
         self.configs = [self.configs[probe] for probe in probes]
         self.masks.select(probes)
+        self.chosen += 1
         self._plan()
 
     def _plan(self) -> None:
