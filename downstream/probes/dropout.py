@@ -34,7 +34,8 @@ class Masks:
         self._seeds_there: Tensor | None = None  # mixed, on the device
         self._number = torch.zeros((), dtype=torch.int64, device=self.device)  # of the call that the next keys are for
         self._made = 0  # the same number on the host
-        self.forget()
+        self._keys, self._place = torch.empty(0, len(self._seeds), 2), 0
+        self._index = torch.empty(0, 0)
 
     @classmethod
     def stacked(cls, parts: Sequence["Masks"]) -> "Masks":

@@ -7,8 +7,10 @@ Shapes: values (probes, units, items), parameters and running statistics (probes
 (probes, 1, items) with 1 for items and 0 for padding; counts and padding are None without padding.
 """
 
+import importlib.util
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 EPS, MOMENTUM = 1e-5, 0.1  # of torch's BatchNorm1d
 CLOSE = 1e-5  # of compiled results, relative to the largest value of each
-PAYS = 2e11  # values of hidden layers in training, from which on half a minute of compiling pays
+PAYS = 2e11  # values of hidden layers in a pack's training: from there on half a minute of compiling pays, by estimate
 threshold_backward = torch.ops.aten.threshold_backward  # the gradient where the output is above the threshold
 
 
@@ -92,3 +94,93 @@ def activation_gradients(
     if padding is not None:
         gradient.mul_(padding)
     return gradient, gamma_gradient * scale, beta_gradient * scale
+
+
+class Fused:
+    """A function of tensors as code that torch.compile makes, which must give what the function gives.
+
+    Single probes are left to the function: torch.compile would make code for them apart.
+
+    Args:
+        plain: the function; it may change its arguments.
+        exactly: gives, of a function and arguments, what must be equal bit for bit.
+    """
+
+    def __init__(self, plain: Callable[..., tuple[Tensor, ...]], exactly: Callable[..., Tensor] | None = None) -> None:
+        self.plain, self.exactly = plain, exactly
+        self.reason: str | None = None
+        self.kinds: set[tuple[Any, ...]] = set()
+        self._compiled = torch.compile(plain, dynamic=True, fullgraph=True)
+
+    def __call__(self, *arguments: Any) -> Any:
+        if self.reason or len(arguments[0]) == 1:
+            return self.plain(*arguments)
+        kind = arguments[0].device, *(argument is None for argument in arguments)
+        if kind not in self.kinds:
+            self.reason = self._reason_against(arguments)
+            if self.reason:
+                logger.info("probes train without compiled code: %s: %s", self.plain.__name__, self.reason)
+                return self.plain(*arguments)
+            self.kinds.add(kind)
+        return self._compiled(*arguments)
+
+    def _reason_against(self, arguments: Sequence[Any]) -> str | None:
+        """Why the compiled code can't be used; None if it gives what the function gives."""
+        try:
+            results = [list(_tensors(_outcome(function, arguments))) for function in (self.plain, self._compiled)]
+            worst = max(map(_difference, *results))
+            if not worst < CLOSE:
+                return f"its results are off by {worst:.1e}"
+            if self.exactly:
+                plain, compiled = (
+                    self.exactly(function, _copied(arguments)) for function in (self.plain, self._compiled)
+                )
+                if not torch.equal(plain, compiled):
+                    return "its masks are others"
+        except torch.cuda.OutOfMemoryError:
+            raise  # not of the code, but of the pack
+        except Exception as error:
+            return (str(error) or type(error).__name__).strip().splitlines()[0]
+        return None
+
+
+def _masks(function: Callable[..., tuple[Tensor, ...]], arguments: Sequence[Any]) -> Tensor:
+    """What `activate` keeps: with a weight of 0 and a bias of 1 nothing else is left in its output."""
+    z, bias, (gamma, beta, *running), *rest = arguments
+    return function(z, bias, [torch.zeros_like(gamma), torch.ones_like(beta), *running], *rest)[1]
+
+
+fused_activate = Fused(activate, _masks)
+fused_activation_gradients = Fused(activation_gradients)
+
+
+def pays(values: int) -> bool:
+    """Whether compiling pays for so many values of hidden layers; always once it is done."""
+    if importlib.util.find_spec("triton") is None:
+        fused_activate.reason = fused_activation_gradients.reason = "there is no triton"
+    return values >= PAYS or bool(fused_activate.kinds)
+
+
+def _outcome(function: Callable[..., Any], arguments: Sequence[Any]) -> tuple[Any, Any]:
+    """What a function gives for copies of arguments, and what it makes of them."""
+    copies = _copied(arguments)
+    return function(*copies), copies
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return value.clone()
+    return [_copied(part) for part in value] if isinstance(value, list | tuple) else value
+
+
+def _tensors(value: Any) -> Iterator[Tensor]:
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from _tensors(part)
+
+
+def _difference(wanted: Tensor, found: Tensor) -> float:
+    """The largest difference, relative to the largest value."""
+    return float((found - wanted).abs().max() / wanted.abs().max().clamp(min=1e-30))

@@ -11,6 +11,7 @@ from contextlib import closing
 
 import torch
 
+from downstream.probes import fused
 from downstream.probes.feed import Batch, Feed
 from downstream.probes.stacked import StackedProbes
 
@@ -32,6 +33,8 @@ class Epochs:
     def __init__(self, program: StackedProbes, feed: Feed, device: str) -> None:
         self.program, self.feed, self.device = program, feed, torch.device(device)
         self.usable = self.device.type == "cuda" and feed.resident
+        if self.device.type == "cuda" and fused.pays(self._least_values()):
+            program.fuse()
         self._probes = program.chosen
         self._is_warm = False
         self._recorded: list[tuple[torch.cuda.CUDAGraph, list[Batch]]] = []
@@ -58,6 +61,12 @@ class Epochs:
             graph.replay()
             self.program.passed(len(steps))
 
+    def _least_values(self) -> int:
+        """How many values of hidden layers training computes at least, over all epochs."""
+        config = self.program.configs[0]
+        items = sum(len(self.feed.sources[owner].y) for owner in self.feed.owners)
+        return config.patience * config.check_val_every_n_epoch * config.hidden_layers * config.hidden_dim * items
+
     def _record(self, batches: list[Batch]) -> None:
         """Record the steps of an epoch; without success nothing is recorded, now or later."""
         torch.cuda.empty_cache()  # graphs have memory of their own, about as much as a step without them
@@ -75,12 +84,12 @@ class Epochs:
     def _graph(self, batches: Sequence[Batch]) -> torch.cuda.CUDAGraph:
         """Record some steps; the host counts them only when they are replayed."""
         graph, stream = torch.cuda.CUDAGraph(), torch.cuda.Stream(self.device)
-        pool = (self._recorded[0][0].pool(),) if self._recorded else ()  # replayed in turn, they share their memory
+        pool = self._recorded[0][0].pool() if self._recorded else None  # replayed in turn, they share their memory
         before = self.program.steps
         stream.wait_stream(torch.cuda.current_stream(self.device))
         try:
             with torch.cuda.stream(stream):
-                graph.capture_begin(*pool, capture_error_mode="thread_local")  # other threads may go on
+                graph.capture_begin(pool=pool, capture_error_mode="thread_local")  # other threads may go on
                 try:
                     self.program.record(batches)
                 finally:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from downstream.probes.dropout import Masks, limit_of
 from downstream.probes.feed import Batch
-from downstream.probes.fused import EPS, activate, activation_gradients
+from downstream.probes.fused import EPS, activate, activation_gradients, fused_activate, fused_activation_gradients
 from downstream.probes.probe import Probe, ProbeConfig
 from downstream.probes.products import Products
 
@@ -70,11 +70,16 @@ class StackedProbes:
             name: (torch.zeros_like(self.tensors[name]), torch.zeros_like(self.tensors[name])) for name in self.trained
         }
         self.steps = self.chosen = 0
+        self._activate, self._activation_gradients = activate, activation_gradients
         self._step = torch.zeros((), device=self.tensors["projection.weight"].device)  # `steps`, for the optimizer
         self._plan()
 
     def __len__(self) -> int:
         return len(self.configs)
+
+    def fuse(self) -> None:
+        """Train by compiled code from now on, where that can be made."""
+        self._activate, self._activation_gradients = fused_activate, fused_activation_gradients
 
     @torch.no_grad()
     def step(self, batch: Batch) -> None:
@@ -168,7 +173,7 @@ class StackedProbes:
             norm = [self.tensors[f"hidden.{4 * layer + 1}.{name}"] for name in ("weight", "bias", *BUFFERS)]
             masks = (*self.masks.draw(*z.shape[1:]), limit_of(self.dropout)) if self.dropout else None
             bias = self.tensors[f"hidden.{4 * layer}.bias"]
-            inverse, out = activate(z, bias, norm, batch.counts, batch.mask, masks, self.scale)
+            inverse, out = self._activate(z, bias, norm, batch.counts, batch.mask, masks, self.scale)
             layers.append(_Layer(h, z, inverse, out))
             h = out
         return self._projection(h, batch), layers
@@ -196,7 +201,7 @@ class StackedProbes:
             gradient = self.products.multiply(self.tensors[f"{above}.weight"].mT, gradient)
             gamma = self.tensors[f"{norm}.weight"]
             values = layer.out, layer.normalized, layer.inverse
-            gradient, gradients[f"{norm}.weight"], gradients[f"{norm}.bias"] = activation_gradients(
+            gradient, gradients[f"{norm}.weight"], gradients[f"{norm}.bias"] = self._activation_gradients(
                 gradient, *values, gamma, batch.counts, batch.mask, self.scale
             )
             above = f"hidden.{4 * number}"
