@@ -42,6 +42,7 @@ def _stop_run(number: int) -> Way:
             return ""
         if running.text().count(STOPPED) != 1:
             raise WrongEnding(f"not one line that says that it was stopped: {running.text()[-300:]}")
+        running.place.stopped.add(running.process.pid)
         return phase
 
     return stop
