@@ -19,7 +19,7 @@ from passt.windows.batches import Rows, joined, to_device, to_host
 from passt.windows.samples import clips_of
 from passt.windows.waveforms import centered, timestamps
 
-CUDA_SOUND_S = 2000.0  # in one call; four times as much as 65536 tokens of PaSST
+CUDA_SOUND_S = 2000.0  # of windows in a call: four batches of PaSST; on an H200 an estimated 0.1 s in bf16, 2 s in fp32
 
 logger = logging.getLogger(__name__)
 
@@ -91,8 +91,8 @@ class WindowedEmbedder(ABC):
         """
         if self.device.type != "cuda":
             return None
-        windows = {window for _, window in taps if window}
-        overlaps = [window / (hop_ms or _scene_hop_ms(window)) for window in windows]
+        windows = {window for _, window in taps}
+        overlaps = [window / (hop_ms or _scene_hop_ms(window)) if window else 1.0 for window in windows]
         return CUDA_SOUND_S / max(1.0, sum(overlaps))
 
     def scene(self, clips: Sequence[Tensor], taps: Sequence[Tap]) -> dict[Tap, Tensor]:
