@@ -45,6 +45,7 @@ MAX_EPOCHS = 8
 KILLS_A_RUN = 3  # at most, before it runs to its end undisturbed
 EARLIEST_S = 0.2  # before that, the command has not begun
 LATEST = 0.4  # share of an undisturbed run's time; kills that wait for a phase come later
+INTO_S = 0.2  # seconds into a phase, at most: extractions take about as long
 RUNS_A_KILL = 3  # at most: many runs end before they are killed
 
 
@@ -140,6 +141,7 @@ def _killed(place: Place, engine: Engine, tally: Tally, draw: random.Random, sec
         running.process.join(delay)
         if aim:
             running.until(lambda aim=aim: place.phase() == aim)
+            running.process.join(draw.uniform(0, INTO_S))
         phase = engine.ways[way](running, draw) if running.alive else ""
         if not phase:
             return not running.too_busy and running.expect(0) == 0
