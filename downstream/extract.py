@@ -33,7 +33,7 @@ DEVICE_BATCH_CLIPS = 2048  # in a batch as long as the device asks for; each cli
 SAMPLE_BYTES = 4
 STEP_BYTES = 8  # memory of a number of a timestamp embedding: float32, and its copy in the batch
 FEWEST_READERS, MOST_READERS = 4, 16  # threads, which decode and resample, and wait for the disk
-BATCHES_AHEAD = 2  # that are read ahead; with those under way and in writing, 2 GB of clips at the very most
+BATCHES_AHEAD = 2  # that are read ahead; with those under way 1.5 GB of clips at most, unless single clips are longer
 
 logger = logging.getLogger(__name__)
 

@@ -29,7 +29,7 @@ from downstream.store.store import TapFolder, name_of
 from downstream.store.tap_file import HEADER_BYTES, TapRecord, header_of, sum_of_part
 
 TIMES = "timestamps"
-SYNC_S = 5.0  # between lines of the journal: to flush 30 files may take 0.2 s, and a kill costs as much work
+SYNC_S = 5.0  # between lines of the journal: flushing 30 files takes up to 0.2 s, and a kill costs what came since
 WRITERS = 8  # threads: a core hashes 1 GB/s, and files that are flushed at once share commits of the file system
 
 
