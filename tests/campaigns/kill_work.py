@@ -10,14 +10,15 @@ import os
 from collections import defaultdict
 from collections.abc import Collection
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any, NamedTuple
 
 from downstream.store import extraction
 from downstream.store.extraction import Extraction
 
 LOG = "appended.jsonl"
-SYNC_S = 0.03  # between lines of the journal in recorded runs, whose extractions take a tenth of a second
+SYNC_S = 0.05  # between lines of the journal in recorded runs
+BATCH_S = 0.02  # that recorded processes wait before a batch, for extractions to be long enough to be killed in
 
 
 class Appended(NamedTuple):
@@ -60,7 +61,7 @@ class Again(NamedTuple):
 
 
 def record(folder: Path) -> None:
-    """Let this process write down each batch that it appends, and flush more often."""
+    """Let this process write down each batch that it appends, take longer for it, and flush more often."""
     append, decided = Extraction.append, [0.0]
 
     def clock() -> float:
@@ -68,6 +69,7 @@ def record(folder: Path) -> None:
         return decided[0]
 
     def recorded(self: Extraction, *arguments: Any) -> None:
+        sleep(BATCH_S)
         append(self, *arguments)
         number = len(self.batches) - len(self.remaining()) - 1
         line = json.dumps(Appended(os.getpid(), str(self.path), number, decided[0])) + "\n"

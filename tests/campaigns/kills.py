@@ -45,7 +45,7 @@ MAX_EPOCHS = 8
 KILLS_A_RUN = 3  # at most, before it runs to its end undisturbed
 EARLIEST_S = 0.2  # before that, the command has not begun
 LATEST = 0.4  # share of an undisturbed run's time; kills that wait for a phase come later
-INTO_S = 0.2  # seconds into a phase, at most: extractions take about as long
+INTO_S = 0.4  # seconds into a phase, at most: extractions take about as long
 RUNS_A_KILL = 3  # at most: many runs end before they are killed
 
 
@@ -136,7 +136,7 @@ def declared(folder: Path) -> Path:
 def _killed(place: Place, engine: Engine, tally: Tally, draw: random.Random, seconds: float) -> bool:
     """Kill a run up to `KILLS_A_RUN` times and start it again each time; return whether it ended by itself."""
     for way in draw.sample(list(engine.ways), KILLS_A_RUN):
-        delay, aim = draw.uniform(EARLIEST_S, LATEST * seconds), draw.choice((None, None, *PHASES))
+        delay, aim = draw.uniform(EARLIEST_S, LATEST * seconds), draw.choice((None, "writing", *PHASES))
         running = place.launch()
         running.process.join(delay)
         if aim:

@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import signal
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -58,7 +57,6 @@ def worked(folder: Path, count: int, number: int | None) -> None:
         begun = unfinished(taps)
         with begun[0] if begun else Extraction.begin(taps, {A: 1}, BATCHES) as extraction:
             for _ in extraction.remaining()[:count]:
-                time.sleep(0.005)
                 extraction.append({A: np.ones((1, 1), np.float32)}, [1], np.zeros(0))
             if number is not None:
                 os.kill(os.getpid(), number)
