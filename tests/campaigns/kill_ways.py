@@ -130,10 +130,12 @@ class Engine:
     Attributes:
         options: that select it.
         ways: of ending its runs, by name.
+        is_recorded: whether `kill_work` records what its runs append to the store.
     """
 
     options: tuple[str, ...]
     ways: Mapping[str, Way]
+    is_recorded: bool = True
 
 
 HOLDER = "SIGSTOP of a lock's holder"
@@ -142,5 +144,5 @@ OF_RAY = {"SIGKILL of a worker": kill_worker, "SIGKILL of the raylet": kill_rayl
 ENGINES = {
     "process": Engine((), OF_RUNS | {HOLDER: _stop_holder(())}),
     "shard": Engine(("--shard", "1/1"), OF_RUNS | {HOLDER: _stop_holder(("--shard", "2/2"))}),
-    "ray": Engine(("--workers", "2"), OF_RUNS | OF_RAY),
+    "ray": Engine(("--workers", "2"), OF_RUNS | OF_RAY, is_recorded=False),
 }

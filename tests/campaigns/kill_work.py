@@ -83,7 +83,8 @@ def record(folder: Path) -> None:
 def appended(folder: Path) -> list[Appended]:
     """Return what recorded processes appended, in order."""
     log = folder / LOG
-    return [Appended(*json.loads(line)) for line in log.read_text().splitlines()] if log.exists() else []
+    lines = log.read_text().splitlines(keepends=True) if log.exists() else []
+    return [Appended(*json.loads(line)) for line in lines if line.endswith("\n")]
 
 
 def again(batches: Collection[Appended], stopped: Collection[int]) -> Again:

@@ -45,7 +45,8 @@ MAX_EPOCHS = 8
 KILLS_A_RUN = 3  # at most, before it runs to its end undisturbed
 EARLIEST_S = 0.2  # before that, the command has not begun
 LATEST = 0.4  # share of an undisturbed run's time; kills that wait for a phase come later
-INTO_S = 0.4  # seconds into a phase, at most: extractions take about as long
+INTO_S = 0.4  # seconds into a phase, at most
+MOST_BATCHES = 20  # that a run appends before it is killed in the middle of extractions
 RUNS_A_KILL = 3  # at most: many runs end before they are killed
 
 
@@ -136,12 +137,16 @@ def declared(folder: Path) -> Path:
 def _killed(place: Place, engine: Engine, tally: Tally, draw: random.Random, seconds: float) -> bool:
     """Kill a run up to `KILLS_A_RUN` times and start it again each time; return whether it ended by itself."""
     for way in draw.sample(list(engine.ways), KILLS_A_RUN):
-        delay, aim = draw.uniform(EARLIEST_S, LATEST * seconds), draw.choice((None, "writing", *PHASES))
+        delay, aim = draw.uniform(EARLIEST_S, LATEST * seconds), draw.choice((None, None, *PHASES))
         running = place.launch()
-        running.process.join(delay)
-        if aim:
-            running.until(lambda aim=aim: place.phase() == aim)
-            running.process.join(draw.uniform(0, INTO_S))
+        if engine.is_recorded and draw.random() < 0.5:
+            enough = len(kill_work.appended(place.folder)) + draw.randint(1, MOST_BATCHES)
+            running.until(lambda enough=enough: len(kill_work.appended(place.folder)) >= enough)
+        else:
+            running.process.join(delay)
+            if aim:
+                running.until(lambda aim=aim: place.phase() == aim)
+                running.process.join(draw.uniform(0, INTO_S))
         phase = engine.ways[way](running, draw) if running.alive else ""
         if not phase:
             return not running.too_busy and running.expect(0) == 0
