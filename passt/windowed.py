@@ -19,6 +19,8 @@ from passt.windows.batches import Rows, joined, to_device, to_host
 from passt.windows.samples import clips_of
 from passt.windows.waveforms import centered, timestamps
 
+CUDA_SOUND_S = 2000.0  # of windows in a call: four batches of PaSST; on an H200 an estimated 0.1 s in bf16, 2 s in fp32
+
 logger = logging.getLogger(__name__)
 
 
@@ -80,6 +82,19 @@ class WindowedEmbedder(ABC):
         """
         return 2 if self.device.type == "cuda" else 1
 
+    def seconds_at_once(self, taps: Sequence[Tap], hop_ms: int | None) -> float | None:
+        """How many seconds of sound keep the device busy for a good part of a second; None if any do.
+
+        Args:
+            taps: (level, window in ms) pairs.
+            hop_ms: time between timestamps in ms; None for scene embeddings.
+        """
+        if self.device.type != "cuda":
+            return None
+        windows = {window for _, window in taps}
+        overlaps = [window / (hop_ms or _scene_hop_ms(window)) if window else 1.0 for window in windows]
+        return CUDA_SOUND_S / max(1.0, sum(overlaps))
+
     def scene(self, clips: Sequence[Tensor], taps: Sequence[Tap]) -> dict[Tap, Tensor]:
         """Compute scene embeddings: the mean over windows of a tap's length.
 
@@ -103,7 +118,7 @@ class WindowedEmbedder(ABC):
             if excerpts := [level for level in levels if level in self.excerpts]:
                 raise ValueError(f"{self.name}: {excerpts[0]} is a level of timestamp embeddings only")
             length_ms = self.max_window_ms if window_ms is None else window_ms
-            hop_ms = self.max_scene_hop_ms if window_ms is None else max(50, window_ms // 4)
+            hop_ms = self.max_scene_hop_ms if window_ms is None else _scene_hop_ms(window_ms)
             window = None if length_ms is None else self._samples(length_ms)
             views = [
                 self.whole(clip)
@@ -176,6 +191,11 @@ class WindowedEmbedder(ABC):
             text = "%s: %d of %d clips are shorter than %d samples: zeros added at their end"
             logger.warning(text, self.name, count, len(clips), self.min_samples)
         return [torch.nn.functional.pad(clip, (0, n)) if n else clip for clip, n in zip(clips, lacking, strict=True)]
+
+
+def _scene_hop_ms(window_ms: int) -> int:
+    """The time between the windows of a scene, in ms, if their length is restricted."""
+    return max(50, window_ms // 4)
 
 
 def _is_whole(value: object) -> bool:
