@@ -21,6 +21,7 @@ struct State {
   std::map<std::string, int64_t> counts;
   std::atomic<WaitCallback> on_wait{nullptr};
   std::atomic<int64_t> capturing_stream{-1};  // -1: none
+  std::atomic<bool> idle{false};              // kernels of floating numbers are counted, and not done
 };
 
 inline State& state() {
