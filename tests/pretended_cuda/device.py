@@ -84,9 +84,9 @@ class Device:
         self.library = library
         self.waits: list[Wait] = []
         self._callback = ctypes.CFUNCTYPE(None, ctypes.c_char_p)(self._on_wait)  # kept: the library has its address
-        for name in ("counts", "wait", "replay", "capture_begin"):
+        for name in ("counts", "wait_until", "replay", "capture_begin"):
             getattr(library, f"pretended_{name}").restype = ctypes.c_char_p
-        for name in ("allocated", "peak", "stream", "capturing", "length"):
+        for name in ("allocated", "peak", "issued", "stream", "capturing", "length"):
             getattr(library, f"pretended_{name}").restype = ctypes.c_int64
         library.pretended_on_wait(self._callback)
         self.limit(MEMORY)
@@ -146,9 +146,15 @@ class Device:
         finally:
             self.library.pretended_idle(ctypes.c_int64(0))
 
-    def wait(self, kind: str) -> None:
-        """Let the host wait until all work is done."""
-        self.check(self.library.pretended_wait(kind.encode()))
+    @property
+    def issued(self) -> int:
+        """How many kernels and copies the host has asked for, ever."""
+        return int(self.library.pretended_issued())
+
+    def wait(self, kind: str, until: int | None = None) -> None:
+        """Let the host wait until all work is done, or that up to a number of `issued`."""
+        number = ctypes.c_int64(self.issued if until is None else until)
+        self.check(self.library.pretended_wait_until(kind.encode(), number))
 
     @staticmethod
     def check(error: bytes | None) -> None:

@@ -5,10 +5,9 @@ is divided by what the long one does more.
 """
 
 import contextlib
-import itertools
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,6 +20,7 @@ from downstream.probes.fit import Fitting
 from downstream.probes.pack import fit_all
 from downstream.probes.probe import ProbeConfig
 from downstream.probes.selection import Selection
+from downstream.scores import metrics
 from passt import EmbeddingSpec, PasstEmbedder
 from passt.training.train import train
 from tests.passt.training.toy import Tones, recipe
@@ -41,7 +41,7 @@ class Steady:
         to_device, to_host: copies.
         pinned: allocations of pinned memory.
         waits: of the host.
-        host_us: CPU time of the calling thread in microseconds; large kernels are left out if the piece allows it.
+        host_us: CPU time of the calling thread in microseconds, with large kernels left out; None where they can't be.
         places: (file, function) -> waits.
     """
 
@@ -50,11 +50,13 @@ class Steady:
     to_host: float
     pinned: float
     waits: float
-    host_us: float
+    host_us: float | None
     places: dict[tuple[str, str], float]
 
 
-def steady(device: Device, work: Callable[[int], None], short: int, long: int, per: int = 1, idle: bool = True) -> Steady:
+def steady(
+    device: Device, work: Callable[[int], None], short: int, long: int, per: int = 1, idle: bool = True
+) -> Steady:
     """Count what `work` does for each unit of work.
 
     Args:
@@ -64,6 +66,7 @@ def steady(device: Device, work: Callable[[int], None], short: int, long: int, p
         per: parts of a unit, such as the steps of an epoch, to divide by as well.
         idle: whether the work goes its way whatever the numbers are, so that large kernels can be left out.
     """
+    work(short)  # for what is done once a process
     found: list[tuple[Counts, float]] = []
     for units in (short, long):
         with device.counting() as counts, device.idle() if idle else contextlib.nullcontext():
@@ -80,7 +83,8 @@ def steady(device: Device, work: Callable[[int], None], short: int, long: int, p
     ]
     waits = (len(more.waits) - len(less.waits)) / parts
     each = {place: number / parts for place, number in places.items() if number}
-    return Steady(*numbers, waits, 1e6 * (more_s - less_s) / parts, each)
+    host_us = 1e6 * (more_s - less_s) / parts if idle else None
+    return Steady(*numbers, waits, host_us, each)
 
 
 def probe_data(items: int, seed: int) -> ProbeData:
@@ -99,20 +103,22 @@ def pack(depth: int, sources: int, epochs: int, every: int) -> list[Fitting]:
         epochs: to train for.
         every: epochs between validations.
     """
-    valid = probe_data(20, seed=9)
+    valid, metric = probe_data(20, seed=9), metrics.get("top1_acc")
     trains = [probe_data(BATCHES * ITEMS - 3 * number, seed=number) for number in range(sources)]
-    config = {"hidden_dim": 64, "batch_size": ITEMS, "max_epochs": epochs, "check_val_every_n_epoch": every}
+    sizes = {"hidden_dim": 64, "batch_size": ITEMS, "patience": epochs}
+    grid = [
+        ProbeConfig(hidden_layers=depth, lr=rate, max_epochs=epochs, check_val_every_n_epoch=every, **sizes)
+        for rate in RATES[depth]
+    ]
+
+    def score(found: np.ndarray) -> tuple[Mapping[str, float], None]:
+        return metric.score(found, valid.y), None
+
+    on_device = {"stacked_score": metric.stacked} if "stacked_score" in Fitting.__dataclass_fields__ else {}
     return [
-        Fitting(
-            ProbeConfig(hidden_layers=depth, lr=rate, patience=epochs, **config),
-            train,
-            valid,
-            "multiclass",
-            Selection(),
-            _accuracy(valid),
-            seed,
-        )
-        for train, (seed, rate) in itertools.product(trains, enumerate(RATES[depth]))
+        Fitting(config, train, valid, "multiclass", Selection(), score, seed, **on_device)
+        for train in trains
+        for seed, config in enumerate(grid)
     ]
 
 
@@ -125,30 +131,30 @@ def probe_step(device: Device, depth: int, sources: int = 1) -> Steady:
     return steady(device, work, 10, 30, per=BATCHES)
 
 
-def validation(device: Device, depth: int, sources: int = 1) -> Steady:
-    """Count a validation of a pack, whose split is one batch."""
+def epoch(device: Device, depth: int, sources: int = 1) -> Steady:
+    """Count an epoch of a pack with its validation, whose split is one batch."""
 
-    def work(validations: int) -> None:
-        fit_all(pack(depth, sources, 12, every=12 // validations), "cuda")
+    def work(epochs: int) -> None:
+        fit_all(pack(depth, sources, epochs, every=1), "cuda")
 
-    return steady(device, work, 2, 12, idle=False)
+    return steady(device, work, 4, 12, idle=False)
 
 
 def scene_call(device: Device, clips: int = 24) -> Steady:
     """Count a call that embeds clips of one length, in bf16."""
     embedder = PasstEmbedder("passt_demo@features@demo", device="cuda", precision="bf16")
-    sound = [torch.randn(32000, generator=torch.Generator().manual_seed(number)) * 0.1 for number in range(clips)]
+    sound = [torch.randn(8000, generator=torch.Generator().manual_seed(number)) * 0.1 for number in range(clips)]
     taps = embedder.spec.scene_taps()
-    return steady(device, lambda calls: [embedder.scene(sound, taps) for _ in range(calls)], 1, 3)
+    return steady(device, lambda calls: [embedder.scene(sound, taps) for _ in range(calls)], 1, 2)
 
 
 def timestamp_call(device: Device, clips: int = 24) -> Steady:
     """Count a call that embeds clips every 50 ms by two windows, in bf16."""
     spec = EmbeddingSpec("passt_demo", levels=("features",), windows_ms=(160, 640), weights="demo")
     embedder = PasstEmbedder(spec, device="cuda", precision="bf16")
-    sound = [torch.randn(16000, generator=torch.Generator().manual_seed(number)) * 0.1 for number in range(clips)]
+    sound = [torch.randn(8000, generator=torch.Generator().manual_seed(number)) * 0.1 for number in range(clips)]
     taps = spec.timestamp_taps()
-    return steady(device, lambda calls: [embedder.timestamps(sound, taps, 50) for _ in range(calls)], 1, 3)
+    return steady(device, lambda calls: [embedder.timestamps(sound, taps, 50) for _ in range(calls)], 1, 2)
 
 
 def training_step(device: Device) -> Steady:
@@ -165,16 +171,12 @@ def training_step(device: Device) -> Steady:
 PIECES: dict[str, Callable[[Device], Steady]] = {
     "probe step, 3 probes of depth 1": partial(probe_step, depth=1),
     "probe step, 5 probes of depth 2": partial(probe_step, depth=2),
-    "probe step, 3 probes of depth 1, two sources": partial(probe_step, depth=1, sources=2),
-    "probe step, 5 probes of depth 2, two sources": partial(probe_step, depth=2, sources=2),
-    "validation, 3 probes of depth 1": partial(validation, depth=1),
-    "validation, 5 probes of depth 2": partial(validation, depth=2),
+    "probe step, 3 probes of depth 1 on each of 2 sources": partial(probe_step, depth=1, sources=2),
+    "probe step, 5 probes of depth 2 on each of 2 sources": partial(probe_step, depth=2, sources=2),
+    "epoch of 4 steps and a validation, 3 probes of depth 1": partial(epoch, depth=1),
+    "epoch of 4 steps and a validation, 5 probes of depth 2": partial(epoch, depth=2),
     "scenes of 24 clips": scene_call,
     "timestamps of 24 clips": timestamp_call,
     "micro-batch of training": training_step,
 }
 """The pieces by what they are."""
-
-
-def _accuracy(valid: ProbeData) -> Callable[[np.ndarray], tuple[dict[str, float], None]]:
-    return lambda found: ({"top1_acc": float((found.argmax(1) == valid.y.argmax(1)).mean())}, None)

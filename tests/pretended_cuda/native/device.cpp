@@ -91,6 +91,7 @@ at::Tensor empty(
 }
 
 at::Scalar item(const at::Tensor& self) {
+  state().issued++;  // a copy of one number
   wait("item");
   return on_cpu(self).item();
 }
@@ -129,7 +130,7 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor> attention(
   at::AutoDispatchBelowADInplaceOrView below;
   at::Tensor none = at::empty({}, q.options().dtype(at::kLong));
   if (idle(q.scalar_type())) {
-    count("kernel attention " + std::string(c10::toString(q.scalar_type())));
+    count_kernel("attention", q.scalar_type());
     at::Tensor out = at::empty({q.size(0), q.size(2), q.size(1), v.size(3)}, q.options()).transpose(1, 2);
     return {out, at::empty({q.size(0), q.size(1), q.size(2)}, q.options().dtype(at::kFloat)), none, none};
   }
@@ -222,8 +223,9 @@ void pretended_reset() {
   state().counts.clear();
 }
 
-const char* pretended_wait(const char* kind) {
-  return guarded([kind] { wait(kind); });
+int64_t pretended_issued() { return state().issued; }
+const char* pretended_wait_until(const char* kind, int64_t until) {
+  return guarded([=] { wait(kind, until); });
 }
 
 void pretended_idle(int64_t idle) { state().idle = idle != 0; }
