@@ -21,6 +21,7 @@ IN_CHILD = False
 """Whether this process has the pretended device; the child's plugin sets it."""
 CANT_SHOW = {
     "tests/passt/network/test_inference.py::test_torch_compile_on_cuda": "torch.compile makes code for a real GPU",
+    "tests/ablations/benchmarks/test_complexity.py::test_on_cuda": "measures speed and memory of large networks on a GPU",
 }
 """Tests marked `gpu` that need a real device, with the reason."""
 
@@ -75,6 +76,7 @@ class Child:
         items = [item for item in session.items if is_for_device(item)]
         self.files = sorted({item.nodeid.partition("::")[0] for item in items})
         self.process: subprocess.Popen[bytes] | None = None
+        self.failure = ""  # why it can't start, so that it is tried once
 
     def reports(self, item: pytest.Item, following: str | None) -> list[Any]:
         """Run a test; return its reports.
@@ -83,8 +85,10 @@ class Child:
             item: the test.
             following: the one that will be run next, so that fixtures that both use are kept.
         """
-        if self.process is None:
+        if self.process is None and not self.failure:
             self._start()
+        if self.failure:
+            return [_failed(item, self.failure)]
         self.requests.write(json.dumps([item.nodeid, following]) + "\n")
         try:
             self.requests.flush()
@@ -94,10 +98,14 @@ class Child:
         except BrokenPipeError:
             line = ""
         if line:
+            self.ran = True
             hook = self.config.hook
             return [hook.pytest_report_from_serializable(config=self.config, data=data) for data in lines]
         self.end()
-        return [_crashed(item, self.errors)]
+        self.errors.seek(0)
+        text = "the process of the pretended device ended:\n" + self.errors.read()[-3000:].decode(errors="replace")
+        self.failure = "" if self.ran else text
+        return [_failed(item, text)]
 
     def end(self) -> None:
         """End the process and wait for it; a later test starts another one."""
@@ -108,6 +116,7 @@ class Child:
             self.process = None
 
     def _start(self) -> None:
+        self.ran = False
         (for_child, requests), (answers, from_child) = os.pipe(), os.pipe()
         self.errors = tempfile.TemporaryFile()  # noqa: SIM115  (open as long as the process)
         options = ["-p", "tests.pretended_cuda.plugin", "-p", "no:xdist", "-p", "no:cacheprovider"]
@@ -126,7 +135,5 @@ class Child:
         self.answers: IO[str] = os.fdopen(answers)
 
 
-def _crashed(item: pytest.Item, errors: IO[bytes]) -> pytest.TestReport:
-    errors.seek(0)
-    text = "the process of the pretended device ended:\n" + errors.read()[-3000:].decode(errors="replace")
+def _failed(item: pytest.Item, text: str) -> pytest.TestReport:
     return pytest.TestReport(item.nodeid, item.location, {}, "failed", text, "call")
