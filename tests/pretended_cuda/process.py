@@ -21,7 +21,7 @@ IN_CHILD = False
 """Whether this process has the pretended device; the child's plugin sets it."""
 CANT_SHOW = {
     "tests/passt/network/test_inference.py::test_torch_compile_on_cuda": "torch.compile makes code for a real GPU",
-    "tests/ablations/benchmarks/test_complexity.py::test_on_cuda": "measures speed and memory of large networks on a GPU",
+    "tests/ablations/benchmarks/test_complexity.py::test_on_cuda": "measures a GPU's speed and memory, at full size",
 }
 """Tests marked `gpu` that need a real device, with the reason."""
 
@@ -54,6 +54,7 @@ def run(item: pytest.Item, following: pytest.Item | None) -> bool:
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
     for report in session.pretended_child.reports(item, following.nodeid if beside else None):
         item.ihook.pytest_runtest_logreport(report=report)
+    item.session._setupstate.teardown_exact(following)  # what earlier tests of the file set up here for the later ones
     item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
     return True
 
@@ -76,6 +77,8 @@ class Child:
         items = [item for item in session.items if is_for_device(item)]
         self.files = sorted({item.nodeid.partition("::")[0] for item in items})
         self.process: subprocess.Popen[bytes] | None = None
+        options = ["-p", "tests.pretended_cuda.plugin", "-p", "no:xdist", "-p", "no:cacheprovider"]
+        self.command = [sys.executable, "-m", "pytest", *options, *self.files]
         self.failure = ""  # why it can't start, so that it is tried once
 
     def reports(self, item: pytest.Item, following: str | None) -> list[Any]:
@@ -119,9 +122,8 @@ class Child:
         self.ran = False
         (for_child, requests), (answers, from_child) = os.pipe(), os.pipe()
         self.errors = tempfile.TemporaryFile()  # noqa: SIM115  (open as long as the process)
-        options = ["-p", "tests.pretended_cuda.plugin", "-p", "no:xdist", "-p", "no:cacheprovider"]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "pytest", *options, *self.files],
+            self.command,
             cwd=self.config.rootpath,
             env={**os.environ, PIPES: f"{for_child},{from_child}"},
             pass_fds=(for_child, from_child),
