@@ -170,7 +170,7 @@ def _outcome(function: Callable[..., Any], arguments: Sequence[Any]) -> tuple[An
 def _copied(value: Any) -> Any:
     if isinstance(value, Tensor):
         return value.clone()
-    return [_copied(part) for part in value] if isinstance(value, list | tuple) else value
+    return type(value)(map(_copied, value)) if isinstance(value, list | tuple) else value
 
 
 def _tensors(value: Any) -> Iterator[Tensor]:
