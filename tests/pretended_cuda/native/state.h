@@ -21,6 +21,9 @@ struct State {
   std::map<std::string, int64_t> counts;
   std::atomic<WaitCallback> on_wait{nullptr};
   std::atomic<int64_t> capturing_stream{-1};  // -1: none
+  std::atomic<int64_t> issued{0};     // kernels and copies that the host asked for
+  std::atomic<int64_t> completed{0};  // those of them that the host knows to be done
+  std::atomic<bool> idle{false};              // kernels of floating numbers are counted, and not done
 };
 
 inline State& state() {
@@ -40,13 +43,19 @@ inline bool capturing() {
   return stream >= 0 && stream == current_stream;
 }
 
-inline void complete_copies();
+void complete_copies(int64_t until);
 
-// The host waits until the device has done all work. Not while any stream is captured, as on a real device.
-inline void wait(const char* kind) {
+// The host waits until the device has done what was issued up to a number. Not while any stream is captured, as on a
+// real device. Nothing happens if it is known to be done.
+inline void wait(const char* kind, int64_t until) {
   TORCH_CHECK(state().capturing_stream < 0, "operation not permitted when stream is capturing: ", kind);
-  complete_copies();
+  if (until <= state().completed) return;
+  complete_copies(until);
+  state().completed = until;
   if (WaitCallback callback = state().on_wait) callback(kind);
 }
+
+// The host waits for all that was issued.
+inline void wait(const char* kind) { wait(kind, state().issued); }
 
 }  // namespace pretended
