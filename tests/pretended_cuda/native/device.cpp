@@ -239,8 +239,8 @@ int64_t pretended_stream() { return current_stream; }
 void pretended_set_stream(int64_t stream) { current_stream = stream; }
 
 int64_t pretended_capturing() { return capturing(); }
-const char* pretended_capture_begin(int64_t* number) {
-  return guarded([number] { *number = capture_begin(); });
+const char* pretended_capture_begin(int64_t* number, int64_t others_may_wait) {
+  return guarded([=] { *number = capture_begin(others_may_wait); });
 }
 void pretended_capture_end() { capture_end(); }
 const char* pretended_replay(int64_t number) {

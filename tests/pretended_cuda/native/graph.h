@@ -46,16 +46,21 @@ inline void launch(const std::string& name, c10::ScalarType type, Work work) {
   }
 }
 
-inline int64_t capture_begin() {
+inline int64_t capture_begin(bool others_may_wait) {
   TORCH_CHECK(state().capturing_stream < 0, "a graph is captured already");
   TORCH_CHECK(current_stream != 0, "CUDA graphs must be captured on a non-default stream");
   Graphs& g = graphs();
   g.all[g.next] = {};
+  captures = true;
+  state().others_may_wait = others_may_wait;
   state().capturing_stream = current_stream;
   return g.next++;
 }
 
-inline void capture_end() { state().capturing_stream = -1; }
+inline void capture_end() {
+  state().capturing_stream = -1;
+  captures = false;
+}
 
 inline void replay(int64_t number) {
   TORCH_CHECK(!capturing(), "a graph can't be replayed while one is captured");
