@@ -5,7 +5,7 @@ along rows. Step by step, the program computes the same as `downstream.probes.pr
 torch.optim.Adam.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,7 +70,8 @@ class StackedProbes:
             name: (torch.zeros_like(self.tensors[name]), torch.zeros_like(self.tensors[name])) for name in self.trained
         }
         self.steps = self.chosen = 0
-        self._activate, self._activation_gradients = activate, activation_gradients
+        self._activate: Callable[..., tuple[Tensor, Tensor]] = activate
+        self._activation_gradients: Callable[..., tuple[Tensor, Tensor, Tensor]] = activation_gradients
         self._step = torch.zeros((), device=self.tensors["projection.weight"].device)  # `steps`, for the optimizer
         self._plan()
 
