@@ -12,7 +12,7 @@ from downstream.probes.stacked import StackedProbes
 from tests.downstream.probes.test_pack import fitting
 
 SCALE = 1 / (1 - 0.1)
-KERNELS = 18  # that torch 2.13 makes of both functions for a CPU; they are about 60 launches without
+KERNELS = 18  # loops that torch 2.13 makes of both functions for a CPU; without it they are 50 launches
 
 
 def values_of(probes: int, units: int, items: int, padded: bool = False) -> tuple:
@@ -26,7 +26,7 @@ def values_of(probes: int, units: int, items: int, padded: bool = False) -> tupl
 
 
 @pytest.mark.slow
-def test_compiled_code_serves_packs_of_every_size(monkeypatch, caplog):
+def test_compiled_code_serves_packs_of_every_size(monkeypatch):
     """By the compiler for a CPU: as many kernels as it makes there, and none again for other sizes."""
     from torch._dynamo.utils import counters
     from torch._inductor import config, metrics
@@ -43,7 +43,6 @@ def test_compiled_code_serves_packs_of_every_size(monkeypatch, caplog):
             assert (forward.reason, backward.reason) == (None, None)
             assert counters["stats"]["unique_graphs"] == 2
     assert metrics.generated_kernel_count == KERNELS
-    assert not caplog.messages
 
 
 def compiled_as(monkeypatch, function) -> Fused:
