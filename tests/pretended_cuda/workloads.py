@@ -137,7 +137,7 @@ def epoch(device: Device, depth: int, sources: int = 1) -> Steady:
     def work(epochs: int) -> None:
         fit_all(pack(depth, sources, epochs, every=1), "cuda")
 
-    return steady(device, work, 12, 24, idle=False)
+    return steady(device, work, 20, 40, idle=False)
 
 
 def scene_call(device: Device, clips: int = 24) -> Steady:
