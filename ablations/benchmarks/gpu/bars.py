@@ -57,12 +57,12 @@ class Bar:
         return "met" if reached(self.bar) else "not met"
 
 
-def _embedding(embedding: str, column: str) -> Callable[[Parts], float | None]:
+def _embedding(step: str, embedding: str, column: str) -> Callable[[Parts], float | None]:
     """Find a column of the base levels in bf16."""
 
     def value(parts: Parts) -> float | None:
         wanted = {"precision": "bf16", "embedding": embedding, "levels": "base"}
-        return _first(parts, "embeddings", "every precision", wanted, column)
+        return _first(parts, "embeddings", step, wanted, column)
 
     return value
 
@@ -74,7 +74,7 @@ def _all_over_one(parts: Parts) -> float | None:
 
 
 def _beside_kit(parts: Parts) -> float | None:
-    return _first(parts, "probes", "the protocol beside hear-eval-kit", {}, "times_kit")
+    return _first(parts, "probes", "beside hear-eval-kit", {}, "times_kit")
 
 
 def _hear_minutes(parts: Parts) -> float | None:
@@ -95,7 +95,7 @@ BARS = (
         0.60,
         "{:.0%}",
         "embeddings",
-        _embedding("scenes", "share"),
+        _embedding("every precision", "scenes", "share"),
         "no row in bf16",
     ),
     Bar(
@@ -104,7 +104,7 @@ BARS = (
         None,
         "{:.1f}",
         "embeddings",
-        _embedding("timestamps", "times_peer"),
+        _embedding("beside hear21passt", "timestamps", "times_peer"),
         "no hear21passt",
     ),
     Bar(

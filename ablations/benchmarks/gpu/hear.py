@@ -15,13 +15,14 @@ import pandas as pd
 
 from ablations.benchmarks.embeddings import BASE_MODEL, HOP_MS
 from ablations.benchmarks.gpu.files import ROOT, PartFile
-from ablations.benchmarks.gpu.protocol import FOLDS, SHARES
+from ablations.benchmarks.gpu.steps.protocol import FOLDS, SHARES
 from downstream.probes.protocol import GRID_POINTS
 from passt.catalog import checkpoints
 from results.rows.rows import TASKS_FILE
 
 FSD50K_HOURS = 108.3  # Fonseca et al. 2022, "FSD50K: An Open Dataset of Human-Labeled Sound Events"; lengths vary
 ESC10_FILE = ROOT / "results" / "benchmarks" / "probes_cpu.json"
+PRECISION = "bf16"  # of embeddings
 ESC10_FITS = GRID_POINTS + 4
 EVENT_SIZES = {"dcase2016_task2": "dcase2016_task2", "maestro_5h": "maestro"}
 """Event task -> the size at which its validation was timed (`ablations.benchmarks.events`)."""
@@ -68,14 +69,14 @@ class Rates:
         return max(short, short + (long - short) / (many - few) * (items - few))
 
 
-def estimate(parts: Mapping[str, PartFile], precision: str = "bf16") -> pd.DataFrame | None:
+def estimate(parts: Mapping[str, PartFile], precision: str = PRECISION) -> pd.DataFrame | None:
     """Compute a row for each task, and one for all; None if a rate was not measured.
 
     Args:
         parts: name -> the file of a part.
         precision: of the embeddings.
     """
-    rates = _rates(parts, precision)
+    rates = rates_of(parts, precision)
     if rates is None:
         return None
     rows = [_row(task, rates) for task in pd.read_csv(TASKS_FILE).to_dict("records")]
@@ -88,6 +89,18 @@ def total_seconds(table: pd.DataFrame) -> float:
     """Return the seconds of everything, one thing after the other."""
     seconds = [name for name in COLUMNS if name.endswith("_s")]
     return float(table.iloc[-1][seconds].sum())
+
+
+def in_words(rates: Rates) -> str:
+    """Say which rates the table is made of."""
+    (few, short), (many, long) = rates.small, rates.large
+    validations = ", ".join(f"{seconds:.3g} s at the size of {name}" for name, seconds in rates.validations.items())
+    return (
+        f"Rates: {rates.scenes:.4g} s of scenes and {rates.timestamps:.4g} s of sound with timestamps a second; "
+        f"reading {rates.reading:.3g} s a second of sound, the store {rates.writing:.3g} s a clip; an epoch of a fit "
+        f"{1e3 * short:.3g} ms on {few:.0f} items, {1e3 * long:.3g} ms on {many:.0f}; {rates.epochs:.0f} epochs a fit; "
+        f"a validation of events {validations}."
+    )
 
 
 def _row(task: Mapping[str, Any], rates: Rates) -> dict[str, Any]:
@@ -114,14 +127,14 @@ def _scene_s(length: float) -> float:
     return length if length <= window else window * (length * 1000 // checkpoint.scene_hop_ms + 1)
 
 
-def _rates(parts: Mapping[str, PartFile], precision: str) -> Rates | None:
+def rates_of(parts: Mapping[str, PartFile], precision: str = PRECISION) -> Rates | None:
     """Find the rates in the files of the parts; None if one is missing."""
     speeds = {
         row["embedding"]: row["times_real_time"]
         for row in _rows(parts, "embeddings", "every precision")
         if (row["precision"], row["levels"]) == (precision, "base")
     }
-    small = _rows(parts, "probes", "the protocol beside hear-eval-kit")
+    small = _rows(parts, "probes", "the protocol at ESC-10's size")
     large = _rows(parts, "probes", "the protocol at FSD50K's size")
     validations = {
         row["task"]: row["seconds"]

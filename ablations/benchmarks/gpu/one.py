@@ -26,8 +26,8 @@ from ablations.benchmarks.record import Record
 from ablations.system.errors import one_line
 from ablations.system.machine import machine, versions
 
-PEERS = {"peer": "hear21passt", "kit": "heareval"}
-"""Option of a step -> the package that its interpreter must have."""
+PEERS = {"peer": ("hear21passt", "torchaudio"), "kit": ("heareval", "pytorch_lightning")}
+"""Option of a step -> the packages that its interpreter must have."""
 
 
 @dataclass(frozen=True)
@@ -108,9 +108,9 @@ def _options(step: Step, request: Request, function: Any) -> Mapping[str, Any]:
     options = {**step.options, **((step.rehearsal or {}) if request.rehearsal else {})}
     if "device" in inspect.signature(function).parameters:
         options["device"] = request.device
-    for option, package in PEERS.items():
+    for option, packages in PEERS.items():
         if option in options:
-            here = sys.executable if importlib.util.find_spec(package) else None
+            here = sys.executable if all(map(importlib.util.find_spec, packages)) else None
             options[option] = getattr(request, option) or here
     return options
 

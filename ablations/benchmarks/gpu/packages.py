@@ -68,8 +68,8 @@ def download() -> None:
              "--abi", "none", *travelling())  # fmt: skip
     wheels = sorted(WHEELS.glob("*.whl"))
     size = sum(path.stat().st_size for path in wheels)
-    print(f"{len(wheels)} wheels, {size / 2**20:.1f} MiB, in {WHEELS.name}/")
-    print(f"For a Python 3.11 or 3.12 that has {', '.join(PRESENT)}.")
+    sys.stdout.write(f"{len(wheels)} wheels, {size / 2**20:.1f} MiB, in {WHEELS.name}/\n")
+    sys.stdout.write(f"For a Python {' or '.join(PYTHONS)} on Linux that has {', '.join(PRESENT)}.\n")
 
 
 def install() -> Path:
@@ -79,7 +79,7 @@ def install() -> Path:
         SystemExit: this Python has no torch, or packages that can't be had.
     """
     if not _has("torch", needed()["torch"]):
-        print(f"{sys.executable} has no torch >= {needed()['torch']}", file=sys.stderr)
+        sys.stderr.write(f"{sys.executable} has no torch >= {needed()['torch']}\n")
         raise SystemExit(NO_TORCH)
     site = SITE / f"python{sys.version_info.major}.{sys.version_info.minor}"
     sys.path.insert(0, str(site))
@@ -88,7 +88,7 @@ def install() -> Path:
     if lacking := missing():
         source = ["--no-index", "--find-links", str(WHEELS)] if WHEELS.is_dir() else []
         wanted = [name for name in lacking if not source or _has_wheel(name)]
-        print(f"installing {', '.join(wanted)} into {site.relative_to(ROOT)}", file=sys.stderr)
+        sys.stderr.write(f"installing {', '.join(wanted)} into {site.relative_to(ROOT)}\n")
         if wanted:
             _pip("install", "--no-deps", "--upgrade", "--target", str(site), *source, *wanted)
         importlib.metadata.MetadataPathFinder.invalidate_caches()
@@ -140,4 +140,4 @@ if __name__ == "__main__":
     if sys.argv[1:] == ["wheels"]:
         download()
     else:
-        print(install())
+        sys.stdout.write(f"{install()}\n")

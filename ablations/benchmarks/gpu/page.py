@@ -15,16 +15,16 @@ from results.tables.escapes import markdown_table
 
 HEAD = """# On a GPU
 
-`make gpu` writes this page and the files that it is made of; nothing is typed by hand. Both sides of a ratio were
-measured in one run, and weights are untrained or packaged: no number here is a score. The file of a part says what each
-column means, with the versions.
+`make gpu` ([how](../../docs/gpu.md)) writes this page and the files that it is made of; nothing is typed by hand. Both
+sides of a ratio were measured in one run, and weights are untrained or packaged: no number here is a score. The file of
+a part says what each column means, with the versions.
 """
 NOT_RUN = "Not run on a GPU yet."
 REHEARSED = "This is a rehearsal of small sizes: its numbers mean nothing."
-HEAR = """The published sizes of the 19 tasks times the rates above: one variant, the base model's logits and features in
-bf16, probes by the whole protocol with as many epochs a fit as ESC-10 took
-([probes_cpu.json](../benchmarks/probes_cpu.json)). Epochs of other sizes lie on the line through the two sizes that were
-measured. Seconds are added up, although reading, network and store overlap; downloads are not in it.
+HEAR = """The published sizes of the 19 tasks times the rates of the parts below: one variant, the base model's logits
+and features in bf16, probes by the whole protocol with as many epochs a fit as ESC-10 took
+([probes_cpu.json](probes_cpu.json)). Epochs of other sizes lie on the line through the two sizes that were measured.
+Seconds are added up, although reading, network and store overlap; downloads are not in it.
 """
 
 
@@ -52,6 +52,9 @@ def _sections(parts: dict[str, PartFile], place: str) -> Iterator[str]:
     else:
         yield HEAR
         yield f"{hear.total_seconds(table) / 60:.0f} minutes in all, {hear.total_seconds(table):.0f} s."
+        rates = hear.rates_of(parts)
+        assert rates is not None, "the table is made of them"
+        yield hear.in_words(rates)
         yield table_text(table)
         yield _meanings(hear.COLUMNS)
     for part in PARTS:

@@ -46,20 +46,24 @@ class Part:
     steps: tuple[Step, ...]
 
 
-HERE = "ablations.benchmarks.gpu"
+HERE = "ablations.benchmarks.gpu.steps"
 SPEED = ("precision", "embedding", "levels", "clips_per_s", "times_real_time", "share", "times_peer", "peak_mb")
 MODEL = ("model", "precision", "clips_per_s", "gmacs_10s", "share", "timestamp_seconds", "peak_mb", "times_original")
+BASE = "passt_s_swa_p16_128_ap476"
+EVENTS = ("dcase2016_task2",)
+PEER = {"peer": None, "precisions": ("fp32", "bf16")}
+TINY = {"checkpoint": "passt_demo", "clips": 1, "timestamp_clips": (1, 1)}
+PACK = ("hidden_layers", "way", "probes", "ms_per_fit_epoch", "fit_epochs_per_s", "share", "times_trainer")
 TABLE_2 = ("hop_ms", "quantity", "value", "published", "batch", "steps")
 
 
 def _embeddings(name: str, rehearsal: Mapping[str, Any] | None, **options: Any) -> Step:
-    tiny = {"checkpoint": "passt_demo", "clips": 1, "timestamp_clips": (1, 1)}
-    small = None if rehearsal is None else {**tiny, **rehearsal}
+    small = None if rehearsal is None else {**TINY, **rehearsal}
     return Step(name, "ablations.benchmarks.embeddings:measure", options, small, SPEED)
 
 
 def _models(*names: str, rehearsal: tuple[str, ...] | None) -> Step:
-    small = rehearsal and {"names": rehearsal}
+    small = None if rehearsal is None else {"names": rehearsal}
     return Step(" and ".join(names), f"{HERE}.untrained:measure", {"names": names}, small, MODEL)
 
 
@@ -106,7 +110,7 @@ PARTS = (
             Step(
                 "PaSST",
                 f"{HERE}.accuracy:measure",
-                {"names": ("passt_demo", "passt_s_swa_p16_128_ap476"), "all_levels": True},
+                {"names": ("passt_demo", BASE), "all_levels": True},
                 {"names": ("passt_demo",), "seconds": 1.0},
             ),
             Step(
@@ -121,7 +125,16 @@ PARTS = (
         "embeddings",
         "PaSST embeddings",
         60,
-        (_embeddings("every precision", {}, peer=None),),
+        (
+            _embeddings("every precision", {}),
+            Step(
+                "beside hear21passt",
+                f"{HERE}.beside:passt",
+                {"peer": None, "precisions": ("fp32", "bf16")},
+                TINY,
+                SPEED,
+            ),
+        ),
     ),
     Part(
         "probes",
@@ -132,16 +145,16 @@ PARTS = (
                 "packs, and one probe at a time",
                 "ablations.benchmarks.probes:measure",
                 rehearsal={"packs": (1, 2)},
-                columns=("hidden_layers", "way", "probes", "ms_per_fit_epoch", "fit_epochs_per_s", "share")
-                + ("times_trainer",),
+                columns=PACK,
             ),
-            Step("the protocol beside hear-eval-kit", f"{HERE}.protocol:beside_kit", {"kit": None}, {"clips": 50}),
+            Step("the protocol at ESC-10's size", f"{HERE}.protocol:small", {"clips": 400}, {"clips": 50}),
             Step(
                 "the protocol at FSD50K's size",
                 f"{HERE}.protocol:large",
                 {"clips": 51_185},
                 {"clips": 250},
             ),
+            Step("beside hear-eval-kit", f"{HERE}.beside:kit", {"kit": None}, {"clips": 50}),
             Step("kernels of a pack", f"{HERE}.kernels:probes", {"probes": 64}, {"probes": 2}),
         ),
     ),
@@ -193,7 +206,12 @@ PARTS = (
         "Scoring",
         15,
         (
-            Step("validation of an event task", "ablations.benchmarks.events:measure", {}, {"tasks": ("dcase2016_task2",)}),
+            Step(
+                "validation of an event task",
+                "ablations.benchmarks.events:measure",
+                {},
+                {"tasks": ("dcase2016_task2",)},
+            ),
             Step("validation of many labels", f"{HERE}.protocol:validation", {"items": 4170}, {"items": 20}),
         ),
     ),
@@ -225,11 +243,14 @@ REHEARSAL = {
     "ablations.benchmarks.probes:REPEATS": 1,
     "ablations.benchmarks.events:REPEATS": 1,
     "ablations.benchmarks.complexity:CHECKPOINTS": {5: "passt_demo_hop160"},
-    "ablations.benchmarks.gpu.protocol:MAX_EPOCHS": 3,
-    "ablations.benchmarks.gpu.study:EPOCHS": 3,
-    "ablations.benchmarks.gpu.study:LEVELS": [["block1"]],
-    "ablations.benchmarks.gpu.sweeps:SCENE_S": 1,
-    "ablations.benchmarks.gpu.sweeps:REHEARSED": {"passt_s_swa_p16_128_ap476": "passt_demo", "crepe_full": "crepe_tiny"},
+    "ablations.benchmarks.gpu.steps.protocol:MAX_EPOCHS": 3,
+    "ablations.benchmarks.gpu.steps.study:EPOCHS": 3,
+    "ablations.benchmarks.gpu.steps.study:LEVELS": [["block1"]],
+    "ablations.benchmarks.gpu.steps.sweeps:SCENE_S": 1,
+    "ablations.benchmarks.gpu.steps.sweeps:REHEARSED": {
+        "passt_s_swa_p16_128_ap476": "passt_demo",
+        "crepe_full": "crepe_tiny",
+    },
 }
 """Constants of a rehearsal, beside the options of its steps: "module:name" -> value."""
 

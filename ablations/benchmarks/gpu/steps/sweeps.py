@@ -1,16 +1,16 @@
 """Sizes of batches that were chosen without a GPU, each swept: how much faster larger or smaller ones are."""
 
 import dataclasses
-import functools
 import importlib
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 from unittest import mock
 
 import torch
 
-from ablations.benchmarks.gpu.untrained import untrained_crepe
+from ablations.benchmarks.gpu.steps.untrained import untrained_crepe
 from ablations.benchmarks.models import sounds
 from ablations.benchmarks.record import Record
 from ablations.models import registry
@@ -112,6 +112,9 @@ def _sized(table: str, kind: str, size: int | None) -> Iterator[int | None]:
         yield None
         return
     module, _, path = table.partition(":")
-    sizes: MutableMapping[str, int] = functools.reduce(getattr, path.split("."), importlib.import_module(module))
+    sizes: Any = importlib.import_module(module)
+    for name in path.split("."):
+        sizes = getattr(sizes, name)
     with mock.patch.dict(sizes, {} if size is None else {kind: size}):
-        yield sizes.get(kind)
+        used: int | None = sizes.get(kind)
+        yield used

@@ -5,11 +5,10 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
 
 from ablations.benchmarks import probes as probe_speed
-from ablations.benchmarks.gpu.device import wait
+from ablations.benchmarks.gpu.steps.device import wait
 from ablations.benchmarks.record import Record
 from downstream.probes.pack import fit_all
 
@@ -57,5 +56,5 @@ def counted(run: Callable[[], Any], device: str) -> tuple[int, float]:
     with profile(activities=activities) as profiler:
         run()
         wait(device)
-    kernels = [event for event in profiler.events() if event.device_type == DeviceType.CUDA]
+    kernels = [event for event in profiler.events() if event.device_type.name == "CUDA"]
     return len(kernels), sum(event.time_range.elapsed_us() for event in kernels) / 1e3

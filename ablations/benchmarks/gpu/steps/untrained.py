@@ -16,7 +16,7 @@ def untrained_crepe() -> Iterator[None]:
     """Give CREPE the weights of an untrained network, so that the package with its files (90 MB) is not needed."""
 
     def weights(checkpoint: str) -> dict[str, Tensor]:
-        return crepe.other_axis(crepe_net.Crepe(crepe_net.CHANNELS[checkpoint]).state_dict())
+        return crepe_net.other_axis(crepe_net.Crepe(crepe_net.CHANNELS[checkpoint]).state_dict())
 
     with mock.patch.object(crepe, "_published", weights):
         yield

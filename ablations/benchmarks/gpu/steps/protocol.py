@@ -1,4 +1,4 @@
-"""The whole protocol of probes on made-up embeddings: at ESC-10's size beside hear-eval-kit, and at FSD50K's."""
+"""The whole protocol of probes on made-up embeddings: at the sizes of ESC-10 and FSD50K."""
 
 import json
 import tempfile
@@ -10,13 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from ablations.benchmarks import probes
 from ablations.benchmarks.record import Record
 from ablations.system.machine import best
 from downstream.evaluate import evaluate
-from downstream.kit.write import write_folder
 from downstream.probes.protocol import GRID_POINTS
-from downstream.progress import silent
 from downstream.scores.scoring import Scorer
 from downstream.splits import LabelledSplit, item_order, one_hot
 from downstream.tasks.task import Task
@@ -24,7 +21,6 @@ from downstream.tasks.task import Task
 DIM = 1295  # of PaSST's logits and features
 CLASS_NORM = 8.0  # of the mean of a class, among noise of norm sqrt(DIM): accuracy and mAP are between chance and 1
 LABELS_A_CLIP = 2
-KIT_POINTS = 1  # grid points of hear-eval-kit: its time an epoch does not depend on them
 EPOCHS = 6  # of each fit at the large size, two validations
 MAX_EPOCHS = 500  # of each fit at the small size, HEAR's default
 COLUMNS = {
@@ -34,7 +30,6 @@ COLUMNS = {
     "epochs": "over all fits",
     "seconds": "of the whole protocol, tests within",
     "ms_per_fit_epoch": "milliseconds, everything within",
-    "times_kit": "hear-eval-kit's milliseconds over these",
 }
 
 
@@ -77,24 +72,14 @@ def fsd50k() -> Size:
     return Size("made_fsd50k", 200, "trainvaltest", SHARES, metrics, min(EPOCHS, MAX_EPOCHS), multilabel=True)
 
 
-def beside_kit(device: str, kit: str | None = None, clips: int = 400) -> Record:
-    """Time the protocol at ESC-10's size, beside hear-eval-kit on the CPU if an interpreter has it.
+def small(device: str, clips: int) -> Record:
+    """Time the protocol at ESC-10's size.
 
     Args:
-        device: of ours.
-        kit: an interpreter with hear-eval-kit.
+        device: that trains.
         clips: in all splits.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        task, splits = made_up(esc10(), clips, Path(folder))
-        target = Path(folder) / "embeddings" / task.name
-        write_folder(task, splits, target)
-        both = probes.evaluation(target, kit and Path(kit), device, silent, kit_points=KIT_POINTS)
-    ours = both["ours"]
-    row = _row(task, clips, ours["seconds"], ours["epochs"]) | {"times_kit": both["times_kit"]}
-    what = f"{clips} clips of {DIM} features, five folds; a fit-epoch is one epoch of one fit"
-    beside = f"; hear-eval-kit on the CPU, {KIT_POINTS} of {GRID_POINTS} grid points" if kit else ""
-    return Record(what + beside, [row], COLUMNS, facts={"evaluation": both}, device=device)
+    return _timed(device, esc10(), clips)
 
 
 def large(device: str, clips: int) -> Record:
@@ -104,14 +89,18 @@ def large(device: str, clips: int) -> Record:
         device: that trains.
         clips: in all splits.
     """
-    size = fsd50k()
+    return _timed(device, fsd50k(), clips)
+
+
+def _timed(device: str, size: Size, clips: int) -> Record:
     with tempfile.TemporaryDirectory() as folder:
         task, splits = made_up(size, clips, Path(folder))
         start = time.perf_counter()
-        (result,) = evaluate(task, splits, device=device)
-        row = _row(task, clips, time.perf_counter() - start, result.epochs)
-    what = f"{clips} clips of {DIM} features, {size.labels} labels, several a clip; {size.max_epochs} epochs a fit"
-    return Record(what, [row], COLUMNS, facts={"scores": dict(result.scores)}, device=device)
+        results = evaluate(task, splits, device=device)
+        seconds, epochs = time.perf_counter() - start, sum(result.epochs for result in results)
+    what = f"{clips} clips of {DIM} made-up features; {size.max_epochs} epochs a fit at most"
+    facts = {"scores": [dict(result.scores) for result in results]}
+    return Record(what, [row_of(task, clips, seconds, epochs)], COLUMNS, facts=facts, device=device)
 
 
 def validation(device: str, items: int) -> Record:
@@ -178,7 +167,8 @@ def _metadata(size: Size) -> dict[str, Any]:
     }
 
 
-def _row(task: Task, clips: int, seconds: float, epochs: int) -> dict[str, Any]:
+def row_of(task: Task, clips: int, seconds: float, epochs: int) -> dict[str, Any]:
+    """Return a row of `COLUMNS`, from the seconds of the whole protocol and the epochs of all fits."""
     fits = GRID_POINTS + len(task.folds()) - 1
     values = (clips, len(task.labels), fits, epochs, seconds, 1e3 * seconds / epochs)
-    return dict(zip(COLUMNS, values, strict=False))
+    return dict(zip(COLUMNS, values, strict=True))

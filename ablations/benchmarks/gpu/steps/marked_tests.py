@@ -8,7 +8,7 @@ from typing import Any
 
 from ablations.benchmarks.record import Record
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 MARKER = "mark.gpu"
 COLUMNS = {"test": "", "outcome": "", "seconds": "", "message": "the last line of a failure, or why it was skipped"}
 
