@@ -91,7 +91,7 @@ def install() -> Path:
         sys.stderr.write(f"installing {', '.join(wanted)} into {site.relative_to(ROOT)}\n")
         if wanted:
             _pip("install", "--no-deps", "--upgrade", "--target", str(site), *source, *wanted)
-        importlib.metadata.MetadataPathFinder.invalidate_caches()
+        importlib.metadata.MetadataPathFinder().invalidate_caches()
         if left := [name for name in missing() if name not in PEERS]:
             hint = "make them by `make wheels` on a machine with a network" if not source else f"not in {WHEELS.name}/"
             raise SystemExit(f"{sys.executable} lacks {', '.join(left)}: {hint}")
@@ -120,9 +120,7 @@ def _has(name: str, least: str) -> bool:
 
 def _has_wheel(name: str) -> bool:
     """Whether a wheel of the package is there, for any Python."""
-    pattern = re.compile(rf"{re.escape(name).replace('-', '[-_.]')}-", re.IGNORECASE)
-    plain = re.compile(r"[-_.]+")
-    return any(pattern.match(plain.sub("-", path.name.split("-")[0]) + "-") for path in WHEELS.glob("*.whl"))
+    return name in {re.sub(r"[-_.]+", "-", path.name.split("-")[0]).lower() for path in WHEELS.glob("*.whl")}
 
 
 def _parts(version: str) -> list[int]:
