@@ -74,11 +74,11 @@ def measure(
     with track("benchmark", 2 * (len(packs) + 1)) as advance:
         for layers in (1, 2):
             many = fittings(layers, max(packs))
-            alone = _seconds(lambda some: [fit(some[0], device)], many[:1], device)
+            alone = seconds_an_epoch(lambda some: [fit(some[0], device)], many[:1], device)
             rows.append(_row(layers, "trainer", 1, alone, alone, product_rate))
             advance(1)
             for size in packs:
-                seconds = _seconds(lambda some: fit_all(some, device), many[:size], device)
+                seconds = seconds_an_epoch(lambda some: fit_all(some, device), many[:size], device)
                 rows.append(_row(layers, "pack", size, seconds, alone, product_rate))
                 advance(1)
     both = evaluation(folder, kit, device, track) if folder else None
@@ -134,8 +134,14 @@ def fittings(layers: int, count: int) -> list[Fitting]:
     return [Fitting(config, train, valid, "multiclass", Selection(), score, seed) for seed in range(count)]
 
 
-def _seconds(run: Callable[[list[Fitting]], list[Fit]], some: list[Fitting], device: str) -> float:
-    """Return the seconds of an epoch of a fit: the median over runs, after one that warms up."""
+def seconds_an_epoch(run: Callable[[list[Fitting]], list[Fit]], some: list[Fitting], device: str) -> float:
+    """Return the seconds of an epoch of a fit: the median over runs, after one that warms up.
+
+    Args:
+        run: trains probes.
+        some: what it trains.
+        device: on which it does.
+    """
     seconds = []
     for _ in range(1 + REPEATS):
         start = time.perf_counter()

@@ -25,7 +25,7 @@ ESC10_FILE = ROOT / "results" / "benchmarks" / "probes_cpu.json"
 PRECISION = "bf16"  # of embeddings
 ESC10_FITS = GRID_POINTS + 4
 EVENT_SIZES = {"dcase2016_task2": "dcase2016_task2", "maestro_5h": "maestro"}
-"""Event task -> the size at which its validation was timed (`ablations.benchmarks.events`)."""
+"""Event task -> the size at which its validation was timed (`tests.campaigns.validation_cost`)."""
 VALIDATE_EVERY = {"dcase2016_task2": 10}  # epochs; else 3
 COLUMNS = {
     "task": "",
@@ -50,7 +50,7 @@ class Rates:
         writing: seconds for a clip.
         small: items that a fit trains on, and seconds of one of its epochs, of a task like ESC-10.
         large: likewise, of a task like FSD50K.
-        validations: size of an event task -> seconds of a validation.
+        validations: size of an event task -> seconds of the validation of one probe of a pack.
         epochs: of a fit, as ESC-10's fits took.
     """
 
@@ -99,7 +99,7 @@ def in_words(rates: Rates) -> str:
         f"Rates: {rates.scenes:.4g} s of scenes and {rates.timestamps:.4g} s of sound with timestamps a second; "
         f"reading {rates.reading:.3g} s a second of sound, the store {rates.writing:.3g} s a clip; an epoch of a fit "
         f"{1e3 * short:.3g} ms on {few:.0f} items, {1e3 * long:.3g} ms on {many:.0f}; {rates.epochs:.0f} epochs a fit; "
-        f"a validation of events {validations}."
+        f"a validation of a probe on events {validations}."
     )
 
 
@@ -137,9 +137,9 @@ def rates_of(parts: Mapping[str, PartFile], precision: str = PRECISION) -> Rates
     small = _rows(parts, "probes", "the protocol at ESC-10's size")
     large = _rows(parts, "probes", "the protocol at FSD50K's size")
     validations = {
-        row["task"]: row["seconds"]
-        for row in _rows(parts, "scoring", "validation of an event task")
-        if row["step"] == "validation"
+        row["task"]: row["validation_seconds"]
+        for row in _rows(parts, "scoring", "validations")
+        if row["task"] in EVENT_SIZES.values()
     }
     study = parts["study"].step("scenes") if "study" in parts else None
     if not (small and large and study and {"scenes", "timestamps"} <= set(speeds)):

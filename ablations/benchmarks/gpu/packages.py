@@ -21,7 +21,7 @@ PRESENT = ("torch", "numpy", "scipy", "pandas", "scikit-learn", "matplotlib", "p
 """Packages that a Python with torch must have itself: they are large, and such a Python has them."""
 BROUGHT = {
     "soundfile": ("cffi", "pycparser"),
-    "optuna": ("alembic", "mako", "sqlalchemy", "greenlet", "colorlog", "packaging", "tqdm"),
+    "optuna": ("alembic", "mako", "sqlalchemy", "colorlog", "packaging", "tqdm"),
     "jinja2": ("markupsafe",),
     "rich": ("markdown-it-py", "mdurl", "pygments"),
     "pytest": ("iniconfig", "pluggy"),

@@ -46,13 +46,14 @@ class Part:
     steps: tuple[Step, ...]
 
 
+CAMPAIGNS = "tests.campaigns"  # in a checkout only, as the tests are
 HERE = "ablations.benchmarks.gpu.steps"
 SPEED = ("precision", "embedding", "levels", "clips_per_s", "times_real_time", "share", "times_peer", "peak_mb")
 MODEL = ("model", "precision", "clips_per_s", "gmacs_10s", "share", "timestamp_seconds", "peak_mb", "times_original")
 BASE = "passt_s_swa_p16_128_ap476"
-EVENTS = ("dcase2016_task2",)
 PEER = {"peer": None, "precisions": ("fp32", "bf16")}
 TINY = {"checkpoint": "passt_demo", "clips": 1, "timestamp_clips": (1, 1)}
+VALIDATION = ("task", "items", "labels", "score_seconds", "validation_seconds")
 PACK = ("hidden_layers", "way", "probes", "ms_per_fit_epoch", "fit_epochs_per_s", "share", "times_trainer")
 TABLE_2 = ("hop_ms", "quantity", "value", "published", "batch", "steps")
 
@@ -154,6 +155,7 @@ PARTS = (
                 {"clips": 51_185},
                 {"clips": 250},
             ),
+            Step("CUDA graphs", f"{HERE}.switches:graphs", {"sizes": (8, 64, 256)}, {"sizes": (1,)}),
             Step("beside hear-eval-kit", f"{HERE}.beside:kit", {"kit": None}, {"clips": 50}),
             Step("kernels of a pack", f"{HERE}.kernels:probes", {"probes": 64}, {"probes": 2}),
         ),
@@ -175,11 +177,12 @@ PARTS = (
     ),
     Part(
         "compiled",
-        "PaSST embeddings by torch.compile",
+        "torch.compile",
         50,
         (
-            _embeddings("bf16", {"precisions": ("fp32",)}, precisions=("bf16",), compiled=True),
-            _embeddings("fp32", None, precisions=("fp32",), compiled=True),
+            _embeddings("PaSST embeddings, bf16", {"precisions": ("fp32",)}, precisions=("bf16",), compiled=True),
+            Step("probes", f"{HERE}.switches:fused", {"sizes": (256,)}, {"sizes": (1,)}),
+            _embeddings("PaSST embeddings, fp32", None, precisions=("fp32",), compiled=True),
         ),
     ),
     Part(
@@ -205,15 +208,7 @@ PARTS = (
         "scoring",
         "Scoring",
         15,
-        (
-            Step(
-                "validation of an event task",
-                "ablations.benchmarks.events:measure",
-                {},
-                {"tasks": ("dcase2016_task2",)},
-            ),
-            Step("validation of many labels", f"{HERE}.protocol:validation", {"items": 4170}, {"items": 20}),
-        ),
+        (Step("validations", f"{CAMPAIGNS}.validation_cost:measure", {}, {"tasks": ("dcase2016_task2",)}, VALIDATION),),
     ),
     Part(
         "sweeps",
@@ -241,7 +236,6 @@ REHEARSAL = {
     "ablations.benchmarks.probes:ITEMS": 24,
     "ablations.benchmarks.probes:EPOCHS": 3,
     "ablations.benchmarks.probes:REPEATS": 1,
-    "ablations.benchmarks.events:REPEATS": 1,
     "ablations.benchmarks.complexity:CHECKPOINTS": {5: "passt_demo_hop160"},
     "ablations.benchmarks.gpu.steps.protocol:MAX_EPOCHS": 3,
     "ablations.benchmarks.gpu.steps.study:EPOCHS": 3,

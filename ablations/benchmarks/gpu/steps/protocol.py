@@ -11,10 +11,8 @@ from typing import Any
 import numpy as np
 
 from ablations.benchmarks.record import Record
-from ablations.system.machine import best
 from downstream.evaluate import evaluate
 from downstream.probes.protocol import GRID_POINTS
-from downstream.scores.scoring import Scorer
 from downstream.splits import LabelledSplit, item_order, one_hot
 from downstream.tasks.task import Task
 
@@ -101,28 +99,6 @@ def _timed(device: str, size: Size, clips: int) -> Record:
     what = f"{clips} clips of {DIM} made-up features; {size.max_epochs} epochs a fit at most"
     facts = {"scores": [dict(result.scores) for result in results]}
     return Record(what, [row_of(task, clips, seconds, epochs)], COLUMNS, facts=facts, device=device)
-
-
-def validation(device: str, items: int) -> Record:
-    """Time the scores of one probe's validation at the size of FSD50K.
-
-    Args:
-        device: of the record; scores are computed from predictions in main memory.
-        items: of the validation split.
-    """
-    size = fsd50k()
-    clips = round(items / size.splits["valid"])
-    with tempfile.TemporaryDirectory() as folder:
-        task, splits = made_up(size, clips, Path(folder))
-    data = splits["valid"]
-    noise = np.random.default_rng(1).standard_normal(data.y.shape, dtype=np.float32)
-    predictions = 1 / (1 + np.exp(-(2 * data.y - 1 + 2 * noise)))
-    scorer = Scorer(task, "valid", data)
-    rows = [
-        {"what": f"all scores ({', '.join(task.metrics)})", "seconds": best(lambda: scorer.validate(predictions), 3)},
-    ]
-    what = f"Scores of one probe, {len(data.y)} items x {size.labels} labels, from predictions in memory"
-    return Record(what, rows, {"what": "", "seconds": "the best of 3"}, device=device)
 
 
 def made_up(size: Size, clips: int, folder: Path) -> tuple[Task, dict[str, LabelledSplit]]:

@@ -57,7 +57,9 @@ def plan(tmp_path):
 
 def test_a_failing_step_leaves_the_others(tmp_path):
     steps = [Step(name, f"{HERE}:{name}") for name in ("measured", "growing", "absent")]
-    file = run(Part("made", "Made", 10, (*steps, Step("last", f"{HERE}:measured", {"value": 7}))), request_of("made", tmp_path))
+    file = run(
+        Part("made", "Made", 10, (*steps, Step("last", f"{HERE}:measured", {"value": 7}))), request_of("made", tmp_path)
+    )
     assert [step.failure for step in file.steps] == [
         "",
         "RuntimeError: CUDA error: no more",
