@@ -94,6 +94,8 @@ ROOMS = {
         "engines": "models study system units",
         "kit": "models system tasks units",
         "benchmarks": "kit models models.baselines models.hear_modules system terminal",
+        "benchmarks.gpu.steps": "benchmarks models models.baselines system",
+        "benchmarks.gpu": "benchmarks benchmarks.gpu.steps system terminal",
         "engines.ray": "engines system units",
         "runs": "engines models study system units",
         "search": "inputs models runs study system tasks units",

@@ -16,6 +16,7 @@ from passt.embedder import TOKENS_AT_ONCE, TOKENS_ELSEWHERE
 from passt.network import onednn
 from passt.network.precision import PRECISIONS, arithmetic
 
+PRODUCT_REPEATS = 20  # timed products of each shape and form
 VERSIONS_OF = ("embedding-ablations", "torch", "numpy", "scikit-learn", "scipy", "soxr")
 
 
@@ -66,7 +67,7 @@ def product_rates(device: str, precision: str = "fp32") -> tuple[float, float]:
             forms: list[torch.nn.Module] = [linear]
             if device == "cpu" and onednn.works():
                 forms.append(onednn.PackedLinear(linear, dtype))
-            seconds = [best(functools.partial(form, x), repeats=20, device=device) for form in forms]
+            seconds = [best(functools.partial(form, x), repeats=PRODUCT_REPEATS, device=device) for form in forms]
             operations = 2 * tokens * inputs * outputs
             plain.append(operations / seconds[0])
             fastest.append(operations / min(seconds))
