@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from passt.catalog.architecture import Architecture
+from passt.devices import available, placed
 from passt.embedder import TOKENS_AT_ONCE, TOKENS_ELSEWHERE
 from passt.network import onednn
 from passt.network.precision import PRECISIONS, arithmetic
@@ -20,17 +21,15 @@ VERSIONS_OF = ("embedding-ablations", "torch", "numpy", "scikit-learn", "scipy",
 
 
 def choose_device(name: str | None = None) -> str:
-    """Return the device of that name; None chooses CUDA if this machine has it.
+    """Return the full name of a device, "cpu" or such as "cuda:0"; None chooses CUDA if this machine has it.
 
     Raises:
         ValueError: this machine has no such device.
     """
-    if name is None:
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if name != "cpu" and not (name.startswith("cuda") and torch.cuda.is_available()):
-        available = "cpu or cuda" if torch.cuda.is_available() else "cpu: torch sees no CUDA device here"
-        raise ValueError(f"device must be {available}, got {name!r}")
-    return name
+    device = placed("auto" if name is None else name)
+    if device not in (torch.device("cpu"), torch.device("cuda", device.index or 0)):
+        raise ValueError(f"device must be {available()}, got {name!r}")
+    return str(device)
 
 
 def machine(device: str) -> str:

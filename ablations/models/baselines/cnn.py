@@ -15,6 +15,7 @@ from ablations.models.baselines import counting
 from ablations.models.baselines.checkpoints import SAMPLE_RATE, CnnCheckpoint, get, state_of
 from ablations.models.baselines.cnn_net import CnnNet, ready
 from passt.catalog.spec import EmbeddingSpec
+from passt.devices import placed
 from passt.network.following import FollowsNetwork
 from passt.network.precision import arithmetic, precision_for
 from passt.weights.published import file_tag
@@ -23,7 +24,7 @@ from passt.weights.training_notes import labels_for
 from passt.windowed import WindowedEmbedder
 from passt.windows.batches import Budget, Rows, forward_in_batches
 from passt.windows.frames import Excerpts
-from passt.windows.waveforms import centered
+from passt.windows.waveforms import Windows, centered, whole
 
 FORMAT = 1  # part of the fingerprint; raised when the numbers change
 STATISTICS = {"melmean": lambda mel: mel.mean(-1), "melstd": lambda mel: mel.std(-1, correction=0)}
@@ -32,10 +33,10 @@ TRIAL_FRAMES = 200
 
 
 class Spectrograms:
-    """Windows of a clip, (rows, samples), as spectrograms that are computed when they are asked for."""
+    """Windows of clips as spectrograms that are computed when they are asked for."""
 
-    def __init__(self, mel: nn.Module, windows: Tensor) -> None:
-        self.mel, self.windows, self.samples = mel, windows, windows.shape[-1]
+    def __init__(self, mel: nn.Module, windows: Windows) -> None:
+        self.mel, self.windows, self.samples = mel, windows, windows.samples
 
     def __len__(self) -> int:
         return len(self.windows)
@@ -83,7 +84,7 @@ class CnnEmbedder(FollowsNetwork, WindowedEmbedder):  # type: ignore[override]  
     def __init__(
         self, spec: EmbeddingSpec, *, device: str = "cpu", weights: str | Path | None = None, precision: str = "fp32"
     ) -> None:
-        self.device = torch.device(device)
+        self.device = placed(device)
         self.precision, self._precision = precision, precision_for(precision, self.device)
         checkpoint = get(spec.checkpoint)
         self._label = f"{spec.checkpoint}@{spec.weights if weights is None else file_tag(weights)}"
@@ -164,13 +165,13 @@ class CnnEmbedder(FollowsNetwork, WindowedEmbedder):  # type: ignore[override]  
     def frames_of(checkpoint: CnnCheckpoint, samples: int) -> int:
         """How many frames the front end makes of so many samples."""
 
-    def whole(self, clip: Tensor) -> Spectrograms | Excerpts:
-        """Take a clip (samples,) as its only window."""
-        return Spectrograms(self.mel, clip[None])
+    def whole(self, clips: Tensor) -> Spectrograms | Excerpts:
+        """Take each of the clips (clips, samples) as its only window."""
+        return Spectrograms(self.mel, whole(clips))
 
-    def centered(self, clip: Tensor, window: int, hop: int) -> Spectrograms | Excerpts:
-        """Cut windows of so many samples, centered on every multiple of the hop in samples."""
-        return Spectrograms(self.mel, centered(clip, window, hop))
+    def centered(self, clips: Tensor, window: int, hop: int) -> Spectrograms | Excerpts:
+        """Cut windows of so many samples of each clip, centered on every multiple of the hop in samples."""
+        return Spectrograms(self.mel, centered(clips, window, hop))
 
     def levels(self, views: Sequence[Rows], levels: Sequence[str]) -> dict[str, list[Tensor]]:
         """Compute every level of every window, in batches of equal length."""

@@ -13,11 +13,13 @@ from torch import Tensor
 from passt.catalog.card import Card
 from passt.catalog.checkpoints import MEL_BANDS, SAMPLE_RATE
 from passt.catalog.spec import EmbeddingSpec
+from passt.devices import placed
 from passt.network.identity import fingerprint_of
 from passt.network.precision import arithmetic
 from passt.windowed import WindowedEmbedder
 from passt.windows.batches import Budget, Rows, forward_in_batches
 from passt.windows.mel import FFT, MelSpectrogram
+from passt.windows.waveforms import Windows, joined
 
 HOP = 320  # samples, 10 ms
 SAMPLES_AT_ONCE = {"cpu": 40 * SAMPLE_RATE, "cuda": 1000 * SAMPLE_RATE}  # of windows, by type of device
@@ -53,7 +55,7 @@ class MelEmbedder(WindowedEmbedder):
 
     def __init__(self, spec: EmbeddingSpec, device: str, dims: Mapping[str, int]) -> None:
         self.name = f"{spec.checkpoint}@{spec.weights}"
-        self.device = torch.device(device)
+        self.device = placed(device)
         self.mel = MelSpectrogram(HOP).to(self.device)
         self._checkpoint = spec.checkpoint
         self._budget = Budget(SAMPLES_AT_ONCE[self.device.type])
@@ -78,7 +80,7 @@ class MelEmbedder(WindowedEmbedder):
 
         def forward(windows: list[Tensor]) -> dict[str, Tensor]:
             with arithmetic("highest"):  # whatever the user's settings
-                mels = self.mel(torch.cat(windows))
+                mels = self.mel(joined(windows))
             return {level: self.level(level, mels) for level in levels}
 
         return forward_in_batches(views, forward, group_of=samples, cost_of=samples, budget=self._budget)
@@ -95,5 +97,5 @@ class LogMelEmbedder(MelEmbedder):
 
 
 def samples(view: Rows) -> int:
-    """The samples of each window of a clip."""
-    return cast(Tensor, view).shape[-1]
+    """The samples of each window."""
+    return cast(Windows, view).samples

@@ -203,11 +203,11 @@ class MobileNetEmbedder(CnnEmbedder):
     def frames_of(checkpoint: CnnCheckpoint, samples: int) -> int:
         return (samples - 1) // checkpoint.hop + 1
 
-    def whole(self, clip: Tensor) -> frames.Excerpts:
-        return frames.whole(cast(MelSpectrogram, self.mel), clip)
+    def whole(self, clips: Tensor) -> frames.Excerpts:
+        return frames.whole(cast(MelSpectrogram, self.mel), clips)
 
-    def centered(self, clip: Tensor, window: int, hop: int) -> frames.Excerpts:
-        return frames.centered(cast(MelSpectrogram, self.mel), clip, window, hop)
+    def centered(self, clips: Tensor, window: int, hop: int) -> frames.Excerpts:
+        return frames.centered(cast(MelSpectrogram, self.mel), clips, window, hop)
 
 
 CARDS = tuple(
