@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -99,6 +99,15 @@ def sent(stacks: Sequence[Sequence[Tensor]], device: torch.device) -> list[Tenso
     for place, stack in zip(_views(here, shapes), stacks, strict=True):
         torch.stack(list(stack), out=place)
     return list(_views(here.to(device, non_blocking=True), shapes))
+
+
+def moved(tensors: Sequence[Tensor | None], device: torch.device) -> list[Any]:
+    """Move tensors to a device; those in main memory go to CUDA in one copy. None stays None."""
+    if device.type != "cuda":
+        return [None if tensor is None else tensor.to(device) for tensor in tensors]
+    here = {i: tensor for i, tensor in enumerate(tensors) if tensor is not None and not tensor.is_cuda}
+    there = dict(zip(here, sent([[tensor] for tensor in here.values()], device), strict=True))
+    return [there[i][0] if i in there else tensor for i, tensor in enumerate(tensors)]
 
 
 def to_host(tensors: Sequence[Tensor]) -> list[Tensor]:
