@@ -107,7 +107,8 @@ class Evaluation:
         train, valid = self._data(fold, fold.valid)
         score = Scorer(self.task, fold.valid, self.splits[fold.valid]).validate
         selection, kind = selection_of(self.task), self.task.prediction_type
-        return [Fitting(c, train, valid, kind, selection, score, (self.seed, fold.name)) for c in configs]
+        stacked, seed = metrics.get(self.task.metrics[0]).stacked, (self.seed, fold.name)
+        return [Fitting(c, train, valid, kind, selection, score, seed, stacked_score=stacked) for c in configs]
 
     def _data(self, fold: Fold, split: str) -> tuple[ProbeData, ProbeData]:
         """The training data of a fold, and a split in the form that its probes take."""

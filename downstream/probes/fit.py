@@ -20,7 +20,14 @@ from downstream.probes.probe import Probe, ProbeConfig, loss_of, probabilities_o
 from downstream.probes.selection import EarlyStopping, Selection, Validation
 
 Score = Callable[[np.ndarray], tuple[Mapping[str, float], Any]]
-"""Probabilities (items, labels) on the validation split -> scores by metric, the primary first, and post-processing."""
+"""Probabilities (items, labels) on the validation split -> scores by metric, the primary first, and post-processing.
+
+Only the primary score is used. Packs on CUDA call it from several threads.
+"""
+
+StackedScore = Callable[[Tensor], Callable[[Tensor], Tensor]]
+"""Targets (labels, items) -> a function of probabilities (probes, labels, items) that gives the primary score of each
+probe, (probes,) float64, where the tensors are, and does not wait for the device."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +40,10 @@ class Fitting:
         valid: the validation data.
         prediction_type: `multiclass` (cross-entropy) or `multilabel` (binary cross-entropy).
         selection: how the best epoch is chosen.
-        score: computes the scores of a validation.
+        score: computes the score of a validation.
         seed: any value; together with the configuration it fixes initial weights and dropout.
         initial: a state dict to start from, for comparisons; None for weights from the seed.
+        stacked_score: the same as `score` for many probes on their device; None if only the host can.
     """
 
     config: ProbeConfig
@@ -46,6 +54,7 @@ class Fitting:
     score: Score
     seed: Any = 0
     initial: Mapping[str, Tensor] | None = None
+    stacked_score: StackedScore | None = None
 
     def probe(self, device: str) -> Probe:
         """The untrained probe."""
@@ -64,7 +73,7 @@ class Fitting:
         if self.selection.by_loss:
             return Validation(epoch, loss, loss)
         scores, postprocessing = self.score(probabilities_of(self.prediction_type)(logits).numpy())
-        return Validation(epoch, loss, next(iter(scores.values())), scores, postprocessing)
+        return Validation(epoch, loss, next(iter(scores.values())), postprocessing)
 
 
 @dataclass(frozen=True)
