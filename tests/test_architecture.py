@@ -25,7 +25,7 @@ ROOMS = {
         "catalog": "",
         "devices": "",
         "fetch": "",
-        "network": "catalog",
+        "network": "catalog devices",
         "windows": "catalog devices",
         "training.data": "windows",
         "weights": "catalog fetch network",

@@ -13,10 +13,10 @@ import torch
 
 from passt.catalog.architecture import Architecture
 from passt.devices import available, placed
-from passt.embedder import TOKENS_AT_ONCE, TOKENS_ELSEWHERE
 from passt.network import onednn
 from passt.network.precision import PRECISIONS, arithmetic
 
+TOKENS = {"cpu": 4096, "cuda": 65536}  # rows of the products that are measured: about a batch of PaSST's
 VERSIONS_OF = ("embedding-ablations", "torch", "numpy", "scikit-learn", "scipy", "soxr")
 
 
@@ -54,7 +54,7 @@ def product_rates(device: str, precision: str = "fp32") -> tuple[float, float]:
         The rate of torch's own linear layers, and that of the fastest form; on a CPU this can be oneDNN with packed
         weights.
     """
-    tokens = TOKENS_AT_ONCE.get(torch.device(device).type, TOKENS_ELSEWHERE)
+    tokens = TOKENS[torch.device(device).type]
     dtype = PRECISIONS[precision].dtype
     width, hidden = Architecture().width, Architecture().mlp_width
     plain, fastest = [], []

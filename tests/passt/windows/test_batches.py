@@ -5,6 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from passt.windows import batches
 from passt.windows.batches import Budget, forward_in_batches
 
 VIEWS = st.lists(st.tuples(st.integers(1, 9), st.sampled_from([4, 5, 8])), min_size=1, max_size=6)
@@ -93,7 +94,9 @@ def test_a_budget_is_of_the_memory_there_is(monkeypatch):
     monkeypatch.setattr(torch.cuda, "mem_get_info", {3: (6_000, 20_000)}.__getitem__)
     monkeypatch.setattr(torch.cuda, "memory_reserved", {3: 5_000}.__getitem__)
     monkeypatch.setattr(torch.cuda, "memory_allocated", {3: 1_000}.__getitem__)
-    assert Budget.of_memory(cuda, most=1000, bytes_per_unit=10).size == 500
-    assert Budget.of_memory(cuda, most=100, bytes_per_unit=10).size == 100
-    assert Budget.of_memory(cuda, most=100, bytes_per_unit=10**9).size == 1
-    assert Budget.of_memory(torch.device("cpu"), most=100, bytes_per_unit=10**9).size == 100
+    assert Budget.of_memory(cuda, on_cpu=7, bytes_per_unit=10).size == 500
+    assert Budget.of_memory(cuda, on_cpu=7, bytes_per_unit=10, share=0.1).size == 100
+    assert Budget.of_memory(cuda, on_cpu=7, bytes_per_unit=10**9).size == 1
+    assert Budget.of_memory(torch.device("cpu"), on_cpu=100, bytes_per_unit=10**9).size == 100
+    monkeypatch.setattr(batches, "MOST_BYTES", 3_000)
+    assert Budget.of_memory(cuda, on_cpu=7, bytes_per_unit=10).size == 300
