@@ -215,7 +215,7 @@ class _Pack:
         weights = [program.tensors for program in self.programs]
         if self.validator.ahead:
             weights = [{name: values.clone() for name, values in tensors.items()} for tensors in weights]
-        return Pending(results, weights, self.programs[0].steps)
+        return Pending(tuple(self.live), results, weights, self.programs[0].steps)
 
     def _settle(self, pending: Pending, done: Done) -> None:
         """Wait for a validation; end the fittings that end with it."""
@@ -232,8 +232,8 @@ class _Pack:
 
     def _keep(self, improved: Sequence[int], pending: Pending) -> None:
         """Keep the weights of these fittings as their best."""
-        validated = list(pending.results)
-        then, now = ([numbers.index(number) for number in improved] for numbers in (validated, self.live))
+        then = [pending.numbers.index(number) for number in improved]
+        now = [self.live.index(number) for number in improved]
         if self.together:
             self.best[0].keep(pending.weights[0], pending.steps, then, now)
         else:
@@ -251,7 +251,8 @@ class _Pack:
         going = [place for place, number in enumerate(self.live) if number not in over]
         self.live = [self.live[place] for place in going]
         if not self.together:
-            self.programs, self.best = ([each[place] for place in going] for each in (self.programs, self.best))
+            self.programs = [self.programs[place] for place in going]
+            self.best = [self.best[place] for place in going]
         elif going:
             for part in (self.programs[0], self.best[0], self.train, self.valid):
                 part.select(going)

@@ -42,12 +42,14 @@ class Pending:
     """A validation whose results have not been asked for.
 
     Attributes:
-        results: of all fittings that were trained then.
+        numbers: of the fittings that were validated, in the order of the probes.
+        results: of these fittings.
         weights: for each program its tensors as they were validated.
         steps: that the programs had been trained for.
         seconds: of training since the validation before, and of validating so far.
     """
 
+    numbers: tuple[int, ...]
     results: Results
     weights: list[dict[str, Tensor]]
     steps: int
