@@ -97,7 +97,9 @@ class Validator:
 
     def _alone(self, epoch: int, number: int, place: int, logits: Logits) -> Validation:
         fitting = self.fittings[number]
-        return fitting.validation(epoch, cut(logits, [place], fitting.valid.y.shape[1])[0].T.contiguous())
+        labels = fitting.valid.y.shape[1]
+        rows = [batch[place, :labels, : items[place]].T for batch, items in logits]  # (items, labels), as of one probe
+        return fitting.validation(epoch, torch.cat(rows))
 
     def _stacked(self, epoch: int, live: Sequence[int], logits: Logits) -> Results:
         """Launch what the device computes, and submit what the host does."""
