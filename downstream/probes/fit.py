@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from downstream.probes.arithmetic import EXACT, arithmetic
 from downstream.probes.features import ProbeData, to_float32
 from downstream.probes.probe import Probe, ProbeConfig, loss_of, probabilities_of, probe_of, seed_of
 from downstream.probes.selection import EarlyStopping, Selection, Validation
@@ -44,6 +45,7 @@ class Fitting:
         seed: any value; together with the configuration it fixes initial weights and dropout.
         initial: a state dict to start from, for comparisons; None for weights from the seed.
         stacked_score: the same as `score` for many probes on their device; None if only the host can.
+        matmul: the precision of float32 products (`downstream.probes.arithmetic`).
     """
 
     config: ProbeConfig
@@ -55,6 +57,7 @@ class Fitting:
     seed: Any = 0
     initial: Mapping[str, Tensor] | None = None
     stacked_score: StackedScore | None = None
+    matmul: str = EXACT
 
     def probe(self, device: str) -> Probe:
         """The untrained probe."""
@@ -108,10 +111,12 @@ def fit(fitting: Fitting, device: str = "cpu") -> Fit:
     stopping = EarlyStopping(fitting.selection, config.patience)
     state: dict[str, Tensor] = {}
     for epoch in range(config.max_epochs):
-        _train_epoch(probe, optimizer, fitting, epoch, device)
+        with arithmetic(fitting.matmul):
+            _train_epoch(probe, optimizer, fitting, epoch, device)
         if (epoch + 1) % config.check_val_every_n_epoch:
             continue
-        logits = _logits(probe, fitting.valid, config.batch_size, device)
+        with arithmetic(fitting.matmul):
+            logits = _logits(probe, fitting.valid, config.batch_size, device)
         if stopping.see(fitting.validation(epoch, logits)):
             state = copy.deepcopy(probe.state_dict())
         if stopping.over:
@@ -119,11 +124,14 @@ def fit(fitting: Fitting, device: str = "cpu") -> Fit:
     return Fit(config, tuple(stopping.validations), stopping.best, state, time.perf_counter() - start)
 
 
-def predict(fitted: Fit, data: ProbeData, prediction_type: str, device: str = "cpu") -> tuple[np.ndarray, float]:
+def predict(
+    fitted: Fit, data: ProbeData, prediction_type: str, device: str = "cpu", matmul: str = EXACT
+) -> tuple[np.ndarray, float]:
     """The probabilities (items, labels) of a trained probe, and its mean loss over all items."""
     probe = probe_of(fitted.config, data.x.shape[1], data.y.shape[1], 0, device)
     probe.load_state_dict(fitted.state)
-    logits = _logits(probe, data, fitted.config.batch_size, device)
+    with arithmetic(matmul):
+        logits = _logits(probe, data, fitted.config.batch_size, device)
     loss = loss_of(prediction_type)(logits, torch.from_numpy(data.y))
     return probabilities_of(prediction_type)(logits).numpy(), float(loss)
 

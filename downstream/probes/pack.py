@@ -17,9 +17,11 @@ from contextlib import closing
 import torch
 from torch import Tensor
 
+from downstream.probes.arithmetic import arithmetic
 from downstream.probes.features import ProbeData
 from downstream.probes.feed import Feed
 from downstream.probes.fit import Fit, Fitting
+from downstream.probes.graphs import Epochs
 from downstream.probes.products import products_for
 from downstream.probes.selection import EarlyStopping
 from downstream.probes.stacked import StackedProbes
@@ -81,7 +83,8 @@ def _fit(fittings: Sequence[Fitting], members: list[int], device: str, done: Don
         done(members[place], fit)
 
     try:
-        _Pack([fittings[number] for number in members], device).run(note)
+        with arithmetic(fittings[members[0]].matmul):
+            _Pack([fittings[number] for number in members], device).run(note)
         return
     except torch.cuda.OutOfMemoryError:
         if len(members) == 1:
@@ -175,6 +178,7 @@ class _Pack:
         probes = [(fitting.probe(device), fitting.config) for fitting in fittings]
         groups = [probes] if self.together else [[probe] for probe in probes]
         self.programs = [StackedProbes(group, fittings[0].prediction_type, products) for group in groups]
+        self.epochs = Epochs(self.programs[0], self.train, device) if self.together else None
         self.best = [BestWeights(program) for program in self.programs]
         self.validator = Validator(fittings, device, stacked=self.together)
 
@@ -201,6 +205,11 @@ class _Pack:
 
         Program after program, which keeps its probes in the cache; batch after batch if batches are not kept.
         """
+        if self.epochs:
+            certain = min(map(self._certain, self.live))
+            for epoch in epochs:
+                self.epochs.train(epoch, min(certain, self.config.max_epochs - epoch))
+            return
         groups = [[program] for program in self.programs] if self.train.resident else [self.programs]
         for programs in groups:
             for epoch in epochs:
@@ -208,6 +217,12 @@ class _Pack:
                     for batch in batches:
                         for program in programs:
                             program.step(batch)
+
+    def _certain(self, number: int) -> int:
+        """How many epochs a fitting is sure to be trained for, if no score is NaN and no limit comes before."""
+        stopping, every = self.stopping[number], self.config.check_val_every_n_epoch
+        waited = (stopping.validations[-1].epoch - stopping.best.epoch) // every if stopping.validations else 0
+        return every * (self.config.patience - waited)
 
     def _validate(self, epoch: int) -> Pending:
         """Begin to validate all probes; keep a copy of their weights if they are trained on meanwhile."""
@@ -286,7 +301,7 @@ def _kind(fitting: Fitting, device: str) -> Hashable:
         sum(1 for _ in data.batches(size, training=training))
         for data, training in ((fitting.train, True), (fitting.valid, False))
     ]
-    return architecture, shape, *steps, None if _together(device) else _source(fitting)
+    return architecture, shape, fitting.matmul, *steps, None if _together(device) else _source(fitting)
 
 
 def _bytes_of_probe(fitting: Fitting) -> int:
