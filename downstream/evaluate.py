@@ -7,6 +7,7 @@ configurations on all other folds.
 
 import dataclasses
 import logging
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -106,13 +107,16 @@ class Evaluation:
         train, valid = self.data.train(fold), self.data.other(fold, fold.valid)
         score = Scorer(self.task, fold.valid, self.splits[fold.valid]).validate
         selection, kind = selection_of(self.task), self.task.prediction_type
-        return [Fitting(c, train, valid, kind, selection, score, (self.seed, fold.name)) for c in configs]
+        stacked, seed = metrics.get(self.task.metrics[0]).stacked, (self.seed, fold.name)
+        rest = train, valid, kind, selection, score, seed, None, stacked, self.protocol.matmul
+        return [Fitting(config, *rest) for config in configs]
 
     def _result(self, fold: Fold, fits: Sequence[Fit], device: str) -> FoldResult:
+        start = time.perf_counter()
         task, test = self.task, self.splits[fold.test]
         chosen = _best(fits, selection_of(task))
         data = self.data.other(fold, fold.test)
-        predictions, loss = predict(chosen, data, task.prediction_type, device)
+        predictions, loss = predict(chosen, data, task.prediction_type, device, self.protocol.matmul)
         setting = chosen.best.postprocessing
         if task.is_event and setting is None:  # the loss selected: nothing was decoded, the grid has one point
             (setting,) = targets.postprocessing_grid(task.evaluation_params)
@@ -130,6 +134,7 @@ class Evaluation:
             missing=missing,
             tried=tuple((trial.config, trial.best.score) for trial in fits),
             epochs=sum(trial.epochs for trial in fits),
+            seconds=sum(trial.seconds for trial in fits) + time.perf_counter() - start,
             test=test,
             predictions=predictions,
             counts=scorer.counts(predictions, setting),
@@ -180,14 +185,19 @@ def evaluate_all(
 
     Args:
         advance: called with the number of fits that have ended.
+
+    Raises:
+        ValueError: the device can't compute as a protocol says.
     """
+    for evaluation in evaluations:
+        evaluation.protocol.check(device)
     trained: list[tuple[int, Evaluation]] = []
     for number, one in enumerate(evaluations):
         if isinstance(one, Evaluation):
             trained.append((number, one))
         else:
             yield number, _solved(one, device, advance)
-    at_once = 1 if torch.device(device).type == "cpu" else max(1, len(trained))
+    at_once = max(1, len(trained)) if evaluated_together(device) else 1
     for start in range(0, len(trained), at_once):
         numbers, group = zip(*trained[start : start + at_once], strict=True)
         grids = _fit_each(group, [evaluation.first() for evaluation in group], device, advance)
@@ -205,6 +215,11 @@ def _solved(evaluation: SolvedEvaluation, device: str, advance: Advance) -> list
         results.append(result)
         advance(1)
     return results
+
+
+def evaluated_together(device: str) -> bool:
+    """Whether evaluations train their probes together: not on a CPU, where that gains nothing."""
+    return torch.device(device).type != "cpu"
 
 
 def selection_of(task: Task) -> Selection:

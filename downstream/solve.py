@@ -5,7 +5,9 @@ the threshold of events: predictions of these probes are no calibrated probabili
 items are read into memory.
 """
 
+import dataclasses
 import math
+import time
 from collections.abc import Mapping
 
 import numpy as np
@@ -53,6 +55,7 @@ class SolvedEvaluation:
 
     def result(self, fold: Fold, device: str) -> FoldResult:
         """Solve, choose and test a fold."""
+        start = time.perf_counter()
         train = self.data.train(fold)
         settings = self.solver.settings(len(train.y))
         y = np.asarray(train.y[:], np.float32)
@@ -66,7 +69,7 @@ class SolvedEvaluation:
                 tried.append(Solution(self.solver.setting, value, score, threshold, postprocessing))
         chosen = self._best(tried)
         predictions = predict(_whole(self.data.other(fold, fold.test)))[chosen.value]
-        return self._tested(fold, chosen, tried, predictions)
+        return dataclasses.replace(self._tested(fold, chosen, tried, predictions), seconds=time.perf_counter() - start)
 
     def _best(self, tried: list[Solution]) -> Solution:
         """The solution of the best score; the first one wins a tie, and NaN is worse than any."""
@@ -88,6 +91,7 @@ class SolvedEvaluation:
             missing=scorer.missing(scores),
             tried=tuple((one, one.score) for one in tried),
             epochs=0,
+            seconds=0.0,
             test=test,
             predictions=predictions,
             counts=scorer.counts(predictions, chosen.postprocessing),

@@ -14,6 +14,7 @@ from typing import Any
 from sklearn.model_selection import ParameterGrid
 
 from downstream.disk import fields
+from downstream.probes.arithmetic import EXACT, TF32, check_tf32
 from downstream.probes.probe import ProbeConfig
 from downstream.tasks.task import Task
 
@@ -27,8 +28,8 @@ GRID: Mapping[str, list[Any]] = {
 }
 GRID_POINTS = 8  # of the 16, by default
 GRID_SEED = 42
-SWITCHES = ("linear", "shuffled", "standardized")
-OF_EPOCHS = ("grid_points", "linear", "shuffled", "standardized")
+SWITCHES = ("linear", "shuffled", "standardized", "tf32")
+OF_EPOCHS = ("grid_points", *SWITCHES)
 """Options of `hear2021` alone."""
 MOST_CLIPS = 10**9 - 1
 EXPECTED = (
@@ -48,6 +49,7 @@ class Protocol:
         linear: whether the probe has no hidden layer; all 8 settings of learning rate and initialization are tried.
         shuffled: whether training batches are drawn anew in every epoch, instead of following the items' order.
         standardized: whether features have mean 0 and standard deviation 1 over the training items of a fold.
+        tf32: whether products of probes are rounded to TF32, on GPUs that have it; else they are exact float32.
         limit: how many clips of each split are used (`downstream.tasks.limited`); None is all of them. In the text
             form, `limit20`.
         fewshot: how many training clips of each label are used; None is all of them. In the text form, `fewshot8`.
@@ -55,11 +57,11 @@ class Protocol:
     """
 
     base: str = BASE
-
     grid_points: int = GRID_POINTS
     linear: bool = False
     shuffled: bool = False
     standardized: bool = False
+    tf32: bool = False
     limit: int | None = None
     fewshot: int | None = None
     fraction: float | None = None
@@ -85,7 +87,6 @@ class Protocol:
         return cls(base=base, **values)
 
     def __str__(self) -> str:
-        switches = {"linear": self.linear, "shuffled": self.shuffled, "standardized": self.standardized}
         options = {
             "grid": None if self.grid_points == GRID_POINTS else self.grid_points,
             "limit": self.limit,
@@ -93,7 +94,7 @@ class Protocol:
             "fraction": None if self.fraction is None else f"{self.fraction:g}",
         }
         numbers = [f"{name}{value}" for name, value in options.items() if value is not None]
-        return "+".join([self.base, *numbers, *(name for name, is_on in switches.items() if is_on)])
+        return "+".join([self.base, *numbers, *(name for name in SWITCHES if getattr(self, name))])
 
     @property
     def is_solved(self) -> bool:
@@ -104,6 +105,16 @@ class Protocol:
     def draws(self) -> bool:
         """Whether a part of the training clips is drawn by the seed."""
         return self.fewshot is not None or self.fraction is not None
+
+    @property
+    def matmul(self) -> str:
+        """The precision of float32 products, for `downstream.probes.arithmetic`."""
+        return TF32 if self.tf32 else EXACT
+
+    def check(self, device: str) -> None:
+        """Raise ValueError for a device that can't compute as the protocol says."""
+        if self.tf32:
+            check_tf32(device)
 
     def configurations(self, task: Task) -> list[ProbeConfig]:
         """The probe configurations to try on a task, in hear-eval-kit's order with its seed 42.

@@ -3,22 +3,29 @@
 The first axis of every tensor is the probe. Activations are (probes, units, items), so that batch statistics are taken
 along rows. Step by step, the program computes the same as `downstream.probes.probe.Probe` under autograd and
 torch.optim.Adam.
+
+Probes of fewer features or labels than others are padded. Features that a probe does not have are 0, and so are their
+weights; labels that it does not have get the logit `NO_LABEL`, whose probability is 0. The gradients of all these are
+exactly 0, so that Adam leaves them as they are.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from downstream.probes.dropout import Masks
+from downstream.probes.dropout import Masks, limit_of
 from downstream.probes.feed import Batch
+from downstream.probes.fused import EPS, activate, activation_gradients, fused_activate, fused_activation_gradients
 from downstream.probes.probe import Probe, ProbeConfig
 from downstream.probes.products import Products
 
-EPS, MOMENTUM = 1e-5, 0.1  # of torch's BatchNorm1d
 BUFFERS = ("running_mean", "running_var")
-threshold_backward = torch.ops.aten.threshold_backward  # the gradient where the output is above the threshold
+NO_LABEL = -1e30  # finite, as infinity less infinity is NaN; exp of its distance to any usual logit is 0 in float32
+RULE = {"weight_decay": 0.0, "eps": 1e-8, "amsgrad": False, "maximize": False}
+ADAM: Mapping[str, Any] = {"beta1": 0.9, "beta2": 0.999, **RULE}  # torch.optim.Adam's defaults
 
 
 @dataclass(frozen=True)
@@ -46,13 +53,21 @@ class StackedProbes:
             learning rate are updated together.
         prediction_type: `multiclass` or `multilabel`.
         products: how to compute matrix products.
+
+    Attributes:
+        shapes: of each probe's own tensors, without padding.
+        tensors: the state dicts, stacked.
+        steps: how many were made.
+        chosen: how often probes were selected; their tensors are others since.
     """
 
     def __init__(self, probes: Sequence[tuple[Probe, ProbeConfig]], prediction_type: str, products: Products) -> None:
         states = [probe.state_dict() for probe, _ in probes]
         configs = [config for _, config in probes]
         names = [name for name in states[0] if not name.endswith("num_batches_tracked")]
-        self.tensors = {name: torch.stack([state[name] for state in states]) for name in names}
+        self.shapes = [{name: state[name].shape for name in names} for state in states]
+        fill = {"projection.bias": NO_LABEL}
+        self.tensors = {name: _stacked([state[name] for state in states], fill.get(name, 0.0)) for name in names}
         self.masks = Masks.stacked([probe.masks for probe, _ in probes])
         self.configs, self.products = list(configs), products
         self.depth, self.dropout = configs[0].hidden_layers, configs[0].dropout
@@ -62,27 +77,47 @@ class StackedProbes:
         self.moments = {
             name: (torch.zeros_like(self.tensors[name]), torch.zeros_like(self.tensors[name])) for name in self.trained
         }
-        self.steps = 0
+        self.steps = self.chosen = 0
+        self._activate: Callable[..., tuple[Tensor, Tensor]] = activate
+        self._activation_gradients: Callable[..., tuple[Tensor, Tensor, Tensor]] = activation_gradients
+        self._step = torch.zeros((), device=self.tensors["projection.weight"].device)  # `steps`, for the optimizer
+        self._count_labels()
         self._plan()
 
     def __len__(self) -> int:
         return len(self.configs)
 
+    def fuse(self) -> None:
+        """Train by compiled code from now on, where that can be made."""
+        self._activate, self._activation_gradients = fused_activate, fused_activation_gradients
+
     @torch.no_grad()
     def step(self, batch: Batch) -> None:
         """Update every probe once."""
         logits, layers = self._forward(batch)
-        gradients = self._backward(self._loss_gradient(logits, batch), layers, batch)
-        for name, gradient in gradients.items():
-            for parameter, probes in self._places[name]:
-                parameter.grad = gradient[probes]
-        self.optimizer.step()
-        self.optimizer.zero_grad()  # so that the next gradients reuse their memory while it is in the cache
+        self._update(self._backward(self._loss_gradient(logits, batch), layers, batch))
         self.steps += 1
+
+    def record(self, batches: Sequence[Batch]) -> None:
+        """Launch the steps of some batches so that a CUDA graph can repeat them: nothing depends on the host.
+
+        `masks` must be aligned before. Each replay, and the recording if it does nothing else, is told to `passed`.
+        """
+        self.masks.forget()
+        if self.dropout and self.depth:
+            self.masks.make_keys(self.depth * len(batches))
+        for batch in batches:
+            self.step(batch)
+
+    def passed(self, steps: int) -> None:
+        """Count steps that a graph has made; below 0, steps that were recorded and not made."""
+        self.steps += steps
+        if self.dropout:
+            self.masks.passed(self.depth * steps)
 
     @torch.inference_mode()
     def logits(self, batch: Batch) -> Tensor:
-        """The logits in evaluation mode, by running statistics: (probes, labels, items)."""
+        """The logits in evaluation mode, by running statistics: (probes, labels, items), padded to the most labels."""
         h = None
         for layer in range(self.depth):
             norm = f"hidden.{4 * layer + 1}"
@@ -94,8 +129,9 @@ class StackedProbes:
         return self._projection(h, batch)
 
     def state(self, probe: int) -> dict[str, Tensor]:
-        """A copy of one probe's state dict, on the device."""
-        state = {name: values[probe].clone() for name, values in self.tensors.items()}
+        """A copy of one probe's state dict, on the device, without padding."""
+        own = self.shapes[probe]
+        state = {name: values[probe][tuple(map(slice, own[name]))].clone() for name, values in self.tensors.items()}
         counts = {f"hidden.{4 * layer + 1}.num_batches_tracked" for layer in range(self.depth)}
         return state | {name: torch.tensor(self.steps) for name in counts}
 
@@ -107,28 +143,39 @@ class StackedProbes:
         for name, (first, second) in self.moments.items():
             self.moments[name] = (first[index], second[index])
         self.configs = [self.configs[probe] for probe in probes]
+        self.shapes = [self.shapes[probe] for probe in probes]
         self.masks.select(probes)
+        self.chosen += 1
+        self._count_labels()
         self._plan()
 
+    def _count_labels(self) -> None:
+        """Note how many labels each probe has: a number, or (probes, 1, 1) if they differ."""
+        numbers = [own["projection.bias"][0] for own in self.shapes]
+        self.labels: int | Tensor = numbers[0]
+        if set(numbers) != {self.tensors["projection.bias"].shape[1]}:
+            counts = torch.tensor(numbers, dtype=torch.float32)[:, None, None]
+            device = self.tensors["projection.bias"].device  # where a copy of pinned memory waits for nothing
+            self.labels = counts.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else counts
+
     def _plan(self) -> None:
-        """Make the optimizer over views of the tensors, with a group for each run of equal learning rates."""
-        groups = []
-        self._places: dict[str, list[tuple[torch.nn.Parameter, slice]]] = {name: [] for name in self.trained}
+        """Prepare the updates: views of the tensors for each run of equal learning rates."""
         rates = [config.lr for config in self.configs]
         starts = [i for i, rate in enumerate(rates) if not i or rate != rates[i - 1]]
+        self._groups = []
         for start, stop in zip(starts, [*starts[1:], len(rates)], strict=True):
-            group = []
-            for name in self.trained:
-                parameter = torch.nn.Parameter(self.tensors[name][start:stop])
-                self._places[name].append((parameter, slice(start, stop)))
-                group.append(parameter)
-            groups.append({"params": group, "lr": rates[start]})
-        self.optimizer = torch.optim.Adam(groups, fused=True)
-        for name, places in self._places.items():
-            for parameter, probes in places:
-                first, second = (moment[probes] for moment in self.moments[name])
-                step = torch.tensor(float(self.steps), device=parameter.device)
-                self.optimizer.state[parameter] = {"step": step, "exp_avg": first, "exp_avg_sq": second}
+            probes = slice(start, stop)
+            parameters = [self.tensors[name][probes] for name in self.trained]
+            first, second = ([self.moments[name][order][probes] for name in self.trained] for order in (0, 1))
+            self._groups.append((rates[start], probes, parameters, first, second))
+
+    def _update(self, gradients: Mapping[str, Tensor]) -> None:
+        """Update all parameters as torch.optim.Adam does; one launch for each run of equal learning rates."""
+        self._step.add_(1)
+        steps = [self._step] * len(self.trained)
+        for rate, probes, parameters, first, second in self._groups:
+            slices = [gradients[name][probes] for name in self.trained]
+            torch._fused_adam_(parameters, slices, first, second, [], steps, lr=rate, **ADAM)
 
     def _product(self, name: str, h: Tensor | None, batch: Batch) -> Tensor:
         """Multiply a weight by h, or by the features of the batch in the first layer: (probes, out, items)."""
@@ -144,40 +191,14 @@ class StackedProbes:
         """Logits, and the values of each hidden layer for `_backward`."""
         h, layers = None, []
         for layer in range(self.depth):
-            normalized, inverse = self._normalize(layer, self._product(f"hidden.{4 * layer}", h, batch), batch)
-            gamma, beta = (self.tensors[f"hidden.{4 * layer + 1}.{name}"] for name in ("weight", "bias"))
-            out = (normalized * (gamma * self.scale)[..., None]).add_((beta * self.scale)[..., None]).relu_()
-            if self.dropout:
-                out.mul_(self._keep(layer, batch))
-            layers.append(_Layer(h, normalized, inverse, out))
+            z = self._product(f"hidden.{4 * layer}", h, batch)
+            norm = [self.tensors[f"hidden.{4 * layer + 1}.{name}"] for name in ("weight", "bias", *BUFFERS)]
+            masks = (*self.masks.draw(*z.shape[1:]), limit_of(self.dropout)) if self.dropout else None
+            bias = self.tensors[f"hidden.{4 * layer}.bias"]
+            inverse, out = self._activate(z, bias, norm, batch.counts, batch.mask, masks, self.scale)
+            layers.append(_Layer(h, z, inverse, out))
             h = out
         return self._projection(h, batch), layers
-
-    def _normalize(self, layer: int, z: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Normalize over the items of the batch, and update running statistics with the unbiased variance.
-
-        Args:
-            z: without the layer's bias, which normalization would remove again; running means include it.
-
-        Returns:
-            The normalized values, and the inverse standard deviation.
-        """
-        bias, norm = self.tensors[f"hidden.{4 * layer}.bias"], f"hidden.{4 * layer + 1}"
-        n = z.shape[-1] if batch.counts is None else batch.counts
-        mean = (z if batch.mask is None else z * batch.mask).sum(-1, keepdim=True).div_(n)
-        z.sub_(mean)
-        if batch.mask is not None:
-            z.mul_(batch.mask)
-        variance = torch.square(z).sum(-1, keepdim=True).div_(n)
-        self.tensors[f"{norm}.running_mean"].lerp_(mean[..., 0] + bias, MOMENTUM)
-        self.tensors[f"{norm}.running_var"].lerp_((variance * (n / (n - 1)))[..., 0], MOMENTUM)
-        inverse = (variance + EPS).rsqrt_()
-        return z.mul_(inverse), inverse
-
-    def _keep(self, layer: int, batch: Batch) -> Tensor:
-        """The dropout masks, (probes, units, items): 0 where dropped, else 1."""
-        units = self.tensors[f"hidden.{4 * layer}.bias"].shape[1]
-        return self.masks.keep(self.dropout, units, batch.targets[0].shape[-1])
 
     def _loss_gradient(self, logits: Tensor, batch: Batch) -> Tensor:
         """The gradient of the mean loss over each probe's items, (probes, labels, items)."""
@@ -186,7 +207,7 @@ class StackedProbes:
             # along rows: each is rounded by itself, whatever is beside it
             gradient, terms = torch.softmax(logits.mT.contiguous(), dim=-1).mT, n
         else:
-            gradient, terms = torch.sigmoid(logits), n * logits.shape[1]
+            gradient, terms = torch.sigmoid(logits), n * self.labels
         for (probes, _), targets in zip(batch.parts, batch.targets, strict=True):
             gradient[probes].sub_(targets)
         gradient.div_(terms)
@@ -200,14 +221,11 @@ class StackedProbes:
         for number in reversed(range(self.depth)):
             layer, norm = layers[number], f"hidden.{4 * number + 1}"
             gradient = self.products.multiply(self.tensors[f"{above}.weight"].mT, gradient)
-            gradient = threshold_backward(gradient, layer.out, 0)  # the factor of dropout is in self.scale
-            n = gradient.shape[-1] if batch.counts is None else batch.counts
-            gamma, beta = (gradient * layer.normalized).sum(-1), gradient.sum(-1)
-            gradients[f"{norm}.weight"], gradients[f"{norm}.bias"] = gamma * self.scale, beta * self.scale
-            gradient.sub_(beta[..., None] / n).sub_(layer.normalized.mul_(gamma[..., None] / n))
-            gradient.mul_((self.tensors[f"{norm}.weight"] * self.scale)[..., None] * layer.inverse)
-            if batch.mask is not None:
-                gradient.mul_(batch.mask)
+            gamma = self.tensors[f"{norm}.weight"]
+            values = layer.out, layer.normalized, layer.inverse
+            gradient, gradients[f"{norm}.weight"], gradients[f"{norm}.bias"] = self._activation_gradients(
+                gradient, *values, gamma, batch.counts, batch.mask, self.scale
+            )
             above = f"hidden.{4 * number}"
             self._affine_gradients(above, gradient, layer.h, batch, gradients)
         return gradients
@@ -222,6 +240,17 @@ class StackedProbes:
         else:
             parts = [self.products.backward(gradient[probes], x) for probes, x in batch.parts]
             gradients[f"{name}.weight"] = _concatenated(parts)
+
+
+def _stacked(values: Sequence[Tensor], fill: float) -> Tensor:
+    """Stack tensors, padded to the largest of each axis."""
+    sizes = [max(lengths) for lengths in zip(*(value.shape for value in values), strict=True)]
+    if all(list(value.shape) == sizes for value in values):
+        return torch.stack(list(values))
+    stacked = values[0].new_full((len(values), *sizes), fill)
+    for whole, value in zip(stacked, values, strict=True):
+        whole[tuple(map(slice, value.shape))] = value
+    return stacked
 
 
 def _concatenated(parts: list[Tensor]) -> Tensor:

@@ -69,6 +69,8 @@ def test_text_form():
     assert str(Protocol.parse("hear2021+shuffled+fraction0.05")) == "hear2021+fraction0.05+shuffled"
     with pytest.raises(ValueError, match="expected fewshot or fraction, not both"):
         Protocol.parse("ridge+fewshot8+fraction0.1")
+    assert Protocol.parse("hear2021+tf32+linear") == Protocol(linear=True, tf32=True)
+    assert str(Protocol(tf32=True, shuffled=True)) == "hear2021+shuffled+tf32"
 
 
 @pytest.mark.parametrize(
@@ -76,15 +78,10 @@ def test_text_form():
     [
         *("hear2022", "hear2021+full", "hear2021+grid0", "hear2021+grid17", "hear2021+grid4+grid5"),
         *("hear2021+limit0", "hear2021+limit", "hear2021+limit-1", "hear2021+limit2+limit3", "hear2021+limit02"),
-        *("hear2021+grid_points", "grid16", "hear2021+linear+linear", "", "hear2021+"),
+        *("hear2021+grid_points", "grid16", "hear2021+linear+linear", "hear2021+tf32+tf32", "", "hear2021+"),
         *("knn+grid4", "ridge+standardized", "knn+knn", "fewshot8", "knn+fewshot0", "knn+fraction0", "knn+fraction1"),
-        *(
-            "knn+fraction0.10",
-            "ridge+fraction1.5",
-            "logistic+fraction.5",
-            "hear2021+base",
-            "hear2021+fewshot1+fewshot2",
-        ),
+        *("knn+fraction0.10", "ridge+fraction1.5", "logistic+fraction.5", "hear2021+base", "knn+tf32"),
+        "hear2021+fewshot1+fewshot2",
     ],
 )
 def test_an_unknown_protocol(text):
