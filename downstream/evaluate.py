@@ -141,6 +141,9 @@ class Evaluation:
         )
 
 
+AnyEvaluation = Evaluation | SolvedEvaluation
+
+
 def evaluate(
     task: Task,
     splits: Mapping[str, LabelledSplit],
@@ -169,7 +172,7 @@ def evaluation_of(
     protocol: str = "hear2021",
     seed: int = 0,
     finished: Path | None = None,
-) -> Evaluation | SolvedEvaluation:
+) -> AnyEvaluation:
     """The evaluation that a protocol asks for; arguments and errors are those of `Evaluation`."""
     if Protocol.parse(protocol).is_solved:
         return SolvedEvaluation(task, splits, protocol, seed)
@@ -177,7 +180,7 @@ def evaluation_of(
 
 
 def evaluate_all(
-    evaluations: Sequence[Evaluation | SolvedEvaluation], device: str, advance: Advance = lambda fits: None
+    evaluations: Sequence[AnyEvaluation], device: str, advance: Advance = lambda fits: None
 ) -> Iterator[tuple[int, list[FoldResult]]]:
     """Yield the number of each evaluation and its results.
 

@@ -18,6 +18,7 @@ from downstream.events.decoding import THRESHOLD
 from downstream.fold_data import FoldData
 from downstream.fold_result import FoldResult, Solution
 from downstream.probes.features import ProbeData, pieces
+from downstream.probes.probe import ProbeConfig
 from downstream.probes.protocol import Protocol
 from downstream.scores import metrics
 from downstream.scores.scoring import Scorer
@@ -35,6 +36,8 @@ class SolvedEvaluation:
 
     Arguments and errors are those of `downstream.evaluate.Evaluation`.
     """
+
+    grid: tuple[ProbeConfig, ...] = ()  # of configurations with epochs
 
     def __init__(self, task: Task, splits: Mapping[str, LabelledSplit], protocol: str, seed: int = 0) -> None:
         self.task, self.splits, self.seed = task, splits, seed

@@ -23,11 +23,10 @@ from downstream import splits
 from downstream.disk.files import fingerprint, write_atomically, write_json
 from downstream.disk.locks import LOCK, held, in_use
 from downstream.embedder import Embedder, Tap
-from downstream.evaluate import Evaluation, evaluate_all, evaluation_of
+from downstream.evaluate import AnyEvaluation, evaluate_all, evaluation_of
 from downstream.extract import NotFiniteError, extract
 from downstream.fold_result import FoldResult
 from downstream.progress import Advance, Track, silent
-from downstream.solve import SolvedEvaluation
 from downstream.splits import LabelledSplit
 from downstream.store.store import TapFolder
 from downstream.tasks.audio import SplitAudio
@@ -92,7 +91,7 @@ class ReadyJob:
 
     work: UnitWork
     shared: Shared
-    evaluation: Evaluation | SolvedEvaluation
+    evaluation: AnyEvaluation
 
 
 @dataclass(frozen=True)

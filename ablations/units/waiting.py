@@ -15,7 +15,7 @@ from ablations.units.execute import ReadyPart, UnitResult, UnitWork, evaluate, e
 from ablations.units.unit import Settings, Unit
 from downstream.disk.memory import available
 from downstream.embedder import Embedder
-from downstream.evaluate import Evaluation, evaluated_together
+from downstream.evaluate import AnyEvaluation, evaluated_together
 from downstream.progress import Track, silent
 from downstream.watching import is_watched
 
@@ -74,7 +74,7 @@ class WaitingUnits:
         yield from ((work.unit, work.result) for work in ended)
 
 
-def is_enough(evaluations: Sequence[Evaluation], files: int) -> bool:
+def is_enough(evaluations: Sequence[AnyEvaluation], files: int) -> bool:
     """Whether evaluations are as many as may wait.
 
     Args:
@@ -84,17 +84,17 @@ def is_enough(evaluations: Sequence[Evaluation], files: int) -> bool:
     return numbers >= NUMBERS or weights >= MEMORY_SHARE * available() or files >= _most_files()
 
 
-def numbers_read(evaluation: Evaluation) -> int:
+def numbers_read(evaluation: AnyEvaluation) -> int:
     """How many numbers the fits of an evaluation read in an epoch: fits x items x features."""
     shapes: Sequence[tuple[int, ...]] = [evaluation.splits[name].x.shape for name in evaluation.folds[0].train]
     return evaluation.count * sum(items * dim for items, dim in shapes)
 
 
-def weights_bytes(evaluation: Evaluation) -> int:
-    """About how many bytes the weights of an evaluation's fits take."""
+def weights_bytes(evaluation: AnyEvaluation) -> int:
+    """About how many bytes the weights of an evaluation's fits take; none without epochs, as nothing waits then."""
     dim = next(iter(evaluation.splits.values())).x.shape[1]
     widths = (config.hidden_dim * (dim + config.hidden_layers * config.hidden_dim) for config in evaluation.grid)
-    return 4 * (len(evaluation.folds) + len(evaluation.grid)) * max(widths)
+    return 4 * (len(evaluation.folds) + len(evaluation.grid)) * max(widths, default=0)
 
 
 def _most_files() -> int:
