@@ -27,6 +27,8 @@ BAR = 0.8  # inches of the scale of colors
 WRITTEN = 16  # spaces of a map with values in its cells, at most
 NAME = 7.0  # points
 LEVEL_P = 0.05
+FEW = 8
+"""Models with a color of their own, at most; of more, those of a checkpoint share one."""
 CODES = {"int8": "s", "binary": "^"}
 """Markers of forms that are no truncation."""
 
@@ -133,9 +135,10 @@ def rank_by_level(spaces: pd.DataFrame, title: str | None = None, *, notes: bool
 
 
 def score_by_bytes(compression: pd.DataFrame, title: str | None = None, *, notes: bool = True) -> Figure:
-    """Draw the score of probes of smaller forms against bytes an item, a color a model, a panel a task.
+    """Draw the score of probes of smaller forms against bytes an item, a line a model, a panel a task.
 
-    Truncations are joined up to the whole embedding, the largest circle; int8 and binary are marks beside.
+    Truncations are joined up to the whole embedding, the largest circle; int8 and binary are marks beside. Those of
+    untrained weights are hollow.
 
     Args:
         compression: task, metric, model, spec, weights, form, bytes, score.
@@ -144,7 +147,10 @@ def score_by_bytes(compression: pd.DataFrame, title: str | None = None, *, notes
     tasks = list(drawn["task"].unique())
     columns = min(2, len(tasks))
     rows = -(-len(tasks) // columns)
-    colors = dict(zip(drawn["label"], drawn["color"], strict=True))
+    if drawn["label"].nunique() > FEW:
+        name = labels(drawn.assign(model=drawn["checkpoint"]))
+        drawn = drawn.assign(name=name, color=drawn.groupby("checkpoint", sort=False)["color"].transform("first"))
+    colors = dict(zip(drawn["name"], drawn["color"], strict=True))
     entries = {name: Line2D([], [], color=color, linewidth=1.2) for name, color in colors.items()}
     marks = {"float32, and its principal components": "o", **CODES}
     plain: dict[str, Any] = {"color": "0.3", "linestyle": "", "markersize": 4}
@@ -189,6 +195,7 @@ def _looks(table: pd.DataFrame) -> pd.DataFrame:
     checkpoint = checkpoint_of(table["spec"])
     return table.assign(
         label=labels(table),
+        name=labels(table),
         color=colored(table),
         checkpoint=checkpoint,
         network=checkpoint + " " + table["weights"],
