@@ -151,8 +151,8 @@ def geometry(
 
     STUDY is a packaged name, a YAML file, or the name or folder of a run.
     """
+    from ablations.representation import measure, outputs
     from ablations.runs.many import studies_of
-    from ablations.spaces import measure, outputs
     from ablations.system.compute import Machine
     from ablations.terminal.progress import bars, terminal
     from ablations.units.where import Where

@@ -24,7 +24,7 @@ from results.scores.labels import UNTRAINED_NOTE, labels
 
 CELL, THINNEST = 0.27, 0.1  # inches
 BAR = 0.8  # inches of the scale of colors
-WRITTEN = 16  # spaces of a map with values in its cells, at most
+WRITTEN = 16  # embeddings of a map with values in its cells, at most
 NAME = 7.0  # points
 LEVEL_P = 0.05
 FEW = 8
@@ -34,20 +34,20 @@ CODES = {"int8": "s", "binary": "^"}
 
 
 def similarity_map(
-    similarity: pd.DataFrame, spaces: pd.DataFrame, title: str | None = None, *, notes: bool = True
+    similarity: pd.DataFrame, embeddings: pd.DataFrame, title: str | None = None, *, notes: bool = True
 ) -> Figure:
-    """Draw debiased linear CKA of all pairs of a task's spaces; white lines stand between networks.
+    """Draw debiased linear CKA of all pairs of a task's embeddings; white lines stand between networks.
 
     Args:
         similarity: of one task: model_a, model_b, cka, null, p, clips, units, reason.
-        spaces: of that task, in the order in which they are drawn: model, spec, weights, reason.
+        embeddings: of that task, in the order in which they are drawn: model, spec, weights, reason.
 
     Raises:
-        ValueError: fewer than two spaces have a CKA.
+        ValueError: fewer than two embeddings have a CKA.
     """
-    drawn = _looks(spaces[spaces["reason"] == ""])
+    drawn = _looks(embeddings[embeddings["reason"] == ""])
     if len(drawn) < 2:
-        raise ValueError("a map of similarity needs two spaces that have a kernel")
+        raise ValueError("a map of similarity needs two embeddings that have a kernel")
     names = list(drawn["model"])
     sound = similarity[similarity["reason"] == ""]
     half = sound.pivot_table("cka", "model_a", "model_b").reindex(index=names, columns=names)
@@ -57,7 +57,7 @@ def similarity_map(
     cell = max(THINNEST, min(CELL, (PAGE - margin - BAR) / len(names)))
     size = min(NAME, 0.85 * POINTS * cell)
     short = _short(drawn)
-    below = [*_about_null(sound), *_left_out(spaces), *_untrained(drawn)] if notes else []
+    below = [*_about_null(sound), *_left_out(embeddings), *_untrained(drawn)] if notes else []
     width = max(COLUMN, margin + BAR + cell * len(names))
     height = cell * len(names) + max(letters_width(name, NAME) for name in short) / POINTS + 0.25
     with sheet(width, min(height, PAGE_HEIGHT), below, title=title) as figure:
@@ -83,16 +83,16 @@ def similarity_map(
     return figure
 
 
-def rank_by_level(spaces: pd.DataFrame, title: str | None = None, *, notes: bool = True) -> Figure:
+def rank_by_level(embeddings: pd.DataFrame, title: str | None = None, *, notes: bool = True) -> Figure:
     """Draw effective rank by embedding level, a line a model, a panel a task; models without levels are lines across.
 
     Args:
-        spaces: task, model, spec, weights, effective_rank, rows, reason.
+        embeddings: task, model, spec, weights, effective_rank, rows, reason.
 
     Raises:
         ValueError: no model has two levels.
     """
-    drawn = with_axes(_looks(spaces[spaces["reason"] == ""]))
+    drawn = with_axes(_looks(embeddings[embeddings["reason"] == ""]))
     # series names lines by what differs in embeddings of timestamps, where a metric is one of timestamps
     drawn = drawn.assign(metric=np.where(drawn["draws"] > 1, "event_", ""), place=depths(drawn))
     drawn = drawn.assign(mean=drawn["effective_rank"], family=drawn["checkpoint"], line=series(drawn, "level"))
@@ -202,9 +202,9 @@ def _looks(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _short(spaces: pd.DataFrame) -> list[str]:
-    """Name spaces by their levels, and windows where they differ; by their labels where these are not enough."""
-    axes = with_axes(spaces)
+def _short(embeddings: pd.DataFrame) -> list[str]:
+    """Name embeddings by their levels, and windows where they differ; by their labels where these are not enough."""
+    axes = with_axes(embeddings)
     texts: list[str] = []
     for _, own in axes.groupby(axes["network"].ne(axes["network"].shift()).cumsum(), sort=False):
         named = own["levels"]
@@ -245,14 +245,14 @@ def _about_null(similarity: pd.DataFrame) -> list[str]:
     ]
 
 
-def _about_rank(spaces: pd.DataFrame) -> str:
+def _about_rank(embeddings: pd.DataFrame) -> str:
     """Say what bounds the rank."""
-    rows = spaces.drop_duplicates("task")
+    rows = embeddings.drop_duplicates("task")
     return "Of " + ", ".join(f"{row.rows} rows on {task_name(row.task)}" for row in rows.itertuples()) + "."
 
 
-def _left_out(spaces: pd.DataFrame) -> list[str]:
-    absent = spaces[spaces["reason"] != ""]
+def _left_out(embeddings: pd.DataFrame) -> list[str]:
+    absent = embeddings[embeddings["reason"] != ""]
     return [f"Not drawn: {row.model} ({row.reason})." for row in absent.itertuples()]
 
 

@@ -11,8 +11,8 @@ from results.figures.geometry import rank_by_level, score_by_bytes, similarity_m
 LEVELS = [f"block{number}" for number in range(1, 13)]
 
 
-def spaces_of(models: list[tuple[str, str, str]], task: str = "tones", draws: int = 1) -> pd.DataFrame:
-    """A table of spaces: (checkpoint, level, weights) of each."""
+def embeddings_of(models: list[tuple[str, str, str]], task: str = "tones", draws: int = 1) -> pd.DataFrame:
+    """A table of embeddings: (checkpoint, level, weights) of each."""
     rows = [
         {
             "task": task,
@@ -29,8 +29,8 @@ def spaces_of(models: list[tuple[str, str, str]], task: str = "tones", draws: in
     return pd.DataFrame(rows)
 
 
-def pairs_of(spaces: pd.DataFrame) -> pd.DataFrame:
-    pairs = itertools.combinations(spaces["model"], 2)
+def pairs_of(embeddings: pd.DataFrame) -> pd.DataFrame:
+    pairs = itertools.combinations(embeddings["model"], 2)
     values = [
         {"model_a": a, "model_b": b, "cka": 1 / (2 + number), "null": 0.01, "p": 0.005, "reason": ""}
         for number, (a, b) in enumerate(pairs)
@@ -44,8 +44,8 @@ def texts(figure) -> str:
 
 def test_thirty_levels_are_in_their_order_and_symmetric():
     levels = [("passt_demo", level, weights) for weights in ("demo", "untrained-0") for level in LEVELS]
-    spaces = spaces_of([*levels, *(("cnn_demo", level, "demo") for level in LEVELS[:6])])
-    figure = similarity_map(pairs_of(spaces), spaces, "a study")
+    embeddings = embeddings_of([*levels, *(("cnn_demo", level, "demo") for level in LEVELS[:6])])
+    figure = similarity_map(pairs_of(embeddings), embeddings, "a study")
     axes = figure.axes[0]
     (image,) = axes.get_images()
     values = np.asarray(image.get_array())
@@ -65,24 +65,24 @@ def test_thirty_levels_are_in_their_order_and_symmetric():
 
 
 def test_a_space_without_a_kernel_is_named_below():
-    spaces = spaces_of([("a", "block1", "demo"), ("a", "block2", "demo"), ("b", "block1", "demo")])
-    spaces.loc[2, "reason"] = "a singular kernel"
-    pairs = pairs_of(spaces)
+    embeddings = embeddings_of([("a", "block1", "demo"), ("a", "block2", "demo"), ("b", "block1", "demo")])
+    embeddings.loc[2, "reason"] = "a singular kernel"
+    pairs = pairs_of(embeddings)
     pairs.loc[pairs["model_b"] == "b block1", ["cka", "null", "p"]] = np.nan
     pairs.loc[pairs["model_b"] == "b block1", "reason"] = "a singular kernel"
     pairs.loc[0, "p"] = 0.4
-    figure = similarity_map(pairs, spaces)
+    figure = similarity_map(pairs, embeddings)
     assert "Not drawn: b block1 (a singular kernel)." in texts(figure).replace("\n", " ")
     assert "0 of 1 pairs are more alike" in texts(figure).replace("\n", " ")
-    with pytest.raises(ValueError, match="needs two spaces"):
-        similarity_map(pairs, spaces.iloc[1:])
+    with pytest.raises(ValueError, match="needs two embeddings"):
+        similarity_map(pairs, embeddings.iloc[1:])
 
 
 def test_a_line_a_network_along_the_levels():
     models = [("passt_demo", level, weights) for weights in ("demo", "untrained-0") for level in LEVELS]
-    spaces = spaces_of([*models, ("logmel", "mean", "none")])
-    spaces = pd.concat([spaces, spaces_of(models, "beeps", draws=4)])
-    figure = rank_by_level(spaces)
+    embeddings = embeddings_of([*models, ("logmel", "mean", "none")])
+    embeddings = pd.concat([embeddings, embeddings_of(models, "beeps", draws=4)])
+    figure = rank_by_level(embeddings)
     first, second = figure.axes
     drawn = [line for line in first.get_lines() if len(line.get_xdata()) == 12]
     assert len(drawn) == 2
@@ -95,14 +95,14 @@ def test_a_line_a_network_along_the_levels():
     assert names == ["passt_demo", "passt_demo†", "log-mel"]
     assert "50 rows on tones, 200 rows on beeps" in texts(figure)
     with pytest.raises(ValueError, match="no model has two levels"):
-        rank_by_level(spaces_of([("passt_demo", "block1", "demo"), ("cnn_demo", "block1", "demo")]))
+        rank_by_level(embeddings_of([("passt_demo", "block1", "demo"), ("cnn_demo", "block1", "demo")]))
 
 
 @pytest.mark.parametrize(("models", "entries"), [(2, 2), (12, 1)])
 def test_forms_stand_at_their_bytes(models, entries):
-    spaces = spaces_of([("passt_demo", level, "demo") for level in LEVELS[:models]])
+    embeddings = embeddings_of([("passt_demo", level, "demo") for level in LEVELS[:models]])
     sizes = {"float32": 768, "pca8": 32, "pca32": 128, "int8": 192, "binary": 24}
-    forms = [spaces.assign(form=form, bytes=size, score=size / 1000, metric="acc") for form, size in sizes.items()]
+    forms = [embeddings.assign(form=form, bytes=size, score=size / 1000, metric="acc") for form, size in sizes.items()]
     figure = score_by_bytes(pd.concat(forms))
     line = figure.axes[0].get_lines()[0]
     assert list(line.get_xdata()) == [32, 128, 768]

@@ -45,10 +45,10 @@ ROWS = 16  # of shuffled matrices at once, which stay in the processor's cache
 
 @dataclass(frozen=True)
 class Similarity:
-    """How alike two spaces are.
+    """How alike two embeddings are.
 
     Attributes:
-        a, b: the places of the spaces in their list.
+        a, b: the places of the embeddings in their list.
         cka, biased_cka: both forms of CKA; NaN where there is a reason.
         null, biased_null: their means over shuffles.
         p: of the debiased form; NaN without shuffles, or with fewer than two units.
@@ -97,39 +97,39 @@ def why_singular(x: np.ndarray, *, debiased: bool = True) -> str:
 
 
 def similarities(
-    spaces: Sequence[np.ndarray],
+    embeddings: Sequence[np.ndarray],
     units: np.ndarray,
     *,
     permutations: int = 199,
     seed: int = 0,
     track: Track = silent,
 ) -> list[Similarity]:
-    """Compare all pairs of spaces of the same clips.
+    """Compare all pairs of embeddings of the same clips.
 
     Args:
-        spaces: (draws, clips, dim) each. A draw has one row of each clip, such as one timestamp; HSIC is averaged over
-            draws, so that rows of one clip are never paired.
+        embeddings: (draws, clips, dim) each. A draw has one row of each clip, such as one timestamp; HSIC is averaged
+            over draws, so that rows of one clip are never paired.
         units: (clips,) the number of the unit that each clip belongs to.
         permutations: how many shuffles the null has; 0 for none. They take matrices of (clips, clips).
         seed: of these.
 
     Returns:
-        One value a pair (a, b), a < b, in the order of the spaces.
+        One value a pair (a, b), a < b, in the order of the embeddings.
 
     Raises:
         ValueError: the matrices of the null do not fit the memory.
     """
-    reasons = [_first_reason(space) for space in spaces]
+    reasons = [_first_reason(embedding) for embedding in embeddings]
     sound = [place for place, reason in enumerate(reasons) if not reason]
     order = np.argsort(units, kind="stable")
-    sorted_spaces = [spaces[place][:, order] for place in sound]
-    values = _observed(sorted_spaces, track)
+    sorted_embeddings = [embeddings[place][:, order] for place in sound]
+    values = _observed(sorted_embeddings, track)
     null = np.zeros((0, 2, len(sound), len(sound)))
     if permutations and len(sound) > 1 and len(np.unique(units)) > 1:
-        null = _null(sorted_spaces, shuffles(units[order], permutations, seed), values, track)
+        null = _null(sorted_embeddings, shuffles(units[order], permutations, seed), values, track)
     ratios = values / _scale(values)
     found = []
-    for a, b in itertools.combinations(range(len(spaces)), 2):
+    for a, b in itertools.combinations(range(len(embeddings)), 2):
         if reason := reasons[a] or reasons[b]:
             found.append(Similarity(a, b, math.nan, math.nan, reason=reason))
             continue
@@ -156,35 +156,35 @@ def shuffles(units: np.ndarray, permutations: int, seed: int) -> np.ndarray:
                      for _ in range(permutations)])  # fmt: skip
 
 
-def _first_reason(space: np.ndarray) -> str:
-    return next((reason for draw in space if (reason := why_singular(draw))), "")
+def _first_reason(embedding: np.ndarray) -> str:
+    return next((reason for draw in embedding if (reason := why_singular(draw))), "")
 
 
-def _observed(spaces: Sequence[np.ndarray], track: Track) -> np.ndarray:
-    """Both forms of HSIC of all pairs, means over draws: (2, spaces, spaces)."""
-    values = np.zeros((2, len(spaces), len(spaces)))
-    with track("CKA", len(spaces)) as advance:
-        for i, x in enumerate(spaces):
-            for j, y in enumerate(spaces[: i + 1]):
+def _observed(embeddings: Sequence[np.ndarray], track: Track) -> np.ndarray:
+    """Both forms of HSIC of all pairs, means over draws: (2, embeddings, embeddings)."""
+    values = np.zeros((2, len(embeddings), len(embeddings)))
+    with track("CKA", len(embeddings)) as advance:
+        for i, x in enumerate(embeddings):
+            for j, y in enumerate(embeddings[: i + 1]):
                 pair = np.mean([_hsic(of_x, of_y) for of_x, of_y in zip(x, y, strict=True)], axis=0)
                 values[:, i, j] = values[:, j, i] = pair
             advance(1)
     return values
 
 
-def _null(spaces: Sequence[np.ndarray], orders: np.ndarray, own: np.ndarray, track: Track) -> np.ndarray:
-    """Both forms of CKA of all pairs under shuffles of the second space: (shuffles, 2, spaces, spaces).
+def _null(embeddings: Sequence[np.ndarray], orders: np.ndarray, own: np.ndarray, track: Track) -> np.ndarray:
+    """Both forms of CKA of all pairs under shuffles of the second embedding: (shuffles, 2, embeddings, embeddings).
 
     Args:
         orders: (shuffles, clips), the same in all draws.
-        own: (2, spaces, spaces), HSIC without a shuffle.
+        own: (2, embeddings, embeddings), HSIC without a shuffle.
     """
-    draws, clips, count = len(spaces[0]), orders.shape[1], len(spaces)
-    check_memory(f"kernels of {count} spaces on {clips} clips", 8 * count * clips * (clips + 2 * ROWS))
+    draws, clips, count = len(embeddings[0]), orders.shape[1], len(embeddings)
+    check_memory(f"kernels of {count} embeddings on {clips} clips", 8 * count * clips * (clips + 2 * ROWS))
     hsic = np.zeros((len(orders), 2, count, count))
     with track("CKA of shuffled clips", draws * len(orders)) as advance:
         for draw in range(draws):
-            kernels = np.stack([_gram(space[draw]) for space in spaces])  # (spaces, clips, clips)
+            kernels = np.stack([_gram(embedding[draw]) for embedding in embeddings])  # (embeddings, clips, clips)
             norms = np.diagonal(kernels, axis1=1, axis2=2)
             sums = norms.sum(axis=1)
             for place, order in enumerate(orders):
@@ -200,7 +200,7 @@ def _null(spaces: Sequence[np.ndarray], orders: np.ndarray, own: np.ndarray, tra
 
 
 def _scale(hsic: np.ndarray) -> np.ndarray:
-    """What HSIC is divided by: (2, spaces, spaces) of (2, spaces, spaces)."""
+    """What HSIC is divided by: (2, embeddings, embeddings) of (2, embeddings, embeddings)."""
     own = np.sqrt(np.diagonal(hsic, axis1=1, axis2=2))
     scale: np.ndarray = own[:, :, None] * own[:, None, :]
     return scale

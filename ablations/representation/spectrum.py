@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from ablations.spaces.similarity import CONSTANT
+from ablations.representation.similarity import CONSTANT
 
 PAIRS = 200_000
 """Pairs of rows for uniformity, at most."""

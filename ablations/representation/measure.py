@@ -10,11 +10,11 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 
+from ablations.representation.compression import forms, scores_of
+from ablations.representation.representation import Representation, Representations, Sample
+from ablations.representation.similarity import similarities, why_singular
+from ablations.representation.spectrum import components, effective_rank, participation_ratio, uniformity, variances
 from ablations.runs.many import studies_of
-from ablations.spaces.compression import forms, scores_of
-from ablations.spaces.similarity import similarities, why_singular
-from ablations.spaces.space import Sample, Space, Spaces
-from ablations.spaces.spectrum import components, effective_rank, participation_ratio, uniformity, variances
 from ablations.study.study import Study
 from ablations.system.compute import DEFAULT, Machine
 from ablations.system.machine import choose_device
@@ -48,7 +48,7 @@ class Choice:
         seed: of the clips, the shuffles and the probes.
         compress: whether smaller forms are scored by probes.
         dims: principal components of the truncated forms.
-        protocol: of these probes.
+        protocol: of these probes; the limit of clips is the study's.
     """
 
     tasks: tuple[str, ...] = ()
@@ -76,21 +76,23 @@ class Geometry:
     """What was measured; all tables name task and model.
 
     Attributes:
-        spaces: a row a space: dimensions, uniformity, and why there is no value.
-        similarity: a row a pair of spaces of a task: CKA, its null, p.
-        compression: a row a smaller form of a space; empty if it was not asked for.
+        embeddings: a row an embedding: dimensions, uniformity, and why there is no value.
+        similarity: a row a pair of embeddings of a task: CKA, its null, p.
+        compression: a row a smaller form of an embedding; empty if it was not asked for.
         failures: what could not be embedded.
         not_applicable: models that have no embedding for a task, and why.
     """
 
-    spaces: pd.DataFrame
+    embeddings: pd.DataFrame
     similarity: pd.DataFrame
     compression: pd.DataFrame = field(default_factory=pd.DataFrame)
     failures: tuple[Failure, ...] = ()
     not_applicable: tuple[NotApplicable, ...] = ()
 
     def _repr_html_(self) -> str:
-        return "\n".join(str(table.to_html(index=False)) for table in (self.spaces, self.similarity, self.compression))
+        return "\n".join(
+            str(table.to_html(index=False)) for table in (self.embeddings, self.similarity, self.compression)
+        )
 
 
 def geometry(
@@ -122,6 +124,11 @@ def geometry(
     study = _with_models(study, choice)
     failures: list[Failure] = []
     tasks = find_tasks(study, where.tasks, where.store, lambda *failed: failures.append(failure_of(*failed)))
+    for failure in failures:
+        if failure.task in choice.tasks:
+            raise ValueError(str(failure))
+    if choice.tasks:
+        failures.clear()  # of tasks that were not chosen
     tasks = _chosen("task", choice.tasks, tasks, lambda named: (named.key, named.task.folder.name))
     if not tasks:
         raise ValueError(f"no task of {study.name} is here{f': {failures[0]}' if failures else ''}")
@@ -129,18 +136,22 @@ def geometry(
         if choice.split not in (None, *named.task.splits):
             raise ValueError(f"{named.key}: no split {choice.split!r}{choices(choice.split or '', named.task.splits)}")
     settings = Settings.of(study, where, machine, choose_device(machine.device))
-    spaces = Spaces.of(settings, tasks, lambda task: task.splits if choice.compress else _splits(task, choice), track)
-    failures += spaces.failures
-    measured = _Measured(choice, settings.device, track, failures)
+    embeddings = Representations.of(
+        settings, tasks, lambda task: task.splits if choice.compress else _splits(task, choice), track
+    )
+    failures += embeddings.failures
+    limit = Protocol.parse(study.protocol).limit  # of the clips that there are: scores say so
+    protocol = str(replace(Protocol.parse(choice.protocol), limit=limit))
+    measured = _Measured(replace(choice, protocol=protocol), settings.device, track, failures)
     for named in tasks:
-        own = [space for space in spaces.found if space.named.task.folder == named.task.folder]
+        own = [embedding for embedding in embeddings.found if embedding.named.task.folder == named.task.folder]
         if own:
             is_one = [other.key for other in tasks].count(named.key) == 1
             measured.add(named.key if is_one else named.task.folder.name, own)
-    if not measured.spaces:
+    if not measured.embeddings:
         raise ValueError(f"{study.name}: nothing could be embedded{f': {failures[0]}' if failures else ''}")
-    table, similarity, compression = map(pd.DataFrame, (measured.spaces, measured.similarity, measured.compression))
-    return Geometry(table, similarity, compression, tuple(failures), tuple(spaces.not_applicable))
+    table, similarity, compression = map(pd.DataFrame, (measured.embeddings, measured.similarity, measured.compression))
+    return Geometry(table, similarity, compression, tuple(failures), tuple(embeddings.not_applicable))
 
 
 @dataclass
@@ -151,23 +162,23 @@ class _Measured:
     device: str
     track: Track
     failures: list[Failure]
-    spaces: list[dict[str, Any]] = field(default_factory=list)
+    embeddings: list[dict[str, Any]] = field(default_factory=list)
     similarity: list[dict[str, Any]] = field(default_factory=list)
     compression: list[dict[str, Any]] = field(default_factory=list)
 
-    def add(self, name: str, spaces: Sequence[Space]) -> None:
-        """Measure the spaces of a task."""
-        choice, task = self.choice, spaces[0].named.task
+    def add(self, name: str, embeddings: Sequence[Representation]) -> None:
+        """Measure the embeddings of a task."""
+        choice, task = self.choice, embeddings[0].named.task
         sample = Sample.of(task, _splits(task, choice), choice.clips, choice.seed)
         read: list[np.ndarray] = []
-        with self.track(f"embeddings of {name}", len(spaces)) as advance:
-            for space in spaces:
-                read.append(space.rows(sample))
-                self.spaces.append({"task": name, **_about(space), **self._dimensions(read[-1])})
+        with self.track(f"embeddings of {name}", len(embeddings)) as advance:
+            for embedding in embeddings:
+                read.append(embedding.rows(sample))
+                self.embeddings.append({"task": name, **_about(embedding), **self._dimensions(read[-1])})
                 advance(1)
         units = len(np.unique(sample.units))
         facts = {"clips": len(sample.clips), "units": units, "permutations": choice.permutations, "seed": choice.seed}
-        labels = [space.models[0].label for space in spaces]
+        labels = [embedding.models[0].label for embedding in embeddings]
         for pair in similarities(
             read, sample.units, permutations=choice.permutations, seed=choice.seed, track=self.track
         ):
@@ -175,10 +186,10 @@ class _Measured:
             models = {"model_a": labels[values.pop("a")], "model_b": labels[values.pop("b")]}
             self.similarity.append({"task": name, **models, **values, **facts})
         if choice.compress:
-            self._compress(name, spaces)
+            self._compress(name, embeddings)
 
     def _dimensions(self, rows: np.ndarray) -> dict[str, Any]:
-        """Of a space: (draws, clips, dim)."""
+        """Of an embedding: (draws, clips, dim)."""
         flat = rows.reshape(-1, rows.shape[2])
         spread = variances(flat)
         return {
@@ -193,21 +204,21 @@ class _Measured:
             "reason": next((reason for draw in rows if (reason := why_singular(draw))), ""),
         }
 
-    def _compress(self, name: str, spaces: Sequence[Space]) -> None:
-        """Score the forms of spaces."""
-        choice, task = self.choice, spaces[0].named.task
+    def _compress(self, name: str, embeddings: Sequence[Representation]) -> None:
+        """Score the forms of embeddings."""
+        choice, task = self.choice, embeddings[0].named.task
         metric = task.metrics[0]
-        with self.track(f"probes of smaller embeddings of {name}", len(spaces)) as advance:
-            for space in spaces:
+        with self.track(f"probes of smaller embeddings of {name}", len(embeddings)) as advance:
+            for embedding in embeddings:
                 try:
-                    splits = space.splits()
+                    splits = embedding.splits()
                     dim = next(iter(splits.values())).x.shape[1]
                     for form in forms(dim, choice.dims):
                         folds = scores_of(form, task, splits, choice.protocol, choice.seed, self.device)
                         scores = [fold.scores[metric] for fold in folds]
                         self.compression.append(
                             {
-                                **{"task": name, "metric": metric, **_about(space)},
+                                **{"task": name, "metric": metric, **_about(embedding)},
                                 **{"form": form.name, "dim": form.dim, "bytes": form.bytes},
                                 "score": float(np.mean(scores)),
                                 "std": float(np.std(scores, ddof=1)) if len(scores) > 1 else math.nan,
@@ -216,13 +227,13 @@ class _Measured:
                             }
                         )
                 except Exception as error:
-                    self.failures.append(failure_of(space.models, name, error))
+                    self.failures.append(failure_of(embedding.models, name, error))
                 advance(1)
 
 
-def _about(space: Space) -> dict[str, Any]:
-    """What a space is the embedding of."""
-    first, *others = space.models
+def _about(embedding: Representation) -> dict[str, Any]:
+    """What an embedding is the embedding of."""
+    first, *others = embedding.models
     return {
         "model": first.label,
         "spec": str(first.spec),

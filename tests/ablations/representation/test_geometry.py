@@ -8,9 +8,9 @@ from click.testing import CliRunner
 
 import ablations as ab
 from ablations.cli import main
-from ablations.spaces import measure
-from ablations.spaces.similarity import linear_cka
-from ablations.spaces.space import Sample
+from ablations.representation import measure
+from ablations.representation.representation import Sample
+from ablations.representation.similarity import linear_cka
 from downstream.tasks.task import Task
 from results import load
 from tests.conftest import write_tones
@@ -42,13 +42,13 @@ def test_a_study_from_the_command_line(invoke, tmp_path):
     written = sorted(path.name for path in out.iterdir())
     assert written == ["cka_beeps.png", "cka_tones.png", "effective_rank.png", "geometry.csv", "similarity.csv"]
     assert "chance: a singular kernel: the embedding is the same for all clips" in result.stdout
-    spaces, pairs = (pd.read_csv(out / f"{name}.csv") for name in ("geometry", "similarity"))
-    assert set(spaces["task"]) == {"tones", "beeps"}
-    on_tones = spaces[spaces["task"] == "tones"].set_index("model")
+    embeddings, pairs = (pd.read_csv(out / f"{name}.csv") for name in ("geometry", "similarity"))
+    assert set(embeddings["task"]) == {"tones", "beeps"}
+    on_tones = embeddings[embeddings["task"] == "tones"].set_index("model")
     assert "passt_demo block1 320 ms" not in on_tones.index, "scenes are of whole clips"
     assert on_tones.loc["passt_demo block1 160 ms", "same"] == "passt_demo block1 320 ms"
     assert set(on_tones["clips"]) == {18}
-    assert "passt_demo block1 320 ms" in set(spaces.loc[spaces["task"] == "beeps", "model"])
+    assert "passt_demo block1 320 ms" in set(embeddings.loc[embeddings["task"] == "beeps", "model"])
     assert len(pairs) == 6 + 10
     assert pairs.loc[pairs["model_b"] == "chance", "reason"].str.contains("singular").all()
     assert len(list((tmp_path / "store").glob("*/*/test/scene/block1@own.npy"))) == 1, "extracted without a run"
@@ -65,13 +65,14 @@ def test_cka_is_that_of_the_embeddings_in_the_store(invoke, tmp_path):
     pair = found.similarity.set_index(["model_a", "model_b"]).loc[("passt_demo block1 160 ms", "logmel")]
     assert pair["cka"] == pytest.approx(expected, abs=1e-9)
     assert pair["clips"] == 6
+    assert not list((tmp_path / "store").glob("*/*/train/scene")), "of no other split"
     assert np.isnan(pair["p"])
 
 
 def test_models_of_other_hops_are_compared_at_the_same_times(invoke):
     found = ab.geometry("mine.yaml", tasks=("beeps",), models=("*block1 *", "logmel"), permutations=0)
-    assert set(found.spaces["draws"]) == {4}
-    assert list(found.spaces["rows"]) == [4 * 9] * 3
+    assert set(found.embeddings["draws"]) == {4}
+    assert list(found.embeddings["rows"]) == [4 * 9] * 3
 
 
 def test_smaller_forms_are_scored_as_the_run_is(invoke, tmp_path):
@@ -126,14 +127,14 @@ def test_the_paper_is_many_studies(invoke):
 
 
 def test_a_model_that_fails_does_not_stop_the_others(invoke, monkeypatch):
-    build = measure.Spaces.of.__globals__["build"]
+    build = measure.Representations.of.__globals__["build"]
 
     def broken(models, settings, track):
         if models[0].spec.checkpoint == "logmel":
             raise ValueError("its weights are lost")
         return build(models, settings, track)
 
-    monkeypatch.setattr("ablations.spaces.space.build", broken)
+    monkeypatch.setattr("ablations.representation.representation.build", broken)
     result = invoke("geometry", "mine.yaml", "--task", "tones")
     assert result.exit_code == 1
     assert "Failed: logmel: its weights are lost" in result.output

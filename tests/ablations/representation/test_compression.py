@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from ablations.spaces import compression
-from ablations.spaces.compression import Binary, Quantized, Truncated, forms, scores_of
+from ablations.representation import compression
+from ablations.representation.compression import Binary, Quantized, Truncated, forms, scores_of
 from downstream.evaluate import evaluate
 from downstream.probes import features
 from downstream.splits import LabelledSplit, item_order, one_hot

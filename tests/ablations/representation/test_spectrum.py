@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from ablations.spaces import spectrum
-from ablations.spaces.spectrum import components, effective_rank, participation_ratio, uniformity, variances
+from ablations.representation import spectrum
+from ablations.representation.spectrum import components, effective_rank, participation_ratio, uniformity, variances
 
 STREAM = np.random.default_rng(0)
 

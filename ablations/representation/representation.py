@@ -1,4 +1,4 @@
-"""Spaces: the embeddings that a study's models have of a task, and a sample of the same clips in all of them."""
+"""The embeddings that a study's models have of a task, and a sample of the same clips in all of them."""
 
 import contextlib
 import functools
@@ -64,14 +64,14 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class Space:
+class Representation:
     """The embedding that models of a study have of a task.
 
     Attributes:
         models: that share it, because they differ in what the task does not use; the first one names it.
         named: the task.
         taps: are concatenated, in this order.
-        audio, folders: by split, the sound, and the folder of the store that has the taps.
+        audio, folders: by split, the sound, and the folder of the store that has the taps, of splits that are needed.
     """
 
     models: tuple[Model, ...]
@@ -116,8 +116,8 @@ class Space:
 
 
 @dataclass
-class Spaces:
-    """The spaces of a study, and what is not there.
+class Representations:
+    """The embeddings of a study, and what is not there.
 
     Attributes:
         found: in the order of the study's models.
@@ -125,7 +125,7 @@ class Spaces:
         not_applicable: models that have no embedding for a task, and why.
     """
 
-    found: list[Space] = field(default_factory=list)
+    found: list[Representation] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     not_applicable: list[NotApplicable] = field(default_factory=list)
 
@@ -136,46 +136,49 @@ class Spaces:
         tasks: Sequence[NamedTask],
         splits_of: Callable[[Task], Sequence[str]],
         track: Track = silent,
-    ) -> "Spaces":
-        """List the spaces of a study, after extracting what the store lacks of them.
+    ) -> "Representations":
+        """List the embeddings of a study, after extracting what the store lacks of them.
 
         Args:
             settings: the study, the store and the device.
             tasks: of the study.
             splits_of: which splits of a task are needed.
         """
-        spaces = cls()
+        embeddings = cls()
         for group in grouped(units_of(settings.study, tasks)):
             try:
                 embedder = build(group[0].models, settings, track)
             except Exception as error:
-                spaces.failures.append(failure_of(group[0].models, "", error))
+                embeddings.failures.append(failure_of(group[0].models, "", error))
                 continue
             with released(embedder):
                 for unit in group:
                     try:
-                        spaces._add(unit, embedder, settings, splits_of(unit.named.task), track)
+                        embeddings._add(unit, embedder, settings, splits_of(unit.named.task), track)
                     except Exception as error:
-                        spaces.failures.append(failure_of(unit.models, unit.named.key, error))
+                        embeddings.failures.append(failure_of(unit.models, unit.named.key, error))
         order = {str(model.spec): place for place, model in enumerate(settings.study.models)}
-        spaces.found.sort(key=lambda space: order[str(space.models[0].spec)])
-        return spaces
+        embeddings.found.sort(key=lambda embedding: order[str(embedding.models[0].spec)])
+        return embeddings
 
     def _add(self, unit: Unit, embedder: Embedder, settings: Settings, needed: Sequence[str], track: Track) -> None:
-        """Add the spaces of a unit."""
+        """Add the embeddings of a unit."""
         once = replace(unit, seeds=unit.seeds[:1])  # seeds share the embedding
         jobs = jobs_of(once, embedder, settings.study.protocol, settings.store)
         self.not_applicable += jobs.not_applicable
         for hop_ms, of_hop in jobs.shared.items():
-            folders = tap_folders(settings.store, embedder, jobs.audio, hop_ms)
-            extract_taps = functools.partial(_extract, embedder, jobs.audio, hop_ms, folders, needed, track)
+            every = tap_folders(settings.store, embedder, jobs.audio, hop_ms)
+            folders = {split: every[split] for split in needed}
+            extract_taps = functools.partial(_extract, embedder, jobs.audio, hop_ms, folders, track)
             with in_use(folder.path for folder in folders.values()):
                 with contextlib.suppress(NotFiniteError):  # one tap is at fault: each job below asks for its taps
                     extract_taps(taps_of(of_hop))
                 for shared in of_hop:
                     try:
                         extract_taps(shared.job.taps)
-                        self.found.append(Space(shared.models, unit.named, shared.job.taps, jobs.audio, folders))
+                        self.found.append(
+                            Representation(shared.models, unit.named, shared.job.taps, jobs.audio, folders)
+                        )
                     except Exception as error:
                         self.failures.append(failure_of(shared.models, unit.named.key, error))
 
@@ -185,10 +188,9 @@ def _extract(
     audio: Mapping[str, SplitAudio],
     hop_ms: int | None,
     folders: Mapping[str, TapFolder],
-    needed: Sequence[str],
     track: Track,
     taps: Sequence[Tap],
 ) -> None:
-    """Extract the taps that the store lacks on the needed splits."""
-    for split in needed:
-        extract(embedder, audio[split], taps, hop_ms, folders[split], track)
+    """Extract the taps that folders lack."""
+    for split, folder in folders.items():
+        extract(embedder, audio[split], taps, hop_ms, folder, track)

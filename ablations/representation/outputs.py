@@ -1,6 +1,7 @@
 """What `ablate geometry` prints and writes."""
 
 import functools
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from tabulate import tabulate
 
-from ablations.spaces.compression import WHOLE
-from ablations.spaces.measure import Geometry
+from ablations.representation.compression import WHOLE
+from ablations.representation.measure import Geometry
 from results import figures
 from results.figures.geometry import rank_by_level, score_by_bytes, similarity_map
 from results.rows.files import replacing
@@ -33,17 +34,17 @@ COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {
 def to_text(measured: Geometry) -> str:
     """Write a table a task: dimensions, and the most similar other model; then scores of smaller forms."""
     parts = []
-    for task, spaces in measured.spaces.groupby("task", sort=False):
+    for task, embeddings in measured.embeddings.groupby("task", sort=False):
         pairs = _of_task(measured.similarity, task)
-        first = spaces.iloc[0]
+        first = embeddings.iloc[0]
         drawn = f"{first['clips']} clips" + (f", {first['draws']} timestamps of each" if first["draws"] > 1 else "")
-        table = spaces.merge(_most_alike(pairs, list(spaces["model"])), on="model")
+        table = embeddings.merge(_most_alike(pairs, list(embeddings["model"])), on="model")
         texts = [[_cell(value, COLUMNS[name][1]) for value in table[name]] for name in COLUMNS]
         align = ["left" if name in ("model", "most alike") else "right" for name in COLUMNS]
         heads = [head for head, _ in COLUMNS.values()]
         body = tabulate(list(zip(*texts, strict=True)), heads, disable_numparse=True, colalign=align)
-        reasons = [f"{row.model}: {row.reason}" for row in spaces.itertuples() if row.reason]
-        same = [f"{row.model} stands for {row.same} too" for row in spaces.itertuples() if row.same]
+        reasons = [f"{row.model}: {row.reason}" for row in embeddings.itertuples() if row.reason]
+        same = [f"{row.model} stands for {row.same} too" for row in embeddings.itertuples() if row.same]
         parts += [printable(f"{task}: {drawn}"), body, *map(printable, [*reasons, *same])]
         if len(forms := _of_task(measured.compression, task)):
             undefined = [f"{row.model} {row.form}: {row.reason}" for row in forms.itertuples() if row.reason]
@@ -61,7 +62,11 @@ def write(measured: Geometry, folder: Path, title: str) -> list[Path]:
         folder: its files of the same names are replaced, and no others.
         title: of the figures.
     """
-    tables = {"geometry": measured.spaces, "similarity": measured.similarity, "compression": measured.compression}
+    tables = {
+        "geometry": measured.embeddings,
+        "similarity": measured.similarity,
+        "compression": measured.compression,
+    }
     written = []
     for name, table in tables.items():
         if len(table):
@@ -79,13 +84,13 @@ def write(measured: Geometry, folder: Path, title: str) -> list[Path]:
 
 def _drawings(measured: Geometry, title: str) -> Iterator[tuple[str, Callable[[], Figure]]]:
     """Name what draws each figure."""
-    spaces, similarity, compression = map(_safe, (measured.spaces, measured.similarity, measured.compression))
+    embeddings, similarity, compression = map(_safe, (measured.embeddings, measured.similarity, measured.compression))
     title = _escape(title)
-    yield "effective_rank", functools.partial(rank_by_level, spaces, title)
+    yield "effective_rank", functools.partial(rank_by_level, embeddings, title)
     if len(compression):
         yield "compression", functools.partial(score_by_bytes, compression, title)
-    for name, task in zip(measured.spaces["task"].unique(), spaces["task"].unique(), strict=True):
-        own = _of_task(spaces, task)
+    for name, task in zip(measured.embeddings["task"].unique(), embeddings["task"].unique(), strict=True):
+        own = _of_task(embeddings, task)
         yield f"cka_{name}", functools.partial(similarity_map, _of_task(similarity, task), own, f"{title} on {task}")
 
 
@@ -111,7 +116,7 @@ def _most_alike(pairs: pd.DataFrame, models: list[str]) -> pd.DataFrame:
 
 
 def _forms_text(forms: pd.DataFrame) -> str:
-    """A row a model, a column a form, the smallest first."""
+    """A row a model, a column a form, the whole embedding first."""
     forms = forms.assign(
         cell=[f"{_cell(row.score, '{:.3f}'.format) or 'n.d.'} / {row.bytes}" for row in forms.itertuples()]
     )
@@ -126,4 +131,5 @@ def _of_task(table: pd.DataFrame, task: object) -> pd.DataFrame:
 
 
 def _cell(value: Any, written: Callable[[Any], str]) -> str:
-    return "" if pd.isna(value) else written(value).replace("-0.00", "0.00")
+    text = "" if pd.isna(value) else written(value)
+    return re.sub(r"^-(0\.0+)$", r"\1", text)

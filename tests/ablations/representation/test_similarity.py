@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ablations.spaces import similarity
-from ablations.spaces.similarity import linear_cka, shuffles, similarities, why_singular
+from ablations.representation import similarity
+from ablations.representation.similarity import linear_cka, shuffles, similarities, why_singular
 
 STREAM = np.random.default_rng(0)
 
@@ -87,14 +87,14 @@ def test_a_singular_kernel_has_no_cka_and_a_reason(x, reason):
 
 
 def test_pairs_are_those_of_linear_cka_also_of_shuffled_units():
-    spaces = [STREAM.normal(size=(1, 30, dim)) + 1 for dim in (4, 50)]
-    spaces.append(spaces[0] @ STREAM.normal(size=(4, 6)))
+    embeddings = [STREAM.normal(size=(1, 30, dim)) + 1 for dim in (4, 50)]
+    embeddings.append(embeddings[0] @ STREAM.normal(size=(4, 6)))
     units = STREAM.permutation(np.repeat(np.arange(10), 3))
-    found = similarities(spaces, units, permutations=5, seed=3)
+    found = similarities(embeddings, units, permutations=5, seed=3)
     assert [(pair.a, pair.b) for pair in found] == [(0, 1), (0, 2), (1, 2)]
     order = np.argsort(units, kind="stable")
     for pair in found:
-        x, y = spaces[pair.a][0], spaces[pair.b][0]
+        x, y = embeddings[pair.a][0], embeddings[pair.b][0]
         assert pair.cka == pytest.approx(linear_cka(x, y), abs=1e-9)
         assert pair.biased_cka == pytest.approx(linear_cka(x, y, debiased=False), abs=1e-9)
         x, y = x[order], y[order]
@@ -128,12 +128,12 @@ def p_values(units: np.ndarray, blocks: bool) -> np.ndarray:
     found = []
     for seed in range(60):
         stream = np.random.default_rng(seed)
-        spaces = [
+        embeddings = [
             stream.normal(size=(units.max() + 1, 3))[units][None] + 0.3 * stream.normal(size=(1, len(units), 3))
             for _ in range(2)
         ]
         shuffled = units if blocks else np.arange(len(units))
-        found += [pair.p for pair in similarities(spaces, shuffled, permutations=39, seed=seed)]
+        found += [pair.p for pair in similarities(embeddings, shuffled, permutations=39, seed=seed)]
     return np.array(found)
 
 
