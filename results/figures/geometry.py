@@ -147,11 +147,13 @@ def score_by_bytes(compression: pd.DataFrame, title: str | None = None, *, notes
     tasks = list(drawn["task"].unique())
     columns = min(2, len(tasks))
     rows = -(-len(tasks) // columns)
-    if drawn["label"].nunique() > FEW:
-        name = labels(drawn.assign(model=drawn["checkpoint"]))
-        drawn = drawn.assign(name=name, color=drawn.groupby("checkpoint", sort=False)["color"].transform("first"))
-    colors = dict(zip(drawn["name"], drawn["color"], strict=True))
-    entries = {name: Line2D([], [], color=color, linewidth=1.2) for name, color in colors.items()}
+    if many := drawn["label"].nunique() > FEW:
+        of_checkpoint = drawn.groupby("checkpoint", sort=False)["color"].transform("first")
+        drawn = drawn.assign(name=labels(drawn.assign(model=drawn["checkpoint"])), color=of_checkpoint)
+    entries = {
+        line.name: Line2D([], [], color=line.color, marker="o", markersize=4, markerfacecolor=_face(line))
+        for line in drawn.drop_duplicates("name").itertuples()
+    }
     marks = {"float32, and its principal components": "o", **CODES}
     plain: dict[str, Any] = {"color": "0.3", "linestyle": "", "markersize": 4}
     entries |= {name: Line2D([], [], marker=marker, **plain) for name, marker in marks.items()}
@@ -161,7 +163,7 @@ def score_by_bytes(compression: pd.DataFrame, title: str | None = None, *, notes
         for number, (axes, task) in enumerate(zip(panels, tasks, strict=False)):
             own = drawn[drawn["task"] == task]
             for _, of_model in own.groupby("label", sort=False):
-                _points(axes, of_model)
+                _points(axes, of_model, thin=many)
             axes.set_xscale("log", base=2)
             axes.xaxis.set_major_formatter("{x:g}")
             axes.xaxis.set_minor_formatter(NullFormatter())
@@ -176,17 +178,23 @@ def score_by_bytes(compression: pd.DataFrame, title: str | None = None, *, notes
     return figure
 
 
-def _points(axes: Axes, forms: pd.DataFrame) -> None:
-    """Draw the forms of a model."""
-    color, hollow = forms["color"].iloc[0], bool(forms["untrained"].iloc[0])
-    face: dict[str, Any] = {"color": color, "markerfacecolor": "white" if hollow else color}
+def _points(axes: Axes, forms: pd.DataFrame, thin: bool) -> None:
+    """Draw the forms of a model; thin where there are many."""
+    first = next(forms.itertuples())
+    look: dict[str, Any] = {"color": first.color, "markerfacecolor": _face(first), "alpha": 0.7 if thin else 1}
+    size = 3.5 if thin else 5
     truncated = forms[~forms["form"].isin(list(CODES))].sort_values("bytes")
-    axes.plot(truncated["bytes"], truncated["score"], "o-", markersize=3, linewidth=1.1, **face)
+    axes.plot(truncated["bytes"], truncated["score"], "o-", markersize=2.5, linewidth=0.7 if thin else 1.1, **look)
     whole = forms[forms["form"] == "float32"]
-    axes.plot(whole["bytes"], whole["score"], "o", markersize=5, **face)
+    axes.plot(whole["bytes"], whole["score"], "o", markersize=size, **look)
     for form, marker in CODES.items():
         coded = forms[forms["form"] == form]
-        axes.plot(coded["bytes"], coded["score"], marker, markersize=5, linestyle="", **face)
+        axes.plot(coded["bytes"], coded["score"], marker, markersize=size, linestyle="", **look)
+
+
+def _face(line: Any) -> Any:
+    """What fills the markers of a model: nothing where its weights are untrained."""
+    return "white" if line.untrained else line.color
 
 
 def _looks(table: pd.DataFrame) -> pd.DataFrame:
@@ -223,7 +231,7 @@ def _styles(lines: pd.DataFrame) -> dict[str, dict[str, Any]]:
         line.line: {
             **{"color": line.color, "marker": markers[twin], "markersize": 3.5, "linewidth": 1.2},
             "linestyle": UNTRAINED_LINE if line.untrained else "-",
-            "markerfacecolor": "white" if line.untrained else line.color,
+            "markerfacecolor": _face(line),
         }
         for line, twin in zip(first.itertuples(), twins, strict=True)
     }
