@@ -51,18 +51,21 @@ class Choice:
         protocol: of these probes; the limit of clips is the study's.
     """
 
-    tasks: tuple[str, ...] = ()
-    models: tuple[str, ...] = ()
-    levels: tuple[str, ...] = ()
+    tasks: Sequence[str] = ()
+    models: Sequence[str] = ()
+    levels: Sequence[str] = ()
     split: str | None = None
     clips: int = 500
     permutations: int = 199
     seed: int = 0
     compress: bool = False
-    dims: tuple[int, ...] = (8, 32, 128)
+    dims: Sequence[int] = (8, 32, 128)
     protocol: str = PROTOCOL
 
     def __post_init__(self) -> None:
+        for name in ("tasks", "models", "levels"):
+            if isinstance(getattr(self, name), str):
+                raise ValueError(f"{name} must be a list of names, got {getattr(self, name)!r}")
         for name, least in (("clips", 2), ("permutations", 0), ("seed", 0)):
             if (value := getattr(self, name)) < least:
                 raise ValueError(f"{name} must be at least {least}, got {value}")

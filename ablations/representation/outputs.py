@@ -50,6 +50,7 @@ def to_text(measured: Geometry) -> str:
             undefined = [f"{row.model} {row.form}: {row.reason}" for row in forms.itertuples() if row.reason]
             heading = f"{task}: {forms['metric'].iloc[0]} / bytes an item"
             parts += [printable(heading), _forms_text(forms), *map(printable, undefined)]
+    parts += [printable(f"Not applicable: {cell}") for cell in measured.not_applicable]
     return "\n\n".join(parts)
 
 

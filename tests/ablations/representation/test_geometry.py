@@ -99,6 +99,11 @@ def test_a_choice_of_a_study_is_printed_alone(invoke, tmp_path):
     assert not (tmp_path / "runs").exists()
 
 
+def test_a_name_is_no_list_of_names():
+    with pytest.raises(ValueError, match="tasks must be a list of names, got 'digits'"):
+        ab.geometry("quickstart", tasks="digits")
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
