@@ -107,7 +107,9 @@ class Evaluation:
         train, valid = self._data(fold, fold.valid)
         score = Scorer(self.task, fold.valid, self.splits[fold.valid]).validate
         selection, kind = selection_of(self.task), self.task.prediction_type
-        return [Fitting(c, train, valid, kind, selection, score, (self.seed, fold.name)) for c in configs]
+        stacked, seed = metrics.get(self.task.metrics[0]).stacked, (self.seed, fold.name)
+        rest = train, valid, kind, selection, score, seed, None, stacked, self.protocol.matmul
+        return [Fitting(config, *rest) for config in configs]
 
     def _data(self, fold: Fold, split: str) -> tuple[ProbeData, ProbeData]:
         """The training data of a fold, and a split in the form that its probes take."""
@@ -129,7 +131,7 @@ class Evaluation:
         task, test = self.task, self.splits[fold.test]
         chosen = _best(fits, selection_of(task))
         _, data = self._data(fold, fold.test)
-        predictions, loss = predict(chosen, data, task.prediction_type, device)
+        predictions, loss = predict(chosen, data, task.prediction_type, device, self.protocol.matmul)
         setting = chosen.best.postprocessing
         if task.is_event and setting is None:  # the loss selected: nothing was decoded, the grid has one point
             (setting,) = targets.postprocessing_grid(task.evaluation_params)
@@ -184,7 +186,12 @@ def evaluate_all(
 
     Args:
         advance: called with the number of fits that have ended.
+
+    Raises:
+        ValueError: the device can't compute as a protocol says.
     """
+    for evaluation in evaluations:
+        evaluation.protocol.check(device)
     at_once = 1 if torch.device(device).type == "cpu" else max(1, len(evaluations))
     for start in range(0, len(evaluations), at_once):
         group = evaluations[start : start + at_once]

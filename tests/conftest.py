@@ -12,6 +12,8 @@ import torch
 from hypothesis import settings
 
 from passt.fetch import transfer
+from tests.pretended_cuda import process
+from tests.pretended_cuda.device import Device, present
 from tests.reference_values import SHARED
 
 settings.register_profile("repository", deadline=None, derandomize=True)  # shared machines are slow at times
@@ -26,6 +28,18 @@ def pytest_collection_modifyitems(items):
         for item in items:
             if item.get_closest_marker("slow"):
                 item.add_marker(pytest.mark.skip(reason="takes long; run where $ABLATE_SLOW is set"))
+    process.mark_skipped(items)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item, nextitem):
+    """Tests that need a GPU run in a process that has a pretended one, where there is none."""
+    return process.run(item, nextitem) or None
+
+
+def pytest_sessionfinish(session):
+    """The process with the pretended device ends with this one."""
+    process.finish(session)
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -59,7 +73,14 @@ def _float64_by_default():
 
 
 @pytest.fixture
+def pretended_cuda() -> Device:
+    """The pretended CUDA device, which torch knows as "cuda". Its tests run in a process of their own."""
+    return present()
+
+
+@pytest.fixture
 def cuda() -> str:
+    """A CUDA device: a real one, or the pretended one in a process of its own (`tests.pretended_cuda.process`)."""
     if not torch.cuda.is_available():
         pytest.skip("no CUDA device on this machine")
     return "cuda"

@@ -92,8 +92,7 @@ def measure(kit: str | Path | None = None, tasks: Sequence[str] = (), *, track: 
     with track("benchmark", len(sizes)) as advance:
         for size in sizes:
             task, data, predictions = made_up(size)
-            scores, setting = Scorer(task, "test", data).validate(predictions)
-            assert setting is not None, "an event task has a post-processing"
+            scores, setting = _validated(Scorer(task, "test", data), predictions)
             seconds = {step: best(run, REPEATS) for step, run in _steps(task, data, predictions, setting).items()}
             answer = _ask_kit(kit, task, data, predictions) if kit else {}
             difference = _difference(size.name, scores, setting, answer) if kit else None
@@ -155,11 +154,18 @@ def _steps(
         return metrics.get(name).score(reference, runs.lasting(setting.min_duration))
 
     return {
-        "first validation": lambda: Scorer(task, "test", data).validate(predictions),
-        "validation": lambda: scorer.validate(predictions),
+        "first validation": lambda: _validated(Scorer(task, "test", data), predictions),
+        "validation": lambda: _validated(scorer, predictions),
         "postprocessing": lambda: [decoding.runs(predictions, line, width) for width in widths],
         **{name: functools.partial(score, name) for name in task.metrics},
     }
+
+
+def _validated(scorer: Scorer, predictions: np.ndarray) -> tuple[dict[str, float], events.PostProcessing]:
+    """Choose the post-processing; return it with all scores, as the kit does."""
+    _, setting = scorer.validate(predictions)
+    assert setting is not None, "an event task has a post-processing"
+    return scorer.scores(predictions, setting), setting
 
 
 def _ask_kit(kit: str | Path, task: Task, data: LabelledSplit, predictions: np.ndarray) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from ablations.system.machine import choose_device
 from ablations.units.execute import UnitResult, run_unit
 from ablations.units.unit import Settings, Unit, failure_of, grouped
 from downstream.embedder import Embedder, released
+from downstream.probes.protocol import Protocol
 from downstream.progress import Track, silent
 from passt.network.precision import precision_for
 
@@ -73,7 +74,8 @@ def broken(unit: Unit, error: Exception, logged: bool = False) -> UnitResult:
 
 
 def check(settings: Settings) -> None:
-    """Raise ValueError for a precision that this machine does not have, if any model of the study computes in it."""
+    """Raise ValueError for a precision of models or probes that the study asks for and this machine does not have."""
+    Protocol.parse(settings.study.protocol).check(settings.device)
     if any(registry.card(model.spec.checkpoint).precisions for model in settings.study.models):
         precision_for(settings.precision, torch.device(settings.device))
 

@@ -12,11 +12,29 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from downstream.probes.features import ProbeData, Selector, to_float32
+from downstream.probes.features import Concatenated, Features, ProbeData, Selector
 from downstream.probes.products import Products
 
-Step = list[tuple[Any, Tensor] | None]
-"""For each source its prepared features and its targets (labels, items); None once it has no probes left."""
+ALIGNED = 64  # numbers: where a tensor of a larger buffer may begin
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A batch of one source on the device, padded with zeros to the longest batch of all sources.
+
+    Attributes:
+        x: the prepared features.
+        y: the targets, (labels, items); sources with equal targets share them.
+        items: without padding.
+    """
+
+    x: Any
+    y: Tensor
+    items: int
+
+
+Step = list[Loaded | None]
+"""A batch of each source; None once it has no probes left."""
 
 
 @dataclass(frozen=True)
@@ -65,9 +83,10 @@ class Feed:
         self.sources, self.owners, self.size = list(sources), list(owners), size
         self.products, self.device, self.training = products, device, training
         forms = 1 + (training and torch.device(device).type == "cpu")
-        lengths = {len(source.y) for source in sources}
-        copies = min(len(lengths), 2)  # of targets: as they are, and padded if sources differ in length
-        needed = sum(4 * (forms * source.x.shape[1] + copies * source.y.shape[1]) for source in sources) * max(lengths)
+        self._twins = [_twin(sources, number) for number in range(len(sources))]
+        width = forms * sum(source.x.shape[1] for source in sources)
+        labels = sum(sources[number].y.shape[1] for number in set(self._twins))
+        needed = 4 * (width + labels) * max(len(source.y) for source in sources)
         self.resident = needed <= budget and all(source.shuffle is None for source in sources)
         self.kept_bytes = needed if self.resident else 0
         self._kept: list[Step] = []
@@ -93,32 +112,48 @@ class Feed:
     def _steps(self, number: int) -> Iterator[Step]:
         orders = [source.batches(self.size, number, training=self.training) for source in self.sources]
         for selectors in zip(*orders, strict=True):
-            items = max(_length(selector) for number, selector in enumerate(selectors) if number in self.owners)
-            parts = enumerate(zip(self.sources, selectors, strict=True))
-            yield [
-                self._load(source, selector, items) if number in self.owners else None
-                for number, (source, selector) in parts
-            ]
+            yield self._load(selectors)
 
-    def _load(self, source: ProbeData, selector: Selector, items: int) -> tuple[Any, Tensor]:
-        x, y = _tensor(source.x[selector], self.device), _tensor(source.y[selector], self.device)
-        if len(x) < items:
-            x = torch.cat([x, x.new_zeros(items - len(x), x.shape[1])])
-        return self.products.prepare(x, self.training), y.T.contiguous()
+    def _load(self, selectors: Sequence[Selector]) -> Step:
+        """Read one batch of every source that has probes; features and targets are one copy to the device each."""
+        sources, live = self.sources, [number for number in range(len(self.sources)) if number in self.owners]
+        items = max(_length(selectors[number]) for number in live)
+        kinds = list(dict.fromkeys(self._twins[number] for number in live))
+        x = self._copied([sources[i].x[selectors[i]] for i in live], [(items, sources[i].x.shape[1]) for i in live])
+        y = self._copied([sources[i].y[selectors[i]].T for i in kinds], [(sources[i].y.shape[1], items) for i in kinds])
+        step: Step = [None] * len(sources)
+        for number, features in zip(live, x, strict=True):
+            targets = y[kinds.index(self._twins[number])]
+            prepared = self.products.prepare(features, self.training)
+            step[number] = Loaded(prepared, targets, _length(selectors[number]))
+        return step
+
+    def _copied(self, values: Sequence[np.ndarray], shapes: Sequence[tuple[int, int]]) -> list[Tensor]:
+        """Copy arrays to the device, each padded with zeros to a shape.
+
+        They share one buffer, which on CUDA is pinned so that nothing waits for it.
+        """
+        sizes = [-(-rows * columns // ALIGNED) * ALIGNED for rows, columns in shapes]
+        on_cuda = torch.device(self.device).type == "cuda"
+        here = torch.empty(sum(sizes), dtype=torch.float32, pin_memory=on_cuda)
+        for piece, value, shape in zip(_views(here, sizes, shapes), values, shapes, strict=True):
+            padded, (rows, columns) = piece.numpy(), value.shape
+            padded[:rows, :columns] = value
+            if value.shape != shape:
+                padded[rows:], padded[:, columns:] = 0, 0
+        return _views(here.to(self.device, non_blocking=on_cuda), sizes, shapes)
 
     def _batch(self, step: Step) -> Batch:
-        parts, targets, counts = [], [], []
-        start = 0
-        items = max(loaded[1].shape[1] for loaded in step if loaded)  # sources that have ended since count, too
+        parts, targets = [], []
+        counts: list[int] = []
         for number, loaded in enumerate(step):
-            if loaded is None or not (probes := self.owners.count(number)):
+            probes = self.owners.count(number)
+            if loaded is None or not probes:
                 continue
-            x, y = loaded
-            parts.append((slice(start, start + probes), x))
-            missing = items - y.shape[1]
-            targets.append(torch.nn.functional.pad(y, (0, missing)) if missing else y)
-            counts += [y.shape[1]] * probes
-            start += probes
+            parts.append((slice(len(counts), len(counts) + probes), loaded.x))
+            targets.append(loaded.y)
+            counts += [loaded.items] * probes
+        items = targets[0].shape[1]
         if set(counts) == {items}:
             return Batch(tuple(parts), tuple(targets), tuple(counts))
         device = targets[0].device
@@ -140,8 +175,25 @@ def _length(selector: Selector) -> int:
     return int(selector.stop - selector.start) if isinstance(selector, slice) else len(selector)
 
 
-def _tensor(values: np.ndarray, device: str) -> Tensor:
-    return _to(torch.from_numpy(to_float32(values)), torch.device(device))
+def _views(buffer: Tensor, sizes: Sequence[int], shapes: Sequence[tuple[int, int]]) -> list[Tensor]:
+    pieces = zip(torch.split(buffer, list(sizes)), shapes, strict=True)
+    return [piece[: rows * columns].view(rows, columns) for piece, (rows, columns) in pieces]
+
+
+def _twin(sources: Sequence[ProbeData], number: int) -> int:
+    """The first source whose targets come in the same batches as those of this one; itself if there is none before."""
+    source = sources[number]
+    twins = (i for i in range(number) if sources[i].shuffle == source.shuffle and _equal(sources[i].y, source.y))
+    return next(twins, number)
+
+
+def _equal(first: Features, second: Features) -> bool:
+    """Whether targets are the same; of concatenated ones, in the same parts."""
+    if first is second or first.shape != second.shape:
+        return first is second
+    if isinstance(first, Concatenated) and isinstance(second, Concatenated):
+        return len(first.parts) == len(second.parts) and all(map(_equal, first.parts, second.parts))
+    return isinstance(first, np.ndarray) and isinstance(second, np.ndarray) and np.array_equal(first, second)
 
 
 def _to(values: Tensor, device: torch.device) -> Tensor:

@@ -79,5 +79,6 @@ class FinishedFits:
 
 
 def _validation(record: dict[str, Any]) -> Validation:
+    """A validation as it was written; earlier versions wrote the scores of all metrics, too."""
     setting = record["postprocessing"]
-    return Validation(**{**record, "postprocessing": setting and PostProcessing(**setting)})
+    return Validation(record["epoch"], record["loss"], record["score"], setting and PostProcessing(**setting))

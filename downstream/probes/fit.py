@@ -15,12 +15,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from downstream.probes.arithmetic import EXACT, arithmetic
 from downstream.probes.features import ProbeData, to_float32
 from downstream.probes.probe import Probe, ProbeConfig, loss_of, probabilities_of, probe_of, seed_of
 from downstream.probes.selection import EarlyStopping, Selection, Validation
 
 Score = Callable[[np.ndarray], tuple[Mapping[str, float], Any]]
-"""Probabilities (items, labels) on the validation split -> scores by metric, the primary first, and post-processing."""
+"""Probabilities (items, labels) on the validation split -> scores by metric, the primary first, and post-processing.
+
+Only the primary score is used. Packs on CUDA call it from several threads.
+"""
+
+StackedScore = Callable[[Tensor], Callable[[Tensor], Tensor]]
+"""Targets (labels, items) -> a function of probabilities (probes, labels, items) that gives the primary score of each
+probe, (probes,) float64, where the tensors are, and does not wait for the device."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +41,11 @@ class Fitting:
         valid: the validation data.
         prediction_type: `multiclass` (cross-entropy) or `multilabel` (binary cross-entropy).
         selection: how the best epoch is chosen.
-        score: computes the scores of a validation.
+        score: computes the score of a validation.
         seed: any value; together with the configuration it fixes initial weights and dropout.
         initial: a state dict to start from, for comparisons; None for weights from the seed.
+        stacked_score: the same as `score` for many probes on their device; None if only the host can.
+        matmul: the precision of float32 products (`downstream.probes.arithmetic`).
     """
 
     config: ProbeConfig
@@ -46,6 +56,8 @@ class Fitting:
     score: Score
     seed: Any = 0
     initial: Mapping[str, Tensor] | None = None
+    stacked_score: StackedScore | None = None
+    matmul: str = EXACT
 
     def probe(self, device: str) -> Probe:
         """The untrained probe."""
@@ -64,7 +76,7 @@ class Fitting:
         if self.selection.by_loss:
             return Validation(epoch, loss, loss)
         scores, postprocessing = self.score(probabilities_of(self.prediction_type)(logits).numpy())
-        return Validation(epoch, loss, next(iter(scores.values())), scores, postprocessing)
+        return Validation(epoch, loss, next(iter(scores.values())), postprocessing)
 
 
 @dataclass(frozen=True)
@@ -99,10 +111,12 @@ def fit(fitting: Fitting, device: str = "cpu") -> Fit:
     stopping = EarlyStopping(fitting.selection, config.patience)
     state: dict[str, Tensor] = {}
     for epoch in range(config.max_epochs):
-        _train_epoch(probe, optimizer, fitting, epoch, device)
+        with arithmetic(fitting.matmul):
+            _train_epoch(probe, optimizer, fitting, epoch, device)
         if (epoch + 1) % config.check_val_every_n_epoch:
             continue
-        logits = _logits(probe, fitting.valid, config.batch_size, device)
+        with arithmetic(fitting.matmul):
+            logits = _logits(probe, fitting.valid, config.batch_size, device)
         if stopping.see(fitting.validation(epoch, logits)):
             state = copy.deepcopy(probe.state_dict())
         if stopping.over:
@@ -110,11 +124,14 @@ def fit(fitting: Fitting, device: str = "cpu") -> Fit:
     return Fit(config, tuple(stopping.validations), stopping.best, state, time.perf_counter() - start)
 
 
-def predict(fitted: Fit, data: ProbeData, prediction_type: str, device: str = "cpu") -> tuple[np.ndarray, float]:
+def predict(
+    fitted: Fit, data: ProbeData, prediction_type: str, device: str = "cpu", matmul: str = EXACT
+) -> tuple[np.ndarray, float]:
     """The probabilities (items, labels) of a trained probe, and its mean loss over all items."""
     probe = probe_of(fitted.config, data.x.shape[1], data.y.shape[1], 0, device)
     probe.load_state_dict(fitted.state)
-    logits = _logits(probe, data, fitted.config.batch_size, device)
+    with arithmetic(matmul):
+        logits = _logits(probe, data, fitted.config.batch_size, device)
     loss = loss_of(prediction_type)(logits, torch.from_numpy(data.y))
     return probabilities_of(prediction_type)(logits).numpy(), float(loss)
 

@@ -5,29 +5,33 @@ seed, features and fold. A pack gives the same as `downstream.probes.fit.fit` fo
 On a CPU a pack has one source of features, and a probe's numbers do not depend on the other probes of its pack.
 """
 
+import copy
 import dataclasses
 import gc
 import logging
 import time
-from collections import defaultdict
-from collections.abc import Callable, Hashable, Sequence
+from collections import defaultdict, deque
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import closing
 
 import torch
 from torch import Tensor
 
+from downstream.probes.arithmetic import arithmetic
 from downstream.probes.features import ProbeData
 from downstream.probes.feed import Feed
 from downstream.probes.fit import Fit, Fitting
+from downstream.probes.graphs import Epochs
 from downstream.probes.products import products_for
 from downstream.probes.selection import EarlyStopping
 from downstream.probes.stacked import StackedProbes
+from downstream.probes.validation import AHEAD, Logits, Pending, Validator, index_of
 
 logger = logging.getLogger(__name__)
 
 CPU_BYTES = 1 << 30  # for the probes of a pack, and as much again for features that are kept prepared
 CUDA_SHARE = 0.4  # of the free memory, for each of the two
-COPIES = 5  # of a probe's parameters: the parameters, gradients, two moments, the best
+COPIES = 5 + 1 + AHEAD  # of a probe's parameters: they, gradients, two moments, the best, and pending validations'
 ACTIVATIONS = 6  # tensors of (hidden units, items) that a hidden layer has at once
 
 Done = Callable[[int, Fit], None]
@@ -79,7 +83,8 @@ def _fit(fittings: Sequence[Fitting], members: list[int], device: str, done: Don
         done(members[place], fit)
 
     try:
-        _Pack([fittings[number] for number in members], device).run(note)
+        with arithmetic(fittings[members[0]].matmul):
+            _Pack([fittings[number] for number in members], device).run(note)
         return
     except torch.cuda.OutOfMemoryError:
         if len(members) == 1:
@@ -94,19 +99,66 @@ def _fit(fittings: Sequence[Fitting], members: list[int], device: str, done: Don
             _fit(fittings, part, device, done)
 
 
+class BestWeights:
+    """The weights of the best validation of each probe of a program."""
+
+    def __init__(self, program: StackedProbes) -> None:
+        self._program = program
+        self._tensors: dict[str, Tensor] = {}
+        self._steps = [0] * len(program)
+
+    def keep(self, tensors: Mapping[str, Tensor], steps: int, validated: Sequence[int], places: Sequence[int]) -> None:
+        """Keep the weights of some probes; the first time, of all.
+
+        Args:
+            tensors: of the program when it was validated.
+            steps: that it had been trained for.
+            validated: the places of the probes in these tensors.
+            places: their places in the program now.
+        """
+        if not places:
+            return
+        device = next(iter(tensors.values())).device
+        source = index_of(validated, device)
+        kept = {name: values.index_select(0, source) for name, values in tensors.items()}
+        if len(places) == len(self._steps):
+            self._tensors = kept
+        else:
+            target = index_of(places, device)
+            for name, values in kept.items():
+                self._tensors[name].index_copy_(0, target, values)
+        for place in places:
+            self._steps[place] = steps
+
+    def state(self, place: int) -> dict[str, Tensor]:
+        """The state dict of one probe, on the device."""
+        view = copy.copy(self._program)
+        view.tensors, view.steps = self._tensors, self._steps[place]
+        return view.state(place)
+
+    def select(self, places: Sequence[int]) -> None:
+        """Keep only these probes."""
+        index = index_of(places, next(iter(self._tensors.values())).device)
+        self._tensors = {name: values.index_select(0, index) for name, values in self._tensors.items()}
+        self._steps = [self._steps[place] for place in places]
+
+
 class _Pack:
     """The training of one pack.
+
+    On CUDA, training runs ahead of validations (`downstream.probes.validation`). What it did for a fit that turns out
+    to be over is void: every fit is as if each validation had been waited for.
 
     Attributes:
         live: the numbers of the fittings that are still trained.
         programs: their probes, in that order: one program for all, or one for each (`_together`).
+        best: for each program the weights of the best validations.
     """
 
     def __init__(self, fittings: Sequence[Fitting], device: str) -> None:
         self.fittings, self.config, self.together = fittings, fittings[0].config, _together(device)
         self.live = list(range(len(fittings)))
         self.stopping = [EarlyStopping(fitting.selection, fitting.config.patience) for fitting in fittings]
-        self.states: list[dict[str, Tensor]] = [{} for _ in fittings]
         self.seconds = [0.0] * len(fittings)
         products = products_for(device)
         sources = list(dict.fromkeys(map(_source, fittings)))
@@ -126,20 +178,26 @@ class _Pack:
         probes = [(fitting.probe(device), fitting.config) for fitting in fittings]
         groups = [probes] if self.together else [[probe] for probe in probes]
         self.programs = [StackedProbes(group, fittings[0].prediction_type, products) for group in groups]
+        self.epochs = Epochs(self.programs[0], self.train, device) if self.together else None
+        self.best = [BestWeights(program) for program in self.programs]
+        self.validator = Validator(fittings, device, stacked=self.together)
 
     def run(self, done: Done) -> None:
         """Train until all fits have ended."""
         every = self.config.check_val_every_n_epoch
-        for last in range(every, self.config.max_epochs + 1, every):  # later epochs would change nothing
-            start = time.perf_counter()
-            self._train(range(last - every, last))
-            over = self._validate(last - 1)
-            for number in self.live:
-                self.seconds[number] += (time.perf_counter() - start) / len(self.live)
-            if over:
-                self._end(over, done)
-            if not self.live:
-                return
+        pending: deque[Pending] = deque()
+        with self.validator:
+            for last in range(every, self.config.max_epochs + 1, every):  # later epochs would change nothing
+                start = time.perf_counter()
+                self._train(range(last - every, last))
+                pending.append(self._validate(last - 1))
+                pending[-1].seconds = time.perf_counter() - start
+                if len(pending) > self.validator.ahead:
+                    self._settle(pending.popleft(), done)
+                if not self.live:
+                    return
+            while pending and self.live:
+                self._settle(pending.popleft(), done)
         self._end(list(self.live), done)
 
     def _train(self, epochs: range) -> None:
@@ -147,6 +205,11 @@ class _Pack:
 
         Program after program, which keeps its probes in the cache; batch after batch if batches are not kept.
         """
+        if self.epochs:
+            certain = min(map(self._certain, self.live))
+            for epoch in epochs:
+                self.epochs.train(epoch, min(certain, self.config.max_epochs - epoch))
+            return
         groups = [[program] for program in self.programs] if self.train.resident else [self.programs]
         for programs in groups:
             for epoch in epochs:
@@ -155,43 +218,67 @@ class _Pack:
                         for program in programs:
                             program.step(batch)
 
-    def _validate(self, epoch: int) -> list[int]:
-        """Validate all probes; return the fittings that end with this validation."""
-        places = [(program, probe) for program in self.programs for probe in range(len(program))]
-        for number, logits, (program, probe) in zip(self.live, self._logits(), places, strict=True):
-            if self.stopping[number].see(self.fittings[number].validation(epoch, logits)):
-                self.states[number] = program.state(probe)
-        return [number for number in self.live if self.stopping[number].over]
+    def _certain(self, number: int) -> int:
+        """How many epochs a fitting is sure to be trained for, if no score is NaN and no limit comes before."""
+        stopping, every = self.stopping[number], self.config.check_val_every_n_epoch
+        waited = (stopping.validations[-1].epoch - stopping.best.epoch) // every if stopping.validations else 0
+        return every * (self.config.patience - waited)
+
+    def _validate(self, epoch: int) -> Pending:
+        """Begin to validate all probes; keep a copy of their weights if they are trained on meanwhile."""
+        results = self.validator.begin(epoch, self.live, self._logits())
+        weights = [program.tensors for program in self.programs]
+        if self.validator.ahead:
+            weights = [{name: values.clone() for name, values in tensors.items()} for tensors in weights]
+        return Pending(results, weights, self.programs[0].steps)
+
+    def _settle(self, pending: Pending, done: Done) -> None:
+        """Wait for a validation; end the fittings that end with it."""
+        start = time.perf_counter()
+        results = {number: pending.results[number]() for number in self.live}  # what has ended is not asked for
+        improved = [number for number in self.live if self.stopping[number].see(results[number])]
+        self._keep(improved, pending)
+        seconds = pending.seconds + time.perf_counter() - start
+        for number in self.live:
+            self.seconds[number] += seconds / len(self.live)
+        over = [number for number in self.live if self.stopping[number].over]
+        if over:
+            self._end(over, done)
+
+    def _keep(self, improved: Sequence[int], pending: Pending) -> None:
+        """Keep the weights of these fittings as their best."""
+        validated = list(pending.results)
+        then, now = ([numbers.index(number) for number in improved] for numbers in (validated, self.live))
+        if self.together:
+            self.best[0].keep(pending.weights[0], pending.steps, then, now)
+        else:
+            for validation, program in zip(then, now, strict=True):
+                self.best[program].keep(pending.weights[validation], pending.steps, [0], [0])
 
     def _end(self, over: list[int], done: Done) -> None:
         """End these fittings; the others continue."""
         for number in over:
             stopping, config, seconds = self.stopping[number], self.fittings[number].config, self.seconds[number]
-            state = {name: value.cpu() for name, value in self.states[number].items()}  # the memory is for other packs
-            self.states[number] = {}
+            place = self.live.index(number)
+            best, place = (self.best[0], place) if self.together else (self.best[place], 0)
+            state = {name: value.cpu() for name, value in best.state(place).items()}  # the memory is for other packs
             done(number, Fit(config, tuple(stopping.validations), stopping.best, state, seconds))
         going = [place for place, number in enumerate(self.live) if number not in over]
         self.live = [self.live[place] for place in going]
         if not self.together:
-            self.programs = [self.programs[place] for place in going]
+            self.programs, self.best = ([each[place] for place in going] for each in (self.programs, self.best))
         elif going:
-            self.programs[0].select(going)
-            self.train.select(going)
-            self.valid.select(going)
+            for part in (self.programs[0], self.best[0], self.train, self.valid):
+                part.select(going)
 
-    def _logits(self) -> list[Tensor]:
-        """The logits (items, labels) of each live probe on the validation split, on the CPU."""
-        parts: list[list[Tensor]] = [[] for _ in self.live]
+    def _logits(self) -> Logits:
+        """For each batch of the validation split the logits of all live probes, and how many items each has."""
+        logits = []
         with closing(self.valid.epoch(0)) as batches:
             for batch in batches:
-                all_logits = torch.cat([program.logits(batch) for program in self.programs])
                 items = batch.items if self.together else batch.items * len(self.live)
-                for part, logits, count in zip(parts, all_logits, items, strict=True):
-                    part.append(logits[:, :count].T)
-        if not self.together:
-            return [torch.cat(parts.pop(0)) for _ in self.live]  # each part is freed when it is concatenated
-        whole = torch.cat([rows for part in parts for rows in part]).cpu()  # one copy for all
-        return list(torch.split(whole, [sum(map(len, part)) for part in parts]))
+                logits.append((torch.cat([program.logits(batch) for program in self.programs]), items))
+        return logits
 
 
 def _source(fitting: Fitting) -> tuple[Hashable, ...]:
@@ -213,7 +300,7 @@ def _kind(fitting: Fitting, device: str) -> Hashable:
         sum(1 for _ in data.batches(size, training=training))
         for data, training in ((fitting.train, True), (fitting.valid, False))
     ]
-    return architecture, shape, *steps, None if _together(device) else _source(fitting)
+    return architecture, shape, fitting.matmul, *steps, None if _together(device) else _source(fitting)
 
 
 def _bytes_of_probe(fitting: Fitting) -> int:

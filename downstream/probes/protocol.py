@@ -13,6 +13,7 @@ from typing import Any
 from sklearn.model_selection import ParameterGrid
 
 from downstream.disk import fields
+from downstream.probes.arithmetic import EXACT, TF32, check_tf32
 from downstream.probes.probe import ProbeConfig
 from downstream.tasks.task import Task
 
@@ -24,7 +25,7 @@ GRID: Mapping[str, list[Any]] = {
 }
 GRID_POINTS = 8  # of the 16, by default
 GRID_SEED = 42
-SWITCHES = ("linear", "shuffled", "standardized")
+SWITCHES = ("linear", "shuffled", "standardized", "tf32")
 MOST_CLIPS = 10**9 - 1
 TASK_SETTINGS: Mapping[str, Mapping[str, int]] = {"dcase2016_task2": {"check_val_every_n_epoch": 10}}
 
@@ -38,6 +39,7 @@ class Protocol:
         linear: whether the probe has no hidden layer; all 8 settings of learning rate and initialization are tried.
         shuffled: whether training batches are drawn anew in every epoch, instead of following the items' order.
         standardized: whether features have mean 0 and standard deviation 1 over the training items of a fold.
+        tf32: whether products of probes are rounded to TF32, on GPUs that have it; else they are exact float32.
         limit: how many clips of each split are used (`downstream.tasks.limited`); None is all of them. In the text
             form, `limit20`.
     """
@@ -46,6 +48,7 @@ class Protocol:
     linear: bool = False
     shuffled: bool = False
     standardized: bool = False
+    tf32: bool = False
     limit: int | None = None
 
     @classmethod
@@ -70,8 +73,17 @@ class Protocol:
     def __str__(self) -> str:
         grid = [f"grid{self.grid_points}"] if self.grid_points != GRID_POINTS else []
         limit = [] if self.limit is None else [f"limit{self.limit}"]
-        switches = {"linear": self.linear, "shuffled": self.shuffled, "standardized": self.standardized}
-        return "+".join([BASE, *grid, *limit, *(name for name, is_on in switches.items() if is_on)])
+        return "+".join([BASE, *grid, *limit, *(name for name in SWITCHES if getattr(self, name))])
+
+    @property
+    def matmul(self) -> str:
+        """The precision of float32 products, for `downstream.probes.arithmetic`."""
+        return TF32 if self.tf32 else EXACT
+
+    def check(self, device: str) -> None:
+        """Raise ValueError for a device that can't compute as the protocol says."""
+        if self.tf32:
+            check_tf32(device)
 
     def configurations(self, task: Task) -> list[ProbeConfig]:
         """The probe configurations to try on a task, in hear-eval-kit's order with its seed 42.

@@ -2,8 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -45,14 +44,12 @@ class Validation:
         epoch: counted from 0.
         loss: mean over the validation items.
         score: the monitored value: the primary score, or the loss.
-        scores: metric -> score; empty if the loss selects.
         postprocessing: the setting that was chosen, for event tasks; else None.
     """
 
     epoch: int
     loss: float
     score: float
-    scores: Mapping[str, float] = field(default_factory=dict)
     postprocessing: Any = None
 
 

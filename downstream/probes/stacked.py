@@ -7,18 +7,20 @@ torch.optim.Adam.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from downstream.probes.dropout import Masks
+from downstream.probes.dropout import Masks, limit_of
 from downstream.probes.feed import Batch
+from downstream.probes.fused import EPS, activate, activation_gradients, fused_activate, fused_activation_gradients
 from downstream.probes.probe import Probe, ProbeConfig
 from downstream.probes.products import Products
 
-EPS, MOMENTUM = 1e-5, 0.1  # of torch's BatchNorm1d
 BUFFERS = ("running_mean", "running_var")
-threshold_backward = torch.ops.aten.threshold_backward  # the gradient where the output is above the threshold
+RULE = {"weight_decay": 0.0, "eps": 1e-8, "amsgrad": False, "maximize": False}
+ADAM: Mapping[str, Any] = {"beta1": 0.9, "beta2": 0.999, **RULE}  # torch.optim.Adam's defaults
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,11 @@ class StackedProbes:
             learning rate are updated together.
         prediction_type: `multiclass` or `multilabel`.
         products: how to compute matrix products.
+
+    Attributes:
+        tensors: the state dicts, stacked.
+        steps: how many were made.
+        chosen: how often probes were selected; their tensors are others since.
     """
 
     def __init__(self, probes: Sequence[tuple[Probe, ProbeConfig]], prediction_type: str, products: Products) -> None:
@@ -62,23 +69,41 @@ class StackedProbes:
         self.moments = {
             name: (torch.zeros_like(self.tensors[name]), torch.zeros_like(self.tensors[name])) for name in self.trained
         }
-        self.steps = 0
+        self.steps = self.chosen = 0
+        self._activate, self._activation_gradients = activate, activation_gradients
+        self._step = torch.zeros((), device=self.tensors["projection.weight"].device)  # `steps`, for the optimizer
         self._plan()
 
     def __len__(self) -> int:
         return len(self.configs)
 
+    def fuse(self) -> None:
+        """Train by compiled code from now on, where that can be made."""
+        self._activate, self._activation_gradients = fused_activate, fused_activation_gradients
+
     @torch.no_grad()
     def step(self, batch: Batch) -> None:
         """Update every probe once."""
         logits, layers = self._forward(batch)
-        gradients = self._backward(self._loss_gradient(logits, batch), layers, batch)
-        for name, gradient in gradients.items():
-            for parameter, probes in self._places[name]:
-                parameter.grad = gradient[probes]
-        self.optimizer.step()
-        self.optimizer.zero_grad()  # so that the next gradients reuse their memory while it is in the cache
+        self._update(self._backward(self._loss_gradient(logits, batch), layers, batch))
         self.steps += 1
+
+    def record(self, batches: Sequence[Batch]) -> None:
+        """Launch the steps of some batches so that a CUDA graph can repeat them: nothing depends on the host.
+
+        `masks` must be aligned before. Each replay, and the recording if it does nothing else, is told to `passed`.
+        """
+        self.masks.forget()
+        if self.dropout and self.depth:
+            self.masks.make_keys(self.depth * len(batches))
+        for batch in batches:
+            self.step(batch)
+
+    def passed(self, steps: int) -> None:
+        """Count steps that a graph has made; below 0, steps that were recorded and not made."""
+        self.steps += steps
+        if self.dropout:
+            self.masks.passed(self.depth * steps)
 
     @torch.inference_mode()
     def logits(self, batch: Batch) -> Tensor:
@@ -108,27 +133,27 @@ class StackedProbes:
             self.moments[name] = (first[index], second[index])
         self.configs = [self.configs[probe] for probe in probes]
         self.masks.select(probes)
+        self.chosen += 1
         self._plan()
 
     def _plan(self) -> None:
-        """Make the optimizer over views of the tensors, with a group for each run of equal learning rates."""
-        groups = []
-        self._places: dict[str, list[tuple[torch.nn.Parameter, slice]]] = {name: [] for name in self.trained}
+        """Prepare the updates: views of the tensors for each run of equal learning rates."""
         rates = [config.lr for config in self.configs]
         starts = [i for i, rate in enumerate(rates) if not i or rate != rates[i - 1]]
+        self._groups = []
         for start, stop in zip(starts, [*starts[1:], len(rates)], strict=True):
-            group = []
-            for name in self.trained:
-                parameter = torch.nn.Parameter(self.tensors[name][start:stop])
-                self._places[name].append((parameter, slice(start, stop)))
-                group.append(parameter)
-            groups.append({"params": group, "lr": rates[start]})
-        self.optimizer = torch.optim.Adam(groups, fused=True)
-        for name, places in self._places.items():
-            for parameter, probes in places:
-                first, second = (moment[probes] for moment in self.moments[name])
-                step = torch.tensor(float(self.steps), device=parameter.device)
-                self.optimizer.state[parameter] = {"step": step, "exp_avg": first, "exp_avg_sq": second}
+            probes = slice(start, stop)
+            parameters = [self.tensors[name][probes] for name in self.trained]
+            first, second = ([self.moments[name][order][probes] for name in self.trained] for order in (0, 1))
+            self._groups.append((rates[start], probes, parameters, first, second))
+
+    def _update(self, gradients: Mapping[str, Tensor]) -> None:
+        """Update all parameters as torch.optim.Adam does; one launch for each run of equal learning rates."""
+        self._step.add_(1)
+        steps = [self._step] * len(self.trained)
+        for rate, probes, parameters, first, second in self._groups:
+            slices = [gradients[name][probes] for name in self.trained]
+            torch._fused_adam_(parameters, slices, first, second, [], steps, lr=rate, **ADAM)
 
     def _product(self, name: str, h: Tensor | None, batch: Batch) -> Tensor:
         """Multiply a weight by h, or by the features of the batch in the first layer: (probes, out, items)."""
@@ -144,40 +169,14 @@ class StackedProbes:
         """Logits, and the values of each hidden layer for `_backward`."""
         h, layers = None, []
         for layer in range(self.depth):
-            normalized, inverse = self._normalize(layer, self._product(f"hidden.{4 * layer}", h, batch), batch)
-            gamma, beta = (self.tensors[f"hidden.{4 * layer + 1}.{name}"] for name in ("weight", "bias"))
-            out = (normalized * (gamma * self.scale)[..., None]).add_((beta * self.scale)[..., None]).relu_()
-            if self.dropout:
-                out.mul_(self._keep(layer, batch))
-            layers.append(_Layer(h, normalized, inverse, out))
+            z = self._product(f"hidden.{4 * layer}", h, batch)
+            norm = [self.tensors[f"hidden.{4 * layer + 1}.{name}"] for name in ("weight", "bias", *BUFFERS)]
+            masks = (*self.masks.draw(*z.shape[1:]), limit_of(self.dropout)) if self.dropout else None
+            bias = self.tensors[f"hidden.{4 * layer}.bias"]
+            inverse, out = self._activate(z, bias, norm, batch.counts, batch.mask, masks, self.scale)
+            layers.append(_Layer(h, z, inverse, out))
             h = out
         return self._projection(h, batch), layers
-
-    def _normalize(self, layer: int, z: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Normalize over the items of the batch, and update running statistics with the unbiased variance.
-
-        Args:
-            z: without the layer's bias, which normalization would remove again; running means include it.
-
-        Returns:
-            The normalized values, and the inverse standard deviation.
-        """
-        bias, norm = self.tensors[f"hidden.{4 * layer}.bias"], f"hidden.{4 * layer + 1}"
-        n = z.shape[-1] if batch.counts is None else batch.counts
-        mean = (z if batch.mask is None else z * batch.mask).sum(-1, keepdim=True).div_(n)
-        z.sub_(mean)
-        if batch.mask is not None:
-            z.mul_(batch.mask)
-        variance = torch.square(z).sum(-1, keepdim=True).div_(n)
-        self.tensors[f"{norm}.running_mean"].lerp_(mean[..., 0] + bias, MOMENTUM)
-        self.tensors[f"{norm}.running_var"].lerp_((variance * (n / (n - 1)))[..., 0], MOMENTUM)
-        inverse = (variance + EPS).rsqrt_()
-        return z.mul_(inverse), inverse
-
-    def _keep(self, layer: int, batch: Batch) -> Tensor:
-        """The dropout masks, (probes, units, items): 0 where dropped, else 1."""
-        units = self.tensors[f"hidden.{4 * layer}.bias"].shape[1]
-        return self.masks.keep(self.dropout, units, batch.targets[0].shape[-1])
 
     def _loss_gradient(self, logits: Tensor, batch: Batch) -> Tensor:
         """The gradient of the mean loss over each probe's items, (probes, labels, items)."""
@@ -200,14 +199,11 @@ class StackedProbes:
         for number in reversed(range(self.depth)):
             layer, norm = layers[number], f"hidden.{4 * number + 1}"
             gradient = self.products.multiply(self.tensors[f"{above}.weight"].mT, gradient)
-            gradient = threshold_backward(gradient, layer.out, 0)  # the factor of dropout is in self.scale
-            n = gradient.shape[-1] if batch.counts is None else batch.counts
-            gamma, beta = (gradient * layer.normalized).sum(-1), gradient.sum(-1)
-            gradients[f"{norm}.weight"], gradients[f"{norm}.bias"] = gamma * self.scale, beta * self.scale
-            gradient.sub_(beta[..., None] / n).sub_(layer.normalized.mul_(gamma[..., None] / n))
-            gradient.mul_((self.tensors[f"{norm}.weight"] * self.scale)[..., None] * layer.inverse)
-            if batch.mask is not None:
-                gradient.mul_(batch.mask)
+            gamma = self.tensors[f"{norm}.weight"]
+            values = layer.out, layer.normalized, layer.inverse
+            gradient, gradients[f"{norm}.weight"], gradients[f"{norm}.bias"] = self._activation_gradients(
+                gradient, *values, gamma, batch.counts, batch.mask, self.scale
+            )
             above = f"hidden.{4 * number}"
             self._affine_gradients(above, gradient, layer.h, batch, gradients)
         return gradients

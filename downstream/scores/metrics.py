@@ -2,25 +2,27 @@
 
 Every metric returns a dict whose first entry is its score; further entries are its parts. Scene metrics take
 predictions (items, labels) and targets of the same shape, one-hot or multi-hot; event metrics take `EventColumns`, the
-reference and the prediction. Sources: scikit-learn for mAP and AUC; sed_eval for events (`downstream.events.metrics`).
+reference and the prediction. Sources: scikit-learn for mAP and AUC (`downstream.scores.ranking`); sed_eval for events
+(`downstream.events.metrics`).
 """
 
 import functools
 import math
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from scipy.stats import norm
-from sklearn.metrics import average_precision_score, roc_auc_score
+import torch
+from torch import Tensor
 
 from downstream.disk.choices import choices
 from downstream.events.columns import EventColumns
 from downstream.events.metrics import event_counts, event_f_measure, segment_counts, segment_error_rate
+from downstream.scores.ranking import Ranking
 
 Scores = dict[str, float]
+StackedScore = Callable[[Tensor], Tensor]
+"""Probabilities of many probes (probes, labels, items) -> their scores (probes,), float64, on the same device."""
 
 
 @dataclass(frozen=True)
@@ -32,12 +34,15 @@ class Metric:
         score: (predictions, targets) or (reference, predicted) -> the score and its parts.
         counts: (reference, predicted) -> (files, numbers), whose sums make the score; None for scene metrics.
         higher_is_better: whether a higher score is better.
+        stacked: targets (labels, items) -> the scores of many probes, computed on the device of the targets; None for
+            a metric that takes arrays alone.
     """
 
     name: str
     score: Callable[..., Scores]
     counts: Callable[[EventColumns, EventColumns], np.ndarray] | None = None
     higher_is_better: bool = True
+    stacked: Callable[[Tensor], StackedScore] | None = None
 
     @property
     def of_events(self) -> bool:
@@ -45,65 +50,78 @@ class Metric:
         return self.counts is not None
 
 
-def top1_acc(predictions: np.ndarray, targets: np.ndarray) -> Scores:
-    """The share of items whose most probable label is right.
+def top1_acc(targets: Tensor) -> StackedScore:
+    """The share of items whose most probable label is right; the first label wins a tie.
 
-    >>> top1_acc(np.array([[0.9, 0.1], [0.8, 0.2]]), np.array([[1, 0], [0, 1]]))
+    >>> METRICS["top1_acc"].score(np.array([[0.9, 0.1], [0.8, 0.2]]), np.array([[1, 0], [0, 1]]))
     {'top1_acc': 0.5}
     """
-    return {"top1_acc": float(np.mean(predictions.argmax(1) == targets.argmax(1)))}
+    return _share(targets, lambda labels: labels)
 
 
-def pitch_acc(predictions: np.ndarray, targets: np.ndarray) -> Scores:
-    """top1_acc over pitches."""
-    return {"pitch_acc": top1_acc(predictions, targets)["top1_acc"]}
-
-
-def chroma_acc(predictions: np.ndarray, targets: np.ndarray) -> Scores:
-    """Like pitch_acc, but octaves don't count: label indices are compared modulo 12.
+def chroma_acc(targets: Tensor) -> StackedScore:
+    """Like top1_acc over pitches, but octaves don't count: label indices are compared modulo 12.
 
     >>> octave = np.eye(24)[[0, 12]]
-    >>> chroma_acc(octave, octave[::-1]), pitch_acc(octave, octave[::-1])
+    >>> METRICS["chroma_acc"].score(octave, octave[::-1]), METRICS["pitch_acc"].score(octave, octave[::-1])
     ({'chroma_acc': 1.0}, {'pitch_acc': 0.0})
     """
-    return {"chroma_acc": float(np.mean(predictions.argmax(1) % 12 == targets.argmax(1) % 12))}
+    return _share(targets, lambda labels: labels % 12)
 
 
-def mean_average_precision(predictions: np.ndarray, targets: np.ndarray) -> Scores:
+def mean_average_precision(targets: Tensor) -> StackedScore:
     """Average precision, the mean over labels.
 
-    A label without positives counts as 0, as in scikit-learn and the kit.
+    A label without positives counts as 0, as in scikit-learn and the kit. For a test without any positive item it is
+    reported as missing (`downstream.scores.missing`).
 
-    For a test without any positive item it is reported as missing (`downstream.scores.missing`).
-
-    >>> mean_average_precision(np.array([[0.9, 0.1], [0.2, 0.3]]), np.array([[1, 0], [0, 0]]))
+    >>> METRICS["mAP"].score(np.array([[0.9, 0.1], [0.2, 0.3]]), np.array([[1, 0], [0, 0]]))
     {'mAP': 0.5}
     """
-    return {"mAP": float(_ranking(average_precision_score, predictions, targets))}
+    ranking = Ranking(targets)
+    return lambda predictions: ranking.average_precisions(predictions).mean(dim=1)
 
 
-def aucroc(predictions: np.ndarray, targets: np.ndarray) -> Scores:
+def aucroc(targets: Tensor) -> StackedScore:
     """Area under the ROC curve, the mean over labels.
 
     It is NaN if a label has only positives or only negatives.
 
-    >>> aucroc(np.array([[0.9], [0.2], [0.4]]), np.array([[1], [1], [0]]))
+    >>> METRICS["aucroc"].score(np.array([[0.9], [0.2], [0.4]]), np.array([[1], [1], [0]]))
     {'aucroc': 0.5}
     """
-    return {"aucroc": float(_ranking(roc_auc_score, predictions, targets))}
+    ranking = Ranking(targets)
+    return lambda predictions: ranking.areas(predictions).mean(dim=1)
 
 
-def d_prime(predictions: np.ndarray, targets: np.ndarray) -> Scores:
+def d_prime(targets: Tensor) -> StackedScore:
     """sqrt(2) times the normal quantile of the area under the ROC curve, the mean over labels.
 
     It is infinite if the area of a label is 1 or 0, and NaN if a label has only positives or only negatives.
 
-    >>> d_prime(np.array([[0.9], [0.2], [0.4]]), np.array([[1], [1], [0]]))
+    >>> METRICS["d_prime"].score(np.array([[0.9], [0.2], [0.4]]), np.array([[1], [1], [0]]))
     {'d_prime': 0.0}
     """
-    areas = _ranking(roc_auc_score, predictions, targets, average=None)
-    with np.errstate(invalid="ignore"):  # the mean of inf and -inf
-        return {"d_prime": float(np.mean(math.sqrt(2) * norm.ppf(areas)))}
+    ranking = Ranking(targets)
+    return lambda predictions: (math.sqrt(2) * torch.special.ndtri(ranking.areas(predictions))).mean(dim=1)
+
+
+def _share(targets: Tensor, compared: Callable[[Tensor], Tensor]) -> StackedScore:
+    """The share of items for which something of the most probable label is the same as of the right one."""
+    right, items = compared(targets.argmax(dim=0)), targets.shape[1]
+    return lambda predictions: (compared(predictions.argmax(dim=1)) == right).sum(dim=1).double() / items
+
+
+def _of_scenes(name: str, stacked: Callable[[Tensor], StackedScore]) -> Metric:
+    def score(predictions: np.ndarray, targets: np.ndarray) -> Scores:
+        dtype = np.float32 if predictions.dtype == np.float32 else np.float64
+        rows, right = (
+            torch.from_numpy(np.require(values.T, kind, ["C", "W"]))
+            for values, kind in ((predictions, dtype), (targets, np.float32))
+        )
+        return {name: stacked(right)(rows[None]).item()}
+
+    return Metric(name, score, stacked=stacked)
 
 
 def _events(name: str, onset_ms: float, offset_ratio: float | None = None) -> Metric:
@@ -115,12 +133,12 @@ def _events(name: str, onset_ms: float, offset_ratio: float | None = None) -> Me
 METRICS: Mapping[str, Metric] = {
     metric.name: metric
     for metric in (
-        Metric("top1_acc", top1_acc),
-        Metric("pitch_acc", pitch_acc),
-        Metric("chroma_acc", chroma_acc),
-        Metric("mAP", mean_average_precision),
-        Metric("aucroc", aucroc),
-        Metric("d_prime", d_prime),
+        _of_scenes("top1_acc", top1_acc),
+        _of_scenes("pitch_acc", top1_acc),
+        _of_scenes("chroma_acc", chroma_acc),
+        _of_scenes("mAP", mean_average_precision),
+        _of_scenes("aucroc", aucroc),
+        _of_scenes("d_prime", d_prime),
         _events("event_onset_200ms_fms", 200.0),
         _events("event_onset_50ms_fms", 50.0),
         _events("event_onset_offset_50ms_20perc_fms", 50.0, 0.2),
@@ -139,16 +157,3 @@ def get(name: str) -> Metric:
     if name not in METRICS:
         raise ValueError(f"unknown metric {name!r}{choices(name, METRICS)}")
     return METRICS[name]
-
-
-def _ranking(
-    score: Callable[..., Any], predictions: np.ndarray, targets: np.ndarray, average: str | None = "macro"
-) -> Any:
-    """scikit-learn's score; NaN if a probe diverged and predicts NaN.
-
-    Warnings are off: a label without positives or negatives shows in the score, and would warn in every epoch.
-    """
-    if not np.isfinite(predictions).all():
-        return math.nan
-    with warnings.catch_warnings(action="ignore"):
-        return score(targets, predictions, average=average)

@@ -2,7 +2,7 @@
 
 import functools
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -26,15 +26,19 @@ class Scorer:
         self.task, self.split, self.data = task, split, data
 
     def scores(
-        self, predictions: np.ndarray | EventColumns, postprocessing: PostProcessing | None = None
+        self,
+        predictions: np.ndarray | EventColumns,
+        postprocessing: PostProcessing | None = None,
+        names: Sequence[str] | None = None,
     ) -> dict[str, float]:
         """The score of every metric of the task, the primary first, each metric before its parts.
 
         Args:
             predictions: (items, labels) probabilities, or their filtered runs for event tasks (`decoding.runs`).
             postprocessing: how predictions become events; needed for event tasks.
+            names: of the metrics, if not all of the task are needed.
         """
-        task_metrics = map(metrics.get, self.task.metrics)
+        task_metrics = map(metrics.get, self.task.metrics if names is None else names)
         if not self.task.is_event:
             return _merged(metric.score(predictions, self.data.y) for metric in task_metrics)
         events = self._events(predictions, postprocessing)
@@ -59,22 +63,23 @@ class Scorer:
         return metric.counts(self._reference, self._events(predictions, postprocessing))
 
     def validate(self, predictions: np.ndarray) -> tuple[dict[str, float], PostProcessing | None]:
-        """The scores at validation, and for event tasks the post-processing with the largest primary score.
+        """The primary score at validation with its parts, and for event tasks the post-processing with the largest.
 
         The largest is taken even if lower is better, as in hear-eval-kit. NaN counts as 0; the larger setting wins a
         tie.
         """
+        primary = self.task.metrics[:1]
         if not self.task.is_event:
-            return self.scores(predictions), None
+            return self.scores(predictions, names=primary), None
         filtered: dict[tuple[int, ...], EventColumns] = {}
         tried = []
         for setting in targets.postprocessing_grid(self.task.evaluation_params):
             widths = self._timeline.widths(setting.median_filter_ms)
             if widths not in filtered:
                 filtered[widths] = decoding.runs(predictions, self._timeline, widths)
-            scores = self.scores(filtered[widths], setting)
-            primary = scores[self.task.metrics[0]]
-            tried.append((0.0 if math.isnan(primary) else primary, setting, scores))
+            scores = self.scores(filtered[widths], setting, primary)
+            score = scores[primary[0]]
+            tried.append((0.0 if math.isnan(score) else score, setting, scores))
         _, setting, scores = max(tried, key=lambda trial: trial[:2])
         return scores, setting
 

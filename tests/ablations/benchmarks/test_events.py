@@ -29,7 +29,9 @@ def kit(tmp_path, _small):
 
     def make(**changes):
         task, data, predictions = made_up(SMALL["dcase2016_task2"])
-        scores, setting = Scorer(task, "test", data).validate(predictions)
+        scorer = Scorer(task, "test", data)
+        _, setting = scorer.validate(predictions)
+        scores = scorer.scores(predictions, setting)
         seconds = dict.fromkeys(("validation", "postprocessing", *task.metrics), 2.0)
         answer = {"seconds": seconds, "scores": scores, "postprocessing": vars(setting), "versions": {"heareval": "1"}}
         answer["scores"] = {**scores, **changes}

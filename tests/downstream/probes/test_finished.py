@@ -1,3 +1,4 @@
+import dataclasses
 import io
 import logging
 import shutil
@@ -8,6 +9,7 @@ import torch
 
 from downstream.disk.sums import place_of, write_summed
 from downstream.evaluate import Evaluation, evaluate_all
+from downstream.events.targets import PostProcessing
 from downstream.probes import finished, pack
 from downstream.probes.finished import FinishedFits
 from downstream.probes.selection import EarlyStopping
@@ -64,6 +66,26 @@ def test_a_file_that_changed_or_is_of_another_place_is_trained_again(tmp_path, c
     flip(file, 2000)
     assert kept.read(one) is None
     assert caplog.text.count("not what was written here") == 2
+
+
+def test_a_fit_of_an_earlier_version_is_read(tmp_path):
+    """Its validations have the scores of all metrics."""
+    kept, one = FinishedFits(tmp_path), fitting()
+    (fit,) = pack.fit_all([one])
+    setting = {"median_filter_ms": 250.0, "min_duration": 125.0}
+    seen = [
+        {"epoch": each.epoch, "loss": each.loss, "score": each.score, "scores": {"a": each.score, "b": 1.0}}
+        for each in (*fit.validations, fit.best)
+    ]
+    seen = [{**each, "postprocessing": setting} for each in seen]
+    content = io.BytesIO()
+    record = {"validations": seen[:-1], "best": seen[-1], "state": fit.state, "seconds": fit.seconds}
+    torch.save(record, content)
+    write_summed(kept._path(one), content.getbuffer(), place_of(kept._path(one), finished.PLACE_PARTS))
+    found = kept.read(one)
+    with_setting = [dataclasses.replace(each, postprocessing=PostProcessing(**setting)) for each in fit.validations]
+    assert list(found.validations) == with_setting
+    assert found.best.score == fit.best.score
 
 
 @pytest.mark.parametrize("found", [[], {}, {"validations": [{"postprocessing": {"width": 3}}]}])

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from downstream.probes import pack
-from downstream.probes.features import ProbeData
+from downstream.probes.features import Concatenated, ProbeData
 from downstream.probes.feed import Feed
 from downstream.probes.fit import Fitting, fit, predict
 from downstream.probes.pack import fit_all, plan
@@ -202,18 +202,49 @@ def test_the_features_of_a_pack_share_one_room(monkeypatch, way):
     assert (less.train.resident, less.valid.resident) == (True, False)
 
 
+def kept_bytes(feed: Feed) -> int:
+    """What the batches of a feed hold, tensors that they share once."""
+    batches = list(feed.epoch(0))
+    kept = [t for batch in batches for t in (*batch.targets, *(x for _, x in batch.parts))]
+    kept += [t for step in feed._kept for loaded in step for t in (loaded.x, loaded.y)]
+    return sum({t.data_ptr(): t.numel() * 4 for t in kept}.values())
+
+
 def test_probes_share_their_targets_which_count_as_kept():
     sources = [data(90, dim=60, labels=50, seed=1), data(70, dim=60, labels=50, seed=2)]
     owners = [0] * 10 + [1] * 10
     feed = Feed(sources, owners, 32, TorchProducts(), "cpu", 1 << 30, training=False)
     batches = list(feed.epoch(0))
-    kept = {t.data_ptr(): t.numel() * 4 for batch in batches for t in (*batch.targets, *(x for _, x in batch.parts))}
-    kept |= {y.data_ptr(): y.numel() * 4 for step in feed._kept for _, y in step}
-    assert sum(kept.values()) <= feed.kept_bytes < 2 * sum(kept.values())
+    assert kept_bytes(feed) == feed.kept_bytes
     assert [len(batch.targets) for batch in batches] == [2] * 3
     assert {target.shape for target in batches[0].targets} == {(50, 32)}
     less = Feed(sources, owners, 32, TorchProducts(), "cpu", feed.kept_bytes - 1, training=False)
     assert not less.resident
+
+
+@pytest.mark.parametrize("kind", ["the same", "equal", "concatenated"])
+def test_sources_of_a_task_share_its_targets(kind):
+    """Several embeddings of a task, and a fold of another size, whose targets are padded beside them."""
+    tasks, fold = [data(90, seed=1) for _ in range(3)], data(70, seed=2)
+    if kind == "the same":
+        tasks = [dataclasses.replace(task, y=tasks[0].y) for task in tasks]
+    if kind == "concatenated":
+        parts = [tasks[0].y[:50], tasks[0].y[50:]]
+        tasks = [dataclasses.replace(task, y=Concatenated(list(parts))) for task in tasks]
+    feed = Feed([*tasks, fold], [0, 1, 1, 2, 3], 32, TorchProducts(), "cpu", 1 << 30, training=False)
+    for batch in feed.epoch(0):
+        assert len({y.data_ptr() for y in batch.targets}) == 2
+    assert kept_bytes(feed) == feed.kept_bytes == 4 * 90 * (4 * 6 + 2 * 3)
+    last = list(feed.epoch(0))[-1]
+    assert last.items == (26, 26, 26, 26, 6)
+    assert torch.equal(last.targets[1], torch.from_numpy(tasks[0].y[64:].T))
+    assert torch.equal(last.targets[3][:, :6], torch.from_numpy(fold.y[64:].T))
+    assert not last.targets[3][:, 6:].any()
+    shuffled = [dataclasses.replace(task, shuffle=number // 2) for number, task in enumerate(tasks)]
+    feed = Feed(shuffled, [0, 1, 2], 32, TorchProducts(), "cpu", 1 << 30, training=True)
+    for batch in feed.epoch(0):
+        first, second, third = batch.targets
+        assert first.data_ptr() == second.data_ptr() != third.data_ptr(), "other orders have targets of their own"
 
 
 def test_a_probe_on_a_cpu_does_not_depend_on_its_pack():

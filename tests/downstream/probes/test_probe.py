@@ -78,7 +78,7 @@ def test_selection_by_loss_computes_no_scores():
 
     found = run(never, selection=Selection(by_loss=True))
     assert found.best.loss == min(seen.loss for seen in found.validations)
-    assert found.best.scores == {}
+    assert found.best.score == found.best.loss
 
 
 def accuracy(predictions):

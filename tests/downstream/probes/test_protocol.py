@@ -65,6 +65,8 @@ def test_text_form():
     assert str(Protocol.parse("hear2021+grid8")) == "hear2021"
     assert Protocol.parse("hear2021+linear+limit20") == Protocol(linear=True, limit=20)
     assert str(Protocol.parse("hear2021+linear+limit20")) == "hear2021+limit20+linear"
+    assert Protocol.parse("hear2021+tf32+linear") == Protocol(linear=True, tf32=True)
+    assert str(Protocol(tf32=True, shuffled=True)) == "hear2021+shuffled+tf32"
 
 
 @pytest.mark.parametrize(
@@ -72,7 +74,7 @@ def test_text_form():
     [
         *("hear2022", "hear2021+full", "hear2021+grid0", "hear2021+grid17", "hear2021+grid4+grid5"),
         *("hear2021+limit0", "hear2021+limit", "hear2021+limit-1", "hear2021+limit2+limit3", "hear2021+limit02"),
-        *("hear2021+grid_points", "grid16", "hear2021+linear+linear", "", "hear2021+"),
+        *("hear2021+grid_points", "grid16", "hear2021+linear+linear", "hear2021+tf32+tf32", "", "hear2021+"),
     ],
 )
 def test_an_unknown_protocol(text):

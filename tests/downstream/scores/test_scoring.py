@@ -1,5 +1,6 @@
 """Scores of a split, and why they are missing."""
 
+import dataclasses
 import math
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from downstream.events import decoding
 from downstream.events.targets import PostProcessing, postprocessing_grid
 from downstream.scores import scoring
+from downstream.scores.metrics import METRICS
 from downstream.scores.scoring import Scorer
 from downstream.splits import LabelledSplit
 from downstream.tasks.task import Event, Task
@@ -64,9 +66,25 @@ def test_a_validation_is_that_of_plain_loops(seed):
     scores, setting = Scorer(task, "test", data).validate(predictions)
     best = max(every, key=lambda each: (every[each]["event_onset_200ms_fms"], each))
     assert setting == best
-    assert list(scores) == list(every[best])
-    assert scores == every[best]
-    assert Scorer(task, "test", data).scores(predictions, best) == every[best]
+    assert scores == {name: score for name, score in every[best].items() if name.startswith("event_onset_200ms_fms")}
+    every_score = Scorer(task, "test", data).scores(predictions, best)
+    assert list(every_score) == list(every[best])
+    assert every_score == every[best]
+
+
+@pytest.mark.parametrize("embedding_type", ["event", "scene"])
+def test_a_validation_computes_the_primary_metric_alone(monkeypatch, embedding_type):
+    items, data, predictions = events_and_predictions()
+    primary, second = {
+        "event": ("event_onset_200ms_fms", "segment_1s_er"), "scene": ("mAP", "aucroc"),
+    }[embedding_type]  # fmt: skip
+    never = dataclasses.replace(METRICS[second], score=lambda *arrays: 1 / 0)
+    monkeypatch.setitem(METRICS, second, never)
+    scorer = Scorer(task_of([primary, second], items, embedding_type, grid=GRID), "test", data)
+    scores, _ = scorer.validate(predictions)
+    assert next(iter(scores)) == primary
+    with pytest.raises(ZeroDivisionError):
+        scorer.scores(predictions, PostProcessing(0, 0))
 
 
 def test_settings_of_one_width_share_the_filter_and_references_are_prepared_once(monkeypatch):
