@@ -24,6 +24,7 @@ PUBLIC = {
     "evaluate": ("ablations.door.run", "evaluate"),
     "export": ("ablations.kit.export", "export"),
     "figure": ("ablations.door.result", "figure"),
+    "geometry": ("ablations.representation.measure", "geometry"),
     "load": ("ablations.door.result", "load"),
     "make_engine": ("ablations.engines", "make_engine"),
     "model": ("ablations.models.objects.python_model", "model"),

@@ -41,6 +41,7 @@ LONG = {
     "search": "runs many trials",
     "train": "trains for hours",
     "run": "embeds and trains probes for minutes; only studies and modules that documents show are run",
+    "--compress": "trains probes of every form of an embedding",
     "--workers": "starts Ray",
     "--ray": "starts Ray",
 }

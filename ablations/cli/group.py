@@ -23,6 +23,7 @@ COMMANDS = {
         "table": ("table", "Print the table of a run, in any format."),
         "figure": ("figure", "Draw the figure of a run."),
         "compare": ("compare", "Compare models on the same clips, with intervals and p values."),
+        "geometry": ("compare", "Measure which embeddings are alike, and their dimensions."),
         "report": ("figure", "Write a run, or several, as one HTML page."),
         "reference": ("table", "List or show published scores."),
     },
