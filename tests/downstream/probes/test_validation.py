@@ -180,7 +180,7 @@ def diverges(probabilities):
 
 
 def grid() -> list[Fitting]:
-    """Fits of one pack that end at different times, the first by a score that is not finite, some not before the end."""
+    """Fits of one pack that end at different times, the first by a score that is not finite, some at the end."""
     rates = (3e-4, 0.1, 1e-2, 1e-3, 3e-4, 0.2, 1e-4)
     made = [fitting(lr=lr, seed=seed, patience=4, max_epochs=36) for seed, lr in enumerate(rates)]
     return [dataclasses.replace(made[0], score=diverges), *made[1:]]
@@ -460,7 +460,9 @@ def test_a_validation_on_cuda_waits_for_one_copy(pretended_cuda, stacked):
     validations = max(len(found.validations) for found in fits)
     place = ("downstream/probes/validation.py", "_Copy.wait")
     ends = {len(found.validations) for found in fits} - {validations}  # their weights are waited for, and what pends
-    assert counts.waits_by_place()[place] == (validations - len(ends)) * (1 if stacked else 2)
+    waits = counts.waits_by_place()[place]
+    most = validations * (1 if stacked else 2)  # threads may have waited for it before
+    assert waits == most - len(ends) if stacked else most - 2 * len(ends) <= waits <= most
     states = sum(wait.function.startswith("_Pack._end") for wait in counts.waits)
     assert counts.to_host == validations * (1 if stacked else 2) + states
     elsewhere = {where for where in counts.waits_by_place() if where[0] == place[0]} - {place}
