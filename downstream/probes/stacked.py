@@ -9,7 +9,7 @@ weights; labels that it does not have get the logit `NO_LABEL`, whose probabilit
 exactly 0, so that Adam leaves them as they are.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,7 +78,8 @@ class StackedProbes:
             name: (torch.zeros_like(self.tensors[name]), torch.zeros_like(self.tensors[name])) for name in self.trained
         }
         self.steps = self.chosen = 0
-        self._activate, self._activation_gradients = activate, activation_gradients
+        self._activate: Callable[..., tuple[Tensor, Tensor]] = activate
+        self._activation_gradients: Callable[..., tuple[Tensor, Tensor, Tensor]] = activation_gradients
         self._step = torch.zeros((), device=self.tensors["projection.weight"].device)  # `steps`, for the optimizer
         self._count_labels()
         self._plan()

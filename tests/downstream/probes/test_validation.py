@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import itertools
 import math
 import random
 import threading
@@ -324,7 +325,7 @@ def test_a_score_that_raises_ends_the_training(monkeypatch, pool, error):
 
 
 def test_a_score_that_would_not_have_been_asked_for_may_raise(monkeypatch):
-    """A fit is over with its third validation; what comes behind it is void."""
+    """A fit is over with its third validation, and what comes behind it is void, while another fit goes on."""
     scores = {0: 0.5, 1: 0.4, 2: 0.3}
     calls = iter(range(100))
     void = []
@@ -342,7 +343,10 @@ def test_a_score_that_would_not_have_been_asked_for_may_raise(monkeypatch):
             return submitted
 
     pools = use(monkeypatch, InOrder, 2)
-    (found,) = fit_all([dataclasses.replace(fitting(patience=2), score=score)])
+    better = itertools.count()
+    improves = dataclasses.replace(fitting(patience=2), score=lambda found: ({"score": float(next(better))}, None))
+    found, other = fit_all([dataclasses.replace(fitting(patience=2), score=score), improves])
+    assert len(other.validations) == 10
     assert [seen.score for seen in found.validations] == [0.5, 0.4, 0.3]
     assert void == [3, 4]
     assert pools[0].down
@@ -416,3 +420,47 @@ def test_arrays_of_targets_are_compared_by_value():
         scored(dataclasses.replace(data(3, labels=2), y=values), "mAP", "multilabel") for values in (y, y.copy(), 1 - y)
     ]
     assert [group.members for group in Validator(fittings, "cpu", stacked=True).groups] == [{0, 1}, {2}]
+
+
+def on_device(metric="top1_acc", multilabel=False, **changes) -> list[Fitting]:
+    """Fits that a device trains together, scored by a metric on the host, and where changed, there."""
+    train, valid = (data(items, labels=4, seed=seed, multilabel=multilabel) for items, seed in ((90, 1), (40, 2)))
+    kind = "multilabel" if multilabel else "multiclass"
+
+    def score(probabilities):
+        return METRICS[metric].score(probabilities, valid.y), None
+
+    made = [
+        fitting(train, valid, seed, kind, lr=lr, dropout=0.0, patience=3) for seed, lr in enumerate((1e-2, 1e-3, 0.1))
+    ]
+    return [dataclasses.replace(each, score=score, **changes) for each in made]
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("stacked", [True, False])
+@pytest.mark.parametrize(("metric", "multilabel"), [("top1_acc", False), ("mAP", True), ("aucroc", True)])
+def test_packs_on_cuda_validate_as_the_trainer_does(still, cuda, metric, multilabel, stacked):
+    fittings = on_device(metric, multilabel, stacked_score=METRICS[metric].stacked if stacked else None)
+    for found, one in zip(fit_all(fittings, cuda), fittings, strict=True):
+        wanted = fit(one, cuda)
+        assert [seen.epoch for seen in found.validations] == [seen.epoch for seen in wanted.validations]
+        assert [seen.score for seen in found.validations] == pytest.approx([seen.score for seen in wanted.validations])
+        losses = [[seen.loss for seen in each.validations] for each in (found, wanted)]
+        assert losses[0] == pytest.approx(losses[1], rel=1e-3)
+        assert found.state.keys() == wanted.state.keys()
+    assert not scoring_threads()
+
+
+@pytest.mark.parametrize("stacked", [True, False])
+def test_a_validation_on_cuda_waits_for_one_copy(pretended_cuda, stacked):
+    """And for the probabilities, where the host scores; no other copy leaves the device before a fit ends."""
+    fittings = on_device("mAP", True, stacked_score=METRICS["mAP"].stacked if stacked else None)
+    with pretended_cuda.counting() as counts:
+        fits = fit_all(fittings, "cuda")
+    validations = max(len(found.validations) for found in fits)
+    place = ("downstream/probes/validation.py", "_Copy.wait")
+    assert counts.waits_by_place()[place] == validations * (1 if stacked else 2)
+    states = sum(wait.function.startswith("_Pack._end") for wait in counts.waits)
+    assert counts.to_host == validations * (1 if stacked else 2) + states
+    elsewhere = {where for where in counts.waits_by_place() if where[0] == place[0]} - {place}
+    assert not elsewhere
