@@ -8,7 +8,7 @@ import pytest
 from tests.pretended_cuda import workloads
 
 SLACK = 0.0  # how far below a number of the table a count may be
-COUNTED = ("launches", "to_device", "to_host", "pinned", "waits")
+COUNTED = ("launches", "operations", "to_device", "to_host", "pinned", "waits")
 COUNTS = {
     "probe step, 3 probes of depth 1": (74, 0, 0, 0, 0),
     "probe step, 5 probes of depth 2": (134, 0, 0, 0, 0),
