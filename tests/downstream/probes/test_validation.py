@@ -180,7 +180,7 @@ def diverges(probabilities):
 
 
 def grid() -> list[Fitting]:
-    """Fits of one pack that end at different times, the first by a score that is not finite, some not before the end."""
+    """Fits of one pack that end at different times, the first by a score that is not finite, some at the end."""
     rates = (3e-4, 0.1, 1e-2, 1e-3, 3e-4, 0.2, 1e-4)
     made = [fitting(lr=lr, seed=seed, patience=4, max_epochs=36) for seed, lr in enumerate(rates)]
     return [dataclasses.replace(made[0], score=diverges), *made[1:]]
