@@ -7,6 +7,7 @@ Shapes: values (probes, units, items), parameters and running statistics (probes
 (probes, 1, items) with 1 for items and 0 for padding; counts and padding are None without padding.
 """
 
+import functools
 import importlib.util
 import logging
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +22,7 @@ logger = logging.getLogger(__name__)
 
 EPS, MOMENTUM = 1e-5, 0.1  # of torch's BatchNorm1d
 CLOSE = 1e-5  # of compiled results, relative to the largest value of each
+WITHOUT = "probes train without compiled code"
 PAYS = 2e11  # values of hidden layers in a pack's training: from there on half a minute of compiling pays, by estimate
 threshold_backward = torch.ops.aten.threshold_backward  # the gradient where the output is above the threshold
 
@@ -119,7 +121,7 @@ class Fused:
         if kind not in self.kinds:
             self.reason = self._reason_against(arguments)
             if self.reason:
-                logger.info("probes train without compiled code: %s: %s", self.plain.__name__, self.reason)
+                logger.info("%s: %s: %s", WITHOUT, self.plain.__name__, self.reason)
                 return self.plain(*arguments)
             self.kinds.add(kind)
         return self._compiled(*arguments)
@@ -128,9 +130,9 @@ class Fused:
         """Why the compiled code can't be used; None if it gives what the function gives."""
         try:
             results = [list(_tensors(_outcome(function, arguments))) for function in (self.plain, self._compiled)]
-            worst = max(map(_difference, *results))
-            if not worst < CLOSE:
-                return f"its results are off by {worst:.1e}"
+            for difference in map(_difference, *results):
+                if not difference < CLOSE:  # NaN, too
+                    return f"its results are off by {difference:.1e}"
             if self.exactly:
                 plain, compiled = (
                     self.exactly(function, _copied(arguments)) for function in (self.plain, self._compiled)
@@ -156,9 +158,16 @@ fused_activation_gradients = Fused(activation_gradients)
 
 def pays(values: int) -> bool:
     """Whether compiling pays for so many values of hidden layers; always once it is done."""
-    if importlib.util.find_spec("triton") is None:
-        fused_activate.reason = fused_activation_gradients.reason = "there is no triton"
-    return values >= PAYS or bool(fused_activate.kinds)
+    return (values >= PAYS or bool(fused_activate.kinds)) and _can_compile()
+
+
+@functools.cache
+def _can_compile() -> bool:
+    """Whether torch.compile can make code for CUDA here; if not, the log says why."""
+    found = importlib.util.find_spec("triton") is not None
+    if not found:
+        logger.info("%s: triton is not installed", WITHOUT)
+    return found
 
 
 def _outcome(function: Callable[..., Any], arguments: Sequence[Any]) -> tuple[Any, Any]:
@@ -170,7 +179,7 @@ def _outcome(function: Callable[..., Any], arguments: Sequence[Any]) -> tuple[An
 def _copied(value: Any) -> Any:
     if isinstance(value, Tensor):
         return value.clone()
-    return [_copied(part) for part in value] if isinstance(value, list | tuple) else value
+    return type(value)(map(_copied, value)) if isinstance(value, list | tuple) else value
 
 
 def _tensors(value: Any) -> Iterator[Tensor]:

@@ -60,7 +60,7 @@ def libraries() -> tuple[Path, Path]:
 
 def _compile(source: str, library: Path, options: list[str]) -> None:
     unfinished = library.with_suffix(".unfinished")
-    command = ["g++", "-shared", "-fPIC", "-std=c++20", "-O1", str(SOURCES / source), "-o", str(unfinished), *options]
+    command = ["g++", "-shared", "-fPIC", "-std=c++20", "-O2", str(SOURCES / source), "-o", str(unfinished), *options]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         errors = [line for line in done.stderr.splitlines() if "error" in line]

@@ -28,7 +28,7 @@ class Wait:
     Attributes:
         kind: for what.
         file: of the project's code that led to it, from the root; "" if none did.
-        function: in that file.
+        function: in that file, or the one around it.
         line: in that file.
     """
 
@@ -73,15 +73,20 @@ class Counts:
 
 
 class Device:
-    """The pretended device of this process."""
+    """The pretended device of this process.
+
+    Attributes:
+        waits: all since `reset`.
+        memory: bytes that it has.
+    """
 
     def __init__(self, library: ctypes.CDLL) -> None:
         self.library = library
-        self._waits: list[Wait] = []
+        self.waits: list[Wait] = []
         self._callback = ctypes.CFUNCTYPE(None, ctypes.c_char_p)(self._on_wait)  # kept: the library has its address
-        for name in ("counts", "wait", "replay", "capture_begin"):
+        for name in ("counts", "wait_until", "replay", "capture_begin"):
             getattr(library, f"pretended_{name}").restype = ctypes.c_char_p
-        for name in ("allocated", "peak", "stream", "capturing", "length"):
+        for name in ("allocated", "peak", "issued", "stream", "capturing", "length"):
             getattr(library, f"pretended_{name}").restype = ctypes.c_int64
         library.pretended_on_wait(self._callback)
         self.limit(MEMORY)
@@ -89,7 +94,7 @@ class Device:
     @contextlib.contextmanager
     def counting(self) -> Iterator[Counts]:
         """Count what is done inside; the counts are complete at its end."""
-        counts, before, waits = Counts(), self._counted(), len(self._waits)
+        counts, before, waits = Counts(), self._counted(), len(self.waits)
         yield counts
         done = self._counted() - before
         counts.kernels = Counter(
@@ -97,12 +102,12 @@ class Device:
         )
         counts.to_device, counts.to_host = done["to device"], done["to host"]
         counts.pinned, counts.captured, counts.by_tf32 = done["pinned"], done["captured"], done["by tf32"]
-        counts.waits = self._waits[waits:]
+        counts.waits = self.waits[waits:]
 
     def reset(self) -> None:
         """Begin anew: no counts, no waits, all memory."""
         self.library.pretended_reset()
-        self._waits.clear()
+        self.waits.clear()
         self.limit(MEMORY)
 
     @property
@@ -129,9 +134,27 @@ class Device:
         self.memory = memory
         self.library.pretended_limit(ctypes.c_int64(memory))
 
-    def wait(self, kind: str) -> None:
-        """Let the host wait until all work is done."""
-        self.check(self.library.pretended_wait(kind.encode()))
+    @contextlib.contextmanager
+    def idle(self) -> Iterator[None]:
+        """Leave kernels of floating numbers out, where their results have memory; they are counted all the same.
+
+        What is computed inside is worth nothing, but the host does all that it would do.
+        """
+        self.library.pretended_idle(ctypes.c_int64(1))
+        try:
+            yield
+        finally:
+            self.library.pretended_idle(ctypes.c_int64(0))
+
+    @property
+    def issued(self) -> int:
+        """How many kernels and copies the host has asked for, ever."""
+        return int(self.library.pretended_issued())
+
+    def wait(self, kind: str, until: int | None = None) -> None:
+        """Let the host wait until all work is done, or that up to a number of `issued`."""
+        number = ctypes.c_int64(self.issued if until is None else until)
+        self.check(self.library.pretended_wait_until(kind.encode(), number))
 
     @staticmethod
     def check(error: bytes | None) -> None:
@@ -149,12 +172,13 @@ class Device:
             file = frame.f_code.co_filename
             if file.startswith(OURS):
                 path = str(Path(file).relative_to(ROOT))
-                self._waits.append(Wait(kind.decode(), path, frame.f_code.co_qualname, frame.f_lineno))
+                function = frame.f_code.co_qualname.partition(".<locals>")[0]
+                self.waits.append(Wait(kind.decode(), path, function, frame.f_lineno))
                 return
             if outside is None and not file.startswith(HERE):
                 outside = Wait(kind.decode(), "", f"{file} {frame.f_code.co_qualname}", frame.f_lineno)
             frame = frame.f_back
-        self._waits.append(outside or Wait(kind.decode(), "", "", 0))
+        self.waits.append(outside or Wait(kind.decode(), "", "", 0))
 
 
 @functools.cache

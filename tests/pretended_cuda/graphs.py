@@ -20,7 +20,8 @@ def graph_class(device: Device) -> type:
 
         def capture_begin(self, pool: Any = None, capture_error_mode: str = "global") -> None:
             number = ctypes.c_int64()
-            device.check(library.pretended_capture_begin(ctypes.byref(number)))
+            others_may_wait = ctypes.c_int64(capture_error_mode == "thread_local")
+            device.check(library.pretended_capture_begin(ctypes.byref(number), others_may_wait))
             self._number = number.value
 
         def capture_end(self) -> None:

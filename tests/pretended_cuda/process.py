@@ -21,6 +21,7 @@ IN_CHILD = False
 """Whether this process has the pretended device; the child's plugin sets it."""
 CANT_SHOW = {
     "tests/passt/network/test_inference.py::test_torch_compile_on_cuda": "torch.compile makes code for a real GPU",
+    "tests/ablations/benchmarks/test_complexity.py::test_on_cuda": "measures a GPU's speed and memory, at full size",
 }
 """Tests marked `gpu` that need a real device, with the reason."""
 
@@ -53,6 +54,7 @@ def run(item: pytest.Item, following: pytest.Item | None) -> bool:
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
     for report in session.pretended_child.reports(item, following.nodeid if beside else None):
         item.ihook.pytest_runtest_logreport(report=report)
+    item.session._setupstate.teardown_exact(following)  # what earlier tests of the file set up here for the later ones
     item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
     return True
 
@@ -75,6 +77,9 @@ class Child:
         items = [item for item in session.items if is_for_device(item)]
         self.files = sorted({item.nodeid.partition("::")[0] for item in items})
         self.process: subprocess.Popen[bytes] | None = None
+        options = ["-p", "tests.pretended_cuda.plugin", "-p", "no:xdist", "-p", "no:cacheprovider"]
+        self.command = [sys.executable, "-m", "pytest", *options, *self.files]
+        self.failure = ""  # why it can't start, so that it is tried once
 
     def reports(self, item: pytest.Item, following: str | None) -> list[Any]:
         """Run a test; return its reports.
@@ -83,8 +88,10 @@ class Child:
             item: the test.
             following: the one that will be run next, so that fixtures that both use are kept.
         """
-        if self.process is None:
+        if self.process is None and not self.failure:
             self._start()
+        if self.failure:
+            return [_failed(item, self.failure)]
         self.requests.write(json.dumps([item.nodeid, following]) + "\n")
         try:
             self.requests.flush()
@@ -94,10 +101,14 @@ class Child:
         except BrokenPipeError:
             line = ""
         if line:
+            self.ran = True
             hook = self.config.hook
             return [hook.pytest_report_from_serializable(config=self.config, data=data) for data in lines]
         self.end()
-        return [_crashed(item, self.errors)]
+        self.errors.seek(0)
+        text = "the process of the pretended device ended:\n" + self.errors.read()[-3000:].decode(errors="replace")
+        self.failure = "" if self.ran else text
+        return [_failed(item, text)]
 
     def end(self) -> None:
         """End the process and wait for it; a later test starts another one."""
@@ -108,11 +119,11 @@ class Child:
             self.process = None
 
     def _start(self) -> None:
+        self.ran = False
         (for_child, requests), (answers, from_child) = os.pipe(), os.pipe()
         self.errors = tempfile.TemporaryFile()  # noqa: SIM115  (open as long as the process)
-        options = ["-p", "tests.pretended_cuda.plugin", "-p", "no:xdist", "-p", "no:cacheprovider"]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "pytest", *options, *self.files],
+            self.command,
             cwd=self.config.rootpath,
             env={**os.environ, PIPES: f"{for_child},{from_child}"},
             pass_fds=(for_child, from_child),
@@ -126,7 +137,5 @@ class Child:
         self.answers: IO[str] = os.fdopen(answers)
 
 
-def _crashed(item: pytest.Item, errors: IO[bytes]) -> pytest.TestReport:
-    errors.seek(0)
-    text = "the process of the pretended device ended:\n" + errors.read()[-3000:].decode(errors="replace")
+def _failed(item: pytest.Item, text: str) -> pytest.TestReport:
     return pytest.TestReport(item.nodeid, item.location, {}, "failed", text, "call")

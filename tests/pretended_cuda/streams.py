@@ -55,13 +55,13 @@ def stream_classes(device: Device) -> tuple[type, type]:
             return event
 
     class Event:
-        """A moment in a stream."""
+        """A moment in a stream: how much had been issued then."""
 
         def __init__(self, enable_timing: bool = False, **_: Any) -> None:
-            self.seconds = 0.0
+            self.seconds, self.issued = 0.0, 0
 
         def record(self, stream: Stream | None = None) -> None:
-            self.seconds = time.perf_counter()
+            self.seconds, self.issued = time.perf_counter(), device.issued
 
         def wait(self, stream: Stream | None = None) -> None:
             pass
@@ -70,7 +70,7 @@ def stream_classes(device: Device) -> tuple[type, type]:
             return True
 
         def synchronize(self) -> None:
-            device.wait("event")
+            device.wait("event", self.issued)
 
         def elapsed_time(self, later: "Event") -> float:
             return 1000 * (later.seconds - self.seconds)

@@ -1,5 +1,7 @@
 """CUDA graphs of the pretended device."""
 
+import threading
+
 import pytest
 import torch
 
@@ -51,6 +53,25 @@ def test_no_wait_can_be_captured(pretended_cuda, work):
     with pytest.raises(RuntimeError, match="capturing"):
         captured(lambda: work(x))
     assert x.sum().item() == 3  # the capture has ended
+
+
+@pytest.mark.parametrize(("mode", "may_wait"), [("thread_local", True), ("global", False)])
+def test_whether_another_thread_can_wait_during_a_capture(pretended_cuda, mode, may_wait):
+    x, errors = torch.ones(3, device="cuda"), []
+
+    def wait():
+        try:
+            torch.cuda.synchronize()
+        except RuntimeError as error:
+            errors.append(str(error))
+
+    graph, side = torch.cuda.CUDAGraph(), torch.cuda.Stream()
+    with torch.cuda.graph(graph, stream=side, capture_error_mode=mode):
+        x.add_(1)
+        thread = threading.Thread(target=wait)
+        thread.start()
+        thread.join()
+    assert [("capturing" in error) for error in errors] == ([] if may_wait else [True])
 
 
 def test_a_training_step_can_be_captured(pretended_cuda):

@@ -3,6 +3,7 @@
 import dataclasses
 import threading
 
+import numpy as np
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -118,6 +119,8 @@ def test_the_protocol_reaches_every_fit(scene_task):
 @pytest.mark.gpu
 def test_tf32_on_cuda_is_close(cuda):
     check_tf32(cuda)
-    exact, rounded = fit_all([fitting(), dataclasses.replace(fitting(), matmul=TF32)], cuda)
-    assert rounded.validations[0].loss == pytest.approx(exact.validations[0].loss, rel=1e-2)
-    assert rounded.validations[0].loss != exact.validations[0].loss
+    trained = fit(fitting())
+    exact, rounded = (predict(trained, VALID, "multiclass", cuda, matmul)[0] for matmul in (EXACT, TF32))
+    assert np.abs(rounded - exact).max() < 0.02
+    if torch.version.cuda:  # a pretended device rounds as its processor does, which may be not at all
+        assert (rounded != exact).any()

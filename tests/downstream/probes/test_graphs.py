@@ -65,6 +65,18 @@ def test_an_epoch_is_one_launch(pretended_cuda, recorded):
     assert (counts.launches, program.steps) == (1, 9)
 
 
+@pytest.mark.parametrize(("layers", "launches"), [(1, 65), (2, 118)])
+def test_launches_of_a_step_without_graphs(pretended_cuda, layers, launches):
+    """Three learning rates on one source; the mask has 16 of them for each layer."""
+    train = data(96)
+    fittings = [fitting(train, lr=lr, hidden_layers=layers) for lr in (1e-2, 1e-3, 1e-4)]
+    made = pack._Pack(fittings, "cuda")
+    made.epochs.train(0, 0)
+    with pretended_cuda.counting() as counts:
+        made.epochs.train(1, 0)
+    assert counts.launches == 3 * launches
+
+
 def test_keys_are_made_for_more_calls_than_are_kept(pretended_cuda, monkeypatch, recorded):
     """Graphs of an epoch in parts, between epochs without graphs: masks go on where they were."""
     monkeypatch.setattr(graphs, "MOST_STEPS", 2)

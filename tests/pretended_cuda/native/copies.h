@@ -14,10 +14,12 @@ namespace pretended {
 
 struct Arriving {  // on the host, once it waits
   at::Tensor place, values;
+  int64_t number;
 };
 
 struct Leaving {  // from pinned memory, which must stay as it is until the host has waited
   at::Tensor host, values;
+  int64_t number;
 };
 
 struct Copies {
@@ -37,13 +39,21 @@ inline void check_unchanged(const Leaving& copy) {
   if (!same) count("overwritten");
 }
 
-inline void complete_copies() {
+template <typename Copy>
+std::vector<Copy> taken_out(std::vector<Copy>& copies, int64_t until) {
+  std::vector<Copy> taken, kept;
+  for (Copy& copy : copies) (copy.number <= until ? taken : kept).push_back(std::move(copy));
+  copies.swap(kept);
+  return taken;
+}
+
+void complete_copies(int64_t until) {
   std::vector<Arriving> arriving;
   std::vector<Leaving> leaving;
   {
     std::lock_guard<std::mutex> lock(copies().mutex);
-    arriving.swap(copies().arriving);
-    leaving.swap(copies().leaving);
+    arriving = taken_out(copies().arriving, until);
+    leaving = taken_out(copies().leaving, until);
   }
   at::NoGradGuard no_grad;
   at::AutoDispatchBelowADInplaceOrView below;
@@ -69,7 +79,7 @@ inline void to_host(const at::Tensor& self, const at::Tensor& source, bool non_b
     at::Tensor values = on_cpu(source).clone();
     spoil(self);
     std::lock_guard<std::mutex> lock(copies().mutex);
-    copies().arriving.push_back({self, values});
+    copies().arriving.push_back({self, values, state().issued});
   }
 }
 
@@ -88,7 +98,7 @@ inline void to_device(const at::Tensor& self, const at::Tensor& source, bool non
     auto& leaving = copies().leaving;  // those that nobody else refers to can't be overwritten any more
     auto forgotten = [](const Leaving& copy) { return copy.host.storage().use_count() == 1; };
     leaving.erase(std::remove_if(leaving.begin(), leaving.end(), forgotten), leaving.end());
-    leaving.push_back({source.alias(), values});
+    leaving.push_back({source.alias(), values, state().issued});
   }
 }
 
@@ -96,9 +106,11 @@ at::Tensor& copy_(at::Tensor& self, const at::Tensor& source, bool non_blocking)
   if (on_device(self) && on_device(source)) {
     launch("copy_", self.scalar_type(), [to = on_cpu(self), from = on_cpu(source)] { to.copy_(from); });
   } else if (on_device(self)) {
+    state().issued++;
     count("to device");
     to_device(self, source, non_blocking);
   } else {
+    state().issued++;
     count("to host");
     to_host(self, source, non_blocking);
   }

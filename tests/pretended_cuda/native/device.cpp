@@ -91,6 +91,7 @@ at::Tensor empty(
 }
 
 at::Scalar item(const at::Tensor& self) {
+  state().issued++;  // a copy of one number
   wait("item");
   return on_cpu(self).item();
 }
@@ -127,9 +128,14 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor> attention(
     const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const std::optional<at::Tensor>& bias, bool, double,
     bool causal, std::optional<double> scale) {
   at::AutoDispatchBelowADInplaceOrView below;
+  at::Tensor none = at::empty({}, q.options().dtype(at::kLong));
+  if (idle(q.scalar_type())) {
+    count_kernel("attention", q.scalar_type());
+    at::Tensor out = at::empty({q.size(0), q.size(2), q.size(1), v.size(3)}, q.options()).transpose(1, 2);
+    return {out, at::empty({q.size(0), q.size(1), q.size(2)}, q.options().dtype(at::kFloat)), none, none};
+  }
   auto [out, sums] = at::_scaled_dot_product_flash_attention_for_cpu(q, k, v, 0.0, causal, bias, scale);
-  at::Tensor none = at::empty({}, at::dtype(at::kLong));
-  return {out, sums, on_device(device_storage(none.storage()), none), on_device(device_storage(none.storage()), none)};
+  return {out, sums, none, none};
 }
 
 std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor> attention_backward(
@@ -217,9 +223,12 @@ void pretended_reset() {
   state().counts.clear();
 }
 
-const char* pretended_wait(const char* kind) {
-  return guarded([kind] { wait(kind); });
+int64_t pretended_issued() { return state().issued; }
+const char* pretended_wait_until(const char* kind, int64_t until) {
+  return guarded([=] { wait(kind, until); });
 }
+
+void pretended_idle(int64_t idle) { state().idle = idle != 0; }
 
 int64_t pretended_allocated() { return memory().allocated; }
 int64_t pretended_peak() { return memory().peak; }
@@ -230,8 +239,8 @@ int64_t pretended_stream() { return current_stream; }
 void pretended_set_stream(int64_t stream) { current_stream = stream; }
 
 int64_t pretended_capturing() { return capturing(); }
-const char* pretended_capture_begin(int64_t* number) {
-  return guarded([number] { *number = capture_begin(); });
+const char* pretended_capture_begin(int64_t* number, int64_t others_may_wait) {
+  return guarded([=] { *number = capture_begin(others_may_wait); });
 }
 void pretended_capture_end() { capture_end(); }
 const char* pretended_replay(int64_t number) {

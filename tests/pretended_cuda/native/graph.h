@@ -26,6 +26,13 @@ inline Graphs& graphs() {
   return *forever;
 }
 
+inline void count_kernel(const std::string& name, c10::ScalarType type) {
+  state().issued++;
+  count("kernel " + name + " " + c10::toString(type));
+}
+
+inline bool idle(c10::ScalarType type) { return state().idle && c10::isFloatingType(type); }
+
 inline void record(Work work) { graphs().all.rbegin()->second.push_back(std::move(work)); }
 
 // A kernel whose results have their memory already: done now, or recorded.
@@ -34,24 +41,30 @@ inline void launch(const std::string& name, c10::ScalarType type, Work work) {
     count("captured");
     record(std::move(work));
   } else {
-    count("kernel " + name + " " + c10::toString(type));
-    work();
+    count_kernel(name, type);
+    if (!idle(type)) work();
   }
 }
 
-inline int64_t capture_begin() {
+inline int64_t capture_begin(bool others_may_wait) {
   TORCH_CHECK(state().capturing_stream < 0, "a graph is captured already");
   TORCH_CHECK(current_stream != 0, "CUDA graphs must be captured on a non-default stream");
   Graphs& g = graphs();
   g.all[g.next] = {};
+  captures = true;
+  state().others_may_wait = others_may_wait;
   state().capturing_stream = current_stream;
   return g.next++;
 }
 
-inline void capture_end() { state().capturing_stream = -1; }
+inline void capture_end() {
+  state().capturing_stream = -1;
+  captures = false;
+}
 
 inline void replay(int64_t number) {
   TORCH_CHECK(!capturing(), "a graph can't be replayed while one is captured");
+  state().issued++;
   count("kernel graph replay");
   at::NoGradGuard no_grad;
   at::AutoDispatchBelowADInplaceOrView below;

@@ -24,10 +24,11 @@ inline const std::set<std::string> SIZED_BY_NUMBERS = {
 inline const std::set<std::string> KNOWN_TO_THE_HOST = {
     "aten::is_same_size", "aten::is_set_to", "aten::_is_zerotensor", "aten::_nested_tensor_strides",
     "aten::_has_same_storage_numel", "aten::is_pinned", "aten::_fused_sdp_choice"};
-// They may take indices from the host, but copy them first.
 inline const std::set<std::string> PRODUCTS = {
     "aten::addmm", "aten::mm", "aten::bmm", "aten::baddbmm", "aten::_addmm_activation", "aten::addbmm",
     "aten::linear", "aten::addmv", "aten::mv", "aten::dot"};
+
+inline const c10::TypePtr OPTIONAL_GENERATOR = c10::OptionalType::create(c10::GeneratorType::get());
 
 inline bool is_convolution(const std::string& name) { return name.find("convolution") != std::string::npos; }
 
@@ -92,7 +93,7 @@ struct Arguments {
       return c10::Device(c10::DeviceType::CPU);
     }
     if (value.isGenerator()) return cpu_generator(value.toGenerator());
-    if (value.isNone() && argument.type()->str() == "Generator?") return cpu_generator(default_generator());
+    if (value.isNone() && *argument.type() == *OPTIONAL_GENERATOR) return cpu_generator(default_generator());
     return value;
   }
 };
@@ -184,8 +185,9 @@ inline void fallback(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
       }
       fresh |= is_new;
     }
-    if (SIZED_BY_NUMBERS.count(name) || (answers && arguments.any && !KNOWN_TO_THE_HOST.count(name)))
-      wait(label.c_str());
+    bool known = KNOWN_TO_THE_HOST.count(name);
+    bool waits = SIZED_BY_NUMBERS.count(name) || (answers && arguments.any && !known);
+    if (waits && capturing()) wait(label.c_str());
     if (capturing() && fresh) {
       count("captured");
       for (const auto& place : places) spoil(place.second);
@@ -194,8 +196,9 @@ inline void fallback(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
         op.callBoxed(copy);
         for (const auto& [i, place] : places) place.copy_(copy[i].toTensor());
       });
-    } else if (fresh || writes || answers) {
-      count("kernel " + label + " " + c10::toString(type));
+    } else if (fresh || writes || (answers && !known)) {
+      count_kernel(label, type);
+      if (waits) wait(label.c_str());
     }
     torch::jit::drop(*stack, inputs);
     for (const c10::IValue& value : wrapped) torch::jit::push(*stack, value);

@@ -21,6 +21,10 @@ struct State {
   std::map<std::string, int64_t> counts;
   std::atomic<WaitCallback> on_wait{nullptr};
   std::atomic<int64_t> capturing_stream{-1};  // -1: none
+  std::atomic<bool> others_may_wait{false};   // while a stream is captured in the mode "thread_local"
+  std::atomic<int64_t> issued{0};     // kernels and copies that the host asked for
+  std::atomic<int64_t> completed{0};  // those of them that the host knows to be done
+  std::atomic<bool> idle{false};              // kernels of floating numbers are counted, and not done
 };
 
 inline State& state() {
@@ -35,18 +39,27 @@ inline void count(const std::string& name) {
   state().counts[name] += 1;
 }
 
+inline thread_local bool captures = false;  // whether this thread does
+
 inline bool capturing() {
   int64_t stream = state().capturing_stream;
   return stream >= 0 && stream == current_stream;
 }
 
-inline void complete_copies();
+void complete_copies(int64_t until);
 
-// The host waits until the device has done all work. Not while any stream is captured, as on a real device.
-inline void wait(const char* kind) {
-  TORCH_CHECK(state().capturing_stream < 0, "operation not permitted when stream is capturing: ", kind);
-  complete_copies();
+// The host waits until the device has done what was issued up to a number. Not while any stream is captured, as on a
+// real device, unless another thread does so in the mode "thread_local". Nothing happens if it is known to be done.
+inline void wait(const char* kind, int64_t until) {
+  bool is_allowed = state().capturing_stream < 0 || (state().others_may_wait && !captures);
+  TORCH_CHECK(is_allowed, "operation not permitted when stream is capturing: ", kind);
+  if (until <= state().completed) return;
+  complete_copies(until);
+  state().completed = until;
   if (WaitCallback callback = state().on_wait) callback(kind);
 }
+
+// The host waits for all that was issued.
+inline void wait(const char* kind) { wait(kind, state().issued); }
 
 }  // namespace pretended

@@ -1,0 +1,58 @@
+"""Packs of probes on the pretended device, against the CPU."""
+
+import itertools
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from downstream.probes.fit import predict
+from downstream.probes.pack import fit_all, plan
+from downstream.probes.selection import Selection
+from tests.downstream.probes.test_pack import data, fitting, still
+
+__all__ = ["still"]  # a fixture
+EPOCHS = 6
+ROUNDING = 2e-3  # relative, of a loss after some epochs
+
+
+def fittings(kind, layers, shuffle):
+    """Probes on two sources of other lengths, which share a pack on a GPU."""
+    multilabel = kind == "multilabel"
+    sources = [
+        (data(90 - 5 * i, seed=i, multilabel=multilabel), data(40 + i, seed=9 + i, multilabel=multilabel))
+        for i in (0, 1)
+    ]
+    return [
+        fitting(
+            replace(train, shuffle=shuffle), valid, seed, kind, Selection(by_loss=multilabel),
+            lr=lr, hidden_layers=layers, max_epochs=EPOCHS, dropout=0.1,
+        )
+        for (train, valid), lr, seed in itertools.product(sources, (1e-2, 1e-3), (0, 1))
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("shuffle", [None, 3])
+@pytest.mark.parametrize("layers", [0, 1, 2])
+@pytest.mark.parametrize("kind", ["multiclass", "multilabel"])
+def test_packs(pretended_cuda, still, kind, layers, shuffle):
+    probes = fittings(kind, layers, shuffle)
+    assert [len(members) for members in plan(probes, "cuda")] == [8]
+    for found, wanted, start in zip(fit_all(probes, "cuda"), fit_all(probes, "cpu"), probes, strict=True):
+        losses = [[validation.loss for validation in fit.validations] for fit in (found, wanted)]
+        assert losses[0] == pytest.approx(losses[1], rel=ROUNDING)
+        assert {tensor.device.type for tensor in found.state.values()} == {"cpu"}
+        on_cuda, on_cpu = (predict(found, start.valid, kind, device) for device in ("cuda", "cpu"))
+        assert np.allclose(on_cuda[0], on_cpu[0], atol=1e-6)
+        assert on_cuda[1] == pytest.approx(on_cpu[1], rel=1e-5)
+
+
+def test_a_pack_that_does_not_fit_is_trained_in_parts(pretended_cuda, caplog):
+    probes = fittings("multiclass", 1, None)
+    wanted = fit_all(probes, "cuda")
+    pretended_cuda.reset_peak()
+    before = pretended_cuda.allocated
+    fit_all(probes, "cuda")
+    pretended_cuda.limit(before + (pretended_cuda.peak - before) * 3 // 4)
+    found = fit_all(probes, "cuda")
+    assert [fit.best.loss for fit in found] == pytest.approx([fit.best.loss for fit in wanted], rel=ROUNDING)
