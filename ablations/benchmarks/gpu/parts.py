@@ -236,7 +236,7 @@ PARTS = (
 
 REHEARSAL = {
     "ablations.system.machine:PRODUCT_REPEATS": 1,
-    "ablations.system.machine:TOKENS_ELSEWHERE": 64,
+    "ablations.system.machine:TOKENS": {"cpu": 64, "cuda": 64},
     "ablations.benchmarks.embeddings:SCENE_S": 1,
     "ablations.benchmarks.embeddings:REPEATS": 1,
     "ablations.benchmarks.models:SCENE_S": 1,
