@@ -247,6 +247,7 @@ REHEARSAL = {
     "ablations.benchmarks.probes:EPOCHS": 3,
     "ablations.benchmarks.probes:REPEATS": 1,
     "ablations.benchmarks.complexity:CHECKPOINTS": {10: "passt_demo"},
+    "ablations.benchmarks.gpu.steps.device:SQUARE": 64,
     "ablations.benchmarks.gpu.steps.protocol:MAX_EPOCHS": 3,
     "ablations.benchmarks.gpu.steps.study:EPOCHS": 3,
     "ablations.benchmarks.gpu.steps.study:LEVELS": [["block1"]],
