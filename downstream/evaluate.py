@@ -7,6 +7,7 @@ configurations on all other folds.
 
 import dataclasses
 import logging
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -128,6 +129,7 @@ class Evaluation:
         return train, ProbeData(other_x, other.y, key=(id(other), scaling))
 
     def _result(self, fold: Fold, fits: Sequence[Fit], device: str) -> FoldResult:
+        start = time.perf_counter()
         task, test = self.task, self.splits[fold.test]
         chosen = _best(fits, selection_of(task))
         _, data = self._data(fold, fold.test)
@@ -149,6 +151,7 @@ class Evaluation:
             missing=missing,
             tried=tuple((trial.config, trial.best.score) for trial in fits),
             epochs=sum(trial.epochs for trial in fits),
+            seconds=sum(trial.seconds for trial in fits) + time.perf_counter() - start,
             test=test,
             predictions=predictions,
             counts=scorer.counts(predictions, setting),
@@ -192,7 +195,7 @@ def evaluate_all(
     """
     for evaluation in evaluations:
         evaluation.protocol.check(device)
-    at_once = 1 if torch.device(device).type == "cpu" else max(1, len(evaluations))
+    at_once = max(1, len(evaluations)) if evaluated_together(device) else 1
     for start in range(0, len(evaluations), at_once):
         group = evaluations[start : start + at_once]
         grids = _fit_each(group, [evaluation.first() for evaluation in group], device, advance)
@@ -200,6 +203,11 @@ def evaluate_all(
         refitted = _fit_each(group, others, device, advance)
         for number, (evaluation, fits) in enumerate(zip(group, refitted, strict=True), start):
             yield number, evaluation.results(fits, device)
+
+
+def evaluated_together(device: str) -> bool:
+    """Whether evaluations train their probes together: not on a CPU, where that gains nothing."""
+    return torch.device(device).type != "cpu"
 
 
 def selection_of(task: Task) -> Selection:

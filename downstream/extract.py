@@ -6,6 +6,7 @@ Clips are read ahead, and an extraction continues after a kill.
 import functools
 import itertools
 import logging
+import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -26,11 +27,13 @@ from downstream.tasks.audio import SplitAudio
 
 BATCH_CLIPS = 64
 BATCH_SECONDS = 240.0  # of sound in one batch, which bounds the memory of its clips
-TIMESTAMP_BATCH_SECONDS = 60.0  # for timestamp embeddings, which take longer: a kill loses at most one batch
-BATCH_BYTES = 256e6  # of timestamp embeddings in one batch
+TIMESTAMP_BATCH_SECONDS = 60.0  # for timestamp embeddings, which take longer: a kill loses the batches under way
+BATCH_BYTES = 256e6  # of the clips of one batch, and of its timestamp embeddings
+DEVICE_BATCH_CLIPS = 2048  # in a batch as long as the device asks for; each clip costs some time of Python
+SAMPLE_BYTES = 4
 STEP_BYTES = 8  # memory of a number of a timestamp embedding: float32, and its copy in the batch
-READERS = 4
-BATCHES_AHEAD = 2  # batches that are read ahead
+FEWEST_READERS, MOST_READERS = 4, 16  # threads, which decode and resample, and wait for the disk
+BATCHES_AHEAD = 2  # that are read ahead; with those under way 1.5 GB of clips at most, unless single clips are longer
 
 logger = logging.getLogger(__name__)
 
@@ -84,8 +87,7 @@ def extract(
         if missing := folder.missing(taps, full=True):
             known = folder.known_index()
             dims = widths(embedder, missing, hop_ms)
-            seconds = seconds_at_once(dims, distance_ms(embedder, hop_ms))
-            batches = plan_batches(audio, known.files if known else None, seconds)
+            batches = plan_batches(audio, known.files if known else None, seconds_at_once(embedder, dims, hop_ms))
             origin = {"embedder": embedder.name, "clips": f"{audio.folder.parent.parent.name}/{audio.folder.name}"}
             _run(Extraction.begin(folder, dims, batches, origin), embedder, audio, hop_ms, track)
 
@@ -93,17 +95,20 @@ def extract(
 def plan_batches(
     audio: SplitAudio, order: Files | None = None, seconds_at_once: float = BATCH_SECONDS
 ) -> list[list[str]]:
-    """Divide files into batches of at most `BATCH_CLIPS` files, each within a length of sound.
+    """Divide files into batches within a length of sound and a number of files.
+
+    There are at most `BATCH_CLIPS` files in a batch; `DEVICE_BATCH_CLIPS` if a device asks for more sound than usual.
 
     Args:
         order: of the files; None is longest first, so that clips of equal length share a batch.
         seconds_at_once: of sound in one batch, unless a single clip is longer.
     """
+    most = BATCH_CLIPS if seconds_at_once <= BATCH_SECONDS else DEVICE_BATCH_CLIPS
     seconds = {file: audio.seconds(file) for file in audio.files}
     batches: list[list[str]] = []
     left = 0.0
     for file in order or sorted(audio.files, key=lambda f: (-seconds[f], f)):
-        if not batches or left < seconds[file] or len(batches[-1]) == BATCH_CLIPS:
+        if not batches or left < seconds[file] or len(batches[-1]) == most:
             batches.append([])
             left = seconds_at_once
         batches[-1].append(file)
@@ -113,7 +118,7 @@ def plan_batches(
 
 def read_ahead(load: Callable[[str], Tensor], batches: Iterable[Files]) -> Generator[ReadBatch, None, None]:
     """Yield each batch with its clips, while threads read the next ones."""
-    with ThreadPoolExecutor(READERS) as pool:
+    with ThreadPoolExecutor(_readers()) as pool:
         coming = iter(batches)
         first = itertools.islice(coming, BATCHES_AHEAD)
         queue = deque((batch, [pool.submit(load, file) for file in batch]) for batch in first)
@@ -125,6 +130,12 @@ def read_ahead(load: Callable[[str], Tensor], batches: Iterable[Files]) -> Gener
                 yield batch, [clip.result() for clip in clips]
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _readers() -> int:
+    """One for each core that this process may use, within bounds."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(max(cores, FEWEST_READERS), MOST_READERS)
 
 
 def computed_ahead(
@@ -152,41 +163,44 @@ def computed_ahead(
 
 def _run(extraction: Extraction, embedder: Embedder, audio: SplitAudio, hop_ms: int | None, track: Track) -> None:
     """Compute the remaining batches of an extraction, and finish it."""
-    with extraction:
-        remaining = extraction.remaining()
-        total = sum(map(len, extraction.batches))
-        done = total - sum(map(len, remaining))
-        if done:
-            logger.info("%s: continuing after %d of %d clips", audio.folder, done, total)
-        with track(f"{embedder.name} on {audio.folder.parent.parent.name}/{audio.folder.name}", total) as advance:
-            advance(done)
-            embed = functools.partial(_embed, embedder, taps=list(extraction.dims), hop_ms=hop_ms)
-            # closed here after an error: garbage collection could end their threads anywhere, even inside a lock
-            with (
-                closing(read_ahead(audio.load, remaining)) as clips,
-                closing(computed_ahead(embed, clips, optional(embedder).calls_at_once)) as batches,
-            ):
-                for files, embedded in batches:
-                    try:
-                        _check_finite(embedded, files, audio)
-                    except NotFiniteError:
-                        extraction.discard()
-                        raise
-                    extraction.append(*embedded)
-                    advance(len(files))
-        extraction.finish()
+    remaining = extraction.remaining()
+    total = sum(map(len, extraction.batches))
+    done = total - sum(map(len, remaining))
+    if done:
+        logger.info("%s: continuing after %d of %d clips", audio.folder, done, total)
+    with track(f"{embedder.name} on {audio.folder.parent.parent.name}/{audio.folder.name}", total) as advance:
+        advance(done)
+        embed = functools.partial(_embed, embedder, taps=list(extraction.dims), hop_ms=hop_ms)
+        # closed here after an error: garbage collection could end their threads anywhere, even inside a lock;
+        # the extraction first, for calls that are under way may take longer than a signal leaves
+        with (
+            closing(read_ahead(audio.load, remaining)) as clips,
+            closing(computed_ahead(embed, clips, optional(embedder).calls_at_once)) as batches,
+            extraction,
+        ):
+            for files, embedded in batches:
+                try:
+                    _check_finite(embedded, files, audio)
+                except NotFiniteError:
+                    extraction.discard()
+                    raise
+                extraction.append(*embedded)
+                advance(len(files))
+            extraction.finish()
 
 
-def seconds_at_once(dims: Mapping[Tap, int], hop_ms: float | None) -> float:
-    """How many s of sound may share a batch, so that clips and embeddings fit the memory.
+def seconds_at_once(embedder: Embedder, dims: Mapping[Tap, int], hop_ms: int | None) -> float:
+    """How many seconds of sound may share a batch, so that clips and embeddings fit the memory.
 
     Args:
         dims: tap -> width.
         hop_ms: the step of timestamps in ms; None for scene embeddings.
     """
-    if hop_ms is None:
-        return BATCH_SECONDS
-    return min(TIMESTAMP_BATCH_SECONDS, BATCH_BYTES / (4 * sum(dims.values()) * 1000 / hop_ms))
+    asked = optional(embedder).seconds_at_once(list(dims), hop_ms)
+    step_ms = distance_ms(embedder, hop_ms)
+    usual = BATCH_SECONDS if step_ms is None else TIMESTAMP_BATCH_SECONDS
+    seconds = usual if asked is None else min(asked, BATCH_BYTES / (SAMPLE_BYTES * embedder.sample_rate))
+    return seconds if step_ms is None else min(seconds, BATCH_BYTES / (4 * sum(dims.values()) * 1000 / step_ms))
 
 
 def check_steps(embedder: Embedder, clips: Sequence[Tensor], taps: Sequence[Tap], hop_ms: int) -> None:

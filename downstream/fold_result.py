@@ -25,6 +25,7 @@ class FoldResult:
         missing: metric -> the reason why its score is NaN.
         tried: each probe configuration that was fitted here, and its best validation score.
         epochs: of all fits together.
+        seconds: of all fits together, each its share of its pack's, and of the test.
         test: the test split.
         predictions: (items, labels) probabilities on the test split, for paired statistics.
         counts: (files, numbers) that the primary score sums over the test's files; None for scene tasks.
@@ -38,6 +39,7 @@ class FoldResult:
     missing: Mapping[str, str]
     tried: tuple[tuple[ProbeConfig, float], ...]
     epochs: int
+    seconds: float
     test: LabelledSplit = field(repr=False)
     predictions: np.ndarray = field(repr=False)
     counts: np.ndarray | None = field(default=None, repr=False)

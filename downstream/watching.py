@@ -54,6 +54,11 @@ def watched(watcher: Watcher) -> Iterator[None]:
         _watcher.reset(token)
 
 
+def is_watched() -> bool:
+    """Whether there is a watcher."""
+    return _watcher.get() is not None
+
+
 def notify(fitted: FoldFitted) -> None:
     """Call the watcher, if there is one."""
     if watcher := _watcher.get():

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from passt.catalog import checkpoints
 from passt.catalog.checkpoints import MEL_BANDS, PATCH, SAMPLE_RATE, Checkpoint
 from passt.catalog.spec import EmbeddingSpec
+from passt.devices import placed
 from passt.network import inference
 from passt.network.following import FollowsNetwork
 from passt.network.identity import hash_of
@@ -28,9 +29,8 @@ from passt.windows.samples import batch, equally_long
 
 FORMAT = 2  # part of the fingerprint; raised when the numbers change
 MEL_FRAMES = 6  # frames around a timestamp that make up the level `mel` (Koutini et al. 2022, level L)
-TOKENS_AT_ONCE = {"cuda": 65536}  # larger batches are no faster
-TOKENS_ELSEWHERE = 4096
-BYTES_PER_TOKEN = 60_000  # upper bound on the memory of a forward pass
+TOKENS_AT_ONCE = 4096  # on a CPU
+BYTES_PER_TOKEN = 60_000  # 47,000 are in use at the peak of a forward pass in fp32, counted on a CPU, of width 768
 
 
 class PasstEmbedder(FollowsNetwork, WindowedEmbedder):  # type: ignore[override]  # its names follow the network
@@ -43,7 +43,7 @@ class PasstEmbedder(FollowsNetwork, WindowedEmbedder):  # type: ignore[override]
         spec: the variant: checkpoint, weights, levels and windows. A text ("passt_demo", "paper-best",
             "passt_demo@block6@w640") takes the checkpoint's defaults for what it leaves out, its weights among them.
         weights: a weight file or a state dict to use in place of the spec's weights. The spec then names their hash.
-        device: a torch device, or "auto" for CUDA if it is available and the CPU otherwise.
+        device: a torch device, or "auto" for CUDA if it is available and the CPU otherwise; see `passt.devices.placed`.
         precision: "fp32" reproduces the published numbers; "tf32" and "bf16" are faster on devices that have them.
         compiled: whether to compile the blocks with torch.compile. If that fails, the log says why.
 
@@ -56,7 +56,8 @@ class PasstEmbedder(FollowsNetwork, WindowedEmbedder):  # type: ignore[override]
         mel: the front end.
 
     Raises:
-        ValueError: the checkpoint does not allow the spec, the weights do not fit it, or the precision is unknown.
+        ValueError: the checkpoint does not allow the spec, the weights do not fit it, or the device or the
+            precision is unknown.
         FileNotFoundError: the weights are absent and can't be fetched.
 
     Source: Koutini et al., "Learning General Audio Representations With Large-Scale Training of Patchout Audio
@@ -76,9 +77,7 @@ class PasstEmbedder(FollowsNetwork, WindowedEmbedder):  # type: ignore[override]
         precision: str = "fp32",
         compiled: bool = False,
     ) -> None:
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
-        device = torch.device(device)
+        device = placed(device)
         precision_for(precision, device)
         spec = checkpoints.spec_of(spec) if isinstance(spec, str) else spec
         checkpoint = checkpoints.get(spec.checkpoint)
@@ -117,10 +116,10 @@ class PasstEmbedder(FollowsNetwork, WindowedEmbedder):  # type: ignore[override]
         """Move the embedder to another device, and return it.
 
         Raises:
-            ValueError: the device can't compute in the embedder's precision.
+            ValueError: there is no such device, or it can't compute in the embedder's precision.
         """
         self._notice()
-        self._place(torch.device(device))
+        self._place(placed(device))
         self._take()
         self._current_form()
         return self
@@ -130,7 +129,7 @@ class PasstEmbedder(FollowsNetwork, WindowedEmbedder):  # type: ignore[override]
         self.device = device
         self.net.to(device)
         self.mel.to(device)
-        self._budget = Budget.of_memory(device, TOKENS_AT_ONCE.get(device.type, TOKENS_ELSEWHERE), BYTES_PER_TOKEN)
+        self._budget = Budget.of_memory(device, TOKENS_AT_ONCE, BYTES_PER_TOKEN)
 
     def _form(self) -> Passt:
         return inference.ready(self.net, self._precision, self.device, self.compiled)
@@ -146,13 +145,13 @@ class PasstEmbedder(FollowsNetwork, WindowedEmbedder):  # type: ignore[override]
             shape["heads"] = row["heads"]
         return {"passt": shape, "precision": self.precision, "format": FORMAT}
 
-    def whole(self, clip: Tensor) -> frames.Excerpts:
-        """Take a clip (samples,) as its only window."""
-        return frames.whole(self.mel, clip)
+    def whole(self, clips: Tensor) -> frames.Excerpts:
+        """Take each of the clips (clips, samples) as its only window."""
+        return frames.whole(self.mel, clips)
 
-    def centered(self, clip: Tensor, window: int, hop: int) -> frames.Excerpts:
-        """Cut windows of `window` samples, centered on every multiple of `hop` samples."""
-        return frames.centered(self.mel, clip, window, hop)
+    def centered(self, clips: Tensor, window: int, hop: int) -> frames.Excerpts:
+        """Cut windows of `window` samples of each clip, centered on every multiple of `hop` samples."""
+        return frames.centered(self.mel, clips, window, hop)
 
     def levels(self, views: Sequence[Rows], levels: Sequence[str]) -> dict[str, list[Tensor]]:
         """Compute levels of all windows, in batches of equal token count.
@@ -160,11 +159,11 @@ class PasstEmbedder(FollowsNetwork, WindowedEmbedder):  # type: ignore[override]
         Frames that fill no patch do not change the result, so windows that differ by less than a patch share a batch.
 
         Args:
-            views: the windows of each clip.
+            views: windows, as `whole` and `centered` make them.
             levels: names of levels.
 
         Returns:
-            For each level one tensor (windows, dim) per clip, on the embedder's device.
+            For each level one tensor (windows, dim) per view, on the embedder's device.
         """
 
         def tokens(view: Rows) -> int:

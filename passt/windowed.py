@@ -9,15 +9,20 @@ import logging
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor
 
 from passt.catalog.choices import choices
 from passt.catalog.spec import MOST_MS, Tap
-from passt.windows.batches import Rows, joined, to_device, to_host
+from passt.devices import current
+from passt.windows.batches import Rows
 from passt.windows.samples import clips_of
-from passt.windows.waveforms import centered, timestamps
+from passt.windows.transfer import stacked, to_host
+from passt.windows.waveforms import centered, joined, timestamps, whole
+
+CUDA_SOUND_S = 2000.0  # of windows in a call: four batches of PaSST; on an H200 an estimated 0.1 s in bf16, 2 s in fp32
 
 logger = logging.getLogger(__name__)
 
@@ -57,20 +62,20 @@ class WindowedEmbedder(ABC):
         """Compute levels of all windows.
 
         Args:
-            views: the windows of each clip.
+            views: windows, as `whole` and `centered` make them.
             levels: names of levels.
 
         Returns:
-            For each level one tensor (windows, dim) per clip, on the embedder's device.
+            For each level one tensor (windows, dim) per view, on the embedder's device.
         """
 
-    def whole(self, clip: Tensor) -> Rows:
-        """Take a clip (samples,) as its only window."""
-        return clip[None]
+    def whole(self, clips: Tensor) -> Rows:
+        """Take each of the clips (clips, samples) as its only window."""
+        return whole(clips)
 
-    def centered(self, clip: Tensor, window: int, hop: int) -> Rows:
-        """Cut windows of `window` samples, centered on every multiple of `hop` samples."""
-        return centered(clip, window, hop)
+    def centered(self, clips: Tensor, window: int, hop: int) -> Rows:
+        """Cut windows of `window` samples of each clip, centered on every multiple of `hop` samples."""
+        return centered(clips, window, hop)
 
     @property
     def calls_at_once(self) -> int:
@@ -79,6 +84,19 @@ class WindowedEmbedder(ABC):
         On CUDA there may be two: one computes while the other fetches its results.
         """
         return 2 if self.device.type == "cuda" else 1
+
+    def seconds_at_once(self, taps: Sequence[Tap], hop_ms: int | None) -> float | None:
+        """How many seconds of sound keep the device busy for a good part of a second; None if any do.
+
+        Args:
+            taps: (level, window in ms) pairs.
+            hop_ms: time between timestamps in ms; None for scene embeddings.
+        """
+        if self.device.type != "cuda":
+            return None
+        windows = {window for _, window in taps}
+        overlaps = [window / (hop_ms or _scene_hop_ms(window)) if window else 1.0 for window in windows]
+        return CUDA_SOUND_S / max(1.0, sum(overlaps))
 
     def scene(self, clips: Sequence[Tensor], taps: Sequence[Tap]) -> dict[Tap, Tensor]:
         """Compute scene embeddings: the mean over windows of a tap's length.
@@ -97,25 +115,24 @@ class WindowedEmbedder(ABC):
             ValueError: a clip is not valid audio, or the model has no such level or window.
         """
         self._check_taps(taps)
-        clips = to_device(self._long_enough(clips_of(clips)), self.device)
-        values: dict[Tap, Tensor] = {}
-        for window_ms, levels in _by_window(taps).items():
-            if excerpts := [level for level in levels if level in self.excerpts]:
-                raise ValueError(f"{self.name}: {excerpts[0]} is a level of timestamp embeddings only")
-            length_ms = self.max_window_ms if window_ms is None else window_ms
-            hop_ms = self.max_scene_hop_ms if window_ms is None else max(50, window_ms // 4)
-            window = None if length_ms is None else self._samples(length_ms)
-            views = [
-                self.whole(clip)
-                if window is None or len(clip) <= window
-                else self.centered(clip, window, self._samples(hop_ms))
-                for clip in clips
-            ]
-            for level, parts in self.levels(views, levels).items():
-                values[level, window_ms] = torch.stack(
-                    [part[0] if len(part) == 1 else part.mean(dim=0) for part in parts]
-                )
-        return dict(zip(values, to_host(list(values.values())), strict=True))
+        with self._unchanging(), current(self.device):
+            stacks, values = stacked(self._long_enough(clips_of(clips)), self.device), {}
+            for window_ms, levels in _by_window(taps).items():
+                if excerpts := [level for level in levels if level in self.excerpts]:
+                    raise ValueError(f"{self.name}: {excerpts[0]} is a level of timestamp embeddings only")
+                length_ms = self.max_window_ms if window_ms is None else window_ms
+                hop_ms = self.max_scene_hop_ms if window_ms is None else _scene_hop_ms(window_ms)
+                window = None if length_ms is None else self._samples(length_ms)
+                views = [
+                    self.whole(stack)
+                    if window is None or stack.shape[-1] <= window
+                    else self.centered(stack, window, self._samples(hop_ms))
+                    for stack in stacks.tensors
+                ]
+                for level, parts in self.levels(views, levels).items():
+                    values[level, window_ms] = stacks.scenes(parts)
+            rows = to_host(list(values.values()))
+        return dict(zip(values, map(stacks.sorted, rows), strict=True))
 
     def timestamps(
         self, clips: Sequence[Tensor], taps: Sequence[Tap], hop_ms: int
@@ -137,25 +154,30 @@ class WindowedEmbedder(ABC):
         self._check_taps(taps)
         if not (_is_whole(hop_ms) and hop_ms >= 1):
             raise ValueError(f"{self.name}: hop_ms must be a positive number of milliseconds, got {hop_ms}")
-        clips = to_device(clips_of(clips), self.device)
         for level, window_ms in taps:
             if (window_ms is None) != (level in self.excerpts):
                 expected = "None" if level in self.excerpts else "milliseconds"
                 raise ValueError(
                     f"{self.name}: the window of a timestamp tap {level} must be {expected}, got {window_ms}"
                 )
-        hop = self._samples(hop_ms)
+        hop, values = self._samples(hop_ms), {}
+        clips = clips_of(clips)
+        with self._unchanging(), current(self.device):
+            stacks = stacked(clips, self.device)
+            for window_ms, levels in _by_window(taps).items():
+                window = self.excerpts[levels[0]] if window_ms is None else self._samples(window_ms)
+                views = [self.centered(stack, window, hop) for stack in stacks.tensors]
+                for level, parts in self.levels(views, levels).items():
+                    values[level, window_ms] = joined(parts)
+            rows = to_host(list(values.values()))
         steps = [len(clip) // hop + 1 for clip in clips]
-        values: dict[Tap, Tensor] = {}
-        for window_ms, levels in _by_window(taps).items():
-            window = self.excerpts[levels[0]] if window_ms is None else self._samples(window_ms)
-            views = [self.centered(clip, window, hop) for clip in clips]
-            for level, parts in self.levels(views, levels).items():
-                values[level, window_ms] = joined(parts)
-        rows = [tap_rows.split(steps) for tap_rows in to_host(list(values.values()))]
-        per_clip = [dict(zip(values, parts, strict=True)) for parts in zip(*rows, strict=True)] or [{} for _ in clips]
+        per_clip = stacks.per_clip(dict(zip(values, rows, strict=True)), steps)
         times = [timestamps(len(clip), hop_ms, self.sample_rate) for clip in clips]
         return list(zip(per_clip, times, strict=True))
+
+    def _unchanging(self) -> AbstractContextManager[None]:
+        """Hold what the embedder computes with for a call; see `passt.network.following`."""
+        return nullcontext()
 
     def _check_taps(self, taps: Sequence[Tap]) -> None:
         for level, window_ms in taps:
@@ -176,6 +198,11 @@ class WindowedEmbedder(ABC):
             text = "%s: %d of %d clips are shorter than %d samples: zeros added at their end"
             logger.warning(text, self.name, count, len(clips), self.min_samples)
         return [torch.nn.functional.pad(clip, (0, n)) if n else clip for clip, n in zip(clips, lacking, strict=True)]
+
+
+def _scene_hop_ms(window_ms: int) -> int:
+    """The time between the windows of a scene, in ms, if their length is restricted."""
+    return max(50, window_ms // 4)
 
 
 def _is_whole(value: object) -> bool:

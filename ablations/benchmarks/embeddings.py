@@ -1,7 +1,7 @@
 """Speed of PaSST embeddings, against hear21passt and against what the machine's matrix products allow."""
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,8 +22,11 @@ from passt.catalog.checkpoints import SAMPLE_RATE
 from passt.complexity import macs
 from passt.network.precision import available
 
-SCENE_S, TIMESTAMP_S, LONG_S = 10, 2, 120
+BASE_MODEL = "passt_s_swa_p16_128_ap476"
+SCENE_S, LONG_S = 10, 120
 CLIPS = {"cpu": 4, "cuda": 64}
+TIMESTAMPS = {"cpu": (1, 2), "cuda": (8, 10)}
+"""Clips whose timestamps are computed together, and their length in s: a clip of 2 s does not fill a GPU."""
 REPEATS = 3
 WINDOW_MS, LARGE_WINDOW_MS, HOP_MS = 160, 640, 50
 BASE = ("logits", "features")
@@ -57,7 +60,18 @@ class Work:
     repeats: int = REPEATS  # a single run has none before it to warm up
 
 
-def measure(device: str | None = None, peer: str | None = None, long: bool = False, *, track: Track = silent) -> Record:
+def measure(
+    device: str | None = None,
+    peer: str | None = None,
+    long: bool = False,
+    checkpoint: str = BASE_MODEL,
+    precisions: Sequence[str] = (),
+    compiled: bool = False,
+    clips: int | None = None,
+    timestamp_clips: tuple[int, int] | None = None,
+    *,
+    track: Track = silent,
+) -> Record:
     """Measure the speed of PaSST embeddings, against hear21passt and against the machine's matrix products.
 
     The base model has untrained weights, and clips are in memory. Every precision that the device has is measured.
@@ -66,20 +80,27 @@ def measure(device: str | None = None, peer: str | None = None, long: bool = Fal
         device: cpu or cuda; None is CUDA if there is one.
         peer: an interpreter that has hear21passt, which is timed first.
         long: whether to time every level of a clip of 120 s at windows of 160 and 640 ms, too.
+        checkpoint: of PaSST, in place of the base model.
+        precisions: that are measured; none are all of the device.
+        compiled: whether torch.compile makes the network's code.
+        clips: of 10 s, whose scenes are computed together; None is `CLIPS`.
+        timestamp_clips: how many clips, and their length in s, whose timestamps are computed; None is `TIMESTAMPS`.
     """
     device = choose_device(device)
-    clips = CLIPS[torch.device(device).type]
-    peer_seconds = _peer_seconds(peer, device, clips) if peer else {}
-    precisions = available(torch.device(device))
+    kind = torch.device(device).type
+    clips, timed = clips or CLIPS[kind], timestamp_clips or TIMESTAMPS[kind]
+    peer_seconds = _peer_seconds(peer, device, clips, timed) if peer else {}
+    precisions = precisions or available(torch.device(device))
+    spec = EmbeddingSpec(checkpoint, weights="untrained-0")
     rates = {}
     rows: list[dict[str, Any]] = []
     references: dict[tuple[str, str], Tensor] = {}
     with track("benchmark", len(precisions) * (6 + long)) as advance:
         for precision in precisions:
-            embedder = PasstEmbedder(EmbeddingSpec(weights="untrained-0"), device=device, precision=precision)
+            embedder = PasstEmbedder(spec, device=device, precision=precision, compiled=compiled)
             held = in_use(embedder.device)  # once the memory of earlier precisions was given back
             rates[precision] = product_rates(device, precision)
-            for work in _works(embedder, clips, long):
+            for work in _works(embedder, clips, timed, long):
                 row, features = _measured(embedder, work, rates[precision][1], held)
                 reference = references.setdefault((work.embedding, work.levels), features)
                 similarity = F.cosine_similarity(features.double(), reference.double())
@@ -94,8 +115,8 @@ def measure(device: str | None = None, peer: str | None = None, long: bool = Fal
         for name, (linear, fastest) in rates.items()
     )
     return Record(
-        f"{clips} clips of {SCENE_S} s; timestamps of one clip of {TIMESTAMP_S} s, "
-        f"windows of {WINDOW_MS} ms every {HOP_MS} ms; untrained weights",
+        f"{clips} clips of {SCENE_S} s; timestamps of {_clips(timed)}, windows of {WINDOW_MS} ms every {HOP_MS} ms; "
+        f"untrained weights{', torch.compile' if compiled else ''}",
         rows,
         COLUMNS,
         facts={
@@ -112,28 +133,35 @@ def measure(device: str | None = None, peer: str | None = None, long: bool = Fal
     )
 
 
-def _works(embedder: PasstEmbedder, clips: int, long: bool) -> list[Work]:
+def _clips(timed: tuple[int, int]) -> str:
+    count, seconds = timed
+    return f"{'one clip' if count == 1 else f'{count} clips'} of {seconds} s"
+
+
+def _works(embedder: PasstEmbedder, clips: int, timed: tuple[int, int], long: bool) -> list[Work]:
     stream = torch.Generator().manual_seed(0)
     scenes = list(torch.randn(clips, SCENE_S * SAMPLE_RATE, generator=stream) * 0.1)
-    clip = torch.randn(TIMESTAMP_S * SAMPLE_RATE, generator=stream) * 0.1
+    count, seconds = timed
+    timed_clips = list(torch.randn(count, seconds * SAMPLE_RATE, generator=stream) * 0.1)
     all_levels = tuple(level for level in embedder.dims if level != "mel")
     scene_operations = 2 * clips * macs(embedder.checkpoint, float(SCENE_S))
-    step_operations = 2 * (TIMESTAMP_S * 1000 // HOP_MS + 1) * macs(embedder.checkpoint, WINDOW_MS / 1000)
+    steps = count * (seconds * 1000 // HOP_MS + 1)
+    step_operations = 2 * steps * macs(embedder.checkpoint, WINDOW_MS / 1000)
 
-    def timestamps(sound: Tensor, taps: list[Tap]) -> Mapping[Tap, Tensor]:
-        return embedder.timestamps([sound], taps, HOP_MS)[0][0]
+    def timestamps(sounds: list[Tensor], taps: list[Tap]) -> Mapping[Tap, Tensor]:
+        return embedder.timestamps(sounds, taps, HOP_MS)[0][0]
 
     works = []
     for name, levels in (("base", BASE), ("one", ("features",)), ("all", all_levels)):
         run_scenes = functools.partial(embedder.scene, scenes, [(level, None) for level in levels])
-        run_timestamps = functools.partial(timestamps, clip, [(level, WINDOW_MS) for level in levels])
+        run_timestamps = functools.partial(timestamps, timed_clips, [(level, WINDOW_MS) for level in levels])
         counts = (None, None) if name == "all" else (scene_operations, step_operations)
         works.append(Work("scenes", name, clips, clips * SCENE_S, run_scenes, counts[0]))
-        works.append(Work("timestamps", name, 1, TIMESTAMP_S, run_timestamps, counts[1]))
+        works.append(Work("timestamps", name, count, count * seconds, run_timestamps, counts[1]))
     if long:
         sound = torch.randn(LONG_S * SAMPLE_RATE, generator=stream) * 0.1
         taps: list[Tap] = [(level, window) for window in (WINDOW_MS, LARGE_WINDOW_MS) for level in all_levels]
-        name, run = f"all, {WINDOW_MS} and {LARGE_WINDOW_MS} ms", functools.partial(timestamps, sound, taps)
+        name, run = f"all, {WINDOW_MS} and {LARGE_WINDOW_MS} ms", functools.partial(timestamps, [sound], taps)
         works.append(Work(f"timestamps of {LONG_S} s", name, 1, LONG_S, run, None, repeats=1))
     return works
 
@@ -171,9 +199,9 @@ def _all_over_one(rows: list[dict[str, Any]]) -> dict[str, float]:
     return {f"{p} {e}": seconds[p, e, "all"] / seconds[p, e, "one"] for p, e in pairs}
 
 
-def _peer_seconds(python: str, device: str, clips: int) -> dict[str, float]:
-    request = {"device": device, "clips": clips, "repeats": REPEATS}
-    samples = {"scene_samples": SCENE_S * SAMPLE_RATE, "timestamp_samples": TIMESTAMP_S * SAMPLE_RATE}
+def _peer_seconds(python: str, device: str, clips: int, timed: tuple[int, int]) -> dict[str, float]:
+    request = {"device": device, "clips": clips, "timestamp_clips": timed[0], "repeats": REPEATS}
+    samples = {"scene_samples": SCENE_S * SAMPLE_RATE, "timestamp_samples": timed[1] * SAMPLE_RATE}
     seconds: dict[str, float] = peers.ask("passt_peer.py", python, "hear21passt", **request, **samples)
     return seconds
 

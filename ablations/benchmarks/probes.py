@@ -2,7 +2,7 @@
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,7 @@ def measure(
     kit: Path | None = None,
     large: bool = False,
     device: str | None = None,
+    packs: Sequence[int] = (),
     *,
     track: Track = silent,
 ) -> Record:
@@ -61,6 +62,7 @@ def measure(
         kit: an interpreter that has hear-eval-kit, which evaluates `folder` first.
         large: whether to measure the memory that features take which do not fit into it.
         device: cpu or cuda; None is CUDA if there is one.
+        packs: numbers of probes in a pack; none are `PACKS`.
     """
     if kit and not folder:
         raise ValueError("--kit evaluates an embedding folder, expected FOLDER")
@@ -68,28 +70,28 @@ def measure(
     if folder:
         read_folder(folder)  # its errors come before anything is measured
     _, product_rate = product_rates(device)
-    rows, packs = [], PACKS[torch.device(device).type]
+    rows, packs = [], packs or PACKS[torch.device(device).type]
     with track("benchmark", 2 * (len(packs) + 1)) as advance:
         for layers in (1, 2):
-            fittings = _fittings(layers, max(packs))
-            alone = _seconds(lambda some: [fit(some[0], device)], fittings[:1], device)
+            many = fittings(layers, max(packs))
+            alone = seconds_an_epoch(lambda some: [fit(some[0], device)], many[:1], device)
             rows.append(_row(layers, "trainer", 1, alone, alone, product_rate))
             advance(1)
             for size in packs:
-                seconds = _seconds(lambda some: fit_all(some, device), fittings[:size], device)
+                seconds = seconds_an_epoch(lambda some: fit_all(some, device), many[:size], device)
                 rows.append(_row(layers, "pack", size, seconds, alone, product_rate))
                 advance(1)
-    evaluation = _evaluation(folder, kit, device, track) if folder else None
+    both = evaluation(folder, kit, device, track) if folder else None
     memory = probe_memory.memory(device, track=track) if large else None
     lines = [f"Machine's product rate: {product_rate / 1e9:.0f} GFLOP/s"]
-    lines += [_evaluation_line(evaluation)] if evaluation else []
+    lines += [_evaluation_line(both)] if both else []
     lines += [f"\n{table_text(pd.DataFrame(memory))}"] if memory else []
     return Record(
         f"{ITEMS} items of {DIM} features, {LABELS} labels, {EPOCHS} epochs, hidden layers of "
         f"{ProbeConfig().hidden_dim} units, dropout {ProbeConfig().dropout}, batches of {ProbeConfig().batch_size}",
         rows,
         COLUMNS,
-        facts={"product_gflops": product_rate / 1e9, "evaluation": evaluation, "memory": memory},
+        facts={"product_gflops": product_rate / 1e9, "evaluation": both, "memory": memory},
         lines=lines,
         device=device,
     )
@@ -111,7 +113,13 @@ def operations(layers: int, items: int, valid_items: int, dim: int, valid_every:
     return 2.0 * (items * training + valid_items / valid_every * (first + inner + last))
 
 
-def _fittings(layers: int, count: int) -> list[Fitting]:
+def fittings(layers: int, count: int) -> list[Fitting]:
+    """Make fits on made-up features of ESC-10's size, which differ in their seeds.
+
+    Args:
+        layers: hidden layers of each probe.
+        count: how many.
+    """
     draw = np.random.default_rng(0)
 
     def made_up(size: int) -> ProbeData:
@@ -126,12 +134,18 @@ def _fittings(layers: int, count: int) -> list[Fitting]:
     return [Fitting(config, train, valid, "multiclass", Selection(), score, seed) for seed in range(count)]
 
 
-def _seconds(run: Callable[[list[Fitting]], list[Fit]], fittings: list[Fitting], device: str) -> float:
-    """Return the seconds of an epoch of a fit: the median over runs, after one that warms up."""
+def seconds_an_epoch(run: Callable[[list[Fitting]], list[Fit]], some: list[Fitting], device: str) -> float:
+    """Return the seconds of an epoch of a fit: the median over runs, after one that warms up.
+
+    Args:
+        run: trains probes.
+        some: what it trains.
+        device: on which it does.
+    """
     seconds = []
     for _ in range(1 + REPEATS):
         start = time.perf_counter()
-        fits = run(fittings)
+        fits = run(some)
         if device.startswith("cuda"):
             torch.cuda.synchronize(device)
         seconds.append((time.perf_counter() - start) / sum(fit.epochs for fit in fits))
@@ -144,13 +158,27 @@ def _row(layers: int, way: str, probes: int, seconds: float, trainer: float, pro
     return dict(zip(COLUMNS, values, strict=True))
 
 
-def _evaluation(folder: Path, kit: Path | None, device: str, track: Track) -> dict[str, Any]:
-    """Time the whole protocol on an embedding folder: by hear-eval-kit on the CPU, then by ours."""
+def evaluation(
+    folder: Path, kit: Path | None, device: str, track: Track, kit_points: int = GRID_POINTS
+) -> dict[str, Any]:
+    """Time the whole protocol on an embedding folder: by hear-eval-kit on the CPU, then by ours.
+
+    Args:
+        folder: the embedding folder.
+        kit: an interpreter that has hear-eval-kit; None times ours alone.
+        device: of ours.
+        track: shows how far ours is.
+        kit_points: probe configurations that the kit tries; its time for an epoch does not depend on them.
+
+    Returns:
+        `kit` and `ours`, each with `seconds` and `epochs` of all fits, and `times_kit`: the kit's seconds an epoch over
+        ours.
+    """
     task, splits = read_folder(folder)
     kits = None
     if kit:
-        (evaluation,) = by_kit(task, kit, [0], GRID_POINTS, torch.get_num_threads())
-        kits = {"seconds": evaluation.seconds, "epochs": evaluation.epochs}
+        (measured,) = by_kit(task, kit, [0], kit_points, torch.get_num_threads())
+        kits = {"seconds": measured.seconds, "epochs": measured.epochs}
     start = time.perf_counter()
     results = evaluate(task, splits, device=device, track=track)
     ours = {"seconds": time.perf_counter() - start, "epochs": sum(result.epochs for result in results)}
@@ -158,14 +186,14 @@ def _evaluation(folder: Path, kit: Path | None, device: str, track: Track) -> di
     return {"folder": task.name, "kit": kits, "ours": ours, "times_kit": ratio}
 
 
-def _evaluation_line(evaluation: dict[str, Any]) -> str:
+def _evaluation_line(both: dict[str, Any]) -> str:
     parts = [
         f"{side} {run['seconds']:.1f} s, {run['epochs']} epochs, {1e3 * run['seconds'] / run['epochs']:.2f} ms each"
-        for side, run in (("hear-eval-kit", evaluation["kit"]), ("here", evaluation["ours"]))
+        for side, run in (("hear-eval-kit", both["kit"]), ("here", both["ours"]))
         if run
     ]
-    ratio = f": {evaluation['times_kit']:.2f} times per fit and epoch" if evaluation["times_kit"] else ""
-    return f"Evaluation of {evaluation['folder']}: {'; '.join(parts)}{ratio}"
+    ratio = f": {both['times_kit']:.2f} times per fit and epoch" if both["times_kit"] else ""
+    return f"Evaluation of {both['folder']}: {'; '.join(parts)}{ratio}"
 
 
 main = command_line(

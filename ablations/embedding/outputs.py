@@ -24,7 +24,7 @@ from ablations.embedding.sources import Source
 from ablations.system.errors import one_line
 from downstream.disk.arrays import load_arrays
 from downstream.disk.files import absolute, write_atomically
-from downstream.embedder import Embedder, Tap, distance_ms, optional, widths
+from downstream.embedder import Embedder, Tap, optional, widths
 from downstream.extract import check_steps, seconds_at_once
 from downstream.tasks.audio import RESAMPLER
 from passt import EmbeddingSpec
@@ -79,8 +79,8 @@ class Work:
     def seconds_at_once(self) -> float:
         """How many seconds of sound may go into a batch, so that its embeddings are bounded too."""
         hop_ms = self.spec.timestamp_hop_ms if self.timestamp_taps else None
-        dims = widths(self.embedder, self.timestamp_taps, hop_ms)
-        return seconds_at_once(dims, distance_ms(self.embedder, hop_ms))
+        dims = widths(self.embedder, self.timestamp_taps or self.scene_taps, hop_ms)
+        return seconds_at_once(self.embedder, dims, hop_ms)
 
     def identity(self) -> dict[str, Any]:
         """Everything that decides the numbers, except the sound."""

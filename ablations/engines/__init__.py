@@ -1,7 +1,8 @@
 """Ways to execute units. An engine is one file, and one row of `ENGINES`.
 
 The files that a run leaves are the same whichever engine executed it. An engine may not compute anything itself: it
-decides where and when `ablations.units.execute.run_unit` does.
+decides where and when `ablations.units.execute` does: unit by unit (`run_unit`), or, in this process, several units at
+once (`ablations.units.waiting`).
 """
 
 import importlib

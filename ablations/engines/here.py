@@ -1,5 +1,10 @@
-"""The engine that executes units in this process, one after the other."""
+"""The engine that executes units in this process, one after the other.
 
+On CUDA the probes of small units are trained together, when the taps of several are in the store
+(`ablations.units.waiting`).
+"""
+
+import gc
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,8 +15,9 @@ from ablations.engines import Results
 from ablations.models import registry
 from ablations.study.study import Model, Study
 from ablations.system.machine import choose_device
-from ablations.units.execute import UnitResult, run_unit
+from ablations.units.execute import UnitResult
 from ablations.units.unit import Settings, Unit, failure_of, grouped
+from ablations.units.waiting import WaitingUnits
 from downstream.embedder import Embedder, released
 from downstream.probes.protocol import Protocol
 from downstream.progress import Track, silent
@@ -33,16 +39,28 @@ class Here:
         check(settings)
 
     def results(self, units: Sequence[Unit], settings: Settings, track: Track = silent) -> Results:
-        """Execute the units in their order."""
-        for group in grouped(units):
-            try:
-                embedder = build(group[0].models, settings, track)
-            except Exception as error:
-                yield from ((unit, broken(unit, error, logged=number > 0)) for number, unit in enumerate(group))
-                continue
-            with released(embedder):
-                for unit in group:
-                    yield unit, run_unit(unit, embedder, settings, track=track)
+        """Extract taps in the units' order; yield each unit when its probes have been trained."""
+        with WaitingUnits(settings, track) as waiting:
+            for group in grouped(units):
+                try:
+                    embedder = build(group[0].models, settings, track)
+                except Exception as error:
+                    yield from ((unit, broken(unit, error, logged=number > 0)) for number, unit in enumerate(group))
+                    continue
+                with released(embedder):
+                    for unit in group:
+                        if waiting.full:
+                            waiting.evaluate()
+                        waiting.extract(unit, embedder)
+                        yield from waiting.ended()
+                del embedder
+                if settings.device != "cpu":
+                    gc.collect()  # a network may refer to itself; its memory is for the probes and the next embedder
+                if waiting.full:
+                    waiting.evaluate()
+                    yield from waiting.ended()
+            waiting.evaluate()
+            yield from waiting.ended()
 
 
 def build(models: Sequence[Model], settings: Settings, track: Track = silent) -> Embedder:

@@ -10,8 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from ablations.models import cnn_family, passt_family
 from ablations.models.baselines import chance, cnn14, crepe, crepe_net, logmel, melproj, mobilenet
 from ablations.models.baselines.named import fields_of
@@ -31,6 +29,7 @@ from passt.catalog import named
 from passt.catalog.card import Card
 from passt.catalog.choices import choices
 from passt.catalog.spec import parse_fields
+from passt.devices import placed
 from passt.network.precision import precision_for
 from passt.weights.published import file_tag, published_file
 
@@ -208,7 +207,7 @@ def build(
     has_precisions, family = card(spec.checkpoint).precisions, family_of(spec.checkpoint)
     options: dict[str, Any] = {}
     if has_precisions:
-        precision_for(precision, torch.device(device))  # before anything is fetched
+        precision_for(precision, placed(device))  # before anything is fetched
         options["precision"] = precision
     if family.compiles:
         options["compiled"] = compiled

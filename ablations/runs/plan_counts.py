@@ -140,8 +140,7 @@ def _begun(folder: TapFolder) -> list[tuple[tuple[Tap, ...], list[str]]]:
     for path in sorted(folder.path.glob(".partial-*")):
         with contextlib.suppress(ValueError):  # a faulty one is begun anew
             extraction = Extraction.reopen(folder, path)
-            done = len(extraction.journal())
-            begun.append((tuple(extraction.dims), list(itertools.chain(*extraction.batches[done:]))))
+            begun.append((tuple(extraction.dims), list(itertools.chain(*extraction.remaining()))))
     return begun
 
 

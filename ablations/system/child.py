@@ -66,6 +66,7 @@ class Child:
     Attributes:
         process: the `subprocess.Popen` of the program.
         end: ends the program and closes its pipes; called again, it does nothing.
+        killed_because: why `kill` was called; "" if it was not.
     """
 
     def __init__(
@@ -90,7 +91,7 @@ class Child:
         # a child dies with the thread that started it, and threads that embed do not live long
         self.process = _long_lived().submit(start).result()
         self.end = weakref.finalize(self, _end, self.process, self._log)
-        self._killed_because = ""
+        self.killed_because = ""
         _living.add(self)
 
     @property
@@ -110,7 +111,7 @@ class Child:
             raise EOFError
         if len(line) == LINE_BYTES:
             self.kill(f"printed a line of more than {LINE_BYTES} bytes")
-            raise Limit(self._killed_because)
+            raise Limit(self.killed_because)
         return line
 
     @contextlib.contextmanager
@@ -132,8 +133,8 @@ class Child:
         try:
             yield
         except (EOFError, OSError, ValueError):
-            if self._killed_because:
-                raise Limit(self._killed_because) from None
+            if self.killed_because:
+                raise Limit(self.killed_because) from None
             raise
         finally:
             over.set()
@@ -156,7 +157,7 @@ class Child:
         Args:
             reason: the message of the error that `limited` then raises; the first one counts.
         """
-        self._killed_because = self._killed_because or reason
+        self.killed_because = self.killed_because or reason
         _kill(self.process)
 
     def status(self) -> int:
@@ -178,24 +179,29 @@ class Child:
         return f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
 
 
-def run(command: Sequence[str], seconds: float) -> bytes:
+def run(command: Sequence[str], seconds: float, cwd: str | Path | None = None) -> bytes:
     """Run a program to its end, and return what it prints.
 
     Args:
         command: the program and its arguments.
         seconds: time limit in s.
+        cwd: its current folder; None for that of this process.
 
     Raises:
-        ValueError: it failed, took too long or printed too much.
+        Limit: it took too long or printed too much.
+        ValueError: it failed.
     """
-    child = Child(command)
+    child = Child(command, cwd=cwd)
     try:
         with child.limited(seconds):
             _pipe(child.process.stdin).close()
             output = _pipe(child.process.stdout).read(LOG_BYTES + 1)
         if len(output) > LOG_BYTES:
             raise Limit(f"it printed more than {LOG_BYTES >> 20} MB and was ended")
-        if status := child.status():
+        status = child.status()
+        if child.killed_because:
+            raise Limit(f"it {child.killed_because}")
+        if status:
             raise ValueError(f"it {child.fate(status)}: {child.last_words()}")
         return output
     finally:

@@ -12,25 +12,25 @@ from typing import Any
 import torch
 
 from passt.catalog.architecture import Architecture
-from passt.embedder import TOKENS_AT_ONCE, TOKENS_ELSEWHERE
+from passt.devices import available, placed
 from passt.network import onednn
 from passt.network.precision import PRECISIONS, arithmetic
 
+PRODUCT_REPEATS = 20  # timed products of each shape and form
+TOKENS = {"cpu": 4096, "cuda": 65536}  # rows of the products that are measured: about a batch of PaSST's
 VERSIONS_OF = ("embedding-ablations", "torch", "numpy", "scikit-learn", "scipy", "soxr")
 
 
 def choose_device(name: str | None = None) -> str:
-    """Return the device of that name; None chooses CUDA if this machine has it.
+    """Return the full name of a device, "cpu" or such as "cuda:0"; None chooses CUDA if this machine has it.
 
     Raises:
         ValueError: this machine has no such device.
     """
-    if name is None:
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if name != "cpu" and not (name.startswith("cuda") and torch.cuda.is_available()):
-        available = "cpu or cuda" if torch.cuda.is_available() else "cpu: torch sees no CUDA device here"
-        raise ValueError(f"device must be {available}, got {name!r}")
-    return name
+    device = placed("auto" if name is None else name)
+    if device not in (torch.device("cpu"), torch.device("cuda", device.index or 0)):
+        raise ValueError(f"device must be {available()}, got {name!r}")
+    return str(device)
 
 
 def machine(device: str) -> str:
@@ -55,7 +55,7 @@ def product_rates(device: str, precision: str = "fp32") -> tuple[float, float]:
         The rate of torch's own linear layers, and that of the fastest form; on a CPU this can be oneDNN with packed
         weights.
     """
-    tokens = TOKENS_AT_ONCE.get(torch.device(device).type, TOKENS_ELSEWHERE)
+    tokens = TOKENS[torch.device(device).type]
     dtype = PRECISIONS[precision].dtype
     width, hidden = Architecture().width, Architecture().mlp_width
     plain, fastest = [], []
@@ -66,7 +66,7 @@ def product_rates(device: str, precision: str = "fp32") -> tuple[float, float]:
             forms: list[torch.nn.Module] = [linear]
             if device == "cpu" and onednn.works():
                 forms.append(onednn.PackedLinear(linear, dtype))
-            seconds = [best(functools.partial(form, x), repeats=20, device=device) for form in forms]
+            seconds = [best(functools.partial(form, x), repeats=PRODUCT_REPEATS, device=device) for form in forms]
             operations = 2 * tokens * inputs * outputs
             plain.append(operations / seconds[0])
             fastest.append(operations / min(seconds))

@@ -1,9 +1,13 @@
-"""Execution of a unit: extract all its taps, train its probes, write one JSON a job; what is done already stays."""
+"""Execution of units in two phases: extract the taps that the store lacks, then train probes and write one JSON a job.
 
-import functools
+The phases are apart so that probes of several units can be trained together (`ablations.units.waiting`). What is done
+already stays.
+"""
+
+import contextlib
+import itertools
 import logging
-import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -47,6 +51,66 @@ class UnitResult:
     not_applicable: tuple[NotApplicable, ...] = ()
 
 
+class UnitWork:
+    """A unit that is being executed: what is done of it so far, and what failed."""
+
+    def __init__(self, unit: Unit, settings: Settings) -> None:
+        self.unit, self.settings = unit, settings
+        self.not_applicable: tuple[NotApplicable, ...] = ()
+        self._done: list[Done] = []
+        self._failures: list[Failure] = []
+
+    @property
+    def result(self) -> UnitResult:
+        """What came of it."""
+        return UnitResult(tuple(self._done), tuple(self._failures), self.not_applicable)
+
+    def is_done(self, shared: Shared) -> bool:
+        """Whether a job has its files, which is noted."""
+        if not is_done(self.settings.folder, shared.job.key):
+            return False
+        self.add(shared)
+        return True
+
+    def add(self, shared: Shared) -> None:
+        """Note that a job is done."""
+        job = Done.of(shared)
+        if job not in self._done:
+            self._done.append(job)
+
+    def fail(self, models: Sequence[Model], error: Exception) -> None:
+        """Note and log that models could not be run on the task."""
+        failure = failure_of(models, self.unit.named.key, error)
+        self._failures.append(failure)
+        logger.error("%s", failure, exc_info=None if isinstance(error, ValueError | OSError) else error)
+
+
+@dataclass(frozen=True)
+class ReadyJob:
+    """A job whose taps are in the store, and its evaluation."""
+
+    work: UnitWork
+    shared: Shared
+    evaluation: Evaluation
+
+
+@dataclass(frozen=True)
+class ReadyPart:
+    """Jobs of a unit that are ready and differ only in taps and seed.
+
+    Attributes:
+        title: of their progress.
+        jobs: at least one.
+        files: about how many are open for them.
+        locks: keep their folders of the store from being removed; closed after the evaluation.
+    """
+
+    title: str
+    jobs: Sequence[ReadyJob]
+    files: int
+    locks: contextlib.ExitStack
+
+
 def run_unit(
     unit: Unit,
     embedder: Embedder,
@@ -62,138 +126,141 @@ def run_unit(
         settings: how, and where files go.
         track: is told how far the work is.
     """
-    execution = _Execution(unit, embedder, settings, track)
+    work = UnitWork(unit, settings)
+    for part in extracted(work, embedder, track):
+        evaluate([part], track)
+    return work.result
+
+
+def extracted(work: UnitWork, embedder: Embedder, track: Track = silent) -> Iterator[ReadyPart]:
+    """Extract what is missing for the jobs of a unit, and yield those that are ready, hop by hop.
+
+    What fails is noted.
+    """
     try:
-        execution.run()
-    except Exception as error:
-        execution.fail(unit.models, error)
-    return UnitResult(tuple(execution.done), tuple(execution.failures), execution.not_applicable)
-
-
-class _Execution:
-    """The state of a unit that is being executed."""
-
-    def __init__(self, unit: Unit, embedder: Embedder, settings: Settings, track: Track) -> None:
-        self.unit, self.embedder, self.settings, self.track = unit, embedder, settings, track
-        self.done: list[Done] = []
-        self.failures: list[Failure] = []
-        self.not_applicable: tuple[NotApplicable, ...] = ()
-
-    def run(self) -> None:
-        """Do all jobs that are not done."""
-        jobs = jobs_of(self.unit, self.embedder, self.settings.study.protocol, self.settings.store)
-        self.not_applicable = jobs.not_applicable
+        settings = work.settings
+        jobs = jobs_of(work.unit, embedder, settings.study.protocol, settings.store)
+        work.not_applicable = jobs.not_applicable
         for hop_ms, shared in jobs.shared.items():
-            self.run_jobs(jobs.audio, hop_ms, shared)
+            if part := _Extraction(work, embedder, jobs.audio, hop_ms, track).part(shared):
+                yield part
+    except Exception as error:
+        work.fail(work.unit.models, error)
 
-    def run_jobs(self, audio: Mapping[str, SplitAudio], hop_ms: int | None, jobs: Sequence[Shared]) -> None:
-        """Do jobs that differ only in taps and seed; their missing taps are extracted together."""
+
+def evaluate(parts: Sequence[ReadyPart], track: Track = silent) -> None:
+    """Train and test the probes of parts together, and write their jobs; what fails is noted."""
+    jobs = [job for part in parts for job in part.jobs]
+    with contextlib.ExitStack() as locks:
+        for part in parts:
+            locks.enter_context(part.locks)
+        try:
+            with track(_title(parts), sum(job.evaluation.count for job in jobs)) as advance:
+                _evaluate(jobs, advance)
+        except Exception as error:
+            for job in jobs:
+                job.work.fail(job.shared.models, error)
+
+
+def _title(parts: Sequence[ReadyPart]) -> str:
+    """Describe parts whose probes are trained together."""
+    if len(parts) == 1:
+        return parts[0].title
+    units = [job.work.unit for part in parts for job in part.jobs]
+    models, tasks = {model for unit in units for model in unit.models}, {unit.named.task.folder for unit in units}
+    return f"probes of {len(models)} models on {len(tasks)} tasks"
+
+
+class _Extraction:
+    """The extraction of jobs of a unit that differ only in taps and seed."""
+
+    def __init__(
+        self, work: UnitWork, embedder: Embedder, audio: Mapping[str, SplitAudio], hop_ms: int | None, track: Track
+    ) -> None:
+        self.work, self.embedder, self.audio, self.hop_ms, self.track = work, embedder, audio, hop_ms, track
+
+    def part(self, jobs: Sequence[Shared]) -> ReadyPart | None:
+        """Extract the taps of the jobs that are not done together; None if no job is left to evaluate."""
         waiting = []
         for shared in jobs:
-            if self.is_done(shared):
-                fits_of(self.settings.folder, shared.job.key).discard()  # of a run that was killed in between
-                self.add(shared)
+            if self.work.is_done(shared):
+                fits_of(self.work.settings.folder, shared.job.key).discard()  # of a run that was killed in between
             else:
                 waiting.append(shared)
         if not waiting:
-            return
-        folders = tap_folders(self.settings.store, self.embedder, audio, hop_ms)
-        with in_use(folder.path for folder in folders.values()):
-            self.run_waiting(audio, hop_ms, folders, waiting)
+            return None
+        folders = tap_folders(self.work.settings.store, self.embedder, self.audio, self.hop_ms)
+        with contextlib.ExitStack() as locks:
+            locks.enter_context(in_use(folder.path for folder in folders.values()))
+            ready = self._ready(folders, waiting)
+            files = len(folders) * (1 + sum(map(len, {job.shared.job.taps for job in ready})))
+            title = f"{self.embedder.name}: probes on {self.work.unit.named.key}"
+            return ReadyPart(title, ready, files, locks.pop_all()) if ready else None
 
-    def run_waiting(
-        self,
-        audio: Mapping[str, SplitAudio],
-        hop_ms: int | None,
-        folders: Mapping[str, TapFolder],
-        waiting: Sequence[Shared],
-    ) -> None:
-        """Do jobs that are not done, while nobody removes anything from their folders of the store."""
-        extract_taps = functools.partial(self.extract_taps, audio, hop_ms, folders)
+    def _ready(self, folders: Mapping[str, TapFolder], waiting: Sequence[Shared]) -> list[ReadyJob]:
+        """Extract the taps of jobs, and read them; a job that can't have its taps fails alone."""
         try:
-            extract_taps(taps_of(waiting))
+            self._extract(folders, taps_of(waiting))
         except NotFiniteError:
             pass  # one tap is at fault: each job below asks for its taps alone
         except Exception as error:
-            self.fail([model for shared in waiting for model in shared.models], error)
-            return
-        sound = fingerprint({split: clips.key for split, clips in audio.items()})
-        ready: list[tuple[Shared, Evaluation]] = []
+            self.work.fail([model for shared in waiting for model in shared.models], error)
+            return []
+        sound = fingerprint({split: clips.key for split, clips in self.audio.items()})
+        ready = []
         embeddings: dict[tuple[Tap, ...], dict[str, LabelledSplit]] = {}  # that seeds share
         for shared in waiting:
             job = shared.job
             try:
-                extract_taps(job.taps)
-                data = embeddings.setdefault(job.taps, splits.from_store(job.named.task, folders, job.taps))
-                fits = fits_of(self.settings.folder, job.key).folder / sound
-                ready.append((shared, Evaluation(job.named.task, data, job.protocol, job.seed, fits)))
+                self._extract(folders, job.taps)
+                if job.taps not in embeddings:
+                    embeddings[job.taps] = splits.from_store(job.named.task, folders, job.taps)
+                fits = fits_of(self.work.settings.folder, job.key).folder / sound
+                evaluation = Evaluation(job.named.task, embeddings[job.taps], job.protocol, job.seed, fits)
+                ready.append(ReadyJob(self.work, shared, evaluation))
             except Exception as error:
-                self.fail(shared.models, error)
-        if ready:
-            total = sum(evaluation.count for _, evaluation in ready)
-            with self.track(f"{self.embedder.name}: probes on {self.unit.named.key}", total) as advance:
-                self.evaluate(ready, advance)
+                self.work.fail(shared.models, error)
+        return ready
 
-    def extract_taps(
-        self,
-        audio: Mapping[str, SplitAudio],
-        hop_ms: int | None,
-        folders: Mapping[str, TapFolder],
-        taps: Iterable[Tap],
-    ) -> None:
+    def _extract(self, folders: Mapping[str, TapFolder], taps: Iterable[Tap]) -> None:
         """Extract the taps that the store does not have."""
         taps = list(taps)
-        for split, clips in audio.items():
-            extract(self.embedder, clips, taps, hop_ms, folders[split], self.track)
+        for split, clips in self.audio.items():
+            extract(self.embedder, clips, taps, self.hop_ms, folders[split], self.track)
 
-    def evaluate(self, ready: Sequence[tuple[Shared, Evaluation]], advance: Advance) -> None:
-        """Fit and test the probes of jobs together; if that fails, one job after the other."""
-        start = time.perf_counter()
-        try:
-            evaluations = [evaluation for _, evaluation in ready]
-            for number, folds in evaluate_all(evaluations, self.settings.device, advance):
-                shared = ready[number][0]
-                self.write_job(shared.job, folds, time.perf_counter() - start)
-                fits_of(self.settings.folder, shared.job.key).discard()
-                self.add(shared)
-                start = time.perf_counter()
-        except Exception as error:
-            if len(ready) == 1:
-                self.fail(ready[0][0].models, error)
-                return
-            for alone in ready:
-                if self.is_done(alone[0]):
-                    self.add(alone[0])  # another run may have made it
-                else:
-                    self.evaluate([alone], advance)
 
-    def write_job(self, job: Job, folds: Sequence[FoldResult], seconds: float) -> None:
-        """Write a job's files, unless another run has written them, whose JSON names its own predictions."""
-        file = job_file(self.settings.folder, job.key)
-        with held(self.settings.folder / LOCK):
-            if is_done(self.settings.folder, job.key):
-                return
-            arrays: dict[str, Any] = dict(arrays_of(folds, job.named.task.groups))
+def _evaluate(jobs: Sequence[ReadyJob], advance: Advance) -> None:
+    """Fit and test the probes of jobs together; if that fails, unit by unit, then job by job."""
+    settings = jobs[0].work.settings
+    try:
+        for number, folds in evaluate_all([job.evaluation for job in jobs], settings.device, advance):
+            shared = jobs[number].shared
+            _write_job(shared.job, folds, settings)
+            fits_of(settings.folder, shared.job.key).discard()
+            jobs[number].work.add(shared)
+    except Exception as error:
+        if len(jobs) == 1:
+            jobs[0].work.fail(jobs[0].shared.models, error)
+            return
+        groups = [list(group) for _, group in itertools.groupby(jobs, key=lambda job: id(job.work))]
+        if len(groups) > 1:
+            logger.warning("the probes of %d units could not be trained together: %s", len(groups), error)
+        for group in groups if len(groups) > 1 else [[job] for job in jobs]:
+            if remaining := [job for job in group if not job.work.is_done(job.shared)]:  # another run may have made one
+                _evaluate(remaining, advance)
 
-            def write_arrays(out: IO[bytes]) -> None:
-                np.savez_compressed(out, **arrays)
 
-            write_atomically(file.with_suffix(".npz"), write_arrays)
-            record = JobRecord.of(job, folds, self.settings.device, seconds)
-            write_json(file, sealed(record.as_json(), file.with_suffix(".npz")))
+def _write_job(job: Job, folds: Sequence[FoldResult], settings: Settings) -> None:
+    """Write a job's files, unless another run has written them, whose JSON names its own predictions."""
+    file = job_file(settings.folder, job.key)
+    with held(settings.folder / LOCK):
+        if is_done(settings.folder, job.key):
+            return
+        arrays: dict[str, Any] = dict(arrays_of(folds, job.named.task.groups))
 
-    def is_done(self, shared: Shared) -> bool:
-        """Whether a job has its files."""
-        return is_done(self.settings.folder, shared.job.key)
+        def write_arrays(out: IO[bytes]) -> None:
+            np.savez_compressed(out, **arrays)
 
-    def add(self, shared: Shared) -> None:
-        """Note that a job is done."""
-        job = Done.of(shared)
-        if job not in self.done:
-            self.done.append(job)
-
-    def fail(self, models: Sequence[Model], error: Exception) -> None:
-        """Note and log that models could not be run on the task."""
-        failure = failure_of(models, self.unit.named.key, error)
-        self.failures.append(failure)
-        logger.error("%s", failure, exc_info=None if isinstance(error, ValueError | OSError) else error)
+        write_atomically(file.with_suffix(".npz"), write_arrays)
+        record = JobRecord.of(job, folds, settings.device, sum(fold.seconds for fold in folds))
+        write_json(file, sealed(record.as_json(), file.with_suffix(".npz")))

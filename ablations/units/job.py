@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ablations.tasks.names import NamedTask
 from downstream.disk.files import fingerprint
-from downstream.embedder import Embedder, Tap
+from downstream.embedder import Embedder, Tap, optional
 from downstream.events.targets import rests_on_slack
 from downstream.tasks.audio import SplitAudio
 from downstream.tasks.task import Task
@@ -16,11 +16,37 @@ ENDS = "start <= t < end + 1e-4 ms"
 
 
 @dataclass(frozen=True)
+class EmbedderFacts:
+    """What a job's files say of its embedder, which may have been released when they are written.
+
+    Attributes:
+        name: for people.
+        fingerprint: of everything that decides the numbers.
+        own_hop_ms: the mean step of the model's own timestamps in ms; None if it is not known.
+        precision: of the arithmetic.
+        versions: name -> version of other software that decides the numbers.
+    """
+
+    name: str
+    fingerprint: str
+    own_hop_ms: float | None
+    precision: str
+    versions: Mapping[str, str]
+
+    @classmethod
+    def of(cls, embedder: Embedder) -> "EmbedderFacts":
+        """Describe an embedder."""
+        members = optional(embedder)
+        facts = members.own_hop_ms, members.precision, dict(members.versions)
+        return cls(embedder.name, embedder.fingerprint, *facts)
+
+
+@dataclass(frozen=True)
 class Job:
     """One embedder's taps on one task under one protocol and seed; several models of a study may share it.
 
     Attributes:
-        embedder: computes the taps.
+        embedder: has computed the taps.
         taps: are concatenated, in this order.
         hop_ms: distance of timestamps; None for scenes.
         named: the task.
@@ -31,7 +57,7 @@ class Job:
         slack: whether the targets depend on how an event's end is rounded (`needs_slack`).
     """
 
-    embedder: Embedder
+    embedder: EmbedderFacts
     taps: tuple[Tap, ...]
     hop_ms: int | None
     named: NamedTask

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ablations.study.study import Model
-from ablations.units.job import Job, fingerprints, needs_slack
+from ablations.units.job import EmbedderFacts, Job, fingerprints, needs_slack
 from ablations.units.unit import Unit
 from downstream.embedder import Embedder, Tap, dims_of
 from downstream.notices import warn_once
@@ -74,7 +74,7 @@ def jobs_of(unit: Unit, embedder: Embedder, protocol: str, store: Path) -> UnitJ
     jobs: dict[str, tuple[Job, list[Model]]] = {}
     not_applicable = []
     slack: dict[int | None, bool] = {}
-    known = dims_of(embedder, timed=task.is_event)
+    facts, known = EmbedderFacts.of(embedder), dims_of(embedder, timed=task.is_event)
     for model in unit.models:
         taps = model.spec.timestamp_taps() if task.is_event else model.spec.scene_taps()
         if not taps:
@@ -89,7 +89,7 @@ def jobs_of(unit: Unit, embedder: Embedder, protocol: str, store: Path) -> UnitJ
         if hop_ms not in slack:
             slack[hop_ms] = needs_slack(task, hop_ms)
         for seed in unit.seeds:
-            job = Job(embedder, tuple(taps), hop_ms, unit.named, *prints, protocol, seed, slack[hop_ms])
+            job = Job(facts, tuple(taps), hop_ms, unit.named, *prints, protocol, seed, slack[hop_ms])
             jobs.setdefault(job.key, (job, []))[1].append(model)
     shared: dict[int | None, list[Shared]] = {}
     for job, models in jobs.values():

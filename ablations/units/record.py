@@ -9,7 +9,7 @@ import torch
 
 from ablations.system.machine import versions
 from ablations.units.job import Job
-from downstream.embedder import OWN_HOP, Tap, optional
+from downstream.embedder import OWN_HOP, Tap
 from downstream.fold_result import FoldResult
 from downstream.tasks.groups import Groups, groups_of
 
@@ -90,24 +90,24 @@ class JobRecord:
             job: what was evaluated.
             folds: the result of each fold.
             device: what probes were trained on.
-            seconds: how long the probes took.
+            seconds: how long the probes took, in packs their share.
         """
-        members = optional(job.embedder)
+        embedder = job.embedder
         return cls(
             job=job.key,
-            embedder=job.embedder.name,
-            embedder_fp=job.embedder.fingerprint,
+            embedder=embedder.name,
+            embedder_fp=embedder.fingerprint,
             taps=job.taps,
             hop_ms=job.hop_ms,
-            own_hop_ms=members.own_hop_ms if job.hop_ms == OWN_HOP else None,
+            own_hop_ms=embedder.own_hop_ms if job.hop_ms == OWN_HOP else None,
             task_folder=job.named.task.name,
             task_fp=job.task_fp,
             split_mode=job.named.task.split_mode,
             protocol=job.protocol,
             seed=job.seed,
-            precision=members.precision,
+            precision=embedder.precision,
             device=torch.cuda.get_device_name(device) if device.startswith("cuda") else "cpu",
-            versions={**members.versions, **versions()},
+            versions={**embedder.versions, **versions()},
             seconds=round(seconds, 3),
             folds=[FoldRecord.of(fold) for fold in folds],
         )

@@ -136,12 +136,17 @@ def _machine() -> str:
     return hashlib.sha256(f"{socket.gethostname()} {container}".encode()).hexdigest()[:8]
 
 
-def append_whole(file: FileIO, data: bytes) -> None:
-    """Append all of `data` to an unbuffered file and flush it to the disk; errors name the file."""
+def append_whole(file: FileIO, data: bytes | memoryview) -> None:
+    """Append all of `data` to an unbuffered file; errors name the file."""
     with naming(file.name):
         rest = memoryview(data)
         while rest:
             rest = rest[file.write(rest) :]
+
+
+def sync(file: FileIO) -> None:
+    """Flush a file to the disk; errors name it."""
+    with naming(file.name):
         os.fsync(file.fileno())
 
 

@@ -41,7 +41,8 @@ Step = list[Loaded | None]
 class Batch:
     """One step of all probes of a pack.
 
-    Features and targets are padded with zeros to the longest batch of all sources.
+    Features and targets are padded with zeros to the longest batch, the most features and the most labels of all
+    sources.
 
     Attributes:
         parts: which probes share which prepared features.
@@ -82,10 +83,11 @@ class Feed:
     ) -> None:
         self.sources, self.owners, self.size = list(sources), list(owners), size
         self.products, self.device, self.training = products, device, training
+        self.dim = max(source.x.shape[1] for source in sources)
+        self.labels = max(source.y.shape[1] for source in sources)
         forms = 1 + (training and torch.device(device).type == "cpu")
         self._twins = [_twin(sources, number) for number in range(len(sources))]
-        width = forms * sum(source.x.shape[1] for source in sources)
-        labels = sum(sources[number].y.shape[1] for number in set(self._twins))
+        width, labels = forms * len(sources) * self.dim, len(set(self._twins)) * self.labels
         needed = 4 * (width + labels) * max(len(source.y) for source in sources)
         self.resident = needed <= budget and all(source.shuffle is None for source in sources)
         self.kept_bytes = needed if self.resident else 0
@@ -115,12 +117,15 @@ class Feed:
             yield self._load(selectors)
 
     def _load(self, selectors: Sequence[Selector]) -> Step:
-        """Read one batch of every source that has probes; features and targets are one copy to the device each."""
+        """Read one batch of every source that has probes; features and targets are one copy to the device each.
+
+        All are padded with zeros to the same sizes.
+        """
         sources, live = self.sources, [number for number in range(len(self.sources)) if number in self.owners]
         items = max(_length(selectors[number]) for number in live)
         kinds = list(dict.fromkeys(self._twins[number] for number in live))
-        x = self._copied([sources[i].x[selectors[i]] for i in live], [(items, sources[i].x.shape[1]) for i in live])
-        y = self._copied([sources[i].y[selectors[i]].T for i in kinds], [(sources[i].y.shape[1], items) for i in kinds])
+        x = self._copied([sources[i].x[selectors[i]] for i in live], [(items, self.dim)] * len(live))
+        y = self._copied([sources[i].y[selectors[i]].T for i in kinds], [(self.labels, items)] * len(kinds))
         step: Step = [None] * len(sources)
         for number, features in zip(live, x, strict=True):
             targets = y[kinds.index(self._twins[number])]

@@ -1,8 +1,9 @@
 """Packs: probes that are trained together, as one tensor program.
 
-Probes of one architecture with equally many steps an epoch share a pack, whatever their learning rate, initialization,
-seed, features and fold. A pack gives the same as `downstream.probes.fit.fit` for each of its probes, but for rounding.
-On a CPU a pack has one source of features, and a probe's numbers do not depend on the other probes of its pack.
+Probes of one architecture with equally many steps an epoch may share a pack, whatever their learning rate,
+initialization, seed, features, labels and fold; `downstream.probes.packing` tells which do. A pack gives the same as
+`downstream.probes.fit.fit` for each of its probes, but for rounding. On a CPU a pack has one source of features, and a
+probe's numbers do not depend on the other probes of its pack.
 """
 
 import copy
@@ -10,7 +11,7 @@ import dataclasses
 import gc
 import logging
 import time
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import closing
 
@@ -22,6 +23,9 @@ from downstream.probes.features import ProbeData
 from downstream.probes.feed import Feed
 from downstream.probes.fit import Fit, Fitting
 from downstream.probes.graphs import Epochs
+from downstream.probes.packing.memory import is_out_of_memory
+from downstream.probes.packing.plan import packs_of
+from downstream.probes.packing.shape import Shape
 from downstream.probes.products import products_for
 from downstream.probes.selection import EarlyStopping
 from downstream.probes.stacked import StackedProbes
@@ -32,7 +36,6 @@ logger = logging.getLogger(__name__)
 CPU_BYTES = 1 << 30  # for the probes of a pack, and as much again for features that are kept prepared
 CUDA_SHARE = 0.4  # of the free memory, for each of the two
 COPIES = 5 + 1 + AHEAD  # of a probe's parameters: they, gradients, two moments, the best, and pending validations'
-ACTIVATIONS = 6  # tensors of (hidden units, items) that a hidden layer has at once
 
 Done = Callable[[int, Fit], None]
 """Called with the number of each fit, and the fit, as soon as it has ended."""
@@ -56,22 +59,12 @@ def fit_all(fittings: Sequence[Fitting], device: str = "cpu", done: Done = _igno
 
 
 def plan(fittings: Sequence[Fitting], device: str) -> list[list[int]]:
-    """Divide fittings into packs of one kind, sorted by source and learning rate.
+    """Divide fittings into packs, each sorted by source and learning rate.
 
     Returns:
         The numbers of the fittings in each pack.
     """
-    kinds: dict[Hashable, list[int]] = defaultdict(list)
-    for number, fitting in enumerate(fittings):
-        kinds[_kind(fitting, device)].append(number)
-    packs = []
-    for members in kinds.values():
-        sources = list(dict.fromkeys(_source(fittings[i]) for i in members))
-        ranks = {i: (sources.index(_source(fittings[i])), fittings[i].config.lr) for i in members}
-        members.sort(key=ranks.__getitem__)
-        most = max(1, _budget(device) // _bytes_of_probe(fittings[members[0]]))
-        packs += [members[start : start + most] for start in range(0, len(members), most)]
-    return packs
+    return packs_of([_shape(fitting, device) for fitting in fittings], _budget(device))
 
 
 def _fit(fittings: Sequence[Fitting], members: list[int], device: str, done: Done) -> None:
@@ -86,8 +79,8 @@ def _fit(fittings: Sequence[Fitting], members: list[int], device: str, done: Don
         with arithmetic(fittings[members[0]].matmul):
             _Pack([fittings[number] for number in members], device).run(note)
         return
-    except torch.cuda.OutOfMemoryError:
-        if len(members) == 1:
+    except RuntimeError as error:
+        if len(members) == 1 or not is_out_of_memory(error):
             raise
     gc.collect()  # an error in the thread that reads ahead refers to itself, and to the pack
     torch.cuda.empty_cache()  # not above, where the error still refers to the tensors
@@ -230,7 +223,7 @@ class _Pack:
         weights = [program.tensors for program in self.programs]
         if self.validator.ahead:
             weights = [{name: values.clone() for name, values in tensors.items()} for tensors in weights]
-        return Pending(results, weights, self.programs[0].steps)
+        return Pending(tuple(self.live), results, weights, self.programs[0].steps)
 
     def _settle(self, pending: Pending, done: Done) -> None:
         """Wait for a validation; end the fittings that end with it."""
@@ -247,8 +240,8 @@ class _Pack:
 
     def _keep(self, improved: Sequence[int], pending: Pending) -> None:
         """Keep the weights of these fittings as their best."""
-        validated = list(pending.results)
-        then, now = ([numbers.index(number) for number in improved] for numbers in (validated, self.live))
+        then = [pending.numbers.index(number) for number in improved]
+        now = [self.live.index(number) for number in improved]
         if self.together:
             self.best[0].keep(pending.weights[0], pending.steps, then, now)
         else:
@@ -266,7 +259,8 @@ class _Pack:
         going = [place for place, number in enumerate(self.live) if number not in over]
         self.live = [self.live[place] for place in going]
         if not self.together:
-            self.programs, self.best = ([each[place] for place in going] for each in (self.programs, self.best))
+            self.programs = [self.programs[place] for place in going]
+            self.best = [self.best[place] for place in going]
         elif going:
             for part in (self.programs[0], self.best[0], self.train, self.valid):
                 part.select(going)
@@ -291,27 +285,32 @@ def _together(device: str) -> bool:
     return torch.device(device).type != "cpu"
 
 
-def _kind(fitting: Fitting, device: str) -> Hashable:
-    """What must be equal within a pack."""
-    architecture = dataclasses.replace(fitting.config, lr=0.0, init="xavier_uniform")
-    shape = fitting.train.x.shape[1], fitting.train.y.shape[1], fitting.prediction_type
-    size = fitting.config.batch_size
-    steps = [
-        sum(1 for _ in data.batches(size, training=training))
-        for data, training in ((fitting.train, True), (fitting.valid, False))
-    ]
-    return architecture, shape, fitting.matmul, *steps, None if _together(device) else _source(fitting)
-
-
-def _bytes_of_probe(fitting: Fitting) -> int:
-    """The memory of a probe in training."""
-    config, dim = fitting.config, fitting.train.x.shape[1]
-    labels: int = fitting.train.y.shape[1]
-    numbers = 0
-    for _ in range(config.hidden_layers):
-        numbers += COPIES * dim * config.hidden_dim + ACTIVATIONS * config.hidden_dim * config.batch_size
-        dim = config.hidden_dim
-    return 4 * (numbers + COPIES * dim * labels)
+def _shape(fitting: Fitting, device: str) -> Shape:
+    """The sizes of a fitting. On a CPU no two sources share a pack."""
+    config, train, valid = fitting.config, fitting.train, fitting.valid
+    steps, validation_steps = (
+        sum(1 for _ in data.batches(config.batch_size, training=training))
+        for data, training in ((train, True), (valid, False))
+    )
+    architecture = dataclasses.replace(config, lr=0.0, init="xavier_uniform")
+    source = _source(fitting)
+    alone = None if _together(device) else source
+    kind = architecture, fitting.prediction_type, fitting.matmul, steps, validation_steps, alone
+    return Shape(
+        kind,
+        source,
+        train.x.shape[1],
+        train.y.shape[1],
+        len(train.y),
+        len(valid.y),
+        steps,
+        config.hidden_layers,
+        config.hidden_dim,
+        config.batch_size,
+        config.lr,
+        COPIES,
+        resident=train.shuffle is None,
+    )
 
 
 def _budget(device: str) -> int:

@@ -3,6 +3,10 @@
 The first axis of every tensor is the probe. Activations are (probes, units, items), so that batch statistics are taken
 along rows. Step by step, the program computes the same as `downstream.probes.probe.Probe` under autograd and
 torch.optim.Adam.
+
+Probes of fewer features or labels than others are padded. Features that a probe does not have are 0, and so are their
+weights; labels that it does not have get the logit `NO_LABEL`, whose probability is 0. The gradients of all these are
+exactly 0, so that Adam leaves them as they are.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +23,7 @@ from downstream.probes.probe import Probe, ProbeConfig
 from downstream.probes.products import Products
 
 BUFFERS = ("running_mean", "running_var")
+NO_LABEL = -1e30  # finite, as infinity less infinity is NaN; exp of its distance to any usual logit is 0 in float32
 RULE = {"weight_decay": 0.0, "eps": 1e-8, "amsgrad": False, "maximize": False}
 ADAM: Mapping[str, Any] = {"beta1": 0.9, "beta2": 0.999, **RULE}  # torch.optim.Adam's defaults
 
@@ -50,6 +55,7 @@ class StackedProbes:
         products: how to compute matrix products.
 
     Attributes:
+        shapes: of each probe's own tensors, without padding.
         tensors: the state dicts, stacked.
         steps: how many were made.
         chosen: how often probes were selected; their tensors are others since.
@@ -59,7 +65,9 @@ class StackedProbes:
         states = [probe.state_dict() for probe, _ in probes]
         configs = [config for _, config in probes]
         names = [name for name in states[0] if not name.endswith("num_batches_tracked")]
-        self.tensors = {name: torch.stack([state[name] for state in states]) for name in names}
+        self.shapes = [{name: state[name].shape for name in names} for state in states]
+        fill = {"projection.bias": NO_LABEL}
+        self.tensors = {name: _stacked([state[name] for state in states], fill.get(name, 0.0)) for name in names}
         self.masks = Masks.stacked([probe.masks for probe, _ in probes])
         self.configs, self.products = list(configs), products
         self.depth, self.dropout = configs[0].hidden_layers, configs[0].dropout
@@ -73,6 +81,7 @@ class StackedProbes:
         self._activate: Callable[..., tuple[Tensor, Tensor]] = activate
         self._activation_gradients: Callable[..., tuple[Tensor, Tensor, Tensor]] = activation_gradients
         self._step = torch.zeros((), device=self.tensors["projection.weight"].device)  # `steps`, for the optimizer
+        self._count_labels()
         self._plan()
 
     def __len__(self) -> int:
@@ -108,7 +117,7 @@ class StackedProbes:
 
     @torch.inference_mode()
     def logits(self, batch: Batch) -> Tensor:
-        """The logits in evaluation mode, by running statistics: (probes, labels, items)."""
+        """The logits in evaluation mode, by running statistics: (probes, labels, items), padded to the most labels."""
         h = None
         for layer in range(self.depth):
             norm = f"hidden.{4 * layer + 1}"
@@ -120,8 +129,9 @@ class StackedProbes:
         return self._projection(h, batch)
 
     def state(self, probe: int) -> dict[str, Tensor]:
-        """A copy of one probe's state dict, on the device."""
-        state = {name: values[probe].clone() for name, values in self.tensors.items()}
+        """A copy of one probe's state dict, on the device, without padding."""
+        own = self.shapes[probe]
+        state = {name: values[probe][tuple(map(slice, own[name]))].clone() for name, values in self.tensors.items()}
         counts = {f"hidden.{4 * layer + 1}.num_batches_tracked" for layer in range(self.depth)}
         return state | {name: torch.tensor(self.steps) for name in counts}
 
@@ -133,9 +143,20 @@ class StackedProbes:
         for name, (first, second) in self.moments.items():
             self.moments[name] = (first[index], second[index])
         self.configs = [self.configs[probe] for probe in probes]
+        self.shapes = [self.shapes[probe] for probe in probes]
         self.masks.select(probes)
         self.chosen += 1
+        self._count_labels()
         self._plan()
+
+    def _count_labels(self) -> None:
+        """Note how many labels each probe has: a number, or (probes, 1, 1) if they differ."""
+        numbers = [own["projection.bias"][0] for own in self.shapes]
+        self.labels: int | Tensor = numbers[0]
+        if set(numbers) != {self.tensors["projection.bias"].shape[1]}:
+            counts = torch.tensor(numbers, dtype=torch.float32)[:, None, None]
+            device = self.tensors["projection.bias"].device  # where a copy of pinned memory waits for nothing
+            self.labels = counts.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else counts
 
     def _plan(self) -> None:
         """Prepare the updates: views of the tensors for each run of equal learning rates."""
@@ -186,7 +207,7 @@ class StackedProbes:
             # along rows: each is rounded by itself, whatever is beside it
             gradient, terms = torch.softmax(logits.mT.contiguous(), dim=-1).mT, n
         else:
-            gradient, terms = torch.sigmoid(logits), n * logits.shape[1]
+            gradient, terms = torch.sigmoid(logits), n * self.labels
         for (probes, _), targets in zip(batch.parts, batch.targets, strict=True):
             gradient[probes].sub_(targets)
         gradient.div_(terms)
@@ -219,6 +240,17 @@ class StackedProbes:
         else:
             parts = [self.products.backward(gradient[probes], x) for probes, x in batch.parts]
             gradients[f"{name}.weight"] = _concatenated(parts)
+
+
+def _stacked(values: Sequence[Tensor], fill: float) -> Tensor:
+    """Stack tensors, padded to the largest of each axis."""
+    sizes = [max(lengths) for lengths in zip(*(value.shape for value in values), strict=True)]
+    if all(list(value.shape) == sizes for value in values):
+        return torch.stack(list(values))
+    stacked = values[0].new_full((len(values), *sizes), fill)
+    for whole, value in zip(stacked, values, strict=True):
+        whole[tuple(map(slice, value.shape))] = value
+    return stacked
 
 
 def _concatenated(parts: list[Tensor]) -> Tensor:

@@ -7,6 +7,7 @@ next epochs have been trained: `Validator.ahead` tells how many validations may 
 """
 
 import os
+import threading
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -42,12 +43,14 @@ class Pending:
     """A validation whose results have not been asked for.
 
     Attributes:
-        results: of all fittings that were trained then.
+        numbers: of the fittings that were validated, in the order of the probes.
+        results: of these fittings.
         weights: for each program its tensors as they were validated.
         steps: that the programs had been trained for.
         seconds: of training since the validation before, and of validating so far.
     """
 
+    numbers: tuple[int, ...]
     results: Results
     weights: list[dict[str, Tensor]]
     steps: int
@@ -95,7 +98,9 @@ class Validator:
 
     def _alone(self, epoch: int, number: int, place: int, logits: Logits) -> Validation:
         fitting = self.fittings[number]
-        return fitting.validation(epoch, cut(logits, [place], fitting.valid.y.shape[1])[0].T.contiguous())
+        labels = fitting.valid.y.shape[1]
+        rows = [batch[place, :labels, : items[place]].T for batch, items in logits]  # (items, labels), as of one probe
+        return fitting.validation(epoch, torch.cat(rows))
 
     def _stacked(self, epoch: int, live: Sequence[int], logits: Logits) -> Results:
         """Launch what the device computes, and submit what the host does."""
@@ -164,7 +169,7 @@ class _Copy:
     """A copy of a tensor on its way to the host, where nothing waits for it until it is needed."""
 
     def __init__(self, values: Tensor) -> None:
-        self._values, self._event = values, None
+        self._values, self._event, self._lock = values, None, threading.Lock()
         if values.device.type == "cuda":
             self._values = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
             self._values.copy_(values, non_blocking=True)
@@ -173,8 +178,10 @@ class _Copy:
 
     def wait(self) -> Tensor:
         """The values, on the CPU."""
-        if self._event:
-            self._event.synchronize()
+        with self._lock:
+            if self._event:
+                self._event.synchronize()
+                self._event = None
         return self._values
 
 
@@ -195,9 +202,13 @@ def cut(logits: Logits, places: Sequence[int], labels: int) -> Tensor:
 
 
 def index_of(places: Sequence[int], device: torch.device) -> Tensor:
-    """Places as an index on a device, without a wait."""
-    index = torch.tensor(places)
-    return index.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else index
+    """Places as an index on a device."""
+    return to_device(torch.tensor(places), device)
+
+
+def to_device(values: Tensor, device: torch.device) -> Tensor:
+    """Copy values to a device, without a wait."""
+    return values.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else values.to(device)
 
 
 def _by_device(epoch: int, measured: _Copy, row: int) -> Validation:
@@ -229,7 +240,7 @@ def _groups(fittings: Sequence[Fitting], device: str) -> list[_Group]:
         stacked_score = None if by_loss else fitting.stacked_score
         key = which, fitting.prediction_type, by_loss, stacked_score
         if key not in groups:
-            targets = torch.from_numpy(to_float32(y.T)).to(device)
+            targets = to_device(torch.from_numpy(to_float32(y.T)), torch.device(device))
             score = stacked_score(targets) if stacked_score else None
             groups[key] = _Group(set(), fitting.prediction_type == "multiclass", by_loss, targets, score)
         groups[key].members.add(number)

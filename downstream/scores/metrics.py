@@ -116,7 +116,7 @@ def _of_scenes(name: str, stacked: Callable[[Tensor], StackedScore]) -> Metric:
     def score(predictions: np.ndarray, targets: np.ndarray) -> Scores:
         dtype = np.float32 if predictions.dtype == np.float32 else np.float64
         rows, right = (
-            torch.from_numpy(np.require(values.T, kind, ["C", "W"]))
+            torch.from_numpy(np.require(values, kind, ["C", "W"])).T
             for values, kind in ((predictions, dtype), (targets, np.float32))
         )
         return {name: stacked(right)(rows[None]).item()}

@@ -183,7 +183,6 @@ def _partial(folder: TapFolder, path: Path) -> StoreEntry:
     )
     try:
         extraction = Extraction.reopen(folder, path)
-        done = extraction.journal()
     except ValueError:
         return entry
     return dataclasses.replace(
@@ -192,8 +191,8 @@ def _partial(folder: TapFolder, path: Path) -> StoreEntry:
         clips=_task_of(extraction.origin),
         taps=tuple(map(name_of, extraction.dims)),
         dims=tuple(extraction.dims.values()),
-        items=sum(len(batch.lengths) for batch in done),
-        rows=sum(sum(batch.lengths) for batch in done),
+        items=sum(len(entry.lengths) for entry in extraction.done),
+        rows=sum(sum(entry.lengths) for entry in extraction.done),
     )
 
 

@@ -1,7 +1,7 @@
 """The plan and the journal of an extraction in progress.
 
-The plan is written once, in the beginning. The journal gets a line for each finished batch, with a seal that binds the
-line to its extraction and its number.
+The plan is written once, in the beginning. The journal gets a line for the batches that were finished since its last
+line, with a seal that binds the line to its extraction and its number.
 """
 
 import contextlib
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from downstream.disk.files import append_whole, fingerprint, write_atomically
+from downstream.disk.files import append_whole, fingerprint, sync
 from downstream.disk.sums import CHANGED, place_of, read_sealed, seal_of, write_sealed
 from downstream.embedder import Tap
 from downstream.store.index import PLACE_PARTS
@@ -63,17 +63,19 @@ class Plan:
 
 
 class JournalEntry(NamedTuple):
-    """A finished batch.
+    """The batches that were finished since the last entry.
 
     Attributes:
         lengths: the number of rows of each file.
         times: the number of timestamps.
-        sums: name of a data file -> sum of its data up to the end of this batch.
+        sums: name of a data file -> sum of its data up to the end of these batches.
+        batches: how many there are; earlier versions wrote a line a batch, without this number.
     """
 
     lengths: list[int]
     times: int
     sums: dict[str, str]
+    batches: int = 1
 
 
 class Journal:
@@ -84,7 +86,7 @@ class Journal:
         self._place = place_of(folder, PLACE_PARTS)
 
     def entries(self) -> list[JournalEntry]:
-        """The finished batches; a last line that was cut off by a kill does not count.
+        """What is finished; a last line that was cut off by a kill does not count.
 
         Raises:
             ValueError: names a journal that was changed.
@@ -92,16 +94,16 @@ class Journal:
         return list(self._entries())
 
     def append(self, entry: JournalEntry, number: int) -> None:
-        """Add the entry of the batch of this number, counted from 0."""
-        line = json.dumps([*entry, seal_of(entry, f"{self._place} {number}")]).encode() + b"\n"
-        with self.path.open("ab", buffering=0) as file:
-            append_whole(file, line)
+        """Make an entry the line of this number, counted from 0, and flush it to the disk.
 
-    def trim(self) -> None:
-        """Remove a last line that was cut off."""
-        whole = b"".join(self._lines())
-        if self.path.is_file() and len(whole) != self.path.stat().st_size:
-            write_atomically(self.path, lambda file: file.write(whole))
+        What stands there already is cut off: a line that a kill cut short, or one whose writing a signal interrupted.
+        """
+        line = json.dumps([*entry, seal_of(entry, f"{self._place} {number}")]).encode() + b"\n"
+        before = sum(map(len, self._lines()[:number]))
+        with self.path.open("ab", buffering=0) as file:
+            file.truncate(before)
+            append_whole(file, line)
+            sync(file)
 
     def _entries(self) -> Iterator[JournalEntry]:
         for number, line in enumerate(self._lines()):

@@ -9,6 +9,7 @@ folded in, or rounded. The form is built again whenever the network is no longer
 import contextlib
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from typing import Any
 
 import torch
@@ -17,6 +18,9 @@ from torch import Tensor, nn
 from passt.network.identity import fingerprint_of_hash, hash_of
 from passt.network.precision import Precision
 from passt.network.snapshot import Snapshot, is_hooked
+
+_compared: ContextVar["FollowsNetwork | None"] = ContextVar("_compared", default=None)
+"""The embedder whose network this thread has just compared; see `FollowsNetwork._unchanging`."""
 
 
 class FollowsNetwork:
@@ -117,8 +121,23 @@ class FollowsNetwork:
         self._inference_form = None
         self._digest = None
 
+    @contextlib.contextmanager
+    def _unchanging(self) -> Iterator[None]:
+        """Compare the network once for all that this thread computes inside.
+
+        On a GPU each comparison waits for everything that was launched before.
+        """
+        self._notice()
+        token = _compared.set(self)
+        try:
+            yield
+        finally:
+            _compared.reset(token)
+
     def _notice(self) -> None:
         """Compare the network with what was seen last. Raise ValueError if it cannot be followed."""
+        if _compared.get() is self:
+            return
         net, mel = self._seen
         if mel is not None and (self.mel is None or not mel.holds(self.mel)):
             raise ValueError(f"{self._label}: its front end was changed, which is fixed; build another embedder")

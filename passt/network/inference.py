@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from passt.devices import is_out_of_memory
 from passt.network import onednn
 from passt.network.model import Block, Linear, Passt
 from passt.network.precision import Precision
@@ -95,9 +96,9 @@ def _compile(net: Passt) -> None:
             if not failed:
                 try:
                     return compiled(x)
-                except torch.cuda.OutOfMemoryError:
-                    raise
                 except Exception as error:
+                    if is_out_of_memory(error):
+                        raise
                     failed = True
                     reason = (str(error) or type(error).__name__).splitlines()[0]
                     logger.warning("torch.compile: not used (%s)", reason)

@@ -81,8 +81,11 @@ def arithmetic(matmul: str) -> Iterator[None]:
             undo.callback(torch.set_float32_matmul_precision, torch.get_float32_matmul_precision())
         torch.set_float32_matmul_precision(matmul)
         cudnn: Any = torch.backends.cudnn
+        onednn: Any = torch.backends.mkldnn
         if _places():
-            cudnn.conv.fp32_precision = "ieee" if matmul == "highest" else "tf32"
+            inherited = onednn.conv.fp32_precision == onednn.fp32_precision
+            undo.callback(setattr, onednn.conv, "fp32_precision", "none" if inherited else onednn.conv.fp32_precision)
+            cudnn.conv.fp32_precision = onednn.conv.fp32_precision = "ieee" if matmul == "highest" else "tf32"
         else:
             settings = {"enabled": cudnn.enabled, "benchmark": cudnn.benchmark, "deterministic": cudnn.deterministic}
             undo.enter_context(cudnn.flags(**settings, allow_tf32=matmul != "highest"))

@@ -14,6 +14,7 @@ from passt.training.group import Group
 from passt.training.scores import mean_average_precision
 from passt.training.student import Student
 from passt.windows.mel import MelSpectrogram
+from passt.windows.transfer import moved, to_host
 
 
 def clips_of(recipe: Recipe, evaluation: Source) -> int:
@@ -57,20 +58,24 @@ def evaluate(
     size, clips = recipe.parts_of, clips_of(recipe, evaluation)
     indices = range(group.rank, -(-clips // size), group.size)
     student.net.eval()
-    targets, scores = [], []
+    targets: list[Tensor] = []
+    scores: list[Tensor] = []
     for index, (audio, labels) in zip(indices, read_ahead(evaluation, indices, size, workers), strict=True):
         remaining = clips - index * size
         if not len(audio):  # no file of this batch could be read
             continue
+        labels = labels[:remaining]
+        (there,) = moved([audio[:remaining]], group.device)
         autocast = torch.autocast(group.device.type, torch.bfloat16, enabled=recipe.precision == "bf16")
         with arithmetic("highest"):  # the front end is exact in every precision, as an embedder's
-            mel = front_end(audio[:remaining].to(group.device))
+            mel = front_end(there)
         with arithmetic(PRECISIONS[recipe.precision].matmul), autocast:
             logits = torch.func.functional_call(_Logits(student), _prefixed(state), (mel,))
-        scores.append(logits.float().cpu().numpy())
-        targets.append(labels[:remaining].cpu().numpy())
+        scores.append(logits.float())
+        targets.append(labels)
     student.net.train()
-    batches = [batch for parts in group.gathered((targets, scores)) for batch in zip(*parts, strict=True)]
+    both = [[part.numpy() for part in to_host(parts)] for parts in (targets, scores)]  # one wait each
+    batches = [batch for parts in group.gathered(both) for batch in zip(*parts, strict=True)]
     if not batches:
         raise ValueError("none of the evaluation clips could be read")
     return mean_average_precision(*(np.concatenate(part) for part in zip(*batches, strict=True)))

@@ -10,6 +10,8 @@ import torch
 from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from passt.devices import current, placed
+
 Value = TypeVar("Value")
 
 
@@ -59,15 +61,18 @@ def processes(device: str) -> Iterator[Group]:
     Several trainings in a row must share one such context, because torchrun's processes can connect only once.
 
     Args:
-        device: a torch device; with torchrun "cuda" becomes the GPU of this process.
+        device: a torch device; with torchrun "cuda", with an index or without, becomes the GPU of this process.
+
+    Raises:
+        ValueError: there is no such device.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
-        yield Group(torch.device(device))
+        with current(mine := placed(device)):
+            yield Group(mine)
         return
-    mine = torch.device(device)
+    mine = placed("cuda" if device.startswith("cuda") else device)
     if mine.type == "cuda":
-        mine = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
         torch.cuda.set_device(mine)
     outermost = not distributed.is_initialized()
     if outermost:

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from passt.catalog.architecture import MEL_BANDS
 from passt.network.patchout import Patchout
 from passt.network.precision import PRECISIONS, arithmetic
+from passt.training.data.draws import Draws, Prepared, sent
 from passt.training.data.streams import seed_of, stream
 from passt.training.declared.recipe import Recipe
 from passt.training.loss import Teacher, loss_of, soft_labels
@@ -40,47 +42,36 @@ def backward(
     Returns:
         The loss, without its graph.
     """
-    device = front_end.window.device
-    audio, labels = (part.to(device, non_blocking=True) for part in clips)
-    is_window = recipe.clips.windows and audio.shape[1] < recipe.clips.samples
+    device, (count, samples) = front_end.window.device, clips[0].shape
+    is_window = recipe.clips.windows and samples < recipe.clips.samples
     patchout = Patchout(rows=recipe.patchout.rows) if is_window else recipe.patchout  # a window has few columns
-    kept, first = student.draw_patches(patchout, audio.shape[1], stream(recipe.seed, "patchout", *place))
+    kept, first = student.draw_patches(patchout, samples, stream(recipe.seed, "patchout", *place))
+    shape = (MEL_BANDS, (samples - 1) // student.hop + 1)
+    draws = Draws.of(recipe.augmentations, count, shape, lambda purpose: stream(recipe.seed, purpose, *place), kept)
+    batch = sent(*clips, draws, device)
     with arithmetic(PRECISIONS[recipe.precision].matmul), _dropout_seed(device, recipe.seed, place):
-        mel, labels, soft = _prepared(recipe, front_end, audio, labels, place, teacher)
+        mel, labels, soft = _augmented(recipe, front_end, batch, teacher)
         with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
-            logits = student.logits_of(net, mel, kept, first)
+            logits = student.logits_of(net, mel, batch.draws.kept, first)
         loss = loss_of(logits.float(), labels, soft, recipe.distillation)
         (loss * share).backward()
     return loss.detach()
 
 
 @torch.no_grad()
-def _prepared(
-    recipe: Recipe,
-    front_end: MelSpectrogram,
-    audio: Tensor,
-    labels: Tensor,
-    place: tuple[int, int],
-    teacher: Teacher | None,
+def _augmented(
+    recipe: Recipe, front_end: MelSpectrogram, batch: Prepared, teacher: Teacher | None
 ) -> tuple[Tensor, Tensor, Tensor | None]:
     """Augment clips, and return spectrograms, labels and the teacher's soft labels."""
-    augmentations, clips = recipe.augmentations, len(audio)
-    audio = augmentations.waves(audio, stream(recipe.seed, "waves", *place))
-    if mix := augmentations.wave_mix(clips, stream(recipe.seed, "wave mix", *place)):
-        audio, labels = mix.of_waves(audio), mix.of(labels)
+    audio, labels = batch.draws.waves(batch.audio, batch.labels)
     soft = None
     if teacher is not None and recipe.distillation.weight:
         soft = soft_labels(teacher(audio), recipe.distillation)
         if soft.shape != labels.shape:
             raise ValueError(f"teacher: logits must be {tuple(labels.shape)}, got {tuple(soft.shape)}")
-    bands = augmentations.bands(stream(recipe.seed, "bands", *place))
     with arithmetic("highest"):  # the front end is exact in every precision, as an embedder's
-        mel = front_end(audio, None if bands is None else bands.to(audio.device))
-    mel = augmentations.masked(mel, stream(recipe.seed, "masks", *place))
-    if mix := augmentations.mel_mix(clips, stream(recipe.seed, "mel mix", *place)):
-        mel, labels = mix.of(mel), mix.of(labels)
-        soft = None if soft is None else mix.of(soft)
-    return mel, labels, soft
+        mel = front_end(audio, batch.draws.bands)
+    return batch.draws.mels(mel, labels, soft)
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from passt.devices import is_out_of_memory
 from passt.fetch.transfer import Track, silent
 from passt.network.precision import PRECISIONS, precision_for
 from passt.training.average import with_another
@@ -84,8 +85,9 @@ def train(
         workers: threads that read clips ahead. With 0 the training reads them itself.
 
     Raises:
-        ValueError: clips, labels, recipe and network do not fit together, the folder belongs to another training, or
-            the loss is not finite.
+        ValueError: clips, labels, recipe and network do not fit together, the folder belongs to another training, there
+            is no such device, or the loss is not finite.
+        MemoryError: a micro-batch does not fit the memory.
     """
     folder = Path(folder)
     if student is None:
@@ -102,10 +104,16 @@ def train(
         if group.first:
             claim(folder, recipe, source.labels)
         group.gathered(None)  # all processes wait until the folder is claimed
-        training = _Training(recipe, student, folder, group, teacher, workers)
-        training.resume(State.load(folder))
-        training.run(source, evaluation, track if group.first else silent)
-        return training.finish(source.labels)
+        try:
+            training = _Training(recipe, student, folder, group, teacher, workers)
+            training.resume(State.load(folder))
+            training.run(source, evaluation, track if group.first else silent)
+            return training.finish(source.labels)
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            clips = f"{recipe.parts_of} clips of {recipe.clips.seconds:g} s do not fit the memory of {group.device}"
+            raise MemoryError(f"{recipe.name}: {clips}; a smaller micro_batch takes less") from None
 
 
 class _Training:

@@ -2,17 +2,24 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from passt.devices import is_out_of_memory
+
+MOST_BYTES = 4e9
+"""Memory of a batch on a GPU, at most. So much is 66,000 tokens of a PaSST of 86 M parameters, whose products are 11
+TFLOP: milliseconds, beside the microseconds of each of about 150 launches. Whether more is faster still was not
+measured on a GPU."""
+
 logger = logging.getLogger(__name__)
 
 
 class Rows(Protocol):
-    """The windows of one clip.
+    """The windows of one clip, or of several clips one after the other.
 
     They are a tensor (windows, ...), or an object that computes the windows when it is sliced.
     """
@@ -33,23 +40,21 @@ class Budget:
         self.size = size
 
     @classmethod
-    def of_memory(cls, device: torch.device, most: int, bytes_per_unit: int, share: float = 0.5) -> "Budget":
-        """Choose the budget that fills a share of a GPU's free memory, up to `most`.
-
-        On a CPU the budget is `most`.
+    def of_memory(cls, device: torch.device, on_cpu: int, bytes_per_unit: int, share: float = 0.5) -> "Budget":
+        """Choose the budget that fills a share of a GPU's free memory, up to `MOST_BYTES`.
 
         Args:
             device: where the network computes.
-            most: upper bound, in units of cost.
+            on_cpu: the budget on a CPU, in units of cost.
             bytes_per_unit: memory that one unit of cost takes.
             share: part of the free memory to use, 0 to 1.
         """
         if device.type != "cuda":
-            return cls(most)
+            return cls(on_cpu)
         index = torch.cuda.current_device() if device.index is None else device.index
         free, _ = torch.cuda.mem_get_info(index)
         free += torch.cuda.memory_reserved(index) - torch.cuda.memory_allocated(index)  # torch holds it for reuse
-        return cls(max(1, min(most, int(share * free) // bytes_per_unit)))
+        return cls(max(1, int(min(MOST_BYTES, share * free)) // bytes_per_unit))
 
     def rows(self, cost: int) -> int:
         """Count the rows that fit, if each has this cost; at least one."""
@@ -72,14 +77,14 @@ def forward_in_batches(
     """Send all windows of all clips through `forward`, in batches that stay within a budget.
 
     Args:
-        views: the windows of each clip; lengths may differ between clips.
+        views: windows; their lengths may differ between views.
         forward: turns windows of one group, a list of (rows, ...), into {level: (all rows, dim)}.
-        group_of: tells the group of a clip's windows. Only windows of one group share a batch.
+        group_of: tells the group of a view's windows. Only windows of one group share a batch.
         budget: bound on the cost of a batch.
-        cost_of: tells the cost of one row of a clip's windows.
+        cost_of: tells the cost of one window of a view.
 
     Returns:
-        For each level one tensor (rows, dim) per clip.
+        For each level one tensor (rows, dim) per view.
 
     Raises:
         torch.OutOfMemoryError: a single row does not fit in memory.
@@ -91,18 +96,31 @@ def forward_in_batches(
     for members in groups.values():
         group = [views[index] for index in members]
         rows = [len(view) for view in group]
-        whole: dict[str, Tensor] = {}
-        done = 0
-        for values in _values(group, forward, budget, cost_of(group[0])):
-            for level, value in values.items():
-                # allocated once: keeping small results between buffers that are freed would fragment the memory
-                place = whole.setdefault(level, value.new_empty(sum(rows), *value.shape[1:]))
-                place[done : done + len(value)] = value
-            done += len(value)
-        for level, value in whole.items():
+        for level, value in _gathered(_values(group, forward, budget, cost_of(group[0])), sum(rows)).items():
             for index, part in zip(members, value.split(rows), strict=True):
                 results[level][index] = part
     return dict(results)
+
+
+def _gathered(batches: Iterable[Mapping[str, Tensor]], rows: int) -> Mapping[str, Tensor]:
+    """Put the values of batches one after the other: {level: (rows, dim)}."""
+    whole: dict[str, Tensor] = {}
+    done = 0
+    for values in batches:
+        count = len(next(iter(values.values())))
+        if count == rows and all(value.is_cuda for value in values.values()):
+            return values  # on CUDA the allocator keeps blocks by their size
+        for level, value in values.items():
+            # allocated once: keeping small results between buffers that are freed would fragment the memory
+            whole.setdefault(level, value.new_empty(rows, *value.shape[1:]))
+        places = [whole[level][done : done + count] for level in values]
+        if places[0].is_cuda and not any(value.requires_grad for value in values.values()):
+            torch._foreach_copy_(places, list(values.values()))  # one launch
+        else:
+            for place, value in zip(places, values.values(), strict=True):
+                place.copy_(value)
+        done += count
+    return whole
 
 
 def _values(
@@ -118,7 +136,7 @@ def _values(
         try:
             values = forward([view[part] for view, part in _slices(views, done, done + rows)])
         except RuntimeError as error:
-            if rows == 1 or not _is_out_of_memory(error):
+            if rows == 1 or not is_out_of_memory(error):
                 raise
         else:
             done += rows
@@ -135,31 +153,3 @@ def _slices(views: Sequence[Rows], start: int, stop: int) -> Iterator[tuple[Rows
         if start < len(view) and stop > 0:
             yield view, slice(max(start, 0), min(stop, len(view)))
         start, stop = start - len(view), stop - len(view)
-
-
-def _is_out_of_memory(error: RuntimeError) -> bool:
-    return isinstance(error, torch.cuda.OutOfMemoryError) or "can't allocate memory" in str(error)
-
-
-def joined(parts: Sequence[Tensor]) -> Tensor:
-    """Concatenate tensors along the first axis. A single tensor is not copied."""
-    return parts[0] if len(parts) == 1 else torch.cat(list(parts))
-
-
-def to_device(clips: Sequence[Tensor], device: torch.device) -> list[Tensor]:
-    """Move clips to a device.
-
-    To CUDA they go through pinned memory, so that the copies overlap with computation.
-    """
-    if device.type != "cuda":
-        return [clip.to(device) for clip in clips]
-    return [(clip if clip.is_cuda else clip.pin_memory()).to(device, non_blocking=True) for clip in clips]
-
-
-def to_host(tensors: Sequence[Tensor]) -> list[Tensor]:
-    """Move tensors to the CPU; from CUDA with one synchronization for all of them."""
-    if not any(tensor.is_cuda for tensor in tensors):
-        return list(tensors)
-    copies = [torch.empty(t.shape, dtype=t.dtype, pin_memory=True).copy_(t, non_blocking=True) for t in tensors]
-    torch.cuda.current_stream(tensors[0].device).synchronize()
-    return copies

@@ -1,4 +1,4 @@
-"""Log-mel spectrograms of a clip's windows.
+"""Log-mel spectrograms of windows of clips.
 
 STFT frames that windows have in common are computed once.
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from passt.windows.mel import FFT, STFT_WINDOW, MelSpectrogram
-from passt.windows.waveforms import reflect_pad, unfolded
+from passt.windows.waveforms import Windows, joined, reflect_pad
 
 REACH = STFT_WINDOW // 2  # samples of a frame on each side of its center
 SHORTEST = FFT // 2 + 2  # samples of the shortest excerpt that the STFT takes
@@ -18,22 +18,22 @@ WORTH = 2.0  # how many times fewer frames make sharing faster
 
 
 class Excerpts:
-    """Windows of a clip as log-mel spectrograms, which are computed when they are indexed.
+    """Windows of clips of equal length, clip after clip, as log-mel spectrograms that are computed when indexed.
 
     Args:
         mel: the front end.
-        audio: (samples,), padded so that the first window is at its beginning.
+        audio: (clips, samples), padded so that the first window is at its beginning.
         window: length of a window in samples.
         hop: distance of windows in samples.
-        rows: number of windows.
+        rows: number of windows of each clip.
 
     Shape:
         excerpts[first:stop] -> (stop - first, 128, frames), frames = (window - 1) // mel.hop + 1.
     """
 
     def __init__(self, mel: MelSpectrogram, audio: Tensor, window: int, hop: int, rows: int) -> None:
-        self.mel, self.audio, self.samples, self.hop, self.rows = mel, audio, window, hop, rows
-        self.windows = unfolded(audio, window, hop, rows)
+        self.mel, self.audio, self.samples, self.hop = mel, audio, window, hop
+        self.windows = Windows(audio, window, hop, rows)
         stft_hop = mel.hop
         self.frames = (window - 1) // stft_hop + 1
         self.left = -(-REACH // stft_hop)  # frames that reach over the beginning
@@ -44,30 +44,35 @@ class Excerpts:
         self.shared = rows > 1 and hop % stft_hop == 0 and self.tail > 0 and self.frames > WORTH * unshared
 
     def __len__(self) -> int:
-        return self.rows
+        return len(self.windows)
 
     def __getitem__(self, rows: slice) -> Tensor:
-        windows = self.windows[rows]
         if not self.shared:
-            mels: Tensor = self.mel(windows)
+            mels: Tensor = self.mel(self.windows[rows])
             return mels
-        start = rows.start * self.hop
-        grid = self.mel(self.audio[start : start + (len(windows) - 1) * self.hop + self.samples])
-        common = grid.unfold(-1, self.frames, self.hop // self.mel.hop)[:, : len(windows)].transpose(0, 1)
-        first = self.mel(windows[:, : self.head])[..., : self.left]
-        last = self.mel(windows[:, self.tail :])[..., self.right - self.tail // self.mel.hop :]
+        return joined([self._sharing(clips, steps).flatten(0, 1) for clips, steps in self.windows.blocks(rows)])
+
+    def _sharing(self, clips: slice, steps: slice) -> Tensor:
+        """Compute the same windows of some clips: (clips, windows, 128, frames)."""
+        windows = self.windows.cut[clips, steps]
+        count, start = steps.stop - steps.start, steps.start * self.hop
+        grid = self.mel(self.audio[clips, start : start + (count - 1) * self.hop + self.samples])
+        common = grid.unfold(-1, self.frames, self.hop // self.mel.hop)[:, :, :count].transpose(1, 2)
+        first = self.mel(windows[..., : self.head])[..., : self.left]
+        last = self.mel(windows[..., self.tail :])[..., self.right - self.tail // self.mel.hop :]
         return torch.cat([first, common[..., self.left : self.right], last], dim=-1)
 
 
-def whole(mel: MelSpectrogram, clip: Tensor) -> Excerpts:
-    """Take a clip (samples,) as its only window."""
-    return Excerpts(mel, clip, len(clip), len(clip), 1)
+def whole(mel: MelSpectrogram, clips: Tensor) -> Excerpts:
+    """Take each of the clips (clips, samples) as its only window."""
+    samples = clips.shape[-1]
+    return Excerpts(mel, clips, samples, samples, 1)
 
 
-def centered(mel: MelSpectrogram, clip: Tensor, window: int, hop: int) -> Excerpts:
-    """Cut windows centered on samples 0, hop, 2 hop, ... of a clip (samples,).
+def centered(mel: MelSpectrogram, clips: Tensor, window: int, hop: int) -> Excerpts:
+    """Cut windows centered on samples 0, hop, 2 hop, ... of clips (clips, samples).
 
-    The clip is reflected at its edges.
+    The clips are reflected at their edges.
     """
-    padded = reflect_pad(clip, window // 2, window - window // 2)
-    return Excerpts(mel, padded, window, hop, len(clip) // hop + 1)
+    padded = reflect_pad(clips, window // 2, window - window // 2)
+    return Excerpts(mel, padded, window, hop, clips.shape[-1] // hop + 1)

@@ -3,6 +3,8 @@
 Source: Koutini et al. 2022 and the package hear21passt 0.0.26, whose values it reproduces.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -45,16 +47,20 @@ class MelSpectrogram(nn.Module):
             bands: (128, 513), used in place of the fixed mel bands; for augmentation.
         """
         bands = self.bands if bands is None else bands
-        flat = audio.reshape(-1, audio.shape[-1])
-        parts = flat.split(max(1, AT_ONCE // flat.shape[-1])) if flat.device.type == "cpu" else (flat,)
+        parts: Sequence[Tensor] = (audio,)
+        if audio.device.type == "cpu":
+            flat = audio.reshape(-1, audio.shape[-1])
+            parts = flat.split(max(1, AT_ONCE // flat.shape[-1]))
         mels = [self._scaled(part, bands) for part in parts]
         mel = mels[0] if len(mels) == 1 else torch.cat(mels)
         return mel.reshape(*audio.shape[:-1], MEL_BANDS, -1)
 
     def _scaled(self, audio: Tensor, bands: Tensor) -> Tensor:
-        """(clips, samples) -> (clips, 128, frames)."""
-        audio = audio[:, 1:] - PRE_EMPHASIS * audio[:, :-1]
-        spectrum = torch.stft(audio, FFT, self.hop, STFT_WINDOW, self.window, return_complex=True)
+        """(..., samples) -> (clips, 128, frames)."""
+        audio = audio[..., 1:] - PRE_EMPHASIS * audio[..., :-1]  # new memory, even of windows that overlap
+        spectrum = torch.stft(
+            audio.reshape(-1, audio.shape[-1]), FFT, self.hop, STFT_WINDOW, self.window, return_complex=True
+        )
         squares = torch.view_as_real(spectrum).square()
         power = (squares[..., 0] + squares[..., 1]).contiguous()  # a sum over the last axis takes twice as long
         return scaled(torch.log(torch.matmul(bands, power) + 1e-5))

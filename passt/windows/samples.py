@@ -2,6 +2,7 @@
 
 import functools
 import logging
+from collections import defaultdict
 from collections.abc import Sequence, Sized
 from typing import Any
 
@@ -107,10 +108,9 @@ def _clip(index: int, clip: Any) -> Tensor:
 
 def _check_values(clips: Sequence[Tensor]) -> None:
     """Check the peaks of all clips together, so that a GPU is waited for once."""
-    device = clips[0].device
-    if device.type == "meta":
+    if clips[0].device.type == "meta":
         raise ValueError("audio must have samples, got tensors on the device meta")
-    peaks = torch.stack([torch.stack(torch.aminmax(clip)).abs().amax().to(device) for clip in clips]).cpu()
+    peaks = _peaks(clips)
     if not bool(peaks.isfinite().all()):
         raise ValueError(f"clip {int((~peaks.isfinite()).int().argmax())} holds NaN or infinite samples")
     loudest = int(peaks.argmax())
@@ -119,6 +119,27 @@ def _check_values(clips: Sequence[Tensor]) -> None:
         raise ValueError(f"clip {loudest} has samples up to {peak:.4g}, expected [-1, 1]; {hint}")
     if peak > LOUD:
         _warn_once("samples beyond [-1, 1] are taken as they are; is their scale right?")
+
+
+def _peaks(clips: Sequence[Tensor]) -> Tensor:
+    """Find the largest magnitude of each clip: (clips,), on the CPU, NaN where a sample is.
+
+    On a GPU, clips of one length share a launch, and there is one wait.
+    """
+    groups: dict[tuple[torch.device, int], list[int]] = defaultdict(list)
+    for index, clip in enumerate(clips):
+        groups[clip.device, len(clip) if clip.is_cuda else index].append(index)
+    lowest, highest = [], []
+    for (device, _), members in groups.items():
+        if device.type == "cuda":
+            low, high = torch.aminmax(torch.stack([clips[index] for index in members]), dim=1)
+        else:
+            low, high = (value[None] for value in torch.aminmax(clips[members[0]]))
+        lowest.append(low.to(clips[0].device))
+        highest.append(high.to(clips[0].device))
+    peaks = torch.stack([torch.cat(lowest), torch.cat(highest)]).abs().amax(0).cpu()
+    order = torch.tensor([index for members in groups.values() for index in members], device="cpu")
+    return peaks[order.argsort()]
 
 
 @functools.cache

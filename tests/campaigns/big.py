@@ -37,6 +37,7 @@ def measure(
     protocol: str = PROTOCOL,
     max_epochs: int | None = None,
     device: str = "cpu",
+    precision: str | None = None,
     track: Track = silent,
 ) -> Record:
     """Measure extraction and probes of one model on a made-up task, with an empty store.
@@ -50,6 +51,7 @@ def measure(
         protocol: of the probes.
         max_epochs: of a probe, None for HEAR's 500.
         device: cpu or cuda.
+        precision: of the network; None is fp32.
 
     Raises:
         ValueError: for fewer clips than splits, or a store that exists.
@@ -67,7 +69,7 @@ def measure(
     before = memory.anonymous(memory.tree(os.getpid()))
     start = time.perf_counter()
     with stages.timed() as clock, memory.watched(clock.running) as peak:
-        outcome = run_study(study, Where(work / "runs", work / "store"), Machine(device), track=track)
+        outcome = run_study(study, Where(work / "runs", work / "store"), Machine(device, precision), track=track)
     total = time.perf_counter() - start
     if outcome.failures:
         raise ValueError(str(outcome.failures[0]))

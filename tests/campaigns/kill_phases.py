@@ -1,8 +1,8 @@
 """The phase in which a run was killed, by the files that it left.
 
 - start: the store has nothing yet; end: all jobs are done, rows, table and figure may be missing
-- extraction: an extraction is unfinished, between two batches; probes: no extraction is, and jobs are missing
-- writing: a temporary file, or data beyond the journal of an extraction
+- extraction: an extraction is unfinished, and its journal has all data; probes: no extraction is, and jobs are missing
+- writing: a temporary file, or data that the journal of an extraction does not have yet
 """
 
 import json
@@ -26,14 +26,14 @@ def phase_of(folder: Path, store: Path, jobs: int) -> str:
         return "writing"
     partials = list(store.glob("*/*/*/*/.partial-*"))
     if partials:
-        return "extraction" if all(map(_between_batches, partials)) else "writing"
+        return "extraction" if all(map(_is_in_journal, partials)) else "writing"
     if not any(store.glob("*/*/*/*/index.npz")):
         return "start"
     return "probes" if jobs else "end"
 
 
-def _between_batches(partial: Path) -> bool:
-    """Tell whether the journal has all batches of an unfinished extraction."""
+def _is_in_journal(partial: Path) -> bool:
+    """Tell whether the journal has all data of an unfinished extraction."""
     try:
         plan = json.loads((partial / "plan.json").read_text())
         journal = (partial / "journal.jsonl").read_text() if (partial / "journal.jsonl").is_file() else ""

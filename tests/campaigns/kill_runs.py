@@ -20,13 +20,14 @@ from ablations.store.check import check
 from ablations.system import memory
 from downstream import extract
 from results.rows.rows import RESULT_COLUMNS, read_rows
+from tests.campaigns import kill_work
 from tests.campaigns.kill_phases import phase_of
 from tests.campaigns.processes import PROC, command_of, living, start_of
 
 NAME = "kills"
 MARK = "ABLATE_KILL_CAMPAIGN"
 """Environment variable of every process of a run: the folder of its place."""
-BATCH_CLIPS = 2  # small, for many moments to be killed at
+BATCH_CLIPS = 1  # small, for many moments to be killed at
 COMPARED = (*RESULT_COLUMNS, "spec", "seed", "protocol", "job")
 LOOK_S = 0.002
 LIMIT_S = 240.0  # for a run to end
@@ -48,6 +49,7 @@ class Place:
         all_jobs: how many jobs the complete run has.
         seen: processes that runs here started: id -> time of the start.
         orphans: the same of killed runs.
+        stopped: ids of processes that a signal stopped in an orderly way.
     """
 
     folder: Path
@@ -56,6 +58,7 @@ class Place:
     all_jobs: int = 0
     seen: dict[int, str] = field(default_factory=dict)
     orphans: dict[int, str] = field(default_factory=dict)
+    stopped: set[int] = field(default_factory=set)
 
     @property
     def run(self) -> Path:
@@ -91,6 +94,10 @@ class Place:
         while True:
             with contextlib.suppress(FileNotFoundError):  # the run continues and removes files that were listed
                 return phase_of(self.folder, self.store, self.all_jobs - len(self.jobs()))
+
+    def again(self) -> kill_work.Again:
+        """Return what its runs appended to the store more than once."""
+        return kill_work.again(kill_work.appended(self.folder), self.stopped)
 
     def temporary(self) -> list[str]:
         """Return temporary files and unfinished extractions."""
@@ -193,6 +200,7 @@ def _ablate(arguments: list[str], log: Path, mark: str) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # even where the campaign runs behind an &
     torch.set_num_threads(1)
     extract.BATCH_CLIPS = BATCH_CLIPS
+    kill_work.record(Path(mark))
     command = importlib.import_module("ablations.cli.group").main
     with log.open("ab", buffering=0) as file:
         for stream in (1, 2):
@@ -214,11 +222,13 @@ def faults(place: Place, run: Path | None = None) -> list[str]:
 
 
 def compare(place: Place, undisturbed: Place) -> None:
-    """Compare rows, predictions and remaining files with an undisturbed run.
+    """Compare rows, predictions and remaining files with an undisturbed run, and what was appended more than once.
 
     Raises:
-        WrongEnding: if they differ, the store has a fault, or a temporary file remains.
+        WrongEnding: if they differ, the store has a fault, a temporary file remains, or too much was appended again.
     """
+    if fault := place.again().fault:
+        raise WrongEnding(fault)
     if not rows_of_run(place).equals(rows_of_run(undisturbed)):
         raise WrongEnding("its rows are not those of the undisturbed run")
     if damage := faults(place, place.run):

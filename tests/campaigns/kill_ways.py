@@ -42,6 +42,7 @@ def _stop_run(number: int) -> Way:
             return ""
         if running.text().count(STOPPED) != 1:
             raise WrongEnding(f"not one line that says that it was stopped: {running.text()[-300:]}")
+        running.place.stopped.add(running.process.pid)
         return phase
 
     return stop
@@ -129,10 +130,12 @@ class Engine:
     Attributes:
         options: that select it.
         ways: of ending its runs, by name.
+        is_recorded: whether `kill_work` records what its runs append to the store.
     """
 
     options: tuple[str, ...]
     ways: Mapping[str, Way]
+    is_recorded: bool = True
 
 
 HOLDER = "SIGSTOP of a lock's holder"
@@ -141,5 +144,5 @@ OF_RAY = {"SIGKILL of a worker": kill_worker, "SIGKILL of the raylet": kill_rayl
 ENGINES = {
     "process": Engine((), OF_RUNS | {HOLDER: _stop_holder(())}),
     "shard": Engine(("--shard", "1/1"), OF_RUNS | {HOLDER: _stop_holder(("--shard", "2/2"))}),
-    "ray": Engine(("--workers", "2"), OF_RUNS | OF_RAY),
+    "ray": Engine(("--workers", "2"), OF_RUNS | OF_RAY, is_recorded=False),
 }

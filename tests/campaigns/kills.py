@@ -3,7 +3,8 @@
     python -m tests.campaigns.kills --engine process --count 30 --out results/benchmarks/kills_process.json
 
 Runs of a small study are ended in every way of `kill_ways`, at random moments, and started again until they end. Then
-rows and predictions must be those of an undisturbed run, and no other file may remain.
+rows and predictions must be those of an undisturbed run, no other file may remain, and no more may have been computed
+again than what `kill_work` allows.
 """
 
 import contextlib
@@ -20,7 +21,7 @@ import click
 import yaml
 
 from ablations.benchmarks.record import Record
-from tests.campaigns import big_tasks
+from tests.campaigns import big_tasks, kill_work
 from tests.campaigns.kill_phases import PHASES
 from tests.campaigns.kill_runs import NAME, Place, WrongEnding, compare, faults, rows_of_run, started
 from tests.campaigns.kill_ways import ENGINES, Engine
@@ -44,6 +45,8 @@ MAX_EPOCHS = 8
 KILLS_A_RUN = 3  # at most, before it runs to its end undisturbed
 EARLIEST_S = 0.2  # before that, the command has not begun
 LATEST = 0.4  # share of an undisturbed run's time; kills that wait for a phase come later
+INTO_S = 0.4  # seconds into a phase, at most
+MOST_BATCHES = 20  # that a run appends before it is killed in the middle of extractions
 RUNS_A_KILL = 3  # at most: many runs end before they are killed
 
 
@@ -56,6 +59,8 @@ class Tally:
         runs: that were started and brought to an end.
         faults: that `ablate store check` found after kills.
         temporary: kills that left temporary files.
+        again: batches that were appended to the store again after kills.
+        again_s: seconds from the first of these to the last one before the kill, at most.
         wrong: wrong endings.
     """
 
@@ -63,6 +68,8 @@ class Tally:
     runs: int = 0
     faults: int = 0
     temporary: int = 0
+    again: int = 0
+    again_s: float = 0.0
     wrong: list[dict[str, Any]] = field(default_factory=list)
 
     @property
@@ -97,6 +104,8 @@ def campaign(work: Path, count: int, seed: int, engine: str) -> Record:
                 tally.wrong.append({"run": tally.runs, "ending": str(error)})
                 click.echo(json.dumps(tally.wrong[-1]))
             else:
+                again = place.again()
+                tally.again, tally.again_s = tally.again + again.batches, max(tally.again_s, again.seconds)
                 shutil.rmtree(place.folder)
             tally.runs += 1
             click.echo(f"{tally.kills} kills of {tally.runs} runs")
@@ -109,6 +118,10 @@ def campaign(work: Path, count: int, seed: int, engine: str) -> Record:
         "kills_by_way_and_phase": {way: dict(counts) for way, counts in tally.phases.items()},
         "kills_that_left_temporary_files": tally.temporary,
         "store_faults_after_kills": tally.faults,
+        "seconds_between_journal_lines": kill_work.SYNC_S,
+        "batches_undisturbed": len(kill_work.appended(undisturbed.folder)),
+        "batches_again_after_kills": tally.again,
+        "seconds_again_at_most": round(tally.again_s, 3),
     }
     return endings_record(" ".join(("ablate run", *options)), "way", tally.phases, facts, tally.wrong)
 
@@ -126,9 +139,14 @@ def _killed(place: Place, engine: Engine, tally: Tally, draw: random.Random, sec
     for way in draw.sample(list(engine.ways), KILLS_A_RUN):
         delay, aim = draw.uniform(EARLIEST_S, LATEST * seconds), draw.choice((None, None, *PHASES))
         running = place.launch()
-        running.process.join(delay)
-        if aim:
-            running.until(lambda aim=aim: place.phase() == aim)
+        if engine.is_recorded and draw.random() < 0.5:
+            enough = len(kill_work.appended(place.folder)) + draw.randint(1, MOST_BATCHES)
+            running.until(lambda enough=enough: len(kill_work.appended(place.folder)) >= enough)
+        else:
+            running.process.join(delay)
+            if aim:
+                running.until(lambda aim=aim: place.phase() == aim)
+                running.process.join(draw.uniform(0, INTO_S))
         phase = engine.ways[way](running, draw) if running.alive else ""
         if not phase:
             return not running.too_busy and running.expect(0) == 0

@@ -34,9 +34,14 @@ STAGES = {
     ),
     "verifying": ("downstream.store.tap_file:verify", "downstream.checks:first_bad_item"),
     "probes": ("downstream.probes.pack:_Pack.run", "downstream.evaluate:Evaluation._result"),
+    "scoring": (
+        "downstream.probes.validation:Validator.begin",
+        "downstream.probes.validation:_by_host",
+        "downstream.probes.fit:Fitting.validation",
+    ),
 }
-"""Stage of a run -> its functions. `network` includes pooling and copies, `reading` hashes and headers, `probes`
-validations, scores and tests."""
+"""Stage of a run -> its functions. `network` includes pooling and copies, `reading` hashes and headers, `probes` tests;
+`scoring` is that of validations. On a GPU, work is launched in one stage and may be waited for in another."""
 SUMS = {
     "content_hashes": ("downstream.tasks.clip_cache:hash_of",),
     "sums": (

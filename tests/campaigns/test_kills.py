@@ -1,12 +1,20 @@
 """The kill campaign: what a run was at when it was killed, and whether it notices what is wrong after a kill."""
 
+import os
+import re
 import shutil
+import signal
+from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from downstream.store.extraction import Extraction
+from downstream.store.store import TapFolder
 from downstream.store.unfinished import unfinished
-from tests.campaigns import kills
+from tests.campaigns import kill_work, kills
+from tests.campaigns.children import attempt
 from tests.campaigns.kill_phases import phase_of
 from tests.campaigns.kill_runs import Place, WrongEnding, compare
 from tests.downstream.stores import A, B, made, values
@@ -36,6 +44,54 @@ def test_phases_by_what_lies_on_the_disk(tmp_path):
     assert phase_of(tmp_path, store, jobs=0) == "writing"
 
 
+BATCHES = [[f"{number}.wav"] for number in range(40)]
+
+
+def worked(folder: Path, count: int, number: int | None) -> None:
+    """Append batches in a process of its own, which then sends itself a signal; without one, it finishes."""
+
+    def work() -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        kill_work.record(folder)
+        taps = TapFolder(folder / "embedder/audio/train/scene")
+        begun = unfinished(taps)
+        with begun[0] if begun else Extraction.begin(taps, {A: 1}, BATCHES) as extraction:
+            for _ in extraction.remaining()[:count]:
+                extraction.append({A: np.ones((1, 1), np.float32)}, [1], np.zeros(0))
+            if number is not None:
+                os.kill(os.getpid(), number)
+            extraction.finish()
+
+    attempt(work, folder / "log", 60)
+
+
+@pytest.mark.parametrize(
+    ("number", "broken", "fault"),
+    [
+        (signal.SIGKILL, None, ""),
+        (signal.SIGINT, None, ""),
+        (signal.SIGKILL, "keep", r"20 batches were appended again, the first 0\.\d+ s before the last"),
+        (signal.SIGINT, "__exit__", "20 batches were appended again after an orderly stop"),
+    ],
+)
+def test_a_store_that_loses_more_than_the_last_moments_is_noticed(tmp_path, monkeypatch, number, broken, fault):
+    exit_ = Extraction.__exit__
+    if broken == "keep":
+        monkeypatch.setattr(Extraction, "keep", lambda self: None)
+    elif broken:  # an end that is not told of the signal, but of an error of the disk
+        monkeypatch.setattr(kill_work, "SYNC_S", 60.0)
+        monkeypatch.setattr(Extraction, "__exit__", lambda self, kind, *rest: exit_(self, kind, OSError(), None))
+    worked(tmp_path, 20, number)
+    worked(tmp_path, 40, None)
+    batches = kill_work.appended(tmp_path)
+    first = batches[0].process
+    found = kill_work.again(batches, {first} if number == signal.SIGINT else ())
+    assert re.fullmatch(fault, found.fault)
+    repeated = [batch for batch, count in Counter(batch.batch for batch in batches).items() if count > 1]
+    assert found.batches == len(repeated)
+    assert {batch.batch for batch in batches} == set(range(len(BATCHES)))
+
+
 @pytest.fixture(scope="module")
 def campaign(tmp_path_factory):
     """Two kills of runs of one model on one task; the folder, and the record."""
@@ -53,6 +109,8 @@ def test_killed_runs_end_with_the_rows_of_an_undisturbed_one(campaign):
     phases = record.facts["kills_by_way_and_phase"].values()
     assert record.facts["kills"] == sum(sum(counts.values()) for counts in phases) >= 2
     assert record.facts["rows"] == 1
+    assert record.facts["batches_undisturbed"] == 24
+    assert record.facts["seconds_again_at_most"] < kill_work.SYNC_S
 
 
 @pytest.mark.slow

@@ -1,4 +1,7 @@
+import contextlib
+import os
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -199,7 +202,76 @@ def test_more_timestamps_than_the_memory_holds_are_refused_before_they_are_made(
 
 
 def test_batches_of_timestamp_embeddings_are_bounded():
-    assert extraction.seconds_at_once({MEAN: 768}, None) == extraction.BATCH_SECONDS
-    assert extraction.seconds_at_once({MEAN: 768}, 50) == extraction.TIMESTAMP_BATCH_SECONDS
-    seconds = extraction.seconds_at_once({(f"block{i}", 160): 3 * 768 for i in range(26)}, 10)
+    embedder = Moments()
+    assert extraction.seconds_at_once(embedder, {MEAN: 768}, None) == extraction.BATCH_SECONDS
+    assert extraction.seconds_at_once(embedder, {MEAN: 768}, 50) == extraction.TIMESTAMP_BATCH_SECONDS
+    seconds = extraction.seconds_at_once(embedder, {(f"block{i}", 160): 3 * 768 for i in range(26)}, 10)
     assert seconds * 100 * 26 * 3 * 768 * 4 == pytest.approx(extraction.BATCH_BYTES)
+
+
+class Quick(Moments):
+    """An embedder of a device that a few clips do not keep busy."""
+
+    def seconds_at_once(self, taps, hop_ms):
+        return 1000.0 if hop_ms is None else 300.0
+
+
+def test_batches_are_as_long_as_the_device_asks_for_within_the_memory(monkeypatch):
+    embedder, wide = Quick(), {(f"block{i}", 160): 768 for i in range(28)}
+    assert extraction.seconds_at_once(embedder, wide, None) == 1000
+    assert extraction.seconds_at_once(embedder, {POWER: 768}, 50) == 300
+    assert extraction.seconds_at_once(embedder, wide, 50) == pytest.approx(extraction.BATCH_BYTES / (4 * 768 * 28 * 20))
+    embedder.sample_rate = 192_000
+    clips = extraction.seconds_at_once(embedder, {POWER: 768}, None) * 192_000 * torch.float32.itemsize
+    assert clips == pytest.approx(extraction.BATCH_BYTES)
+
+
+def test_the_number_of_clips_is_bounded_where_a_device_asks_for_much(monkeypatch):
+    monkeypatch.setattr(extraction, "DEVICE_BATCH_CLIPS", 40)
+    audio = SimpleNamespace(files=[f"{number}.wav" for number in range(100)], seconds=lambda _: 1.0)
+    for seconds, longest in ((60.0, 3), (240.0, 3), (300.0, 40)):
+        assert max(map(len, plan_batches(audio, None, seconds))) == longest
+
+
+def test_rows_do_not_depend_on_the_size_of_batches(audio, tmp_path):
+    for embedder in (Moments(), Quick()):
+        extract(embedder, audio, [MEAN, POWER], None, TapFolder(tmp_path / type(embedder).__name__))
+    usual, quick = (TapFolder(tmp_path / name) for name in ("Moments", "Quick"))
+    assert embedder.calls == [10]
+    for tap in (MEAN, POWER):
+        assert np.array_equal(usual.read(tap), quick.read(tap))
+    assert usual.index().files == quick.index().files
+
+
+@pytest.mark.parametrize(("cores", "readers"), [(1, 4), (8, 8), (100, 16)])
+def test_there_are_readers_for_the_cores_of_this_process(monkeypatch, cores, readers):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
+    reading = threading.Barrier(readers, timeout=20)
+    for _ in read_ahead(lambda _: reading.wait(), [["x.wav"] * readers]):
+        pass
+
+
+def test_a_signal_keeps_what_is_finished_before_it_waits_for_calls(audio, tmp_path):
+    """A stopped command has ten seconds; a call that is under way may take longer."""
+    folder, release = TapFolder(tmp_path / "taps"), threading.Event()
+    kept = []
+
+    class Slow(Moments):
+        def scene(self, clips, taps):
+            if self.calls:
+                release.wait(timeout=20)
+                kept.extend(folder.path.glob(".partial-*/journal.jsonl"))
+            return super().scene(clips, taps)
+
+    class Bar:
+        def __call__(self, description, total):
+            return contextlib.nullcontext(self.advance)
+
+        def advance(self, count):
+            if count:
+                threading.Timer(0.5, release.set).start()
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        extract(Slow(), audio, [MEAN], None, folder, Bar())
+    assert len(kept) == 1

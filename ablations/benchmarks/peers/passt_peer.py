@@ -56,11 +56,11 @@ def main() -> None:
     with contextlib.redirect_stdout(io.StringIO()), torch.inference_mode():
         model = build().to(request["device"])
         clips = torch.randn(request["clips"], request["scene_samples"], device=request["device"]) * 0.1
-        clip = torch.randn(1, request["timestamp_samples"], device=request["device"]) * 0.1
+        timed = torch.randn(request["timestamp_clips"], request["timestamp_samples"], device=request["device"]) * 0.1
         model.get_scene_embeddings(clips[:1])
         runs = {
             "scene": functools.partial(model.get_scene_embeddings, clips),
-            "timestamps": functools.partial(model.get_timestamp_embeddings, clip),
+            "timestamps": functools.partial(model.get_timestamp_embeddings, timed),
         }
         answer = {name: best(run, request["repeats"], request["device"]) for name, run in runs.items()}
     json.dump(answer, sys.stdout)

@@ -1,4 +1,7 @@
-"""A worker of Ray: it executes units, and keeps its embedder loaded while units need it."""
+"""A worker of Ray: it executes units one by one, and keeps its embedder loaded while units need it.
+
+The probes of different units are not trained together here, as no unit waits for another one.
+"""
 
 import contextlib
 import logging

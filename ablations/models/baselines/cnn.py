@@ -15,6 +15,7 @@ from ablations.models.baselines import counting
 from ablations.models.baselines.checkpoints import SAMPLE_RATE, CnnCheckpoint, get, state_of
 from ablations.models.baselines.cnn_net import CnnNet, ready
 from passt.catalog.spec import EmbeddingSpec
+from passt.devices import placed
 from passt.network.following import FollowsNetwork
 from passt.network.precision import arithmetic, precision_for
 from passt.weights.published import file_tag
@@ -23,7 +24,7 @@ from passt.weights.training_notes import labels_for
 from passt.windowed import WindowedEmbedder
 from passt.windows.batches import Budget, Rows, forward_in_batches
 from passt.windows.frames import Excerpts
-from passt.windows.waveforms import centered
+from passt.windows.waveforms import Windows, centered, whole
 
 FORMAT = 1  # part of the fingerprint; raised when the numbers change
 STATISTICS = {"melmean": lambda mel: mel.mean(-1), "melstd": lambda mel: mel.std(-1, correction=0)}
@@ -32,10 +33,10 @@ TRIAL_FRAMES = 200
 
 
 class Spectrograms:
-    """Windows of a clip, (rows, samples), as spectrograms that are computed when they are asked for."""
+    """Windows of clips as spectrograms that are computed when they are asked for."""
 
-    def __init__(self, mel: nn.Module, windows: Tensor) -> None:
-        self.mel, self.windows, self.samples = mel, windows, windows.shape[-1]
+    def __init__(self, mel: nn.Module, windows: Windows) -> None:
+        self.mel, self.windows, self.samples = mel, windows, windows.samples
 
     def __len__(self) -> int:
         return len(self.windows)
@@ -64,7 +65,7 @@ class CnnEmbedder(FollowsNetwork, WindowedEmbedder):  # type: ignore[override]  
         head: the layer whose outputs are the labels; a file may have it for other labels, or lack it.
         optional: what else a file may lack.
         bytes_per_frame: of memory in a forward pass at width 1, at most.
-        frames_at_once: in a forward pass, at most, by type of device.
+        frames_at_once: in a forward pass on a CPU.
 
     Raises:
         ValueError: weights that do not fit, or a precision that the device does not have.
@@ -78,12 +79,12 @@ class CnnEmbedder(FollowsNetwork, WindowedEmbedder):  # type: ignore[override]  
     head: str
     optional: tuple[Part, ...] = ()
     bytes_per_frame: int
-    frames_at_once: Mapping[str, int]
+    frames_at_once: int
 
     def __init__(
         self, spec: EmbeddingSpec, *, device: str = "cpu", weights: str | Path | None = None, precision: str = "fp32"
     ) -> None:
-        self.device = torch.device(device)
+        self.device = placed(device)
         self.precision, self._precision = precision, precision_for(precision, self.device)
         checkpoint = get(spec.checkpoint)
         self._label = f"{spec.checkpoint}@{spec.weights if weights is None else file_tag(weights)}"
@@ -103,7 +104,7 @@ class CnnEmbedder(FollowsNetwork, WindowedEmbedder):  # type: ignore[override]  
         self.dims = self.dims_of(self.checkpoint)
         self._follow()
         bytes_per_frame = int(self.bytes_per_frame * max(1, self.checkpoint.width))
-        self._budget = Budget.of_memory(self.device, self.frames_at_once[self.device.type], bytes_per_frame)
+        self._budget = Budget.of_memory(self.device, self.frames_at_once, bytes_per_frame)
 
     @staticmethod
     @abstractmethod
@@ -164,13 +165,13 @@ class CnnEmbedder(FollowsNetwork, WindowedEmbedder):  # type: ignore[override]  
     def frames_of(checkpoint: CnnCheckpoint, samples: int) -> int:
         """How many frames the front end makes of so many samples."""
 
-    def whole(self, clip: Tensor) -> Spectrograms | Excerpts:
-        """Take a clip (samples,) as its only window."""
-        return Spectrograms(self.mel, clip[None])
+    def whole(self, clips: Tensor) -> Spectrograms | Excerpts:
+        """Take each of the clips (clips, samples) as its only window."""
+        return Spectrograms(self.mel, whole(clips))
 
-    def centered(self, clip: Tensor, window: int, hop: int) -> Spectrograms | Excerpts:
-        """Cut windows of so many samples, centered on every multiple of the hop in samples."""
-        return Spectrograms(self.mel, centered(clip, window, hop))
+    def centered(self, clips: Tensor, window: int, hop: int) -> Spectrograms | Excerpts:
+        """Cut windows of so many samples of each clip, centered on every multiple of the hop in samples."""
+        return Spectrograms(self.mel, centered(clips, window, hop))
 
     def levels(self, views: Sequence[Rows], levels: Sequence[str]) -> dict[str, list[Tensor]]:
         """Compute every level of every window, in batches of equal length."""

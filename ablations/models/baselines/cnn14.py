@@ -177,8 +177,8 @@ class Cnn14Embedder(CnnEmbedder):
     head = HEAD
     optional = (Part(tuple(FIXED)),)  # not read here
     statistics = ("melmean", "melstd")
-    bytes_per_frame = 100_000
-    frames_at_once = {"cpu": 2048, "cuda": 400_000}  # noqa: RUF012
+    bytes_per_frame = 100_000  # with the early blocks in parts (`cnn_net.EARLY_BYTES`)
+    frames_at_once = 2048
 
     def __init__(self, spec: EmbeddingSpec, **options: Any) -> None:
         super().__init__(spec, **options)

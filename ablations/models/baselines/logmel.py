@@ -13,14 +13,17 @@ from torch import Tensor
 from passt.catalog.card import Card
 from passt.catalog.checkpoints import MEL_BANDS, SAMPLE_RATE
 from passt.catalog.spec import EmbeddingSpec
+from passt.devices import placed
 from passt.network.identity import fingerprint_of
 from passt.network.precision import arithmetic
 from passt.windowed import WindowedEmbedder
 from passt.windows.batches import Budget, Rows, forward_in_batches
 from passt.windows.mel import FFT, MelSpectrogram
+from passt.windows.waveforms import Windows, joined
 
 HOP = 320  # samples, 10 ms
-SAMPLES_AT_ONCE = {"cpu": 40 * SAMPLE_RATE, "cuda": 1000 * SAMPLE_RATE}  # of windows, by type of device
+SAMPLES_AT_ONCE = 40 * SAMPLE_RATE  # of windows, on a CPU
+BYTES_PER_SAMPLE = 60  # 47 are in use at the peak of the front end, counted on a CPU
 FORMAT = 1  # part of the fingerprint; raised when the numbers change
 LEVELS = ("mean", "std")
 
@@ -53,10 +56,10 @@ class MelEmbedder(WindowedEmbedder):
 
     def __init__(self, spec: EmbeddingSpec, device: str, dims: Mapping[str, int]) -> None:
         self.name = f"{spec.checkpoint}@{spec.weights}"
-        self.device = torch.device(device)
+        self.device = placed(device)
         self.mel = MelSpectrogram(HOP).to(self.device)
         self._checkpoint = spec.checkpoint
-        self._budget = Budget(SAMPLES_AT_ONCE[self.device.type])
+        self._budget = Budget.of_memory(self.device, SAMPLES_AT_ONCE, BYTES_PER_SAMPLE)
         self.dims = dict(dims)
 
     @property
@@ -78,7 +81,7 @@ class MelEmbedder(WindowedEmbedder):
 
         def forward(windows: list[Tensor]) -> dict[str, Tensor]:
             with arithmetic("highest"):  # whatever the user's settings
-                mels = self.mel(torch.cat(windows))
+                mels = self.mel(joined(windows))
             return {level: self.level(level, mels) for level in levels}
 
         return forward_in_batches(views, forward, group_of=samples, cost_of=samples, budget=self._budget)
@@ -95,5 +98,5 @@ class LogMelEmbedder(MelEmbedder):
 
 
 def samples(view: Rows) -> int:
-    """The samples of each window of a clip."""
-    return cast(Tensor, view).shape[-1]
+    """The samples of each window."""
+    return cast(Windows, view).samples

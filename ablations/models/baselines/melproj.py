@@ -41,8 +41,8 @@ class MelProjectionEmbedder(MelEmbedder):
     """4096 weighted sums of the 128 log-mel bands, each the mean over a window, or over a whole clip for scenes."""
 
     def __init__(self, spec: EmbeddingSpec, *, device: str = "cpu", weights: None = None) -> None:
-        self.matrix = projection(int(spec.weights.removeprefix("untrained-"))).to(device)
         super().__init__(spec, device, {LEVEL: WIDTH})
+        self.matrix = projection(int(spec.weights.removeprefix("untrained-"))).to(self.device)
 
     def tensors(self) -> dict[str, Tensor]:
         return {**super().tensors(), "projection": self.matrix}

@@ -185,8 +185,8 @@ class MobileNetEmbedder(CnnEmbedder):
     """An EfficientAT MobileNet; the scene embedding of a clip over 10 s is the mean over windows every 2.5 s."""
 
     statistics = ("melmean",)
-    bytes_per_frame = 40_000
-    frames_at_once = {"cpu": 2048, "cuda": 400_000}  # noqa: RUF012
+    bytes_per_frame = 40_000  # 14,000 are in use at the peak of a forward pass, counted on a CPU
+    frames_at_once = 2048
     head = HEAD
     min_samples = FFT // 2 + 2  # that the STFT needs
     max_window_ms, max_scene_hop_ms = MAX_WINDOW_MS, SCENE_HOP_MS
@@ -203,11 +203,11 @@ class MobileNetEmbedder(CnnEmbedder):
     def frames_of(checkpoint: CnnCheckpoint, samples: int) -> int:
         return (samples - 1) // checkpoint.hop + 1
 
-    def whole(self, clip: Tensor) -> frames.Excerpts:
-        return frames.whole(cast(MelSpectrogram, self.mel), clip)
+    def whole(self, clips: Tensor) -> frames.Excerpts:
+        return frames.whole(cast(MelSpectrogram, self.mel), clips)
 
-    def centered(self, clip: Tensor, window: int, hop: int) -> frames.Excerpts:
-        return frames.centered(cast(MelSpectrogram, self.mel), clip, window, hop)
+    def centered(self, clips: Tensor, window: int, hop: int) -> frames.Excerpts:
+        return frames.centered(cast(MelSpectrogram, self.mel), clips, window, hop)
 
 
 CARDS = tuple(

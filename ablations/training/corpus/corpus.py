@@ -13,6 +13,7 @@ from ablations.training.corpus.rendering import dry
 from ablations.training.corpus.rooms import recorded, reverberated
 from ablations.training.corpus.vocabulary import KINDS, LABELS
 from passt.catalog.choices import choices
+from passt.devices import current, placed
 
 FORMAT = 2
 """Version of the clips, which is part of fingerprints. It is raised by every change that changes a clip."""
@@ -37,7 +38,7 @@ class Corpus:
         samples: length of a clip in samples.
 
     Raises:
-        ValueError: seconds, seed or rate are out of their range.
+        ValueError: seconds, seed or rate are out of their range, or there is no such device.
     """
 
     labels: tuple[str, ...] = LABELS
@@ -56,7 +57,7 @@ class Corpus:
         if not RATES[0] <= sample_rate <= RATES[1]:
             raise ValueError(f"corpus: sample_rate must be {RATES[0]} to {RATES[1]} Hz, got {sample_rate!r}")
         self.seconds, self.seed, self.sample_rate = float(seconds), seed, int(sample_rate)
-        self.device = torch.device(device)
+        self.device = placed(device)
         self.samples = round(seconds * sample_rate)
         self._columns = {label: column for column, label in enumerate(LABELS)}
 
@@ -70,7 +71,8 @@ class Corpus:
             ValueError: index or size are out of their range.
         """
         planned = self.plan(index, size)
-        return self.sound(planned), self.columns(planned.labels)
+        with current(self.device):  # of this thread, which may read ahead
+            return self.sound(planned), self.columns(planned.labels)
 
     def targets(self, index: int, size: int) -> Tensor:
         """Make the labels of a batch without its audio, on the CPU: (size, labels), float32, 0 or 1."""

@@ -15,9 +15,11 @@ from ablations.training.corpus.synthesis.engines import synthesized
 from ablations.training.corpus.synthesis.randomness import OFFSETS, whole
 from ablations.training.corpus.synthesis.sounds import Sound, expanded, form, joined, part
 from ablations.training.corpus.vocabulary import KINDS
+from passt.windows.batches import Budget
 
 LENGTHS = tuple(1024 * n for n in (1, 2, 4, 8, 16, 32, 64, 128, 192, 320, 480))  # lengths of rendered sounds in samples
-AT_ONCE = {"cpu": 1 << 20, "cuda": 1 << 26}  # samples rendered together: they fit a CPU's cache, or keep a GPU busy
+AT_ONCE = 1 << 20  # samples rendered together on a CPU, whose cache they fit
+BYTES_PER_SAMPLE, SHARE = 50, 0.1  # 46 are in use at the peak, counted on a CPU; of a GPU's memory for each thread
 QUIET = 0.1  # root mean square of the loudest part of a sound at 0 dB
 END = 0.008  # s, of the fade at the end of a sound that has not died away
 
@@ -60,7 +62,7 @@ def _rendered(items: tuple[Item, ...], rate: int, device: torch.device) -> Itera
         indices = [index for members, _ in parts for index in members]
         sound = joined([sound for _, sound in parts])
         offsets = torch.tensor([[whole(items[i].key, f"noise {t}", OFFSETS) for t in (0, 1)] for i in indices])
-        step = max(1, AT_ONCE.get(device.type, AT_ONCE["cpu"]) // length)
+        step = Budget.of_memory(device, AT_ONCE, BYTES_PER_SAMPLE, SHARE).rows(length)
         for first in range(0, len(indices), step):
             rows = slice(first, first + step)
             chunk = part(sound, rows, device)

@@ -8,9 +8,11 @@ from torch import Tensor
 
 from ablations.training.corpus.plan import room_of
 from ablations.training.corpus.synthesis.randomness import OFFSETS, noise, uniform, whole
+from passt.windows.batches import Budget
 
 LONGEST = 1.6  # s, of an impulse response
-AT_ONCE = {"cpu": 2, "cuda": 64}  # clips whose convolutions are computed together
+AT_ONCE = 2  # clips whose convolutions are computed together on a CPU
+BYTES_PER_SAMPLE, SHARE = 18, 0.1  # 16 are in use at the peak, counted on a CPU; of a GPU's memory for each thread
 PEAK = (-18.0, -0.2)  # range of a clip's peak level in dB
 REFLECTION = 40  # most samples by which the nearest surface delays the sound, which colors the spectrum
 FLOOR = (-80.0, -32.0)  # range of the noise level in dB, relative to a clip's root mean square
@@ -54,7 +56,7 @@ def reverberated(audio: Tensor, clips: Sequence[int], rate: int) -> Tensor:
     """
     chosen = [row for row, clip in enumerate(clips) if room_of(clip)[1] > 0]
     size = next_fast_len(audio.shape[-1] + int(LONGEST * rate), real=True)
-    step = AT_ONCE.get(audio.device.type, AT_ONCE["cpu"])
+    step = Budget.of_memory(audio.device, AT_ONCE, BYTES_PER_SAMPLE * size, SHARE).size
     for first in range(0, len(chosen), step):
         rows = chosen[first : first + step]
         spectrum = torch.fft.rfft(audio[rows], size)

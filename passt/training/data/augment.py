@@ -55,16 +55,15 @@ class Augmentations:
         if self.fmax_jitter > 2000:
             raise ValueError(f"augmentations fmax_jitter must be 2000 Hz or less, got {self.fmax_jitter}")
 
-    def waves(self, audio: Tensor, generator: torch.Generator) -> Tensor:
-        """Apply gain and rolling: (clips, samples) -> the same shape."""
+    def wave_changes(self, clips: int, generator: torch.Generator) -> tuple[Tensor | None, Tensor | None]:
+        """Draw factors (clips, 1) and rotations (clips,) in samples, for `changed`; None for what is off."""
+        gain, shift, reach = None, None, self.roll_samples
         if self.gain_db:
-            decibels = torch.randint(-self.gain_db, self.gain_db, (len(audio), 1), generator=generator)
-            audio = audio * (10 ** (decibels / 20)).to(audio)
-        if self.roll_samples:
-            reach = self.roll_samples
-            shifts = torch.randint(-reach, reach + 1, (len(audio),), generator=generator).tolist()
-            audio = torch.stack([clip.roll(shift) for clip, shift in zip(audio, shifts, strict=True)])
-        return audio
+            decibels = torch.randint(-self.gain_db, self.gain_db, (clips, 1), generator=generator)
+            gain = (10 ** (decibels / 20)).float()
+        if reach:
+            shift = torch.randint(-reach, reach + 1, (clips,), generator=generator)
+        return gain, shift
 
     def wave_mix(self, clips: int, generator: torch.Generator) -> "Mix | None":
         """Draw the pairs of clips whose waveforms are mixed; None if mixing is off."""
@@ -86,13 +85,42 @@ class Augmentations:
         high = int(torch.randint(self.fmax_jitter, (), generator=generator)) if self.fmax_jitter else 0
         return mel_bands(FMIN + low, FMAX + self.fmax_jitter // 2 - high)
 
-    def masked(self, mel: Tensor, generator: torch.Generator) -> Tensor:
-        """Mask spectrograms (clips, bands, frames) along each axis. The input may be overwritten."""
-        for axis, widest in ((1, self.frequency_mask), (2, self.time_mask)):
-            if widest:
-                hidden = _masks(len(mel), mel.shape[axis], widest, generator).to(mel.device)
-                mel = mel.masked_fill(hidden.unsqueeze(3 - axis), MASKED)
-        return mel
+    def masks(
+        self, clips: int, shape: tuple[int, int], generator: torch.Generator
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """Draw what is hidden of spectrograms of a shape (bands, frames), for `masked`; None for what is off.
+
+        The masks are (clips, bands) and (clips, frames), true where they hide.
+        """
+        bands, frames = shape
+        hidden_bands = _masks(clips, bands, self.frequency_mask, generator) if self.frequency_mask else None
+        return hidden_bands, (_masks(clips, frames, self.time_mask, generator) if self.time_mask else None)
+
+
+def changed(audio: Tensor, gain: Tensor | None, shift: Tensor | None) -> Tensor:
+    """Apply factors (clips, 1) and rotations (clips,) to waveforms: (clips, samples) -> the same shape."""
+    if gain is not None:
+        audio = audio * gain
+    if shift is None:
+        return audio
+    return _gathered(audio, shift) if audio.is_cuda else _rolled(audio, shift)
+
+
+def _rolled(audio: Tensor, shift: Tensor) -> Tensor:
+    return torch.stack([clip.roll(samples) for clip, samples in zip(audio, shift.tolist(), strict=True)])
+
+
+def _gathered(audio: Tensor, shift: Tensor) -> Tensor:
+    """Do as `_rolled`, on a GPU: all clips together, and without waiting for the numbers."""
+    place = torch.arange(audio.shape[1], device=audio.device) - shift[:, None]
+    return audio.gather(1, place.remainder_(audio.shape[1]))
+
+
+def masked(mel: Tensor, bands: Tensor | None, frames: Tensor | None) -> Tensor:
+    """Mask spectrograms (clips, bands, frames) where bands (clips, bands) and frames (clips, frames) are true."""
+    if bands is not None:
+        mel = mel.masked_fill(bands[:, :, None], MASKED)
+    return mel if frames is None else mel.masked_fill(frames[:, None, :], MASKED)
 
 
 @dataclass(frozen=True)

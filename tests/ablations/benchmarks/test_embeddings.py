@@ -15,7 +15,7 @@ from passt.network.precision import available
 @pytest.fixture
 def small(monkeypatch):
     monkeypatch.setattr(embeddings, "SCENE_S", 1)
-    monkeypatch.setattr(embeddings, "TIMESTAMP_S", 1)
+    monkeypatch.setattr(embeddings, "TIMESTAMPS", {"cpu": (1, 1)})
     monkeypatch.setattr(embeddings, "LONG_S", 1)
     monkeypatch.setattr(embeddings, "CLIPS", {"cpu": 1, "cuda": 1})
     monkeypatch.setattr(embeddings, "REPEATS", 1)

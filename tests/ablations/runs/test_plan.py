@@ -107,7 +107,7 @@ def test_an_extraction_that_was_begun_counts_for_what_remains(tmp_path, scene_ta
         append(self, *values)
         calls.append(self)
         if len(calls) == 2:
-            raise OSError("disturbed")
+            raise RuntimeError("disturbed")
 
     with monkeypatch.context() as patch:
         patch.setattr(Extraction, "append", disturbed)

@@ -5,12 +5,12 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from ablations.units.job import Job
+from ablations.units.job import EmbedderFacts, Job
 from ablations.units.record import JobRecord
 
 
 def test_the_keys_of_a_record_are_those_of_earlier_versions():
-    embedder = SimpleNamespace(fingerprint="0123456789abcdef", name="logmel@none")
+    embedder = EmbedderFacts.of(SimpleNamespace(fingerprint="0123456789abcdef", name="logmel@none"))
     named = SimpleNamespace(task=SimpleNamespace(name="tones", split_mode="trainvaltest"), key="tones")
     chosen = SimpleNamespace(
         config=SimpleNamespace(hidden_layers=1, lr=1e-3, init="xavier_uniform"),

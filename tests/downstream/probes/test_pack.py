@@ -74,6 +74,17 @@ def fitting(train=TRAIN, valid=VALID, seed=0, kind="multiclass", selection=None,
     return Fitting(config, train, valid, kind, selection or Selection(), accuracy(valid), seed)
 
 
+def in_one_pack(monkeypatch, way) -> None:
+    """Whatever the memory, share a pack as far as there can be one: of all probes, or of each alone."""
+    monkeypatch.setattr(
+        pack,
+        "plan",
+        lambda fittings, device: (
+            [list(range(len(fittings)))] if way == "together" else [[number] for number in range(len(fittings))]
+        ),
+    )
+
+
 def same(packed, alone) -> None:
     assert packed.config == alone.config
     assert [seen.epoch for seen in packed.validations] == [seen.epoch for seen in alone.validations]
@@ -125,7 +136,7 @@ def test_features_of_several_sources_share_a_pack(still, way):
 @pytest.mark.parametrize("ends", [0, 1, 2])
 def test_a_source_that_ends_before_others_of_another_size(still, way, ends, resident, monkeypatch):
     monkeypatch.setattr(pack, "_budget", lambda device: 1 << 30 if resident else 100)
-    monkeypatch.setattr(pack, "_bytes_of_probe", lambda fitting: 1)
+    in_one_pack(monkeypatch, way)
     sources = [(data(94, seed=1), data(60, seed=2)), *((data(75, seed=seed), data(40, seed=6)) for seed in (3, 4))]
     fittings = [fitting(*source) for source in sources]
     fittings[ends] = dataclasses.replace(fittings[ends], score=lambda found: ({"top1_acc": math.nan}, None))
@@ -136,8 +147,10 @@ def test_a_source_that_ends_before_others_of_another_size(still, way, ends, resi
 
 
 def test_what_cannot_be_one_program_is_not_one_pack(way):
-    fittings = [fitting(), fitting(hidden_layers=2), fitting(data(200), VALID), fitting(data(dim=7), data(40, dim=7))]
-    assert sorted(plan(fittings, "cpu")) == [[0], [1], [2], [3]]
+    others = fitting(hidden_layers=2), fitting(data(200), VALID), fitting(kind="multilabel"), fitting(batch_size=31)
+    fittings = [fitting(), *others, fitting(data(dim=7), data(40, dim=7))]
+    apart = [[1], [2], [3], [4]]
+    assert sorted(plan(fittings, "cpu")) == ([[0], *apart, [5]] if way == "programs" else [*apart, [5, 0]])
 
 
 def test_a_last_batch_of_one_item_is_left_out(still, way):
@@ -156,7 +169,7 @@ def test_batches_in_an_order_of_their_own(still, way):
 
 def test_sources_whose_probes_have_all_ended_are_read_no_more(still, way, monkeypatch):
     monkeypatch.setattr(pack, "_budget", lambda device: 100)
-    monkeypatch.setattr(pack, "_bytes_of_probe", lambda fitting: 1)
+    in_one_pack(monkeypatch, way)
     reads = []
 
     class Watched:
@@ -169,7 +182,6 @@ def test_sources_whose_probes_have_all_ended_are_read_no_more(still, way, monkey
 
     short, long = (ProbeData(Watched(name, data(seed=1).x), data(seed=1).y) for name in ("short", "long"))
     fittings = [fitting(short, lr=0.0), fitting(long)]
-    assert len(plan(fittings, "cpu")) == (1 if way == "together" else 2)
     for found, alone in zip(fit_all(fittings), map(fit, fittings), strict=True):
         same(found, alone)
     assert 0 < reads.count("short") < reads.count("long")
@@ -272,7 +284,7 @@ def test_the_best_weights_are_kept_not_the_last(way):
 def test_memory_splits_packs(still, monkeypatch, way):
     fittings = [fitting(lr=lr) for lr in (1e-1, 1e-2, 1e-3, 1e-4)]
     whole = fit_all(fittings)
-    monkeypatch.setattr(pack, "_budget", lambda device: 2 * pack._bytes_of_probe(fittings[0]))
+    monkeypatch.setattr(pack, "_budget", lambda device: 2 * pack._shape(fittings[0], device).probe_bytes)
     assert plan(fittings, "cpu") == [[3, 2], [1, 0]]
     for found, wanted in zip(fit_all(fittings), whole, strict=True):
         same(found, wanted)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from passt.training.data.augment import MASKED, Augmentations, Mix
+from passt.training.data.augment import MASKED, Augmentations, Mix, _gathered, _rolled, changed, masked
 from passt.training.data.streams import stream
 from passt.windows.mel import FMAX, FMIN, MelSpectrogram, mel_bands
 from tests.passt.training.toy import PLAIN
@@ -15,6 +15,14 @@ def only(**changes) -> Augmentations:
     return Augmentations(**{**PLAIN, **changes})
 
 
+def waves(augmentations, audio, generator):
+    return changed(audio, *augmentations.wave_changes(len(audio), generator))
+
+
+def hidden(augmentations, mel, generator):
+    return masked(mel, *augmentations.masks(len(mel), tuple(mel.shape[1:]), generator))
+
+
 @pytest.fixture(scope="module")
 def audio():
     return 0.1 * torch.randn(CLIPS, 600, generator=stream("audio"))
@@ -22,15 +30,15 @@ def audio():
 
 def test_nothing_is_nothing(audio):
     none = only()
-    assert none.waves(audio, stream(0)) is audio
+    assert waves(none, audio, stream(0)) is audio
     assert none.wave_mix(4, stream(0)) is None
     assert none.mel_mix(4, stream(0)) is None
     assert none.bands(stream(0)) is None
-    assert torch.equal(none.masked(audio[None], stream(0)), audio[None])
+    assert torch.equal(hidden(none, audio[None], stream(0)), audio[None])
 
 
 def test_gain_is_a_whole_number_of_decibels_a_clip(audio):
-    found = only(gain_db=7).waves(audio, stream(0))
+    found = waves(only(gain_db=7), audio, stream(0))
     ratio = found / audio
     assert torch.allclose(ratio, ratio[:, :1].expand_as(ratio), rtol=1e-4)
     decibels = 20 * torch.log10(ratio.median(dim=1).values)
@@ -39,12 +47,17 @@ def test_gain_is_a_whole_number_of_decibels_a_clip(audio):
 
 
 def test_rolling_moves_each_clip_by_a_number_of_its_own(audio):
-    found = only(roll_samples=3).waves(audio, stream(0))
+    found = waves(only(roll_samples=3), audio, stream(0))
     shifts = []
     for clip, moved in zip(audio, found, strict=True):
         (shift,) = [s for s in range(-3, 4) if torch.equal(clip.roll(s), moved)]
         shifts.append(shift)
     assert set(shifts) == set(range(-3, 4))
+
+
+def test_rolling_is_the_same_by_an_index(audio):
+    shift = torch.arange(CLIPS) - 200
+    assert torch.equal(_gathered(audio, shift), _rolled(audio, shift))
 
 
 def test_mixed_waves_are_two_clips_without_their_means_and_labels_go_along(audio):
@@ -78,18 +91,18 @@ def test_mixing_keeps_the_order_of_a_partner():
 
 def test_masks_are_one_a_clip_and_axis_no_wider_than_allowed():
     mel = torch.randn(CLIPS, 128, 100, generator=stream("mel"))
-    found = only(frequency_mask=48, time_mask=30).masked(mel.clone(), stream(0))
-    hidden = found != mel
-    assert torch.equal(found[hidden], torch.full_like(found[hidden], MASKED))
-    rows, columns = hidden.all(dim=2), hidden.all(dim=1)
-    assert torch.equal(hidden, rows[:, :, None] | columns[:, None, :])
+    found = hidden(only(frequency_mask=48, time_mask=30), mel, stream(0))
+    covered = found != mel
+    assert torch.equal(found[covered], torch.full_like(found[covered], MASKED))
+    rows, columns = covered.all(dim=2), covered.all(dim=1)
+    assert torch.equal(covered, rows[:, :, None] | columns[:, None, :])
     for masks, widest in ((rows, 48), (columns, 30)):
         widths = masks.sum(dim=1)
         assert widths.max() < widest
         assert widths.float().mean() == pytest.approx(widest / 2, rel=0.1)
         edges = masks.int().diff(dim=1).abs().sum(dim=1)
         assert (edges <= 2).all()
-    assert only(time_mask=500).masked(mel.clone(), stream(0)).isfinite().all()
+    assert hidden(only(time_mask=500), mel, stream(0)).isfinite().all()
 
 
 def test_a_mask_is_a_log_mel_of_0():
@@ -116,5 +129,5 @@ def test_given_bands_take_the_place_of_the_fixed_ones(audio):
 
 def test_the_same_stream_does_the_same(audio):
     every = Augmentations()
-    assert torch.equal(every.waves(audio, stream(3)), every.waves(audio, stream(3)))
-    assert not torch.equal(every.waves(audio, stream(3)), every.waves(audio, stream(4)))
+    assert torch.equal(waves(every, audio, stream(3)), waves(every, audio, stream(3)))
+    assert not torch.equal(waves(every, audio, stream(3)), waves(every, audio, stream(4)))

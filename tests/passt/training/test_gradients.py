@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from passt.catalog.architecture import Architecture
 from passt.network.model import Passt
 from passt.network.patchout import Patchout
+from passt.training.data.augment import masked
 from passt.training.data.files import FileList
 from passt.training.data.streams import stream
 from passt.training.declared.recipe import Distillation
@@ -102,7 +103,8 @@ def test_a_steps_gradients_are_those_of_its_loss_on_its_own_spectrograms():
     student.net.double()
     found = {name: p.grad for name, p in student.net.named_parameters() if p.grad is not None}
     state = {name: tensor.detach().clone().requires_grad_() for name, tensor in student.net.state_dict().items()}
-    mel = one.augmentations.masked(front_end(clips[0]), stream(0, "masks", 3, 1)).double()
+    mel = front_end(clips[0])
+    mel = masked(mel, *one.augmentations.masks(2, tuple(mel.shape[1:]), stream(0, "masks", 3, 1))).double()
     kept, first = student.draw_patches(one.patchout, SAMPLES, stream(0, "patchout", 3, 1))
     wanted = F.binary_cross_entropy_with_logits(plain_logits(state, mel, kept, first), clips[1].double())
     (0.5 * wanted).backward()

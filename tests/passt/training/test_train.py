@@ -152,6 +152,25 @@ def test_on_cuda(cuda, tmp_path, precision):
         assert float(found["loss"]) == pytest.approx(float(wanted["loss"]), abs=0.01)
 
 
+def test_a_micro_batch_is_one_copy_and_nothing_waits_for_a_step(pretended_cuda, tmp_path):
+    def copies(steps):
+        options = {"steps": steps, "log_every": 100, "patchout": {"rows": 2, "columns": 1}}
+        with pretended_cuda.counting() as counts:
+            train(recipe(**options, evaluation_clips=6), Tones(), Tones(), tmp_path / str(steps), "cuda", workers=0)
+        return counts
+
+    two, six = copies(2), copies(6)
+    assert six.to_device - two.to_device == 4 * 2  # micro-batches
+    assert six.waits_by_place() == two.waits_by_place()
+
+
+def test_memory_that_is_short_ends_a_training_in_one_line(pretended_cuda, tmp_path):
+    pretended_cuda.limit(pretended_cuda.allocated + (1 << 20))
+    message = "^toy: 2 clips of 10 s do not fit the memory of cuda:0; a smaller micro_batch takes less$"
+    with pytest.raises(MemoryError, match=message):
+        train(recipe(evaluation_clips=6), Tones(), Tones(), tmp_path, "cuda")
+
+
 def test_clips_may_be_made_by_a_network_in_another_thread(tmp_path):
     class Made(Tones):
         def batch(self, index, size):

@@ -5,7 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from passt.windows.batches import Budget, forward_in_batches, to_device, to_host
+from passt.windows import batches
+from passt.windows.batches import Budget, forward_in_batches
 
 VIEWS = st.lists(st.tuples(st.integers(1, 9), st.sampled_from([4, 5, 8])), min_size=1, max_size=6)
 
@@ -36,7 +37,13 @@ def test_every_window_gets_its_own_result_within_the_budget(shapes, size, cost):
 
 
 @pytest.mark.parametrize(
-    "error", [torch.cuda.OutOfMemoryError("CUDA out of memory"), RuntimeError("can't allocate memory: 5 bytes")]
+    "error",
+    [
+        torch.cuda.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("can't allocate memory: 5 bytes"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        RuntimeError("cuFFT error: CUFFT_ALLOC_FAILED"),
+    ],
 )
 def test_too_large_batches_come_again_smaller_and_the_budget_stays_so(error, caplog):
     views, budget, tried = [torch.randn(7, 4), torch.randn(6, 4)], Budget(64), []
@@ -53,6 +60,18 @@ def test_too_large_batches_come_again_smaller_and_the_budget_stays_so(error, cap
     assert "out of memory with 13 windows at once: going on with 6" in caplog.text
     for view, result in zip(views, found["sum"], strict=True):
         assert torch.allclose(result, view.sum(1, keepdim=True))
+
+
+def test_memory_that_runs_out_in_windows_halves_too():
+    class Spectrograms(list):
+        def __getitem__(self, rows):
+            if rows.stop - rows.start > 3:
+                raise RuntimeError("cuFFT error: CUFFT_ALLOC_FAILED")
+            return torch.stack(super().__getitem__(rows))
+
+    windows = torch.randn(8, 4)
+    found = forward_in_batches([Spectrograms(windows)], sums, group_of=lambda _: 1, budget=Budget(64))
+    assert torch.allclose(found["sum"][0], windows.sum(1, keepdim=True))
 
 
 def test_what_no_smaller_batch_helps_is_raised():
@@ -75,67 +94,9 @@ def test_a_budget_is_of_the_memory_there_is(monkeypatch):
     monkeypatch.setattr(torch.cuda, "mem_get_info", {3: (6_000, 20_000)}.__getitem__)
     monkeypatch.setattr(torch.cuda, "memory_reserved", {3: 5_000}.__getitem__)
     monkeypatch.setattr(torch.cuda, "memory_allocated", {3: 1_000}.__getitem__)
-    assert Budget.of_memory(cuda, most=1000, bytes_per_unit=10).size == 500
-    assert Budget.of_memory(cuda, most=100, bytes_per_unit=10).size == 100
-    assert Budget.of_memory(cuda, most=100, bytes_per_unit=10**9).size == 1
-    assert Budget.of_memory(torch.device("cpu"), most=100, bytes_per_unit=10**9).size == 100
-
-
-def test_on_a_cpu_nothing_is_copied():
-    clips = [torch.randn(5)]
-    assert to_device(clips, torch.device("cpu"))[0].data_ptr() == clips[0].data_ptr()
-    assert to_host(clips)[0].data_ptr() == clips[0].data_ptr()
-
-
-class OnCuda:
-    """What copies ask of a tensor on CUDA."""
-
-    is_cuda, device, shape, dtype = True, "cuda:0", (3,), torch.float32
-
-
-def test_copies_to_cuda_are_of_pinned_memory_and_do_not_wait():
-    asked = []
-
-    class Clip:
-        is_cuda = False
-
-        def pin_memory(self):
-            return Pinned()
-
-    class Pinned:
-        def to(self, device, non_blocking=False):
-            asked.append((str(device), non_blocking))
-            return OnCuda()
-
-    assert isinstance(to_device([Clip()], torch.device("cuda"))[0], OnCuda)
-    assert asked == [("cuda", True)]
-
-
-def test_results_leave_cuda_together_and_are_waited_for_once(monkeypatch):
-    asked = []
-
-    class Host:
-        def copy_(self, tensor, non_blocking=False):
-            asked.append(("copy", non_blocking))
-            return self
-
-    class Stream:
-        def synchronize(self):
-            asked.append("wait")
-
-    def empty(shape, dtype, pin_memory=False):
-        assert (shape, dtype, pin_memory) == ((3,), torch.float32, True)
-        return Host()
-
-    monkeypatch.setattr(torch, "empty", empty)
-    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: Stream())
-    assert all(isinstance(tensor, Host) for tensor in to_host([OnCuda(), OnCuda()]))
-    assert asked == [("copy", True), ("copy", True), "wait"]
-
-
-@pytest.mark.gpu
-def test_there_and_back(cuda):
-    clips = [torch.randn(5), torch.randn(7)]
-    there = to_device(clips, torch.device(cuda))
-    assert all(clip.is_cuda for clip in there)
-    assert all(torch.equal(back, clip) for back, clip in zip(to_host(there), clips, strict=True))
+    assert Budget.of_memory(cuda, on_cpu=7, bytes_per_unit=10).size == 500
+    assert Budget.of_memory(cuda, on_cpu=7, bytes_per_unit=10, share=0.1).size == 100
+    assert Budget.of_memory(cuda, on_cpu=7, bytes_per_unit=10**9).size == 1
+    assert Budget.of_memory(torch.device("cpu"), on_cpu=100, bytes_per_unit=10**9).size == 100
+    monkeypatch.setattr(batches, "MOST_BYTES", 3_000)
+    assert Budget.of_memory(cuda, on_cpu=7, bytes_per_unit=10).size == 300
