@@ -9,10 +9,9 @@ RESULTS = "results leave the device, all of a call at once"
 PREDICTED = "once for each trained probe and split, after training"
 STARTED = "once, when a training begins, is resumed or is saved"
 EVALUATED = "an evaluation, every so many steps"
-MICRO_BATCH = "a few numbers of the augmentations go to the device in each micro-batch"
 ALLOWED = {
-    ("passt/windows/batches.py", "to_host"): RESULTS,
-    ("passt/windows/samples.py", "_check_values"): "audio that is on the device already is checked, all clips at once",
+    ("passt/windows/transfer.py", "to_host"): RESULTS,
+    ("passt/windows/samples.py", "_peaks"): "audio that is on the device already is checked, all clips at once",
     ("passt/hear.py", "get_scene_embeddings"): "HEAR wants embeddings on the device of the model",
     ("passt/hear.py", "get_timestamp_embeddings"): "HEAR wants embeddings on the device of the model",
     ("passt/embedder.py", "PasstEmbedder._place"): BUILT,
@@ -38,13 +37,6 @@ ALLOWED = {
     ("passt/training/folder/state.py", "write_weights"): STARTED,
     ("passt/training/train.py", "_Training._row"): "the loss of a row of the log",
     ("passt/training/evaluate.py", "evaluate"): EVALUATED,
-    ("passt/training/step.py", "backward"): MICRO_BATCH,
-    ("passt/training/step.py", "_prepared"): MICRO_BATCH,
-    ("passt/training/data/augment.py", "Augmentations.waves"): MICRO_BATCH,
-    ("passt/training/data/augment.py", "Augmentations.masked"): MICRO_BATCH,
-    ("passt/training/data/augment.py", "Mix.of_waves"): MICRO_BATCH,
-    ("passt/training/data/augment.py", "Mix.of"): MICRO_BATCH,
-    ("passt/network/model.py", "Passt.tokens"): MICRO_BATCH,
 }
 """(file, function) -> reason."""
 

@@ -20,6 +20,7 @@ COLUMNS = {
     "label": "version of the project",
     "piece": "unit of work",
     "launches": "kernels and replays of CUDA graphs",
+    "operations": "kernels, those of graphs among them",
     "to_device": "copies from the host",
     "to_host": "copies to the host",
     "pinned": "allocations of pinned memory",

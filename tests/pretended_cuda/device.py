@@ -46,10 +46,11 @@ class Counts:
     """What the device did during a time.
 
     Attributes:
-        kernels: "name type" -> launches; a replay of a graph is one launch.
+        kernels: "name type" -> launches; a replay of a graph is one, "graph replay".
         to_device, to_host: copies.
         pinned: allocations of pinned memory of the host.
         captured: operations that were recorded into graphs.
+        replayed: operations of graphs that were done.
         by_tf32: products and convolutions that were allowed to round their factors to TF32.
         waits: in order.
     """
@@ -59,6 +60,7 @@ class Counts:
     to_host: int = 0
     pinned: int = 0
     captured: int = 0
+    replayed: int = 0
     by_tf32: int = 0
     waits: list[Wait] = field(default_factory=list)
 
@@ -66,6 +68,11 @@ class Counts:
     def launches(self) -> int:
         """All kernels together."""
         return sum(self.kernels.values())
+
+    @property
+    def operations(self) -> int:
+        """Kernels that the device did, those of graphs among them."""
+        return self.launches - self.kernels["graph replay"] + self.replayed
 
     def waits_by_place(self) -> Counter[tuple[str, str]]:
         """Count waits by file and function."""
@@ -101,7 +108,8 @@ class Device:
             {name.removeprefix("kernel "): number for name, number in done.items() if name.startswith("kernel ")}
         )
         counts.to_device, counts.to_host = done["to device"], done["to host"]
-        counts.pinned, counts.captured, counts.by_tf32 = done["pinned"], done["captured"], done["by tf32"]
+        counts.pinned, counts.by_tf32 = done["pinned"], done["by tf32"]
+        counts.captured, counts.replayed = done["captured"], done["replayed"]
         counts.waits = self.waits[waits:]
 
     def reset(self) -> None:

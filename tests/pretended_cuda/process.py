@@ -54,8 +54,8 @@ def run(item: pytest.Item, following: pytest.Item | None) -> bool:
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
     for report in session.pretended_child.reports(item, following.nodeid if beside else None):
         item.ihook.pytest_runtest_logreport(report=report)
-    item.session._setupstate.teardown_exact(following)  # what earlier tests of the file set up here for the later ones
     item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    session._setupstate.teardown_exact(following)  # what tests before this one left for its module, or its folder
     return True
 
 

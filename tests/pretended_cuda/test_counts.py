@@ -8,17 +8,17 @@ import pytest
 from tests.pretended_cuda import workloads
 
 SLACK = 0.0  # how far below a number of the table a count may be
-COUNTED = ("launches", "to_device", "to_host", "pinned", "waits")
+COUNTED = ("launches", "operations", "to_device", "to_host", "pinned", "waits")
 COUNTS = {
-    "probe step, 3 probes of depth 1": (1 / 4, 0, 0, 0, 0),
-    "probe step, 5 probes of depth 2": (1 / 4, 0, 0, 0, 0),
-    "probe step, 3 probes of depth 1 on each of 2 sources": (1 / 4, 0, 0, 0, 0),
-    "probe step, 5 probes of depth 2 on each of 2 sources": (1 / 4, 0, 0, 0, 0),
-    "epoch of 4 steps and a validation, 3 probes of depth 1": (124 / 3, 2 / 3, 1, 5 / 3, 1),
-    "epoch of 4 steps and a validation, 5 probes of depth 2": (66, 1, 1, 2, 1),
-    "scenes of 24 clips": (542, 24, 3, 25, 3),
-    "timestamps of 24 clips": (1972, 24, 6, 26, 5),
-    "micro-batch of training": (237, 16, 0, 0, 16),
+    "probe step, 3 probes of depth 1": (0.25, 70.75, 0, 0, 0, 0),
+    "probe step, 5 probes of depth 2": (0.25, 123.75, 0, 0, 0, 0),
+    "probe step, 3 probes of depth 1 on each of 2 sources": (0.25, 80.25, 0, 0, 0, 0),
+    "probe step, 5 probes of depth 2 on each of 2 sources": (0.25, 134.5, 0, 0, 0, 0),
+    "epoch of 4 steps and a validation, 3 probes of depth 1": (41.333, 323.333, 0.667, 1, 1.667, 1),
+    "epoch of 4 steps and a validation, 5 probes of depth 2": (66, 560, 1, 1, 2, 1),
+    "scenes of 24 clips": (195, 195, 1, 3, 2, 3),
+    "timestamps of 24 clips": (426, 426, 1, 4, 2, 3),
+    "micro-batch of training": (239, 239, 1, 0, 1, 0),
 }
 """Piece of work -> `COUNTED` for each."""
 

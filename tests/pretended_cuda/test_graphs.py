@@ -29,6 +29,7 @@ def test_a_graph_is_done_at_each_replay_with_what_is_in_its_inputs_then(pretende
     with pretended_cuda.counting() as counts:
         graph.replay()
     assert counts.launches == 1
+    assert counts.operations == len(graph) > 3
     assert (total.tolist(), y[0].tolist(), x[:, 0].tolist()) == ([6, 6], [2, 2], [10, 1])
     graph.replay()
     assert (total.tolist(), y[0].tolist()) == ([66, 12], [20, 2])
@@ -101,3 +102,18 @@ def test_a_training_step_can_be_captured(pretended_cuda):
     wanted = trained("cpu", 3, False)
     assert torch.allclose(trained("cuda", 3, False), wanted, atol=1e-6)
     assert torch.allclose(trained("cuda", 3, True), wanted, atol=1e-6)
+
+
+def test_a_graph_rounds_to_tf32_what_is_in_its_inputs_at_each_replay(pretended_cuda):
+    x, weight = torch.rand(4, 8, device="cuda"), torch.rand(8, 3, device="cuda")
+    torch.set_float32_matmul_precision("high")
+    try:
+        graph, y = captured(lambda: x @ weight)
+    finally:
+        torch.set_float32_matmul_precision("highest")
+    for factor in (1, 3):
+        x.mul_(factor)
+        graph.replay()
+        exact = x @ weight
+        assert torch.allclose(y, exact, rtol=2e-3)
+        assert not torch.equal(y, exact)

@@ -47,7 +47,7 @@ def test_packs(pretended_cuda, still, kind, layers, shuffle):
         assert on_cuda[1] == pytest.approx(on_cpu[1], rel=1e-5)
 
 
-def test_a_pack_that_does_not_fit_is_trained_in_parts(pretended_cuda, caplog):
+def test_a_pack_for_which_memory_is_short_trains_the_same(pretended_cuda, still):
     probes = fittings("multiclass", 1, None)
     wanted = fit_all(probes, "cuda")
     pretended_cuda.reset_peak()

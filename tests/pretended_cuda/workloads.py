@@ -38,6 +38,7 @@ class Steady:
 
     Attributes:
         launches: kernels and replays of graphs.
+        operations: kernels, those of graphs among them.
         to_device, to_host: copies.
         pinned: allocations of pinned memory.
         waits: of the host.
@@ -46,6 +47,7 @@ class Steady:
     """
 
     launches: float
+    operations: float
     to_device: float
     to_host: float
     pinned: float
@@ -78,9 +80,8 @@ def steady(
     parts = (long - short) * per
     places = more.waits_by_place()
     places.subtract(less.waits_by_place())
-    numbers = [
-        (getattr(more, name) - getattr(less, name)) / parts for name in ("launches", "to_device", "to_host", "pinned")
-    ]
+    names = ("launches", "operations", "to_device", "to_host", "pinned")
+    numbers = [round((getattr(more, name) - getattr(less, name)) / parts, 3) for name in names]
     waits = (len(more.waits) - len(less.waits)) / parts
     each = {place: number / parts for place, number in places.items() if number}
     host_us = 1e6 * (more_s - less_s) / parts if idle else None
@@ -137,7 +138,7 @@ def epoch(device: Device, depth: int, sources: int = 1) -> Steady:
     def work(epochs: int) -> None:
         fit_all(pack(depth, sources, epochs, every=1), "cuda")
 
-    return steady(device, work, 20, 40, idle=False)
+    return steady(device, work, 12, 24, idle=False)
 
 
 def scene_call(device: Device, clips: int = 24) -> Steady:

@@ -68,7 +68,9 @@ inline void replay(int64_t number) {
   count("kernel graph replay");
   at::NoGradGuard no_grad;
   at::AutoDispatchBelowADInplaceOrView below;
-  for (const Work& work : graphs().all.at(number)) work();
+  const Graph& graph = graphs().all.at(number);
+  count("replayed", graph.size());
+  for (const Work& work : graph) work();
 }
 
 }  // namespace pretended

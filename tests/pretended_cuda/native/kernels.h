@@ -119,6 +119,17 @@ inline void follow_resized(const Arguments& arguments) {
   }
 }
 
+// The results of the CPU's kernel, from factors that are rounded if TF32 is allowed.
+inline torch::jit::Stack computed(const c10::OperatorHandle& op, torch::jit::Stack stack, bool tf32) {
+  for (size_t i = 0; tf32 && i < stack.size(); i++) {
+    const c10::AliasInfo* alias = op.schema().arguments()[i].alias_info();
+    if (stack[i].isTensor() && stack[i].toTensor().defined() && !(alias && alias->isWrite()))
+      stack[i] = rounded_to_tf32(stack[i].toTensor());
+  }
+  op.callBoxed(stack);
+  return stack;
+}
+
 inline void fallback(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
   at::AutoDispatchBelowADInplaceOrView below;
   const c10::FunctionSchema& schema = op.schema();
@@ -143,27 +154,17 @@ inline void fallback(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
       !(arguments.any && arguments.foreign), "Expected all tensors to be on the same device, but found at least two "
       "devices, cuda:0 and cpu! (in ", name, ")");
   resizes |= name == "aten::resize_" || name == "aten::set_";
-  if (by_tf32(name)) {
-    count("by tf32");
-    for (size_t i = 0; i < inputs; i++) {
-      const c10::AliasInfo* alias = schema.arguments()[i].alias_info();
-      if (arguments.stack[i].isTensor() && arguments.stack[i].toTensor().defined() && !(alias && alias->isWrite()))
-        arguments.stack[i] = rounded_to_tf32(arguments.stack[i].toTensor());
-    }
-  }
+  const bool tf32 = by_tf32(name);
+  if (tf32) count("by tf32");
   std::string label = name.substr(name.find("::") + 2);
   bool has_results = false;  // other than those that were given
   for (const c10::Argument& result : schema.returns())
     has_results |= !(result.alias_info() && result.alias_info()->isWrite());
 
   if (writes && !has_results && !resizes) {  // nothing is allocated
-    launch(label, type, [op, kept = arguments.stack] {
-      torch::jit::Stack copy = kept;
-      op.callBoxed(copy);
-    });
+    launch(label, type, [op, tf32, kept = arguments.stack] { computed(op, kept, tf32); });
   } else {
-    torch::jit::Stack results = arguments.stack;
-    op.callBoxed(results);
+    torch::jit::Stack results = computed(op, arguments.stack, tf32);
     follow_resized(arguments);
     bool fresh = false, answers = false;
     torch::jit::Stack wrapped;
@@ -191,10 +192,9 @@ inline void fallback(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
     if (capturing() && fresh) {
       count("captured");
       for (const auto& place : places) spoil(place.second);
-      record([op, kept = arguments.stack, places] {
-        torch::jit::Stack copy = kept;
-        op.callBoxed(copy);
-        for (const auto& [i, place] : places) place.copy_(copy[i].toTensor());
+      record([op, tf32, kept = arguments.stack, places] {
+        torch::jit::Stack again = computed(op, kept, tf32);
+        for (const auto& [i, place] : places) place.copy_(again[i].toTensor());
       });
     } else if (fresh || writes || (answers && !known)) {
       count_kernel(label, type);

@@ -22,8 +22,8 @@ struct State {
   std::atomic<WaitCallback> on_wait{nullptr};
   std::atomic<int64_t> capturing_stream{-1};  // -1: none
   std::atomic<bool> others_may_wait{false};   // while a stream is captured in the mode "thread_local"
-  std::atomic<int64_t> issued{0};     // kernels and copies that the host asked for
-  std::atomic<int64_t> completed{0};  // those of them that the host knows to be done
+  std::atomic<int64_t> issued{0};             // kernels and copies that the host asked for
+  std::atomic<int64_t> completed{0};          // those of them that the host knows to be done
   std::atomic<bool> idle{false};              // kernels of floating numbers are counted, and not done
 };
 
@@ -34,9 +34,9 @@ inline State& state() {
 
 inline thread_local int64_t current_stream = 0;
 
-inline void count(const std::string& name) {
+inline void count(const std::string& name, int64_t times = 1) {
   std::lock_guard<std::mutex> lock(state().mutex);
-  state().counts[name] += 1;
+  state().counts[name] += times;
 }
 
 inline thread_local bool captures = false;  // whether this thread does
