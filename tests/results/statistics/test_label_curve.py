@@ -46,7 +46,9 @@ def test_a_run_of_all_clips_is_the_share_1():
 
 
 @pytest.mark.parametrize(
-    "made", [[*runs("fewshot"), *runs("fraction", (0.1,))], [], runs("fraction", (1,), whole=True)], ids=["two", "no", "whole"]
+    "made",
+    [[*runs("fewshot"), *runs("fraction", (0.1,))], [], runs("fraction", (1,), whole=True)],
+    ids=["two", "no", "whole"],
 )
 def test_runs_that_make_no_curve(made):
     with pytest.raises(ValueError, match="a label curve is of one protocol and one kind of draw"):
