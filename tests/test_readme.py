@@ -149,7 +149,8 @@ def complaint(words: tuple[str, ...]) -> str | None:
     program, *arguments = words
     if program == "make":
         targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
-        return next((f"the Makefile has no target {word}" for word in arguments if word not in targets), None)
+        asked = [word for word in arguments if "=" not in word]  # the others set variables
+        return next((f"the Makefile has no target {word}" for word in asked if word not in targets), None)
     if program == "python" and arguments[:1] == ["-m"]:
         program, arguments = arguments[1], arguments[2:]
     if program in ELSEWHERE:

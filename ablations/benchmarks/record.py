@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import inspect
+import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -69,10 +70,12 @@ class Record:
 
 def table_text(table: pd.DataFrame) -> str:
     """Return a table as Markdown: four digits, missing values empty, columns without any value left out."""
-    known = table.dropna(axis=1, how="all").astype(object)
-    return markdown_table(known.where(known.notna(), None), index=False, floatfmt=".4g", missingval="")
+    text = markdown_table(table.dropna(axis=1, how="all"), index=False, floatfmt=".4g", missingval="")
+    return NAN.sub("   ", text)  # pandas makes NaN of None where a column has numbers
 
 
+NAN = re.compile(r"(?<= )nan(?= \|)")
+"""A missing number in a cell of a table."""
 HELP = {"help_option_names": ["-h", "--help"]}
 """Also of a command that is run by itself, below no group."""
 

@@ -44,7 +44,9 @@ def _sections(parts: dict[str, PartFile], place: str) -> Iterator[str]:
     yield HEAD
     yield _where(parts)
     yield "## Bars"
-    yield markdown_table(pd.DataFrame([bar.row(parts) for bar in BARS]), index=False)
+    rehearsed = any(file.rehearsal for file in parts.values())
+    rows = [bar.row(parts) | ({"met": ""} if rehearsed else {}) for bar in BARS]
+    yield markdown_table(pd.DataFrame(rows), index=False)
     yield "## All of HEAR"
     table = hear.estimate(parts)
     if table is None:

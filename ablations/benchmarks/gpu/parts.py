@@ -80,8 +80,10 @@ def _sweep(title: str, name: str) -> Step:
 
 def _training(hop_ms: int, precision: str) -> Step:
     options = {"hops": (hop_ms,), "precision": precision, "repeats": 5, "seconds_limit": 8.0}
-    function, small = "ablations.benchmarks.complexity:measure", {"batch": 1, "repeats": 1} if hop_ms == 5 else None
-    return Step(f"STFT hop {hop_ms} ms, {precision}", function, options, small, TABLE_2)
+    small = {"batch": 1, "repeats": 1, "precision": "fp32"} if (hop_ms, precision) == (10, "bf16") else None
+    return Step(
+        f"STFT hop {hop_ms} ms, {precision}", "ablations.benchmarks.complexity:measure", options, small, TABLE_2
+    )
 
 
 PARTS = (
@@ -208,7 +210,15 @@ PARTS = (
         "scoring",
         "Scoring",
         15,
-        (Step("validations", f"{CAMPAIGNS}.validation_cost:measure", {}, {"tasks": ("dcase2016_task2",)}, VALIDATION),),
+        (
+            Step(
+                "validations",
+                f"{CAMPAIGNS}.validation_cost:measure",
+                {},
+                {"tasks": ("dcase2016_task2", "maestro")},
+                VALIDATION,
+            ),
+        ),
     ),
     Part(
         "sweeps",
@@ -226,7 +236,7 @@ PARTS = (
 
 REHEARSAL = {
     "ablations.system.machine:PRODUCT_REPEATS": 1,
-    "ablations.system.machine:TOKENS_ELSEWHERE": 64,
+    "ablations.system.machine:TOKENS": {"cpu": 64, "cuda": 64},
     "ablations.benchmarks.embeddings:SCENE_S": 1,
     "ablations.benchmarks.embeddings:REPEATS": 1,
     "ablations.benchmarks.models:SCENE_S": 1,
@@ -236,7 +246,8 @@ REHEARSAL = {
     "ablations.benchmarks.probes:ITEMS": 24,
     "ablations.benchmarks.probes:EPOCHS": 3,
     "ablations.benchmarks.probes:REPEATS": 1,
-    "ablations.benchmarks.complexity:CHECKPOINTS": {5: "passt_demo_hop160"},
+    "ablations.benchmarks.complexity:CHECKPOINTS": {10: "passt_demo"},
+    "ablations.benchmarks.gpu.steps.device:SQUARE": 64,
     "ablations.benchmarks.gpu.steps.protocol:MAX_EPOCHS": 3,
     "ablations.benchmarks.gpu.steps.study:EPOCHS": 3,
     "ablations.benchmarks.gpu.steps.study:LEVELS": [["block1"]],

@@ -459,7 +459,10 @@ def test_a_validation_on_cuda_waits_for_one_copy(pretended_cuda, stacked):
         fits = fit_all(fittings, "cuda")
     validations = max(len(found.validations) for found in fits)
     place = ("downstream/probes/validation.py", "_Copy.wait")
-    assert counts.waits_by_place()[place] == validations * (1 if stacked else 2)
+    ends = {len(found.validations) for found in fits} - {validations}  # their weights are waited for, and what pends
+    waits = counts.waits_by_place()[place]
+    most = validations * (1 if stacked else 2)  # threads may have waited for it before
+    assert waits == most - len(ends) if stacked else most - 2 * len(ends) <= waits <= most
     states = sum(wait.function.startswith("_Pack._end") for wait in counts.waits)
     assert counts.to_host == validations * (1 if stacked else 2) + states
     elsewhere = {where for where in counts.waits_by_place() if where[0] == place[0]} - {place}

@@ -1,7 +1,7 @@
 """Packs of probes with and without what makes them faster on CUDA: graphs of their steps, and compiled parts."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from unittest import mock
 
@@ -43,7 +43,7 @@ def fused(device: str, sizes: Sequence[int]) -> Record:
     return _compared(device, sizes, ways)
 
 
-def _compared(device: str, sizes: Sequence[int], ways: dict[str, tuple[float, float]]) -> Record:
+def _compared(device: str, sizes: Sequence[int], ways: Mapping[str, tuple[float, float]]) -> Record:
     rows = []
     for layers in (1, 2):
         fittings = probes.fittings(layers, max(sizes))

@@ -3,7 +3,9 @@
 import pytest
 import torch
 
+from downstream.probes.packing import memory
 from downstream.probes.packing.memory import is_out_of_memory
+from passt import devices
 
 FULL = [
     torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB"),
@@ -25,11 +27,20 @@ OTHERS = [
 ]
 
 
+EITHER = pytest.mark.parametrize("is_full", [is_out_of_memory, devices.is_out_of_memory], ids=["probes", "networks"])
+
+
+@EITHER
 @pytest.mark.parametrize("error", FULL, ids=str)
-def test_a_full_memory_is_seen(error):
-    assert is_out_of_memory(error)
+def test_a_full_memory_is_seen(error, is_full):
+    assert is_full(error)
 
 
+@EITHER
 @pytest.mark.parametrize("error", OTHERS, ids=repr)
-def test_other_errors_are_not_taken_for_one(error):
-    assert not is_out_of_memory(error)
+def test_other_errors_are_not_taken_for_one(error, is_full):
+    assert not is_full(error)
+
+
+def test_probes_and_networks_know_the_same_messages():
+    assert memory.OUT_OF_MEMORY == devices.OUT_OF_MEMORY

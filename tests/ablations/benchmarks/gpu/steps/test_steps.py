@@ -108,7 +108,7 @@ def test_a_sweep_tries_the_size_that_is_used_and_others(monkeypatch):
     monkeypatch.setattr(sweeps, "SCENE_S", 1)
     monkeypatch.setattr(sweeps, "REPEATS", 1)
     monkeypatch.setattr(sweeps, "REHEARSED", {"crepe_full": "crepe_tiny"})
-    before = dict(crepe.FRAMES_PER_BATCH)
     rows = sweeps.measure("cpu", "crepe", clips=1, most=1).rows
-    assert [(row["size"], row["is_default"]) for row in rows] == [(before["cpu"], True), (2048, False)]
-    assert before == crepe.FRAMES_PER_BATCH
+    (used, is_default), (other, is_other) = [(row["size"], row["is_default"]) for row in rows]
+    assert (used, is_default, other, is_other) == (crepe.FRAMES_PER_BATCH, True, sweeps.SWEEPS["crepe"].sizes[0], False)
+    assert all(row["afterwards"] == row["size"] for row in rows)
