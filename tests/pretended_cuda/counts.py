@@ -25,7 +25,7 @@ COLUMNS = {
     "to_host": "copies to the host",
     "pinned": "allocations of pinned memory",
     "waits": "of the host for the device",
-    "host_us": "CPU time of the thread that launches, in microseconds, least of the repeats, without most kernels; a "
+    "host_us": "CPU time of the thread that launches, in microseconds, median of the repeats, without most kernels; a "
     "pretended launch costs more than a real one, so that only its ratios mean anything; none where all is computed",
     "places": "file and function -> waits",
 }
@@ -73,7 +73,7 @@ def measured(label: str, repeats: int) -> list[dict[str, Any]]:
     for name, piece in PIECES.items():
         device.reset()
         runs = [piece(device) for _ in range(repeats)]
-        row = dataclasses.asdict(min(runs, key=lambda run: run.host_us or 0))
+        row = dataclasses.asdict(sorted(runs, key=lambda run: run.host_us or 0)[repeats // 2])
         row["places"] = {" ".join(place): number for place, number in row["places"].items()}
         rows.append({"label": label, "piece": name, **row})
     return rows

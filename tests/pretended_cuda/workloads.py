@@ -57,7 +57,13 @@ class Steady:
 
 
 def steady(
-    device: Device, work: Callable[[int], None], short: int, long: int, per: int = 1, idle: bool = True
+    device: Device,
+    work: Callable[[int], None],
+    short: int,
+    long: int,
+    per: int = 1,
+    idle: bool = True,
+    timed: bool = False,
 ) -> Steady:
     """Count what `work` does for each unit of work.
 
@@ -66,6 +72,7 @@ def steady(
         work: takes how many units of work to do.
         short, long: two such numbers.
         per: parts of a unit, such as the steps of an epoch, to divide by as well.
+        timed: whether so many kernels are left out that the time is the host's.
         idle: whether the work goes its way whatever the numbers are, so that large kernels can be left out.
     """
     work(short)  # for what is done once a process
@@ -84,7 +91,7 @@ def steady(
     numbers = [round((getattr(more, name) - getattr(less, name)) / parts, 3) for name in names]
     waits = (len(more.waits) - len(less.waits)) / parts
     each = {place: number / parts for place, number in places.items() if number}
-    host_us = 1e6 * (more_s - less_s) / parts if idle else None
+    host_us = 1e6 * (more_s - less_s) / parts if timed else None
     return Steady(*numbers, waits, host_us, each)
 
 
@@ -129,7 +136,7 @@ def probe_step(device: Device, depth: int, sources: int = 1) -> Steady:
     def work(epochs: int) -> None:
         fit_all(pack(depth, sources, epochs, every=epochs), "cuda")
 
-    return steady(device, work, 10, 30, per=BATCHES)
+    return steady(device, work, 10, 60, per=BATCHES, timed=True)
 
 
 def epoch(device: Device, depth: int, sources: int = 1) -> Steady:

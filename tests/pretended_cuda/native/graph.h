@@ -70,6 +70,7 @@ inline void replay(int64_t number) {
   at::AutoDispatchBelowADInplaceOrView below;
   const Graph& graph = graphs().all.at(number);
   count("replayed", graph.size());
+  if (state().idle) return;
   for (const Work& work : graph) work();
 }
 
