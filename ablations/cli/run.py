@@ -1,6 +1,7 @@
 """The commands `ablate run`, `ablate plan` and `ablate curve`."""
 
 import functools
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -187,7 +188,8 @@ def curve(
     for name, frame in (("points.csv", points), ("table.csv", table)):
         with replacing(folder / name) as file:
             frame.to_csv(file, index=False)
-    click.echo(markdown_table(table.astype(object).where(table.notna(), None), index=False, floatfmt=".3f"))
+    needed = ["never" if math.isnan(labels) else f"{labels:.3g}" for labels in table["labels_needed"]]
+    click.echo(markdown_table(table.assign(labels_needed=needed), index=False, floatfmt=".3f"))
     click.echo(f"\narea: mean score along the curve, ± area_std over {draws} draws; labels_needed: to reach a score.")
     click.echo(f"Figure: {figures.save(figures.label_curve(points, declared.name), folder / 'figure')}")
     if not is_complete:

@@ -44,7 +44,8 @@ def drawn(
         if few:
             more = f" and {len(few) - NAMED} more" if len(few) > NAMED else ""
             names = ", ".join(sorted(few)[:NAMED])
-            warn_once(f"{task.name}: fewer than {fewshot} training clips of {names}{more}: all of them are used")
+            text = f"{task.name}: fewer than {fewshot} training clips of {names}{more}: all of them are used"
+            warn_once(text, key=f"{task.name} fewshot{fewshot}")  # counts differ from fold to fold
         chosen = {clip for of in by_label.values() for clip in of[:fewshot]}
     elif fraction is not None:
         parts = by_label.values() if task.prediction_type == "multiclass" else [clips]

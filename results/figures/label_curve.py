@@ -43,7 +43,8 @@ def label_curve(table: pd.DataFrame, title: str | None = None, *, palette: Palet
         for place, (axes, task) in enumerate(zip(grid, tasks, strict=False)):
             of_task = table[table["task"] == task]
             for model, style in styles.items():
-                curve = of_task[of_task["model"] == model].groupby("labels")["score"].agg(["mean", "std"])
+                draws = of_task[of_task["model"] == model].groupby("labels")["score"]
+                curve = draws.agg(["mean", "std"])[draws.count() == draws.size()]
                 axes.plot(curve.index, curve["mean"], **style)
                 low, high = curve["mean"] - curve["std"].fillna(0), curve["mean"] + curve["std"].fillna(0)
                 axes.fill_between(curve.index, low, high, color=style["color"], alpha=0.16, linewidth=0)

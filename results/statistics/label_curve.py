@@ -51,7 +51,7 @@ def _of_run(rows: pd.DataFrame) -> pd.DataFrame:
     primary = cells(rows)
     primary = primary[~primary["published"] & (primary["kind"] != "missing")]
     means = primary.groupby([*KEYS, "spec", "untrained", "protocol", "seed"], sort=False)["score"]
-    table = means.agg(lambda scores: scores.mean(skipna=False)).reset_index()
+    table = means.agg(_mean).reset_index()
     draws = table["protocol"].str.extract(DRAW)
     return table.assign(
         protocol=table["protocol"].str.replace(DRAW, "", regex=True),
@@ -70,9 +70,10 @@ def summary(table: pd.DataFrame, reach: float | None = None) -> pd.DataFrame:
     Returns:
         Columns `KEYS`; area, the area under the curve over the logarithm of the labels, divided by the width of the
         axis: the mean score along it; area_std, over draws (ddof 1); draws; reach, the score to reach; labels_needed,
-        where the mean curve first reaches it, interpolated on the logarithm (NaN where it never does).
+        where the mean curve first reaches it, interpolated on the logarithm (NaN where it never does). A score that is
+        not defined in one fold or draw makes the mean NaN there.
     """
-    means = table.groupby([*KEYS, "labels"], sort=False)["score"].mean().reset_index()
+    means = table.groupby([*KEYS, "labels"], sort=False)["score"].agg(_mean).reset_index()
     targets = {
         task: scores.min() + REACHED * (scores.max() - scores.min()) if reach is None else reach
         for task, scores in means.groupby("task", sort=False)["score"]
@@ -80,7 +81,7 @@ def summary(table: pd.DataFrame, reach: float | None = None) -> pd.DataFrame:
     lines = []
     for key, curve in table.groupby(KEYS, sort=False):
         areas = [_area(draw.sort_values("labels")) for _, draw in curve.groupby("seed")]
-        mean = curve.groupby("labels")["score"].mean().sort_index()
+        mean = curve.groupby("labels")["score"].agg(_mean).sort_index()
         target = targets[key[1]]
         lines.append(
             {
@@ -93,6 +94,11 @@ def summary(table: pd.DataFrame, reach: float | None = None) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(lines)
+
+
+def _mean(scores: pd.Series) -> float:
+    """The mean; NaN if a score is not defined, rather than the mean of the others."""
+    return float(scores.mean(skipna=False))
 
 
 def _area(draw: pd.DataFrame) -> float:
