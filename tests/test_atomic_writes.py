@@ -13,6 +13,9 @@ HELPERS = {"downstream/disk/files.py", "results/rows/files.py", "passt/fetch/fil
 ELSEWHERE = {
     "tests/campaigns/big_tasks.py": "in a folder that is renamed",
     "ablations/benchmarks/events.py": "in a temporary folder",
+    "ablations/benchmarks/gpu/steps/device.py": "in a temporary folder",
+    "ablations/benchmarks/gpu/steps/protocol.py": "in a temporary folder",
+    "ablations/benchmarks/gpu/packages.py": "the version of the project, before it is imported",
     "ablations/kit/runner.py": "/dev/null",
     "ablations/system/device_memory.py": "/proc",
     "ablations/benchmarks/peers/panns_peer.py": "in a temporary folder",

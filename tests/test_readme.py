@@ -63,6 +63,7 @@ ELSEWHERE = {
     "jupyter": "tests/test_notebooks.py runs the notebooks",
     ".kit/bin/python": "tests/ablations/kit/test_runner.py runs it, in the environment that `make kit` makes",
     "heareval.embeddings.runner": "hear-eval-kit is in the environment that `make kit` makes",
+    "tests.pretended_cuda.counts": "tests/pretended_cuda/test_counts.py counts the same",
     "pytest": "is this",
 }
 """Programs and modules that are not run, with the reason."""

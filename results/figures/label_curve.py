@@ -12,7 +12,6 @@ from results.figures.canvas.frame import task_name
 from results.figures.canvas.sheet import POINTS, legend_above, set_titles, sheet
 from results.figures.canvas.style import COLUMN, MARKERS, PAGE, UNTRAINED_LINE
 from results.scores.axes import checkpoint_of
-from results.statistics.label_curve import UNITS
 
 COLUMNS = 3
 HEIGHT = 2.2  # inches of a row of panels
@@ -58,7 +57,7 @@ def label_curve(table: pd.DataFrame, title: str | None = None, *, palette: Palet
             titles = task_name(task), " / ".join(of_task["metric"].unique())
             set_titles(axes, titles, (width / columns - BESIDE) * POINTS + 12)
             if place + columns >= len(tasks):
-                axes.set_xlabel(UNITS[table["unit"].iloc[0]])
+                axes.set_xlabel(table["unit"].iloc[0])
         for axes in grid[len(tasks) :]:
             axes.remove()
         legend_above(figure, [Line2D([], [], **style) for style in styles.values()], list(styles), title)

@@ -28,8 +28,8 @@ def points(rows: Sequence[pd.DataFrame]) -> pd.DataFrame:
             is the share 1 beside runs of shares, and has no place beside runs of clips a label.
 
     Returns:
-        Columns `KEYS`, spec, untrained, protocol (without the draw), unit (of `UNITS`), labels (clips a label, or a
-        share), seed and score (the mean over folds).
+        Columns `KEYS`, spec, untrained, protocol (without the draw), unit (a text of `UNITS`), labels (clips a label, or
+        a share), seed and score (the mean over folds).
 
     Raises:
         ValueError: for runs of several kinds of draws or of other protocols, or of none.
@@ -41,7 +41,7 @@ def points(rows: Sequence[pd.DataFrame]) -> pd.DataFrame:
         got = " and ".join(sorted(units or protocols)) or "no run"
         raise ValueError(f"a label curve is of one protocol and one kind of draw (fewshot or fraction), got {got}")
     (unit,) = units
-    table = pd.concat(parts, ignore_index=True).assign(unit=unit)
+    table = pd.concat(parts, ignore_index=True).assign(unit=UNITS[unit])
     if unit == "fewshot":
         return table[table["labels"].notna()].reset_index(drop=True)
     return table.assign(labels=table["labels"].fillna(1.0))

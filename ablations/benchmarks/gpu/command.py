@@ -14,12 +14,19 @@ from ablations.system.machine import choose_device
 from ablations.terminal.options import DEVICE, PATH
 
 FOLDER = Path("results/benchmarks/gpu")
+NAMES = [part.name for part in PARTS]
 
 
 @click.command("gpu", context_settings=HELP)
 @DEVICE
 @click.option("--seconds", type=click.FloatRange(min=1), help="For all parts  [default: the sum of theirs]")
-@click.option("--only", type=click.Choice([part.name for part in PARTS]), multiple=True, help="Parts to run.")
+@click.option(
+    "--only",
+    type=click.Choice(NAMES),
+    multiple=True,
+    metavar="PART",
+    help=f"A part to run, several times for more: {', '.join(NAMES)}.",
+)
 @click.option("--again", is_flag=True, help="Also run parts that have ended on this device.")
 @click.option("--rehearse", is_flag=True, help="Tiny sizes, on any device; the numbers mean nothing.")
 @click.option("--peer", type=click.Path(), default="", metavar="PYTHON", help="An interpreter with hear21passt.")

@@ -25,6 +25,7 @@ def test_the_keys_of_a_record_are_those_of_earlier_versions():
         missing={},
         tried=((chosen.config, 0.5),),
         epochs=12,
+        validation_score=0.5,
     )
     job = Job(embedder, (("mean", 160),), None, named, "task", "audio", "hear2021", 0)
     content = json.loads(json.dumps(JobRecord.of(job, [fold], "cpu", 1.23456).as_json()))
@@ -34,8 +35,9 @@ def test_the_keys_of_a_record_are_those_of_earlier_versions():
     ]
     assert (content["taps"], content["precision"], content["seconds"]) == ([["mean", 160]], "fp32", 1.235)
     assert list(content["folds"][0]) == [
-        *("fold", "scores", "missing", "test_loss", "validation_score", "hidden_layers", "lr", "init", "epoch"),
-        *("epochs_trained", "postprocessing", "tried"),
+        *("fold", "scores", "missing", "test_loss", "validation_score", "hidden_layers", "lr", "init", "setting"),
+        *("epoch", "epochs_trained", "postprocessing", "tried"),
     ]
-    tried = {"hidden_layers": 1, "lr": 1e-3, "init": "xavier_uniform", "validation_score": 0.5}
+    probe = {"hidden_layers": 1, "lr": 1e-3, "init": "xavier_uniform", "setting": None}
+    tried = {**probe, "validation_score": 0.5}
     assert content["folds"][0]["tried"] == [tried]

@@ -35,7 +35,7 @@ def test_points_are_means_over_folds():
     table = points(runs())
     assert list(table["labels"].unique()) == [1, 4, 16]
     assert set(table["protocol"]) == {"knn"}
-    assert set(table["unit"]) == {"fewshot"}
+    assert set(table["unit"]) == {"training clips a label"}
     assert len(table) == 2 * 3 * 2
     line = table[(table["model"] == "crepe_full") & (table["labels"] == 4) & (table["seed"] == 1)]
     assert line["score"].item() == pytest.approx(0.1 * math.log(4) + 0.11)
