@@ -28,7 +28,7 @@ def points(rows: Sequence[pd.DataFrame]) -> pd.DataFrame:
             is the share 1 beside runs of shares, and has no place beside runs of clips a label.
 
     Returns:
-        Columns `KEYS`, spec, untrained, protocol (without the draw), unit (a text of `UNITS`), labels (clips a label, or
+        Columns `KEYS`, spec, untrained, protocol (without the draw), unit (of `UNITS`), labels (clips a label, or
         a share), seed and score (the mean over folds).
 
     Raises:
