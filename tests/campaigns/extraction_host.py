@@ -149,7 +149,7 @@ def measure(label: str = "after", beside: Path | None = None, *, track: Track = 
                 best = min((_timed(size, device_s) for _ in range(TRIALS)), key=lambda row: row["seconds"])
                 rows.append({"label": label, "what": what, "device": device, **best})
                 advance(1)
-    return Record("extraction of 28 taps by a made-up embedder; the machine was busy with other work", rows, COLUMNS)
+    return Record("extraction of 28 taps by a made-up embedder", rows, COLUMNS)
 
 
 def _timed(size: Size, device_s: float) -> dict[str, Any]:
