@@ -82,6 +82,7 @@ PLACEHOLDERS = {
     "NAME": "passt_demo",
     "FIRST": "runs/first",
     "FILE": "a.wav",
+    "CHECKOUT": "folder",
 }
 """What stands in a document for what a reader puts there."""
 UNAVAILABLE = (
@@ -147,9 +148,9 @@ def filled(word: str) -> list[str]:
 
 
 @functools.cache
-def complaint(words: tuple[str, ...]) -> str | None:
+def complaint(typed: tuple[str, ...]) -> str | None:
     """Run a command, or parse it where it takes long, once; what is wrong with it, None where nothing is."""
-    program, *arguments = words
+    program, *arguments = typed
     if program == "make":
         targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
         asked = [word for word in arguments if "=" not in word]  # the others set variables
@@ -159,7 +160,8 @@ def complaint(words: tuple[str, ...]) -> str | None:
     if program in ELSEWHERE:
         return None
     if program.startswith("tests.campaigns."):
-        return parsed(importlib.import_module(program).main, program, arguments)
+        words = [word for part in arguments for word in filled(part)]
+        return parsed(importlib.import_module(program).main, program, words)
     if program != "ablate":
         return f"unknown program {program}: name it in ELSEWHERE, with the reason"
     return of_ablations(main, arguments)

@@ -39,6 +39,6 @@ class Benchmarks(Commands):
             formatter.write_dl([(name, text) for name, (_, text) in BENCHMARKS.items()])
 
 
-@click.group(cls=Benchmarks)
+@click.group(cls=Benchmarks, context_settings={"help_option_names": ["-h", "--help"]})  # also when it is run by itself
 def benchmark() -> None:
     """Measure the speed of this machine, one thing at a time."""
