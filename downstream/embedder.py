@@ -64,6 +64,10 @@ def _nothing() -> None:
     pass
 
 
+def _one_token(tap: Tap) -> int:
+    return 1
+
+
 def _any_length(taps: Sequence[Tap], hop_ms: int | None) -> float | None:
     return None
 
@@ -79,6 +83,8 @@ class OptionalMembers:
             nothing that changes from run to run, for batches are to stay the same.
         timestamp_dims: level -> width of timestamp embeddings; None if it is `dims`, empty if there are none.
         own_hop_ms: the mean step of the model's own timestamps in ms; None if it is not known.
+        tokens: takes a tap, and returns how many tokens its rows hold side by side, each as wide as `dims` says; 1 for
+            levels that are one vector.
         precision: of the arithmetic.
         versions: name -> version of other software that decides the numbers.
         labels: what each of the level `logits` stands for; empty if it is not known.
@@ -89,6 +95,7 @@ class OptionalMembers:
     seconds_at_once: Callable[[Sequence[Tap], int | None], float | None] = _any_length
     timestamp_dims: Mapping[str, int] | None = None
     own_hop_ms: float | None = None
+    tokens: Callable[[Tap], int] = _one_token
     precision: str = "fp32"
     versions: Mapping[str, str] = field(default_factory=dict)
     labels: Sequence[str] = ()
@@ -103,8 +110,8 @@ def optional(embedder: Embedder) -> OptionalMembers:
 
 def widths(embedder: Embedder, taps: Iterable[Tap], hop_ms: int | None) -> dict[Tap, int]:
     """tap -> width of its timestamp embeddings; for a hop of None, of its scene embeddings."""
-    dims = dims_of(embedder, timed=hop_ms is not None)
-    return {tap: dims[tap[0]] for tap in taps}
+    dims, tokens = dims_of(embedder, timed=hop_ms is not None), optional(embedder).tokens
+    return {tap: dims[tap[0]] * tokens(tap) for tap in taps}
 
 
 def dims_of(embedder: Embedder, timed: bool) -> Mapping[str, int]:

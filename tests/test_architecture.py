@@ -43,6 +43,7 @@ ROOMS = {
         "disk": "",
         "embedder": "",
         "notices": "",
+        "pooling": "",
         "progress": "",
         "sound": "disk notices",
         "tasks": "disk notices progress sound",

@@ -47,6 +47,8 @@ WEIGHT_KINDS = {
 }
 """First word of a spec's weights -> what messages call that kind of weights."""
 WEIGHTS_SYNTAX = "published, demo, none, untrained-SEED or sha256-<12 hex digits>"
+POOLING = re.compile("weighted|weighted_normalized|mean|meanmax|attention|attention_labels|prototypes")
+SIDE_BY_SIDE = "concatenated"
 MOST_MS = 600_000
 """The longest window and the longest hop: ten minutes, as long as the longest clips of the HEAR tasks."""
 OWN_HOP = 0  # of a model that decides its timestamps itself; `town` in a spec's text
@@ -64,6 +66,7 @@ class SpecFields(TypedDict, total=False):
     scene_window_ms: int | None
     timestamp_hop_ms: int
     weights: str
+    pooling: str
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,8 @@ class EmbeddingSpec:
         timestamp_hop_ms: time between timestamps in ms. 0 is for models that decide their timestamps themselves.
         weights: ``published``, ``demo``, ``none`` (the model has no weights), ``untrained-SEED``, or ``sha256-``
             with the first 12 hex digits of a weight file's SHA-256.
+        pooling: what a probe does with levels, or with the tokens of one level, before anything else: learn a weight
+            for each level, or pool the tokens. ``concatenated`` takes them side by side, as embedders give them.
 
     Raises:
         ValueError: a field breaks the syntax. The message names the field, the value and what is expected.
@@ -94,6 +99,7 @@ class EmbeddingSpec:
     scene_window_ms: int | None = None
     timestamp_hop_ms: int = 50
     weights: str = "published"
+    pooling: str = SIDE_BY_SIDE
 
     def __post_init__(self) -> None:
         for name in ("levels", "windows_ms"):
@@ -124,12 +130,15 @@ class EmbeddingSpec:
         ):
             _check(value <= MOST_MS, self, name, f"at most {MOST_MS} ms")
         _check(isinstance(self.weights, str) and WEIGHTS.fullmatch(self.weights), self, "weights", WEIGHTS_SYNTAX)
+        pooled = self.pooling == SIDE_BY_SIDE or (isinstance(self.pooling, str) and POOLING.fullmatch(self.pooling))
+        _check(pooled, self, "pooling", f"{SIDE_BY_SIDE}, {POOLING.pattern.replace('|', ', ')}")
 
     def __str__(self) -> str:
         windows = "+".join(map(str, self.windows_ms)) or "own"
         scene = self.scene_window_ms or "max"
         hop = "own" if self.timestamp_hop_ms == OWN_HOP else self.timestamp_hop_ms
-        parts = (self.checkpoint, "+".join(self.levels), f"w{windows}", f"s{scene}", f"t{hop}")
+        pooling = () if self.pooling == SIDE_BY_SIDE else (self.pooling,)
+        parts = (self.checkpoint, "+".join(self.levels), *pooling, f"w{windows}", f"s{scene}", f"t{hop}")
         return "@".join((*parts, self.weights))
 
     def __lt__(self, other: "EmbeddingSpec") -> bool:
@@ -206,6 +215,7 @@ _PARTS: tuple[tuple[re.Pattern[str], str, Callable[[str], Any]], ...] = (
     (re.compile(r"s(?P<value>max|\d+)"), "scene_window_ms", _scene_window),
     (re.compile(r"t(?P<value>own|\d+)"), "timestamp_hop_ms", _timestamp_hop),
     (re.compile(rf"(?P<value>{WEIGHTS.pattern})"), "weights", str),
+    (re.compile(rf"(?P<value>{SIDE_BY_SIDE}|{POOLING.pattern})"), "pooling", str),
     (re.compile(rf"(?P<value>{LEVEL.pattern}(\+{LEVEL.pattern})*)"), "levels", lambda text: tuple(text.split("+"))),
 )
 """The parts that follow the checkpoint: pattern, field, how its value is read. The first pattern that fits decides."""
