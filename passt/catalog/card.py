@@ -27,6 +27,8 @@ class Card:
             (`passt.catalog.spec.WEIGHT_KINDS`).
         precisions: whether the model can compute in tf32 and bf16. If not, it always computes in fp32.
         aliases: other names, which are replaced by `name`.
+        whole_clips: whether a spec may name no windows although the model takes them: timestamps are then read from the
+            frames of the whole clip.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Card:
     weights: tuple[str, ...] = ("published", "untrained", "sha256")
     precisions: bool = False
     aliases: tuple[str, ...] = ()
+    whole_clips: bool = False
 
     def spec(self, **fields: Any) -> EmbeddingSpec:
         """Make a complete, checked, canonical spec from some of its fields (see `EmbeddingSpec`).
@@ -78,7 +81,8 @@ class Card:
             self._check_window("windows_ms", window)
         if spec.scene_window_ms is not None:
             self._check_window("scene_window_ms", spec.scene_window_ms)
-        if not spec.windows_ms and self.min_window_ms is not None and spec.levels != ("mel",):
+        needs_windows = self.min_window_ms is not None and not self.whole_clips
+        if not spec.windows_ms and needs_windows and spec.levels != ("mel",):
             raise ValueError(f"{self.name}: windows_ms must name at least one window, got ()")
         if spec.weights.split("-")[0] not in self.weights:
             expected = " or ".join(WEIGHT_KINDS[kind] for kind in self.weights)
