@@ -163,7 +163,7 @@ class HfEmbedder(WindowedEmbedder):
             if variant == "cls":
                 vectors[level] = layout.tokens(values).mean(1)
                 continue
-            frames = layout.frames(values, samples).flatten(1, 2)
+            frames = layout.frames(values, samples, outputs.shown).flatten(1, 2)
             vectors[level] = frames.amax(1) if variant == "max" else frames.mean(1)
         return vectors
 
@@ -172,7 +172,7 @@ class HfEmbedder(WindowedEmbedder):
         frames = {}
         for level in levels:
             name, _, variant = level.partition(".")
-            bands = self._layout_of(level).frames(_values(outputs, name), samples)
+            bands = self._layout_of(level).frames(_values(outputs, name), samples, outputs.shown)
             frames[level] = bands.amax(1) if variant == "max" else bands.mean(1)
         return frames
 

@@ -43,12 +43,13 @@ class Layout:
         inside = int(-(-(samples - self.first) // self.hop)) if self.hop else frames
         return max(1, min(frames, inside))
 
-    def frames(self, values: Tensor, samples: int) -> Tensor:
+    def frames(self, values: Tensor, samples: int, shown: int | None = None) -> Tensor:
         """The frames of a window.
 
         Args:
             values: as the encoder gave them.
             samples: of each window, without what it was padded with.
+            shown: how many frames a mask does not hide; None for all.
 
         Returns:
             (rows, bands, frames, width).
@@ -58,7 +59,7 @@ class Layout:
         if self.kind == "vector":
             return values[:, None, None]
         bands = values[:, self.special :].unflatten(1, (self.bands, -1))
-        return bands[:, :, : self.count(samples, bands.shape[2])]
+        return bands[:, :, : self.count(samples, bands.shape[2])][:, :, :shown]
 
     def tokens(self, values: Tensor) -> Tensor:
         """The special tokens: (rows, special, width)."""

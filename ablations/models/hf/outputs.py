@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
+from ablations.models.hf.inputs import MASK
 from ablations.models.hf.loading import Network
 from ablations.models.hf.repository import Files
 
@@ -23,12 +24,14 @@ class Outputs:
         features: one vector, or the last hidden state.
         pooled: the library's name of that vector; empty for the last hidden state.
         logits: None without a head.
+        shown: how many frames the mask of the inputs shows, the same for all rows; None if no mask hides a frame.
     """
 
     hidden: tuple[Tensor, ...]
     features: Tensor
     pooled: str
     logits: Tensor | None
+    shown: int | None
 
 
 def outputs_of(network: Network, inputs: Mapping[str, Tensor], files: Files) -> Outputs:
@@ -46,7 +49,9 @@ def outputs_of(network: Network, inputs: Mapping[str, Tensor], files: Files) -> 
     pooled = next((name for name in POOLED if isinstance(getattr(inner, name, None), Tensor)), "")
     features = getattr(inner, pooled or "last_hidden_state")
     logits = getattr(outputs, "logits", None) if caught else None
-    return Outputs(tuple(hidden), features, pooled, logits)
+    mask = inputs.get(MASK)
+    shown = int(mask[0].sum()) if mask is not None and mask.shape[1] == hidden[0].shape[1] else None
+    return Outputs(tuple(hidden), features, pooled, logits, shown)
 
 
 class _Caught:

@@ -128,6 +128,8 @@ class _Trial:
 
     def _run(self, values: Mapping[str, Tensor]) -> Outputs:
         with torch.no_grad():
+            if MASK in values and not values[MASK].any():
+                raise ValueError("the whole window is masked")
             there = {name: value.to(self.device) for name, value in values.items() if name != MASK}  # asked for values
             return outputs_of(self.network, there, self.files)
 
