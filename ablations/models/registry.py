@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ablations.models import cnn_family, outside, passt_family
+from ablations.models import cnn_family, hf_family, outside, passt_family
 from ablations.models.baselines import chance, cnn14, crepe, crepe_net, logmel, melproj, mobilenet
 from ablations.models.baselines.named import fields_of
 from ablations.models.baselines.named import table as named_cnns
@@ -20,7 +20,6 @@ from ablations.models.hear_modules import address
 from ablations.models.hear_modules.embedder import HearEmbedder
 from ablations.models.hear_modules.process import interpreter
 from ablations.models.hf import address as hub
-from ablations.models.hf import family as hf
 from ablations.models.objects import address as objects
 from ablations.models.objects.embedder import PythonEmbedder
 from downstream.disk.files import absolute, expanded
@@ -94,7 +93,7 @@ def families() -> Mapping[str, Family]:
             card_of=objects.card,
             short_name=objects.short_name,
         ),
-        "hf": hf.FAMILY,
+        "hf": hf_family.FAMILY,
     }
     return own | outside.families(own)
 
@@ -121,7 +120,9 @@ def card(name: str) -> Card:
     aliases = [alias for candidate in cards for alias in candidate.aliases]
     also = [*aliases, *named.table(), *named_cnns()]
     known = choices(name, names, also, listed_by="`ablate models`")
-    raise ValueError(f"unknown checkpoint {name!r}{known}; hear:MODULE is a HEAR module, hf:ORG/NAME an encoder of transformers")
+    raise ValueError(
+        f"unknown checkpoint {name!r}{known}; hear:MODULE is a HEAR module, hf:ORG/NAME an encoder of transformers"
+    )
 
 
 def card_of(name: str) -> Card:

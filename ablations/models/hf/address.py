@@ -1,4 +1,4 @@
-"""The address of an encoder in a spec: ``hf:facebook/wav2vec2-base``, ``hf:openai/whisper-tiny?revision=v1``, ``hf:./mine``.
+"""The address of an encoder in a spec: ``hf:facebook/wav2vec2-base``, ``hf:./mine``, ``hf:ORG/NAME?revision=v1``.
 
 What begins with ``/``, ``.`` or ``~`` is a folder; anything else is ORG/NAME, a repository of the hub. Options are a
 query string, percent-encoded:

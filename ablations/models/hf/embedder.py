@@ -18,7 +18,7 @@ from downstream.disk.files import fingerprint
 from passt.catalog.spec import EmbeddingSpec, Tap
 from passt.devices import current, placed
 from passt.network.identity import fingerprint_of
-from passt.network.precision import arithmetic, precision_for
+from passt.network.precision import arithmetic
 from passt.windowed import WindowedEmbedder
 from passt.windows.batches import Budget, Rows, forward_in_batches
 from passt.windows.samples import clips_of
@@ -55,7 +55,7 @@ class HfEmbedder(WindowedEmbedder):
         ValueError: an encoder that is not there or can't be read.
     """
 
-    calls_at_once = 1  # type: ignore[assignment]
+    calls_at_once = 1
 
     def __init__(self, spec: EmbeddingSpec, *, device: str = "cpu", weights: str | Path | None = None) -> None:
         if weights is not None:
@@ -116,14 +116,16 @@ class HfEmbedder(WindowedEmbedder):
             per_clip = [{tap: (a | b)[tap] for tap in taps} for a, (b, _) in zip(per_clip, others, strict=True)]
         return list(zip(per_clip, times, strict=True))
 
-    def _read(self, stacks: Sequence[Tensor], levels: Sequence[str], lengths: Sequence[int], hop: int) -> dict[str, Tensor]:
+    def _read(
+        self, stacks: Sequence[Tensor], levels: Sequence[str], lengths: Sequence[int], hop: int
+    ) -> dict[str, Tensor]:
         """Read the frames at the timestamps of whole clips: level -> (steps of all clips, width)."""
         longest = self._samples(self.max_window_ms or 0)
         views = [_excerpts(stack, longest) for stack in stacks]
         computed = self._computed(views, functools.partial(self._frames, levels=levels))
         results: dict[str, list[Tensor]] = {level: [] for level in levels}
         remaining = list(lengths)
-        for number, (stack, view) in enumerate(zip(stacks, views, strict=True)):
+        for number, stack in enumerate(stacks):
             steps, remaining = [n // hop + 1 for n in remaining[: len(stack)]], remaining[len(stack) :]
             centers = torch.arange(max(steps), device=self.device) * hop
             begins = torch.tensor(_begins(stack.shape[-1], longest), device=self.device)

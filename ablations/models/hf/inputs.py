@@ -1,6 +1,5 @@
 """The inputs of an encoder: every window by itself through the library's own feature extractor."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,6 @@ class Inputs:
     Args:
         extractor: of the library.
         names: of the inputs that the network takes.
-        max_frames: the length of spectrograms as the configuration has it, in frames; None if it has none.
 
     Attributes:
         sample_rate: in Hz.
@@ -51,10 +49,6 @@ class Inputs:
             del inputs[MASK]
         return {name: value.float() if value.is_floating_point() else value for name, value in inputs.items()}
 
-    def settings(self) -> Mapping[str, object]:
-        """The settings of the extractor that decide its numbers."""
-        return {name: value for name, value in self.extractor.to_dict().items() if not isinstance(value, np.ndarray)}
-
 
 def _padded_to(extractor: Any) -> int | None:
     """The length of a spectrogram that never changes, in samples."""
@@ -63,5 +57,5 @@ def _padded_to(extractor: Any) -> int | None:
             return samples
     kind, frames = type(extractor).__name__, getattr(extractor, "max_length", None)
     if kind == "ASTFeatureExtractor" and isinstance(frames, int):
-        return frames * FRAME_MS * extractor.sampling_rate // 1000
+        return frames * FRAME_MS * int(extractor.sampling_rate) // 1000
     return None

@@ -4,9 +4,8 @@ import functools
 from dataclasses import dataclass
 from typing import Any
 
-from ablations.models.family import Facts
 from ablations.models.hf import loading, repository
-from ablations.models.hf.address import PREFIX, Address, parse
+from ablations.models.hf.address import Address, parse
 from ablations.models.hf.inputs import Inputs
 from ablations.models.hf.repository import CONFIGURATION, PREPROCESSORS, Files
 from ablations.models.hf.shape import LONGEST_S, Shape, shape_of
@@ -55,19 +54,10 @@ class Known:
         )
 
     @property
-    def facts(self) -> Facts:
-        """What is known of it beside its card."""
-        rate, block = self.inputs.sample_rate, self.shape.layouts["block0"]
-        return Facts(
-            hop=None,
-            trained_on="",
-            audioset_mAP=None,
-            shipped=None,
-            stride=None,
-            token_ms=block.hop * 1000 / rate if block.timed else None,
-            tokens_10s=None,
-            notes=self.notes,
-        )
+    def frame_ms(self) -> float | None:
+        """The time from one frame to the next in ms; None if it has none."""
+        block = self.shape.layouts["block0"]
+        return block.hop * 1000 / self.inputs.sample_rate if block.timed else None
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -78,7 +68,9 @@ class Known:
         if block.kind == "frames":
             notes.append("block0 to the last are means over frames; .max is the largest of them")
         elif block.kind == "patches":
-            notes.append(f"blocks are means over patches in {block.bands} bands; .cls is the mean of {block.special} tokens")
+            notes.append(
+                f"blocks are means over patches in {block.bands} bands; .cls is the mean of {block.special} tokens"
+            )
         else:
             notes.append("blocks are means over all places, whose axes are no times: there are no frames to read")
         if shape.padded_to and block.timed:
@@ -86,7 +78,9 @@ class Known:
         elif shape.padded_to:
             notes.append(f"every window is made {seconds:g} s long as the model was trained, and read as a whole")
         else:
-            notes.append(f"windows are taken as they are; a clip beyond {LONGEST_S} s is read in excerpts of that length")
+            notes.append(
+                f"windows are taken as they are; a clip beyond {LONGEST_S} s is read in excerpts of that length"
+            )
         return tuple(notes)
 
 
@@ -108,21 +102,3 @@ def _known(files: Files, stamps: tuple[tuple[str, int], ...]) -> Known:
     network = loading.on_meta(config, files)
     inputs = Inputs(extractor, network.inputs)
     return Known(files.address, files, config, inputs, shape_of(files, config, network, inputs))
-
-
-def card(checkpoint: str) -> Card:
-    """The card of an encoder."""
-    return known(checkpoint).card
-
-
-def facts(checkpoint: str) -> Facts:
-    """What is known of an encoder beside its card."""
-    return known(checkpoint).facts
-
-
-def parameters(checkpoint: str) -> int:
-    """How many numbers of an encoder training set, with its head."""
-    return known(checkpoint).shape.parameters
-
-
-__all__ = ["PREFIX", "Known", "card", "facts", "known", "parameters"]

@@ -67,4 +67,5 @@ class Layout:
 
     def nearest(self, centers: Tensor, frames: int) -> Tensor:
         """The numbers of the frames that are nearest to places of a window, in samples."""
-        return torch.round((centers - self.first) / self.hop).long().clamp(0, frames - 1)
+        numbers: Tensor = torch.round((centers - self.first) / self.hop).long()
+        return numbers.clamp(0, frames - 1)

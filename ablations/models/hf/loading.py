@@ -69,7 +69,11 @@ def extractor(files: Files) -> Any:
             raise _unreadable(files, PREPROCESSORS[0], error) from None
     rate = getattr(made, "sampling_rate", None)
     if not isinstance(rate, int) or rate < 1:
-        kind = preprocessor.get("feature_extractor_type") or preprocessor.get("image_processor_type") or type(made).__name__
+        kind = (
+            preprocessor.get("feature_extractor_type")
+            or preprocessor.get("image_processor_type")
+            or type(made).__name__
+        )
         raise ValueError(f"{files.title}: has no audio encoder: its preprocessor {kind} has no sampling rate")
     return made
 
@@ -110,9 +114,7 @@ def trained(config: Any, files: Files) -> Network:
     network = _network(model, config, files)
     needed = {id(tensor): name for name, tensor in _tensors(model).items()}
     used = {needed[id(tensor)] for tensor in _tensors(network.whole).values() if id(tensor) in needed}
-    missing = sorted(
-        name for name in notes["missing_keys"] if name in used and not name.endswith(UNUSED)
-    )
+    missing = sorted(name for name in notes["missing_keys"] if name in used and not name.endswith(UNUSED))
     if missing:
         raise ValueError(f"{files.title}: its weights lack {len(missing)} tensors of the network, such as {missing[0]}")
     return network

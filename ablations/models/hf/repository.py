@@ -68,7 +68,7 @@ def described(address: Address) -> Files:
         _refuse_offline(address, CONFIGURATION)
         raise ValueError(f"{title}: is no model of transformers: it has no {CONFIGURATION} (cache: {cache()})")
     files = Files(title, configuration.parent, address)
-    if not any([_file(address, files.folder.name, name) for name in PREPROCESSORS]):
+    if not any(_file(address, files.folder.name, name) for name in PREPROCESSORS):
         _refuse_offline(address, PREPROCESSORS[0])
     if address.remote_code:
         _fetch_code(files)
@@ -110,7 +110,9 @@ def cache() -> Path:
 
 def is_offline() -> bool:
     """Whether the user forbids the network."""
-    return offline() or any(os.environ.get(name, "").upper() in ("1", "ON", "YES", "TRUE") for name in OFFLINE_VARIABLES)
+    return offline() or any(
+        os.environ.get(name, "").upper() in ("1", "ON", "YES", "TRUE") for name in OFFLINE_VARIABLES
+    )
 
 
 def _complete(files: Files, name: str) -> bool:

@@ -73,8 +73,8 @@ def test_frames_of_the_whole_clip_are_read_at_the_timestamps(kind, embedder_of, 
 
 def test_the_time_between_frames_is_on_the_card(embedder_of):
     for kind, hop in HOPS.items():
-        assert embedder_of(kind).known.facts.token_ms == hop / 16
-    assert embedder_of("ast").known.facts.token_ms == 100
+        assert embedder_of(kind).known.frame_ms == hop / 16
+    assert embedder_of("ast").known.frame_ms == 100
 
 
 def test_patches_are_read_at_the_timestamps(embedder_of, direct):
@@ -124,7 +124,9 @@ def test_one_vector_for_a_window_has_no_frames(embedder_of):
 def test_random_values_come_from_the_seed_alone(folder_of):
     from ablations.models import registry
 
-    built = [registry.build(registry.resolve(f"hf:{folder_of('hubert')}@untrained-{n}"), device="cpu") for n in (3, 3, 4)]
+    built = [
+        registry.build(registry.resolve(f"hf:{folder_of('hubert')}@untrained-{n}"), device="cpu") for n in (3, 3, 4)
+    ]
     assert built[0].fingerprint == built[1].fingerprint != built[2].fingerprint
     values = [embedder.scene([sound(16000)], [("features", 160)])["features", 160] for embedder in built[:2]]
     assert torch.equal(*values)
