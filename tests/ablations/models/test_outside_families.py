@@ -52,6 +52,13 @@ def test_its_models_are_models(package, scene_task, event_task, tmp_path):
     assert set(check_model("loudness")["result"]) == {"ok"}
 
 
+def test_the_page_has_the_example():
+    page = (Path(__file__).parents[3] / "docs" / "families.md").read_text()
+    code = (PACKAGE / f"{MODULE}.py").read_text()
+    assert f"```python\n{code}```" in page
+    assert len([line for line in code.splitlines() if line.strip()]) <= 40
+
+
 def test_without_the_package_its_models_are_unknown(_families_anew):
     with pytest.raises(ValueError, match="unknown checkpoint 'loudness'"):
         registry.card("loudness")
@@ -60,7 +67,10 @@ def test_without_the_package_its_models_are_unknown(_families_anew):
 @pytest.mark.parametrize(
     ("entry", "reason"),
     [
-        ("loudness = loudness_of_windows:CARD", "ValueError: expected a Family or a function that returns one, got Card"),
+        (
+            "loudness = loudness_of_windows:CARD",
+            "expected a Family or a function that returns one, got Card",
+        ),
         ("loudness = loudness_of_windows:NONE", "AttributeError: module 'loudness_of_windows' has no attribute 'NONE'"),
         ("loudness = no_such_module:FAMILY", "ModuleNotFoundError: No module named 'no_such_module'"),
         ("passt = loudness_of_windows:FAMILY", "ValueError: there is a family 'passt' already"),

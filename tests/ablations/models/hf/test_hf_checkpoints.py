@@ -1,10 +1,13 @@
 """The table of well-known encoders against the library's own configurations, whose defaults have their sizes."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
 from ablations.models.hf.checkpoints import table
 
+DOCS = Path(__file__).parents[4] / "docs"
 BY_DEFAULT = {
     "facebook/wav2vec2-base": ("Wav2Vec2Config", "Wav2Vec2Model"),
     "facebook/hubert-base-ls960": ("HubertConfig", "HubertModel"),
@@ -25,6 +28,15 @@ def test_parameters_and_blocks(name):
         count = sum(tensor.numel() for tensor in network(config).parameters())
     assert count == row.parameters
     assert row.blocks == len(getattr(config, "depths", [])) or row.blocks == config.num_hidden_layers
+
+
+def test_the_page_has_the_table():
+    rows = set((DOCS / "transformers.md").read_text().splitlines())
+    for row in table().values():
+        frames = "" if row.frame_ms is None else f"{row.frame_ms:g}"
+        count = "" if row.parameters is None else f"{row.parameters:,}"
+        cells = (f"`{row.name}`", str(row.sample_rate), frames, str(row.blocks), count, row.license)
+        assert f"| {' | '.join(cells)} |" in rows
 
 
 def test_every_row_names_a_repository_and_its_source():
