@@ -32,7 +32,7 @@ ROOMS = {
         "weights": "catalog fetch network",
         "windowed": "catalog devices tokens windows",
         "complexity": "catalog network weights",
-        "embedder": "catalog devices network tokens weights windowed windows",
+        "embedder": "catalog devices network weights windowed windows",
         "training.declared": "catalog network training.data",
         "__init__": "catalog embedder",
         "hear": "embedder",
