@@ -22,16 +22,17 @@ FORBIDDEN = {
 
 ROOMS = {
     "passt": {
-        "catalog": "",
+        "tokens": "",
+        "catalog": "tokens",
         "devices": "",
         "fetch": "",
-        "network": "catalog devices",
-        "windows": "catalog devices",
+        "network": "catalog devices tokens",
+        "windows": "catalog devices tokens",
         "training.data": "windows",
         "weights": "catalog fetch network",
-        "windowed": "catalog devices windows",
+        "windowed": "catalog devices tokens windows",
         "complexity": "catalog network weights",
-        "embedder": "catalog devices network weights windowed windows",
+        "embedder": "catalog devices network tokens weights windowed windows",
         "training.declared": "catalog network training.data",
         "__init__": "catalog embedder",
         "hear": "embedder",

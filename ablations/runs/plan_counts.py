@@ -14,6 +14,7 @@ from downstream.pooling.pooling import Pooling
 from downstream.probes.probe import ProbeConfig
 from downstream.probes.protocol import Protocol
 from downstream.store.extraction import Extraction
+from downstream.store.number_format import format_of
 from downstream.store.store import TapFolder
 from downstream.tasks.audio import SplitAudio
 from results.scores.records import NotApplicable
@@ -174,7 +175,7 @@ def _extracting(
 ) -> Extracting:
     rows = sum(_rows(embedder, length, hop_ms) for length in seconds.values())
     windows = len({window for level, window in taps if level != "mel"})
-    size = 4 * rows * sum(widths(embedder, taps, hop_ms).values())
+    size = rows * sum(format_of(embedder, tap).bytes * width for tap, width in widths(embedder, taps, hop_ms).items())
     return Extracting(audio, tuple(seconds), taps, hop_ms, rows, rows * windows, sum(seconds.values()), size)
 
 
