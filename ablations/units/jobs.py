@@ -13,7 +13,7 @@ from downstream.notices import warn_once
 from downstream.probes.finished import SUFFIX, FinishedFits
 from downstream.store.store import TapFolder, tap_folder
 from downstream.tasks.audio import SplitAudio
-from passt.catalog.spec import TOKENS
+from passt.tokens import keeps_tokens
 from results.rows.job_files import PREDICTIONS, parse_job
 from results.scores.records import NotApplicable
 
@@ -111,7 +111,7 @@ def _reason_against(taps: Sequence[Tap], known: Mapping[str, int]) -> str:
         return ""
     if not known:
         return "it has no timestamp embeddings"
-    return f"it has no tokens {absent}" if absent.endswith(TOKENS) else f"its weights have no level {absent}"
+    return f"it has no tokens {absent}" if keeps_tokens(absent) else f"its weights have no level {absent}"
 
 
 def tap_folders(

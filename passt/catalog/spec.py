@@ -39,6 +39,7 @@ from dataclasses import dataclass, fields
 from typing import Any, TypedDict, cast
 
 from passt.catalog import named
+from passt.tokens import SUFFIX, keeps_tokens
 
 CHECKPOINT = re.compile(
     r"[A-Za-z0-9_][A-Za-z0-9_.=-]*|hear:[A-Za-z_][A-Za-z0-9_.]*(\?[A-Za-z0-9_.~%=&+-]+)?"
@@ -62,8 +63,6 @@ OF_LEVELS = ("weighted", "weighted_normalized")
 OF_TOKENS = ("mean", "meanmax", "attention", "attention_labels", "prototypes")
 """Poolings of the tokens of one level."""
 POOLINGS = (SIDE_BY_SIDE, *OF_LEVELS, *OF_TOKENS)
-TOKENS = ".tokens"
-"""The end of the name of a level that keeps its tokens, side by side."""
 LEVEL_OR_POOLING = "mean"
 """A pooling that is also a level, of log-mel statistics: in a text it is a pooling behind levels alone."""
 MOST_MS = 600_000
@@ -158,12 +157,12 @@ class EmbeddingSpec:
         """Raise ValueError where the pooling does not fit the levels or windows."""
         if self.pooling == SIDE_BY_SIDE:
             return
-        tokens = [level for level in self.levels if level.endswith(TOKENS)]
+        tokens = [level for level in self.levels if keeps_tokens(level)]
         if self.pooling in OF_LEVELS:
             expected = f"two levels or more for pooling {self.pooling}, none of them mel or of tokens"
             _check(len(self.levels) > 1 and not tokens and "mel" not in self.levels, self, "levels", expected)
         else:
-            expected = f"one level that keeps its tokens, such as block6{TOKENS}, for pooling {self.pooling}"
+            expected = f"one level that keeps its tokens, such as block6{SUFFIX}, for pooling {self.pooling}"
             _check(len(self.levels) == len(tokens) == 1, self, "levels", expected)
         _check(len(self.windows_ms) < 2, self, "windows_ms", f"at most one window for pooling {self.pooling}")
 
