@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from downstream.checks import check_splits, check_task
+from downstream.checks import check_protocol, check_splits, check_task
 from downstream.events import targets
 from downstream.fold_data import FoldData
 from downstream.fold_result import FoldResult
@@ -69,6 +69,7 @@ class Evaluation:
         if seed < 0:
             raise ValueError(f"seed must be at least 0, got {seed}")
         check_task(task)
+        check_protocol(task, self.protocol)
         check_limit(task, self.protocol.limit)
         self.grid = self.protocol.configurations(task)
         check_pooling(pooling, self.protocol, {name: split.x.shape[1] for name, split in splits.items()})
@@ -112,9 +113,10 @@ class Evaluation:
 
     def _fittings(self, fold: Fold, configs: Sequence[ProbeConfig]) -> list[Fitting]:
         train, valid = self.data.train(fold), self.data.other(fold, fold.valid)
-        score = Scorer(self.task, fold.valid, self.splits[fold.valid]).validate
+        score = self.data.score(fold, Scorer(self.task, fold.valid, self.splits[fold.valid]).validate)
         selection, kind = selection_of(self.task), self.task.prediction_type
-        stacked, seed = metrics.get(self.task.metrics[0]).stacked, (self.seed, fold.name)
+        stacked = self.data.stacked_score(fold, metrics.get(self.task.metrics[0]).stacked)
+        seed = self.seed, fold.name
         pooling = self.pooling if self.pooling and self.pooling.learns else None
         rest = train, valid, kind, selection, score, seed, None, stacked, self.protocol.matmul, pooling
         return [Fitting(config, *rest) for config in configs]
@@ -125,12 +127,13 @@ class Evaluation:
         chosen = _best(fits, selection_of(task))
         data = self.data.other(fold, fold.test)
         predictions, loss = predict(chosen, data, task.prediction_type, device, self.protocol.matmul)
+        predictions = self.data.in_units(fold, predictions)
         setting = chosen.best.postprocessing
         if task.is_event and setting is None:  # the loss selected: nothing was decoded, the grid has one point
             (setting,) = targets.postprocessing_grid(task.evaluation_params)
         scorer = Scorer(task, fold.test, test)
         scores = scorer.reported(predictions, setting)
-        missing = scorer.missing(scores)
+        missing = scorer.missing(scores, predictions)
         for metric, reason in missing.items():
             logger.warning("%s: fold %s: no %s: %s", task.name, fold.name, metric, reason)
         return FoldResult(

@@ -152,13 +152,14 @@ def arrays_of(folds: Sequence[FoldResult], groups: Groups) -> dict[str, np.ndarr
         groups: of the task's clips; a clip without one has the group "".
 
     Returns:
-        Arrays by "<fold>.<name>": prediction and target (rows, labels); files, groups, offsets and timestamps.
+        Arrays by "<fold>.<name>": prediction and target (rows, labels), where a target of 0 and 1 alone is uint8, and
+        of other numbers float32; files, groups, offsets and timestamps.
     """
     arrays = {}
     for result in folds:
         name = result.fold.name
         arrays[f"{name}.prediction"] = result.predictions.astype(np.float32, copy=False)
-        arrays[f"{name}.target"] = result.test.y.astype(np.uint8)
+        arrays[f"{name}.target"] = _kept(result.test.y)
         arrays[f"{name}.files"] = np.array(result.test.files)
         arrays[f"{name}.groups"] = np.array(groups_of(groups, result.fold.test, result.test.files))
         arrays[f"{name}.offsets"] = result.test.offsets
@@ -166,3 +167,9 @@ def arrays_of(folds: Sequence[FoldResult], groups: Groups) -> dict[str, np.ndarr
         if result.counts is not None:
             arrays[f"{name}.counts"] = result.counts
     return arrays
+
+
+def _kept(targets: np.ndarray) -> np.ndarray:
+    """Targets as they are kept: labels in one byte each, numbers as they are."""
+    binary = bool(((targets == 0) | (targets == 1)).all())
+    return targets.astype(np.uint8 if binary else np.float32)

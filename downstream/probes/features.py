@@ -27,7 +27,7 @@ class ProbeData:
 
     Attributes:
         x: (items, dim) float32.
-        y: (items, labels) float32, one-hot or multi-hot; training targets may be `Concatenated`.
+        y: (items, labels) float32, one-hot, multi-hot or numbers; training targets may be `Concatenated`.
         shuffle: the seed of the item orders; None keeps the items' order in every epoch, as hear-eval-kit does.
         key: equal for equal data; None for data that equal no other.
     """

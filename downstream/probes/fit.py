@@ -40,7 +40,7 @@ class Fitting:
         config: of the probe and its training.
         train: the training data.
         valid: the validation data.
-        prediction_type: `multiclass` (cross-entropy) or `multilabel` (binary cross-entropy).
+        prediction_type: `multiclass` (cross-entropy), `multilabel` (binary cross-entropy) or `regression` (squares).
         selection: how the best epoch is chosen.
         score: computes the score of a validation.
         seed: any value; together with the configuration it fixes initial weights and dropout.
@@ -133,7 +133,7 @@ def fit(fitting: Fitting, device: str = "cpu") -> Fit:
 def predict(
     fitted: Fit, data: ProbeData, prediction_type: str, device: str = "cpu", matmul: str = EXACT
 ) -> tuple[np.ndarray, float]:
-    """The probabilities (items, labels) of a trained probe, and its mean loss over all items."""
+    """The probabilities, or numbers, (items, labels) of a trained probe, and its mean loss over all items."""
     probe = probe_of(fitted.config, data.x.shape[1], data.y.shape[1], 0, device, fitted.pooling)
     probe.load_state_dict(fitted.state)
     with arithmetic(matmul):

@@ -143,14 +143,18 @@ def seed_of(seed: Any, config: ProbeConfig) -> int:
 
 
 def loss_of(prediction_type: str) -> Callable[[Tensor, Tensor], Tensor]:
-    """The mean loss of logits and targets, both (items, labels): cross-entropy, or binary cross-entropy."""
+    """The mean loss of logits and targets, both (items, labels): (binary) cross-entropy, or of numbers the square."""
     if prediction_type == "multiclass":
         return lambda logits, y: F.cross_entropy(logits, y.argmax(dim=1))
+    if prediction_type == "regression":
+        return F.mse_loss
     return F.binary_cross_entropy_with_logits
 
 
 def probabilities_of(prediction_type: str) -> Callable[[Tensor], Tensor]:
-    """Turn logits (items, labels) into probabilities: softmax over the labels, or a sigmoid of each."""
+    """Turn logits (items, labels) into predictions: softmax over the labels, a sigmoid of each, or numbers as is."""
+    if prediction_type == "regression":
+        return lambda logits: logits
     return torch.sigmoid if prediction_type == "multilabel" else lambda logits: torch.softmax(logits, dim=1)
 
 

@@ -5,8 +5,8 @@ along rows. Step by step, the program computes the same as `downstream.probes.pr
 torch.optim.Adam.
 
 Probes of fewer features or labels than others are padded. Features that a probe does not have are 0, and so are their
-weights; labels that it does not have get the logit `NO_LABEL`, whose probability is 0. The gradients of all these are
-exactly 0, so that Adam leaves them as they are.
+weights; labels that it does not have get the logit `NO_LABEL`, whose probability is 0, and numbers that it does not
+have are 0, as their targets. The gradients of all these are exactly 0, so that Adam leaves them as they are.
 
 A learned pooling gives the first layer its input. It is differentiated by autograd, from the gradient of that input on,
 and its parameters are updated with the others.
@@ -56,7 +56,7 @@ class StackedProbes:
     Args:
         probes: untrained probes of one architecture, on one device, with their configurations. Neighbors of equal
             learning rate are updated together.
-        prediction_type: `multiclass` or `multilabel`.
+        prediction_type: `multiclass`, `multilabel` or `regression`.
         products: how to compute matrix products.
 
     Attributes:
@@ -71,7 +71,8 @@ class StackedProbes:
         configs = [config for _, config in probes]
         names = [name for name in states[0] if not name.endswith("num_batches_tracked")]
         self.shapes = [{name: state[name].shape for name in names} for state in states]
-        fill = {"projection.bias": NO_LABEL}
+        self.prediction_type = prediction_type
+        fill = {"projection.bias": 0.0 if prediction_type == "regression" else NO_LABEL}
         self.tensors = {name: _stacked([state[name] for state in states], fill.get(name, 0.0)) for name in names}
         self.masks = Masks.stacked([probe.masks for probe, _ in probes])
         self.configs, self.products = list(configs), products
@@ -79,7 +80,6 @@ class StackedProbes:
         self._front_names = [name for name in names if name.startswith(FRONT)]
         self.depth, self.dropout = configs[0].hidden_layers, configs[0].dropout
         self.scale = 1 / (1 - self.dropout)
-        self.multiclass = prediction_type == "multiclass"
         self.trained = [name for name in names if not name.endswith(BUFFERS)]
         self.moments = {
             name: (torch.zeros_like(self.tensors[name]), torch.zeros_like(self.tensors[name])) for name in self.trained
@@ -215,7 +215,9 @@ class StackedProbes:
     def _loss_gradient(self, logits: Tensor, batch: Batch) -> Tensor:
         """The gradient of the mean loss over each probe's items, (probes, labels, items)."""
         n = logits.shape[-1] if batch.counts is None else batch.counts
-        if self.multiclass:
+        if self.prediction_type == "regression":
+            gradient, terms = logits, n * self.labels / 2
+        elif self.prediction_type == "multiclass":
             # along rows: each is rounded by itself, whatever is beside it
             gradient, terms = torch.softmax(logits.mT.contiguous(), dim=-1).mT, n
         else:
