@@ -7,7 +7,7 @@ maps. A level keeps the whole grid where it is small. Of a larger one it keeps a
 from torch import Tensor
 from torch.nn import functional as F
 
-SUFFIX = ".tokens"
+TOKENS = ".tokens"
 """End of the names of these levels: `block8.tokens`."""
 MOST_ROWS = 12
 """Tokens along frequency: as many as PaSST has rows of patches."""
@@ -17,7 +17,7 @@ MOST_COLUMNS = 8
 
 def keeps_tokens(level: str) -> bool:
     """Whether a level keeps tokens, by its name."""
-    return level.endswith(SUFFIX)
+    return level.endswith(TOKENS)
 
 
 def averaged(grid: Tensor, rows: int, columns: int) -> Tensor:

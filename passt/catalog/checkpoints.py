@@ -17,7 +17,7 @@ from passt.catalog.architecture import MEL_BANDS, PATCH, SAMPLE_RATE, Architectu
 from passt.catalog.card import Card
 from passt.catalog.choices import choices
 from passt.catalog.spec import EmbeddingSpec, parse_fields
-from passt.tokens import SUFFIX
+from passt.tokens import TOKENS
 
 __all__ = ["MEL_BANDS", "PATCH", "SAMPLE_RATE", "Architecture", "Checkpoint", "get", "spec_of", "table"]
 
@@ -60,7 +60,7 @@ class Checkpoint(Architecture):
     @property
     def token_levels(self) -> tuple[str, ...]:
         """Names of the levels that keep the tokens of a window."""
-        return tuple(f"block{number}{SUFFIX}" for number in range(1, self.depth + 1))
+        return tuple(f"block{number}{TOKENS}" for number in range(1, self.depth + 1))
 
     @property
     def file(self) -> str:

@@ -39,7 +39,7 @@ from dataclasses import dataclass, fields
 from typing import Any, TypedDict, cast
 
 from passt.catalog import named
-from passt.tokens import SUFFIX, keeps_tokens
+from passt.tokens import TOKENS, keeps_tokens
 
 CHECKPOINT = re.compile(
     r"[A-Za-z0-9_][A-Za-z0-9_.=-]*|hear:[A-Za-z_][A-Za-z0-9_.]*(\?[A-Za-z0-9_.~%=&+-]+)?"
@@ -162,7 +162,7 @@ class EmbeddingSpec:
             expected = f"two levels or more for pooling {self.pooling}, none of them mel or of tokens"
             _check(len(self.levels) > 1 and not tokens and "mel" not in self.levels, self, "levels", expected)
         else:
-            expected = f"one level that keeps its tokens, such as block6{SUFFIX}, for pooling {self.pooling}"
+            expected = f"one level that keeps its tokens, such as block6{TOKENS}, for pooling {self.pooling}"
             _check(len(self.levels) == len(tokens) == 1, self, "levels", expected)
         _check(len(self.windows_ms) < 2, self, "windows_ms", f"at most one window for pooling {self.pooling}")
 

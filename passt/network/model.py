@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from passt.catalog.architecture import PATCH, Architecture
 from passt.network.patchout import apply
 from passt.network.snapshot import is_hooked
-from passt.tokens import SUFFIX, capped
+from passt.tokens import TOKENS, capped
 
 SPECIAL = 2  # tokens in front of the patches: cls and dist
 
@@ -209,7 +209,7 @@ class Passt(nn.Module):
         x = self.tokens(mel, kept, first)
         for number in range(1, self._deepest(levels) + 1):
             block, level = self.blocks[number - 1], f"block{number}"
-            mean, grid = f"{level}.patches", f"{level}{SUFFIX}"
+            mean, grid = f"{level}.patches", f"{level}{TOKENS}"
             if number < len(self.blocks) or type(block) is not Block or is_hooked(block):
                 x = block(x)
                 special = x[:, :SPECIAL]
