@@ -19,6 +19,7 @@ from torch import Tensor
 
 from downstream.disk.memory import check_memory
 from downstream.embedder import Embedder, Tap, distance_ms, keeps_tokens, optional, widths
+from downstream.notices import warn_once
 from downstream.progress import Track, silent
 from downstream.store.extraction import Extraction
 from downstream.store.number_format import format_of
@@ -91,7 +92,7 @@ def extract(
             bounds = seconds_at_once(embedder, dims, hop_ms), clips_at_once(embedder, dims, hop_ms)
             batches = plan_batches(audio, known.files if known else None, *bounds)
             formats = {tap: format_of(embedder, tap) for tap in missing}
-            origin = {"embedder": embedder.name, "clips": f"{audio.folder.parent.parent.name}/{audio.folder.name}"}
+            origin = {"embedder": embedder.name, "clips": audio.origin}
             _run(Extraction.begin(folder, dims, batches, origin, formats), embedder, audio, hop_ms, track)
 
 
@@ -175,7 +176,7 @@ def _run(extraction: Extraction, embedder: Embedder, audio: SplitAudio, hop_ms: 
     done = total - sum(map(len, remaining))
     if done:
         logger.info("%s: continuing after %d of %d clips", audio.folder, done, total)
-    with track(f"{embedder.name} on {audio.folder.parent.parent.name}/{audio.folder.name}", total) as advance:
+    with track(f"{embedder.name} on {audio.origin}", total) as advance:
         advance(done)
         embed = functools.partial(_embed, embedder, taps=list(extraction.dims), hop_ms=hop_ms)
         # closed here after an error: garbage collection could end their threads anywhere, even inside a lock;
@@ -194,6 +195,8 @@ def _run(extraction: Extraction, embedder: Embedder, audio: SplitAudio, hop_ms: 
                 extraction.append(*embedded)
                 advance(len(files))
             extraction.finish()
+    for line in audio.changes.lines():
+        warn_once(f"{audio.origin}: {line}")
 
 
 def seconds_at_once(embedder: Embedder, dims: Mapping[Tap, int], hop_ms: int | None) -> float:
