@@ -152,15 +152,10 @@ class _Planner:
         self.planned: set[tuple[Path, Tap]] = set()
 
     def row(self, unit: Unit) -> PlanRow:
-<<<<<<< HEAD
         """Count what remains of a unit; models that have nothing to give on its task are logged."""
-        counts = counts_of(unit, self.embedder, self.settings)
+        counts = counts_of(unit, self.embedder, self.settings, self.planned)
         for cell in counts.not_applicable:
             logger.warning("not applicable: %s", cell)
-=======
-        """Count what remains of a unit."""
-        counts = counts_of(unit, self.embedder, self.settings, self.planned)
->>>>>>> main
         estimate = self.estimate(counts) if self.measure else Estimate()
         return PlanRow(
             model=self.embedder.name,

@@ -83,7 +83,7 @@ def jobs_of(unit: Unit, embedder: Embedder, protocol: str, store: Path) -> UnitJ
     facts, known = EmbedderFacts.of(embedder), dims_of(embedder, timed=task.is_event)
     for model in unit.models:
         taps = model.spec.timestamp_taps() if task.is_event else model.spec.scene_taps()
-        if reason := _reason_against(taps, known):
+        if reason := _reason_against_taps(taps, known):
             not_applicable.append(NotApplicable(model.label, unit.named.key, reason))
             continue
         pooling = pooling_of(model.spec, taps, embedder)
@@ -102,7 +102,7 @@ def jobs_of(unit: Unit, embedder: Embedder, protocol: str, store: Path) -> UnitJ
     return UnitJobs(audio, shared, tuple(not_applicable))
 
 
-def _reason_against(taps: Sequence[Tap], known: Mapping[str, int]) -> str:
+def _reason_against_taps(taps: Sequence[Tap], known: Mapping[str, int]) -> str:
     """Say why an embedder has no embedding of these taps; empty if it has.
 
     Args:
