@@ -90,6 +90,7 @@ def extracted(
 
 
 def _taps(spec: EmbeddingSpec, task: Task) -> Sequence[Tap]:
+    spec.refuse_pooling()
     taps = spec.timestamp_taps() if task.is_event else spec.scene_taps()
     if not taps:
         raise ValueError(f"{spec}: has no scene embedding, its only level is mel, and {task.name} is a scene task")

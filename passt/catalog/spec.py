@@ -196,6 +196,11 @@ class EmbeddingSpec:
         taps: list[Tap] = [(level, window) for window in windows for level in self.levels if level != "mel"]
         return [*taps, ("mel", None)] if "mel" in self.levels else taps
 
+    def refuse_pooling(self) -> None:
+        """Raise ValueError for a pooling, which probes have, where embeddings alone are asked for."""
+        if self.pooling != SIDE_BY_SIDE:
+            raise ValueError(f"{self}: pooling {self.pooling!r} is a part of probes; expected a spec without it")
+
     @classmethod
     def parse(cls, text: str) -> "EmbeddingSpec":
         """Read a spec from its text form.
