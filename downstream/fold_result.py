@@ -54,6 +54,8 @@ class FoldResult:
         predictions: (items, labels) probabilities on the test split, or numbers in the task's units, for paired
             statistics.
         counts: (files, numbers) that the primary score sums over the test's files; None for scene tasks.
+        level_weights: the weight that the chosen fit learned for each level, in their order, with the sum 1; None if
+            the pooling learns none.
     """
 
     fold: Fold
@@ -68,6 +70,7 @@ class FoldResult:
     test: LabelledSplit = field(repr=False)
     predictions: np.ndarray = field(repr=False)
     counts: np.ndarray | None = field(default=None, repr=False)
+    level_weights: tuple[float, ...] | None = None
 
     @property
     def validation_score(self) -> float:

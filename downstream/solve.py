@@ -17,6 +17,7 @@ from downstream.disk.memory import check_memory
 from downstream.events.decoding import THRESHOLD
 from downstream.fold_data import FoldData
 from downstream.fold_result import FoldResult, Solution
+from downstream.pooling.pooling import Pooling, check_pooling
 from downstream.probes.features import ProbeData, pieces
 from downstream.probes.probe import ProbeConfig
 from downstream.probes.protocol import Protocol
@@ -39,7 +40,14 @@ class SolvedEvaluation:
 
     grid: tuple[ProbeConfig, ...] = ()  # of configurations with epochs
 
-    def __init__(self, task: Task, splits: Mapping[str, LabelledSplit], protocol: str, seed: int = 0) -> None:
+    def __init__(
+        self,
+        task: Task,
+        splits: Mapping[str, LabelledSplit],
+        protocol: str,
+        seed: int = 0,
+        pooling: Pooling | None = None,
+    ) -> None:
         self.task, self.splits, self.seed = task, splits, seed
         self.protocol = Protocol.parse(protocol)
         self.solver = SOLVERS[self.protocol.base]
@@ -48,9 +56,10 @@ class SolvedEvaluation:
         check_task(task)
         check_protocol(task, self.protocol)
         check_limit(task, self.protocol.limit)
+        check_pooling(pooling, self.protocol, {name: split.x.shape[1] for name, split in splits.items()})
         check_splits(task, splits)
         self.folds = task.folds()
-        self.data = FoldData(task, splits, self.protocol, seed)
+        self.data = FoldData(task, splits, self.protocol, seed, pooling)
 
     @property
     def count(self) -> int:

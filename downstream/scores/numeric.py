@@ -1,8 +1,8 @@
 """How close predicted numbers are to their targets, for many probes at once: the metrics of regression.
 
-All sums are float64, along rows: each is rounded by itself, whatever is beside it. A score is the mean over targets, and
-NaN for a probe any of whose predictions is not finite. The scores are those of scikit-learn (`r2_score`,
-`root_mean_squared_error`, `mean_absolute_error`) and scipy (`pearsonr`), but where those are not defined: for a constant
+All sums are float64, along rows: each is rounded by itself, whatever is beside it. A score is the mean over targets,
+and NaN for a probe any of whose predictions is not finite. Scores are those of scikit-learn (`r2_score`,
+`root_mean_squared_error`, `mean_absolute_error`) and scipy (`pearsonr`), but where those are not defined: of a constant
 target scikit-learn's R2 is 0 or 1.
 """
 

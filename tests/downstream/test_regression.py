@@ -18,6 +18,7 @@ from torch.nn import functional as F
 from downstream.evaluate import evaluate, evaluation_of
 from downstream.kit.read import read_folder
 from downstream.kit.write import write_folder
+from downstream.pooling.pooling import Pooling
 from downstream.probes import pack
 from downstream.probes.fit import fit
 from downstream.probes.pack import fit_all
@@ -134,7 +135,9 @@ def test_a_constant_target(regression_task, protocol):
     task = regression_task()
     splits = splits_of(task)
     splits["train"].y[:, 1] = -3
-    with pytest.raises(ValueError, match="fold test: target 'decibels' must have several values, got -3 for each of 24"):
+    with pytest.raises(
+        ValueError, match="fold test: target 'decibels' must have several values, got -3 for each of 24"
+    ):
         evaluate(task, splits, protocol=protocol)
 
 
@@ -236,14 +239,15 @@ class PlainTrainer:
                 self.losses.append(F.mse_loss(self.probe(valid[0]), valid[1]).item())
 
 
+@pytest.mark.parametrize("pooling", [None, Pooling("weighted", 2)])
 @pytest.mark.parametrize("layers", [0, 1])
 @pytest.mark.parametrize("way", ["alone", "programs", "together"])
-def test_probes_train_as_plain_autograd(still, regression_task, monkeypatch, way, layers):
+def test_probes_train_as_plain_autograd(still, regression_task, monkeypatch, way, layers, pooling):
     if way == "together":
         monkeypatch.setattr(pack, "_together", lambda device: True)
         monkeypatch.setattr(pack, "products_for", lambda device: TorchProducts())
     task = regression_task(clips=40)
-    evaluation = evaluation_of(task, splits_of(task), "hear2021+grid1")
+    evaluation = evaluation_of(task, splits_of(task), "hear2021+grid1", pooling=pooling)
     (fitting,) = evaluation.first()
     config = dataclasses.replace(
         fitting.config, hidden_layers=layers, hidden_dim=16, batch_size=16, max_epochs=5, check_val_every_n_epoch=1
