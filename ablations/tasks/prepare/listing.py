@@ -15,7 +15,7 @@ UNITS = {"s": 1000.0, "ms": 1.0}  # of the columns start and end, in ms
 EVENT_COLUMNS = ("start", "end", "label")
 GROUP_COLUMNS = ("group", "recording")
 TARGET = "target"
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 MOST = 1e18  # that a task's files may hold
 
 
