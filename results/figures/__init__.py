@@ -14,6 +14,7 @@ from results.figures.along import ALONG, along
 from results.figures.boxes import category_boxes, draw_boxes
 from results.figures.canvas.frame import Options
 from results.figures.canvas.sheet import save, showing
+from results.figures.conditions import conditions
 from results.figures.cost import pareto
 from results.figures.critical_difference import critical_difference
 from results.figures.grouped import grouped_bars
@@ -33,6 +34,7 @@ __all__ = [
     "along",
     "bars",
     "category_boxes",
+    "conditions",
     "critical_difference",
     "draw_boxes",
     "figure",
@@ -51,6 +53,7 @@ FIGURES: dict[str, Callable[..., Figure]] = {
     "category_boxes": category_boxes,
     **ALONG,
     "heatmap": heatmap,
+    "conditions": conditions,
     "agreement": agreement,
     "pareto": pareto,
     **PAPER,
