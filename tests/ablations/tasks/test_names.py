@@ -60,5 +60,6 @@ def test_an_absent_task_is_called_absent(name, tmp_path):
 
 def test_clean_and_changed_are_two_tasks_of_one_folder(scene_task, tmp_path):
     scene_task("tones")
-    clean, noisy = ([read(place, ()) for place in found(name, tmp_path)][0] for name in ("tones", "tones+snr10"))
-    assert clean.task.place != noisy.task.place and clean.task.folder == noisy.task.folder
+    clean, noisy = (next(read(place, ()) for place in found(name, tmp_path)) for name in ("tones", "tones+snr10"))
+    assert clean.task.place != noisy.task.place
+    assert clean.task.folder == noisy.task.folder

@@ -27,12 +27,14 @@ def audio_of(task: Task, rate: int = 16000) -> dict[str, SplitAudio]:
 
 def test_test_clips_alone_are_changed(scene_task):
     clean, noisy = Task.from_dir(folder := scene_task()), under(folder, "+snr10")
-    assert noisy.name == f"{clean.name}+snr10" and noisy.place.name == noisy.name
+    assert noisy.name == f"{clean.name}+snr10"
+    assert noisy.place.name == noisy.name
     assert noisy.splits == ("train", "valid", "test+snr10")
     assert noisy.folds() == (Fold(("train",), "valid", "test+snr10", "test"),)
     assert noisy.folds()[0].name == clean.folds()[0].name == "test"
     sounds, others = audio_of(noisy), audio_of(clean)
-    assert sounds["train"].key == others["train"].key and sounds["valid"].key == others["valid"].key
+    assert sounds["train"].key == others["train"].key
+    assert sounds["valid"].key == others["valid"].key
     assert sounds["test+snr10"].key != others["test"].key
     file = others["test"].files[0]
     assert torch.equal(sounds["train"].load("train0.wav"), others["train"].load("train0.wav"))
@@ -52,11 +54,13 @@ def test_a_split_that_trains_and_tests_is_there_twice(scene_task):
 
 def test_all_clips_are_changed_behind_train(scene_task):
     clean, noisy = Task.from_dir(folder := scene_task()), under(folder, "+train+snr10")
-    assert noisy.splits == clean.splits and noisy.folds() == clean.folds()
+    assert noisy.splits == clean.splits
+    assert noisy.folds() == clean.folds()
     sounds = audio_of(noisy)
     assert all(sounds[split].key != of_clean.key for split, of_clean in audio_of(clean).items())
     tested = audio_of(under(folder, "+snr10"))["test+snr10"]
-    assert tested.key == sounds["test"].key and tested.split == "test"  # one sound, whatever probes were trained on
+    assert tested.key == sounds["test"].key
+    assert tested.split == "test"
 
 
 def test_fingerprints_of_clean_sound_are_as_ever(scene_task):
@@ -105,7 +109,8 @@ def test_silent_clips_are_counted_and_said(scene_task, caplog):
     with caplog.at_level(logging.WARNING):
         audio.log_changes()
     assert silent == list(audio.files)[:2]
-    assert f"2 of {len(audio.files)} changed clips are silent" in caplog.text and "+snr10/test: " in caplog.text
+    assert f"2 of {len(audio.files)} changed clips are silent" in caplog.text
+    assert "+snr10/test: " in caplog.text
 
 
 def test_a_band_must_take_something_away(scene_task):

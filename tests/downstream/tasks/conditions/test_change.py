@@ -33,14 +33,17 @@ def test_the_ratio_is_what_was_asked_for(rate, snr):
     added = noisy.astype(float) - sound
     signal = np.mean(np.square(sound[: len(sound) // 2], dtype=float))  # the pause is not part of it
     assert abs(10 * np.log10(signal / np.mean(added**2)) - snr) < 0.1
-    assert notes == Notes() and noisy.dtype == np.float32 and len(noisy) == len(sound)
+    assert notes == Notes()
+    assert noisy.dtype == np.float32
+    assert len(noisy) == len(sound)
 
 
 def test_a_mixture_beyond_full_scale_is_turned_down_as_a_whole():
     sound = 9 * speech_like(8000)
     noisy, notes = under("+snr0", sound, 8000)
     quiet, _ = under("+snr0", sound / 9, 8000)
-    assert notes.turned_down_db > 1 and np.abs(noisy).max() == pytest.approx(1, abs=1e-6)
+    assert notes.turned_down_db > 1
+    assert np.abs(noisy).max() == pytest.approx(1, abs=1e-6)
     gain = 10 ** (-notes.turned_down_db / 20)
     np.testing.assert_allclose(noisy, 9 * quiet.astype(float) * gain, atol=1e-5)  # so the ratio is as asked for
 
@@ -108,7 +111,9 @@ def test_a_room_moves_nothing_and_keeps_the_length():
     click = np.zeros(8000, np.float32)
     click[4000] = 0.5
     wet, _ = under("+reverb0.5", click, 16000)
-    assert len(wet) == 8000 and not np.abs(wet[:3999]).max() > 1e-6 and np.abs(wet).argmax() == 4000
+    assert len(wet) == 8000
+    assert not np.abs(wet[:3999]).max() > 1e-6
+    assert np.abs(wet).argmax() == 4000
 
 
 def test_gain_is_exact_and_clips_as_a_converter_does():
@@ -143,7 +148,8 @@ def test_a_band_at_or_above_half_the_rate_changes_nothing():
 @pytest.mark.parametrize("silence", [np.zeros(800, np.float32), np.zeros(0, np.float32), np.full(7, 0.5, np.float32)])
 def test_silence_gets_no_noise(silence):
     sound, notes = under("+snr10", silence, 16000)
-    assert np.array_equal(sound, silence) and notes == Notes(silent=True)
+    assert np.array_equal(sound, silence)
+    assert notes == Notes(silent=True)
 
 
 @pytest.mark.parametrize("samples", [1, 2, 100])
@@ -151,7 +157,8 @@ def test_silence_gets_no_noise(silence):
 def test_the_shortest_clips(samples, text):
     sound = np.linspace(-0.5, 0.4, samples, dtype=np.float32)
     result, _ = under(text, sound, 16000)
-    assert result.shape == (samples,) and np.isfinite(result).all()
+    assert result.shape == (samples,)
+    assert np.isfinite(result).all()
 
 
 def test_what_became_of_clips_is_counted_once_a_clip():

@@ -9,12 +9,14 @@ def test_text_forms():
         assert str(Conditions.parse(text)) == text
     assert Conditions.parse("+snr10.0+gain-0") == Conditions((Condition("snr", 10), Condition("gain", 0)))
     assert str(Conditions.parse("+gain-0.0")) == "+gain0"
-    assert Conditions.parse("") == NO_CONDITIONS and not NO_CONDITIONS
+    assert Conditions.parse("") == NO_CONDITIONS
+    assert not NO_CONDITIONS
 
 
 def test_order_and_scope_are_part_of_conditions():
     assert Conditions.parse("+snr10+reverb0.5") != Conditions.parse("+reverb0.5+snr10")
-    assert Conditions.parse("+train+snr10").everywhere and not Conditions.parse("+snr10").everywhere
+    assert Conditions.parse("+train+snr10").everywhere
+    assert not Conditions.parse("+snr10").everywhere
 
 
 @pytest.mark.parametrize(
