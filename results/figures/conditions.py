@@ -14,6 +14,7 @@ from results.figures.canvas.colors import Palette
 from results.figures.canvas.frame import drawn, spread_note, task_name
 from results.figures.canvas.sheet import POINTS, legend_above, set_titles, sheet
 from results.figures.canvas.style import MARKERS, PAGE, SMALL, UNTRAINED_LINE
+from results.rows.rows import CONDITION_MARK
 from results.scores.axes import FLOORS
 from results.scores.conditions import EVERYWHERE, KINDS, parts, place
 from results.scores.scores import Rows
@@ -23,6 +24,8 @@ BESIDE = 0.45  # inches of a panel's width that are ticks
 SLOT = 0.6  # width of a panel apart from its points, in points of the widest panel
 SPREAD = 0.3  # of the distance of two points, over which the error bars of models are laid side by side
 CLEAN = "clean"
+NAMES = {"snr": "noise", "reverb": "room", "gain": "level", "band": "band"}
+"""What each kind of condition changes or adds."""
 HALVES = ("band",)
 """Kinds whose numbers count in octaves."""
 WITH_ZERO = ("gain", "reverb")
@@ -82,7 +85,7 @@ def conditions(
                     continue
                 length = (PAGE * widths[column] / sum(widths) - BESIDE) * POINTS
                 _draw(axes, own, clean, scales[panel], styles)
-                set_titles(axes, _titles(task, panel, own), length + 24)
+                set_titles(axes, _titles(panel), length + 24)
                 axes.set_xlabel(scales[panel].label, fontsize=SMALL)
             metric = " / ".join(changed.loc[changed["clean"] == task, "metric"].unique())
             grid[row][0].set_ylabel(f"{task_name(task)}\n{metric}", fontsize=SMALL)
@@ -116,10 +119,11 @@ class _Scale:
         return amount if self.kind in UPWARD else -amount
 
 
-def _panel_order(panel: tuple[str, str]) -> tuple[int, str, int]:
-    """Single conditions first, in the order of `KINDS`; then those of all clips, and those in a row."""
+def _panel_order(panel: tuple[str, str]) -> tuple[bool, int, str, int]:
+    """Single conditions first, in the order of `KINDS`; then those in a row, and those of all clips."""
     before, kind = panel
-    return bool(before) + (before == EVERYWHERE), before, list(KINDS).index(kind)
+    words = before.split(CONDITION_MARK) if before else []
+    return words[:1] == [EVERYWHERE], len(words), before, list(KINDS).index(kind)
 
 
 def _styles(scores: pd.DataFrame) -> dict[str, dict[str, Any]]:
@@ -158,14 +162,13 @@ def _draw(
     axes.grid(axis="y")
 
 
-def _titles(task: str, panel: tuple[str, str], changed: pd.DataFrame) -> list[str]:
+def _titles(panel: tuple[str, str]) -> list[str]:
+    """Name what is changed: the kind of the axis, what comes before it, and whether training clips are changed, too."""
     before, kind = panel
-    words = {"snr": "noise", "reverb": "room", "gain": "level", "band": "band"}[kind]
-    if not before:
-        return [words]
-    everywhere, *chain = before.split("+") if before.split("+")[0] == EVERYWHERE else ["", *before.split("+")]
-    first = f"{', '.join(chain)}, then {words}" if chain else words
-    return [first, "in training, too"] if everywhere else [first]
+    words = before.split(CONDITION_MARK) if before else []
+    chain = [word for word in words if word != EVERYWHERE]
+    title = f"{', '.join(chain)}, then {NAMES[kind]}" if chain else NAMES[kind]
+    return [title, "in training, too"] if len(chain) < len(words) else [title]
 
 
 def _missing_clean(scores: pd.DataFrame, tasks: list[str]) -> list[str]:
