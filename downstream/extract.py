@@ -195,8 +195,7 @@ def _run(extraction: Extraction, embedder: Embedder, audio: SplitAudio, hop_ms: 
                 extraction.append(*embedded)
                 advance(len(files))
             extraction.finish()
-    for line in audio.changes.lines():
-        warn_once(f"{audio.origin}: {line}")
+    audio.log_changes()
 
 
 def seconds_at_once(embedder: Embedder, dims: Mapping[Tap, int], hop_ms: int | None) -> float:
