@@ -54,8 +54,10 @@ def conclusions(
         ValueError: for a model that is not in the runs.
     """
     pairs = list(pairs)
-    options = {"confidence": confidence, "resamples": resamples, "seed": seed}
-    tables = [_marked(comparisons(run.folder, pairs, **options)).rename(run.protocol) for run in runs]
+    tables = []
+    for run in runs:
+        compared = comparisons(run.folder, pairs, confidence=confidence, resamples=resamples, seed=seed)
+        tables.append(_marked(compared).rename(run.protocol))
     whole = pd.concat(tables, axis=1)
     order = [key for table in tables for key in table.index]
     whole = whole.reindex(sorted(whole.index, key=order.index)).fillna("")
@@ -77,10 +79,10 @@ def counts(table: pd.DataFrame) -> pd.DataFrame:
 def differ_in(a: str, b: str) -> str:
     """Say what two specs differ in: `PARTS`, "hop" for checkpoints of other STFT hops, or "several"."""
     axes = with_axes(pd.DataFrame({"spec": [a, b]}))
-    kinds = {kind for part, kind in PARTS.items() if axes[part].nunique(dropna=False) > 1}
-    if axes["checkpoint"].nunique() > 1:
+    kinds = {kind for part, kind in PARTS.items() if len(set(axes[part])) > 1}
+    if len(set(axes["checkpoint"])) > 1:
         names = axes["checkpoint"].str.replace(r"_(stft)?hop_?\d+", "", regex=True)
-        return "hop" if kinds <= {"network"} and names.nunique() == 1 else "network"
+        return "hop" if kinds <= {"network"} and len(set(names)) == 1 else "network"
     return kinds.pop() if len(kinds) == 1 else "several"
 
 
@@ -102,7 +104,7 @@ def _outcome(marks: pd.Series) -> dict[str, str]:
     established = compared[compared.str.isupper()]
     if len(compared) < 2:
         outcome = NOT_COMPARED
-    elif established.nunique() > 1:
+    elif len(set(established)) > 1:
         outcome = CONTRADICTED
     elif established.empty:
         outcome = NOWHERE

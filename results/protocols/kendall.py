@@ -1,8 +1,8 @@
 """Kendall's tau-b of two scores of the same models, for many resamples at once.
 
 tau-b = (C - D) / sqrt((C + D + X) (C + D + Y)), where C and D are the numbers of pairs of models that both scores rank
-in the same and in the opposite order, X and Y those that are tied in one score alone. A pair that is tied in both counts
-nowhere. Source: Kendall 1945; `scipy.stats.kendalltau` is the same for one pair of scores.
+in the same and in the opposite order, X and Y those that are tied in one score alone. A pair that is tied in both
+counts nowhere. Source: Kendall 1945; `scipy.stats.kendalltau` is the same for one pair of scores.
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 def orders(scores: np.ndarray) -> np.ndarray:
     """Say in which order each pair of models is: (..., models) scores to (..., pairs) int8 of 1, 0 (tied) and -1."""
     first, second = np.triu_indices(scores.shape[-1], 1)
-    return np.sign(scores[..., first] - scores[..., second]).astype(np.int8)
+    return np.asarray(np.sign(scores[..., first] - scores[..., second]), np.int8)
 
 
 def tau_b(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -24,7 +24,7 @@ def tau_b(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """
     agreeing = _summed(a, b)
     untied = np.sqrt(_summed(a, a) * _summed(b, b))
-    return np.divide(agreeing, untied, out=np.full(np.shape(untied), np.nan), where=untied > 0)
+    return np.asarray(np.divide(agreeing, untied, out=np.full(np.shape(untied), np.nan), where=untied > 0))
 
 
 def _summed(a: np.ndarray, b: np.ndarray) -> np.ndarray:

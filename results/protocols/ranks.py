@@ -31,12 +31,10 @@ class Shared:
     def of(cls, runs: Sequence[ProtocolRun]) -> "Shared":
         """Find it; a run has a task if any of its models has a score there."""
         names = list(runs[0].specs)
-        tasks = dict.fromkeys(task for run in runs for task in run.values)
-        having = {
-            task: [run for run in runs if task in run.values and run.values[task].notna().any()] for task in tasks
-        }
+        tasks = dict.fromkeys(task for run in runs for task in run.means)
+        having = {task: [run for run in runs if task in run.means and run.means[task].notna().any()] for task in tasks}
         models = {
-            task: [name for name in names if all(pd.notna(run.values.at[name, task]) for run in having[task])]
+            task: [name for name in names if all(pd.notna(run.means.loc[name, task]) for run in having[task])]
             for task in tasks
         }
         everywhere = tuple(task for task in tasks if len(having[task]) == len(runs))
@@ -51,19 +49,18 @@ def ranks(runs: Sequence[ProtocolRun]) -> pd.DataFrame:
     among the same models.
 
     Returns:
-        Columns model, task (`OVERALL`: the mean rank over the tasks that every run has), models (how many are ranked),
-        and a column for each protocol; NaN where the run does not have the task, or the model is not ranked.
+        Columns model, spec, untrained, task (`OVERALL`: the mean rank over the tasks that every run has), models (how
+        many are ranked), and a column for each protocol; NaN where the run does not have the task, or the model is not
+        ranked.
     """
     shared = Shared.of(runs)
     parts = []
     for task, models in shared.models.items():
-        columns = {run.protocol: _ranked(run.values.loc[models, task]) for run in shared.runs[task]}
+        columns = {run.protocol: _ranked(run.means.loc[models, task]) for run in shared.runs[task]}
         parts.append(_part(task, models, columns, runs))
     models = shared.models_of_all
     if shared.tasks and models:
-        means = {
-            run.protocol: run.values.loc[models, list(shared.tasks)].apply(_ranked).mean(axis=1) for run in runs
-        }
+        means = {run.protocol: run.means.loc[models, list(shared.tasks)].apply(_ranked).mean(axis=1) for run in runs}
         parts.insert(0, _part(OVERALL, models, means, runs))
     return pd.concat(parts, ignore_index=True)
 
@@ -72,12 +69,9 @@ def _ranked(values: pd.Series) -> pd.Series:
     return values.rank(ascending=False)
 
 
-def _part(
-    task: str, models: Sequence[str], columns: dict[str, pd.Series], runs: Sequence[ProtocolRun]
-) -> pd.DataFrame:
+def _part(task: str, models: Sequence[str], columns: dict[str, pd.Series], runs: Sequence[ProtocolRun]) -> pd.DataFrame:
     """The lines of a task, of all models of the runs."""
     names = pd.Index(runs[0].specs, name="model")
     table = pd.DataFrame(columns, index=names, columns=[run.protocol for run in runs], dtype=float)
-    table.insert(0, "models", len(models))
-    table.insert(0, "task", task)
-    return table.reset_index()
+    known = runs[0].rows.drop_duplicates("model").set_index("model")[["spec", "untrained"]]
+    return known.assign(task=task, models=len(models)).join(table).reset_index()

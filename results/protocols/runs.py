@@ -32,7 +32,7 @@ class ProtocolRun:
     rows: pd.DataFrame
 
     @cached_property
-    def values(self) -> pd.DataFrame:
+    def means(self) -> pd.DataFrame:
         """Mean scores, models x tasks, more is better; NaN where a model has none. They mean nothing elsewhere."""
         table = scores(self.rows)
         value = table["mean"].where(~table["metric"].isin(LOWER_IS_BETTER), -table["mean"]).round(DIGITS)

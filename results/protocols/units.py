@@ -55,7 +55,7 @@ def drawable(task: str, models: Sequence[str], runs: Sequence[ProtocolRun]) -> D
     first = _first(task, models[0], runs[0])
     folds = [clips for of_folder in first.values() for clips in of_folder]
     units, groups = number_units(folds)
-    scores = {}
+    scores: dict[str, Scores] = {}
     for run in runs:
         of_models = [_of_model(_jobs(run, model, task), first, run, units, metric) for model in models]
         scores[run.protocol] = functools.partial(_side_by_side, of_models, -1 if metric in LOWER_IS_BETTER else 1)

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import kendalltau
@@ -10,6 +10,7 @@ from results.protocols.kendall import orders, tau_b
 PAIRS = st.integers(2, 12).flatmap(lambda models: arrays(np.int64, (2, models), elements=st.integers(0, 5)))
 
 
+@settings(max_examples=50)
 @given(PAIRS)
 def test_it_is_scipys_with_and_without_ties(scores):
     a, b = scores.astype(float)

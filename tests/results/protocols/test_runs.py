@@ -26,7 +26,7 @@ def refused(folders, message: str) -> None:
 
 
 def test_other_models_are_named(tmp_path):
-    few = {name: 0.5 for name in ("m0", "m1")}
+    few = dict.fromkeys(("m0", "m1"), 0.5)
     refused(
         [run(tmp_path, "knn"), run(tmp_path, "ridge", few)],
         r"ridge has no model m2, m3, m4, m5 and 2 more, which .*knn has; expected the same",

@@ -1,0 +1,113 @@
+"""The order of models under each protocol: a line a model, from place to place."""
+
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.transforms import Transform, blended_transform_factory
+
+from results.figures.canvas.colors import Palette, colored
+from results.figures.canvas.frame import task_name
+from results.figures.canvas.sheet import POINTS, letters_width, sheet
+from results.figures.canvas.style import MARKERS, PAGE, SMALL, UNTRAINED_LINE
+from results.scores.axes import checkpoint_of
+from results.scores.labels import UNTRAINED_NOTE, labels
+
+ROW, THINNEST = 0.165, 0.12  # inches
+TALLEST = 7.0  # inches of the panel
+BESIDE = 6  # points between a line's end and its label
+OTHERS = ("model", "spec", "untrained", "task", "models")
+"""Columns of the table that are no protocols."""
+
+
+def rank_lines(
+    ranks: pd.DataFrame, task: str, title: str | None = None, *, palette: Palette = None, notes: bool = True
+) -> Figure:
+    """Draw the places of models on a task, the best on top, a column a protocol.
+
+    Models are put in order by their ranks (or mean ranks) under each protocol; tied ones share a place. A checkpoint
+    has a color, and its levels are shades of it.
+
+    Args:
+        ranks: of `results.protocols.ranks.ranks`.
+        task: of that table.
+        palette: see `results.figures.canvas.colors.colored`.
+
+    Raises:
+        ValueError: for fewer than two protocols with ranks on the task.
+    """
+    table = ranks[ranks["task"] == task].drop(columns=["task", "models"])
+    protocols = [name for name in table if name not in OTHERS and table[name].notna().any()]
+    if len(protocols) < 2:
+        raise ValueError(f"places need two protocols with ranks on {task!r}, got {len(protocols)}")
+    table = table.dropna(subset=protocols).reset_index(drop=True)
+    table = table.assign(published=False, set="", read_off=False)
+    table = table.assign(label=labels(table), color=colored(table, palette), checkpoint=checkpoint_of(table["spec"]))
+    places = table[protocols].rank()
+    row = max(THINNEST, min(ROW, TALLEST / len(table)))
+    size = min(SMALL, 0.8 * POINTS * row)
+    markers = {name: MARKERS[place % len(MARKERS)] for place, name in enumerate(table["checkpoint"].unique())}
+    below = _notes(table, task) if notes else []
+    with sheet(PAGE, row * len(table) + 0.5, below, title=title) as figure:
+        axes = figure.subplots()
+        for line in table.itertuples():
+            style: dict[str, Any] = {
+                "color": line.color,
+                "marker": markers[line.checkpoint],
+                "linestyle": UNTRAINED_LINE if line.untrained else "-",
+            }
+            axes.plot(range(len(protocols)), places.loc[line.Index], markersize=3, linewidth=1.1, **style)
+        for side, protocol in ((0, protocols[0]), (len(protocols) - 1, protocols[-1])):
+            of_side = places[protocol]
+            for place, group in table.groupby(of_side):
+                # tied models stand below one another, as far apart as others
+                for number, (_, line) in enumerate(group.iterrows()):
+                    shift = number - (len(group) - 1) / 2
+                    axes.annotate(
+                        f"{place + shift:.0f}  {line['label']}" if side == 0 else line["label"],
+                        (side, place + shift),
+                        ((-BESIDE if side == 0 else BESIDE), 0),
+                        textcoords="offset points",
+                        ha="right" if side == 0 else "left",
+                        va="center",
+                        fontsize=size,
+                        color=_dark(line["color"]),
+                        annotation_clip=False,
+                    )
+        axes.set_ylim(len(table) + 0.6, 0.4)
+        axes.set_xlim(0, len(protocols) - 1)
+        names = [name.replace("+", "\n+") for name in protocols]
+        axes.set_xticks(range(len(protocols)), names, fontsize=SMALL)
+        axes.xaxis.tick_top()
+        axes.set_yticks([])
+        axes.tick_params(length=0)
+        axes.spines[:].set_visible(False)
+        axes.grid(axis="x")
+        _margins(axes, table["label"], size)
+    return figure
+
+
+def _margins(axes: Any, names: pd.Series, size: float) -> None:
+    """Keep room for the labels: invisible texts that the layout counts, which annotations outside are not."""
+    widest = max(letters_width(f"00  {name}", size) for name in names)
+    across: Transform = blended_transform_factory(axes.transAxes, axes.transAxes)
+    for place, sign in ((0.0, -1), (1.0, 1)):
+        axes.annotate(
+            " ", (place, 0.5), (sign * (widest + BESIDE), 0), xycoords=across, textcoords="offset points", fontsize=1
+        )
+
+
+def _dark(color: tuple[float, float, float]) -> tuple[float, ...]:
+    """The color of a label: that of its line, dark enough to be read."""
+    red, green, blue = color
+    bright = 0.3 * red + 0.59 * green + 0.11 * blue
+    share = min(1.0, 0.42 / bright) if bright else 1.0
+    return red * share, green * share, blue * share
+
+
+def _notes(table: pd.DataFrame, task: str) -> list[str]:
+    lines = [
+        f"Places of {len(table)} models, 1 the best: {task_name(task)}. Places of near equals change by chance alone; "
+        "the agreement of protocols has intervals."
+    ]
+    return [*lines, *([UNTRAINED_NOTE] if table["untrained"].any() else [])]
