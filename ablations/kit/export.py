@@ -15,6 +15,7 @@ from downstream.disk.files import check_place
 from downstream.disk.locks import in_use
 from downstream.embedder import Embedder, Tap, released
 from downstream.extract import extract
+from downstream.kit.read import refuse_regression
 from downstream.kit.write import refuse_existing, write_folder
 from downstream.progress import Track, silent
 from downstream.splits import LabelledSplit
@@ -62,6 +63,7 @@ def export(
     if len(set(targets)) < len(targets):
         raise ValueError(f"task {task!r}: expected folders of different names, got {', '.join(map(str, folders))}")
     for source, target in zip(sources, targets, strict=True):
+        refuse_regression(source)
         refuse_existing(target)
         check_place(target)
         _taps(resolved, source)

@@ -7,9 +7,11 @@ from pathlib import Path
 from ablations.study.study import Model
 from ablations.units.job import EmbedderFacts, Job, fingerprints, needs_slack
 from ablations.units.unit import Unit
+from downstream.checks import reason_against
 from downstream.embedder import Embedder, Tap, dims_of
 from downstream.notices import warn_once
 from downstream.probes.finished import SUFFIX, FinishedFits
+from downstream.probes.protocol import Protocol
 from downstream.store.store import TapFolder, tap_folder
 from downstream.tasks.audio import SplitAudio
 from results.rows.job_files import PREDICTIONS, parse_job
@@ -31,7 +33,7 @@ class UnitJobs:
     Attributes:
         audio: the sound of each split, at the embedder's rate.
         shared: by distance of timestamps in ms (None for scenes), the jobs that differ only in taps and seed.
-        not_applicable: models that have no embedding for the task, and why.
+        not_applicable: models that have no embedding for the task, or no score under the protocol, and why.
     """
 
     audio: Mapping[str, SplitAudio]
@@ -69,6 +71,8 @@ def jobs_of(unit: Unit, embedder: Embedder, protocol: str, store: Path) -> UnitJ
         FileNotFoundError: names a clip that is absent.
     """
     task = unit.named.task
+    if reason := reason_against(task, Protocol.parse(protocol)):
+        return UnitJobs({}, {}, tuple(NotApplicable(model.label, unit.named.key, reason) for model in unit.models))
     audio = {split: SplitAudio.of(task, split, embedder.sample_rate, store) for split in task.splits}
     prints = fingerprints(task, audio)
     jobs: dict[str, tuple[Job, list[Model]]] = {}

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from downstream.disk.files import check_place, whole_folder
-from downstream.kit.read import DIMENSIONS, EMBEDDINGS, LABELS, TIMESTAMPS
+from downstream.kit.read import DIMENSIONS, EMBEDDINGS, LABELS, TIMESTAMPS, refuse_regression
 from downstream.probes.features import pieces
 from downstream.progress import Advance, Track, silent
 from downstream.splits import LabelledSplit
@@ -31,7 +31,9 @@ def write_folder(task: Task, splits: Mapping[str, LabelledSplit], target: Path, 
 
     Raises:
         FileExistsError: `target` exists.
+        ValueError: the task is of regression.
     """
+    refuse_regression(task)
     refuse_existing(target)
     with whole_folder(target) as draft:
         for name in ("task_metadata.json", "labelvocabulary.csv", *(f"{split}.json" for split in task.splits)):

@@ -18,6 +18,14 @@ Parts may be left out. `EmbeddingSpec.parse` takes PaSST's defaults for them, a 
 >>> parse_fields("cnn14@w640@untrained-0")
 {'checkpoint': 'cnn14', 'windows_ms': (640,), 'weights': 'untrained-0'}
 
+Behind the levels may stand how a probe pools them, or the tokens of one level. Without it they are concatenated:
+
+>>> spec = EmbeddingSpec.parse("passt_demo@block1+block2@weighted@demo")
+>>> spec.pooling, str(spec)
+('weighted', 'passt_demo@block1+block2@weighted@w160@smax@t50@demo')
+>>> EmbeddingSpec.parse("passt_demo@block6.tokens@attention").levels
+('block6.tokens',)
+
 A name from the table of named specs (`passt.catalog.named`) may stand in the checkpoint's place. The parts that
 follow it replace those of the named spec:
 
@@ -47,8 +55,17 @@ WEIGHT_KINDS = {
 }
 """First word of a spec's weights -> what messages call that kind of weights."""
 WEIGHTS_SYNTAX = "published, demo, none, untrained-SEED or sha256-<12 hex digits>"
-POOLING = re.compile("weighted|weighted_normalized|mean|meanmax|attention|attention_labels|prototypes")
 SIDE_BY_SIDE = "concatenated"
+"""The pooling of a spec whose text has none."""
+OF_LEVELS = ("weighted", "weighted_normalized")
+"""Poolings of levels: a probe learns a softmax weight for each."""
+OF_TOKENS = ("mean", "meanmax", "attention", "attention_labels", "prototypes")
+"""Poolings of the tokens of one level."""
+POOLINGS = (SIDE_BY_SIDE, *OF_LEVELS, *OF_TOKENS)
+TOKENS = ".tokens"
+"""The end of the name of a level that keeps its tokens, side by side."""
+LEVEL_OR_POOLING = "mean"
+"""A pooling that is also a level, of log-mel statistics: in a text it is a pooling behind levels alone."""
 MOST_MS = 600_000
 """The longest window and the longest hop: ten minutes, as long as the longest clips of the HEAR tasks."""
 OWN_HOP = 0  # of a model that decides its timestamps itself; `town` in a spec's text
@@ -86,8 +103,11 @@ class EmbeddingSpec:
         timestamp_hop_ms: time between timestamps in ms. 0 is for models that decide their timestamps themselves.
         weights: ``published``, ``demo``, ``none`` (the model has no weights), ``untrained-SEED``, or ``sha256-``
             with the first 12 hex digits of a weight file's SHA-256.
-        pooling: what a probe does with levels, or with the tokens of one level, before anything else: learn a weight
-            for each level, or pool the tokens. ``concatenated`` takes them side by side, as embedders give them.
+        pooling: what a probe does with levels, or with the tokens of one level, before anything else.
+            ``concatenated`` takes them side by side, as embedders give them. ``weighted`` and ``weighted_normalized``
+            learn a weight for each of two or more levels, of one window. ``mean``, ``meanmax``, ``attention``,
+            ``attention_labels`` and ``prototypes`` pool the tokens of one level, such as ``block6.tokens``, of one
+            window.
 
     Raises:
         ValueError: a field breaks the syntax. The message names the field, the value and what is expected.
@@ -130,8 +150,22 @@ class EmbeddingSpec:
         ):
             _check(value <= MOST_MS, self, name, f"at most {MOST_MS} ms")
         _check(isinstance(self.weights, str) and WEIGHTS.fullmatch(self.weights), self, "weights", WEIGHTS_SYNTAX)
-        pooled = self.pooling == SIDE_BY_SIDE or (isinstance(self.pooling, str) and POOLING.fullmatch(self.pooling))
-        _check(pooled, self, "pooling", f"{SIDE_BY_SIDE}, {POOLING.pattern.replace('|', ', ')}")
+        known = isinstance(self.pooling, str) and self.pooling in POOLINGS
+        _check(known, self, "pooling", f"one of {', '.join(POOLINGS)}")
+        self._check_pooling()
+
+    def _check_pooling(self) -> None:
+        """Raise ValueError where the pooling does not fit the levels or windows."""
+        if self.pooling == SIDE_BY_SIDE:
+            return
+        tokens = [level for level in self.levels if level.endswith(TOKENS)]
+        if self.pooling in OF_LEVELS:
+            expected = f"two levels or more for pooling {self.pooling}, none of them mel or of tokens"
+            _check(len(self.levels) > 1 and not tokens and "mel" not in self.levels, self, "levels", expected)
+        else:
+            expected = f"one level that keeps its tokens, such as block6{TOKENS}, for pooling {self.pooling}"
+            _check(len(self.levels) == len(tokens) == 1, self, "levels", expected)
+        _check(len(self.windows_ms) < 2, self, "windows_ms", f"at most one window for pooling {self.pooling}")
 
     def __str__(self) -> str:
         windows = "+".join(map(str, self.windows_ms)) or "own"
@@ -187,6 +221,8 @@ def parse_fields(text: str) -> SpecFields:
     values: dict[str, Any] = {}
     for part in parts:
         name, value = _parse_part(part, text)
+        if part == LEVEL_OR_POOLING and "levels" not in values:
+            name, value = "levels", (part,)
         if name in values:
             raise ValueError(f"spec {text!r}: {name} given twice")
         values[name] = value
@@ -215,7 +251,7 @@ _PARTS: tuple[tuple[re.Pattern[str], str, Callable[[str], Any]], ...] = (
     (re.compile(r"s(?P<value>max|\d+)"), "scene_window_ms", _scene_window),
     (re.compile(r"t(?P<value>own|\d+)"), "timestamp_hop_ms", _timestamp_hop),
     (re.compile(rf"(?P<value>{WEIGHTS.pattern})"), "weights", str),
-    (re.compile(rf"(?P<value>{SIDE_BY_SIDE}|{POOLING.pattern})"), "pooling", str),
+    (re.compile(f"(?P<value>{'|'.join(POOLINGS)})"), "pooling", str),
     (re.compile(rf"(?P<value>{LEVEL.pattern}(\+{LEVEL.pattern})*)"), "levels", lambda text: tuple(text.split("+"))),
 )
 """The parts that follow the checkpoint: pattern, field, how its value is read. The first pattern that fits decides."""

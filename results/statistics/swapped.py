@@ -20,11 +20,12 @@ Side = Sequence[Sequence[np.ndarray]]
 Score = Callable[[np.ndarray], np.ndarray]
 
 
-def of_shares(a: Side, b: Side, units: Units) -> Swapped:
+def of_shares(a: Side, b: Side, units: Units, largest: float = 1.0) -> Swapped:
     """Swap the mean of a number for each clip, such as right or wrong.
 
     Args:
         a, b: (clips,) for each seed and fold.
+        largest: the largest difference that scores can have.
     """
     parts_a, parts_b = (np.stack([summed(seed, units) for seed in side]) for side in (a, b))
     share = summed([np.ones(len(numbers)) for numbers in units], units)
@@ -38,7 +39,7 @@ def of_shares(a: Side, b: Side, units: Units) -> Swapped:
         statistic=lambda swaps: total - 2 * (swaps @ difference),
         clips=sum(map(len, units)),
         differing=np.abs(difference) > SAME,
-        largest=1.0,
+        largest=largest,
         training=training_variance(scores_a, scores_b, centered_a, centered_b),
     )
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from passt import EmbeddingSpec
 from passt.catalog import checkpoints
-from passt.catalog.spec import MOST_MS, parse_fields
+from passt.catalog.spec import MOST_MS, OF_LEVELS, OF_TOKENS, SIDE_BY_SIDE, parse_fields
 
 SPECS = st.builds(
     EmbeddingSpec,
@@ -21,7 +21,25 @@ SPECS = st.builds(
 )
 
 
-@given(SPECS)
+POOLED = st.one_of(
+    st.builds(
+        EmbeddingSpec,
+        checkpoint=st.just("passt_demo"),
+        levels=st.lists(st.sampled_from(["logits", "block1", "block2", "mean"]), min_size=2, unique=True).map(tuple),
+        windows_ms=st.sampled_from([(), (160,)]),
+        pooling=st.sampled_from(OF_LEVELS),
+    ),
+    st.builds(
+        EmbeddingSpec,
+        checkpoint=st.just("passt_demo"),
+        levels=st.sampled_from([("block6.tokens",), ("mean.tokens",)]),
+        windows_ms=st.sampled_from([(), (160,)]),
+        pooling=st.sampled_from([SIDE_BY_SIDE, *OF_TOKENS]),
+    ),
+)
+
+
+@given(SPECS | POOLED)
 def test_the_text_form_is_parsed_back_to_an_equal_spec(spec):
     assert EmbeddingSpec.parse(str(spec)) == spec
 
@@ -32,6 +50,22 @@ def test_text_form():
     assert str(EmbeddingSpec("crepe_full", ("layer5",), ())) == "crepe_full@layer5@wown@smax@t50@published"
 
 
+def test_the_pooling_stands_behind_the_levels():
+    spec = EmbeddingSpec("passt_demo", ("block1", "block2"), pooling="weighted")
+    assert str(spec) == "passt_demo@block1+block2@weighted@w160@smax@t50@published"
+    assert "concatenated" not in str(EmbeddingSpec())
+    assert EmbeddingSpec.parse(f"{EmbeddingSpec()}@concatenated") == EmbeddingSpec()
+    assert parse_fields("a@weighted@w160") == {"checkpoint": "a", "pooling": "weighted", "windows_ms": (160,)}
+
+
+def test_mean_is_a_pooling_behind_levels_alone():
+    assert parse_fields("logmel@mean") == {"checkpoint": "logmel", "levels": ("mean",)}
+    assert parse_fields("a@block6.tokens@mean") == {"checkpoint": "a", "levels": ("block6.tokens",), "pooling": "mean"}
+    for levels in (("mean",), ("mean", "std"), ("std", "mean")):
+        spec = EmbeddingSpec("logmel", levels)
+        assert EmbeddingSpec.parse(str(spec)) == spec
+
+
 @given(st.lists(SPECS, max_size=5))
 def test_specs_sort_by_text(specs):
     assert [str(spec) for spec in sorted(specs)] == sorted(map(str, specs))
@@ -40,6 +74,12 @@ def test_specs_sort_by_text(specs):
 def test_parts_may_be_left_out():
     assert parse_fields("stfthop160@w160+640") == {"checkpoint": "stfthop160", "windows_ms": (160, 640)}
     assert parse_fields("logmel") == {"checkpoint": "logmel"}
+
+
+OF_SEVERAL = "levels must be two levels or more for pooling weighted, none of them mel or of tokens"
+OF_ONE = "levels must be one level that keeps its tokens, such as block6.tokens, for pooling meanmax"
+NOT_WEIGHTED = [("block1",), ("block1", "mel"), ("block1", "block2.tokens")]
+NOT_OF_TOKENS = [("block6",), ("block6.tokens", "block7.tokens"), ("block6.tokens", "features")]
 
 
 @pytest.mark.parametrize(
@@ -59,6 +99,20 @@ def test_parts_may_be_left_out():
         ({"levels": ("t50",)}, "levels must be names that no other part of a spec can have"),
         ({"levels": ("published",)}, "names that no other part of a spec can have"),
         ({"checkpoint": "a b"}, "checkpoint must be a name, got 'a b'"),
+        ({"levels": ("weighted",)}, "names that no other part of a spec can have"),
+        ({"pooling": "max"}, "pooling must be one of concatenated, weighted, weighted_normalized, mean, meanmax, att"),
+        ({"pooling": ["mean"]}, "pooling must be one of concatenated, weighted,"),
+        ({"pooling": True}, "pooling must be one of concatenated, weighted,"),
+        *(({"levels": levels, "pooling": "weighted"}, f"{OF_SEVERAL}, got {levels}") for levels in NOT_WEIGHTED),
+        *(({"levels": levels, "pooling": "meanmax"}, f"{OF_ONE}, got {levels}") for levels in NOT_OF_TOKENS),
+        (
+            {"levels": ("block1", "block2"), "pooling": "weighted_normalized", "windows_ms": (160, 640)},
+            "windows_ms must be at most one window for pooling weighted_normalized, got (160, 640)",
+        ),
+        (
+            {"levels": ("block6.tokens",), "pooling": "attention", "windows_ms": (160, 640)},
+            "windows_ms must be at most one window for pooling attention, got (160, 640)",
+        ),
     ],
 )
 def test_broken_syntax_is_named(fields, message):
