@@ -91,7 +91,7 @@ def _ranks(made: Protocols) -> list[str]:
     shown = shown.loc[order, ["model", *made.names]]
     untrained = [UNTRAINED_NOTE] if overall["untrained"].any() else []
     return [
-        f"## Mean ranks over {len(common)} tasks",
+        f"## Mean ranks over {len(common)} task{'s' * (len(common) != 1)}",
         f"Of {len(shown)} models on {', '.join(common)}; 1 is the best. Scores of two protocols do not compare.",
         markdown_table(shown, index=False, floatfmt=".1f"),
         *untrained,
@@ -112,9 +112,9 @@ def _agreement(made: Protocols) -> list[str]:
         "## Agreement of protocols",
         "Kendall's tau-b of the orders of models; ties count as ties. The interval: other test clips of the same "
         "number (independent units drawn within tasks, the same for all models and protocols). It leaves out that "
-        "other models, training clips or seeds would give other orders. halves: the one protocol on half of the test units "
-        "against the other protocol on the other half; halves_same: each against itself. Where halves is not below "
-        "halves_same, another probe changes the order no more than other clips do.",
+        "other models, training clips or seeds would give other orders. halves: the one protocol on half of the test "
+        "units against the other protocol on the other half; halves_same: each against itself. Where halves is not "
+        "below halves_same, another probe changes the order no more than other clips do.",
         markdown_table(shown, index=False, disable_numparse=True),
         *(f"{', '.join(tasks)}: {reason}." for reason, tasks in reasons.items()),
     ]

@@ -35,6 +35,7 @@ COLUMNS = (
     *("units", "unit", "reason"),
 )
 RESAMPLES, HALVES = 1000, 200
+TIED = "a protocol ties all models"
 Pair = tuple[str, str]
 
 
@@ -187,9 +188,11 @@ def _lines(
         tau = float(tau_b(observed[a], observed[b]))
         line: dict[str, object] = {"a": a, "b": b, "task": task, "models": models, "tau": tau}
         line |= {"confidence": confidence, "reason": note}
-        if isinstance(drawn, str):
+        if math.isnan(tau) and models > 1:
+            line["reason"] = "; ".join(filter(None, [note, TIED]))
+        elif isinstance(drawn, str):
             line["reason"] = "; ".join(filter(None, [note, drawn]))
-        elif not math.isnan(tau):
+        else:
             low, high = tau_interval(tau, tau_b(resampled[a], resampled[b]), confidence)
             (a1, a2), (b1, b2) = halves[a], halves[b]
             other = np.nanmean([tau_b(a1, b2), tau_b(a2, b1)])

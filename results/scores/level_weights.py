@@ -30,8 +30,12 @@ def level_weights(rows: pd.DataFrame) -> pd.DataFrame:
     """
     weights = rows[is_weight(rows)]
     if weights.empty:
-        raise ValueError("no row has the weight of a level; a study asks for them by `levels: {weighted: [block1, block2]}`")
-    weights = weights.assign(level=weights["metric"].str.removeprefix(WEIGHT), fit=weights["fold"] + " " + weights["task_fp"])
+        raise ValueError(
+            "no row has the weight of a level; a study asks for them by `levels: {weighted: [block1, block2]}`"
+        )
+    weights = weights.assign(
+        level=weights["metric"].str.removeprefix(WEIGHT), fit=weights["fold"] + " " + weights["task_fp"]
+    )
     weights = weights.drop_duplicates([*KEYS, "fit", "seed", "job"])  # a weight that several studies share counts once
     groups = weights.groupby(KEYS, sort=False)
     table = groups.agg(

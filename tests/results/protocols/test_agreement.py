@@ -149,6 +149,17 @@ def test_tied_models_are_tied(tmp_path):
     assert ranks(runs).set_index(["task", "model"]).loc["esc50"]["knn"].loc[["m1", "m2"]].nunique() == 1
 
 
+def test_a_protocol_that_ties_all_models_has_no_tau(tmp_path):
+    right = answers(SHARES, CLIPS, 0)
+    tied = dict.fromkeys(SHARES, right["m1"])
+    runs = read_runs(
+        [write_run(tmp_path / name, name, {"esc50": of}) for name, of in (("knn", right), ("ridge", tied))]
+    )
+    line = agreement(runs, resamples=20).iloc[-1]
+    assert np.isnan(line["tau"])
+    assert line["reason"] == "a protocol ties all models"
+
+
 def test_a_metric_that_is_no_mean_over_clips_has_no_interval(tmp_path):
     table = agreement(two_runs(tmp_path, ("fsd50k",)), resamples=20).set_index("task")
     assert table.loc["fsd50k", "reason"].startswith("mAP is not resampled")
