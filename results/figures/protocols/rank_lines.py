@@ -76,9 +76,10 @@ def rank_lines(
                     )
         axes.set_ylim(len(table) + 0.6, 0.4)
         axes.set_xlim(0, len(protocols) - 1)
-        names = [name.replace("+", "\n+") for name in protocols]
-        axes.set_xticks(range(len(protocols)), names, fontsize=SMALL)
         axes.xaxis.tick_top()
+        axes.set_xticks(
+            range(len(protocols)), protocols, fontsize=SMALL, rotation=30, ha="left", rotation_mode="anchor"
+        )
         axes.set_yticks([])
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
