@@ -19,6 +19,7 @@ from torch import Tensor
 
 from downstream.disk.memory import check_memory
 from downstream.embedder import Embedder, Tap, distance_ms, optional, widths
+from downstream.notices import warn_once
 from downstream.progress import Track, silent
 from downstream.store.extraction import Extraction
 from downstream.store.store import TapFolder
@@ -88,7 +89,7 @@ def extract(
             known = folder.known_index()
             dims = widths(embedder, missing, hop_ms)
             batches = plan_batches(audio, known.files if known else None, seconds_at_once(embedder, dims, hop_ms))
-            origin = {"embedder": embedder.name, "clips": f"{audio.folder.parent.parent.name}/{audio.folder.name}"}
+            origin = {"embedder": embedder.name, "clips": audio.origin}
             _run(Extraction.begin(folder, dims, batches, origin), embedder, audio, hop_ms, track)
 
 
@@ -168,7 +169,7 @@ def _run(extraction: Extraction, embedder: Embedder, audio: SplitAudio, hop_ms: 
     done = total - sum(map(len, remaining))
     if done:
         logger.info("%s: continuing after %d of %d clips", audio.folder, done, total)
-    with track(f"{embedder.name} on {audio.folder.parent.parent.name}/{audio.folder.name}", total) as advance:
+    with track(f"{embedder.name} on {audio.origin}", total) as advance:
         advance(done)
         embed = functools.partial(_embed, embedder, taps=list(extraction.dims), hop_ms=hop_ms)
         # closed here after an error: garbage collection could end their threads anywhere, even inside a lock;
@@ -187,6 +188,8 @@ def _run(extraction: Extraction, embedder: Embedder, audio: SplitAudio, hop_ms: 
                 extraction.append(*embedded)
                 advance(len(files))
             extraction.finish()
+    for line in audio.changes.lines():
+        warn_once(f"{audio.origin}: {line}")
 
 
 def seconds_at_once(embedder: Embedder, dims: Mapping[Tap, int], hop_ms: int | None) -> float:

@@ -132,7 +132,7 @@ def geometry(
             raise ValueError(str(failure))
     if choice.tasks:
         failures.clear()  # of tasks that were not chosen
-    tasks = _chosen("task", choice.tasks, tasks, lambda named: (named.key, named.task.folder.name))
+    tasks = _chosen("task", choice.tasks, tasks, lambda named: (named.key, named.task.place.name))
     if not tasks:
         raise ValueError(f"no task of {study.name} is here{f': {failures[0]}' if failures else ''}")
     for named in tasks:
@@ -147,10 +147,10 @@ def geometry(
     protocol = str(replace(Protocol.parse(choice.protocol), limit=limit))
     measured = _Measured(replace(choice, protocol=protocol), settings.device, track, failures)
     for named in tasks:
-        own = [embedding for embedding in embeddings.found if embedding.named.task.folder == named.task.folder]
+        own = [embedding for embedding in embeddings.found if embedding.named.task.place == named.task.place]
         if own:
             is_one = [other.key for other in tasks].count(named.key) == 1
-            measured.add(named.key if is_one else named.task.folder.name, own)
+            measured.add(named.key if is_one else named.task.place.name, own)
     if not measured.embeddings:
         raise ValueError(f"{study.name}: nothing could be embedded{f': {failures[0]}' if failures else ''}")
     table, similarity, compression = map(pd.DataFrame, (measured.embeddings, measured.similarity, measured.compression))

@@ -146,10 +146,11 @@ class _Planner:
         self.embedder, self.settings, self.measure = embedder, settings, measure
         self.epochs = epochs_seen(settings.folder)
         self.rates: dict[tuple[tuple[Tap, ...], int | None, int], Rate] = {}
+        self.planned: set[tuple[Path, Tap]] = set()
 
     def row(self, unit: Unit) -> PlanRow:
         """Count what remains of a unit."""
-        counts = counts_of(unit, self.embedder, self.settings)
+        counts = counts_of(unit, self.embedder, self.settings, self.planned)
         estimate = self.estimate(counts) if self.measure else Estimate()
         return PlanRow(
             model=self.embedder.name,

@@ -91,19 +91,23 @@ class Counts:
         return sum(probing.folds if probing.solver else len(probing.configs) for probing in self.probes)
 
 
-def counts_of(unit: Unit, embedder: Embedder, settings: Settings) -> Counts:
+def counts_of(
+    unit: Unit, embedder: Embedder, settings: Settings, planned: set[tuple[Path, Tap]] | None = None
+) -> Counts:
     """Count what remains of a unit, as its run will.
 
     Args:
         unit: models of one embedder on one task.
         embedder: the models' embedder.
         settings: how the unit would be run.
+        planned: folders and taps that earlier units extract, which are not counted again; those of this unit are added.
 
     Raises:
         FileNotFoundError, ValueError: what the run would stop at, such as an absent clip.
     """
     unit_jobs = jobs_of(unit, embedder, settings.study.protocol, settings.store)
     jobs, done, taps, stored = 0, 0, 0, 0
+    planned = set() if planned is None else planned
     extractions: list[Extracting] = []
     probes: list[Probing] = []
     for hop_ms, shared in unit_jobs.shared.items():
@@ -115,7 +119,10 @@ def counts_of(unit: Unit, embedder: Embedder, settings: Settings) -> Counts:
         taps, stored = taps + len(all_taps), stored + len(all_taps) - len(absent)
         lengths = {split: _lengths(audio) for split, audio in unit_jobs.audio.items()} if waiting else {}
         for split, audio in unit_jobs.audio.items():
-            for missing, files in remaining(audio, folders[split], needed):
+            path = folders[split].path
+            own = [tap for tap in needed if (path, tap) not in planned]
+            planned |= {(path, tap) for tap in own}
+            for missing, files in remaining(audio, folders[split], own):
                 seconds = {file: lengths[split][file] for file in files}
                 extractions.append(_extracting(embedder, audio, missing, seconds, hop_ms))
         items = {split: sum(_rows(embedder, s, hop_ms) for s in files.values()) for split, files in lengths.items()}

@@ -167,7 +167,7 @@ def _title(parts: Sequence[ReadyPart]) -> str:
     if len(parts) == 1:
         return parts[0].title
     units = [job.work.unit for part in parts for job in part.jobs]
-    models, tasks = {model for unit in units for model in unit.models}, {unit.named.task.folder for unit in units}
+    models, tasks = {model for unit in units for model in unit.models}, {unit.named.task.place for unit in units}
     return f"probes of {len(models)} models on {len(tasks)} tasks"
 
 

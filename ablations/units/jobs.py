@@ -55,7 +55,7 @@ class Done:
     def of(cls, shared: Shared) -> "Done":
         """Describe a job that has its files."""
         job = shared.job
-        return cls(job.key, shared.models, job.named.key, job.named.task.folder, job.seed)
+        return cls(job.key, shared.models, job.named.key, job.named.task.place, job.seed)
 
 
 def jobs_of(unit: Unit, embedder: Embedder, protocol: str, store: Path) -> UnitJobs:
@@ -117,7 +117,9 @@ def tap_folders(
             f"{store}: embeddings by {embedder.name} were made by an earlier version, which did not record what "
             "decoded and resampled the clips; they are made anew (`ablate store prune --earlier` removes the old ones)"
         )
-    return {split: tap_folder(store, embedder.fingerprint, clips.key, split, hop_ms) for split, clips in audio.items()}
+    return {
+        split: tap_folder(store, embedder.fingerprint, clips.key, clips.split, hop_ms) for split, clips in audio.items()
+    }
 
 
 def taps_of(jobs: Iterable[Shared]) -> list[Tap]:
