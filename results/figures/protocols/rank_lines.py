@@ -3,12 +3,12 @@
 from typing import Any
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.transforms import Transform, blended_transform_factory
 
 from results.figures.canvas.colors import Palette, colored
 from results.figures.canvas.frame import task_name
-from results.figures.canvas.sheet import POINTS, letters_width, sheet
+from results.figures.canvas.sheet import POINTS, sheet
 from results.figures.canvas.style import MARKERS, PAGE, SMALL, UNTRAINED_LINE
 from results.scores.axes import checkpoint_of
 from results.scores.labels import UNTRAINED_NOTE, labels
@@ -25,8 +25,8 @@ def rank_lines(
 ) -> Figure:
     """Draw the places of models on a task, the best on top, a column a protocol.
 
-    Models are put in order by their ranks (or mean ranks) under each protocol; tied ones share a place. A checkpoint
-    has a color, and its levels are shades of it.
+    Models are put in order by their ranks (or mean ranks) under each protocol; tied ones share the mean of their
+    places. A checkpoint has a color, and its levels are shades of it.
 
     Args:
         ranks: of `results.protocols.ranks.ranks`.
@@ -57,23 +57,8 @@ def rank_lines(
                 "linestyle": UNTRAINED_LINE if line.untrained else "-",
             }
             axes.plot(range(len(protocols)), places.loc[line.Index], markersize=3, linewidth=1.1, **style)
-        for side, protocol in ((0, protocols[0]), (len(protocols) - 1, protocols[-1])):
-            of_side = places[protocol]
-            for place, group in table.groupby(of_side):
-                # tied models stand below one another, as far apart as others
-                for number, (_, line) in enumerate(group.iterrows()):
-                    shift = number - (len(group) - 1) / 2
-                    axes.annotate(
-                        f"{place + shift:.0f}  {line['label']}" if side == 0 else line["label"],
-                        (side, place + shift),
-                        ((-BESIDE if side == 0 else BESIDE), 0),
-                        textcoords="offset points",
-                        ha="right" if side == 0 else "left",
-                        va="center",
-                        fontsize=size,
-                        color=_dark(line["color"]),
-                        annotation_clip=False,
-                    )
+        _name(axes, table, places[protocols[0]], 0, size)
+        _name(axes, table, places[protocols[-1]], len(protocols) - 1, size)
         axes.set_ylim(len(table) + 0.6, 0.4)
         axes.set_xlim(0, len(protocols) - 1)
         axes.xaxis.tick_top()
@@ -84,18 +69,25 @@ def rank_lines(
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
         axes.grid(axis="x")
-        _margins(axes, table["label"], size)
     return figure
 
 
-def _margins(axes: Any, names: pd.Series, size: float) -> None:
-    """Keep room for the labels: invisible texts that the layout counts, which annotations outside are not."""
-    widest = max(letters_width(f"00  {name}", size) for name in names)
-    across: Transform = blended_transform_factory(axes.transAxes, axes.transAxes)
-    for place, sign in ((0.0, -1), (1.0, 1)):
-        axes.annotate(
-            " ", (place, 0.5), (sign * (widest + BESIDE), 0), xycoords=across, textcoords="offset points", fontsize=1
-        )
+def _name(axes: Axes, table: pd.DataFrame, places: pd.Series, column: int, size: float) -> None:
+    """Write the models beside the ends of their lines, with their places on the left; tied ones below one another."""
+    for place, group in table.groupby(places):
+        for number, line in enumerate(group.itertuples()):
+            shift = number - (len(group) - 1) / 2
+            axes.annotate(
+                line.label if column else f"{place:g}  {line.label}",
+                (column, place + shift),
+                (BESIDE if column else -BESIDE, 0),
+                textcoords="offset points",
+                ha="left" if column else "right",
+                va="center",
+                fontsize=size,
+                color=_dark(line.color),
+                annotation_clip=False,
+            )
 
 
 def _dark(color: tuple[float, float, float]) -> tuple[float, ...]:

@@ -47,7 +47,7 @@ def test_tied_models_have_one_place_and_labels_apart():
     figure = rank_lines(ranks(np.array([[1.0, 1.0], [1.0, 2.0], [3.0, 3.0]])), "all tasks")
     lines = [float(line.get_ydata()[0]) for line in figure.axes[0].get_lines()]
     assert lines == [1.5, 1.5, 3]
-    assert {"1  block1", "2  block2"} <= set(texts(figure))
+    assert {"1.5  block1", "1.5  block2"} <= set(texts(figure))
 
 
 def test_labels_do_not_lie_on_one_another_and_are_in_the_picture():
