@@ -9,9 +9,12 @@ import numpy as np
 
 
 def orders(scores: np.ndarray) -> np.ndarray:
-    """Say in which order each pair of models is: (..., models) scores to (..., pairs) int8 of 1, 0 (tied) and -1."""
+    """Say in which order each pair of models is: (..., models) scores to (..., pairs) int8 of 1, 0 (tied) and -1.
+
+    A score that is not defined is tied with all others.
+    """
     first, second = np.triu_indices(scores.shape[-1], 1)
-    return np.asarray(np.sign(scores[..., first] - scores[..., second]), np.int8)
+    return np.nan_to_num(np.sign(scores[..., first] - scores[..., second])).astype(np.int8)
 
 
 def tau_b(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -103,11 +103,14 @@ def _share(right: np.ndarray, clips: np.ndarray, draws: np.ndarray) -> np.ndarra
 
 
 def _of_counts(counts: np.ndarray, shares: np.ndarray, score: Callable[..., Any], draws: np.ndarray) -> np.ndarray:
-    """The score of counts, (seeds, folds, units, numbers); a fold without a drawn clip has no part in it."""
+    """The score of counts, (seeds, folds, units, numbers); a fold without a drawn event has no part in it."""
     sums = np.einsum("du,sfun->dsfn", draws, counts, optimize=True)
-    weights = (draws @ shares.T)[:, None, :]  # (draws, 1, folds)
-    scores = np.where(weights > 0, score(sums), 0.0)
-    return np.asarray((scores * weights).sum(-1).mean(-1) / weights.sum((-1, -2)))
+    of_folds = score(sums)
+    defined = ~np.isnan(of_folds)
+    weights = (draws @ shares.T)[:, None, :] * defined  # (draws, seeds, folds)
+    total = weights.sum(-1)
+    means = np.where(defined, of_folds * weights, 0.0).sum(-1) / np.where(total > 0, total, np.nan)
+    return np.asarray(means.mean(-1))
 
 
 def _side_by_side(models: Sequence[Scores], sign: int, draws: np.ndarray) -> np.ndarray:

@@ -50,6 +50,16 @@ def test_every_unit_once_is_the_score_of_tables(tmp_path):
             assert scores == pytest.approx(run.means[task].to_numpy(), abs=1e-9)
 
 
+def test_a_fold_without_a_drawn_event_has_no_part(tmp_path):
+    source = drawable(EVENTS, list(SHARES), two_runs(tmp_path, (EVENTS,)))
+    draws = np.zeros((2, CLIPS))
+    draws[0, : CLIPS // 2] = 1  # the clips of the first fold alone
+    first, none = source.scores["knn"](draws)
+    hits = np.stack([right[: CLIPS // 2] for right in answers(SHARES, CLIPS, 0).values()]).sum(1)
+    assert first == pytest.approx(2 * hits / (hits + CLIPS // 2))
+    assert np.isnan(none).all()
+
+
 def test_draws_of_right_clips_have_the_spread_of_the_bootstrap(tmp_path):
     runs = two_runs(tmp_path)
     draws = np.random.default_rng(0).multinomial(CLIPS, np.full(CLIPS, 1 / CLIPS), 2000).astype(float)
