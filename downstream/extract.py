@@ -19,7 +19,6 @@ from torch import Tensor
 
 from downstream.disk.memory import check_memory
 from downstream.embedder import Embedder, Tap, distance_ms, keeps_tokens, optional, widths
-from downstream.notices import warn_once
 from downstream.progress import Track, silent
 from downstream.store.extraction import Extraction
 from downstream.store.number_format import format_of
