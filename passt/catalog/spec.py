@@ -40,6 +40,7 @@ from typing import Any, TypedDict, cast
 from urllib.parse import quote
 
 from passt.catalog import named
+from passt.tokens import TOKENS, keeps_tokens
 
 CHECKPOINT = re.compile(
     r"[A-Za-z0-9_][A-Za-z0-9_.=-]*|hear:[A-Za-z_][A-Za-z0-9_.]*(\?[A-Za-z0-9_.~%=&+-]+)?"
@@ -66,8 +67,6 @@ OF_LEVELS = ("weighted", "weighted_normalized")
 OF_TOKENS = ("mean", "meanmax", "attention", "attention_labels", "prototypes")
 """Poolings of the tokens of one level."""
 POOLINGS = (SIDE_BY_SIDE, *OF_LEVELS, *OF_TOKENS)
-TOKENS = ".tokens"
-"""The end of the name of a level that keeps its tokens, side by side."""
 LEVEL_OR_POOLING = "mean"
 """A pooling that is also a level, of log-mel statistics: in a text it is a pooling behind levels alone."""
 MOST_MS = 600_000
@@ -163,7 +162,7 @@ class EmbeddingSpec:
         """Raise ValueError where the pooling does not fit the levels or windows."""
         if self.pooling == SIDE_BY_SIDE:
             return
-        tokens = [level for level in self.levels if level.endswith(TOKENS)]
+        tokens = [level for level in self.levels if keeps_tokens(level)]
         if self.pooling in OF_LEVELS:
             expected = f"two levels or more for pooling {self.pooling}, none of them mel or of tokens"
             _check(len(self.levels) > 1 and not tokens and "mel" not in self.levels, self, "levels", expected)
@@ -201,6 +200,11 @@ class EmbeddingSpec:
         windows = self.windows_ms or (None,)
         taps: list[Tap] = [(level, window) for window in windows for level in self.levels if level != "mel"]
         return [*taps, ("mel", None)] if "mel" in self.levels else taps
+
+    def refuse_pooling(self) -> None:
+        """Raise ValueError for a pooling, which probes have, where embeddings alone are asked for."""
+        if self.pooling != SIDE_BY_SIDE:
+            raise ValueError(f"{self}: pooling {self.pooling!r} is a part of probes; expected a spec without it")
 
     @classmethod
     def parse(cls, text: str) -> "EmbeddingSpec":
