@@ -59,7 +59,8 @@ def test_the_page_has_the_example():
     assert len([line for line in code.splitlines() if line.strip()]) <= 40
 
 
-def test_without_the_package_its_models_are_unknown(_families_anew):
+@pytest.mark.usefixtures("_families_anew")
+def test_without_the_package_its_models_are_unknown():
     with pytest.raises(ValueError, match="unknown checkpoint 'loudness'"):
         registry.card("loudness")
 

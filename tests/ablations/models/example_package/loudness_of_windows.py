@@ -24,11 +24,10 @@ class Loudness(WindowedEmbedder):
     """Root mean squares of windows."""
 
     name, sample_rate, min_samples = "loudness", CARD.sample_rate, 320
-    dims = {"bands": 32, "total": 1}
     fingerprint = "00000000000000a1"  # another one whenever the numbers change
 
     def __init__(self, spec, *, device="cpu", weights=None):
-        self.device = placed(device)
+        self.device, self.dims = placed(device), {"bands": 32, "total": 1}
 
     def levels(self, views, levels):
         return {level: [getattr(self, level)(view[0 : len(view)]) for view in views] for level in levels}
