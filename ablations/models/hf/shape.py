@@ -14,6 +14,7 @@ from ablations.models.hf.layout import Layout
 from ablations.models.hf.loading import Network
 from ablations.models.hf.outputs import Outputs, outputs_of
 from ablations.models.hf.repository import Files
+from passt.tokens import TOKENS
 
 SHORT_S, LONG_S = 1, 29
 """Lengths in seconds of trials. The number of frames in the long one gives the time between frames."""
@@ -48,13 +49,19 @@ class Shape:
 
     @functools.cached_property
     def dims(self) -> dict[str, int]:
-        """Every level with its width."""
+        """Every level that is one vector, with its width."""
         dims = {}
         for name, width in self.widths.items():
             dims[name] = width
             if name.startswith("block"):
                 dims |= {f"{name}.max": width} | ({f"{name}.cls": width} if self.layouts[name].special else {})
         return dims
+
+    @property
+    def token_dims(self) -> dict[str, int]:
+        """Every level that keeps the tokens of a window, with the width of one token."""
+        blocks = [name for name, layout in self.layouts.items() if name.startswith("block") and layout.timed]
+        return {f"{name}{TOKENS}": self.widths[name] for name in blocks}
 
 
 def shape_of(files: Files, config: Any, network: Network, inputs: Inputs) -> Shape:
@@ -149,8 +156,8 @@ def _padded_layout(value: Tensor, config: Any, padded_to: int, rate: int) -> Lay
         bands, special = patches
         hop = config.time_stride * FRAME_MS * rate / 1000
         first = ((config.patch_size - 1) * FRAME_MS + LONG_FRAME_MS) * rate / 2000
-        return Layout("patches", hop, first, True, special, bands)
-    return Layout("frames", padded_to / frames, padded_to / frames / 2, True)
+        return Layout("patches", hop, first, (frames - special) // bands, special, bands)
+    return Layout("frames", padded_to / frames, padded_to / frames / 2, frames)
 
 
 def _layout(first: Tensor, least: int, long: Tensor, samples: int) -> Layout:
