@@ -35,13 +35,15 @@ class LabelledSplit:
 def item_order(task: Task) -> dict[str, list[str]]:
     """The files of each split in the item order of hear-eval-kit.
 
-    One `random.Random(0)` shuffles split after split.
+    One `random.Random(0)` shuffles split after split. A split of changed sound beside its clean one has the same order.
     """
     stream = random.Random(0)
-    order = {}
+    order: dict[str, list[str]] = {}
     for split in task.splits:
-        order[split] = list(task.items[split])
-        stream.shuffle(order[split])
+        clean = order.get(task.sources.get(split, split))
+        order[split] = list(task.items[split] if clean is None else clean)
+        if clean is None:
+            stream.shuffle(order[split])
     return order
 
 

@@ -149,7 +149,7 @@ def _as_mapping(entry: Entry) -> dict[str, Any]:
 def _check_tasks(study: Study, where: Where) -> None:
     """Raise an error for the first task that is not here."""
     for task in study.tasks:
-        names.folders(task, where.tasks, where.store, study.folder)
+        names.places(task, where.tasks, where.store, study.folder)
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from downstream.disk.choices import choices
 from downstream.probes.protocol import Protocol
 from downstream.progress import Track, silent
 from downstream.tasks.task import Task
+from passt.catalog.spec import SIDE_BY_SIDE
 from results.scores.records import NotApplicable
 
 Value = TypeVar("Value")
@@ -132,7 +133,7 @@ def geometry(
             raise ValueError(str(failure))
     if choice.tasks:
         failures.clear()  # of tasks that were not chosen
-    tasks = _chosen("task", choice.tasks, tasks, lambda named: (named.key, named.task.folder.name))
+    tasks = _chosen("task", choice.tasks, tasks, lambda named: (named.key, named.task.place.name))
     if not tasks:
         raise ValueError(f"no task of {study.name} is here{f': {failures[0]}' if failures else ''}")
     for named in tasks:
@@ -147,10 +148,10 @@ def geometry(
     protocol = str(replace(Protocol.parse(choice.protocol), limit=limit))
     measured = _Measured(replace(choice, protocol=protocol), settings.device, track, failures)
     for named in tasks:
-        own = [embedding for embedding in embeddings.found if embedding.named.task.folder == named.task.folder]
+        own = [embedding for embedding in embeddings.found if embedding.named.task.place == named.task.place]
         if own:
             is_one = [other.key for other in tasks].count(named.key) == 1
-            measured.add(named.key if is_one else named.task.folder.name, own)
+            measured.add(named.key if is_one else named.task.place.name, own)
     if not measured.embeddings:
         raise ValueError(f"{study.name}: nothing could be embedded{f': {failures[0]}' if failures else ''}")
     table, similarity, compression = map(pd.DataFrame, (measured.embeddings, measured.similarity, measured.compression))
@@ -251,8 +252,11 @@ def _splits(task: Task, choice: Choice) -> tuple[str, ...]:
 
 
 def _with_models(study: Study, choice: Choice) -> Study:
-    """Keep the chosen models of a study."""
-    models = _chosen("model", choice.models, study.models, lambda model: (model.label, model.spec.checkpoint))
+    """Keep the chosen models of a study; one with a pooling has the embedding of the model without."""
+    plain = [model for model in study.models if model.spec.pooling == SIDE_BY_SIDE]
+    if not plain:
+        raise ValueError("every model of the study has a pooling, which is a part of probes; expected one without")
+    models = _chosen("model", choice.models, plain, lambda model: (model.label, model.spec.checkpoint))
     models = _chosen("level", choice.levels, models, lambda model: ("+".join(model.spec.levels),))
     return replace(study, models=tuple(models))
 

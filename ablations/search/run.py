@@ -24,7 +24,7 @@ from ablations.system.machine import choose_device
 from ablations.tasks import names
 from ablations.tasks.names import NamedTask
 from ablations.units.where import Where
-from downstream.disk.files import absolute, make_folder
+from downstream.disk.files import make_folder
 from downstream.disk.locks import held
 from downstream.progress import Track, silent
 from downstream.watching import Stopped
@@ -140,8 +140,9 @@ def tasks_of(search: Search, places: Places) -> list[NamedTask]:
     """
     tasks: dict[Path, NamedTask] = {}
     for name in search.tasks:
-        for folder in names.folders(name, places.where.tasks, places.where.store, search.folder):
-            tasks.setdefault(absolute(folder), names.read(folder, tasks.values()))
+        for place in names.places(name, places.where.tasks, places.where.store, search.folder):
+            named = names.read(place, tasks.values())
+            tasks.setdefault(named.task.place, named)
     kinds = {named.task.is_event for named in tasks.values()}
     for event, kind, idle in ((True, "event", OF_EVENTS), (False, "scene", OF_SCENES)):
         varied = [key for key in idle if search.space.varying(key)]

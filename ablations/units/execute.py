@@ -167,7 +167,7 @@ def _title(parts: Sequence[ReadyPart]) -> str:
     if len(parts) == 1:
         return parts[0].title
     units = [job.work.unit for part in parts for job in part.jobs]
-    models, tasks = {model for unit in units for model in unit.models}, {unit.named.task.folder for unit in units}
+    models, tasks = {model for unit in units for model in unit.models}, {unit.named.task.place for unit in units}
     return f"probes of {len(models)} models on {len(tasks)} tasks"
 
 
@@ -216,7 +216,8 @@ class _Extraction:
                 if job.taps not in embeddings:
                     embeddings[job.taps] = splits.from_store(job.named.task, folders, job.taps)
                 fits = fits_of(self.work.settings.folder, job.key).folder / sound
-                evaluation = evaluation_of(job.named.task, embeddings[job.taps], job.protocol, job.seed, fits)
+                task, features = job.named.task, embeddings[job.taps]
+                evaluation = evaluation_of(task, features, job.protocol, job.seed, fits, job.pooling)
                 ready.append(ReadyJob(self.work, shared, evaluation))
             except Exception as error:
                 self.work.fail(shared.models, error)

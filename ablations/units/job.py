@@ -93,7 +93,8 @@ def fingerprints(task: Task, audio: Mapping[str, SplitAudio]) -> tuple[str, str]
     labels = {split: [[f, *map(str, items)] for f, items in task.items[split].items()] for split in task.splits}
     content = {split: sorted(clips.hashes.items()) for split, clips in audio.items()}
     resampled = {split: clips.fingerprint for split, clips in audio.items()}
-    return fingerprint([content, labels, task.labels, dict(task.metadata)]), fingerprint(resampled)
+    changes = [str(task.conditions)] if task.conditions else []
+    return fingerprint([content, labels, task.labels, dict(task.metadata), *changes]), fingerprint(resampled)
 
 
 def needs_slack(task: Task, hop_ms: int | None) -> bool:

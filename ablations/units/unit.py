@@ -20,7 +20,6 @@ from ablations.tasks.names import NamedTask
 from ablations.units.outcome import Failure
 from ablations.units.where import Where
 from downstream.disk.fields import choice
-from downstream.disk.files import absolute
 from downstream.probes.protocol import Protocol
 from downstream.tasks.limited import limited
 from passt.catalog.spec import Tap
@@ -88,7 +87,7 @@ class Unit:
     @property
     def key(self) -> tuple[Group, Path]:
         """What tells it from the study's other units."""
-        return self.group, self.named.task.folder
+        return self.group, self.named.task.place
 
     @property
     def rows(self) -> int:
@@ -152,16 +151,16 @@ def find_tasks(
     tasks: dict[Path, NamedTask] = {}
     for name in study.tasks:
         try:
-            folders = names.folders(name, tasks_folder, store, study.folder)
+            places = names.places(name, tasks_folder, store, study.folder)
         except Exception as error:
             failed((), name, error)
             continue
-        for folder in folders:
+        for place in places:
             try:
-                named = names.read(folder, tasks.values())
-                tasks.setdefault(absolute(folder), replace(named, task=limited(named.task, limit)))
+                named = names.read(place, tasks.values())
+                tasks.setdefault(named.task.place, replace(named, task=limited(named.task, limit)))
             except Exception as error:
-                failed((), folder.name, error)
+                failed((), place.name, error)
     return list(tasks.values())
 
 

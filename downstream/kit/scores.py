@@ -42,7 +42,7 @@ def scores_record(task: Task, results: Sequence[FoldResult], protocol: str = BAS
         results: of `evaluate`; all folds have the probe configuration of the first.
         protocol: of the evaluation; if it differs from the kit's, the record names it under a key of its own.
     """
-    folds = {result.fold.test: fold_scores(task, result) for result in results}
+    folds = {result.fold.name: fold_scores(task, result) for result in results}
     record: dict[str, Any] = dict(folds)
     if len(folds) > 1:
         record["aggregated_scores"] = _aggregated(folds)

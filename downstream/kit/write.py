@@ -17,6 +17,7 @@ from downstream.kit.read import DIMENSIONS, EMBEDDINGS, LABELS, TIMESTAMPS, refu
 from downstream.probes.features import pieces
 from downstream.progress import Advance, Track, silent
 from downstream.splits import LabelledSplit
+from downstream.tasks.changed import names_in_folder
 from downstream.tasks.task import Task
 
 
@@ -31,16 +32,17 @@ def write_folder(task: Task, splits: Mapping[str, LabelledSplit], target: Path, 
 
     Raises:
         FileExistsError: `target` exists.
-        ValueError: the task is of regression.
+        ValueError: the task is of regression, or has clean and changed sound of one split, which the folder can't hold.
     """
     refuse_regression(task)
     refuse_existing(target)
+    names = names_in_folder(task)
     with whole_folder(target) as draft:
-        for name in ("task_metadata.json", "labelvocabulary.csv", *(f"{split}.json" for split in task.splits)):
+        for name in ("task_metadata.json", "labelvocabulary.csv", *(f"{split}.json" for split in names.values())):
             shutil.copyfile(task.folder / name, draft / name)
         with track(f"writing {target.name}", sum(data.x.shape[0] for data in splits.values())) as advance:
             for split in task.splits:
-                _write_split(task, split, splits[split], draft, advance)
+                _write_split(task, names[split], splits[split], draft, advance)
         refuse_existing(target)
 
 

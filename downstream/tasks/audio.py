@@ -2,6 +2,10 @@
 
 Clips are read with soundfile from the best rate folder and resampled with soxr. Resampled clips are cached by content
 and by the versions of both libraries, so that each is made once for all models of that rate.
+
+Conditions change a clip at the rate of its folder, before it is resampled, so that all models that take clips from one
+folder hear the same sound. In folders of other rates noise and rooms have the same random phases at each frequency
+(`downstream.tasks.conditions.noise`). Changed clips are not cached.
 """
 
 import functools
@@ -20,7 +24,12 @@ from downstream.disk.files import fingerprint
 from downstream.disk.memory import check_memory
 from downstream.notices import warn_once
 from downstream.sound.decode import SPECIAL, decode, is_special, read_header
+from downstream.tasks.changed import check_rate
 from downstream.tasks.clip_cache import AUDIO, HashedFile, hashed_files, keep_clip, kept_clip, state_of
+from downstream.tasks.conditions.change import BYTES, RULE
+from downstream.tasks.conditions.change import changed as changed_sound
+from downstream.tasks.conditions.condition import NO_CONDITIONS, Conditions
+from downstream.tasks.conditions.tally import Tally
 from downstream.tasks.task import Task
 
 RESAMPLER = "soxr-HQ"
@@ -39,6 +48,7 @@ class SplitAudio:
         source_rate: of the files, in Hz.
         sample_rate: of what `load` returns, in Hz.
         cache: the folder of resampled clips and of content hashes, the root of the store.
+        conditions: what the clips are changed by.
     """
 
     files: tuple[str, ...]
@@ -46,6 +56,7 @@ class SplitAudio:
     source_rate: int
     sample_rate: int
     cache: Path
+    conditions: Conditions = NO_CONDITIONS
 
     @classmethod
     def of(cls, task: Task, split: str, sample_rate: int, cache: str | Path) -> "SplitAudio":
@@ -55,10 +66,13 @@ class SplitAudio:
 
         Raises:
             FileNotFoundError: there is no rate folder, or a listed file is absent; names it.
+            ValueError: the clips have nothing that a condition would take away.
         """
         known = rates(task.folder)
         source_rate = next((rate for rate in known if rate >= sample_rate), known[-1])
-        folder = task.folder / str(source_rate) / split
+        conditions = Conditions(task.conditions.chain if split in task.sources else ())
+        check_rate(task, known[-1])
+        folder = task.folder / str(source_rate) / task.sources.get(split, split)
         present = {entry.name for entry in os.scandir(folder) if entry.is_file()} if folder.is_dir() else set()
         files = tuple(task.items[split])
         absent = [file for file in files if file not in present and not (folder / file).is_file()]
@@ -68,7 +82,7 @@ class SplitAudio:
                 f"{folder / absent[0]} is listed in {split}.json but {state}"
                 + (f" (and {len(absent) - 1} more)" if len(absent) > 1 else "")
             )
-        return cls(files, folder, source_rate, sample_rate, Path(cache))
+        return cls(files, folder, source_rate, sample_rate, Path(cache), conditions)
 
     @functools.cached_property
     def hashes(self) -> dict[str, str]:
@@ -83,7 +97,8 @@ class SplitAudio:
     def fingerprint(self) -> str:
         """16 hex digits of names, contents, rate and resampler, which are part of job keys."""
         resampler = RESAMPLER if self.source_rate != self.sample_rate else None
-        return fingerprint([sorted(self.hashes.items()), self.source_rate, self.sample_rate, resampler])
+        changes = [RULE, str(self.conditions), self.split] if self.conditions else []
+        return fingerprint([sorted(self.hashes.items()), self.source_rate, self.sample_rate, resampler, *changes])
 
     @property
     def key(self) -> str:
@@ -97,6 +112,26 @@ class SplitAudio:
             return decoded
         return [*decoded, f"{RESAMPLER} {soxr.__version__} {soxr.__libsoxr_version__}"]
 
+    @property
+    def split(self) -> str:
+        """The split of the folder whose clips these are."""
+        return self.folder.name
+
+    @property
+    def origin(self) -> str:
+        """The task with its conditions, and the split: for people."""
+        return f"{self.folder.parent.parent.name}{self.conditions}/{self.split}"
+
+    @functools.cached_property
+    def changes(self) -> Tally:
+        """What became of the clips that were changed so far."""
+        return Tally()
+
+    def log_changes(self) -> None:
+        """Log what became of the clips that were changed, apart from what was asked for."""
+        for line in self.changes.lines():
+            warn_once(f"{self.origin}: {line}")
+
     def seconds(self, file: str) -> float:
         """Length of a clip in s, from its header."""
         return read_header(self.folder / file).duration
@@ -108,6 +143,8 @@ class SplitAudio:
             ValueError: names a file whose rate is not its folder's, that was changed since it was hashed, or that
                 `decode` refuses.
         """
+        if self.conditions:
+            return torch.from_numpy(resample(self._changed(file), self.source_rate, self.sample_rate))
         if self.source_rate == self.sample_rate:
             return torch.from_numpy(self._read(file))
         name = f"{self.hashes[file][:32]}-{self.sample_rate}"
@@ -118,6 +155,14 @@ class SplitAudio:
             clip = resample(self._read(file), self.source_rate, self.sample_rate)
             keep_clip(cached, clip)
         return torch.from_numpy(clip)
+
+    def _changed(self, file: str) -> np.ndarray:
+        """A clip at its own rate, changed by the conditions."""
+        clip = self._read(file)
+        check_memory(f"{self.folder / file}: changing {len(clip)} samples", BYTES * len(clip))
+        sound, notes = changed_sound(clip, self.source_rate, self.conditions.chain, f"{self.split}/{file}")
+        self.changes.add(file, notes)
+        return sound
 
     def _read(self, file: str) -> np.ndarray:
         """A clip at its own rate, unchanged since it was hashed.

@@ -15,6 +15,7 @@ from typing import Any
 from downstream.disk import fields
 from downstream.disk.files import absolute
 from downstream.disk.text_file import read_csv, read_json
+from downstream.tasks.conditions.condition import NO_CONDITIONS, Conditions
 from downstream.tasks.groups import Groups, read_groups
 
 EMBEDDING_TYPES = ("scene", "event")
@@ -34,15 +35,16 @@ class Event:
 
 @dataclass(frozen=True)
 class Fold:
-    """One assignment of splits; named after its test split."""
+    """One assignment of splits; named after its test split, or after the split whose changed sound that has."""
 
     train: tuple[str, ...]
     valid: str
     test: str
+    clean: str = ""
 
     @property
     def name(self) -> str:
-        return self.test
+        return self.clean or self.test
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,8 @@ class Task:
         evaluation_params: HEAR's further settings (post-processing grid, probe settings of the task).
         metadata: all of `task_metadata.json`.
         groups: split -> file -> group (speaker, recording); empty if the folder names none.
+        conditions: what the sound of some splits is changed by (`downstream.tasks.changed`); none in a folder.
+        sources: split of changed sound -> the split of the folder whose clips it has.
     """
 
     name: str
@@ -78,6 +82,8 @@ class Task:
     evaluation_params: Mapping[str, Any] = field(default_factory=dict)
     metadata: Mapping[str, Any] = field(default_factory=dict, repr=False)
     groups: Groups = field(default_factory=dict, repr=False)
+    conditions: Conditions = NO_CONDITIONS
+    sources: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod
     def from_dir(cls, folder: str | Path) -> "Task":
@@ -123,14 +129,20 @@ class Task:
 
     def folds(self) -> tuple[Fold, ...]:
         """The folds: of k splits, split i tests, split i + 1 (cyclic) validates, the rest train."""
+        changed = {source: split for split, source in self.sources.items()}
         if self.split_mode == "trainvaltest":
-            return (Fold(("train",), "valid", "test"),)
-        names = sorted(self.splits)
+            return (_fold(("train",), "valid", "test", changed),)
+        names = sorted({self.sources.get(split, split) for split in self.splits})
         folds = []
         for i, test in enumerate(names):
             valid = names[(i + 1) % len(names)]
-            folds.append(Fold(tuple(name for name in names if name not in (test, valid)), valid, test))
+            folds.append(_fold(tuple(name for name in names if name not in (test, valid)), valid, test, changed))
         return tuple(folds)
+
+    @property
+    def place(self) -> Path:
+        """What tells a task from every other: its folder, with its conditions behind the name."""
+        return self.folder.with_name(self.name) if self.conditions else self.folder
 
     @property
     def is_event(self) -> bool:
@@ -139,6 +151,12 @@ class Task:
     @property
     def is_regression(self) -> bool:
         return self.prediction_type == "regression"
+
+
+def _fold(train: tuple[str, ...], valid: str, test: str, changed: Mapping[str, str]) -> Fold:
+    """A fold that tests on the changed sound of a split, if there is such."""
+    sound = changed.get(test, test)
+    return Fold(train, valid, sound, "" if sound == test else test)
 
 
 def _check_values(source: Path, metadata: Mapping[str, Any]) -> None:

@@ -44,6 +44,7 @@ WEIGHT = "weight."
 """The metric of a row that is no score, but the weight that a probe learned for a level: ``weight.block6``."""
 REFERENCE_NAME = "reference.csv"
 REMEDY = "remove it, and the next `ablate run` makes it anew from jobs/"
+CONDITION_MARK = "+"  # between a task and its conditions
 TASKS_FILE = Path(__file__).parents[1] / "reference" / "tasks.csv"
 
 
@@ -151,8 +152,12 @@ def task_table() -> pd.DataFrame:
 
 
 def task_key(folder_name: str) -> str:
-    """Give the key of a HEAR task folder; any other task is called by its folder's name."""
+    """Give the key of a HEAR task folder; any other task is called by its folder's name.
+
+    Conditions behind a name stay there.
+    """
+    folder, plus, conditions = folder_name.partition(CONDITION_MARK)
     for key, folders in task_table()["hear_folders"].items():
-        if folder_name in folders.split():
-            return str(key)
+        if folder in folders.split():
+            return f"{key}{plus}{conditions}"
     return folder_name
