@@ -76,7 +76,8 @@ def in_full(row: Any) -> str:
         "cached": _cached(row),
         "source": _text(row.url, "{}"),
     }
-    return "\n".join([_with_alias(row), *(f"  {name:<{LABEL}}{text}" for name, text in lines.items() if text)])
+    texts = [(name, text) for name, text in lines.items() if text] + [("note", note) for note in row.notes]
+    return "\n".join([_with_alias(row), *(f"  {name:<{LABEL}}{text}" for name, text in texts)])
 
 
 def _is_range(run: Sequence[str]) -> bool:
