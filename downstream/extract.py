@@ -19,7 +19,6 @@ from torch import Tensor
 
 from downstream.disk.memory import check_memory
 from downstream.embedder import Embedder, Tap, distance_ms, keeps_tokens, optional, widths
-from downstream.notices import warn_once
 from downstream.progress import Track, silent
 from downstream.store.extraction import Extraction
 from downstream.store.number_format import format_of
@@ -195,8 +194,7 @@ def _run(extraction: Extraction, embedder: Embedder, audio: SplitAudio, hop_ms: 
                 extraction.append(*embedded)
                 advance(len(files))
             extraction.finish()
-    for line in audio.changes.lines():
-        warn_once(f"{audio.origin}: {line}")
+    audio.log_changes()
 
 
 def seconds_at_once(embedder: Embedder, dims: Mapping[Tap, int], hop_ms: int | None) -> float:

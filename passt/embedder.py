@@ -18,7 +18,6 @@ from passt.network.following import FollowsNetwork
 from passt.network.identity import hash_of
 from passt.network.model import Passt
 from passt.network.precision import arithmetic, precision_for
-from passt.tokens import caps
 from passt.weights import load as weight_files
 from passt.weights.initial import network_on_meta
 from passt.weights.training_notes import labels_for
@@ -179,8 +178,7 @@ class PasstEmbedder(FollowsNetwork, WindowedEmbedder):  # type: ignore[override]
 
     def grid(self, level: str, window_ms: int | None) -> tuple[int, int]:
         """Count the rows and columns of tokens that a level keeps of a window."""
-        samples = self._samples(self.checkpoint.max_window_s * 1000 if window_ms is None else window_ms)
-        return caps(self.checkpoint.grid[0], self.checkpoint.columns(samples))
+        return self.checkpoint.token_grid(window_ms)
 
     def scene_embedding(self, audio: Tensor) -> Tensor:
         """Embed each clip as one vector: the levels of the spec, concatenated in order.

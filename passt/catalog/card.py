@@ -29,6 +29,8 @@ class Card:
         precisions: whether the model can compute in tf32 and bf16. If not, it always computes in fp32.
         aliases: other names, which are replaced by `name`.
         token_levels: levels that keep the tokens of a window (`passt.tokens`), for probes that pool them.
+        whole_clips: whether a spec may name no windows although the model takes them: timestamps are then read from the
+            frames of the whole clip.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Card:
     precisions: bool = False
     aliases: tuple[str, ...] = ()
     token_levels: tuple[str, ...] = ()
+    whole_clips: bool = False
 
     def spec(self, **fields: Any) -> EmbeddingSpec:
         """Make a complete, checked, canonical spec from some of its fields (see `EmbeddingSpec`).
@@ -81,7 +84,8 @@ class Card:
             self._check_window("windows_ms", window)
         if spec.scene_window_ms is not None:
             self._check_window("scene_window_ms", spec.scene_window_ms)
-        if not spec.windows_ms and self.min_window_ms is not None and spec.levels != ("mel",):
+        needs_windows = self.min_window_ms is not None and not self.whole_clips
+        if not spec.windows_ms and needs_windows and spec.levels != ("mel",):
             raise ValueError(f"{self.name}: windows_ms must name at least one window, got ()")
         if spec.weights.split("-")[0] not in self.weights:
             expected = " or ".join(WEIGHT_KINDS[kind] for kind in self.weights)

@@ -37,6 +37,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any, TypedDict, cast
+from urllib.parse import quote
 
 from passt.catalog import named
 from passt.tokens import TOKENS, keeps_tokens
@@ -44,7 +45,10 @@ from passt.tokens import TOKENS, keeps_tokens
 CHECKPOINT = re.compile(
     r"[A-Za-z0-9_][A-Za-z0-9_.=-]*|hear:[A-Za-z_][A-Za-z0-9_.]*(\?[A-Za-z0-9_.~%=&+-]+)?"
     r"|python:[A-Za-z0-9_][A-Za-z0-9_.-]*\?[a-z]+=[A-Za-z0-9_.-]+"
+    r"|hf:[A-Za-z0-9_.~%/-]+(\?[A-Za-z0-9_.~%=&+-]+)?"
 )
+REPOSITORY = "hf:"
+COMMIT = re.compile("[0-9a-f]{40}")
 LEVEL = re.compile(r"[a-z][a-z0-9_]*(\.[a-z]+)?")
 WEIGHTS = re.compile(r"published|demo|none|untrained-(0|[1-9]\d{0,17})|sha256-[0-9a-f]{12}")
 WEIGHT_KINDS = {
@@ -93,8 +97,9 @@ class EmbeddingSpec:
 
     Attributes:
         checkpoint: name of published weights. It fixes STFT hop, patch stride and depth, and so the time resolution.
-            ``hear:module?option=value`` (percent-encoded) is a module of the HEAR common API instead, and
-            ``python:name?code=<hash>`` an object of the process.
+            ``hear:module?option=value`` (percent-encoded) is a module of the HEAR common API instead,
+            ``hf:ORG/NAME?revision=<commit>`` an encoder of the library transformers, and ``python:name?code=<hash>`` an
+            object of the process.
         levels: embedding levels, concatenated in this order. The level ``mel`` must come last.
         windows_ms: receptive fields of timestamp embeddings in ms, concatenated in this order. () is for models
             whose receptive field is fixed.
@@ -217,11 +222,17 @@ def parse_fields(text: str) -> SpecFields:
     """Read the fields that a spec text names, and no others. A card can then fill in its defaults.
 
     If a named spec stands in the checkpoint's place, its fields are taken too, except where `text` gives another value.
+    Behind a repository of the hub, a commit, or a revision that no other part can be, belongs to its address:
+
+    >>> parse_fields("hf:openai/whisper-tiny@v1.1@block2")
+    {'checkpoint': 'hf:openai/whisper-tiny?revision=v1.1', 'levels': ('block2',)}
 
     Raises:
         ValueError: a part is given twice, or is none of levels, w, s, t and weights.
     """
     head, *parts = text.split("@")
+    if head.startswith(REPOSITORY) and parts and _is_revision(parts[0]):
+        head += f"{'&' if '?' in head else '?'}revision={quote(parts.pop(0), safe='')}"
     values: dict[str, Any] = {}
     for part in parts:
         name, value = _parse_part(part, text)
@@ -259,6 +270,10 @@ _PARTS: tuple[tuple[re.Pattern[str], str, Callable[[str], Any]], ...] = (
     (re.compile(rf"(?P<value>{LEVEL.pattern}(\+{LEVEL.pattern})*)"), "levels", lambda text: tuple(text.split("+"))),
 )
 """The parts that follow the checkpoint: pattern, field, how its value is read. The first pattern that fits decides."""
+
+
+def _is_revision(part: str) -> bool:
+    return bool(COMMIT.fullmatch(part)) or not any(pattern.fullmatch(part) for pattern, _, _ in _PARTS)
 
 
 def _parse_part(part: str, text: str) -> tuple[str, Any]:

@@ -158,6 +158,13 @@ class CnnEmbedder(FollowsNetwork, WindowedEmbedder):  # type: ignore[override]  
         return {name: (grid.shape[1], grid.shape[2]) for name, grid in values.items()}
 
     @classmethod
+    def token_grid(cls, checkpoint: CnnCheckpoint, level: str, window_ms: int | None) -> tuple[int, int]:
+        """Count the rows and columns of tokens that a level keeps of a window; None is the longest, or a whole clip."""
+        length_ms = cls.max_window_ms if window_ms is None else window_ms
+        frames = LONG_FRAMES if length_ms is None else cls.frames_of(checkpoint, SAMPLE_RATE * length_ms // 1000)
+        return cls.grids_of(checkpoint, frames)[level]
+
+    @classmethod
     @functools.cache
     def parameters_of(cls, checkpoint: CnnCheckpoint) -> int:
         """How many numbers of the network training set."""
@@ -180,10 +187,7 @@ class CnnEmbedder(FollowsNetwork, WindowedEmbedder):  # type: ignore[override]  
 
     def grid(self, level: str, window_ms: int | None) -> tuple[int, int]:
         """Count the rows and columns of tokens that a level keeps of a window."""
-        length_ms = self.max_window_ms if window_ms is None else window_ms
-        whole = length_ms is None
-        frames = LONG_FRAMES if whole else self.frames_of(self.checkpoint, self._samples(cast(int, length_ms)))
-        return self.grids_of(self.checkpoint, frames)[level]
+        return self.token_grid(self.checkpoint, level, window_ms)
 
     def whole(self, clips: Tensor) -> Spectrograms | Excerpts:
         """Take each of the clips (clips, samples) as its only window."""
