@@ -13,10 +13,12 @@ from pathlib import Path
 
 import torch
 
-from downstream.checks import check_splits, check_task
+from downstream.checks import check_protocol, check_splits, check_task
 from downstream.events import targets
 from downstream.fold_data import FoldData
 from downstream.fold_result import FoldResult
+from downstream.pooling.learned import level_weights
+from downstream.pooling.pooling import Pooling, check_pooling
 from downstream.probes.finished import FinishedFits
 from downstream.probes.fit import Fit, Fitting, predict
 from downstream.probes.pack import fit_all
@@ -43,10 +45,13 @@ class Evaluation:
         protocol: its text form.
         seed: fixes the initial weights and the dropout of every probe.
         finished: the folder that keeps finished fits until this evaluation has its results; None keeps none.
+        pooling: how the levels or tokens in the features become the vector that a probe takes; None leaves them as
+            they are.
 
     Raises:
-        ValueError: the protocol is unknown, the seed is below 0, the task has more clips than the protocol uses, its
-            metadata contradict themselves, or features are not finite.
+        ValueError: the protocol is unknown, or can't train the pooling; the seed is below 0; the task has more clips
+            than the protocol uses; its metadata contradict themselves; features are not finite, or no whole number
+            of parts.
     """
 
     def __init__(
@@ -56,19 +61,22 @@ class Evaluation:
         protocol: str = "hear2021",
         seed: int = 0,
         finished: Path | None = None,
+        pooling: Pooling | None = None,
     ) -> None:
-        self.task, self.splits, self.seed = task, splits, seed
-        self.finished = FinishedFits(finished) if finished else None
+        self.task, self.splits, self.seed, self.pooling = task, splits, seed, pooling
+        self.finished = FinishedFits(finished, pooling) if finished else None
         self.protocol = Protocol.parse(protocol)
         if seed < 0:
             raise ValueError(f"seed must be at least 0, got {seed}")
         check_task(task)
+        check_protocol(task, self.protocol)
         check_limit(task, self.protocol.limit)
         self.grid = self.protocol.configurations(task)
+        check_pooling(pooling, self.protocol, {name: split.x.shape[1] for name, split in splits.items()})
         check_splits(task, splits)
         self.folds = task.folds()
         self.fits: list[list[Fit]] = []
-        self.data = FoldData(task, splits, self.protocol, seed)
+        self.data = FoldData(task, splits, self.protocol, seed, pooling)
 
     @property
     def count(self) -> int:
@@ -105,10 +113,12 @@ class Evaluation:
 
     def _fittings(self, fold: Fold, configs: Sequence[ProbeConfig]) -> list[Fitting]:
         train, valid = self.data.train(fold), self.data.other(fold, fold.valid)
-        score = Scorer(self.task, fold.valid, self.splits[fold.valid]).validate
+        score = self.data.score(fold, Scorer(self.task, fold.valid, self.splits[fold.valid]).validate)
         selection, kind = selection_of(self.task), self.task.prediction_type
-        stacked, seed = metrics.get(self.task.metrics[0]).stacked, (self.seed, fold.name)
-        rest = train, valid, kind, selection, score, seed, None, stacked, self.protocol.matmul
+        stacked = self.data.stacked_score(fold, metrics.get(self.task.metrics[0]).stacked)
+        seed = self.seed, fold.name
+        pooling = self.pooling if self.pooling and self.pooling.learns else None
+        rest = train, valid, kind, selection, score, seed, None, stacked, self.protocol.matmul, pooling
         return [Fitting(config, *rest) for config in configs]
 
     def _result(self, fold: Fold, fits: Sequence[Fit], device: str) -> FoldResult:
@@ -117,12 +127,13 @@ class Evaluation:
         chosen = _best(fits, selection_of(task))
         data = self.data.other(fold, fold.test)
         predictions, loss = predict(chosen, data, task.prediction_type, device, self.protocol.matmul)
+        predictions = self.data.in_units(fold, predictions)
         setting = chosen.best.postprocessing
         if task.is_event and setting is None:  # the loss selected: nothing was decoded, the grid has one point
             (setting,) = targets.postprocessing_grid(task.evaluation_params)
         scorer = Scorer(task, fold.test, test)
         scores = scorer.reported(predictions, setting)
-        missing = scorer.missing(scores)
+        missing = scorer.missing(scores, predictions)
         for metric, reason in missing.items():
             logger.warning("%s: fold %s: no %s: %s", task.name, fold.name, metric, reason)
         return FoldResult(
@@ -138,6 +149,7 @@ class Evaluation:
             test=test,
             predictions=predictions,
             counts=scorer.counts(predictions, setting),
+            level_weights=level_weights(self.pooling, chosen.state),
         )
 
 
@@ -152,6 +164,7 @@ def evaluate(
     seed: int = 0,
     device: str = "cpu",
     track: Track = silent,
+    pooling: Pooling | None = None,
 ) -> list[FoldResult]:
     """Fit and test probes on every fold of a task.
 
@@ -160,7 +173,7 @@ def evaluate(
     Returns:
         A result for each fold, in the order of `task.folds()`.
     """
-    evaluation = evaluation_of(task, splits, protocol, seed)
+    evaluation = evaluation_of(task, splits, protocol, seed, pooling=pooling)
     with track(f"probes on {task.name}", evaluation.count) as advance:
         ((_, results),) = evaluate_all([evaluation], device, advance)
     return results
@@ -172,11 +185,12 @@ def evaluation_of(
     protocol: str = "hear2021",
     seed: int = 0,
     finished: Path | None = None,
+    pooling: Pooling | None = None,
 ) -> AnyEvaluation:
     """The evaluation that a protocol asks for; arguments and errors are those of `Evaluation`."""
     if Protocol.parse(protocol).is_solved:
-        return SolvedEvaluation(task, splits, protocol, seed)
-    return Evaluation(task, splits, protocol, seed, finished)
+        return SolvedEvaluation(task, splits, protocol, seed, pooling)
+    return Evaluation(task, splits, protocol, seed, finished, pooling)
 
 
 def evaluate_all(

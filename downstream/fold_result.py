@@ -43,15 +43,19 @@ class FoldResult:
         fold: the splits to train, validate and test on.
         chosen: the fit, or the solution, of the best validation score.
         postprocessing: how the test's predictions became events; None for scene tasks.
-        test_loss: mean over the test items; of a solution, the mean square of prediction less target.
+        test_loss: mean over the test items; of a solution, the mean square of prediction less target. Of regression,
+            targets are in standard deviations of the training items.
         scores: metric -> score in the task's order, the primary first, each metric before its parts.
         missing: metric -> the reason why its score is NaN.
         tried: each probe configuration that was fitted here, with its best validation score; or each solution.
         epochs: of all fits together; 0 for a solution.
         seconds: of all fits together, each its share of its pack's, and of the test.
         test: the test split.
-        predictions: (items, labels) probabilities on the test split, for paired statistics.
+        predictions: (items, labels) probabilities on the test split, or numbers in the task's units, for paired
+            statistics.
         counts: (files, numbers) that the primary score sums over the test's files; None for scene tasks.
+        level_weights: the weight that the chosen fit learned for each level, in their order, with the sum 1; None if
+            the pooling learns none.
     """
 
     fold: Fold
@@ -66,6 +70,7 @@ class FoldResult:
     test: LabelledSplit = field(repr=False)
     predictions: np.ndarray = field(repr=False)
     counts: np.ndarray | None = field(default=None, repr=False)
+    level_weights: tuple[float, ...] | None = None
 
     @property
     def validation_score(self) -> float:

@@ -12,11 +12,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from downstream.checks import check_splits, check_task
+from downstream.checks import check_protocol, check_splits, check_task
 from downstream.disk.memory import check_memory
 from downstream.events.decoding import THRESHOLD
 from downstream.fold_data import FoldData
 from downstream.fold_result import FoldResult, Solution
+from downstream.pooling.pooling import Pooling, check_pooling
 from downstream.probes.features import ProbeData, pieces
 from downstream.probes.probe import ProbeConfig
 from downstream.probes.protocol import Protocol
@@ -39,17 +40,26 @@ class SolvedEvaluation:
 
     grid: tuple[ProbeConfig, ...] = ()  # of configurations with epochs
 
-    def __init__(self, task: Task, splits: Mapping[str, LabelledSplit], protocol: str, seed: int = 0) -> None:
+    def __init__(
+        self,
+        task: Task,
+        splits: Mapping[str, LabelledSplit],
+        protocol: str,
+        seed: int = 0,
+        pooling: Pooling | None = None,
+    ) -> None:
         self.task, self.splits, self.seed = task, splits, seed
         self.protocol = Protocol.parse(protocol)
         self.solver = SOLVERS[self.protocol.base]
         if seed < 0:
             raise ValueError(f"seed must be at least 0, got {seed}")
         check_task(task)
+        check_protocol(task, self.protocol)
         check_limit(task, self.protocol.limit)
+        check_pooling(pooling, self.protocol, {name: split.x.shape[1] for name, split in splits.items()})
         check_splits(task, splits)
         self.folds = task.folds()
-        self.data = FoldData(task, splits, self.protocol, seed)
+        self.data = FoldData(task, splits, self.protocol, seed, pooling)
 
     @property
     def count(self) -> int:
@@ -63,15 +73,15 @@ class SolvedEvaluation:
         settings = self.solver.settings(len(train.y))
         y = np.asarray(train.y[:], np.float32)
         predict = self.solver.fit(_whole(train), y, settings, self.task.prediction_type, device)
-        scorer = Scorer(self.task, fold.valid, self.splits[fold.valid])
+        validate = self.data.score(fold, Scorer(self.task, fold.valid, self.splits[fold.valid]).validate)
         tried: list[Solution] = []
         for value, predictions in predict(_whole(self.data.other(fold, fold.valid))).items():
             for threshold in THRESHOLDS if self.task.is_event else (None,):
-                scores, postprocessing = scorer.validate(_shifted(predictions, threshold))
+                scores, postprocessing = validate(_shifted(predictions, threshold))
                 score = next(iter(scores.values()))
                 tried.append(Solution(self.solver.setting, value, score, threshold, postprocessing))
         chosen = self._best(tried)
-        predictions = predict(_whole(self.data.other(fold, fold.test)))[chosen.value]
+        predictions = np.asarray(predict(_whole(self.data.other(fold, fold.test)))[chosen.value])
         return dataclasses.replace(self._tested(fold, chosen, tried, predictions), seconds=time.perf_counter() - start)
 
     def _best(self, tried: list[Solution]) -> Solution:
@@ -81,8 +91,8 @@ class SolvedEvaluation:
 
     def _tested(self, fold: Fold, chosen: Solution, tried: list[Solution], predictions: np.ndarray) -> FoldResult:
         test = self.splits[fold.test]
-        loss = float(np.mean(np.square(predictions - test.y), dtype=np.float64))
-        predictions = _shifted(predictions, chosen.threshold)
+        loss = float(np.mean(np.square(predictions - self.data.other(fold, fold.test).y[:]), dtype=np.float64))
+        predictions = _shifted(self.data.in_units(fold, predictions), chosen.threshold)
         scorer = Scorer(self.task, fold.test, test)
         scores = scorer.reported(predictions, chosen.postprocessing)
         return FoldResult(
@@ -91,7 +101,7 @@ class SolvedEvaluation:
             postprocessing=chosen.postprocessing,
             test_loss=loss,
             scores=scores,
-            missing=scorer.missing(scores),
+            missing=scorer.missing(scores, predictions),
             tried=tuple((one, one.score) for one in tried),
             epochs=0,
             seconds=0.0,

@@ -19,7 +19,7 @@ class LabelledSplit:
 
     Attributes:
         x: (items, dim) float32, an array or an object that reads one when indexed.
-        y: (items, labels) float32, one-hot or multi-hot.
+        y: (items, labels) float32, one-hot or multi-hot; of regression (items, targets), in the task's units.
         files: in item order; a scene has one item, an event clip has one for each timestamp.
         offsets: (files + 1,), items offsets[i] to offsets[i + 1] belong to files[i].
         timestamps: (items,) in ms for event tasks, else ().
@@ -109,6 +109,8 @@ def one_hot(labels: Sequence[Sequence[str]], vocabulary: Sequence[str]) -> np.nd
 
 def _targets(task: Task, split: str, files: Sequence[str], offsets: np.ndarray, times: np.ndarray) -> np.ndarray:
     items = task.items[split]
+    if task.is_regression:
+        return np.array([items[file] for file in files], dtype=np.float32)
     if not task.is_event:
         return one_hot([items[file] for file in files], task.labels)
     return np.concatenate(

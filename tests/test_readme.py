@@ -39,6 +39,7 @@ DOCUMENTS = [README, *(path for folder in FOLDERS for path in sorted((ROOT / fol
 LONG = {
     "benchmark": "measures for minutes",
     "curve": "runs many protocols",
+    "protocols": "runs many protocols",
     "search": "runs many trials",
     "train": "trains for hours",
     "run": "embeds and trains probes for minutes; only studies and modules that documents show are run",

@@ -16,6 +16,7 @@ COMMANDS = {
         "run": ("run", "Run what is missing of a study; print its table, draw its figure."),
         "plan": ("run", "Say what a run would take: fits, time, disk and memory."),
         "curve": ("run", "Run a study along the number of training labels."),
+        "protocols": ("run", "Ask which conclusions survive another probe."),
         "search": ("search", "Search for the best variant, or the best for each cost."),
         "embed": ("embed", "Write the embeddings of audio files."),
     },

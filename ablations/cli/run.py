@@ -1,4 +1,4 @@
-"""The commands `ablate run`, `ablate plan` and `ablate curve`."""
+"""The commands `ablate run`, `ablate plan`, `ablate curve` and `ablate protocols`."""
 
 import functools
 import math
@@ -11,7 +11,7 @@ import click
 from ablations.cli.running.asked import ASKED, Asked
 from ablations.system.errors import NewFile, one_line_errors
 from ablations.terminal.names import RUNNABLE
-from ablations.terminal.options import PLACES, together
+from ablations.terminal.options import PATH, PLACES, folder_of, together
 
 ENGINE_OPTIONS = (
     click.option("--shard", metavar="I/N", help="Only part I of N; all parts may use one folder at once."),
@@ -192,6 +192,79 @@ def curve(
     click.echo(markdown_table(table.assign(labels_needed=needed), index=False, floatfmt=".3f"))
     click.echo(f"\narea: mean score along the curve, ± area_std over {draws} draws; labels_needed: to reach a score.")
     click.echo(f"Figure: {figures.save(figures.label_curve(points, declared.name), folder / 'figure')}")
+    if not is_complete:
+        raise SystemExit(1)
+
+
+@click.command()
+@click.argument("studies", type=RUNNABLE, nargs=-1, required=True, metavar="STUDY | RUN RUN ...")
+@click.option(
+    "--protocol",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    help="Of STUDY; several times for more  [default: knn, ridge, logistic, a linear probe, hear2021+grid3]",
+)
+@click.option("--draws", type=int, default=3, show_default=True, help="Seeds of protocols that draw training clips.")
+@click.option("--confidence", type=float, default=0.95, show_default=True, help="Of intervals and tests.")
+@click.option("--resamples", type=int, default=1000, show_default=True, help="Of test clips, behind intervals.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of resamples.")
+@click.option("--out", type=PATH, help="Folder of tables and figures  [default: that of STUDY's runs]")
+@PLACES
+@one_line_errors
+def protocols(
+    studies: tuple[str, ...],
+    names: tuple[str, ...],
+    draws: int,
+    confidence: float,
+    resamples: int,
+    seed: int,
+    out: Path | None,
+    runs: Path,
+    tasks: Path | None,
+    store: Path | None,
+    device: str | None,
+    precision: str | None,
+) -> None:
+    """Ask which conclusions survive another probe: the same models under several protocols.
+
+    One STUDY is run under each --protocol, as far as something is missing, to runs/STUDY.protocols. Several RUNs, each
+    of its own protocol, are taken as they are; with --out tables and figures are written.
+
+    Scores under different protocols don't compare; their order does. Printed are the ranks of models under each
+    protocol, Kendall's tau of each two with intervals over test clips, and which differences of the pairs that the
+    study names are established under which protocols. The exit status is 1 where something failed.
+    """
+    from results.protocols.across import across
+    from results.statistics.permutation import check_options
+
+    check_options(confidence, resamples)
+    is_complete = True
+    if len(studies) > 1:
+        if names:
+            raise click.UsageError("--protocol is for one STUDY that is run, not for runs that are there")
+        folders = [folder_of(study, runs) for study in studies]
+    else:
+        from ablations.cli.running.printed import run_quietly
+        from ablations.runs.many import studies_of
+        from ablations.runs.protocols import DEFAULT, FOLDER, protocol_studies
+        from ablations.system.compute import Machine
+        from ablations.units.where import Where
+
+        (declared, *more), runs = studies_of(studies[0], runs)
+        if more:
+            raise click.UsageError(f"protocols are of one study, got {studies[0]!r}")
+        folder = runs / FOLDER.format(study=declared.name)
+        parts = protocol_studies(declared, names or DEFAULT, draws)
+        is_complete = run_quietly(parts, Where.of(folder, store, tasks), Machine(device, precision))
+        folders, out = [folder / part.name for part in parts], out or folder
+    made = across(folders, confidence=confidence, resamples=resamples, seed=seed)
+    click.echo(str(made))
+    if out:
+        from ablations.runs.protocols import write
+
+        for path in write(made, out):
+            click.echo(path)
     if not is_complete:
         raise SystemExit(1)
 

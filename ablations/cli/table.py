@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 SUFFIXES = {".txt": "terminal", ".md": "markdown", ".tex": "latex", ".csv": "csv", ".html": "html"}
 """The suffix of a file -> the format that it is written in."""
+OF_SCORES = ("references", "statistic", "confidence", "averaged", "by_category", "costs", "transposed")
+"""Parameters that say how scores are shown."""
 
 
 def _formats() -> list[str]:
@@ -59,6 +61,7 @@ def _schemes() -> list[str]:
 @click.option("--by-category", is_flag=True, help="Tasks by category: speech, music, general.")
 @click.option("--costs", is_flag=True, help="With parameters and multiply-adds.")
 @click.option("--transposed", is_flag=True, help="Models as columns, tasks as rows (a terminal has the narrower).")
+@click.option("--level-weights", is_flag=True, help="The weights that probes learned for levels, in place of scores.")
 @click.option(
     "--out", type=NewFile(), help="A file to write instead; its suffix says the format: md, csv, tex, html, txt."
 )
@@ -76,6 +79,7 @@ def table(
     by_category: bool,
     costs: bool,
     transposed: bool,
+    level_weights: bool,
     out: Path | None,
 ) -> None:
     """Print the table of a STUDY that was run.
@@ -90,9 +94,16 @@ def table(
     folder = folder_of(study, runs)
     from ablations.report.table import compose_run, render, write_table
     from results import load
-    from results.rows.files import write_text
 
     rows = load(folder, references)
+    if level_weights:
+        if any(not _is_default(ctx, name) for name in OF_SCORES):
+            raise click.UsageError("--level-weights shows no scores; it goes with --format and --out alone")
+        from results.tables.formats import FORMATS
+        from results.tables.level_weights import weights_table
+
+        _write(FORMATS[form].write(weights_table(rows)).rstrip("\n"), out)
+        return
     run = compose_run(
         rows,
         means=averaged or False,
@@ -102,17 +113,23 @@ def table(
         spread="folds" if statistic in ("sd", "ci") else statistic,
         transposed=transposed,
     )
-    text = render(run, form)
-    if out:
-        write_text(out, f"{text}\n")
-        click.echo(out)
-        return
-    click.echo(text)
-    if all(_is_default(ctx, name) for name in ctx.params if name not in ("study", "runs")):
+    _write(render(run, form), out)
+    if out is None and all(_is_default(ctx, name) for name in ctx.params if name not in ("study", "runs")):
         try:
             write_table(folder, run)
         except OSError as error:  # the run of another user, or on a disk that can only be read
             click.echo(f"table.md and table.csv were not written: {one_line(error)}", err=True)
+
+
+def _write(text: str, out: Path | None) -> None:
+    """Print a table, or write it to a file and print its name."""
+    if out is None:
+        click.echo(text)
+        return
+    from results.rows.files import write_text
+
+    write_text(out, f"{text}\n")
+    click.echo(out)
 
 
 def _format_of(out: Path | None, ctx: click.Context) -> str | None:

@@ -54,7 +54,8 @@ def run(
         models: one or several: a name or a spec ("passt_demo@block6"), a HEAR module or its name ("hear:module"), or
             what `ablations.model` takes: a function of (clips, samples), a network, an object with HEAR's methods.
         tasks: one or several: a HEAR key, a packaged task ("digits"), or a task folder.
-        levels: embedding levels of every model: "block6", "block6+block12", "block1..block12", "*".
+        levels: embedding levels of every model: "block6", "block6+block12", "block1..block12", "*",
+            "block1..block12@weighted".
         windows_ms: receptive fields of every model, such as 160 or "160+640".
         seeds, protocol, figure: as in YAML.
         limit: the number of clips of each split that are used. Rows say so and never mix with those of whole tasks.

@@ -15,6 +15,7 @@ from downstream.disk.files import check_place
 from downstream.disk.locks import in_use
 from downstream.embedder import Embedder, Tap, released
 from downstream.extract import extract
+from downstream.kit.read import refuse_regression
 from downstream.kit.write import refuse_existing, write_folder
 from downstream.progress import Track, silent
 from downstream.splits import LabelledSplit
@@ -64,6 +65,7 @@ def export(
         paths = ", ".join(str(place.folder) for place in places)
         raise ValueError(f"task {task!r}: expected folders of different names, got {paths}")
     for source, target in zip(sources, targets, strict=True):
+        refuse_regression(source)
         refuse_existing(target)
         check_place(target)
         names_in_folder(source)
@@ -90,6 +92,7 @@ def extracted(
 
 
 def _taps(spec: EmbeddingSpec, task: Task) -> Sequence[Tap]:
+    spec.refuse_pooling()
     taps = spec.timestamp_taps() if task.is_event else spec.scene_taps()
     if not taps:
         raise ValueError(f"{spec}: has no scene embedding, its only level is mel, and {task.name} is a scene task")

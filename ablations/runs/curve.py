@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from ablations.runs.protocols import under_protocol
 from ablations.study.study import Study
 from downstream.probes.protocol import Protocol
 from results import load
@@ -41,18 +42,15 @@ def curve_studies(
         raise ValueError(f"draws must be at least 1, got {draws}")
     texts = [f"{base}+fewshot{shots:g}" for shots in sorted(set(fewshot))]
     texts += [str(base) if share == WHOLE else f"{base}+fraction{share:g}" for share in sorted(set(fraction))]
-    return [_with_protocol(study, str(Protocol.parse(text)), tuple(range(draws))) for text in texts]
+    return [_with_protocol(study, Protocol.parse(text), tuple(range(draws))) for text in texts]
 
 
-def _with_protocol(study: Study, protocol: str, seeds: tuple[int, ...]) -> Study:
-    """The study under another protocol; its name is that of the protocol."""
-    name = protocol.replace("+", "-")
+def _with_protocol(study: Study, protocol: Protocol, seeds: tuple[int, ...]) -> Study:
+    """The study under another protocol, without its comparisons."""
     content = study.content
     if content is not None:
-        left_out = ("limit", "comparisons")
-        content = {key: value for key, value in content.items() if key not in left_out}
-        content |= {"name": name, "protocol": protocol, "seeds": list(seeds)}
-    return replace(study, name=name, protocol=protocol, seeds=seeds, comparisons=(), content=content)
+        content = {key: value for key, value in content.items() if key != "comparisons"}
+    return under_protocol(replace(study, comparisons=(), content=content), protocol, seeds)
 
 
 def load_curve(studies: Sequence[Study], folder: Path) -> pd.DataFrame:

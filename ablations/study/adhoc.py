@@ -18,8 +18,9 @@ MOST_LETTERS = 40  # of models or tasks in a study's name
 AXES = {"levels": "along_level", "windows_ms": "along_window"}
 """An axis that an ad-hoc study may vary -> the figure that shows it."""
 
-Variant = str | int | Sequence[str] | Sequence[int]
-"""Levels or windows that are concatenated: "block6+features", ["block6", "features"], "160+640", 160."""
+Variant = str | int | Sequence[str] | Sequence[int] | Mapping[str, Any]
+"""Levels or windows that are concatenated: "block6+features", ["block6", "features"], "160+640", 160; or levels with
+their pooling: "block1..block12@weighted", {"weighted": ["block1", "block2"]}."""
 
 
 def adhoc_study(
@@ -40,7 +41,8 @@ def adhoc_study(
     Args:
         models: texts (a name, a spec, ``hear:module``), or mappings as in YAML.
         tasks: as in YAML.
-        levels: variants of every model, such as "block6", "block6+features", "block1..block12" (one for each) or "*".
+        levels: variants of every model, such as "block6", "block6+features", "block1..block12" (one for each), "*", or
+            "block1..block12@weighted" (all of them pooled).
         windows_ms: variants of every model, such as 160 or "160+640".
         seeds, protocol, precision, figure: as in YAML. None draws the axis that varies, or bars.
         limit: the number of clips of each split that are used, as in YAML.
@@ -49,7 +51,7 @@ def adhoc_study(
     Raises:
         FileNotFoundError, ValueError: names the key, the value got and what was expected.
     """
-    axes: dict[str, list[list[Any]]] = {}
+    axes: dict[str, list[Any]] = {}
     for key, variants in (("levels", levels), ("windows_ms", windows_ms)):
         if variants is not None:
             axes[key] = [_parts(key, variant) for variant in variants]
@@ -71,7 +73,7 @@ def adhoc_study(
     return replace(study, name=name)
 
 
-def _entry(model: str | Mapping[str, Any], axes: Mapping[str, list[list[Any]]]) -> dict[str, Any]:
+def _entry(model: str | Mapping[str, Any], axes: Mapping[str, list[Any]]) -> dict[str, Any]:
     """The entry of a model, as YAML has it, with the axes that all models vary."""
     if isinstance(model, str):
         entry = {
@@ -87,8 +89,13 @@ def _entry(model: str | Mapping[str, Any], axes: Mapping[str, list[list[Any]]]) 
     return {**entry, **axes}
 
 
-def _parts(key: str, variant: Variant) -> list[Any]:
-    """The levels or windows of one variant."""
+def _parts(key: str, variant: Variant) -> list[Any] | Mapping[str, Any]:
+    """The levels or windows of one variant, or its levels by their pooling."""
+    if isinstance(variant, Mapping):
+        return variant
+    if key == "levels" and isinstance(variant, str) and "@" in variant:
+        levels, _, pooling = variant.rpartition("@")
+        return {pooling: levels.split("+")}
     parts: list[Any] = variant.split("+") if isinstance(variant, str) else _as_list(variant)
     if key == "windows_ms":
         return [int(part) if isinstance(part, str) and part.isdecimal() and len(part) < 9 else part for part in parts]
@@ -117,5 +124,7 @@ def _named(names: Sequence[str], noun: str) -> list[str]:
 def _figure(study: Study) -> str:
     """The figure of the only axis that varies; bars where none does, or several do."""
     specs = [model.spec for model in study.models]
+    if len({spec.pooling for spec in specs}) > 1:
+        return "bars"
     varying = [figure for key, figure in AXES.items() if len({getattr(spec, key) for spec in specs}) > 1]
     return varying[0] if len(varying) == 1 and len({spec.checkpoint for spec in specs}) == 1 else "bars"

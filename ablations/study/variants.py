@@ -12,10 +12,11 @@ from ablations.inputs import yaml_file
 from ablations.models import registry as models
 from ablations.models.hear_modules.address import as_checkpoint
 from ablations.models.short_names import short_name
-from ablations.study.levels import expanded, is_range
+from ablations.study.levels import Pooled, expanded, is_range, together
 from downstream.disk.fields import one_line, shown, text
 from passt import EmbeddingSpec
-from passt.catalog.spec import field_names
+from passt.catalog.spec import SIDE_BY_SIDE, field_names
+from results.scores.axes import pooled
 
 LIST_FIELDS = ("levels", "windows_ms")
 HEAR_KEYS = ("hear", "options", "python")
@@ -50,7 +51,7 @@ def variants_of(entries: Sequence[Mapping[str, Any]], base: Path) -> tuple[Model
 
     Args:
         entries: the model entries, parsed from YAML.
-        base: the folder that weight files and interpreters start at.
+        base: the folder that weight files, interpreters and folders of encoders start at.
 
     Raises:
         FileNotFoundError, ValueError: names the key, the value got and what was expected.
@@ -77,6 +78,8 @@ def _variants(entry: Mapping[str, Any], base: Path) -> list[Model]:
     yaml_file.check_keys(entry, MODEL_KEYS, "a model")
     label = one_line(entry["label"], "label") if "label" in entry else ""
     axes = {key: _values(key, value) for key, value in entry.items() if key != "label"}
+    if "checkpoint" in axes:
+        axes["checkpoint"] = [models.located(text(name, "checkpoint"), base) for name in axes["checkpoint"]]
     variants = [_variant(fields, base) for fields in _crossed(axes)]
     if label:
         if len(variants) > 1:
@@ -103,9 +106,21 @@ def _written_out(values: Mapping[str, Any]) -> list[dict[str, Any]]:
         if key in values:
             text(values[key], key)
     fields = as_checkpoint(values)
+    if isinstance(levels := fields.get("levels"), Pooled):
+        return [_pooled(fields, levels)]
     if not any(map(is_range, fields.get("levels", ()))) or "checkpoint" not in fields:
         return [fields]
     return [fields | {"levels": levels} for levels in expanded(fields["levels"], models.card_of(fields["checkpoint"]))]
+
+
+def _pooled(fields: dict[str, Any], levels: Pooled) -> dict[str, Any]:
+    """The fields of one variant whose levels are given with their pooling."""
+    if "pooling" in fields:
+        raise ValueError(f"pooling is given twice: {fields['pooling']!r}, and {levels.pooling!r} with the levels")
+    written = levels.levels
+    if any(map(is_range, written)) and "checkpoint" in fields:
+        written = together(written, models.card_of(fields["checkpoint"]))
+    return fields | {"levels": written, "pooling": levels.pooling}
 
 
 def _variant(fields: dict[str, Any], base: Path) -> Model:
@@ -124,14 +139,23 @@ def _values(key: str, value: Any) -> list[Any]:
             raise ValueError(f"{key} must be a value or a list of values, got []")
         return value if isinstance(value, list) else [value]
     if not isinstance(value, list):
-        return [(value,)]
+        return [_single(key, value)]
     if not value:
         return [()]
-    value = [[variant] if key == "levels" and is_range(variant) else variant for variant in value]
-    if not all(isinstance(variant, list) for variant in value):
+    if not all(isinstance(variant, list) or _stands_alone(key, variant) for variant in value):
         several = f", {shown([[v] for v in value])} are several" if len(value) > 1 else ""
         raise ValueError(f"{key} must be a list of lists, got {shown(value)}: {shown([value])} is one variant{several}")
-    return [tuple(variant) for variant in value]
+    return [tuple(variant) if isinstance(variant, list) else _single(key, variant) for variant in value]
+
+
+def _stands_alone(key: str, variant: Any) -> bool:
+    """Whether a variant in a list needs no list of its own: a range of levels, or levels with their pooling."""
+    return key == "levels" and (is_range(variant) or isinstance(variant, Mapping))
+
+
+def _single(key: str, value: Any) -> Pooled | tuple[Any, ...]:
+    """The levels or windows of a variant that is no list."""
+    return Pooled.of(value) if key == "levels" and isinstance(value, Mapping) else (value,)
 
 
 def _labelled(variants: list[Model]) -> list[Model]:
@@ -156,7 +180,7 @@ def _parts(spec: EmbeddingSpec) -> tuple[str, ...]:
     """What a label may say of a spec beside its checkpoint, an axis each."""
     return (
         short_name(spec.checkpoint)[1],
-        "+".join(spec.levels),
+        pooled("+".join(spec.levels), "" if spec.pooling == SIDE_BY_SIDE else spec.pooling),
         "+".join(map(str, spec.windows_ms)) + " ms" if spec.windows_ms else "",
         f"scene {spec.scene_window_ms or 'max'}",
         f"hop {spec.timestamp_hop_ms} ms",

@@ -7,6 +7,7 @@ from ablations.tasks.names import NamedTask
 from downstream.disk.files import fingerprint
 from downstream.embedder import Embedder, Tap, optional
 from downstream.events.targets import rests_on_slack
+from downstream.pooling.pooling import Pooling
 from downstream.tasks.audio import SplitAudio
 from downstream.tasks.task import Task
 
@@ -55,6 +56,7 @@ class Job:
         protocol: how probes are trained.
         seed: of all that probes draw.
         slack: whether the targets depend on how an event's end is rounded (`needs_slack`).
+        pooling: what probes do with the taps before anything else; None takes them side by side.
     """
 
     embedder: EmbedderFacts
@@ -66,13 +68,16 @@ class Job:
     protocol: str
     seed: int
     slack: bool = False
+    pooling: Pooling | None = None
 
     @property
     def key(self) -> str:
         """16 hex digits that name the job's files."""
         embedding = [self.embedder.fingerprint, self.taps, self.hop_ms]
         targets = [ENDS] if self.slack else []
-        return fingerprint([FORMAT, *embedding, self.task_fp, self.audio_fp, self.protocol, self.seed, *targets])
+        pooling = [[self.pooling.name, self.pooling.parts]] if self.pooling else []
+        evaluation = [self.task_fp, self.audio_fp, self.protocol, self.seed]
+        return fingerprint([FORMAT, *embedding, *evaluation, *targets, *pooling])
 
 
 def fingerprints(task: Task, audio: Mapping[str, SplitAudio]) -> tuple[str, str]:

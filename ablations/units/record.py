@@ -37,7 +37,8 @@ class TriedRecord:
 class FoldRecord:
     """One fold in a job's JSON: its scores, and the probe that was chosen.
 
-    A probe without epochs has a `setting`, such as "k=5", and none of hidden_layers, lr, init and epoch.
+    A probe without epochs has a `setting`, such as "k=5", and none of hidden_layers, lr, init and epoch. One that
+    weights levels has level_weights; the JSON of others has no such key.
     """
 
     fold: str
@@ -53,10 +54,11 @@ class FoldRecord:
     epochs_trained: int
     postprocessing: dict[str, float] | None
     tried: list[TriedRecord]
+    level_weights: dict[str, float] | None = None
 
     @classmethod
-    def of(cls, result: FoldResult) -> "FoldRecord":
-        """Describe the result of a fold."""
+    def of(cls, result: FoldResult, taps: Sequence[Tap]) -> "FoldRecord":
+        """Describe the result of a fold, whose probes were of these taps."""
         chosen = result.chosen
         used, epoch = (chosen, None) if isinstance(chosen, Solution) else (chosen.config, chosen.best.epoch)
         return cls(
@@ -69,12 +71,20 @@ class FoldRecord:
             epochs_trained=result.epochs,
             postprocessing=vars(result.postprocessing) if result.postprocessing else None,
             tried=[TriedRecord.of(tried, score) for tried, score in result.tried],
+            level_weights=_weights(result, taps),
         )
+
+
+def _weights(result: FoldResult, taps: Sequence[Tap]) -> dict[str, float] | None:
+    """Level -> its weight in the probe that was chosen; None where it has none."""
+    if result.level_weights is None:
+        return None
+    return {level: weight for (level, _), weight in zip(taps, result.level_weights, strict=True)}
 
 
 @dataclass(frozen=True)
 class JobRecord:
-    """A job's JSON; the attributes are its keys, in this order."""
+    """A job's JSON; the attributes are its keys, in this order. Only one of a pooling has that key."""
 
     job: str
     embedder: str
@@ -92,6 +102,7 @@ class JobRecord:
     versions: dict[str, str]
     seconds: float
     folds: list[FoldRecord]
+    pooling: str | None = None
 
     @classmethod
     def of(cls, job: Job, folds: Sequence[FoldResult], device: str, seconds: float) -> "JobRecord":
@@ -120,12 +131,17 @@ class JobRecord:
             device=torch.cuda.get_device_name(device) if device.startswith("cuda") else "cpu",
             versions={**embedder.versions, **versions()},
             seconds=round(seconds, 3),
-            folds=[FoldRecord.of(fold) for fold in folds],
+            folds=[FoldRecord.of(fold, job.taps) for fold in folds],
+            pooling=job.pooling.name if job.pooling else None,
         )
 
     def as_json(self) -> dict[str, Any]:
         """The record as JSON has it."""
-        return asdict(self)
+        content = asdict(self)
+        for part, key in [(content, "pooling"), *((fold, "level_weights") for fold in content["folds"])]:
+            if part[key] is None:  # as in the jobs of earlier versions
+                del part[key]
+        return content
 
 
 def arrays_of(folds: Sequence[FoldResult], groups: Groups) -> dict[str, np.ndarray]:
@@ -136,13 +152,14 @@ def arrays_of(folds: Sequence[FoldResult], groups: Groups) -> dict[str, np.ndarr
         groups: of the task's clips; a clip without one has the group "".
 
     Returns:
-        Arrays by "<fold>.<name>": prediction and target (rows, labels); files, groups, offsets and timestamps.
+        Arrays by "<fold>.<name>": prediction and target (rows, labels), where a target of 0 and 1 alone is uint8, and
+        of other numbers float32; files, groups, offsets and timestamps.
     """
     arrays = {}
     for result in folds:
         name = result.fold.name
         arrays[f"{name}.prediction"] = result.predictions.astype(np.float32, copy=False)
-        arrays[f"{name}.target"] = result.test.y.astype(np.uint8)
+        arrays[f"{name}.target"] = _kept(result.test.y)
         arrays[f"{name}.files"] = np.array(result.test.files)
         arrays[f"{name}.groups"] = np.array(groups_of(groups, result.fold.test, result.test.files))
         arrays[f"{name}.offsets"] = result.test.offsets
@@ -150,3 +167,9 @@ def arrays_of(folds: Sequence[FoldResult], groups: Groups) -> dict[str, np.ndarr
         if result.counts is not None:
             arrays[f"{name}.counts"] = result.counts
     return arrays
+
+
+def _kept(targets: np.ndarray) -> np.ndarray:
+    """Targets as they are kept: labels in one byte each, numbers as they are."""
+    binary = bool(((targets == 0) | (targets == 1)).all())
+    return targets.astype(np.uint8 if binary else np.float32)

@@ -43,6 +43,7 @@ def read_folder(folder: str | Path) -> tuple[Task, dict[str, LabelledSplit]]:
     if not (folder / "task_metadata.json").is_file() and (inside := sorted(folder.glob("*/task_metadata.json"))):
         raise ValueError(f"{folder}: expected an embedding folder, got a folder of such: name {inside[0].parent}")
     task = Task.from_dir(folder)
+    refuse_regression(task)
     if not any(file_of(task, split, EMBEDDINGS).is_file() for split in task.splits):
         missing = file_of(task, task.splits[0], EMBEDDINGS)
         raise FileNotFoundError(f"{missing} is missing: a task folder without embeddings, expected an embedding folder")
@@ -51,6 +52,12 @@ def read_folder(folder: str | Path) -> tuple[Task, dict[str, LabelledSplit]]:
     if len(set(dims.values())) > 1:
         raise ValueError(f"{folder}: embeddings of all splits must have one dimension, got {dims}")
     return task, splits
+
+
+def refuse_regression(task: Task) -> None:
+    """Raise ValueError for a regression task, which hear-eval-kit and its folders do not know."""
+    if task.is_regression:
+        raise ValueError(f"{task.folder}: a regression task; hear-eval-kit has no form for one, expected labels")
 
 
 def file_of(task: Task, split: str, name: str) -> Path:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from downstream.disk.files import check_place, whole_folder
-from downstream.kit.read import DIMENSIONS, EMBEDDINGS, LABELS, TIMESTAMPS
+from downstream.kit.read import DIMENSIONS, EMBEDDINGS, LABELS, TIMESTAMPS, refuse_regression
 from downstream.probes.features import pieces
 from downstream.progress import Advance, Track, silent
 from downstream.splits import LabelledSplit
@@ -32,8 +32,9 @@ def write_folder(task: Task, splits: Mapping[str, LabelledSplit], target: Path, 
 
     Raises:
         FileExistsError: `target` exists.
-        ValueError: the task has clean and changed sound of one split, which the folder can't hold.
+        ValueError: the task is of regression, or has clean and changed sound of one split, which the folder can't hold.
     """
+    refuse_regression(task)
     refuse_existing(target)
     names = names_in_folder(task)
     with whole_folder(target) as draft:

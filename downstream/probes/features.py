@@ -1,6 +1,6 @@
 """Features for probes, read from memory maps when indexed."""
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -27,7 +27,7 @@ class ProbeData:
 
     Attributes:
         x: (items, dim) float32.
-        y: (items, labels) float32, one-hot or multi-hot; training targets may be `Concatenated`.
+        y: (items, labels) float32, one-hot, multi-hot or numbers; training targets may be `Concatenated`.
         shuffle: the seed of the item orders; None keeps the items' order in every epoch, as hear-eval-kit does.
         key: equal for equal data; None for data that equal no other.
     """
@@ -54,11 +54,11 @@ class MappedFeatures:
     """Chosen rows of arrays side by side, read from their memory maps when indexed.
 
     Args:
-        columns: arrays of equal length, each (rows, dim).
+        columns: of equal length, each (rows, dim).
         order: (items,) the row of each item.
     """
 
-    def __init__(self, columns: Sequence[np.ndarray], order: np.ndarray) -> None:
+    def __init__(self, columns: Sequence[Features], order: np.ndarray) -> None:
         self.columns, self.order = columns, order
         self.shape = (len(order), sum(column.shape[1] for column in columns))
 
@@ -110,6 +110,30 @@ class Concatenated:
             selector = slice(int(within[0]), int(within[-1]) + 1) if isinstance(items, slice) else within
             values[places] = self.parts[owner][selector]
         return values
+
+
+class Pooled:
+    """Parts of equal width made one vector an item, when indexed.
+
+    Args:
+        x: (items, parts * width).
+        parts: how many lie side by side.
+        pool: (items, parts, width) -> (items, dim).
+        dim: the width of what `pool` gives.
+    """
+
+    def __init__(self, x: Features, parts: int, pool: Callable[[np.ndarray], np.ndarray], dim: int) -> None:
+        self.x, self.parts, self.pool = x, parts, pool
+        self.shape = (x.shape[0], dim)
+
+    def __getitem__(self, items: Selector, /) -> np.ndarray:
+        numbers = np.arange(*items.indices(self.shape[0])) if isinstance(items, slice) else items
+        pooled = np.empty((len(numbers), self.shape[1]), np.float32)
+        step = max(1, PIECE_BYTES // (4 * self.x.shape[1]))  # all parts of many items may be more than the memory holds
+        for start in range(0, len(numbers), step):
+            values = self.x[numbers[start : start + step]]
+            pooled[start : start + step] = self.pool(values.reshape(len(values), self.parts, -1))
+        return pooled
 
 
 class Standardized:

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from downstream.pooling.learned import Program
 from downstream.probes.features import Concatenated, Features, ProbeData, Selector
 from downstream.probes.products import Products
 
@@ -66,6 +67,7 @@ class Feed:
         sources: the data; all have the same number of batches.
         owners: for each probe the number of its source, ascending.
         size: of a batch.
+        products: prepares features; a learned pooling prepares those that it takes.
         budget: bytes that prepared batches may take; if they take more, they are read and prepared in every epoch.
         training: whether the batches are for training.
     """
@@ -75,7 +77,7 @@ class Feed:
         sources: Sequence[ProbeData],
         owners: Sequence[int],
         size: int,
-        products: Products,
+        products: Products | Program,
         device: str,
         budget: int,
         *,
@@ -85,7 +87,7 @@ class Feed:
         self.products, self.device, self.training = products, device, training
         self.dim = max(source.x.shape[1] for source in sources)
         self.labels = max(source.y.shape[1] for source in sources)
-        forms = 1 + (training and torch.device(device).type == "cpu")
+        forms = 1 + (training and torch.device(device).type == "cpu" and not isinstance(products, Program))
         self._twins = [_twin(sources, number) for number in range(len(sources))]
         width, labels = forms * len(sources) * self.dim, len(set(self._twins)) * self.labels
         needed = 4 * (width + labels) * max(len(source.y) for source in sources)

@@ -16,6 +16,7 @@ import torch
 
 from downstream.disk.sums import place_of, read_summed, write_summed
 from downstream.events.targets import PostProcessing
+from downstream.pooling.pooling import Pooling
 from downstream.probes.fit import Fit, Fitting
 from downstream.probes.probe import seed_of
 from downstream.probes.selection import Validation
@@ -33,10 +34,12 @@ class FinishedFits:
 
     Args:
         folder: of this evaluation alone: this embedding, task, protocol and seed.
+        pooling: of its features; it is in the names of the files.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, pooling: Pooling | None = None) -> None:
         self.folder = folder
+        self._suffix = f"-{pooling.name}-{pooling.parts}" if pooling else ""
 
     def read(self, fitting: Fitting) -> Fit | None:
         """Read a fit; None if it was not kept, or can't be read."""
@@ -47,7 +50,7 @@ class FinishedFits:
             content = read_summed(path, place_of(path, PLACE_PARTS))
             record = torch.load(io.BytesIO(content), weights_only=True)
             validations, best = tuple(map(_validation, record["validations"])), _validation(record["best"])
-            return Fit(fitting.config, validations, best, record["state"], record["seconds"])
+            return Fit(fitting.config, validations, best, record["state"], record["seconds"], fitting.pooling)
         except UNREADABLE as error:
             reason = str(error) or type(error).__name__
             logger.warning("%s: trained again, its file can't be read: %s", path, reason.splitlines()[0])
@@ -75,7 +78,7 @@ class FinishedFits:
                 self.folder.parent.rmdir()
 
     def _path(self, fitting: Fitting) -> Path:
-        return self.folder / f"{seed_of(fitting.seed, fitting.config):014x}.pt"
+        return self.folder / f"{seed_of(fitting.seed, fitting.config):014x}{self._suffix}.pt"
 
 
 def _validation(record: dict[str, Any]) -> Validation:

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from downstream.pooling.pooling import Pooling
 from downstream.probes.arithmetic import EXACT, arithmetic
 from downstream.probes.features import ProbeData, to_float32
 from downstream.probes.probe import Probe, ProbeConfig, loss_of, probabilities_of, probe_of, seed_of
@@ -39,13 +40,14 @@ class Fitting:
         config: of the probe and its training.
         train: the training data.
         valid: the validation data.
-        prediction_type: `multiclass` (cross-entropy) or `multilabel` (binary cross-entropy).
+        prediction_type: `multiclass` (cross-entropy), `multilabel` (binary cross-entropy) or `regression` (squares).
         selection: how the best epoch is chosen.
         score: computes the score of a validation.
         seed: any value; together with the configuration it fixes initial weights and dropout.
         initial: a state dict to start from, for comparisons; None for weights from the seed.
         stacked_score: the same as `score` for many probes on their device; None if only the host can.
         matmul: the precision of float32 products (`downstream.probes.arithmetic`).
+        pooling: one that learns, in front of the probe; None if the features are what its first layer takes.
     """
 
     config: ProbeConfig
@@ -58,11 +60,12 @@ class Fitting:
     initial: Mapping[str, Tensor] | None = None
     stacked_score: StackedScore | None = None
     matmul: str = EXACT
+    pooling: Pooling | None = None
 
     def probe(self, device: str) -> Probe:
         """The untrained probe."""
         shape = self.train.x.shape[1], self.train.y.shape[1]
-        probe = probe_of(self.config, *shape, seed_of(self.seed, self.config), device)
+        probe = probe_of(self.config, *shape, seed_of(self.seed, self.config), device, self.pooling)
         if self.initial is not None:
             probe.load_state_dict(self.initial)
         return probe
@@ -89,6 +92,7 @@ class Fit:
         best: the validation that was selected.
         state: the weights at that validation; from a pack on the CPU, from `fit` on the device.
         seconds: of training; in a pack, the probe's share by epochs.
+        pooling: the one that was learned with it; None without.
     """
 
     config: ProbeConfig
@@ -96,6 +100,7 @@ class Fit:
     best: Validation
     state: Mapping[str, Tensor] = field(repr=False)
     seconds: float
+    pooling: Pooling | None = None
 
     @property
     def epochs(self) -> int:
@@ -121,14 +126,15 @@ def fit(fitting: Fitting, device: str = "cpu") -> Fit:
             state = copy.deepcopy(probe.state_dict())
         if stopping.over:
             break
-    return Fit(config, tuple(stopping.validations), stopping.best, state, time.perf_counter() - start)
+    seconds = time.perf_counter() - start
+    return Fit(config, tuple(stopping.validations), stopping.best, state, seconds, fitting.pooling)
 
 
 def predict(
     fitted: Fit, data: ProbeData, prediction_type: str, device: str = "cpu", matmul: str = EXACT
 ) -> tuple[np.ndarray, float]:
-    """The probabilities (items, labels) of a trained probe, and its mean loss over all items."""
-    probe = probe_of(fitted.config, data.x.shape[1], data.y.shape[1], 0, device)
+    """The probabilities, or numbers, (items, labels) of a trained probe, and its mean loss over all items."""
+    probe = probe_of(fitted.config, data.x.shape[1], data.y.shape[1], 0, device, fitted.pooling)
     probe.load_state_dict(fitted.state)
     with arithmetic(matmul):
         logits = _logits(probe, data, fitted.config.batch_size, device)

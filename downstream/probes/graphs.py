@@ -2,7 +2,8 @@
 
 Small probes compute faster than the host launches their steps. Graphs are used where batches stay on the device,
 and after one epoch without them, in which libraries load what they need. Where a graph can't be recorded, training goes
-on without, and the log says why.
+on without, and the log says why. Probes with a learned pooling train without: their gradients come from autograd, whose
+threads are not known to be recorded.
 """
 
 import logging
@@ -33,6 +34,9 @@ class Epochs:
     def __init__(self, program: StackedProbes, feed: Feed, device: str) -> None:
         self.program, self.feed, self.device = program, feed, torch.device(device)
         self.usable = self.device.type == "cuda" and feed.resident
+        if self.usable and program.front:
+            self.usable = False
+            logger.info("probes train without CUDA graphs: autograd computes the gradients of their pooling")
         if self.device.type == "cuda" and fused.pays(self._least_values()):
             program.fuse()
         self._probes = program.chosen

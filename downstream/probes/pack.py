@@ -10,6 +10,7 @@ import copy
 import dataclasses
 import gc
 import logging
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -18,6 +19,7 @@ from contextlib import closing
 import torch
 from torch import Tensor
 
+from downstream.pooling.learned import Program, program_of
 from downstream.probes.arithmetic import arithmetic
 from downstream.probes.features import ProbeData
 from downstream.probes.feed import Feed
@@ -25,7 +27,7 @@ from downstream.probes.fit import Fit, Fitting
 from downstream.probes.graphs import Epochs
 from downstream.probes.packing.memory import is_out_of_memory
 from downstream.probes.packing.plan import packs_of
-from downstream.probes.packing.shape import Shape
+from downstream.probes.packing.shape import FrontSize, Shape
 from downstream.probes.products import products_for
 from downstream.probes.selection import EarlyStopping
 from downstream.probes.stacked import StackedProbes
@@ -153,14 +155,15 @@ class _Pack:
         self.live = list(range(len(fittings)))
         self.stopping = [EarlyStopping(fitting.selection, fitting.config.patience) for fitting in fittings]
         self.seconds = [0.0] * len(fittings)
-        products = products_for(device)
+        products, front = products_for(device), _front(fittings[0])
         sources = list(dict.fromkeys(map(_source, fittings)))
         owners = [sources.index(_source(fitting)) for fitting in fittings]
         firsts = [fittings[owners.index(number)] for number in range(len(sources))]
 
         def feed(data: list[ProbeData], budget: int, training: bool) -> Feed:
             program_owners = owners if self.together else owners[:1]
-            return Feed(data, program_owners, self.config.batch_size, products, device, budget, training=training)
+            size = self.config.batch_size
+            return Feed(data, program_owners, size, front or products, device, budget, training=training)
 
         budget = _budget(device)
         self.train = feed([fitting.train for fitting in firsts], budget, training=True)
@@ -251,11 +254,12 @@ class _Pack:
     def _end(self, over: list[int], done: Done) -> None:
         """End these fittings; the others continue."""
         for number in over:
-            stopping, config, seconds = self.stopping[number], self.fittings[number].config, self.seconds[number]
+            stopping, fitting, seconds = self.stopping[number], self.fittings[number], self.seconds[number]
             place = self.live.index(number)
             best, place = (self.best[0], place) if self.together else (self.best[place], 0)
             state = {name: value.cpu() for name, value in best.state(place).items()}  # the memory is for other packs
-            done(number, Fit(config, tuple(stopping.validations), stopping.best, state, seconds))
+            seen = tuple(stopping.validations)
+            done(number, Fit(fitting.config, seen, stopping.best, state, seconds, fitting.pooling))
         going = [place for place, number in enumerate(self.live) if number not in over]
         self.live = [self.live[place] for place in going]
         if not self.together:
@@ -280,6 +284,12 @@ def _source(fitting: Fitting) -> tuple[Hashable, ...]:
     return tuple(data.key or id(data) for data in (fitting.train, fitting.valid))
 
 
+def _front(fitting: Fitting) -> Program | None:
+    """The learned pooling in front of a probe."""
+    shape = fitting.train.x.shape[1], fitting.train.y.shape[1]
+    return program_of(fitting.pooling, *shape) if fitting.pooling else None
+
+
 def _together(device: str) -> bool:
     """Whether a pack is one program: not on a CPU, where that gains nothing and overflows the caches."""
     return torch.device(device).type != "cpu"
@@ -295,7 +305,13 @@ def _shape(fitting: Fitting, device: str) -> Shape:
     architecture = dataclasses.replace(config, lr=0.0, init="xavier_uniform")
     source = _source(fitting)
     alone = None if _together(device) else source
-    kind = architecture, fitting.prediction_type, fitting.matmul, steps, validation_steps, alone
+    kind: tuple[Hashable, ...] = architecture, fitting.prediction_type, fitting.matmul, steps, validation_steps, alone
+    front = _front(fitting)
+    sizes = None
+    if front:  # it stands in the kind, so that features are not padded, whose parts would no longer lie where they do
+        kind = *kind, front
+        weights = sum(map(math.prod, front.shapes.values()))
+        sizes = FrontSize(front.dim, weights, front.values, front.macs)
     return Shape(
         kind,
         source,
@@ -310,6 +326,7 @@ def _shape(fitting: Fitting, device: str) -> Shape:
         config.lr,
         COPIES,
         resident=train.shuffle is None,
+        front=sizes,
     )
 
 

@@ -3,6 +3,7 @@
 Source: Turian et al. 2022; hear-eval-kit 2021.1.3, whose parameter names and initialization are kept.
 """
 
+import functools
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from downstream.pooling.learned import Front, program_of
+from downstream.pooling.pooling import Pooling
 from downstream.probes.dropout import Masks
 
 LEAST = {
@@ -80,21 +83,32 @@ class Probe(nn.Module):
     """`hidden_layers` times (Linear, BatchNorm, Dropout, ReLU), then a Linear layer to the labels.
 
     Weights are Xavier with the gain of the activation before them, which the first layer does not have; biases are as
-    in torch.
+    in torch. A learned pooling stands before the first layer; its random weights are drawn after all others.
 
     Args:
         dim: width of the features.
         labels: how many there are.
         initial: the random stream of the initial weights, on the CPU.
         masks: of this probe, on its device.
+        pooling: one that learns; None if the features are what the first layer takes.
 
     Shape:
         (items, dim) -> logits (items, labels).
     """
 
-    def __init__(self, dim: int, labels: int, config: ProbeConfig, initial: torch.Generator, masks: Masks) -> None:
+    def __init__(
+        self,
+        dim: int,
+        labels: int,
+        config: ProbeConfig,
+        initial: torch.Generator,
+        masks: Masks,
+        pooling: Pooling | None = None,
+    ) -> None:
         super().__init__()
         self.masks = masks
+        program = program_of(pooling, dim, labels) if pooling else None
+        dim = program.dim if program else dim
         layers: list[nn.Module] = []
         gain: Gain = "linear"
         for _ in range(config.hidden_layers):
@@ -107,15 +121,20 @@ class Probe(nn.Module):
             dim, gain = config.hidden_dim, "relu"
         self.hidden = nn.Sequential(*layers)
         self.projection = _linear(dim, labels, config.init, gain, initial)
+        draw = functools.partial(INITIALIZATIONS[config.init], generator=initial)
+        self.front = Front(program, draw) if program else None
 
     def forward(self, x: Tensor) -> Tensor:
-        logits: Tensor = self.projection(self.hidden(x))
+        logits: Tensor = self.projection(self.hidden(self.front(x) if self.front else x))
         return logits
 
 
-def probe_of(config: ProbeConfig, dim: int, labels: int, seed: int, device: str = "cpu") -> Probe:
+def probe_of(
+    config: ProbeConfig, dim: int, labels: int, seed: int, device: str = "cpu", pooling: Pooling | None = None
+) -> Probe:
     """The untrained probe of a seed; its weights do not depend on the device."""
-    return Probe(dim, labels, config, torch.Generator().manual_seed(seed), Masks([seed], device)).to(device)
+    stream = torch.Generator().manual_seed(seed)
+    return Probe(dim, labels, config, stream, Masks([seed], device), pooling).to(device)
 
 
 def seed_of(seed: Any, config: ProbeConfig) -> int:
@@ -124,14 +143,18 @@ def seed_of(seed: Any, config: ProbeConfig) -> int:
 
 
 def loss_of(prediction_type: str) -> Callable[[Tensor, Tensor], Tensor]:
-    """The mean loss of logits and targets, both (items, labels): cross-entropy, or binary cross-entropy."""
+    """The mean loss of logits and targets, both (items, labels): (binary) cross-entropy, or of numbers the square."""
     if prediction_type == "multiclass":
         return lambda logits, y: F.cross_entropy(logits, y.argmax(dim=1))
+    if prediction_type == "regression":
+        return F.mse_loss
     return F.binary_cross_entropy_with_logits
 
 
 def probabilities_of(prediction_type: str) -> Callable[[Tensor], Tensor]:
-    """Turn logits (items, labels) into probabilities: softmax over the labels, or a sigmoid of each."""
+    """Turn logits (items, labels) into predictions: softmax over the labels, a sigmoid of each, or numbers as is."""
+    if prediction_type == "regression":
+        return lambda logits: logits
     return torch.sigmoid if prediction_type == "multilabel" else lambda logits: torch.softmax(logits, dim=1)
 
 

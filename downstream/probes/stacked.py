@@ -5,8 +5,11 @@ along rows. Step by step, the program computes the same as `downstream.probes.pr
 torch.optim.Adam.
 
 Probes of fewer features or labels than others are padded. Features that a probe does not have are 0, and so are their
-weights; labels that it does not have get the logit `NO_LABEL`, whose probability is 0. The gradients of all these are
-exactly 0, so that Adam leaves them as they are.
+weights; labels that it does not have get the logit `NO_LABEL`, whose probability is 0, and numbers that it does not
+have are 0, as their targets. The gradients of all these are exactly 0, so that Adam leaves them as they are.
+
+A learned pooling gives the first layer its input. It is differentiated by autograd, from the gradient of that input on,
+and its parameters are updated with the others.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,12 +19,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from downstream.pooling.learned import Program
 from downstream.probes.dropout import Masks, limit_of
 from downstream.probes.feed import Batch
 from downstream.probes.fused import EPS, activate, activation_gradients, fused_activate, fused_activation_gradients
 from downstream.probes.probe import Probe, ProbeConfig
 from downstream.probes.products import Products
 
+FRONT = "front."  # begins the names of a learned pooling's parameters
 BUFFERS = ("running_mean", "running_var")
 NO_LABEL = -1e30  # finite, as infinity less infinity is NaN; exp of its distance to any usual logit is 0 in float32
 RULE = {"weight_decay": 0.0, "eps": 1e-8, "amsgrad": False, "maximize": False}
@@ -51,7 +56,7 @@ class StackedProbes:
     Args:
         probes: untrained probes of one architecture, on one device, with their configurations. Neighbors of equal
             learning rate are updated together.
-        prediction_type: `multiclass` or `multilabel`.
+        prediction_type: `multiclass`, `multilabel` or `regression`.
         products: how to compute matrix products.
 
     Attributes:
@@ -66,13 +71,15 @@ class StackedProbes:
         configs = [config for _, config in probes]
         names = [name for name in states[0] if not name.endswith("num_batches_tracked")]
         self.shapes = [{name: state[name].shape for name in names} for state in states]
-        fill = {"projection.bias": NO_LABEL}
+        self.prediction_type = prediction_type
+        fill = {"projection.bias": 0.0 if prediction_type == "regression" else NO_LABEL}
         self.tensors = {name: _stacked([state[name] for state in states], fill.get(name, 0.0)) for name in names}
         self.masks = Masks.stacked([probe.masks for probe, _ in probes])
         self.configs, self.products = list(configs), products
+        self.front = probes[0][0].front.program if probes[0][0].front else None
+        self._front_names = [name for name in names if name.startswith(FRONT)]
         self.depth, self.dropout = configs[0].hidden_layers, configs[0].dropout
         self.scale = 1 / (1 - self.dropout)
-        self.multiclass = prediction_type == "multiclass"
         self.trained = [name for name in names if not name.endswith(BUFFERS)]
         self.moments = {
             name: (torch.zeros_like(self.tensors[name]), torch.zeros_like(self.tensors[name])) for name in self.trained
@@ -94,8 +101,9 @@ class StackedProbes:
     @torch.no_grad()
     def step(self, batch: Batch) -> None:
         """Update every probe once."""
-        logits, layers = self._forward(batch)
-        self._update(self._backward(self._loss_gradient(logits, batch), layers, batch))
+        front = _Front(self.front, self._front_parameters(), batch) if self.front else None
+        logits, layers = self._forward(batch, front)
+        self._update(self._backward(self._loss_gradient(logits, batch), layers, batch, front))
         self.steps += 1
 
     def record(self, batches: Sequence[Batch]) -> None:
@@ -118,7 +126,7 @@ class StackedProbes:
     @torch.inference_mode()
     def logits(self, batch: Batch) -> Tensor:
         """The logits in evaluation mode, by running statistics: (probes, labels, items), padded to the most labels."""
-        h = None
+        h = _pooled(self.front, self._front_parameters(), batch) if self.front else None
         for layer in range(self.depth):
             norm = f"hidden.{4 * layer + 1}"
             scale = self.tensors[f"{norm}.weight"] * (self.tensors[f"{norm}.running_var"] + EPS).rsqrt()
@@ -187,9 +195,13 @@ class StackedProbes:
     def _projection(self, h: Tensor | None, batch: Batch) -> Tensor:
         return self._product("projection", h, batch).add_(self.tensors["projection.bias"][..., None])
 
-    def _forward(self, batch: Batch) -> tuple[Tensor, list[_Layer]]:
+    def _front_parameters(self) -> dict[str, Tensor]:
+        """The parameters of the learned pooling, stacked."""
+        return {name.removeprefix(FRONT): self.tensors[name] for name in self._front_names}
+
+    def _forward(self, batch: Batch, front: "_Front | None") -> tuple[Tensor, list[_Layer]]:
         """Logits, and the values of each hidden layer for `_backward`."""
-        h, layers = None, []
+        h, layers = front.out if front else None, []
         for layer in range(self.depth):
             z = self._product(f"hidden.{4 * layer}", h, batch)
             norm = [self.tensors[f"hidden.{4 * layer + 1}.{name}"] for name in ("weight", "bias", *BUFFERS)]
@@ -203,7 +215,9 @@ class StackedProbes:
     def _loss_gradient(self, logits: Tensor, batch: Batch) -> Tensor:
         """The gradient of the mean loss over each probe's items, (probes, labels, items)."""
         n = logits.shape[-1] if batch.counts is None else batch.counts
-        if self.multiclass:
+        if self.prediction_type == "regression":
+            gradient, terms = logits, n * self.labels / 2
+        elif self.prediction_type == "multiclass":
             # along rows: each is rounded by itself, whatever is beside it
             gradient, terms = torch.softmax(logits.mT.contiguous(), dim=-1).mT, n
         else:
@@ -213,11 +227,14 @@ class StackedProbes:
         gradient.div_(terms)
         return gradient if batch.mask is None else gradient.mul_(batch.mask)
 
-    def _backward(self, gradient: Tensor, layers: list[_Layer], batch: Batch) -> Mapping[str, Tensor]:
+    def _backward(
+        self, gradient: Tensor, layers: list[_Layer], batch: Batch, front: "_Front | None"
+    ) -> Mapping[str, Tensor]:
         """The gradients of all parameters from that of the logits."""
         gradients: dict[str, Tensor] = {}
         above = "projection"
-        self._affine_gradients(above, gradient, layers[-1].out if layers else None, batch, gradients)
+        h = layers[-1].out if layers else front.out if front else None
+        self._affine_gradients(above, gradient, h, batch, gradients)
         for number in reversed(range(self.depth)):
             layer, norm = layers[number], f"hidden.{4 * number + 1}"
             gradient = self.products.multiply(self.tensors[f"{above}.weight"].mT, gradient)
@@ -228,6 +245,9 @@ class StackedProbes:
             )
             above = f"hidden.{4 * number}"
             self._affine_gradients(above, gradient, layer.h, batch, gradients)
+        if front:
+            gradient = self.products.multiply(self.tensors[f"{above}.weight"].mT, gradient)
+            gradients |= {FRONT + name: values for name, values in front.gradients(gradient).items()}
         return gradients
 
     def _affine_gradients(
@@ -240,6 +260,36 @@ class StackedProbes:
         else:
             parts = [self.products.backward(gradient[probes], x) for probes, x in batch.parts]
             gradients[f"{name}.weight"] = _concatenated(parts)
+
+
+class _Front:
+    """The learned poolings of a training step, through which autograd finds its way back.
+
+    Args:
+        parameters: name -> (probes, ...).
+
+    Attributes:
+        out: the pooled features, (probes, dim, items).
+    """
+
+    def __init__(self, program: Program, parameters: Mapping[str, Tensor], batch: Batch) -> None:
+        self._parameters = {name: values.detach().requires_grad_() for name, values in parameters.items()}
+        with torch.enable_grad():
+            self._out = _pooled(program, self._parameters, batch)
+        self.out = self._out.detach()
+
+    def gradients(self, gradient: Tensor) -> dict[str, Tensor]:
+        """The gradients of the parameters, from that of `out`."""
+        found = torch.autograd.grad(self._out, list(self._parameters.values()), gradient)
+        return dict(zip(self._parameters, found, strict=True))
+
+
+def _pooled(program: Program, parameters: Mapping[str, Tensor], batch: Batch) -> Tensor:
+    """The pooled features of all probes, (probes, dim, items)."""
+    parts = [
+        program.pool({name: values[probes] for name, values in parameters.items()}, x) for probes, x in batch.parts
+    ]
+    return _concatenated(parts)
 
 
 def _stacked(values: Sequence[Tensor], fill: float) -> Tensor:

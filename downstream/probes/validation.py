@@ -20,6 +20,7 @@ from torch.nn import functional as F
 
 from downstream.probes.features import to_float32
 from downstream.probes.fit import Fitting
+from downstream.probes.probe import probabilities_of
 from downstream.probes.selection import Validation
 
 AHEAD = 1
@@ -132,14 +133,14 @@ class _Group:
 
     Attributes:
         members: the numbers of their fittings.
-        multiclass: whether each item has one label.
+        prediction_type: of the fittings.
         by_loss: whether the loss selects.
         targets: (labels, items).
         score: computes the scores of many probes where they are; None if the host does, or the loss selects.
     """
 
     members: set[int]
-    multiclass: bool
+    prediction_type: str
     by_loss: bool
     targets: Tensor
     score: Callable[[Tensor], Tensor] | None
@@ -150,17 +151,18 @@ class _Group:
         return not (self.by_loss or self.score)
 
     def probabilities(self, logits: Tensor) -> Tensor:
-        """Turn logits (probes, labels, items) into probabilities."""
-        return torch.softmax(logits, dim=1) if self.multiclass else torch.sigmoid(logits)
+        """Turn logits (probes, labels, items) into predictions."""
+        return probabilities_of(self.prediction_type)(logits)
 
     def measure(self, logits: Tensor) -> Tensor:
         """The mean loss and the score of each probe, (probes, 2); the loss twice where nothing else is computed."""
-        if self.multiclass:
+        if self.prediction_type == "multiclass":
             right = self.targets.argmax(dim=0).expand(len(logits), -1)
             losses = F.cross_entropy(logits, right, reduction="none")
         else:
             targets = self.targets.expand_as(logits)
-            losses = F.binary_cross_entropy_with_logits(logits, targets, reduction="none").flatten(1)
+            loss_of_each = F.mse_loss if self.prediction_type == "regression" else F.binary_cross_entropy_with_logits
+            losses = loss_of_each(logits, targets, reduction="none").flatten(1)
         loss = losses.mean(dim=1, dtype=torch.float64)
         return torch.stack([loss, self.score(self.probabilities(logits)) if self.score else loss], dim=1)
 
@@ -242,7 +244,7 @@ def _groups(fittings: Sequence[Fitting], device: str) -> list[_Group]:
         if key not in groups:
             targets = to_device(torch.from_numpy(to_float32(y.T)), torch.device(device))
             score = stacked_score(targets) if stacked_score else None
-            groups[key] = _Group(set(), fitting.prediction_type == "multiclass", by_loss, targets, score)
+            groups[key] = _Group(set(), fitting.prediction_type, by_loss, targets, score)
         groups[key].members.add(number)
     return list(groups.values())
 

@@ -1,23 +1,24 @@
-"""HEAR's metrics, by HEAR's names.
+"""HEAR's metrics, by HEAR's names, and those of regression.
 
 Every metric returns a dict whose first entry is its score; further entries are its parts. Scene metrics take
-predictions (items, labels) and targets of the same shape, one-hot or multi-hot; event metrics take `EventColumns`, the
-reference and the prediction. Sources: scikit-learn for mAP and AUC (`downstream.scores.ranking`); sed_eval for events
-(`downstream.events.metrics`).
+predictions (items, labels) and targets of the same shape, one-hot, multi-hot or numbers; event metrics take
+`EventColumns`, the reference and the prediction. Sources: scikit-learn for mAP and AUC (`downstream.scores.ranking`);
+sed_eval for events (`downstream.events.metrics`); scikit-learn and scipy for regression (`downstream.scores.numeric`).
 """
 
 import functools
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from downstream.disk.choices import choices
+from downstream.disk.choices import closest
 from downstream.events.columns import EventColumns
 from downstream.events.metrics import event_counts, event_f_measure, segment_counts, segment_error_rate
+from downstream.scores import numeric
 from downstream.scores.ranking import Ranking
 
 Scores = dict[str, float]
@@ -27,15 +28,16 @@ StackedScore = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric of HEAR.
+    """A metric.
 
     Attributes:
-        name: HEAR's.
+        name: HEAR's, or of regression.
         score: (predictions, targets) or (reference, predicted) -> the score and its parts.
         counts: (reference, predicted) -> (files, numbers), whose sums make the score; None for scene metrics.
         higher_is_better: whether a higher score is better.
         stacked: targets (labels, items) -> the scores of many probes, computed on the device of the targets; None for
             a metric that takes arrays alone.
+        of_numbers: whether it takes numbers, rather than labels or events.
     """
 
     name: str
@@ -43,11 +45,18 @@ class Metric:
     counts: Callable[[EventColumns, EventColumns], np.ndarray] | None = None
     higher_is_better: bool = True
     stacked: Callable[[Tensor], StackedScore] | None = None
+    of_numbers: bool = False
 
     @property
     def of_events(self) -> bool:
         """Whether it takes events, rather than predictions and targets."""
         return self.counts is not None
+
+    def foreign_to(self, embedding_type: str, prediction_type: str) -> str:
+        """Which type of a task it is no metric of; "" if it is one of such tasks."""
+        if self.of_events != (embedding_type == "event"):
+            return embedding_type
+        return prediction_type if self.of_numbers != (prediction_type == "regression") else ""
 
 
 def top1_acc(targets: Tensor) -> StackedScore:
@@ -124,6 +133,10 @@ def _of_scenes(name: str, stacked: Callable[[Tensor], StackedScore]) -> Metric:
     return Metric(name, score, stacked=stacked)
 
 
+def _of_numbers(name: str, stacked: Callable[[Tensor], StackedScore], *, higher_is_better: bool) -> Metric:
+    return replace(_of_scenes(name, stacked), higher_is_better=higher_is_better, of_numbers=True)
+
+
 def _events(name: str, onset_ms: float, offset_ratio: float | None = None) -> Metric:
     score = functools.partial(event_f_measure, name=name, onset_ms=onset_ms, offset_ratio=offset_ratio)
     counts = functools.partial(event_counts, onset_ms=onset_ms, offset_ratio=offset_ratio)
@@ -148,6 +161,10 @@ METRICS: Mapping[str, Metric] = {
             segment_counts,
             higher_is_better=False,
         ),
+        _of_numbers("r2", numeric.r2, higher_is_better=True),
+        _of_numbers("pearson", numeric.pearson, higher_is_better=True),
+        _of_numbers("rmse", numeric.rmse, higher_is_better=False),
+        _of_numbers("mae", numeric.mae, higher_is_better=False),
     )
 }
 
@@ -155,5 +172,6 @@ METRICS: Mapping[str, Metric] = {
 def get(name: str) -> Metric:
     """The metric of a name; ValueError names the known metrics."""
     if name not in METRICS:
-        raise ValueError(f"unknown metric {name!r}{choices(name, METRICS)}")
+        hint = "".join(f" (did you mean {near!r}?)" for near in closest(name, METRICS, 1))
+        raise ValueError(f"unknown metric {name!r}{hint}; expected one of {', '.join(METRICS)}")
     return METRICS[name]

@@ -1,8 +1,9 @@
 """The rule for undefined scores: such a score is missing, with a reason, and never 0.
 
 Missing are: an F-measure if no event was predicted (precision is 0 / 0) or none exists (recall is 0 / 0), and an error
-rate without active references, both as in sed_eval; the area under the ROC curve of a label of one class; and mAP of a
-split without any positive item, which scikit-learn calls 0. An F-measure is 0 if events were predicted and none
+rate without active references, both as in sed_eval; the area under the ROC curve of a label of one class; mAP of a
+split without any positive item, which scikit-learn calls 0; and R2 and a correlation of a target that is constant. A
+correlation is missing, too, if all predictions are the same. An F-measure is 0 if events were predicted and none
 matches. Tables, figures and comparisons take missing scores from the rows. Probes are selected as in hear-eval-kit, and
 files in its format have its numbers.
 """
@@ -31,16 +32,25 @@ def of_events(name: str, scores: Mapping[str, float], reference: EventColumns, s
     return f"no event of {split} is active in a segment"
 
 
-def of_scenes(name: str, targets: np.ndarray, labels: Sequence[str], split: str) -> str:
+def of_scenes(
+    name: str, targets: np.ndarray, labels: Sequence[str], split: str, predictions: np.ndarray | None = None
+) -> str:
     """The reason why a scene metric is NaN.
 
-    An area under a ROC curve needs both classes of a label.
+    An area under a ROC curve needs both classes of a label, R2 and a correlation several values of a target.
 
     Args:
         targets: (items, labels).
         labels: the vocabulary, in index order.
         split: its name.
+        predictions: (items, labels), for metrics that need several of these.
     """
+    if name in ("r2", "pearson"):
+        for place, label in enumerate(labels):
+            if _is_constant(targets[:, place]):
+                return f"target {label!r} is the same for each item of {split}"
+            if name == "pearson" and predictions is not None and _is_constant(predictions[:, place]):
+                return f"the same {label!r} is predicted for each item of {split}"
     if name == "mAP" and not has_positives(targets):
         return f"{split} has no positive item"
     if name in ("aucroc", "d_prime"):
@@ -66,6 +76,10 @@ def without_undefined(scores: Mapping[str, float], targets: np.ndarray) -> dict[
 def has_positives(targets: np.ndarray) -> bool:
     """Whether any item has any label."""
     return bool((targets > 0).any())
+
+
+def _is_constant(values: np.ndarray) -> bool:
+    return bool((values == values[0]).all())
 
 
 def _named(indices: np.ndarray, labels: Sequence[str]) -> str:

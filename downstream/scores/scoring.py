@@ -34,7 +34,7 @@ class Scorer:
         """The score of every metric of the task, the primary first, each metric before its parts.
 
         Args:
-            predictions: (items, labels) probabilities, or their filtered runs for event tasks (`decoding.runs`).
+            predictions: (items, labels) probabilities or numbers, or filtered runs for event tasks (`decoding.runs`).
             postprocessing: how predictions become events; needed for event tasks.
             names: of the metrics, if not all of the task are needed.
         """
@@ -83,12 +83,17 @@ class Scorer:
         _, setting, scores = max(tried, key=lambda trial: trial[:2])
         return scores, setting
 
-    def missing(self, scores: Mapping[str, float]) -> dict[str, str]:
-        """metric -> the reason in one line why it is NaN in `scores`."""
+    def missing(self, scores: Mapping[str, float], predictions: np.ndarray | None = None) -> dict[str, str]:
+        """metric -> the reason in one line why it is NaN in `scores`.
+
+        Args:
+            predictions: (items, labels) that were scored, which some reasons are of.
+        """
         undefined = [name for name in self.task.metrics if math.isnan(scores.get(name, 0.0))]
         if self.task.is_event:
             return {name: missing.of_events(name, scores, self._reference, self.split) for name in undefined}
-        return {name: missing.of_scenes(name, self.data.y, self.task.labels, self.split) for name in undefined}
+        items = self.data.y, self.task.labels, self.split, predictions
+        return {name: missing.of_scenes(name, *items) for name in undefined}
 
     def _events(self, predictions: np.ndarray | EventColumns, postprocessing: PostProcessing | None) -> EventColumns:
         if postprocessing is None:

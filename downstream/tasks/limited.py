@@ -58,8 +58,9 @@ def _limited(items: Mapping[str, tuple[Any, ...]], labels: Sequence[str], clips:
 
 
 def labels_of(items: Sequence[Any]) -> set[str]:
-    """The labels of a clip; "" for a clip without one."""
-    return {item.label if isinstance(item, Event) else item for item in items} or {""}
+    """The labels of a clip; "" for a clip without one, as of a regression task."""
+    named = (item.label if isinstance(item, Event) else item for item in items)
+    return {label for label in named if isinstance(label, str)} or {""}
 
 
 def _hash(file: str) -> str:

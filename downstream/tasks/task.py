@@ -2,7 +2,8 @@
 
 Layout (hear-preprocess): ``task_metadata.json``, ``labelvocabulary.csv`` (idx,label), ``<split>.json`` for each split,
 audio in ``<sample_rate>/<split>/<file>``, and optionally ``groups.json`` (`downstream.tasks.groups`). The JSON of a
-split maps a file to its labels (scene tasks) or its events (event tasks).
+split maps a file to its labels (scene tasks), its events (event tasks), or one number for each target (regression,
+whose vocabulary names the targets).
 """
 
 import re
@@ -18,7 +19,7 @@ from downstream.tasks.conditions.condition import NO_CONDITIONS, Conditions
 from downstream.tasks.groups import Groups, read_groups
 
 EMBEDDING_TYPES = ("scene", "event")
-PREDICTION_TYPES = ("multiclass", "multilabel")
+PREDICTION_TYPES = ("multiclass", "multilabel", "regression")
 SPLIT_MODES = ("trainvaltest", "presplit_kfold", "new_split_kfold")
 TRAIN_VALID_TEST = ("train", "valid", "test")
 
@@ -54,12 +55,12 @@ class Task:
         name: the folder's name.
         folder: the task folder.
         embedding_type: `scene` (one set of labels a clip) or `event` (labelled stretches).
-        prediction_type: `multiclass` (exactly one label a clip) or `multilabel`.
+        prediction_type: `multiclass` (exactly one label a clip), `multilabel` or `regression` (numbers a clip).
         split_mode: `trainvaltest`, or one of two modes of k folds.
         splits: their names, in the order of the metadata.
-        labels: the label vocabulary, in index order.
-        metrics: names of HEAR's metrics, the primary one first.
-        items: split -> file -> labels or events, in the file's order.
+        labels: the label vocabulary, in index order; of regression the names of the targets.
+        metrics: names of the metrics, the primary one first.
+        items: split -> file -> labels, events or numbers (a float for each target), in the file's order.
         selects_by_loss: whether the lowest validation loss selects, instead of the best primary score.
         evaluation_params: HEAR's further settings (post-processing grid, probe settings of the task).
         metadata: all of `task_metadata.json`.
@@ -108,7 +109,7 @@ class Task:
             raise ValueError(f"{source}: prediction_type of an event task must be multilabel, got {prediction_type!r}")
         splits = _splits(source, metadata, split_mode)
         labels = _vocabulary(folder / "labelvocabulary.csv")
-        parse = _events if embedding_type == "event" else _labels
+        parse = _events if embedding_type == "event" else _numbers if prediction_type == "regression" else _labels
         items = {split: parse(folder / f"{split}.json", labels, prediction_type) for split in splits}
         return cls(
             name=absolute(folder).name,
@@ -146,6 +147,10 @@ class Task:
     @property
     def is_event(self) -> bool:
         return self.embedding_type == "event"
+
+    @property
+    def is_regression(self) -> bool:
+        return self.prediction_type == "regression"
 
 
 def _fold(train: tuple[str, ...], valid: str, test: str, changed: Mapping[str, str]) -> Fold:
@@ -217,6 +222,17 @@ def _labels(path: Path, vocabulary: tuple[str, ...], prediction_type: str) -> di
             _check_label(path, file, label, known)
         if prediction_type == "multiclass" and len(labels) != 1:
             raise ValueError(f"{where}: a multiclass item has exactly one label, got {fields.shown(labels)}")
+    return items
+
+
+def _numbers(path: Path, vocabulary: tuple[str, ...], _: str) -> dict[str, tuple[float, ...]]:
+    items, count = {}, len(vocabulary)
+    for file, values in _items(path).items():
+        where = f"{path}: {file}: its targets"
+        expected = f"a list of {count} number{'s' * (count > 1)} ({', '.join(vocabulary)})"
+        items[file] = tuple(map(float, fields.list_of(fields.number, values, where, expected)))
+        if len(items[file]) != count:
+            raise fields.wrong(values, where, expected)
     return items
 
 

@@ -20,6 +20,7 @@ from results.figures.critical_difference import critical_difference
 from results.figures.grouped import grouped_bars
 from results.figures.heatmap import heatmap
 from results.figures.label_curve import label_curve
+from results.figures.level_weights import weights_map
 from results.figures.overview import overview
 from results.figures.panels import bars
 from results.figures.paper import PAPER
@@ -44,6 +45,7 @@ __all__ = [
     "overview",
     "pareto",
     "save",
+    "weights_map",
 ]
 
 FIGURES: dict[str, Callable[..., Figure]] = {
@@ -53,6 +55,7 @@ FIGURES: dict[str, Callable[..., Figure]] = {
     "category_boxes": category_boxes,
     **ALONG,
     "heatmap": heatmap,
+    "level_weights": weights_map,
     "conditions": conditions,
     "agreement": agreement,
     "pareto": pareto,

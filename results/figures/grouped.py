@@ -121,7 +121,7 @@ def _bar(axes: Axes, line: Any, place: float, slot: float, filled: dict[str, Any
     if with_value:
         axes.annotate(
             text_of(line),
-            (place, mean + spread),
+            (place, max(mean + spread, 0)),
             (0, 2.5),
             textcoords="offset points",
             ha="center",

@@ -40,9 +40,10 @@ def heatmap(
 ) -> Figure:
     """Draw scores of every model (down) on every task (across), colored by their share of the best of the column.
 
-    Where lower is better, the share is that of the best of the score. Models that differ in their level alone are
-    called by it. A cell without a score is empty, with a dash, or with "n.d." where the score is not defined. The best
-    of a column is bold. Where there are many tasks, values have fewer digits. `models` is not needed here.
+    Where lower is better, the share is that of the best of the score. A score below 0, as R2 may be, has the share 0;
+    where the best is not above 0, cells have no color. Models that differ in their level alone are called by it. A cell
+    without a score is empty, with a dash, or with "n.d." where the score is not defined. The best of a column is bold.
+    Where there are many tasks, values have fewer digits. `models` is not needed here.
 
     Args:
         palette: a colormap's name; models have no color here.
@@ -62,7 +63,7 @@ def heatmap(
         for name in ("mean", "tolerance")
     )
     lower = set(scores.loc[scores["metric"].isin(LOWER_IS_BETTER), "task"])
-    share = pd.DataFrame({t: value[t].min() / value[t] if t in lower else value[t] / value[t].max() for t in value})
+    share = pd.DataFrame({t: value[t].min() / value[t] if t in lower else _share(value[t]) for t in value})
     known = pd.MultiIndex.from_frame(scores.loc[scores["count"] > 0, ["label", "task"]])
     cells = np.array(
         [[_text(value.loc[m, t], tolerance.loc[m, t]) if (m, t) in known else MISSING for t in tasks] for m in names]
@@ -99,7 +100,7 @@ def heatmap(
         axes.set_xticklabels(map(task_name, tasks), rotation=45, ha="right", rotation_mode="anchor", fontsize=7)
         axes.set(xlabel="", ylabel="")
         axes.tick_params(length=0)
-        _embolden(axes, share)
+        _embolden(axes, pd.DataFrame({t: -value[t] if t in lower else value[t] for t in value}))
     return figure
 
 
@@ -138,9 +139,16 @@ def _cells_without_color(axes: Axes, share: pd.DataFrame, cells: np.ndarray, siz
             axes.text(column + 0.5, row + 0.5, str(cells[row, column]), ha="center", va="center", fontsize=size)
 
 
-def _embolden(axes: Axes, share: pd.DataFrame) -> None:
+def _share(value: pd.Series) -> pd.Series:
+    """The share of the best score, for scores of which more is better."""
+    best = value.max()
+    return value.clip(lower=0) / (best if best > 0 else np.nan)
+
+
+def _embolden(axes: Axes, value: pd.DataFrame) -> None:
+    """Make the best of each column bold; more is better."""
     best = {
-        (share.columns.get_loc(task) + 0.5, share[task].argmax() + 0.5) for task in share if share[task].notna().any()
+        (value.columns.get_loc(task) + 0.5, value[task].argmax() + 0.5) for task in value if value[task].notna().any()
     }
     for label in axes.texts:
         if label.get_position() in best:

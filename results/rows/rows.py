@@ -1,4 +1,4 @@
-"""Rows: one score each, tidy; and the folder of a study's run that holds them.
+"""Rows: one score each, or the weight of a level, tidy; and the folder of a study's run that holds them.
 
 ``runs/<study>/jobs/<job>.json`` is one job with all its folds (beside it ``<job>.npz``, its test predictions), complete
 or absent; ``runs/<study>/rows.csv`` is made from them and from the study's specs: measured rows only.
@@ -40,6 +40,8 @@ RESULT_COLUMNS = (
 )
 """Columns that have to be equal after a run was killed and started again."""
 
+WEIGHT = "weight."
+"""The metric of a row that is no score, but the weight that a probe learned for a level: ``weight.block6``."""
 REFERENCE_NAME = "reference.csv"
 REMEDY = "remove it, and the next `ablate run` makes it anew from jobs/"
 CONDITION_MARK = "+"  # between a task and its conditions
@@ -62,6 +64,9 @@ def rows_of(job: Mapping[str, Any], identity: Mapping[str, Any]) -> list[dict[st
             scored["reason"] = fold.get("missing", {}).get(metric)
             chosen = {name: fold[name] for name in CHOSEN} | {"setting": fold.get("setting")}
             rows.append({**dict.fromkeys(COLUMNS), **shared, **scored, **chosen})
+        for level, weight in (fold.get("level_weights") or {}).items():
+            weighted = {"metric": f"{WEIGHT}{level}", "primary": False, "score": weight, "reason": None}
+            rows.append({**rows[-1], **weighted})
     return rows
 
 

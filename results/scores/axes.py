@@ -1,8 +1,9 @@
 """The axes of an ablation as columns: embedding level, receptive field, time resolution.
 
-They are read from the text of a spec, ``checkpoint@levels@w<windows>@s<scene window>@t<timestamp hop>@weights``, and
-from the name of its checkpoint. What a text does not say is NaN: a level or window of several values (features+mel,
-windows of 160+640 ms), a model's longest window, a hop that the checkpoint's name leaves out.
+They are read from the text of a spec, ``checkpoint@levels@w<windows>@s<scene window>@t<timestamp hop>@weights``, where
+a pooling may stand behind the levels, and from the name of its checkpoint. What a text does not say is NaN: a level or
+window of several values (features+mel, windows of 160+640 ms), a model's longest window, a hop that the checkpoint's
+name leaves out.
 """
 
 import math
@@ -12,6 +13,8 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 PARTS = ("checkpoint", "levels", "windows", "scene", "timestamps", "weights")
+POOLING = re.compile(r"^(?P<before>[^@]*@[^@]*)@(?P<pooling>[a-z_]+)(?=@w(?:own|\d))")
+"""How a text begins that has a pooling behind its levels."""
 AXIS_COLUMNS = ("level", "window_ms", "scene_window_ms", "hop_ms")
 AXES = {
     "level": "embedding level",
@@ -39,6 +42,7 @@ STAGES = {
 SQUEEZED = r"se\d+$"
 """Levels beside the blocks of a network: what its squeeze-and-excitation sees."""
 LEVEL = re.compile(r"([a-z]+?)(mean|std)?(\d*)")
+NUMBERED = re.compile(r"(\D+)(\d+)(\D*)")
 TIMESTAMPS = re.compile("event_|segment_")
 """Metrics of timestamp tasks begin so."""
 SAMPLES_PER_MS = 32
@@ -48,8 +52,9 @@ SAMPLES_PER_MS = 32
 def with_axes(table: pd.DataFrame, models: pd.DataFrame | None = None) -> pd.DataFrame:
     """Add the parts of specs, and the axes that they say, to any table with a column spec.
 
-    Columns: `PARTS`, as texts; level, without how it is pooled, and pool ("" or patches, mean, ...); window_ms, the
-    receptive field of timestamp embeddings; scene_window_ms, that of scene embeddings; hop_ms, of the STFT.
+    Columns: `PARTS`, as texts, where levels that a probe pools stand in brackets, such as weighted(block1..block12);
+    level, without how it is pooled, and pool ("" or patches, mean, tokens attention, ...); window_ms, the receptive
+    field of timestamp embeddings; scene_window_ms, that of scene embeddings; hop_ms, of the STFT.
 
     Args:
         table: rows or scores.
@@ -170,18 +175,48 @@ def series(table: pd.DataFrame, axis: str) -> pd.Series:
 
 def _axes(specs: pd.Series) -> pd.DataFrame:
     """Parse each spec: `PARTS`, level, pool, window_ms, scene_window_ms and hop_ms."""
-    parts = specs.fillna("").str.split("@", expand=True).reindex(columns=range(len(PARTS)), fill_value="").fillna("")
+    texts = specs.fillna("").astype("str")
+    pooling = texts.str.extract(POOLING)["pooling"].fillna("")
+    texts = texts.str.replace(POOLING, r"\g<before>", regex=True)
+    parts = texts.str.split("@", expand=True).reindex(columns=range(len(PARTS)), fill_value="").fillna("")
     parts.columns = list(PARTS)
     levels = parts["levels"].str.extract(r"^(?P<level>[^.+]+)(?:\.(?P<pool>[^.+]+))?$")
     samples = parts["checkpoint"].str.extract(r"^[^:]*_(?:stft)?hop(\d+)(?:_|$)")[0]
     hop_ms = parts["checkpoint"].str.extract(r"^[^:]*_hop_(\d+)(?:_|$)")[0]
     return parts.assign(
+        levels=[pooled(*pair) for pair in zip(parts["levels"], pooling, strict=True)],
         level=levels["level"],
-        pool=levels["pool"].fillna(""),
+        pool=(levels["pool"].fillna("") + " " + pooling).str.strip(),
         window_ms=_number(parts["windows"].str[1:]),
         scene_window_ms=_number(parts["scene"].str[1:]),
         hop_ms=_number(hop_ms).fillna(_number(samples) / SAMPLES_PER_MS),
     )
+
+
+def pooled(levels: str, pooling: str) -> str:
+    """Write levels as a legend has them: with what pools them, if anything does, and ranges of levels in short.
+
+    >>> pooled("block1+block2+block3+logits", "weighted"), pooled("block1+block2+block3", "")
+    ('weighted(block1..block3+logits)', 'block1+block2+block3')
+    """
+    if not pooling:
+        return levels
+    runs: list[list[str]] = []
+    for level in levels.split("+"):
+        if runs and _follows(runs[-1][-1], level):
+            runs[-1].append(level)
+        else:
+            runs.append([level])
+    texts = (f"{run[0]}..{run[-1]}" if len(run) > 2 else "+".join(run) for run in runs)
+    return f"{pooling}({'+'.join(texts)})"
+
+
+def _follows(level: str, following: str) -> bool:
+    """Whether the second level differs from the first by its number alone, which is one more."""
+    one, other = NUMBERED.fullmatch(level), NUMBERED.fullmatch(following)
+    if one is None or other is None or one.group(1, 3) != other.group(1, 3):
+        return False
+    return int(other[2]) == int(one[2]) + 1
 
 
 def _number(values: pd.Series) -> pd.Series:

@@ -22,7 +22,7 @@ from results.scores.labels import labels
 CATEGORIES = ("speech", "music", "general")
 """In the order of the paper's figures."""
 IMPUTED_MEANS, IMPUTED_RANKS = 0.107, 3
-LOWER_IS_BETTER = frozenset({"segment_1s_er"})
+LOWER_IS_BETTER = frozenset({"segment_1s_er", "rmse", "mae"})
 """Metrics whose smaller score is the better one."""
 
 

@@ -11,8 +11,8 @@ intervals.
 """
 
 import functools
+import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +21,14 @@ import pandas as pd
 
 from results.rows.event_counts import EVENT_SCORES
 from results.rows.job_files import read_job
-from results.rows.predictions import correct, read_clips
+from results.rows.predictions import Clips, correct, read_clips
 from results.rows.rows import read_rows
 from results.scores.conditions import parts
 from results.scores.missing import with_missing
 from results.scores.records import read_record
 from results.statistics import swapped
 from results.statistics.clips import Read, Runs, aligned, arrays, number_units, with_groups
+from results.statistics.numeric import NUMERIC, Numeric, unit_of
 from results.statistics.permutation import RESAMPLES, Swapped, check_options, swap_test
 from results.statistics.swapped import Metric
 from results.statistics.versus import (
@@ -123,8 +124,8 @@ def changes_compared(
     Returns:
         A row a pair, task and conditions. Columns a, b, task, conditions, metric; change_a and change_b, of scores
         under conditions less clean ones; difference (change_a less change_b: above 0, a keeps more of its score where
-        more is better), and the others of `versus.comparisons`. Metrics other than the share of right clips and those
-        of events are not compared, which `reason` says.
+        more is better), and the others of `versus.comparisons`. Metrics such as mAP, which clips add nothing to one by
+        one, are not compared; `reason` says so.
 
     Raises:
         FileNotFoundError: for a folder without rows.
@@ -158,12 +159,13 @@ def _changes_compared(
         raise ValueError("a model has other seeds on clean sound than under the conditions")
     grouped = [with_groups(folds) for folds in zip(*runs[0], *runs[1], *runs[2], *runs[3], strict=True)]
     units, groups = number_units(grouped)
-    difference = _difference(runs, units, metric)
+    difference, unit = _difference(runs, units, metric)
     test = swap_test(difference, confidence=options.confidence, resamples=options.resamples, seed=options.seed)
     return {
-        "change_a": difference.a,
-        "change_b": difference.b,
-        **{name: getattr(test, name) for name in ("difference", "low", "high", "p")},
+        "change_a": unit * difference.a,
+        "change_b": unit * difference.b,
+        **{name: unit * getattr(test, name) for name in ("difference", "low", "high")},
+        "p": test.p,
         "clips": difference.clips,
         "groups": groups,
         "seeds": " and ".join(dict.fromkeys(str(len(side)) for side in (runs[0], runs[2]))),
@@ -171,18 +173,37 @@ def _changes_compared(
     }
 
 
-def _difference(runs: list[Runs], units: list[np.ndarray], metric: str) -> Swapped:
-    """The difference of two changes under swaps: of counts side by side, or of right clips gained and lost."""
-    if metric in EVENT_SCORES:
-        counts = [arrays(side, lambda clips: clips.counts, "no counts of events in each clip") for side in runs]
-        width, score = counts[0][0][0].shape[1], EVENT_SCORES[metric]
-        a, b = (_fold_by_fold(counts[i], counts[i + 1], lambda x, y: np.concatenate([x, y], 1)) for i in (0, 2))
-        return swapped.of_counts(a, b, units, lambda sums: score(sums[..., :width]) - score(sums[..., width:]))
-    if metric not in RIGHT_OR_WRONG:
-        raise ValueError(f"changes of {metric} are not compared; those of right clips and of events are")
-    right = [arrays(side, lambda clips: correct(clips).astype(float)) for side in runs]
-    a, b = (_fold_by_fold(right[i], right[i + 1], np.subtract) for i in (0, 2))
-    return replace(swapped.of_shares(a, b, units), largest=LARGEST)
+def _difference(runs: list[Runs], units: list[np.ndarray], metric: str) -> tuple[Swapped, float]:
+    """The difference of two changes under swaps, and its unit.
+
+    Scores that are means over clips change by the mean of what each clip gains. Of others each clip has what it adds to
+    the score under the conditions, and beside it what it adds to the clean one.
+    """
+    unit, score = 1.0, EVENT_SCORES.get(metric)
+    if metric in NUMERIC:
+        numeric = NUMERIC[metric]
+        (targets,) = arrays(runs[0][:1], lambda clips: clips.target)
+        unit, score = unit_of(targets) if numeric.in_units else 1.0, numeric.score
+        added = [arrays(side, functools.partial(_number, numeric, unit)) for side in runs]
+    elif metric in EVENT_SCORES:
+        added = [arrays(side, lambda clips: clips.counts, "no counts of events in each clip") for side in runs]
+    elif metric in RIGHT_OR_WRONG:
+        added = [arrays(side, lambda clips: correct(clips).astype(float)) for side in runs]
+    else:
+        raise ValueError(f"changes of {metric} are not compared; those of right clips, events and regression are")
+    if score is None:
+        a, b = (_fold_by_fold(added[i], added[i + 1], np.subtract) for i in (0, 2))
+        return swapped.of_shares(a, b, units, math.inf if metric in NUMERIC else LARGEST), unit
+    width = added[0][0][0].shape[1]
+    a, b = (_fold_by_fold(added[i], added[i + 1], lambda x, y: np.concatenate([x, y], 1)) for i in (0, 2))
+    return swapped.of_counts(a, b, units, lambda sums: score(sums[..., :width]) - score(sums[..., width:])), unit
+
+
+def _number(numeric: Numeric, unit: float, clips: Clips) -> np.ndarray | None:
+    """What each clip adds to a score of regression; None where predictions were not kept."""
+    if clips.prediction is None or clips.target is None:
+        return None
+    return numeric.of_clips(clips.prediction, clips.target, unit)
 
 
 def _fold_by_fold(

@@ -1,6 +1,8 @@
-"""Whether the best learning rate lies at an edge of the grid: a better one may lie beyond it."""
+"""Whether what validation chose lies at an edge of what was tried: something better may lie beyond it."""
 
+import math
 import re
+from collections.abc import Mapping
 
 import pandas as pd
 
@@ -14,6 +16,17 @@ TRIED = 8
 MOST_MODELS = 4
 """Models that a warning names; more are counted."""
 EDGES = {"lowest": min, "highest": max}
+BEYOND = {"lowest": "lower", "highest": "higher"}
+SETTINGS: Mapping[str, tuple[float, float]] = {
+    "k": (math.nan, 50),
+    "alpha": (1e-2, 1e4),
+    "C": (1e-3, 10),
+    "threshold": (0.1, 0.5),
+}
+"""The lowest and the highest value that probes without epochs try, by setting; NaN where nothing lies beyond."""
+CHOSEN = re.compile(r"(\S+)=(\S+)")
+MOST_CHOICES = 0.5
+"""A model and task are named if more than this share of their choices is at the edge."""
 
 
 def learning_rates(protocol: str) -> tuple[float, ...]:
@@ -42,7 +55,11 @@ def at_edges(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def edge_warnings(rows: pd.DataFrame) -> list[str]:
-    """Warn of best learning rates at an edge, a line for each protocol and edge; no line where there are none."""
+    """Warn of choices at an edge, a line for each protocol, setting and edge; no line where there are none."""
+    return [*_rate_warnings(rows), *_setting_warnings(rows)]
+
+
+def _rate_warnings(rows: pd.DataFrame) -> list[str]:
     lines = []
     for (protocol, edge, lr), group in at_edges(rows).groupby(["protocol", "edge", "lr"], sort=False):
         if edge == "only":
@@ -51,15 +68,64 @@ def edge_warnings(rows: pd.DataFrame) -> list[str]:
         unit = (group["folders"] > 1).map({True: " seeds and folders)", False: " seeds)"})
         part = " (" + group["choices"].astype(str) + " of " + group["of"].astype(str) + unit
         named = group.assign(text=group["task"] + part.where(group["choices"] < group["of"], ""))
-        models = [f"{model} on {', '.join(cells['text'])}" for model, cells in named.groupby("model", sort=False)]
-        if (more := len(models) - MOST_MODELS) > 0:
-            models[MOST_MODELS:] = [f"and {more} more model{'s' * (more > 1)}"]
-        other = {"lowest": "lower", "highest": "higher"}[edge]
         lines.append(
-            f"The best learning rate is the {edge} that {protocol} tries, {lr:g}; a {other} one may be better: "
-            f"{'; '.join(models)}."
+            f"The best learning rate is the {edge} that {protocol} tries, {lr:g}; a {BEYOND[edge]} one may be better: "
+            f"{_listed(named)}."
         )
     return lines
+
+
+def settings_at_edges(rows: pd.DataFrame) -> pd.DataFrame:
+    """Find the measured models and tasks most of whose chosen settings are the lowest or highest that were tried.
+
+    Settings are those of probes without epochs, such as k, and the threshold of events; one is chosen in each fold and
+    seed. Fewer neighbors than one, and more than a training fold has, can't be tried.
+
+    Returns:
+        Columns model, task, protocol, setting, value, edge ("lowest" or "highest"), choices (the number of choices at
+        the edge), of (the number of all choices).
+    """
+    empty = pd.Series("", rows.index)
+    setting = rows["setting"].fillna("").astype(str) if "setting" in rows else empty
+    chosen = rows[rows["primary"].astype(bool) & ~is_published(rows) & (setting != "")]
+    keys = ["model", "task", "protocol", "setting"]
+    parts = [
+        {**{name: getattr(row, name) for name in keys}, "setting": name, "value": float(value)}
+        for row in chosen.itertuples()
+        for name, value in CHOSEN.findall(row.setting)
+        if name in SETTINGS
+    ]
+    table = pd.DataFrame(parts, columns=[*keys, "value"])
+    bounds = [SETTINGS[name] for name in table["setting"]]
+    edges = [
+        next((edge for edge, bound in zip(EDGES, pair, strict=True) if value == bound), "")
+        for value, pair in zip(table["value"], bounds, strict=True)
+    ]
+    table = table.assign(edge=edges)
+    of = table.groupby(keys, sort=False).size().rename("of")
+    at_edge = table[table["edge"] != ""].groupby([*keys, "value", "edge"], sort=False).size().rename("choices")
+    counted = at_edge.reset_index().join(of, on=keys)
+    return counted[counted["choices"] > MOST_CHOICES * counted["of"]].reset_index(drop=True)
+
+
+def _setting_warnings(rows: pd.DataFrame) -> list[str]:
+    lines = []
+    keys = ["protocol", "setting", "edge", "value"]
+    for (protocol, setting, edge, value), group in settings_at_edges(rows).groupby(keys, sort=False):
+        part = " (" + group["choices"].astype(str) + " of " + group["of"].astype(str) + " choices)"
+        lines.append(
+            f"The best {setting} is mostly the {edge} that {protocol} tries, {value:g}; a {BEYOND[edge]} one may be "
+            f"better: {_listed(group.assign(text=group['task'] + part))}."
+        )
+    return lines
+
+
+def _listed(cells: pd.DataFrame) -> str:
+    """Name models with the texts of their tasks; those beyond `MOST_MODELS` are counted."""
+    models = [f"{model} on {', '.join(of_model['text'])}" for model, of_model in cells.groupby("model", sort=False)]
+    if (more := len(models) - MOST_MODELS) > 0:
+        models[MOST_MODELS:] = [f"and {more} more model{'s' * (more > 1)}"]
+    return "; ".join(models)
 
 
 def _edge(lr: float, protocol: str) -> str:

@@ -20,14 +20,15 @@ Side = Sequence[Sequence[np.ndarray]]
 Score = Callable[[np.ndarray], np.ndarray]
 
 
-def of_shares(a: Side, b: Side, units: Units) -> Swapped:
+def of_shares(a: Side, b: Side, units: Units, largest: float = 1.0) -> Swapped:
     """Swap the mean of a number for each clip, such as right or wrong.
 
     Args:
         a, b: (clips,) for each seed and fold.
+        largest: the largest difference that scores can have.
     """
-    parts_a, parts_b = (np.stack([_summed(seed, units) for seed in side]) for side in (a, b))
-    share = _summed([np.ones(len(numbers)) for numbers in units], units)
+    parts_a, parts_b = (np.stack([summed(seed, units) for seed in side]) for side in (a, b))
+    share = summed([np.ones(len(numbers)) for numbers in units], units)
     scores_a, scores_b = parts_a.sum(1), parts_b.sum(1)
     centered_a, centered_b = parts_a - scores_a[:, None] * share, parts_b - scores_b[:, None] * share
     difference = parts_a.mean(0) - parts_b.mean(0)
@@ -38,7 +39,7 @@ def of_shares(a: Side, b: Side, units: Units) -> Swapped:
         statistic=lambda swaps: total - 2 * (swaps @ difference),
         clips=sum(map(len, units)),
         differing=np.abs(difference) > SAME,
-        largest=1.0,
+        largest=largest,
         training=training_variance(scores_a, scores_b, centered_a, centered_b),
     )
 
@@ -51,7 +52,7 @@ def of_counts(a: Side, b: Side, units: Units, score: Score, largest: float = mat
         score: (..., numbers) sums to (...,) scores.
         largest: the largest difference that scores can have.
     """
-    counts_a, counts_b = (_counted(side, units) for side in (a, b))  # (seeds, folds, units, numbers)
+    counts_a, counts_b = (counted(side, units) for side in (a, b))  # (seeds, folds, units, numbers)
     scores_a, scores_b = (score(counts.sum(2)).mean(1) for counts in (counts_a, counts_b))
     training = training_variance(scores_a, scores_b, _influences(counts_a, score), _influences(counts_b, score))
     counts_a, counts_b = _repeated(counts_a, counts_b)
@@ -115,7 +116,7 @@ def of_metric(
     )
 
 
-def _summed(folds: Sequence[np.ndarray], units: Units) -> np.ndarray:
+def summed(folds: Sequence[np.ndarray], units: Units) -> np.ndarray:
     """Sum what each unit adds to the mean over folds of means over clips: (units,)."""
     count = 1 + max(int(numbers.max()) for numbers in units)
     parts = [
@@ -125,7 +126,7 @@ def _summed(folds: Sequence[np.ndarray], units: Units) -> np.ndarray:
     return np.asarray(np.mean(parts, axis=0))
 
 
-def _counted(side: Side, units: Units) -> np.ndarray:
+def counted(side: Side, units: Units) -> np.ndarray:
     """Sum counts over the clips of each unit: (seeds, folds, units, numbers)."""
     count = 1 + max(int(numbers.max()) for numbers in units)
     sums = np.zeros((len(side), len(units), count, side[0][0].shape[1]))

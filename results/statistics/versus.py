@@ -12,12 +12,13 @@ import pandas as pd
 
 from results.rows.choices import choices
 from results.rows.event_counts import EVENT_SCORES
-from results.rows.predictions import correct, read_clips
+from results.rows.predictions import Clips, correct, read_clips
 from results.rows.rows import read_rows
 from results.scores.missing import with_missing
 from results.scores.records import read_record
 from results.statistics import swapped
 from results.statistics.clips import Read, Runs, aligned, arrays, number_units, with_groups
+from results.statistics.numeric import NUMERIC, Numeric, unit_of
 from results.statistics.permutation import RESAMPLES, Swapped, SwapTest, check_options, fewest_units, swap_test
 from results.statistics.ranks import DIFFER, NOT_ESTABLISHED, holm
 from results.statistics.shown import Comparisons
@@ -74,7 +75,8 @@ def comparisons(
     Args:
         folder: of the run.
         pairs: models, as the rows call them.
-        metrics: functions of (prediction, target), by metric, of scene tasks other than `RIGHT_OR_WRONG`, such as mAP.
+        metrics: functions of (prediction, target), by metric, of scene tasks, such as mAP; `RIGHT_OR_WRONG` and
+            `NUMERIC` need none.
         confidence: of the intervals; the level of the verdicts is 1 less it.
         resamples, seed: of swap patterns, where there are too many to try all.
 
@@ -160,23 +162,27 @@ def compared_jobs(
     if len(folders) > 1:
         raise ValueError("the scores are of other folders or versions of this task; run both models on the same")
     (fingerprints,) = folders
-    if metric not in EVENT_SCORES and metric not in metrics and metric not in RIGHT_OR_WRONG:
+    if not any(metric in known for known in (EVENT_SCORES, NUMERIC, metrics, RIGHT_OR_WRONG)):
         raise ValueError(f"no function for {metric}; expected it in `metrics`")
     first = {fingerprint: read(next(iter(a.values()))[fingerprint]) for fingerprint in fingerprints}
     runs_a, runs_b = ([aligned(first, of_seed, read) for of_seed in side.values()] for side in (a, b))
     grouped = [with_groups(folds) for folds in zip(*runs_a, *runs_b, strict=True)]
     units, groups = number_units(grouped)
-    difference, options = _swapped(runs_a, runs_b, units, metric, metrics, options)
+    unit = 1.0
+    if metric in NUMERIC:
+        difference, unit = _of_numbers(runs_a, runs_b, units, NUMERIC[metric])
+    else:
+        difference, options = _swapped(runs_a, runs_b, units, metric, metrics, options)
     test = swap_test(difference, confidence=options.confidence, resamples=options.resamples, seed=options.seed)
     seeds = [str(len(side)) for side in (a, b)]
     notes = [NO_GROUPS] if grouped[0].groups is None else []
     notes += [ONE_SEED] if min(len(a), len(b)) < 2 else []
     return {
-        "score_a": difference.a,
-        "score_b": difference.b,
-        "difference": test.difference,
-        "low": test.low,
-        "high": test.high,
+        "score_a": unit * difference.a,
+        "score_b": unit * difference.b,
+        "difference": unit * test.difference,
+        "low": unit * test.low,
+        "high": unit * test.high,
         "p": test.p,
         "clips": difference.clips,
         "groups": groups,
@@ -204,6 +210,22 @@ def _swapped(
     resamples = min(options.resamples, sorted((*PATTERNS, NUMBERS // size))[1])
     difference = swapped.of_metric(predictions_a, predictions_b, targets, units, metrics[metric], largest)
     return difference, replace(options, resamples=resamples)
+
+
+def _of_numbers(a: Runs, b: Runs, units: list[np.ndarray], metric: Numeric) -> tuple[Swapped, float]:
+    """Make the difference of both on a regression task, and the unit that it is in."""
+    (targets,) = arrays(a[:1], lambda clips: clips.target)
+    unit = unit_of(targets) if metric.in_units else 1.0
+
+    def added(clips: Clips) -> np.ndarray | None:
+        if clips.prediction is None or clips.target is None:
+            return None
+        return metric.of_clips(clips.prediction, clips.target, unit)
+
+    of_a, of_b = (arrays(runs, added) for runs in (a, b))
+    if metric.score is None:
+        return swapped.of_shares(of_a, of_b, units, metric.largest), unit
+    return swapped.of_counts(of_a, of_b, units, metric.score, metric.largest), unit
 
 
 def reason_of(test: SwapTest, groups: float, confidence: float) -> str:

@@ -25,7 +25,8 @@ ASKED = together(
     ),
     click.option(
         "--levels", multiple=True, metavar="LEVELS",
-        help="Of every --model: block6, block6+features, block1..block12 or '*'; with commas for several variants.",
+        help="Of every --model: block6, block6+features, block1..block12 or '*', all pooled block1..block12@weighted; "
+        "with commas for several variants.",
     ),
     click.option(
         "--windows", multiple=True, metavar="MS",

@@ -32,6 +32,22 @@ def test_levels_and_windows_are_those_of_every_model():
     ]
 
 
+def test_levels_may_have_their_pooling():
+    levels = ["block1..block3@weighted", "block1+block2@weighted", {"concatenated": ["block1..block2"]}, "block4"]
+    study = adhoc_study(["passt_demo"], ["digits"], levels=levels)
+    assert [(model.spec.levels, model.spec.pooling) for model in study.models] == [
+        (("block1", "block2", "block3"), "weighted"),
+        (("block1", "block2"), "weighted"),
+        (("block1", "block2"), "concatenated"),
+        (("block4",), "concatenated"),
+    ]
+    assert study.figure == "bars"
+    (model,) = adhoc_study(["passt_demo@block1+block2@weighted@w320"], ["digits"]).models
+    assert (model.spec.levels, model.spec.pooling, model.spec.windows_ms) == (("block1", "block2"), "weighted", (320,))
+    with pytest.raises(ValueError, match="levels: unknown pooling 'max'"):
+        adhoc_study(["passt_demo"], ["digits"], levels=["block1+block2@max"])
+
+
 def test_the_name_is_made_from_the_content():
     study = adhoc_study(["passt_demo"], ["digits"], limit=20)
     assert re.fullmatch("passt_demo-digits-[0-9a-f]{8}", study.name)

@@ -60,6 +60,75 @@ def test_wrong_ranges_are_named(levels, checkpoint, message):
         levels_of(levels, checkpoint)
 
 
+BLOCKS = tuple(f"block{number}" for number in range(1, 13))
+
+
+def specs_of(levels, **fields):
+    study = {"name": "x", "models": [{"checkpoint": "passt_demo", "levels": levels, **fields}], "tasks": ["esc50"]}
+    return [(model.spec.levels, model.spec.pooling) for model in Study.from_dict(study).models]
+
+
+@pytest.mark.parametrize("levels", ["block1..block12", ["block1..block12"], ["block1", "block2..block12"], [*BLOCKS]])
+@pytest.mark.parametrize("pooling", ["weighted", "weighted_normalized", "concatenated"])
+def test_levels_that_are_pooled_are_one_variant(pooling, levels):
+    assert specs_of({pooling: levels}) == specs_of([{pooling: levels}]) == [(BLOCKS, pooling)]
+
+
+def test_poolings_cross_beside_ordinary_levels():
+    assert specs_of([["block6"], {"weighted": ["block1", "block2"]}, "block3..block4", {"concatenated": "block5"}]) == [
+        (("block6",), "concatenated"),
+        (("block1", "block2"), "weighted"),
+        (("block3",), "concatenated"),
+        (("block4",), "concatenated"),
+        (("block5",), "concatenated"),
+    ]
+
+
+def test_the_pooling_is_a_field_that_is_crossed():
+    crossed = specs_of([["block1", "block2"], ["block3", "block4"]], pooling=["weighted", "concatenated"])
+    assert [pooling for _, pooling in crossed] == ["weighted", "concatenated"] * 2
+    assert [levels for levels, _ in crossed] == [("block1", "block2")] * 2 + [("block3", "block4")] * 2
+
+
+def test_labels_of_pooled_levels_are_short_and_unique():
+    entry = {
+        "checkpoint": "passt_demo",
+        "levels": [["block1"], *({pooling: "block1..block12"} for pooling in ("weighted", "weighted_normalized"))],
+    }
+    study = Study.from_dict({"name": "x", "models": [entry], "tasks": ["esc50"]})
+    assert [model.label for model in study.models] == [
+        "passt_demo block1",
+        "passt_demo weighted(block1..block12)",
+        "passt_demo weighted_normalized(block1..block12)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("levels", "fields", "message"),
+    [
+        ({"weigthed": ["block1", "block2"]}, {}, "levels: unknown pooling 'weigthed' (did you mean 'weighted'?)"),
+        ({1: ["block1"]}, {}, "levels: unknown pooling 1; expected one of concatenated, weighted"),
+        ({}, {}, "levels must be a list, or a mapping of one pooling to levels; got {}"),
+        ({"weighted": "*", "mean": "*"}, {}, "levels must be a list, or a mapping of one pooling to levels; got"),
+        ({"weighted": ["block1"]}, {}, "levels must be two levels or more for pooling weighted, none of them mel or"),
+        ({"weighted": []}, {}, "passt_demo: levels must be at least one level, got ()"),
+        ({"weighted": [["block1"], ["block2"]]}, {}, "levels must be names such as features, block6"),
+        ({"weighted": ["block1..block3", "block2"]}, {}, "levels must be distinct levels, got"),
+        ({"weighted": "block1..block13"}, {}, "passt_demo: unknown level 'block13'"),
+        ({"weighted": "block1..block3"}, {"pooling": "weighted"}, "pooling is given twice: 'weighted', and 'weighted'"),
+        ({"attention": "block6"}, {}, "levels must be one level that keeps its tokens, such as block6.tokens"),
+        ({"weighted": "block1..block3"}, {"windows_ms": [[160, 320]]}, "windows_ms must be at most one window for"),
+        ("block1..block3", {"pooling": "weighted"}, "levels must be two levels or more for pooling weighted"),
+        ([["block1"]], {"pooling": "max"}, "pooling must be one of concatenated, weighted"),
+        ([["block1"]], {"pooling": []}, "pooling must be a value or a list of values, got []"),
+        (["block1", {"weighted": ["block1", "block2"]}], {}, "levels must be a list of lists, got ['block1', {'weigh"),
+    ],
+)
+def test_wrong_poolings_are_named(levels, fields, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        specs_of(levels, **fields)
+
+
 def test_a_label_is_not_for_a_range():
     with pytest.raises(ValueError, match="label 'x' is for one variant, its model has 2"):
         levels_of("block1..block2", label="x")

@@ -6,7 +6,9 @@ from types import SimpleNamespace
 import pytest
 
 from ablations.units.job import Job, needs_slack
+from downstream.pooling.pooling import OF_LEVELS, OF_TOKENS, Pooling
 from downstream.tasks.task import Task
+from passt.catalog import spec
 
 END = 32.3 * 1000  # 32299.999999999996: labels the timestamp at 32300 ms
 
@@ -23,11 +25,11 @@ def with_end(folder, end: float) -> Task:
     return Task.from_dir(folder)
 
 
-def key_of(task: Task, hop_ms: int | None) -> str:
+def key_of(task: Task, hop_ms: int | None, pooling: Pooling | None = None) -> str:
     embedder = SimpleNamespace(fingerprint="0123456789abcdef")
     named = SimpleNamespace(task=task, key="beeps")
     taps = (("features", 160),)
-    return Job(embedder, taps, hop_ms, named, "task", "audio", "hear2021", 0, needs_slack(task, hop_ms)).key
+    return Job(embedder, taps, hop_ms, named, "task", "audio", "hear2021", 0, needs_slack(task, hop_ms), pooling).key
 
 
 @pytest.mark.parametrize(
@@ -44,3 +46,13 @@ def test_labels_that_rest_on_the_slack_behind_ends_make_another_key(event_task, 
 def test_keys_of_jobs_of_before_are_what_they_were(event_task, scene_task):
     assert key_of(with_end(event_task(), 5000.0), 50) == "b1acb3b43466c07b"
     assert key_of(Task.from_dir(scene_task()), None) == "6b3b8e3cc820a128"
+
+
+def test_a_pooling_makes_another_key(event_task):
+    task = with_end(event_task(), 5000.0)
+    poolings = [None, *(Pooling(name, parts) for name in (*OF_LEVELS, *OF_TOKENS) for parts in (2, 3))]
+    assert len({key_of(task, 50, pooling) for pooling in poolings}) == len(poolings)
+
+
+def test_specs_and_probes_have_the_same_poolings():
+    assert (spec.OF_LEVELS, spec.OF_TOKENS) == (OF_LEVELS, OF_TOKENS)

@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 
 from downstream.probes.protocol import GRID, GRID_POINTS, Protocol
+from downstream.solve import THRESHOLDS
+from downstream.solvers import SOLVERS
 from results.reference.published import published
 from results.scores.labels import labels
 from results.statistics import edges
@@ -118,6 +120,30 @@ def test_a_best_learning_rate_at_the_edge_is_told():
     ]
     assert edges.at_edges(published(["fig5"])).empty
     assert edges.edge_warnings(published(["fig5"])) == []
+
+
+def test_bounds_of_settings_are_those_that_are_tried():
+    for solver in SOLVERS.values():
+        lowest, highest = edges.SETTINGS[solver.setting]
+        assert highest == max(solver.grid)
+        assert lowest == min(solver.grid) or (solver.setting == "k" and np.isnan(lowest))
+    assert edges.SETTINGS["threshold"] == (min(THRESHOLDS), max(THRESHOLDS))
+
+
+def test_settings_at_an_edge_are_told_where_most_folds_chose_them():
+    rows = crossed(models=("low", "high", "seldom"), tasks=("esc50",), folds=3, seeds=1).assign(protocol="ridge")
+    rows["setting"] = rows["model"].map({"low": "alpha=0.01", "high": "alpha=10000", "seldom": "alpha=1"})
+    rows.loc[(rows["model"] == "seldom") & (rows["fold"] == "fold00"), "setting"] = "alpha=10000"
+    assert edges.edge_warnings(rows) == [
+        "The best alpha is mostly the lowest that ridge tries, 0.01; a lower one may be better: "
+        "low on esc50 (3 of 3 choices).",
+        "The best alpha is mostly the highest that ridge tries, 10000; a higher one may be better: "
+        "high on esc50 (3 of 3 choices).",
+    ]
+    knn = rows.assign(protocol="knn", setting="k=1 threshold=0.5")
+    (warning,) = edges.edge_warnings(knn)
+    assert warning.startswith("The best threshold is mostly the highest that knn tries, 0.5"), "k = 1 has no lower one"
+    assert edges.edge_warnings(rows.assign(setting="")) == []
 
 
 def test_marks_are_those_of_the_table():

@@ -1,0 +1,35 @@
+"""Kendall's tau-b of two scores of the same models, for many resamples at once.
+
+tau-b = (C - D) / sqrt((C + D + X) (C + D + Y)), where C and D are the numbers of pairs of models that both scores rank
+in the same and in the opposite order, X and Y those that are tied in one score alone. A pair that is tied in both
+counts nowhere. Source: Kendall 1945; `scipy.stats.kendalltau` is the same for one pair of scores.
+"""
+
+import numpy as np
+
+
+def orders(scores: np.ndarray) -> np.ndarray:
+    """Say in which order each pair of models is: (..., models) scores to (..., pairs) int8 of 1, 0 (tied) and -1.
+
+    A score that is not defined is tied with all others.
+    """
+    first, second = np.triu_indices(scores.shape[-1], 1)
+    return np.nan_to_num(np.sign(scores[..., first] - scores[..., second])).astype(np.int8)
+
+
+def tau_b(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Calculate tau-b of two sets of orders, (..., pairs) each, to (...,).
+
+    NaN for fewer than two models, or where one score ties all of them.
+
+    >>> float(tau_b(orders(np.array([1.0, 2.0, 3.0])), orders(np.array([1.0, 3.0, 2.0]))).round(3))
+    0.333
+    """
+    agreeing = _summed(a, b)
+    untied = np.sqrt(_summed(a, a) * _summed(b, b))
+    return np.asarray(np.divide(agreeing, untied, out=np.full(np.shape(untied), np.nan), where=untied > 0))
+
+
+def _summed(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Sum the products of orders over pairs, as float64."""
+    return np.asarray((a * b).sum(-1, dtype=np.int64), float)
