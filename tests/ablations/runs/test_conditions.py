@@ -22,6 +22,7 @@ from results import load
 from results.rows.predictions import read_clips
 from results.rows.rows import read_rows
 from results.statistics.conditions import against_clean, changes_compared
+from tests.conftest import write_beeps, write_pitches, write_tones
 
 CPU = Machine("cpu")
 FOLDS = {"split_mode": "presplit_kfold", "splits": ["fold00", "fold01", "fold02"]}
@@ -173,13 +174,15 @@ def test_models_of_one_embedding_count_once(scene_task, tmp_path):
     assert (line["verdict"], line["reason"]) == ("not compared", "both have the same embedding there")
 
 
-def test_events_and_right_clips_are_compared_alike(event_task, tmp_path):
+@pytest.mark.parametrize(("write", "protocol"), [(write_beeps, "knn"), (write_tones, "knn"), (write_pitches, "ridge")])
+def test_changes_of_all_kinds_of_scores(write, protocol, tmp_path):
     """A model against one of no sound at all: the second changes nothing, the first what it changes against clean."""
-    folder = event_task(clips=6)
-    made(tmp_path, folder, f"{folder}+snr-20", protocol="knn", models=("logmel", "chance"))
+    folder = write(tmp_path / "made", clips=6)
+    made(tmp_path, folder, f"{folder}+snr-20", protocol=protocol, models=("logmel", "chance"))
     (line,) = changes_compared(tmp_path / "runs/noisy", [("logmel", "chance")]).to_dict("records")
     alone = against_clean(tmp_path / "runs/noisy", models=frozenset(["logmel"])).iloc[0]
-    assert line["change_b"] == 0
+    assert line["change_b"] == pytest.approx(0, abs=1e-6)
+    assert line["change_a"] != 0
     assert line["difference"] == pytest.approx(alone["difference"])
     assert line["clips"] == alone["clips"] == 6
 
