@@ -74,7 +74,7 @@ ROOMS = {
         "statistics": "reference rows scores",
         "tables": "reference rows scores",
         "protocols": "load rows scores statistics tables",
-        "figures.canvas": "rows scores tables",
+        "figures.canvas": "reference rows scores tables",
         "figures.protocols": "figures.canvas scores",
         "figures.maps": "figures.canvas scores tables",
         "figures": "figures.canvas figures.maps reference rows scores tables",
