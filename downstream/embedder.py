@@ -10,6 +10,8 @@ from torch import Tensor
 Tap = tuple[str, int | None]
 """(level, window in ms): the unit that is computed and stored; the window None is the model's own extent."""
 OWN_HOP = 0  # a hop in ms that stands for the timestamps of the model's own
+TOKENS = ".tokens"
+"""End of the names of levels that keep the tokens of a window, in embedders that have the member `tokens`."""
 FAR_MS = 1000.0  # assumed step of timestamps in ms, if it is not known
 
 
@@ -112,6 +114,11 @@ def widths(embedder: Embedder, taps: Iterable[Tap], hop_ms: int | None) -> dict[
     """tap -> width of its timestamp embeddings; for a hop of None, of its scene embeddings."""
     dims, tokens = dims_of(embedder, timed=hop_ms is not None), optional(embedder).tokens
     return {tap: dims[tap[0]] * tokens(tap) for tap in taps}
+
+
+def keeps_tokens(embedder: Embedder, tap: Tap) -> bool:
+    """Whether the rows of a tap are the tokens of a window, even if they are only one."""
+    return tap[0].endswith(TOKENS) and hasattr(embedder, "tokens")
 
 
 def dims_of(embedder: Embedder, timed: bool) -> Mapping[str, int]:

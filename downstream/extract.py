@@ -18,10 +18,10 @@ import torch
 from torch import Tensor
 
 from downstream.disk.memory import check_memory
-from downstream.embedder import Embedder, Tap, distance_ms, optional, widths
-from downstream.notices import warn_once
+from downstream.embedder import Embedder, Tap, distance_ms, keeps_tokens, optional, widths
 from downstream.progress import Track, silent
 from downstream.store.extraction import Extraction
+from downstream.store.number_format import format_of
 from downstream.store.store import TapFolder
 from downstream.store.unfinished import tidy, unfinished
 from downstream.tasks.audio import SplitAudio
@@ -88,13 +88,18 @@ def extract(
         if missing := folder.missing(taps, full=True):
             known = folder.known_index()
             dims = widths(embedder, missing, hop_ms)
-            batches = plan_batches(audio, known.files if known else None, seconds_at_once(embedder, dims, hop_ms))
+            bounds = seconds_at_once(embedder, dims, hop_ms), clips_at_once(embedder, dims, hop_ms)
+            batches = plan_batches(audio, known.files if known else None, *bounds)
+            formats = {tap: format_of(embedder, tap) for tap in missing}
             origin = {"embedder": embedder.name, "clips": audio.origin}
-            _run(Extraction.begin(folder, dims, batches, origin), embedder, audio, hop_ms, track)
+            _run(Extraction.begin(folder, dims, batches, origin, formats), embedder, audio, hop_ms, track)
 
 
 def plan_batches(
-    audio: SplitAudio, order: Files | None = None, seconds_at_once: float = BATCH_SECONDS
+    audio: SplitAudio,
+    order: Files | None = None,
+    seconds_at_once: float = BATCH_SECONDS,
+    clips_at_once: int = DEVICE_BATCH_CLIPS,
 ) -> list[list[str]]:
     """Divide files into batches within a length of sound and a number of files.
 
@@ -103,8 +108,9 @@ def plan_batches(
     Args:
         order: of the files; None is longest first, so that clips of equal length share a batch.
         seconds_at_once: of sound in one batch, unless a single clip is longer.
+        clips_at_once: files in a batch, if the memory allows fewer than usual.
     """
-    most = BATCH_CLIPS if seconds_at_once <= BATCH_SECONDS else DEVICE_BATCH_CLIPS
+    most = min(clips_at_once, BATCH_CLIPS if seconds_at_once <= BATCH_SECONDS else DEVICE_BATCH_CLIPS)
     seconds = {file: audio.seconds(file) for file in audio.files}
     batches: list[list[str]] = []
     left = 0.0
@@ -188,8 +194,7 @@ def _run(extraction: Extraction, embedder: Embedder, audio: SplitAudio, hop_ms: 
                 extraction.append(*embedded)
                 advance(len(files))
             extraction.finish()
-    for line in audio.changes.lines():
-        warn_once(f"{audio.origin}: {line}")
+    audio.log_changes()
 
 
 def seconds_at_once(embedder: Embedder, dims: Mapping[Tap, int], hop_ms: int | None) -> float:
@@ -204,6 +209,17 @@ def seconds_at_once(embedder: Embedder, dims: Mapping[Tap, int], hop_ms: int | N
     usual = BATCH_SECONDS if step_ms is None else TIMESTAMP_BATCH_SECONDS
     seconds = usual if asked is None else min(asked, BATCH_BYTES / (SAMPLE_BYTES * embedder.sample_rate))
     return seconds if step_ms is None else min(seconds, BATCH_BYTES / (4 * sum(dims.values()) * 1000 / step_ms))
+
+
+def clips_at_once(embedder: Embedder, dims: Mapping[Tap, int], hop_ms: int | None) -> int:
+    """How many clips may share a batch, so that their tokens fit the memory; other levels need no such bound.
+
+    Args:
+        dims: tap -> width.
+        hop_ms: the step of timestamps in ms, whose memory seconds bound; None for scene embeddings.
+    """
+    tokens = sum(dim for tap, dim in dims.items() if hop_ms is None and keeps_tokens(embedder, tap))
+    return max(1, int(BATCH_BYTES / (4 * tokens))) if tokens else DEVICE_BATCH_CLIPS
 
 
 def check_steps(embedder: Embedder, clips: Sequence[Tensor], taps: Sequence[Tap], hop_ms: int) -> None:

@@ -51,7 +51,7 @@ class PasstEmbedder(FollowsNetwork, WindowedEmbedder):  # type: ignore[override]
         spec: the spec in canonical form.
         checkpoint: the row of the table of checkpoints, with as many classes as the weights have.
         labels: names of the logits, if the weight file has them; else ().
-        dims: level -> length of its embedding.
+        dims: level -> length of its embedding; of one token for levels that keep tokens.
         net: the network. It may be trained or changed: name, spec, fingerprint and numbers follow it.
         mel: the front end.
 
@@ -95,7 +95,8 @@ class PasstEmbedder(FollowsNetwork, WindowedEmbedder):  # type: ignore[override]
         self.net = _network(checkpoint, state)
         self.mel = MelSpectrogram(checkpoint.hop)
         special = {"mel": MEL_BANDS * MEL_FRAMES, "melmean": MEL_BANDS, "logits": checkpoint.n_classes}
-        self.dims = {level: special.get(level, checkpoint.width) for level in checkpoint.levels}
+        levels = (*checkpoint.levels, *checkpoint.token_levels)
+        self.dims = {level: special.get(level, checkpoint.width) for level in levels}
         self.min_samples = checkpoint.min_samples
         self.max_window_ms = checkpoint.max_window_s * 1000
         self.max_scene_hop_ms = checkpoint.scene_hop_ms
@@ -163,7 +164,8 @@ class PasstEmbedder(FollowsNetwork, WindowedEmbedder):  # type: ignore[override]
             levels: names of levels.
 
         Returns:
-            For each level one tensor (windows, dim) per view, on the embedder's device.
+            For each level one tensor (windows, dim) per view, on the embedder's device; of tokens (windows, rows,
+            columns, width).
         """
 
         def tokens(view: Rows) -> int:
@@ -173,6 +175,10 @@ class PasstEmbedder(FollowsNetwork, WindowedEmbedder):  # type: ignore[override]
         with self._computing() as net, arithmetic("highest"):  # the front end is exact in every precision
             forward = functools.partial(self._forward, net, levels=levels)
             return forward_in_batches(views, forward, group_of=tokens, cost_of=tokens, budget=self._budget)
+
+    def grid(self, level: str, window_ms: int | None) -> tuple[int, int]:
+        """Count the rows and columns of tokens that a level keeps of a window."""
+        return self.checkpoint.token_grid(window_ms)
 
     def scene_embedding(self, audio: Tensor) -> Tensor:
         """Embed each clip as one vector: the levels of the spec, concatenated in order.
@@ -217,7 +223,7 @@ class PasstEmbedder(FollowsNetwork, WindowedEmbedder):  # type: ignore[override]
     def _forward(self, net: nn.Module, mels: list[Tensor], levels: Sequence[str]) -> dict[str, Tensor]:
         """Compute levels of spectrograms of equal token count.
 
-        The spectrograms, each (rows, 128, frames), give {level: (all rows, dim)}.
+        The spectrograms, each (rows, 128, frames), give {level: (all rows, dim)}, or a grid of tokens for each row.
         """
         values = {}
         if "mel" in levels:

@@ -54,8 +54,9 @@ class HearModel(nn.Module):
         self.net = embedder.net  # registered here, so that parameters and state dict are the model's
         self.mel = embedder.mel
         self.sample_rate = embedder.sample_rate
-        self.scene_embedding_size = sum(embedder.dims[level] for level, _ in embedder.spec.scene_taps())
-        self.timestamp_embedding_size = sum(embedder.dims[level] for level, _ in embedder.spec.timestamp_taps())
+        dims, tokens = embedder.dims, embedder.tokens
+        self.scene_embedding_size = sum(dims[tap[0]] * tokens(tap) for tap in embedder.spec.scene_taps())
+        self.timestamp_embedding_size = sum(dims[tap[0]] * tokens(tap) for tap in embedder.spec.timestamp_taps())
         super().train(False)
 
     @property

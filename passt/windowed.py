@@ -3,9 +3,16 @@
 A tap is a (level, window in ms) pair. A window of None is the model's own extent: its whole scene window for scene
 embeddings, or the fixed excerpt of a level that has one, such as PaSST's ``mel``. All windows of all clips of a call go
 through the network together.
+
+A level that keeps tokens gives a grid of them for each window, frequency x time. An embedding of it is the tokens side
+by side, frequency by frequency. Their number is that of the tap's window, whatever the length of the clip:
+
+- A scene of several windows puts their grids side by side in time, and averages them to the columns of one.
+- A scene that is shorter than the window has fewer columns, some of which are repeated.
 """
 
 import logging
+import math
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -17,12 +24,16 @@ from torch import Tensor
 from passt.catalog.choices import choices
 from passt.catalog.spec import MOST_MS, Tap
 from passt.devices import current
+from passt.tokens import keeps_tokens
 from passt.windows.batches import Rows
 from passt.windows.samples import clips_of
 from passt.windows.transfer import stacked, to_host
 from passt.windows.waveforms import centered, joined, timestamps, whole
 
 CUDA_SOUND_S = 2000.0  # of windows in a call: four batches of PaSST; on an H200 an estimated 0.1 s in bf16, 2 s in fp32
+
+CPU_SOUND_S = 240.0  # of a call on a CPU, at most, where tokens have to be bounded
+TOKEN_BYTES = 256e6  # of the tokens of all windows of a call for scenes, before those of a clip are averaged
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +45,7 @@ class WindowedEmbedder(ABC):
         name: the model, for people.
         fingerprint: 16 hex digits that stand for everything that decides the numbers.
         sample_rate: rate of the audio in Hz.
-        dims: level -> length of its embedding.
+        dims: level -> length of its embedding; of one token for levels that keep tokens.
         device: where the model computes.
         min_samples: shortest excerpt that the model can take, in samples. Zeros are added at the end of shorter clips.
         max_window_ms: longest excerpt in ms. A longer clip's scene embedding is the mean over windows of that length.
@@ -66,8 +77,18 @@ class WindowedEmbedder(ABC):
             levels: names of levels.
 
         Returns:
-            For each level one tensor (windows, dim) per view, on the embedder's device.
+            For each level one tensor (windows, dim) per view, on the embedder's device; of tokens (windows, rows,
+            columns, width).
         """
+
+    def grid(self, level: str, window_ms: int | None) -> tuple[int, int]:
+        """Count the rows and columns of tokens that a level keeps of a window; None is the model's own extent."""
+        raise NotImplementedError(f"{self.name}: has no level that keeps tokens, got {level}")
+
+    def tokens(self, tap: Tap) -> int:
+        """Count the tokens that an embedding of a tap holds side by side; 1 for a level that keeps none."""
+        level, window_ms = tap
+        return math.prod(self.grid(level, window_ms)) if keeps_tokens(level) else 1
 
     def whole(self, clips: Tensor) -> Rows:
         """Take each of the clips (clips, samples) as its only window."""
@@ -88,18 +109,21 @@ class WindowedEmbedder(ABC):
     def seconds_at_once(self, taps: Sequence[Tap], hop_ms: int | None) -> float | None:
         """How many seconds of sound keep the device busy for a good part of a second; None if any do.
 
+        Tokens of scenes bound them, so that those of all windows fit the memory.
+
         Args:
             taps: (level, window in ms) pairs.
             hop_ms: time between timestamps in ms; None for scene embeddings.
         """
+        bounded = TOKEN_BYTES / rate if hop_ms is None and (rate := sum(map(self._token_rate, taps))) else math.inf
         if self.device.type != "cuda":
-            return None
+            return bounded if bounded < CPU_SOUND_S else None
         windows = {window for _, window in taps}
         overlaps = [window / (hop_ms or _scene_hop_ms(window)) if window else 1.0 for window in windows]
-        return CUDA_SOUND_S / max(1.0, sum(overlaps))
+        return min(bounded, CUDA_SOUND_S / max(1.0, sum(overlaps)))
 
     def scene(self, clips: Sequence[Tensor], taps: Sequence[Tap]) -> dict[Tap, Tensor]:
-        """Compute scene embeddings: the mean over windows of a tap's length.
+        """Compute scene embeddings: the mean over windows of a tap's length, or tokens of all of them.
 
         A clip that is no longer than the window goes through in one pass. Windows of a restricted length are
         max(50, window // 4) ms apart; those of the model's maximum `max_scene_hop_ms`.
@@ -130,7 +154,8 @@ class WindowedEmbedder(ABC):
                     for stack in stacks.tensors
                 ]
                 for level, parts in self.levels(views, levels).items():
-                    values[level, window_ms] = stacks.scenes(parts)
+                    columns = self.grid(level, window_ms)[1] if keeps_tokens(level) else None
+                    values[level, window_ms] = stacks.scenes(parts, columns)
             rows = to_host(list(values.values()))
         return dict(zip(values, map(stacks.sorted, rows), strict=True))
 
@@ -168,12 +193,18 @@ class WindowedEmbedder(ABC):
                 window = self.excerpts[levels[0]] if window_ms is None else self._samples(window_ms)
                 views = [self.centered(stack, window, hop) for stack in stacks.tensors]
                 for level, parts in self.levels(views, levels).items():
-                    values[level, window_ms] = joined(parts)
+                    values[level, window_ms] = joined(parts).flatten(1)
             rows = to_host(list(values.values()))
         steps = [len(clip) // hop + 1 for clip in clips]
         per_clip = stacks.per_clip(dict(zip(values, rows, strict=True)), steps)
         times = [timestamps(len(clip), hop_ms, self.sample_rate) for clip in clips]
         return list(zip(per_clip, times, strict=True))
+
+    def _token_rate(self, tap: Tap) -> float:
+        """Compute the bytes of tokens that the windows of a second of sound have for scenes; 0 if it keeps none."""
+        level, window_ms = tap
+        hop_ms = self.max_scene_hop_ms if window_ms is None else _scene_hop_ms(window_ms)
+        return 4 * self.dims[level] * self.tokens(tap) * 1000 / hop_ms if keeps_tokens(level) else 0.0
 
     def _unchanging(self) -> AbstractContextManager[None]:
         """Hold what the embedder computes with for a call; see `passt.network.following`."""

@@ -131,6 +131,18 @@ def write_tones(folder: Path, clips: int = 6, **changes) -> Path:
     return write_task(folder, meta, ["low", "high"], items)
 
 
+def write_pitches(folder: Path, clips: int = 12, **changes) -> Path:
+    """A regression task: the pitch of tones in semitones above 200 Hz, a few a split."""
+    changes = {"prediction_type": "regression", "evaluation": ["r2", "pearson"], **changes}
+    meta, items = metadata(**changes), {}
+    for number, split in enumerate(meta["splits"]):
+        drawn = np.random.default_rng(number).uniform(0, 36, clips).round(2).tolist()
+        items[split] = {f"{split}{i}.wav": [pitch] for i, pitch in enumerate(drawn)}
+        for file, (pitch,) in items[split].items():
+            write_clip(folder / str(RATE) / split / file, tone(200 * 2 ** (pitch / 12), 0.4))
+    return write_task(folder, meta, ["target"], items)
+
+
 def write_beeps(folder: Path, clips: int = 3, **changes) -> Path:
     """An event task: two beeps a clip, in silence with a little noise."""
     changes = {"embedding_type": "event", "prediction_type": "multilabel", **changes}
@@ -154,6 +166,12 @@ def write_beeps(folder: Path, clips: int = 3, **changes) -> Path:
 def scene_task(tmp_path) -> Callable[..., Path]:
     """Makes a scene task of a name: `write_tones`."""
     return lambda name="tones", **changes: write_tones(tmp_path / name, **changes)
+
+
+@pytest.fixture
+def pitch_task(tmp_path) -> Callable[..., Path]:
+    """Call with changes to the metadata; returns the folder of a regression task of `write_pitches`."""
+    return lambda **changes: write_pitches(tmp_path / "pitches", **changes)
 
 
 @pytest.fixture

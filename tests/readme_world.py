@@ -60,7 +60,7 @@ def make_world(world: Path, documents: Sequence[str]) -> None:
 
     In it are the files that documents show; their studies, on small tasks under the names of HEAR's, and their runs;
     the run `quickstart`, for which the packaged tasks have to be those of `MAKERS`; the rows of the runs that are
-    committed; `list.csv`, `a.wav` and `recordings/`; the weights `tuned.pt`; `esc10.zip`, `fsdd.zip`; the kit folder
+    committed; `list.csv`, `ratings.csv`, `a.wav`, `recordings/`; the weights `tuned.pt`; `esc10.zip`, `fsdd.zip`; the kit folder
     `kit_folders/esc50-v2.0.0-full`; the committed figures of benchmarks.
     """
     tasks = world / "hear" / "tasks"
@@ -75,6 +75,8 @@ def make_world(world: Path, documents: Sequence[str]) -> None:
     shutil.copy(files[0], world / "a.wav")
     listed = {"file": [f"recordings/{file.name}" for file in files], "label": ["low", "high"] * (len(files) // 2)}
     pd.DataFrame(listed).to_csv(world / "list.csv", index=False)
+    rated = {"file": listed["file"], "target": range(len(files))}
+    pd.DataFrame(rated).to_csv(world / "ratings.csv", index=False)
     torch.save(load_file(demo.FOLDER / "passt_demo.safetensors"), world / "tuned.pt")
     _write_archive(world / "esc10.zip", _esc10())
     _write_archive(world / "fsdd.zip", _spoken_digits())

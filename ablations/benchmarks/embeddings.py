@@ -143,7 +143,7 @@ def _works(embedder: PasstEmbedder, clips: int, timed: tuple[int, int], long: bo
     scenes = list(torch.randn(clips, SCENE_S * SAMPLE_RATE, generator=stream) * 0.1)
     count, seconds = timed
     timed_clips = list(torch.randn(count, seconds * SAMPLE_RATE, generator=stream) * 0.1)
-    all_levels = tuple(level for level in embedder.dims if level != "mel")
+    all_levels = tuple(level for level in embedder.checkpoint.levels if level != "mel")
     scene_operations = 2 * clips * macs(embedder.checkpoint, float(SCENE_S))
     steps = count * (seconds * 1000 // HOP_MS + 1)
     step_operations = 2 * steps * macs(embedder.checkpoint, WINDOW_MS / 1000)

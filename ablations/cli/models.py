@@ -27,7 +27,8 @@ def models(names: tuple[str, ...], json_path: Path | None, csv_path: Path | None
 
     table = models_table(names)
     if csv_path:
-        flat = table.assign(**{name: table[name].map(" ".join) for name in ("levels", "weights")})
+        lists = ("levels", "token_levels", "weights", "notes")
+        flat = table.assign(**{name: table[name].map(" ".join) for name in lists})
         write_atomically(csv_path, lambda file: file.write(flat.to_csv(index=False).encode()))
     if json_path:
         text = table.to_json(orient="records", indent=1, force_ascii=False)

@@ -67,9 +67,9 @@ def prepare(
 ) -> None:
     """Make a HEAR task of the files in LIST, a CSV, and report what is in it.
 
-    LIST has the columns file, and label, or labels with commas between them. For event tasks it has the columns start,
-    end and label, and one row an event. A column split (train, valid, test) or fold says where a file belongs; without
-    one, folds are drawn. Files of one group or recording stay together.
+    LIST has the columns file, and label, or labels with commas between them, or target, a number. For event tasks it
+    has the columns start, end and label, and one row an event. A column split (train, valid, test) or fold says where a
+    file belongs; without one, folds are drawn. Files of one group or recording stay together.
 
     The report is report.md and report.json in the task folder, or beside LIST if no task is made.
     """
@@ -113,7 +113,8 @@ def tasks(folder: Path, names: tuple[str, ...], seed: int, **files: Path | None)
     """Make the small tasks that FOLDER lacks.
 
     NAME chooses tasks; without one, all are made. Speech: digits_small. Music: pitch_small, families_small,
-    duets_small, piano_small. Other sounds: scenes_small, soundscapes_small.
+    duets_small, piano_small. Other sounds: scenes_small, soundscapes_small,
+    semitones_small.
 
     Music is rendered by fluidsynth: apt-get install fluidsynth fluid-soundfont-gm.
     """

@@ -109,6 +109,7 @@ def embedder(model: Any, *, weights: str | Path | None = None, device: str | Non
         raise ValueError("an embedder is of one model; expected a name, a spec or an object, got a mapping")
     made = entry if isinstance(entry, str) else registry.resolve(entry)
     spec, file = registry.resolve_with_file(made, weights)
+    spec.refuse_pooling()
     with registered(declared.objects):
         return SpecEmbedder(spec, registry.build_alone(spec, choose_device(device), file, "fp32"))
 

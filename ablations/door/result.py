@@ -163,13 +163,18 @@ def scores(runs: Runs, *, published: bool = False) -> pd.DataFrame:
     return arranged(_rows(runs), published=published)
 
 
-def table(runs: Runs, **options: Any) -> "Table":
+def table(runs: Runs, *, level_weights: bool = False, **options: Any) -> "Table":
     """Make the table of models x tasks: means with their spreads, the best set bold, and notes.
 
     Args:
         runs: one or several runs, or rows of them.
+        level_weights: whether to show the weights that probes learned for levels instead, levels x tasks.
         options: those of `results.tables.compose.compose`, such as means, by_category, interval and transposed.
     """
+    if level_weights:
+        from results.tables.level_weights import weights_table
+
+        return weights_table(_rows(runs), **options)
     from results.tables.compose import compose
 
     return compose(_rows(runs), **options)

@@ -56,6 +56,7 @@ def embed_files(
     """
     sources = find_sources(files, Path(out))
     resolved, file = registry.resolve_with_file(spec, weights)
+    resolved.refuse_pooling()
     scene_taps, timestamp_taps = _taps(resolved, scene, timestamps)
     device, precision = choose_device(machine.device), machine.precision or "fp32"
     _prepare(sources)
@@ -92,7 +93,8 @@ def _work_off(work: Work, lengths: dict[Source, float], rows: dict[Source, Outpu
             del lengths[source]
     if rows:
         logger.info("%d of %d files are done, or can't be embedded", len(rows), total)
-    batches = plan_batches(SimpleNamespace(files=tuple(lengths), seconds=lengths.get), None, work.seconds_at_once)
+    files = SimpleNamespace(files=tuple(lengths), seconds=lengths.get)
+    batches = plan_batches(files, None, work.seconds_at_once, work.clips_at_once)
     with track(work.embedder.name, total) as advance, closing(read_ahead(work.load, batches)) as coming:
         advance(len(rows))
         for batch, loaded in coming:

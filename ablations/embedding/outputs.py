@@ -25,7 +25,7 @@ from ablations.system.errors import one_line
 from downstream.disk.arrays import load_arrays
 from downstream.disk.files import absolute, write_atomically
 from downstream.embedder import Embedder, Tap, optional, widths
-from downstream.extract import check_steps, seconds_at_once
+from downstream.extract import check_steps, clips_at_once, seconds_at_once
 from downstream.tasks.audio import RESAMPLER
 from passt import EmbeddingSpec
 
@@ -81,6 +81,11 @@ class Work:
         hop_ms = self.spec.timestamp_hop_ms if self.timestamp_taps else None
         dims = widths(self.embedder, self.timestamp_taps or self.scene_taps, hop_ms)
         return seconds_at_once(self.embedder, dims, hop_ms)
+
+    @property
+    def clips_at_once(self) -> int:
+        """How many files may go into a batch, so that tokens of scenes are bounded."""
+        return clips_at_once(self.embedder, widths(self.embedder, self.scene_taps, None), None)
 
     def identity(self) -> dict[str, Any]:
         """Everything that decides the numbers, except the sound."""

@@ -16,10 +16,11 @@ from downstream.disk.locks import in_use
 from downstream.embedder import Embedder, Tap, released
 from downstream.extract import extract
 from downstream.kit.read import refuse_regression
-from downstream.kit.write import names_of, refuse_existing, write_folder
+from downstream.kit.write import refuse_existing, write_folder
 from downstream.progress import Track, silent
 from downstream.splits import LabelledSplit
 from downstream.tasks.audio import SplitAudio
+from downstream.tasks.changed import names_in_folder
 from downstream.tasks.task import Task
 from passt import EmbeddingSpec
 
@@ -61,12 +62,13 @@ def export(
     sources = [names.read(place, ()).task for place in places]
     targets = [Path(out) / source.name for source in sources]
     if len(set(targets)) < len(targets):
-        raise ValueError(f"task {task!r}: expected folders of different names, got {', '.join(str(place.folder) for place in places)}")
+        paths = ", ".join(str(place.folder) for place in places)
+        raise ValueError(f"task {task!r}: expected folders of different names, got {paths}")
     for source, target in zip(sources, targets, strict=True):
         refuse_regression(source)
         refuse_existing(target)
         check_place(target)
-        names_of(source)
+        names_in_folder(source)
         _taps(resolved, source)
     device, precision = choose_device(machine.device), machine.precision or "fp32"
     with released(registry.build_alone(resolved, device, file, precision, track, python)) as embedder:
@@ -90,6 +92,7 @@ def extracted(
 
 
 def _taps(spec: EmbeddingSpec, task: Task) -> Sequence[Tap]:
+    spec.refuse_pooling()
     taps = spec.timestamp_taps() if task.is_event else spec.scene_taps()
     if not taps:
         raise ValueError(f"{spec}: has no scene embedding, its only level is mel, and {task.name} is a scene task")

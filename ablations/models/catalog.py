@@ -12,9 +12,9 @@ from passt.weights.published import Published, place
 WHOLE = ("min_window_ms", "max_window_ms", "hop", "tokens_10s", "parameters", "cached_bytes")
 """Columns of whole numbers, which some models do not have."""
 COLUMNS = (
-    *("name", "alias", "family", "sample_rate", "levels", "min_window_ms", "max_window_ms"),
+    *("name", "alias", "family", "sample_rate", "levels", "token_levels", "min_window_ms", "max_window_ms"),
     *("hop", "hop_ms", "stride", "token_ms", "tokens_10s", "parameters", "gmacs_10s", "audioset_mAP", "trained_on"),
-    *("spec", "weights", "precisions", "cached", "cached_bytes", "file", "url"),
+    *("spec", "weights", "precisions", "cached", "cached_bytes", "file", "url", "notes"),
 )
 
 
@@ -25,12 +25,13 @@ def models_table(names: Sequence[str] = ()) -> pd.DataFrame:
         names: models, their aliases, or named specs, which stand for their checkpoint; empty for every model.
 
     Returns:
-        The columns name, alias, family; sample_rate (Hz); levels (a tuple); min_window_ms and max_window_ms (both
-        missing if the receptive field is the model's own); hop (samples), hop_ms; stride (frequency x time), token_ms
-        (the time from one token to the next), tokens_10s (of 10 s of sound); parameters; gmacs_10s (of the default
-        scene embedding of 10 s); audioset_mAP, trained_on; spec (the default); weights (the kinds it can have, a
-        tuple); precisions (whether others than fp32); cached (whether the file of published or demonstration weights is
-        here), cached_bytes, file (its path), url.
+        The columns name, alias, family; sample_rate (Hz); levels and token_levels, which keep the tokens of a window
+        (tuples); min_window_ms and max_window_ms (both missing if the receptive field is the model's own); hop
+        (samples), hop_ms; stride (frequency x time), token_ms (the time from one token to the next), tokens_10s (of
+        10 s of sound); parameters; gmacs_10s (of the default scene embedding of 10 s); audioset_mAP, trained_on; spec
+        (the default); weights (the kinds it can have, a tuple); precisions (whether others than fp32); cached (whether
+        the file of published or demonstration weights is here), cached_bytes, file (its path), url; notes (what a
+        reader of its numbers must know, a tuple).
 
     Raises:
         ValueError: an unknown name.
@@ -74,6 +75,7 @@ def _row(card: Card) -> dict[str, object]:
         "family": card.family,
         "sample_rate": card.sample_rate,
         "levels": card.levels,
+        "token_levels": card.token_levels,
         "min_window_ms": card.min_window_ms,
         "max_window_ms": card.max_window_ms,
         "parameters": cost.parameters(card.name),
@@ -81,6 +83,7 @@ def _row(card: Card) -> dict[str, object]:
         "spec": str(card.spec()),
         "weights": card.weights,
         "precisions": card.precisions,
+        "notes": facts.notes if facts else (),
         **(_known(facts, card.sample_rate) if facts else {}),
         **_file(card, family, facts),
     }
@@ -89,7 +92,7 @@ def _row(card: Card) -> dict[str, object]:
 def _known(facts: Facts, sample_rate: int) -> dict[str, object]:
     return {
         "hop": facts.hop,
-        "hop_ms": facts.hop * 1000 / sample_rate,
+        "hop_ms": facts.hop * 1000 / sample_rate if facts.hop else None,
         "stride": facts.stride,
         "token_ms": facts.token_ms,
         "tokens_10s": facts.tokens_10s,

@@ -27,22 +27,24 @@ class Facts:
     """What is known of a checkpoint beside its card.
 
     Attributes:
-        hop: of the STFT, in samples.
+        hop: of the STFT, in samples; None if it has none, or it is not known.
         trained_on: the data that it was trained on.
         audioset_mAP: its score as published; None for weights of other data.
         shipped: the file of a demonstration checkpoint, which is part of a package.
         stride: of the patches, bands x frames.
         token_ms: the time from one token to the next.
         tokens_10s: of 10 s of sound.
+        notes: what a reader of its numbers must know, a sentence each.
     """
 
-    hop: int
+    hop: int | None
     trained_on: str
     audioset_mAP: float | None
     shipped: Path | None
     stride: str | None = None
     token_ms: float | None = None
     tokens_10s: int | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,9 @@ class Family:
         compiles: whether torch.compile can make its code.
         has_interpreter: whether a model can run by another Python interpreter.
         here_only: whether its models are objects of this process, which no other process has.
+        prefix: how the addresses begin that stand for its models in place of names, such as ``hear:``.
+        card_of: makes the card of an address.
+        short_name: what labels call an address, and what tells it from others of that name.
     """
 
     cards: tuple[Card, ...]
@@ -76,3 +81,6 @@ class Family:
     compiles: bool = False
     has_interpreter: bool = False
     here_only: bool = False
+    prefix: str = ""
+    card_of: Callable[[str], Card] | None = None
+    short_name: Callable[[str], tuple[str, str]] | None = None

@@ -1,6 +1,7 @@
 """The one door to every model: a name to its card, a spec to its embedder, for PaSST and baselines alike.
 
-A new family is one file, with its cards and its embedder, and one row of `families`.
+A new family is one file, with its cards and its embedder, and one row of `families`. Another package adds one by an
+entry point (`outside`).
 """
 
 import dataclasses
@@ -10,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ablations.models import cnn_family, passt_family
+from ablations.models import cnn_family, hf_family, outside, passt_family
 from ablations.models.baselines import chance, cnn14, crepe, crepe_net, logmel, melproj, mobilenet
 from ablations.models.baselines.named import fields_of
 from ablations.models.baselines.named import table as named_cnns
@@ -18,6 +19,7 @@ from ablations.models.family import Family, Frames
 from ablations.models.hear_modules import address
 from ablations.models.hear_modules.embedder import HearEmbedder
 from ablations.models.hear_modules.process import interpreter
+from ablations.models.hf import address as hub
 from ablations.models.objects import address as objects
 from ablations.models.objects.embedder import PythonEmbedder
 from downstream.disk.files import absolute, expanded
@@ -43,8 +45,8 @@ def _no_parameters(checkpoint: str) -> int:
 
 @functools.cache
 def families() -> Mapping[str, Family]:
-    """Every model family by name."""
-    return {
+    """Every model family by name: those of this package, then those that other packages add."""
+    own = {
         "passt": passt_family.FAMILY,
         "panns": cnn_family.family(cnn14.CARDS, cnn14.Cnn14Embedder),
         "efficientat": cnn_family.family(mobilenet.CARDS, mobilenet.MobileNetEmbedder),
@@ -78,14 +80,22 @@ def families() -> Mapping[str, Family]:
             build=HearEmbedder,
             uncounted="what a HEAR module computes is not known",
             has_interpreter=True,
+            prefix=address.PREFIX,
+            card_of=address.card,
+            short_name=address.short_name,
         ),
         "python": Family(
             cards=(),  # likewise
             build=PythonEmbedder,
             uncounted="what a Python object computes is not known",
             here_only=True,
+            prefix=objects.PREFIX,
+            card_of=objects.card,
+            short_name=objects.short_name,
         ),
+        "hf": hf_family.FAMILY,
     }
+    return own | outside.families(own)
 
 
 def family_of(checkpoint: str) -> Family:
@@ -94,15 +104,14 @@ def family_of(checkpoint: str) -> Family:
 
 
 def card(name: str) -> Card:
-    """The card of a checkpoint by its name or alias, of a HEAR module, or of a Python object.
+    """The card of a checkpoint by its name or alias, or by the address of a model that has one, such as a HEAR module.
 
     Raises:
         ValueError: an unknown name; suggests the closest ones.
     """
-    if name.startswith(address.PREFIX):
-        return address.card(name)
-    if name.startswith(objects.PREFIX):
-        return objects.card(name)
+    for family in families().values():
+        if family.card_of is not None and name.startswith(family.prefix):
+            return family.card_of(name)
     cards = [card for family in families().values() for card in family.cards]
     for candidate in cards:
         if name in (candidate.name, *candidate.aliases):
@@ -111,7 +120,9 @@ def card(name: str) -> Card:
     aliases = [alias for candidate in cards for alias in candidate.aliases]
     also = [*aliases, *named.table(), *named_cnns()]
     known = choices(name, names, also, listed_by="`ablate models`")
-    raise ValueError(f"unknown checkpoint {name!r}{known}; hear:MODULE is a HEAR module")
+    raise ValueError(
+        f"unknown checkpoint {name!r}{known}; hear:MODULE is a HEAR module, hf:ORG/NAME an encoder of transformers"
+    )
 
 
 def card_of(name: str) -> Card:
@@ -133,6 +144,11 @@ def resolve(fields: Mapping[str, Any] | str) -> EmbeddingSpec:
         raise ValueError("a model needs a checkpoint")
     fields = fields_of(str(fields.pop("checkpoint"))) | fields
     return card(str(fields.pop("checkpoint"))).spec(**fields)
+
+
+def located(checkpoint: str, base: Path) -> str:
+    """Let the path of a relative folder in an address (``hf:./mine``) begin at a folder; other names stay."""
+    return hub.below(checkpoint, base) if checkpoint.startswith(hub.PREFIX) else checkpoint
 
 
 def resolve_with_file(spec: str | EmbeddingSpec, weights: str | Path | None) -> tuple[EmbeddingSpec, Path | None]:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -14,13 +14,15 @@ import pandas as pd
 from downstream.scores.metrics import METRICS
 from results.rows.choices import choices
 from results.rows.rows import read_rows
+from results.scores.conditions import are_changed
 from results.scores.records import read_record
 from results.scores.scores import Rows, Scored
 from results.statistics import ranks, variance
+from results.statistics.conditions import against_clean, shown
 from results.statistics.permutation import RESAMPLES
 from results.statistics.shown import as_html
 from results.statistics.swapped import Metric
-from results.statistics.versus import RIGHT_OR_WRONG, comparisons
+from results.statistics.versus import NOT_COMPARED, RIGHT_OR_WRONG, comparisons
 
 Pair = tuple[str, str]
 Result = TypeVar("Result")
@@ -37,6 +39,8 @@ class Compared:
         ranking: Friedman's test of all models, `results.statistics.ranks.ranking`.
         variance: `results.statistics.variance.variance`, of the models named or of all.
         untrained: whether a model that is shown has untrained weights.
+        conditions: `results.statistics.conditions.against_clean` of the models named or of all; None where no task has
+            conditions.
     """
 
     pairs: tuple[Pair, ...]
@@ -46,9 +50,12 @@ class Compared:
     variance: pd.DataFrame
     untrained: bool
     notes: tuple[str, ...]
+    conditions: pd.DataFrame | None = None
 
     def _repr_html_(self) -> str:
         parts = [] if self.clips is None else ["<h4>On the same test clips</h4>", self.clips._repr_html_()]
+        if self.conditions is not None:
+            parts += ["<h4>Against clean sound, on the same test clips</h4>", as_html(shown(self.conditions))]
         if self.tasks is not None and len(self.tasks):
             over_tasks = self.tasks.drop(columns=["p", "reason"]).round(3)
             parts += ["<h4>Over tasks, by Wilcoxon's test</h4>", as_html(over_tasks)]
@@ -87,15 +94,22 @@ def compared(
         raise ValueError(f"{Path(folder) / 'rows.csv'}: expected rows, got none: nothing was measured")
     named = set(itertools.chain.from_iterable(pairs))
     _check(whole.rows, folder, *itertools.chain.from_iterable(pairs))
-    clips = None
+    clips, conditions = None, None
+    slow = (
+        {name: metric for name, metric in clip_metrics().items() if name not in RIGHT_OR_WRONG} if all_metrics else {}
+    )
+    options: dict[str, Any] = {"confidence": confidence, "resamples": resamples, "seed": seed}
     if pairs:
-        slow = {name: metric for name, metric in clip_metrics().items() if name not in RIGHT_OR_WRONG}
         try:
-            clips = comparisons(
-                folder, pairs, slow if all_metrics else {}, confidence=confidence, resamples=resamples, seed=seed
-            )
+            clips = comparisons(folder, pairs, slow, **options)
         except FileNotFoundError as error:
             notes.append(f"no comparison on clips: {error}")
+    if are_changed(whole.rows["task"]).any():
+        conditions = against_clean(folder, slow, models=frozenset(named) or None, **options)
+        if (conditions["verdict"] == NOT_COMPARED).all():
+            reasons = "; ".join(conditions["reason"].unique()[:1])
+            notes, conditions = [*notes, f"no comparison with clean sound: {reasons}"], None
+        notes.append("tests over tasks leave out tasks under conditions, whose clips are those of the clean tasks")
     chosen = whole
     if pairs:
         chosen = Scored(*(table[table["model"].isin(named)] for table in (whole.rows, whole.scores)))
@@ -104,7 +118,7 @@ def compared(
     ranking = _or_note(lambda: ranks.ranking(whole.scores, alpha), "no ranking of all models", notes)
     tried = variance.tried(folder) if any((Path(folder) / "jobs").glob("*.json")) else None
     untrained = bool((chosen if ranking is None else whole).scores["untrained"].any())
-    return Compared(pairs, clips, tasks, ranking, variance.variance(chosen, tried), untrained, tuple(notes))
+    return Compared(pairs, clips, tasks, ranking, variance.variance(chosen, tried), untrained, tuple(notes), conditions)
 
 
 def clip_metrics() -> Mapping[str, Metric]:

@@ -7,6 +7,7 @@ from tabulate import tabulate
 
 from ablations.report.compare import Compared, Pair, ranking_line
 from results.scores.labels import UNTRAINED_NOTE, labels
+from results.statistics.conditions import not_compared, shown
 from results.statistics.ranks import Ranking
 from results.statistics.statement import statement
 from results.tables import escapes
@@ -19,6 +20,12 @@ METHOD = (
     "of comparisons here that can reach {confidence:.0%} ({count}), and the verdict follows from it."
 )
 NEEDS_OPTION = "needs --all-metrics"
+AGAINST_CLEAN = "Against clean sound, each model on the same test clips"
+ON_CHANGED = (
+    "Difference: under the conditions less clean, of one model. Interval and p: swaps of its outputs on both within "
+    "independent units. p (Holm) is corrected for all lines of this table that can reach the level. Whether one model "
+    "loses more than another is not tested."
+)
 
 
 def to_text(compared: Compared, confidence: float = 0.95, *, markdown: bool = False, more: Sequence[str] = ()) -> str:
@@ -31,6 +38,9 @@ def to_text(compared: Compared, confidence: float = 0.95, *, markdown: bool = Fa
     """
     write = _Writer(markdown)
     parts = _clips(compared.pairs, compared.clips, confidence, write) if compared.clips is not None else []
+    if compared.conditions is not None:
+        parts += [write.heading(AGAINST_CLEAN), write.table(shown(compared.conditions, confidence))]
+        parts += ["\n".join(f"- {line}" for line in not_compared(compared.conditions)), ON_CHANGED]
     if compared.tasks is not None and len(compared.tasks):
         parts += [write.heading("Over tasks, Wilcoxon (difference: median of a less b, more is better)")]
         parts += [write.table(compared.tasks.drop(columns="reason")), *_few_tasks(compared.tasks)]
@@ -40,7 +50,7 @@ def to_text(compared: Compared, confidence: float = 0.95, *, markdown: bool = Fa
     parts += [f"{note[0].upper()}{note[1:]}." for note in compared.notes]
     if compared.untrained:
         parts.append(UNTRAINED_NOTE)
-    return "\n\n".join([*parts, *more])
+    return "\n\n".join(part for part in [*parts, *more] if part)
 
 
 class _Writer:

@@ -3,8 +3,10 @@
 import pandas as pd
 
 from ablations.report.compare import Compared, ranking_line
+from ablations.report.compare_text import AGAINST_CLEAN, ON_CHANGED
 from ablations.report.sheets import LONG, Sheet, of_frame
 from results.scores.labels import labels
+from results.statistics.conditions import not_compared, shown
 from results.statistics.versus import NOT_COMPARED
 
 LEVEL = 0.05
@@ -24,6 +26,13 @@ def sheets(comparison: Compared) -> tuple[list[Sheet], list[str]]:
     tables, notes = [], [f"{note[0].upper()}{note[1:]}." for note in comparison.notes]
     if comparison.clips is not None and len(comparison.clips):
         tables.append(_on_clips(comparison.clips))
+    if comparison.conditions is not None:
+        changed = shown(comparison.conditions)
+        numbers = [*changed.columns[3:8]]
+        lines = not_compared(comparison.conditions)
+        tables.append(
+            of_frame(AGAINST_CLEAN, changed, [ON_CHANGED, *lines], numbers=numbers, folded=len(changed) > LONG)
+        )
     if comparison.ranking is not None:
         ranks = comparison.ranking.ranks.rename("mean rank").rename_axis("model").reset_index()
         tables.append(of_frame("Mean ranks over tasks", ranks, [ranking_line(comparison.ranking)]))

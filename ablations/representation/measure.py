@@ -25,6 +25,7 @@ from downstream.disk.choices import choices
 from downstream.probes.protocol import Protocol
 from downstream.progress import Track, silent
 from downstream.tasks.task import Task
+from passt.catalog.spec import SIDE_BY_SIDE
 from results.scores.records import NotApplicable
 
 Value = TypeVar("Value")
@@ -251,8 +252,11 @@ def _splits(task: Task, choice: Choice) -> tuple[str, ...]:
 
 
 def _with_models(study: Study, choice: Choice) -> Study:
-    """Keep the chosen models of a study."""
-    models = _chosen("model", choice.models, study.models, lambda model: (model.label, model.spec.checkpoint))
+    """Keep the chosen models of a study; one with a pooling has the embedding of the model without."""
+    plain = [model for model in study.models if model.spec.pooling == SIDE_BY_SIDE]
+    if not plain:
+        raise ValueError("every model of the study has a pooling, which is a part of probes; expected one without")
+    models = _chosen("model", choice.models, plain, lambda model: (model.label, model.spec.checkpoint))
     models = _chosen("level", choice.levels, models, lambda model: ("+".join(model.spec.levels),))
     return replace(study, models=tuple(models))
 

@@ -1,5 +1,6 @@
 """The plan of a run, before any of it is done: jobs, forward passes, fits, time, disk and memory."""
 
+import logging
 import math
 import shutil
 from collections.abc import Sequence
@@ -23,6 +24,8 @@ from ablations.units.where import Where
 from downstream.embedder import Embedder, Tap, released
 from downstream.progress import Advance, Track, silent
 from results.tables.escapes import markdown_table, printable
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -149,8 +152,10 @@ class _Planner:
         self.planned: set[tuple[Path, Tap]] = set()
 
     def row(self, unit: Unit) -> PlanRow:
-        """Count what remains of a unit."""
+        """Count what remains of a unit; models that have nothing to give on its task are logged."""
         counts = counts_of(unit, self.embedder, self.settings, self.planned)
+        for cell in counts.not_applicable:
+            logger.warning("not applicable: %s", cell)
         estimate = self.estimate(counts) if self.measure else Estimate()
         return PlanRow(
             model=self.embedder.name,

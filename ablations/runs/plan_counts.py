@@ -9,11 +9,15 @@ from pathlib import Path
 from ablations.units.jobs import Shared, fits_of, is_done, jobs_of, tap_folders, taps_of
 from ablations.units.unit import Settings, Unit
 from downstream.embedder import OWN_HOP, Embedder, Tap, distance_ms, widths
+from downstream.pooling.fixed import POOLS
+from downstream.pooling.pooling import Pooling
 from downstream.probes.probe import ProbeConfig
 from downstream.probes.protocol import Protocol
 from downstream.store.extraction import Extraction
+from downstream.store.number_format import format_of
 from downstream.store.store import TapFolder
 from downstream.tasks.audio import SplitAudio
+from results.scores.records import NotApplicable
 
 
 @dataclass(frozen=True)
@@ -51,9 +55,10 @@ class Probing:
         solver: the protocol that solves for a probe in each fold, without epochs; "" for one with epochs.
         folds: of the task.
         items: to train on in the first fold.
-        dim: width of the features.
+        dim: width of the features, which a pooling that learns nothing has made.
         labels: number of the task's labels.
         prediction_type: of the task.
+        pooling: of levels or tokens that is trained with each probe; None for none.
     """
 
     configs: tuple[ProbeConfig, ...]
@@ -63,6 +68,7 @@ class Probing:
     dim: int
     labels: int
     prediction_type: str
+    pooling: Pooling | None = None
 
 
 @dataclass(frozen=True)
@@ -76,6 +82,7 @@ class Counts:
         stored: taps that are in the store.
         extractions: to be done.
         probes: to be trained.
+        not_applicable: models that have nothing to give on the task, and why.
     """
 
     jobs: int
@@ -84,6 +91,7 @@ class Counts:
     stored: int
     extractions: tuple[Extracting, ...]
     probes: tuple[Probing, ...]
+    not_applicable: tuple[NotApplicable, ...] = ()
 
     @property
     def fits(self) -> int:
@@ -127,7 +135,7 @@ def counts_of(
                 extractions.append(_extracting(embedder, audio, missing, seconds, hop_ms))
         items = {split: sum(_rows(embedder, s, hop_ms) for s in files.values()) for split, files in lengths.items()}
         probes += [_probing(one, items, embedder, settings.folder) for one in waiting]
-    return Counts(jobs, done, taps, stored, tuple(extractions), tuple(probes))
+    return Counts(jobs, done, taps, stored, tuple(extractions), tuple(probes), unit_jobs.not_applicable)
 
 
 def remaining(audio: SplitAudio, folder: TapFolder, taps: Sequence[Tap]) -> list[tuple[tuple[Tap, ...], list[str]]]:
@@ -174,7 +182,7 @@ def _extracting(
 ) -> Extracting:
     rows = sum(_rows(embedder, length, hop_ms) for length in seconds.values())
     windows = len({window for level, window in taps if level != "mel"})
-    size = 4 * rows * sum(widths(embedder, taps, hop_ms).values())
+    size = rows * sum(format_of(embedder, tap).bytes * width for tap, width in widths(embedder, taps, hop_ms).items())
     return Extracting(audio, tuple(seconds), taps, hop_ms, rows, rows * windows, sum(seconds.values()), size)
 
 
@@ -186,8 +194,11 @@ def _probing(shared: Shared, items: dict[str, int], embedder: Embedder, folder: 
     configs = configs + configs[:1] * len(others)  # the best one, whichever that will be
     ended = len(list(fits_of(folder, job.key).folder.rglob("*.pt")))
     dim = sum(widths(embedder, set(job.taps), job.hop_ms)[tap] for tap in job.taps)
+    pooling = job.pooling
+    if pooling and not pooling.learns:
+        dim, pooling = dim // pooling.parts * POOLS[pooling.name][1], None
     train = sum(items[split] for split in first.train)
     solver = protocol.base if protocol.is_solved else ""
     return Probing(
-        tuple(configs[ended:]), solver, len(task.folds()), train, dim, len(task.labels), task.prediction_type
+        tuple(configs[ended:]), solver, len(task.folds()), train, dim, len(task.labels), task.prediction_type, pooling
     )

@@ -13,6 +13,7 @@ import torch
 from ablations.runs.plan_counts import Extracting, Probing
 from ablations.system.device_memory import in_use, peak, reset_peak
 from downstream.embedder import Embedder
+from downstream.pooling.pooling import Pooling
 from downstream.probes.features import ProbeData
 from downstream.probes.fit import Fitting
 from downstream.probes.pack import COPIES, CPU_BYTES, fit_all
@@ -90,7 +91,7 @@ def probe_seconds(work: Probing, device: str, epochs: float) -> float:
     total = 0.0
     for config in work.configs:
         few = min(work.items, ITEMS)
-        shape = few, work.dim, work.labels, work.prediction_type
+        shape = few, work.dim, work.labels, work.prediction_type, work.pooling
         fixed, epoch = _fit_seconds(replace(config, lr=1e-3, init="xavier_uniform"), *shape, device)
         total += fixed + epoch * work.items / few * min(epochs, config.max_epochs)
     return total
@@ -130,7 +131,9 @@ def _solve_seconds(solver: str, items: int, dim: int, labels: int, kind: str, de
 
 
 @functools.lru_cache(maxsize=256)
-def _fit_seconds(config: ProbeConfig, items: int, dim: int, labels: int, kind: str, device: str) -> tuple[float, float]:
+def _fit_seconds(
+    config: ProbeConfig, items: int, dim: int, labels: int, kind: str, pooling: Pooling | None, device: str
+) -> tuple[float, float]:
     """Time one probe on noise: the seconds of any fit, and those of each epoch with its share of validations."""
     draw = np.random.default_rng(0)
     y = np.eye(labels, dtype=np.float32)[draw.integers(labels, size=items)]
@@ -142,7 +145,10 @@ def _fit_seconds(config: ProbeConfig, items: int, dim: int, labels: int, kind: s
         short = replace(config, max_epochs=epochs, check_val_every_n_epoch=EPOCHS[0])
         selection = Selection(by_loss=True)
         start = time.perf_counter()
-        fit_all([Fitting(short, data, valid, kind, selection, _no_scores, seed) for seed in range(count)], device)
+        fittings = [
+            Fitting(short, data, valid, kind, selection, _no_scores, seed, pooling=pooling) for seed in range(count)
+        ]
+        fit_all(fittings, device)
         return (time.perf_counter() - start) / count
 
     seconds(EPOCHS[0])  # the first is slower

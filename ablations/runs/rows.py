@@ -25,6 +25,7 @@ from results.reference.published import published
 from results.rows import rows as result_rows
 from results.rows.files import check_sum
 from results.rows.job_files import read_job
+from results.scores.conditions import parts
 from results.scores.records import (
     NotApplicable,
     RecordedCall,
@@ -136,7 +137,7 @@ class StudyRows:
 
     def _cell(self, row: Row) -> tuple[str, str, int, str]:
         """Spec, task and seed of a row, and for a HEAR task of several folders the folder, which its job names."""
-        folder = self._folder_of(row.get("job") or "") if row["task"] in TWINS else ""
+        folder = self._folder_of(row.get("job") or "") if parts(row["task"]).task in TWINS else ""
         return row["spec"], row["task"], row["seed"], folder
 
     def _folder_of(self, job: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ablations.models import cost, registry
 from ablations.study.study import Model
-from downstream.embedder import Tap, released, widths
+from downstream.embedder import TOKENS, Tap, dims_of, optional, released
 from passt import EmbeddingSpec
 
 GMACS = "gmacs_per_s"
@@ -39,11 +39,13 @@ def _width(model: Model, events: Sequence[bool]) -> float:
     """The width of the embedding of the task that has the widest."""
     spec = model.spec
     head = registry.card(spec.checkpoint).spec(weights=spec.weights)  # the same for all variants of these weights
-    scene, timestamps = _dims(head, model.weights_file, model.python)
+    built = head, model.weights_file, model.python
+    scene, timestamps = _dims(*built)
     totals = []
     for event in set(events):
         taps, dims = (spec.timestamp_taps(), timestamps) if event else (spec.scene_taps(), scene)
-        totals.append(sum(dims[level] for level, _ in taps))
+        tokens = _tokens(*built, tuple(tap for tap in taps if tap[0].endswith(TOKENS)))
+        totals.append(sum(dims[tap[0]] * tokens.get(tap, 1) for tap in taps))
     return float(max(totals))
 
 
@@ -86,12 +88,15 @@ def unknown(name: str, checkpoint: str) -> str:
 
 @functools.cache
 def _dims(spec: EmbeddingSpec, weights: Path | None, python: Path | None) -> tuple[dict[str, int], dict[str, int]]:
-    """Widths of scene and of timestamp embeddings by level, from the loaded model."""
+    """Widths of scene and of timestamp embeddings by level, of a token where it keeps them, from the loaded model."""
     with released(registry.build(spec, device="cpu", weights=weights, python=python)) as embedder:
-        taps = [(level, None) for level in embedder.dims]
-        scene, timestamps = (widths(embedder, taps, hop) for hop in (None, 1))
-    return _by_level(scene), _by_level(timestamps)
+        return dict(dims_of(embedder, timed=False)), dict(dims_of(embedder, timed=True))
 
 
-def _by_level(widths: Mapping[Tap, int]) -> dict[str, int]:
-    return {level: width for (level, _), width in widths.items()}
+@functools.cache
+def _tokens(spec: EmbeddingSpec, weights: Path | None, python: Path | None, taps: tuple[Tap, ...]) -> dict[Tap, int]:
+    """How many tokens each of some taps holds, from the loaded model."""
+    if not taps:
+        return {}
+    with released(registry.build(spec, device="cpu", weights=weights, python=python)) as embedder:
+        return {tap: optional(embedder).tokens(tap) for tap in taps}

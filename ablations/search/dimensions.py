@@ -15,7 +15,7 @@ from optuna.trial import BaseTrial
 
 from downstream.disk.fields import shown
 from passt.catalog.choices import choices
-from passt.catalog.spec import MOST_MS
+from passt.catalog.spec import MOST_MS, POOLINGS
 
 KEYS = ("any_of", "at_most", "low", "high", "log", "points")
 DEFAULTS: Mapping[str, Any] = {"low": None, "high": None, "points": 9, "log": False}  # of a range
@@ -115,15 +115,22 @@ def dimension_of(key: str, value: Any, *, is_list: bool) -> Dimension:
     Raises:
         ValueError: names the key, the value got and what was expected.
     """
+    if _is_pooled(key, value):
+        return Choice((value,))
     if isinstance(value, Mapping) and key != "options":
         return _of_mapping(key, value, is_list)
     if is_list and isinstance(value, list):
-        if not all(isinstance(choice, list) for choice in value):
+        if not all(isinstance(choice, list) or _is_pooled(key, choice) for choice in value):
             raise ValueError(f"{key} must be a list of lists, or any_of: {shown(value)}; got {shown(value)}")
-        return _choice(key, [tuple(choice) for choice in value] or [()])
+        return _choice(key, [tuple(choice) if isinstance(choice, list) else choice for choice in value] or [()])
     if is_list:
         return Choice(((value,),))
     return _choice(key, value if isinstance(value, list) else [value])
+
+
+def _is_pooled(key: str, value: Any) -> bool:
+    """Whether a value is levels with their pooling, as a study has them: ``{weighted: [block1, block2]}``."""
+    return key == "levels" and isinstance(value, Mapping) and len(value) == 1 and set(value) <= set(POOLINGS)
 
 
 def _of_mapping(key: str, value: Mapping[str, Any], is_list: bool) -> Dimension:
@@ -173,4 +180,8 @@ def _choice(key: str, values: list[Any]) -> Choice:
 
 def _text(value: Any) -> str:
     """The name of a value among the choices of a parameter."""
+    if isinstance(value, Mapping):
+        return ", ".join(
+            f"{key}({_text(tuple(part) if isinstance(part, list) else part)})" for key, part in value.items()
+        )
     return "+".join(map(str, value)) if isinstance(value, tuple) else str(value)

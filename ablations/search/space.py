@@ -187,6 +187,8 @@ def _block(entry: Any) -> dict[str, Dimension]:
 
 def _words(key: str, value: Any) -> str:
     """A value as labels show it."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{pooling}({_words(key, levels)})" for pooling, levels in value.items())
     if isinstance(value, tuple | list):
         return "+".join(map(str, value)) + (" ms" if key == "windows_ms" else "")
     pattern = {"scene_window_ms": "scene {} ms", "timestamp_hop_ms": "hop {} ms"}.get(key, "{}")

@@ -97,4 +97,4 @@ def _levels_of(text: str, card: Card) -> list[str]:
     names = [f"{before}{number}{after}" for number in range(int(start), int(last[2]) + 1)]
     if not names:
         raise ValueError(f"{card.name}: the range of levels {text!r} is empty; write {ends[1]}..{ends[0]}")
-    return [name for name in names if name in card.levels]
+    return [name for name in names if name in (*card.levels, *card.token_levels)]

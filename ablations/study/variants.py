@@ -51,7 +51,7 @@ def variants_of(entries: Sequence[Mapping[str, Any]], base: Path) -> tuple[Model
 
     Args:
         entries: the model entries, parsed from YAML.
-        base: the folder that weight files and interpreters start at.
+        base: the folder that weight files, interpreters and folders of encoders start at.
 
     Raises:
         FileNotFoundError, ValueError: names the key, the value got and what was expected.
@@ -78,6 +78,8 @@ def _variants(entry: Mapping[str, Any], base: Path) -> list[Model]:
     yaml_file.check_keys(entry, MODEL_KEYS, "a model")
     label = one_line(entry["label"], "label") if "label" in entry else ""
     axes = {key: _values(key, value) for key, value in entry.items() if key != "label"}
+    if "checkpoint" in axes:
+        axes["checkpoint"] = [models.located(text(name, "checkpoint"), base) for name in axes["checkpoint"]]
     variants = [_variant(fields, base) for fields in _crossed(axes)]
     if label:
         if len(variants) > 1:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from downstream.disk.files import absolute, expanded
 from downstream.tasks.changed import changed
-from downstream.tasks.conditions.condition import SEPARATOR, Conditions
+from downstream.tasks.conditions.condition import NO_CONDITIONS, SEPARATOR, Conditions
 from downstream.tasks.packaged import MAKERS, demo_task
 from downstream.tasks.task import Task
 from passt.catalog.choices import choices
@@ -42,7 +42,7 @@ class Place:
     """Where a task is read from: its folder, and the conditions that it is put under."""
 
     folder: Path
-    conditions: Conditions = Conditions()
+    conditions: Conditions = NO_CONDITIONS
 
     @property
     def name(self) -> str:

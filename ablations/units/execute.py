@@ -216,7 +216,8 @@ class _Extraction:
                 if job.taps not in embeddings:
                     embeddings[job.taps] = splits.from_store(job.named.task, folders, job.taps)
                 fits = fits_of(self.work.settings.folder, job.key).folder / sound
-                evaluation = evaluation_of(job.named.task, embeddings[job.taps], job.protocol, job.seed, fits)
+                task, features = job.named.task, embeddings[job.taps]
+                evaluation = evaluation_of(task, features, job.protocol, job.seed, fits, job.pooling)
                 ready.append(ReadyJob(self.work, shared, evaluation))
             except Exception as error:
                 self.work.fail(shared.models, error)

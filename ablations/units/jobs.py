@@ -1,11 +1,12 @@
 """The jobs of a unit, which are known once its embedder is loaded: which are done, and where their files are."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ablations.study.study import Model
 from ablations.units.job import EmbedderFacts, Job, fingerprints, needs_slack
+from ablations.units.pooled import pooling_of, reason_against_pooling
 from ablations.units.unit import Unit
 from downstream.checks import reason_against
 from downstream.embedder import Embedder, Tap, dims_of
@@ -14,6 +15,7 @@ from downstream.probes.finished import SUFFIX, FinishedFits
 from downstream.probes.protocol import Protocol
 from downstream.store.store import TapFolder, tap_folder
 from downstream.tasks.audio import SplitAudio
+from passt.tokens import keeps_tokens
 from results.rows.job_files import PREDICTIONS, parse_job
 from results.scores.records import NotApplicable
 
@@ -81,24 +83,39 @@ def jobs_of(unit: Unit, embedder: Embedder, protocol: str, store: Path) -> UnitJ
     facts, known = EmbedderFacts.of(embedder), dims_of(embedder, timed=task.is_event)
     for model in unit.models:
         taps = model.spec.timestamp_taps() if task.is_event else model.spec.scene_taps()
-        if not taps:
-            reason = "its only level mel is no scene level"
+        if reason := _reason_against_taps(taps, known):
             not_applicable.append(NotApplicable(model.label, unit.named.key, reason))
             continue
-        if absent := next((level for level, _ in taps if level not in known), None):
-            reason = f"its weights have no level {absent}" if known else "it has no timestamp embeddings"
+        pooling = pooling_of(model.spec, taps, embedder)
+        if reason := reason_against_pooling(pooling, taps, known, protocol):
             not_applicable.append(NotApplicable(model.label, unit.named.key, reason))
             continue
         hop_ms = model.spec.timestamp_hop_ms if task.is_event else None
         if hop_ms not in slack:
             slack[hop_ms] = needs_slack(task, hop_ms)
         for seed in unit.seeds:
-            job = Job(facts, tuple(taps), hop_ms, unit.named, *prints, protocol, seed, slack[hop_ms])
+            job = Job(facts, tuple(taps), hop_ms, unit.named, *prints, protocol, seed, slack[hop_ms], pooling)
             jobs.setdefault(job.key, (job, []))[1].append(model)
     shared: dict[int | None, list[Shared]] = {}
     for job, models in jobs.values():
         shared.setdefault(job.hop_ms, []).append(Shared(job, tuple(models)))
     return UnitJobs(audio, shared, tuple(not_applicable))
+
+
+def _reason_against_taps(taps: Sequence[Tap], known: Mapping[str, int]) -> str:
+    """Say why an embedder has no embedding of these taps; empty if it has.
+
+    Args:
+        known: level -> width.
+    """
+    if not taps:
+        return "its only level mel is no scene level"
+    absent = next((level for level, _ in taps if level not in known), None)
+    if absent is None:
+        return ""
+    if not known:
+        return "it has no timestamp embeddings"
+    return f"it has no tokens {absent}" if keeps_tokens(absent) else f"its weights have no level {absent}"
 
 
 def tap_folders(

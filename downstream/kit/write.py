@@ -17,7 +17,7 @@ from downstream.kit.read import DIMENSIONS, EMBEDDINGS, LABELS, TIMESTAMPS, refu
 from downstream.probes.features import pieces
 from downstream.progress import Advance, Track, silent
 from downstream.splits import LabelledSplit
-from downstream.tasks.conditions.condition import EVERYWHERE
+from downstream.tasks.changed import names_in_folder
 from downstream.tasks.task import Task
 
 
@@ -36,7 +36,7 @@ def write_folder(task: Task, splits: Mapping[str, LabelledSplit], target: Path, 
     """
     refuse_regression(task)
     refuse_existing(target)
-    names = names_of(task)
+    names = names_in_folder(task)
     with whole_folder(target) as draft:
         for name in ("task_metadata.json", "labelvocabulary.csv", *(f"{split}.json" for split in names.values())):
             shutil.copyfile(task.folder / name, draft / name)
@@ -44,21 +44,6 @@ def write_folder(task: Task, splits: Mapping[str, LabelledSplit], target: Path, 
             for split in task.splits:
                 _write_split(task, names[split], splits[split], draft, advance)
         refuse_existing(target)
-
-
-def names_of(task: Task) -> dict[str, str]:
-    """The names of a task's splits in the folder: those of its own folder, without conditions.
-
-    Raises:
-        ValueError: a split is there clean and changed, since it trains in one fold and tests in another.
-    """
-    names = {split: task.sources.get(split, split) for split in task.splits}
-    if len(set(names.values())) < len(names):
-        raise ValueError(
-            f"{task.name}: hear-eval-kit has one embedding of a clip, and in {task.split_mode} each trains clean and tests "
-            f"changed; export the clean task, or change all clips: +{EVERYWHERE}{task.conditions}"
-        )
-    return names
 
 
 def refuse_existing(target: Path) -> None:

@@ -62,7 +62,7 @@ class Program(ABC):
 
     def prepare(self, x: Tensor, training: bool = False) -> Tensor:
         """Prepare features: (items, parts * width) -> (items, parts, width)."""
-        return x.view(len(x), self.parts, self.width)
+        return x.reshape(len(x), self.parts, self.width)
 
     @abstractmethod
     def pool(self, parameters: Parameters, x: Tensor) -> Tensor:

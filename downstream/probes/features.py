@@ -54,11 +54,11 @@ class MappedFeatures:
     """Chosen rows of arrays side by side, read from their memory maps when indexed.
 
     Args:
-        columns: arrays of equal length, each (rows, dim).
+        columns: of equal length, each (rows, dim).
         order: (items,) the row of each item.
     """
 
-    def __init__(self, columns: Sequence[np.ndarray], order: np.ndarray) -> None:
+    def __init__(self, columns: Sequence[Features], order: np.ndarray) -> None:
         self.columns, self.order = columns, order
         self.shape = (len(order), sum(column.shape[1] for column in columns))
 

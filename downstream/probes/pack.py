@@ -254,11 +254,12 @@ class _Pack:
     def _end(self, over: list[int], done: Done) -> None:
         """End these fittings; the others continue."""
         for number in over:
-            stopping, config, seconds = self.stopping[number], self.fittings[number].config, self.seconds[number]
+            stopping, fitting, seconds = self.stopping[number], self.fittings[number], self.seconds[number]
             place = self.live.index(number)
             best, place = (self.best[0], place) if self.together else (self.best[place], 0)
             state = {name: value.cpu() for name, value in best.state(place).items()}  # the memory is for other packs
-            done(number, Fit(config, tuple(stopping.validations), stopping.best, state, seconds))
+            seen = tuple(stopping.validations)
+            done(number, Fit(fitting.config, seen, stopping.best, state, seconds, fitting.pooling))
         going = [place for place, number in enumerate(self.live) if number not in over]
         self.live = [self.live[place] for place in going]
         if not self.together:

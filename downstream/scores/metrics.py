@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from downstream.disk.choices import choices
+from downstream.disk.choices import closest
 from downstream.events.columns import EventColumns
 from downstream.events.metrics import event_counts, event_f_measure, segment_counts, segment_error_rate
 from downstream.scores import numeric
@@ -172,5 +172,6 @@ METRICS: Mapping[str, Metric] = {
 def get(name: str) -> Metric:
     """The metric of a name; ValueError names the known metrics."""
     if name not in METRICS:
-        raise ValueError(f"unknown metric {name!r}{choices(name, METRICS)}")
+        hint = "".join(f" (did you mean {near!r}?)" for near in closest(name, METRICS, 1))
+        raise ValueError(f"unknown metric {name!r}{hint}; expected one of {', '.join(METRICS)}")
     return METRICS[name]

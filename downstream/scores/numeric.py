@@ -1,8 +1,9 @@
 """How close predicted numbers are to their targets, for many probes at once: the metrics of regression.
 
-All sums are float64. A score is the mean over targets, and NaN for a probe any of whose predictions is not finite. The
-scores are those of scikit-learn (`r2_score`, `root_mean_squared_error`, `mean_absolute_error`) and scipy (`pearsonr`),
-but where those are not defined: for a constant target scikit-learn's R2 is 0 or 1.
+All sums are float64, along rows: each is rounded by itself, whatever is beside it. A score is the mean over targets,
+and NaN for a probe any of whose predictions is not finite. Scores are those of scikit-learn (`r2_score`,
+`root_mean_squared_error`, `mean_absolute_error`) and scipy (`pearsonr`), but where those are not defined: of a constant
+target scikit-learn's R2 is 0 or 1.
 """
 
 import math
@@ -24,7 +25,7 @@ def r2(targets: Tensor) -> OfProbes:
     Args:
         targets: (targets, items).
     """
-    right = targets.double()
+    right = targets.double().contiguous()
     total = torch.square(_centered(right)).sum(dim=-1)
     return _mean_over_targets(lambda predicted: 1 - torch.square(predicted - right).sum(dim=-1) / total)
 
@@ -37,7 +38,7 @@ def pearson(targets: Tensor) -> OfProbes:
     Args:
         targets: (targets, items).
     """
-    right = _centered(targets.double())
+    right = _centered(targets.double().contiguous())
     norm = torch.linalg.vector_norm(right, dim=-1)
 
     def score(predicted: Tensor) -> Tensor:
@@ -54,7 +55,7 @@ def rmse(targets: Tensor) -> OfProbes:
     Args:
         targets: (targets, items).
     """
-    right = targets.double()
+    right = targets.double().contiguous()
     return _mean_over_targets(lambda predicted: torch.square(predicted - right).mean(dim=-1).sqrt())
 
 
@@ -64,7 +65,7 @@ def mae(targets: Tensor) -> OfProbes:
     Args:
         targets: (targets, items).
     """
-    right = targets.double()
+    right = targets.double().contiguous()
     return _mean_over_targets(lambda predicted: (predicted - right).abs().mean(dim=-1))
 
 
@@ -73,7 +74,7 @@ def _mean_over_targets(score: OfProbes) -> OfProbes:
 
     def of_probes(predictions: Tensor) -> Tensor:
         finite = predictions.isfinite().all(dim=2).all(dim=1)
-        return torch.where(finite, score(predictions.double()).mean(dim=1), math.nan)
+        return torch.where(finite, score(predictions.double().contiguous()).mean(dim=1), math.nan)
 
     return of_probes
 

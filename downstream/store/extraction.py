@@ -25,6 +25,7 @@ from downstream.embedder import Tap
 from downstream.store.index import NAME as INDEX_NAME
 from downstream.store.index import Index
 from downstream.store.journal import Journal, JournalEntry, Plan, remove_extraction
+from downstream.store.number_format import FLOAT32, FORMATS, NumberFormat
 from downstream.store.store import TapFolder, name_of
 from downstream.store.tap_file import HEADER_BYTES, TapRecord, header_of, sum_of_part
 
@@ -58,6 +59,7 @@ class Extraction:
 
     Attributes:
         dims: tap -> width.
+        formats: tap -> how its numbers are kept.
         batches: the files of each batch, in order.
         origin: for people: `embedder`, its name, and `clips`, task and split.
         done: what the journal has.
@@ -69,6 +71,7 @@ class Extraction:
     def __init__(self, folder: TapFolder, path: Path, plan: Plan) -> None:
         self.folder, self.path = folder, path
         self.dims, self.batches, self.origin = plan.dims, plan.batches, plan.origin
+        self.formats = {tap: FORMATS[plan.formats.get(tap, FLOAT32.name)] for tap in plan.dims}
         self._journal = Journal(path)
         self.done = self._journal.entries()
         self._pending: JournalEntry | None = None
@@ -84,13 +87,16 @@ class Extraction:
         dims: Mapping[Tap, int],
         batches: Sequence[Sequence[str]],
         origin: Mapping[str, str] | None = None,
+        formats: Mapping[Tap, NumberFormat] | None = None,
     ) -> "Extraction":
         """Begin a new extraction of taps, in these batches of files.
 
         Args:
             origin: for people, kept with the taps: `embedder`, its name, and `clips`, task and split.
+            formats: tap -> how its numbers are kept, if not as float32.
         """
-        plan = Plan(dims, batches, origin or {})
+        names = {tap: number_format.name for tap, number_format in (formats or {}).items()}
+        plan = Plan(dims, batches, origin or {}, names)
         path = folder.path / plan.folder_name
         plan.write(path)
         return cls.reopen(folder, path)
@@ -139,7 +145,7 @@ class Extraction:
         blocks = {TIMES: np.ascontiguousarray(timestamps, dtype="<f8")}
         for tap, dim in self.dims.items():
             if (name := name_of(tap)) in self._files:
-                blocks[name] = np.ascontiguousarray(values[tap], dtype="<f4")
+                blocks[name] = self.formats[tap].encoded(values[tap])
                 if blocks[name].shape != (sum(lengths), dim):
                     raise ValueError(f"tap {tap}: expected shape {(sum(lengths), dim)}, got {blocks[name].shape}")
         list(self._writers.map(self._write, blocks, blocks.values()))
@@ -179,7 +185,7 @@ class Extraction:
         taps = [tap for tap in self.dims if name_of(tap) in self._files]
         for tap in taps:
             with naming(self.part(tap)), self.part(tap).open("r+b") as data:
-                data.write(header_of((index.total, self.dims[tap])))
+                data.write(header_of((index.total, self.dims[tap]), self.formats[tap].stored))
         self._sync()
         self._add_line()
         list(self._writers.map(self._put, taps, [index] * len(taps)))
@@ -215,7 +221,8 @@ class Extraction:
     def _put(self, tap: Tap, index: Index) -> None:
         """Put a tap, whose data are on the disk, in its place: its record, then the file itself."""
         digest = self._sums[name_of(tap)].hexdigest()[:DIGITS]
-        TapRecord(index.total, self.dims[tap], digest, index.digest, self.origin).write(self.folder.file(tap))
+        record = TapRecord(index.total, self.dims[tap], digest, index.digest, self.origin, self.formats[tap].name)
+        record.write(self.folder.file(tap))
         put_in_place(self.part(tap), self.folder.file(tap))
 
     def part(self, tap: Tap) -> Path:
@@ -257,7 +264,8 @@ class Extraction:
         yield _DataFile(TIMES, self.path / TIMES, 0, 8 * sum(entry.times for entry in self.done))
         for tap, dim in self.dims.items():
             if self.part(tap).is_file() or not (self.done and self._is_placed(tap, self.done[-1])):
-                yield _DataFile(name_of(tap), self.part(tap), HEADER_BYTES, 4 * rows * dim)
+                size = self.formats[tap].bytes * rows * dim
+                yield _DataFile(name_of(tap), self.part(tap), HEADER_BYTES, size)
 
     def _is_placed(self, tap: Tap, last: JournalEntry) -> bool:
         with contextlib.suppress(ValueError):

@@ -8,7 +8,7 @@ import contextlib
 import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from downstream.disk.files import append_whole, fingerprint, sync
 from downstream.disk.sums import CHANGED, place_of, read_sealed, seal_of, write_sealed
 from downstream.embedder import Tap
 from downstream.store.index import PLACE_PARTS
+from downstream.store.number_format import FLOAT32
 
 PLAN, JOURNAL = "plan.json", "journal.jsonl"
 
@@ -28,11 +29,13 @@ class Plan:
         dims: tap -> width.
         batches: the files of each batch, in order.
         origin: for people: `embedder`, its name, and `clips`, task and split.
+        formats: tap -> name of its `NumberFormat`; taps of float32 may be absent.
     """
 
     dims: Mapping[Tap, int]
     batches: Sequence[Sequence[str]]
     origin: Mapping[str, str]
+    formats: Mapping[Tap, str] = field(default_factory=dict)
 
     @property
     def folder_name(self) -> str:
@@ -50,8 +53,9 @@ class Plan:
             values = read_sealed(folder / PLAN, place_of(folder, PLACE_PARTS))
         except (FileNotFoundError, IsADirectoryError):
             raise ValueError(f"{folder}: has no plan") from None
-        dims = {(level, window): dim for level, window, dim in values["taps"]}
-        return cls(dims, values["batches"], values["about"])
+        dims = {(level, window): dim for level, window, dim, *_ in values["taps"]}
+        formats = {(level, window): name for level, window, _, *names in values["taps"] for name in names}
+        return cls(dims, values["batches"], values["about"], formats)
 
     def write(self, folder: Path) -> None:
         batches = [list(batch) for batch in self.batches]
@@ -59,7 +63,12 @@ class Plan:
         write_sealed(folder / PLAN, values, place_of(folder, PLACE_PARTS))
 
     def _taps(self) -> list[list[str | int | None]]:
-        return [[level, window, dim] for (level, window), dim in self.dims.items()]
+        return [[*tap, dim, *self._format(tap)] for tap, dim in self.dims.items()]
+
+    def _format(self, tap: Tap) -> list[str]:
+        """The name of a tap's format; nothing for float32, as in all plans of earlier versions."""
+        name = self.formats.get(tap, FLOAT32.name)
+        return [] if name == FLOAT32.name else [name]
 
 
 class JournalEntry(NamedTuple):

@@ -1,8 +1,9 @@
 """The tap store: embeddings on disk, shared by every spec that needs them.
 
 Layout: ``<root>/<embedder fingerprint>/<audio key>/<split>/{scene|t50|town}/<level>@<window|own>.npy``, ordinary .npy
-files of float32 (rows, dim) to be memory-mapped, each with its record (`downstream.store.tap_file`), beside
-``index.npz`` (files, offsets, timestamps in ms). A tap that was changed, or belongs elsewhere, counts as missing.
+files of float32 (rows, dim), or of bfloat16 for tokens, to be memory-mapped, each with its record
+(`downstream.store.tap_file`), beside ``index.npz`` (files, offsets, timestamps in ms). A tap that was changed, or
+belongs elsewhere, counts as missing.
 
 An extraction in progress is the folder ``.partial-<taps>`` there (`downstream.store.extraction`). A writer holds the
 folder's ``.lock``; readers share ``.used``, whose time is that of the last use.
@@ -14,8 +15,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from downstream.disk.files import cache_folder, expanded
 from downstream.disk.locks import LOCK, held
 from downstream.disk.sums import ADVICE
@@ -23,6 +22,7 @@ from downstream.embedder import OWN_HOP, Tap
 from downstream.notices import warn_once
 from downstream.store.index import NAME as INDEX_NAME
 from downstream.store.index import Index
+from downstream.store.number_format import Rows
 from downstream.store.tap_file import check_tap, read_rows
 
 
@@ -69,7 +69,7 @@ class TapFolder:
                     continue
         return [tap for tap in taps if tap not in whole]
 
-    def read(self, tap: Tap, index: Index | None = None) -> np.ndarray:
+    def read(self, tap: Tap, index: Index | None = None) -> Rows:
         """Read a tap: (rows, dim) float32, memory-mapped and verified.
 
         Raises:

@@ -1,4 +1,4 @@
-"""The file of a tap, an ordinary .npy of float32 (rows, dim), and its record.
+"""The file of a tap, an ordinary .npy of float32 or bfloat16 (rows, dim), and its record.
 
 The record is ``<level>@<window>.json`` beside ``<level>@<window>.npy``. It holds the sum of the rows, made while they
 are written, and the digest of the index, and is bound to its place: embedder, audio, split, kind and tap.
@@ -18,6 +18,7 @@ import numpy as np
 from downstream.disk.arrays import load_arrays
 from downstream.disk.sums import CHANGED, DIGITS, content_of, place_of, read_sealed, write_sealed
 from downstream.store.index import PLACE_PARTS, Index
+from downstream.store.number_format import FLOAT32, FORMATS, NumberFormat, Rows
 
 HEADER_BYTES = 128  # of a .npy file: numpy leaves space in it for the first axis to grow
 CHUNK_BYTES = 1 << 18
@@ -33,6 +34,7 @@ class TapRecord:
         data: the sum of the rows.
         index: the digest of the index of the rows.
         origin: for people: ``embedder``, its name, and ``clips``, task and split.
+        dtype: the name of its `NumberFormat`; absent from records of float32, as in those of earlier versions.
     """
 
     rows: int
@@ -40,6 +42,12 @@ class TapRecord:
     data: str
     index: str
     origin: Mapping[str, str]
+    dtype: str = FLOAT32.name
+
+    @property
+    def format(self) -> NumberFormat:
+        """How the numbers are kept."""
+        return FORMATS[self.dtype]
 
     @classmethod
     def read(cls, path: Path) -> "TapRecord":
@@ -51,13 +59,18 @@ class TapRecord:
         record = path.with_suffix(".json")
         try:
             values = read_sealed(record, place_of(record, PLACE_PARTS))
-            return cls(origin=values.pop("about"), **values)
+            found = cls(origin=values.pop("about"), **values)
         except FileNotFoundError:
             raise ValueError(f"{path}: has no record of what was written ({record.name})") from None
+        if found.dtype not in FORMATS:
+            raise ValueError(f"{record}: dtype must be {' or '.join(FORMATS)}, got {found.dtype!r}")
+        return found
 
     def write(self, path: Path) -> None:
         record, values = path.with_suffix(".json"), asdict(self)
         values["about"] = values.pop("origin")
+        if self.format is FLOAT32:
+            del values["dtype"]
         write_sealed(record, values, place_of(record, PLACE_PARTS))
 
 
@@ -71,7 +84,7 @@ def is_earlier(path: Path) -> bool:
     return False
 
 
-def read_rows(path: Path, index: Index) -> np.ndarray:
+def read_rows(path: Path, index: Index) -> Rows:
     """Read a tap: (rows, dim) float32, memory-mapped and verified.
 
     Raises:
@@ -83,7 +96,7 @@ def read_rows(path: Path, index: Index) -> np.ndarray:
     return rows
 
 
-def read_header(path: Path, index: Index) -> tuple[np.ndarray, TapRecord]:
+def read_header(path: Path, index: Index) -> tuple[Rows, TapRecord]:
     """The rows and their record, without verifying the rows; errors are those of `read_rows`."""
     record = TapRecord.read(path)
     if record.index != index.digest or record.rows != index.total:
@@ -92,10 +105,10 @@ def read_header(path: Path, index: Index) -> tuple[np.ndarray, TapRecord]:
         rows: np.ndarray = load_arrays(path, mmap_mode="r")
     except (ValueError, EOFError) as error:
         raise ValueError(f"{path}: not readable ({' '.join(str(error).split())})") from None
-    if rows.dtype != np.float32 or rows.shape != (record.rows, record.dim):
-        expected = (record.rows, record.dim)
-        raise ValueError(f"{path}: {rows.dtype} {rows.shape}, expected float32 {expected}, as was written")
-    return rows, record
+    stored, shape = np.dtype(record.format.stored), (record.rows, record.dim)
+    if rows.dtype != stored or rows.shape != shape:
+        raise ValueError(f"{path}: {rows.dtype} {rows.shape}, expected {stored} {shape}, as was written")
+    return record.format.decoded(rows), record
 
 
 def check_tap(path: Path, index: Index, *, full: bool) -> None:
@@ -134,10 +147,10 @@ def sum_of_part(path: Path, start: int, size: int) -> "hashlib._Hash":
     return digest
 
 
-def header_of(shape: tuple[int, int]) -> bytes:
-    """The header of a tap's file."""
+def header_of(shape: tuple[int, int], stored: str = FLOAT32.stored) -> bytes:
+    """The header of a tap's file, of numbers of the type `stored`."""
     buffer = io.BytesIO()
-    np.lib.format.write_array_header_1_0(buffer, {"descr": "<f4", "fortran_order": False, "shape": shape})
+    np.lib.format.write_array_header_1_0(buffer, {"descr": stored, "fortran_order": False, "shape": shape})
     header = buffer.getvalue()
     if len(header) != HEADER_BYTES:
         raise ValueError(f"a .npy header of {len(header)} bytes, expected {HEADER_BYTES}")

@@ -28,7 +28,7 @@ from downstream.tasks.changed import check_rate
 from downstream.tasks.clip_cache import AUDIO, HashedFile, hashed_files, keep_clip, kept_clip, state_of
 from downstream.tasks.conditions.change import BYTES, RULE
 from downstream.tasks.conditions.change import changed as changed_sound
-from downstream.tasks.conditions.condition import Conditions
+from downstream.tasks.conditions.condition import NO_CONDITIONS, Conditions
 from downstream.tasks.conditions.tally import Tally
 from downstream.tasks.task import Task
 
@@ -56,7 +56,7 @@ class SplitAudio:
     source_rate: int
     sample_rate: int
     cache: Path
-    conditions: Conditions = Conditions()
+    conditions: Conditions = NO_CONDITIONS
 
     @classmethod
     def of(cls, task: Task, split: str, sample_rate: int, cache: str | Path) -> "SplitAudio":
@@ -126,6 +126,11 @@ class SplitAudio:
     def changes(self) -> Tally:
         """What became of the clips that were changed so far."""
         return Tally()
+
+    def log_changes(self) -> None:
+        """Log what became of the clips that were changed, apart from what was asked for."""
+        for line in self.changes.lines():
+            warn_once(f"{self.origin}: {line}")
 
     def seconds(self, file: str) -> float:
         """Length of a clip in s, from its header."""

@@ -6,7 +6,7 @@ and folds are the same. Where a split trains in one fold and tests in another, i
 
 from dataclasses import replace
 
-from downstream.tasks.conditions.condition import Conditions
+from downstream.tasks.conditions.condition import EVERYWHERE, Conditions
 from downstream.tasks.task import TRAIN_VALID_TEST, Task
 
 
@@ -50,11 +50,27 @@ def changed(task: Task, conditions: Conditions) -> Task:
     )
 
 
+def names_in_folder(task: Task) -> dict[str, str]:
+    """The names that a task's splits have in an embedding folder of hear-eval-kit: those of its own, no conditions.
+
+    Raises:
+        ValueError: a split is there clean and changed, and such a folder has one embedding of a clip.
+    """
+    names = {split: task.sources.get(split, split) for split in task.splits}
+    if len(set(names.values())) < len(names):
+        raise ValueError(
+            f"{task.name}: an embedding folder must have one embedding of a clip, and in {task.split_mode} clips train "
+            f"clean and are tested changed; export the clean task, or change all clips: +{EVERYWHERE}{task.conditions}"
+        )
+    return names
+
+
 def check_rate(task: Task, highest_rate: int) -> None:
     """Raise ValueError if a band is no less than what the task's clips have at their highest rate in Hz."""
+    half = highest_rate / 2
     for condition in task.conditions.chain:
-        if condition.kind == "band" and condition.value >= highest_rate / 2:
+        if condition.kind == "band" and condition.value >= half:
             raise ValueError(
-                f"{task.name}: condition {condition} must be below {highest_rate / 2:g} Hz, half the highest rate of the "
-                f"clips, got {condition.value:g}: they have nothing above"
+                f"{task.name}: condition band must be below {half:g} Hz, half the highest rate of the clips, which "
+                f"have nothing above, got {condition.value:g}"
             )

@@ -15,7 +15,7 @@ from typing import Any
 from downstream.disk import fields
 from downstream.disk.files import absolute
 from downstream.disk.text_file import read_csv, read_json
-from downstream.tasks.conditions.condition import Conditions
+from downstream.tasks.conditions.condition import NO_CONDITIONS, Conditions
 from downstream.tasks.groups import Groups, read_groups
 
 EMBEDDING_TYPES = ("scene", "event")
@@ -82,7 +82,7 @@ class Task:
     evaluation_params: Mapping[str, Any] = field(default_factory=dict)
     metadata: Mapping[str, Any] = field(default_factory=dict, repr=False)
     groups: Groups = field(default_factory=dict, repr=False)
-    conditions: Conditions = Conditions()
+    conditions: Conditions = NO_CONDITIONS
     sources: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod

@@ -5,6 +5,7 @@ from typing import Any
 
 from passt.catalog.choices import choices as choices
 from passt.catalog.spec import OWN_HOP, WEIGHT_KINDS, EmbeddingSpec, field_names
+from passt.tokens import keeps_tokens
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,7 @@ class Card:
         name: canonical name of the checkpoint.
         family: name of its model family, such as ``passt``.
         sample_rate: rate of the audio that the model takes, in Hz. 0 if only the loaded model knows it.
-        levels: all embedding levels of the model.
+        levels: the embedding levels of the model that are one vector.
         default_levels: levels of a spec that names none.
         default_windows_ms: windows of a spec that names none, in ms.
         min_window_ms: shortest window in ms. None if the model takes no windows: its receptive field is fixed.
@@ -27,6 +28,9 @@ class Card:
             (`passt.catalog.spec.WEIGHT_KINDS`).
         precisions: whether the model can compute in tf32 and bf16. If not, it always computes in fp32.
         aliases: other names, which are replaced by `name`.
+        token_levels: levels that keep the tokens of a window (`passt.tokens`), for probes that pool them.
+        whole_clips: whether a spec may name no windows although the model takes them: timestamps are then read from the
+            frames of the whole clip.
     """
 
     name: str
@@ -42,6 +46,8 @@ class Card:
     weights: tuple[str, ...] = ("published", "untrained", "sha256")
     precisions: bool = False
     aliases: tuple[str, ...] = ()
+    token_levels: tuple[str, ...] = ()
+    whole_clips: bool = False
 
     def spec(self, **fields: Any) -> EmbeddingSpec:
         """Make a complete, checked, canonical spec from some of its fields (see `EmbeddingSpec`).
@@ -78,7 +84,8 @@ class Card:
             self._check_window("windows_ms", window)
         if spec.scene_window_ms is not None:
             self._check_window("scene_window_ms", spec.scene_window_ms)
-        if not spec.windows_ms and self.min_window_ms is not None and spec.levels != ("mel",):
+        needs_windows = self.min_window_ms is not None and not self.whole_clips
+        if not spec.windows_ms and needs_windows and spec.levels != ("mel",):
             raise ValueError(f"{self.name}: windows_ms must name at least one window, got ()")
         if spec.weights.split("-")[0] not in self.weights:
             expected = " or ".join(WEIGHT_KINDS[kind] for kind in self.weights)
@@ -91,9 +98,14 @@ class Card:
 
     def check_level(self, level: str) -> None:
         """Raise ValueError if the checkpoint does not have an embedding level."""
-        if level not in self.levels:
-            known = choices(level, self.levels, listed_by=f"`ablate models {self.name}`")
-            raise ValueError(f"{self.name}: unknown level {level!r}{known}")
+        if level not in (*self.levels, *self.token_levels):
+            similar = (keeps_tokens(level) and self.token_levels) or self.levels
+            known = choices(level, similar, listed_by=f"`ablate models {self.name}`")
+            raise ValueError(f"{self.name}: unknown level {level!r}{known}{self._without_tokens(level)}")
+
+    def _without_tokens(self, level: str) -> str:
+        """The end of a message about a level of tokens, if the model has none."""
+        return "; only PaSST and the CNNs keep tokens" if keeps_tokens(level) and not self.token_levels else ""
 
     def _check_window(self, name: str, window_ms: int) -> None:
         if self.min_window_ms is None:

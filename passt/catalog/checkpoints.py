@@ -17,6 +17,7 @@ from passt.catalog.architecture import MEL_BANDS, PATCH, SAMPLE_RATE, Architectu
 from passt.catalog.card import Card
 from passt.catalog.choices import choices
 from passt.catalog.spec import EmbeddingSpec, parse_fields
+from passt.tokens import TOKENS, caps
 
 __all__ = ["MEL_BANDS", "PATCH", "SAMPLE_RATE", "Architecture", "Checkpoint", "get", "spec_of", "table"]
 
@@ -57,6 +58,16 @@ class Checkpoint(Architecture):
         return ("mel", "melmean", *blocks, "features", *(("logits",) if self.n_classes else ()))
 
     @property
+    def token_levels(self) -> tuple[str, ...]:
+        """Names of the levels that keep the tokens of a window."""
+        return tuple(f"block{number}{TOKENS}" for number in range(1, self.depth + 1))
+
+    def token_grid(self, window_ms: int | None) -> tuple[int, int]:
+        """Count the rows and columns of tokens that these levels keep of a window; None is the longest excerpt."""
+        length_ms = 1000 * self.max_window_s if window_ms is None else window_ms
+        return caps(self.grid[0], self.columns(SAMPLE_RATE * length_ms // 1000))
+
+    @property
     def file(self) -> str:
         """Name of the weight file, as published or as in this package."""
         return unquote(urlsplit(self.url).path.rsplit("/", 1)[-1]) or f"{self.name}.safetensors"
@@ -84,6 +95,7 @@ class Checkpoint(Architecture):
             family="passt",
             sample_rate=SAMPLE_RATE,
             levels=self.levels,
+            token_levels=self.token_levels,
             default_levels=tuple(level for level in EmbeddingSpec.levels if level in self.levels),
             default_windows_ms=EmbeddingSpec.windows_ms,
             min_window_ms=math.ceil(self.min_samples * 1000 / SAMPLE_RATE),

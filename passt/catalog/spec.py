@@ -37,13 +37,18 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any, TypedDict, cast
+from urllib.parse import quote
 
 from passt.catalog import named
+from passt.tokens import TOKENS, keeps_tokens
 
 CHECKPOINT = re.compile(
     r"[A-Za-z0-9_][A-Za-z0-9_.=-]*|hear:[A-Za-z_][A-Za-z0-9_.]*(\?[A-Za-z0-9_.~%=&+-]+)?"
     r"|python:[A-Za-z0-9_][A-Za-z0-9_.-]*\?[a-z]+=[A-Za-z0-9_.-]+"
+    r"|hf:[A-Za-z0-9_.~%/-]+(\?[A-Za-z0-9_.~%=&+-]+)?"
 )
+REPOSITORY = "hf:"
+COMMIT = re.compile("[0-9a-f]{40}")
 LEVEL = re.compile(r"[a-z][a-z0-9_]*(\.[a-z]+)?")
 WEIGHTS = re.compile(r"published|demo|none|untrained-(0|[1-9]\d{0,17})|sha256-[0-9a-f]{12}")
 WEIGHT_KINDS = {
@@ -62,8 +67,6 @@ OF_LEVELS = ("weighted", "weighted_normalized")
 OF_TOKENS = ("mean", "meanmax", "attention", "attention_labels", "prototypes")
 """Poolings of the tokens of one level."""
 POOLINGS = (SIDE_BY_SIDE, *OF_LEVELS, *OF_TOKENS)
-TOKENS = ".tokens"
-"""The end of the name of a level that keeps its tokens, side by side."""
 LEVEL_OR_POOLING = "mean"
 """A pooling that is also a level, of log-mel statistics: in a text it is a pooling behind levels alone."""
 MOST_MS = 600_000
@@ -94,8 +97,9 @@ class EmbeddingSpec:
 
     Attributes:
         checkpoint: name of published weights. It fixes STFT hop, patch stride and depth, and so the time resolution.
-            ``hear:module?option=value`` (percent-encoded) is a module of the HEAR common API instead, and
-            ``python:name?code=<hash>`` an object of the process.
+            ``hear:module?option=value`` (percent-encoded) is a module of the HEAR common API instead,
+            ``hf:ORG/NAME?revision=<commit>`` an encoder of the library transformers, and ``python:name?code=<hash>`` an
+            object of the process.
         levels: embedding levels, concatenated in this order. The level ``mel`` must come last.
         windows_ms: receptive fields of timestamp embeddings in ms, concatenated in this order. () is for models
             whose receptive field is fixed.
@@ -158,7 +162,7 @@ class EmbeddingSpec:
         """Raise ValueError where the pooling does not fit the levels or windows."""
         if self.pooling == SIDE_BY_SIDE:
             return
-        tokens = [level for level in self.levels if level.endswith(TOKENS)]
+        tokens = [level for level in self.levels if keeps_tokens(level)]
         if self.pooling in OF_LEVELS:
             expected = f"two levels or more for pooling {self.pooling}, none of them mel or of tokens"
             _check(len(self.levels) > 1 and not tokens and "mel" not in self.levels, self, "levels", expected)
@@ -197,6 +201,11 @@ class EmbeddingSpec:
         taps: list[Tap] = [(level, window) for window in windows for level in self.levels if level != "mel"]
         return [*taps, ("mel", None)] if "mel" in self.levels else taps
 
+    def refuse_pooling(self) -> None:
+        """Raise ValueError for a pooling, which probes have, where embeddings alone are asked for."""
+        if self.pooling != SIDE_BY_SIDE:
+            raise ValueError(f"{self}: pooling {self.pooling!r} is a part of probes; expected a spec without it")
+
     @classmethod
     def parse(cls, text: str) -> "EmbeddingSpec":
         """Read a spec from its text form.
@@ -213,11 +222,17 @@ def parse_fields(text: str) -> SpecFields:
     """Read the fields that a spec text names, and no others. A card can then fill in its defaults.
 
     If a named spec stands in the checkpoint's place, its fields are taken too, except where `text` gives another value.
+    Behind a repository of the hub, a commit, or a revision that no other part can be, belongs to its address:
+
+    >>> parse_fields("hf:openai/whisper-tiny@v1.1@block2")
+    {'checkpoint': 'hf:openai/whisper-tiny?revision=v1.1', 'levels': ('block2',)}
 
     Raises:
         ValueError: a part is given twice, or is none of levels, w, s, t and weights.
     """
     head, *parts = text.split("@")
+    if head.startswith(REPOSITORY) and parts and _is_revision(parts[0]):
+        head += f"{'&' if '?' in head else '?'}revision={quote(parts.pop(0), safe='')}"
     values: dict[str, Any] = {}
     for part in parts:
         name, value = _parse_part(part, text)
@@ -255,6 +270,10 @@ _PARTS: tuple[tuple[re.Pattern[str], str, Callable[[str], Any]], ...] = (
     (re.compile(rf"(?P<value>{LEVEL.pattern}(\+{LEVEL.pattern})*)"), "levels", lambda text: tuple(text.split("+"))),
 )
 """The parts that follow the checkpoint: pattern, field, how its value is read. The first pattern that fits decides."""
+
+
+def _is_revision(part: str) -> bool:
+    return bool(COMMIT.fullmatch(part)) or not any(pattern.fullmatch(part) for pattern, _, _ in _PARTS)
 
 
 def _parse_part(part: str, text: str) -> tuple[str, Any]:

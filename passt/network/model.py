@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from passt.catalog.architecture import PATCH, Architecture
 from passt.network.patchout import apply
 from passt.network.snapshot import is_hooked
+from passt.tokens import TOKENS, capped
 
 SPECIAL = 2  # tokens in front of the patches: cls and dist
 
@@ -190,35 +191,39 @@ class Passt(nn.Module):
     ) -> dict[str, Tensor]:
         """Compute levels in one pass, which ends at the deepest block that they need.
 
-        ``blockN`` is the mean of cls and dist after block N; ``blockN.patches`` is the mean of the patch tokens there.
+        ``blockN`` is the mean of cls and dist after block N; ``blockN.patches`` is the mean of the patch tokens there,
+        and ``blockN.tokens`` is the grid of these, averaged along time as far as `passt.tokens` says.
         ``features`` is the mean of cls and dist after the final norm (level M of Koutini et al. 2022); ``logits`` is
         the output of the head (level H). A level's value does not depend on which other levels are requested.
 
         Args:
             mel: log-mel spectrograms (batch, 128, frames).
             levels: names of levels.
-            kept: patches that stay, in training only; see `tokens`.
+            kept: patches that stay, in training only, which leave no grid; see `tokens`.
             first: entry of the time encoding, in training only; see `tokens`.
 
         Returns:
-            {level: (batch, dim)}.
+            {level: (batch, dim)}, of tokens (batch, rows, columns, width).
         """
         values: dict[str, Tensor] = {}
         x = self.tokens(mel, kept, first)
         for number in range(1, self._deepest(levels) + 1):
             block, level = self.blocks[number - 1], f"block{number}"
+            mean, grid = f"{level}.patches", f"{level}{TOKENS}"
             if number < len(self.blocks) or type(block) is not Block or is_hooked(block):
                 x = block(x)
                 special = x[:, :SPECIAL]
                 patches = x
-            else:  # after the last block only cls and dist are needed, unless its patches are a level
-                reads: tuple[int | None, ...] = (SPECIAL, None) if f"{level}.patches" in levels else (SPECIAL,)
+            else:  # after the last block only cls and dist are needed, unless a level is of its patches
+                reads: tuple[int | None, ...] = (SPECIAL, None) if {mean, grid} & set(levels) else (SPECIAL,)
                 special, *rest = block.reads(x, *reads)
                 patches = rest[0] if rest else x
             if level in levels:
                 values[level] = special.mean(dim=1)
-            if f"{level}.patches" in levels:
-                values[f"{level}.patches"] = patches[:, SPECIAL:].mean(dim=1)
+            if mean in levels:
+                values[mean] = patches[:, SPECIAL:].mean(dim=1)
+            if grid in levels:
+                values[grid] = capped(patches[:, SPECIAL:].unflatten(1, (self.freq_new_pos_embed.shape[2], -1)))
         if "features" in levels or "logits" in levels:
             features = self.norm(special).mean(dim=1)
             values |= {"features": features} if "features" in levels else {}
@@ -229,4 +234,4 @@ class Passt(nn.Module):
         """Number of blocks that the levels need."""
         if "features" in levels or "logits" in levels:
             return len(self.blocks)
-        return max((int(level.removeprefix("block").removesuffix(".patches")) for level in levels), default=0)
+        return max((int(level.removeprefix("block").partition(".")[0]) for level in levels), default=0)

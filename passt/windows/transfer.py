@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
+from passt.tokens import averaged
 from passt.windows.waveforms import joined
 
 ALIGNED = 64  # bytes: every tensor begins at a multiple, so that views of all types and fast copies are possible
@@ -26,16 +27,19 @@ class Stacks(NamedTuple):
     tensors: list[Tensor]
     order: list[int]
 
-    def scenes(self, rows: Sequence[Tensor]) -> Tensor:
-        """Average the windows of each clip.
+    def scenes(self, rows: Sequence[Tensor], columns: int | None = None) -> Tensor:
+        """Average the windows of each clip, or put their tokens side by side.
 
         Args:
-            rows: for each of `tensors` (clips * windows, dim).
+            rows: for each of `tensors` (clips * windows, dim); of tokens (clips * windows, rows, columns, width).
+            columns: of the tokens of a clip; None if the rows are no tokens.
 
         Returns:
             (clips, dim), in the order of `order`.
         """
         pairs = zip(rows, self.tensors, strict=True)
+        if columns is not None:
+            return joined([_side_by_side(part, len(clips), columns) for part, clips in pairs])
         return joined(
             [part if len(part) == len(clips) else part.unflatten(0, (len(clips), -1)).mean(1) for part, clips in pairs]
         )
@@ -56,6 +60,16 @@ class Stacks(NamedTuple):
             for index, part in zip(self.order, rows.split([steps[index] for index in self.order]), strict=True):
                 clips[index][key] = part
         return clips
+
+
+def _side_by_side(tokens: Tensor, clips: int, columns: int) -> Tensor:
+    """Put the tokens of all windows of a clip side by side in time, and average them to so many columns.
+
+    Shape:
+        (clips * windows, rows, columns, width) -> (clips, rows * columns * width).
+    """
+    grid = tokens.unflatten(0, (clips, -1)).transpose(1, 2).flatten(2, 3)
+    return averaged(grid, grid.shape[1], columns).flatten(1)
 
 
 def stacked(clips: Sequence[Tensor], device: torch.device) -> Stacks:

@@ -14,6 +14,7 @@ from results.figures.along import ALONG, along
 from results.figures.boxes import category_boxes, draw_boxes
 from results.figures.canvas.frame import Options
 from results.figures.canvas.sheet import save, showing
+from results.figures.conditions import conditions
 from results.figures.cost import pareto
 from results.figures.critical_difference import critical_difference
 from results.figures.grouped import grouped_bars
@@ -34,6 +35,7 @@ __all__ = [
     "along",
     "bars",
     "category_boxes",
+    "conditions",
     "critical_difference",
     "draw_boxes",
     "figure",
@@ -54,6 +56,7 @@ FIGURES: dict[str, Callable[..., Figure]] = {
     **ALONG,
     "heatmap": heatmap,
     "level_weights": weights_map,
+    "conditions": conditions,
     "agreement": agreement,
     "pareto": pareto,
     **PAPER,

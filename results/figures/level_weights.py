@@ -61,13 +61,17 @@ def weights_map(
     margin = max(letters_width(level, NAME) for level in weights["level"]) / POINTS + 0.15
     column = min(WIDEST, ((PAGE - BAR) / beside - margin) / len(tasks))
     slanted = max(letters_width(task_name(task), SMALL) for task in tasks) / POINTS * 0.72
-    tallest = weights.groupby("model")["level"].nunique().max()
-    row = max(THINNEST, min(ROW, PAGE_HEIGHT / lines / tallest))
+    counts = [of_model["level"].nunique() for _, of_model in panels]
+    tallest = [max(counts[start : start + beside]) for start in range(0, len(counts), beside)]  # of a line of panels
+    around = slanted + 0.4
+    row = max(THINNEST, min(ROW, (PAGE_HEIGHT - lines * around) / sum(tallest)))
     width = max(COLUMN, beside * (margin + column * len(tasks)) + BAR)
-    height = lines * (row * tallest + slanted + 0.4)
+    height = row * sum(tallest) + lines * around
     below = weights_notes(weights) if notes else []
     with sheet(width, min(height, PAGE_HEIGHT), below, (), title, statement, ax) as figure:
-        grid = [ax] if ax is not None else list(figure.subplots(lines, beside, squeeze=False).flat)
+        grid = (
+            [ax] if ax is not None else list(figure.subplots(lines, beside, squeeze=False, height_ratios=tallest).flat)
+        )
         highest = weights["weight"].max()
         for axes, (model, of_model) in zip(grid, panels, strict=False):
             image = _draw(axes, of_model, tasks, palette or "cividis", highest, column * POINTS)

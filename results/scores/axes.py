@@ -1,8 +1,9 @@
 """The axes of an ablation as columns: embedding level, receptive field, time resolution.
 
-They are read from the text of a spec, ``checkpoint@levels@w<windows>@s<scene window>@t<timestamp hop>@weights``, in
-which a pooling may stand behind the levels, and from the name of its checkpoint. What a text does not say is NaN: a level or window of several values (features+mel,
-windows of 160+640 ms), a model's longest window, a hop that the checkpoint's name leaves out.
+They are read from the text of a spec, ``checkpoint@levels@w<windows>@s<scene window>@t<timestamp hop>@weights``, where
+a pooling may stand behind the levels, and from the name of its checkpoint. What a text does not say is NaN: a level or
+window of several values (features+mel, windows of 160+640 ms), a model's longest window, a hop that the checkpoint's
+name leaves out.
 """
 
 import math
@@ -52,7 +53,8 @@ def with_axes(table: pd.DataFrame, models: pd.DataFrame | None = None) -> pd.Dat
     """Add the parts of specs, and the axes that they say, to any table with a column spec.
 
     Columns: `PARTS`, as texts, where levels that a probe pools stand in brackets, such as weighted(block1..block12);
-    level, without how it is pooled, and pool ("" or patches, mean, tokens attention, ...); window_ms, the receptive field of timestamp embeddings; scene_window_ms, that of scene embeddings; hop_ms, of the STFT.
+    level, without how it is pooled, and pool ("" or patches, mean, tokens attention, ...); window_ms, the receptive
+    field of timestamp embeddings; scene_window_ms, that of scene embeddings; hop_ms, of the STFT.
 
     Args:
         table: rows or scores.

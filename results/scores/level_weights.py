@@ -1,9 +1,10 @@
-"""The weights that probes learned for levels: a line a model, task and level, with their spread over folds and seeds."""
+"""The weights that probes learned for levels: a line a model, task and level, with spreads over folds and seeds."""
 
 import pandas as pd
 
 from results.rows.rows import WEIGHT
 
+EXAMPLE = "`levels: {weighted: [block1, block2]}`"
 KEYS = ["model", "task", "level"]
 COLUMNS = (*KEYS, "weight", "std", "std_folds", "std_seeds", "folds", "seeds", "levels", "pooling", "protocol", "spec")
 
@@ -30,12 +31,9 @@ def level_weights(rows: pd.DataFrame) -> pd.DataFrame:
     """
     weights = rows[is_weight(rows)]
     if weights.empty:
-        raise ValueError(
-            "no row has the weight of a level; a study asks for them by `levels: {weighted: [block1, block2]}`"
-        )
-    weights = weights.assign(
-        level=weights["metric"].str.removeprefix(WEIGHT), fit=weights["fold"] + " " + weights["task_fp"]
-    )
+        raise ValueError(f"no row has the weight of a level; a study asks for them by {EXAMPLE}")
+    levels, fits = weights["metric"].str.removeprefix(WEIGHT), weights["fold"] + " " + weights["task_fp"]
+    weights = weights.assign(level=levels, fit=fits)
     weights = weights.drop_duplicates([*KEYS, "fit", "seed", "job"])  # a weight that several studies share counts once
     groups = weights.groupby(KEYS, sort=False)
     table = groups.agg(
@@ -50,5 +48,5 @@ def level_weights(rows: pd.DataFrame) -> pd.DataFrame:
         table[name] = weights.groupby([*KEYS, over], sort=False)["score"].mean().groupby(level=KEYS, sort=False).std()
     table = table.reset_index()
     pooling = table["spec"].str.split("@").str[2]
-    levels = table.groupby(["model", "task"], sort=False)["level"].transform("size")
-    return table.assign(levels=levels, pooling=pooling)[list(COLUMNS)]
+    count = table.groupby(["model", "task"], sort=False)["level"].transform("size")
+    return table.assign(levels=count, pooling=pooling)[list(COLUMNS)]

@@ -6,6 +6,7 @@ import pandas as pd
 
 from results.reference.published import is_published
 from results.rows.rows import COLUMNS, NUMBERS, task_table
+from results.scores.conditions import parts
 from results.scores.kinds import MEASURED, is_missing, kinds
 from results.scores.records import RecordedModel, RunRecord
 
@@ -30,7 +31,7 @@ def with_missing(rows: pd.DataFrame, record: RunRecord | None) -> pd.DataFrame:
     metrics = task_table()["primary_metric"].to_dict() | dict(zip(primary["task"], primary["metric"], strict=True))
     tasks = dict.fromkeys([*measured["task"], *record.tasks])
     missing = [
-        _row(record, model, task, metrics.get(task, ""), reason)
+        _row(record, model, task, metrics.get(task) or metrics.get(parts(task).task, ""), reason)
         for model in record.models
         for task in tasks
         if (model.spec, task) not in known and (reason := record.why_missing(model.label, task))

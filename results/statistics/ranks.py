@@ -15,6 +15,7 @@ import pandas as pd
 from scipy import stats
 
 from results.rows.choices import choices
+from results.scores.conditions import are_changed
 from results.scores.labels import labels
 from results.scores.normalize import LOWER_IS_BETTER
 from results.statistics.permutation import fewest_units
@@ -184,6 +185,7 @@ def _signed_rank_p(differences: np.ndarray) -> float:
 
 def _wide(scores: pd.DataFrame) -> pd.DataFrame:
     """Arrange scores as tasks x labels of models; more is better."""
+    scores = scores[~are_changed(scores["task"])]  # whose clips are those of the clean task: no tasks of their own
     protocols = list(scores["protocol"].dropna().unique()) if "protocol" in scores else []
     if len(protocols) > 1:
         raise ValueError(f"scores are of protocols {' and '.join(protocols)}, which do not compare; expected one")

@@ -108,8 +108,8 @@ def comparisons(
         for (task, metric), cells in both.groupby(["task", "metric"], sort=False):
             line = {"a": a, "b": b, "task": task, "metric": metric}
             try:
-                jobs_a, jobs_b = (_jobs(cells[cells["model"] == model], model) for model in (a, b))
-                line |= _compared(jobs_a, jobs_b, metric, metrics or {}, read, options)
+                jobs_a, jobs_b = (jobs_of(cells[cells["model"] == model], model) for model in (a, b))
+                line |= compared_jobs(jobs_a, jobs_b, metric, metrics or {}, read, options)
             except FileNotFoundError as error:
                 absent.append(error)
                 line["reason"] = str(error)
@@ -118,10 +118,10 @@ def comparisons(
             lines.append(line)
     if absent and not any("p" in line for line in lines):
         raise absent[0]
-    return Comparisons.of(_with_verdicts(pd.DataFrame(lines, columns=list(COLUMNS)), confidence))
+    return Comparisons.of(with_verdicts(pd.DataFrame(lines, columns=list(COLUMNS)), confidence))
 
 
-def _with_verdicts(table: pd.DataFrame, confidence: float) -> pd.DataFrame:
+def with_verdicts(table: pd.DataFrame, confidence: float) -> pd.DataFrame:
     """Add Holm's correction over all rows that can reach the level at all, and the verdicts that follow."""
     corrected = holm(table["p"].astype(float).where(table["low"].notna()))
     verdict = np.where(corrected <= 1 - confidence + 1e-12, DIFFER, NOT_ESTABLISHED)
@@ -132,7 +132,7 @@ def _with_verdicts(table: pd.DataFrame, confidence: float) -> pd.DataFrame:
     return whole
 
 
-def _jobs(cells: pd.DataFrame, model: str) -> Jobs:
+def jobs_of(cells: pd.DataFrame, model: str) -> Jobs:
     """List the jobs of a model on a task.
 
     Raises:
@@ -152,7 +152,7 @@ def _jobs(cells: pd.DataFrame, model: str) -> Jobs:
     return dict(sorted(jobs.items()))
 
 
-def _compared(
+def compared_jobs(
     a: Jobs, b: Jobs, metric: str, metrics: Mapping[str, Metric], read: Read, options: Options
 ) -> dict[str, Any]:
     """Compare the jobs of two models: the columns of a row from score_a on."""

@@ -6,6 +6,7 @@ import pandas as pd
 
 from results.reference.published import challenge_best
 from results.rows.rows import task_table
+from results.scores.conditions import are_changed
 from results.scores.labels import with_read_off
 from results.scores.normalize import CATEGORIES, IMPUTED_MEANS, IMPUTED_RANKS, normalized, standardized
 from results.tables import emphasis
@@ -81,7 +82,7 @@ def _long(scores: pd.DataFrame, schemes: Collection[str]) -> pd.DataFrame:
     Columns: label, task, protocol, column, value, slack (the tolerance on the value's scale), and scale_free (whether a
     tolerance has no meaning on that scale, which depends on the models).
     """
-    scores = standardized(normalized(scores))
+    scores = standardized(normalized(scores[~are_changed(scores["task"])]))
     slack = scores["tolerance"] / scores["task"].map(challenge_best())
     kept = scores[["label", "task", "protocol"]]
     shares = kept.assign(value=scores["normalized"], slack=slack, scale_free=False)

@@ -11,6 +11,9 @@ from results.tables.formats import Table
 NOT_NORMALIZED = "weighted"
 """The pooling whose weights also depend on how large the numbers of a level are."""
 
+STANDARDIZED = r"\+standardized"
+"""The option of protocols that gives all numbers the same spread."""
+
 
 def weights_table(rows: Rows) -> Table:
     """Make the table of the weights of levels: means with their standard deviations over folds and seeds.
@@ -24,7 +27,7 @@ def weights_table(rows: Rows) -> Table:
         ValueError: no row has a weight.
     """
     weights = level_weights(rows.rows if isinstance(rows, Scored) else rows)
-    several = weights["model"].nunique() > 1
+    several = len(weights["model"].unique()) > 1
     weights["name"] = weights["model"] + ": " + weights["level"] if several else weights["level"]
     weights["text"] = [cell(mean, std) for mean, std in zip(weights["weight"], weights["std"], strict=True)]
     largest = weights.groupby(["model", "task"], sort=False)["weight"].transform("max")
@@ -52,7 +55,7 @@ def weights_notes(weights: pd.DataFrame) -> list[str]:
         f"Softmax weights of the chosen probes, protocol {' and '.join(weights['protocol'].unique())}: means, ± the "
         f"standard deviation, over {folds} and {seeds}. Equal weights are {equal}."
     ]
-    if (weights["pooling"] == NOT_NORMALIZED).any():
+    if ((weights["pooling"] == NOT_NORMALIZED) & ~weights["protocol"].str.contains(STANDARDIZED)).any():
         lines.append("Weighted levels are not normalized: a weight also depends on how large its level's numbers are.")
     return lines
 

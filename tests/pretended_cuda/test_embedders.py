@@ -28,7 +28,7 @@ def on_cpu():
 
 @pytest.mark.parametrize("precision", OFF)
 def test_scenes(pretended_cuda, on_cpu, precision):
-    taps = [*SPEC.scene_taps(), ("melmean", None), ("features", 640)]
+    taps = [*SPEC.scene_taps(), ("melmean", None), ("features", 640), ("block6.tokens", None), ("block12.tokens", 640)]
     wanted = on_cpu.scene(CLIPS, taps)
     embedder = PasstEmbedder(SPEC, device="cuda", precision=precision)
     with pretended_cuda.counting() as counts:
@@ -43,7 +43,7 @@ def test_scenes(pretended_cuda, on_cpu, precision):
 
 @pytest.mark.parametrize("precision", OFF)
 def test_timestamps(pretended_cuda, on_cpu, precision):
-    taps = [*SPEC.timestamp_taps(), ("mel", None), ("melmean", 160)]
+    taps = [*SPEC.timestamp_taps(), ("mel", None), ("melmean", 160), ("block6.tokens", 640)]
     wanted = on_cpu.timestamps(SHORT, taps, 50)
     embedder = PasstEmbedder(SPEC, device="cuda", precision=precision)
     found = embedder.timestamps(SHORT, taps, 50)

@@ -6,6 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from downstream.pooling.learned import PROGRAMS
+from downstream.pooling.pooling import Pooling
 from downstream.probes.fit import predict
 from downstream.probes.pack import fit_all, plan
 from downstream.probes.selection import Selection
@@ -32,19 +34,30 @@ def fittings(kind, layers, shuffle):
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("shuffle", [None, 3])
-@pytest.mark.parametrize("layers", [0, 1, 2])
-@pytest.mark.parametrize("kind", ["multiclass", "multilabel"])
-def test_packs(pretended_cuda, still, kind, layers, shuffle):
-    probes = fittings(kind, layers, shuffle)
+def check(probes):
+    """Packs on the device against the CPU."""
     assert [len(members) for members in plan(probes, "cuda")] == [8]
     for found, wanted, start in zip(fit_all(probes, "cuda"), fit_all(probes, "cpu"), probes, strict=True):
         losses = [[validation.loss for validation in fit.validations] for fit in (found, wanted)]
         assert losses[0] == pytest.approx(losses[1], rel=ROUNDING)
         assert {tensor.device.type for tensor in found.state.values()} == {"cpu"}
-        on_cuda, on_cpu = (predict(found, start.valid, kind, device) for device in ("cuda", "cpu"))
+        on_cuda, on_cpu = (predict(found, start.valid, start.prediction_type, device) for device in ("cuda", "cpu"))
         assert np.allclose(on_cuda[0], on_cpu[0], atol=1e-6)
         assert on_cuda[1] == pytest.approx(on_cpu[1], rel=1e-5)
+
+
+@pytest.mark.parametrize("shuffle", [None, 3])
+@pytest.mark.parametrize("layers", [0, 1, 2])
+@pytest.mark.parametrize("kind", ["multiclass", "multilabel"])
+def test_packs(pretended_cuda, still, kind, layers, shuffle):
+    check(fittings(kind, layers, shuffle))
+
+
+@pytest.mark.parametrize("shuffle", [None, 3])
+@pytest.mark.parametrize("layers", [0, 1])
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_packs_with_learned_poolings(pretended_cuda, still, name, layers, shuffle):
+    check([replace(one, pooling=Pooling(name, 2)) for one in fittings("multiclass", layers, shuffle)])
 
 
 def test_a_pack_for_which_memory_is_short_trains_the_same(pretended_cuda, still):

@@ -14,8 +14,8 @@ MODELS = [{"checkpoint": name} for name in ("logmel", "passt_demo")]
 KEYS = ["model", "task", "fold", "seed", "metric"]
 
 
-def test_a_study_gives_the_rows_of_the_cpu(pretended_cuda, tmp_path, scene_task, event_task):
-    tasks = [str(scene_task()), str(event_task())]
+def test_a_study_gives_the_rows_of_the_cpu(pretended_cuda, tmp_path, scene_task, event_task, pitch_task):
+    tasks = [str(scene_task()), str(event_task()), str(pitch_task())]
     file = tmp_path / "mine.yaml"
     file.write_text(yaml.safe_dump({"name": "mine", "models": MODELS, "tasks": tasks, "protocol": "hear2021+grid2"}))
     tables = {}

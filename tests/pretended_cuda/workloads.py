@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,6 +31,7 @@ RATES = {1: (1e-4, 3.2e-4, 1e-3), 2: (3.2e-4, 3.2e-4, 1e-3, 3.2e-3, 3.2e-3)}
 """Hidden layers -> learning rates of the probes of hear2021 that share a pack."""
 BATCHES = 4  # of an epoch
 ITEMS, DIM, LABELS = 32, 24, 5
+PARTS = 4  # levels or tokens, of a learned pooling
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,11 @@ def steady(
     return Steady(*numbers, waits, host_us, each)
 
 
+def has(field: str) -> bool:
+    """Whether fits have a field: the packages that are counted may be those of an earlier version."""
+    return field in Fitting.__dataclass_fields__
+
+
 def probe_data(items: int, seed: int) -> ProbeData:
     """Random features and one label an item."""
     rng = np.random.default_rng(seed)
@@ -102,7 +109,7 @@ def probe_data(items: int, seed: int) -> ProbeData:
     return ProbeData(rng.normal(size=(items, DIM)).astype(np.float32), labels)
 
 
-def pack(depth: int, sources: int, epochs: int, every: int) -> list[Fitting]:
+def pack(depth: int, sources: int, epochs: int, every: int, pooling: str | None = None) -> list[Fitting]:
     """Make the fits of a pack of hear2021, on one source of features or on several that differ in length.
 
     Args:
@@ -110,6 +117,7 @@ def pack(depth: int, sources: int, epochs: int, every: int) -> list[Fitting]:
         sources: how many.
         epochs: to train for.
         every: epochs between validations.
+        pooling: the name of one that learns, in front of the probes; None without.
     """
     valid, metric = probe_data(20, seed=9), metrics.get("top1_acc")
     trains = [probe_data(BATCHES * ITEMS - 3 * number, seed=number) for number in range(sources)]
@@ -122,19 +130,23 @@ def pack(depth: int, sources: int, epochs: int, every: int) -> list[Fitting]:
     def score(found: np.ndarray) -> tuple[Mapping[str, float], None]:
         return metric.score(found, valid.y), None
 
-    on_device = {"stacked_score": metric.stacked} if "stacked_score" in Fitting.__dataclass_fields__ else {}
+    others: dict[str, Any] = {"stacked_score": metric.stacked} if has("stacked_score") else {}
+    if pooling:
+        from downstream.pooling.pooling import Pooling  # earlier versions have none
+
+        others["pooling"] = Pooling(pooling, PARTS)
     return [
-        Fitting(config, train, valid, "multiclass", Selection(), score, seed, **on_device)
+        Fitting(config, train, valid, "multiclass", Selection(), score, seed, **others)
         for train in trains
         for seed, config in enumerate(grid)
     ]
 
 
-def probe_step(device: Device, depth: int, sources: int = 1) -> Steady:
+def probe_step(device: Device, depth: int, sources: int = 1, pooling: str | None = None) -> Steady:
     """Count a training step of a pack."""
 
     def work(epochs: int) -> None:
-        fit_all(pack(depth, sources, epochs, every=epochs), "cuda")
+        fit_all(pack(depth, sources, epochs, every=epochs, pooling=pooling), "cuda")
 
     return steady(device, work, 10, 60, per=BATCHES, timed=True)
 
@@ -188,3 +200,8 @@ PIECES: dict[str, Callable[[Device], Steady]] = {
     "micro-batch of training": training_step,
 }
 """The pieces by what they are."""
+if has("pooling"):
+    PIECES |= {
+        "probe step, 3 probes of depth 1 that weigh 4 levels": partial(probe_step, depth=1, pooling="weighted"),
+        "probe step, 3 probes of depth 1 that attend to 4 tokens": partial(probe_step, depth=1, pooling="attention"),
+    }

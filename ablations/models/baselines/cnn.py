@@ -1,4 +1,7 @@
-"""CnnEmbedder: a convolutional network over log-mel spectrograms, its levels as means over time and frequency."""
+"""CnnEmbedder: a convolutional network over log-mel spectrograms, its levels as means over time and frequency.
+
+A level such as ``block4.tokens`` keeps the maps of a layer: a token for each position, as wide as there are channels.
+"""
 
 import functools
 import warnings
@@ -30,6 +33,7 @@ FORMAT = 1  # part of the fingerprint; raised when the numbers change
 STATISTICS = {"melmean": lambda mel: mel.mean(-1), "melstd": lambda mel: mel.std(-1, correction=0)}
 """Levels of the spectrogram itself, (rows, bands, frames) -> (rows, bands)."""
 TRIAL_FRAMES = 200
+LONG_FRAMES = 1000  # of which every level keeps as many columns of tokens as of any more
 
 
 class Spectrograms:
@@ -140,9 +144,25 @@ class CnnEmbedder(FollowsNetwork, WindowedEmbedder):  # type: ignore[override]  
     def dims_of(cls, checkpoint: CnnCheckpoint) -> Mapping[str, int]:
         """Level -> width, from the network itself on shapes alone."""
         net = cls.network_on_meta(checkpoint).eval()
-        values = net(torch.empty(1, net.bands, TRIAL_FRAMES, device="meta"), net.names)
-        widths = {name: values[name].shape[-1] for name in net.names if values[name].shape[-1]}
+        names = (*net.names, *net.token_names())
+        values = net(torch.empty(1, net.bands, TRIAL_FRAMES, device="meta"), names)
+        widths = {name: values[name].shape[-1] for name in names if values[name].shape[-1]}
         return dict.fromkeys(cls.statistics, net.bands) | widths
+
+    @classmethod
+    @functools.cache
+    def grids_of(cls, checkpoint: CnnCheckpoint, frames: int) -> Mapping[str, tuple[int, int]]:
+        """Level -> rows and columns of the tokens that it keeps of so many frames, from the network on shapes alone."""
+        net = cls.network_on_meta(checkpoint).eval()
+        values = net(torch.empty(1, net.bands, frames, device="meta"), net.token_names())
+        return {name: (grid.shape[1], grid.shape[2]) for name, grid in values.items()}
+
+    @classmethod
+    def token_grid(cls, checkpoint: CnnCheckpoint, level: str, window_ms: int | None) -> tuple[int, int]:
+        """Count the rows and columns of tokens that a level keeps of a window; None is the longest, or a whole clip."""
+        length_ms = cls.max_window_ms if window_ms is None else window_ms
+        frames = LONG_FRAMES if length_ms is None else cls.frames_of(checkpoint, SAMPLE_RATE * length_ms // 1000)
+        return cls.grids_of(checkpoint, frames)[level]
 
     @classmethod
     @functools.cache
@@ -164,6 +184,10 @@ class CnnEmbedder(FollowsNetwork, WindowedEmbedder):  # type: ignore[override]  
     @abstractmethod
     def frames_of(checkpoint: CnnCheckpoint, samples: int) -> int:
         """How many frames the front end makes of so many samples."""
+
+    def grid(self, level: str, window_ms: int | None) -> tuple[int, int]:
+        """Count the rows and columns of tokens that a level keeps of a window."""
+        return self.token_grid(self.checkpoint, level, window_ms)
 
     def whole(self, clips: Tensor) -> Spectrograms | Excerpts:
         """Take each of the clips (clips, samples) as its only window."""
@@ -187,7 +211,7 @@ class CnnEmbedder(FollowsNetwork, WindowedEmbedder):  # type: ignore[override]  
             return forward_in_batches(views, forward, group_of=samples, cost_of=frames, budget=self._budget)
 
     def _forward(self, net: CnnNet, mels: list[Tensor], levels: Sequence[str]) -> dict[str, Tensor]:
-        """Spectrograms of windows of equal length, each (rows, bands, frames), to {level: (all rows, dim)}."""
+        """Spectrograms of windows of equal length, each (rows, bands, frames), to {level: (all rows, ...)}."""
         mel = torch.cat(mels)
         values = {level: STATISTICS[level](mel) for level in levels if level in STATISTICS}
         if network_levels := [level for level in levels if level not in values]:

@@ -7,6 +7,7 @@ timestamp tasks of the leaderboard, which say nothing about the network.
 """
 
 import functools
+from collections import defaultdict
 from collections.abc import Collection
 from typing import Any, cast
 
@@ -16,9 +17,10 @@ from torch.nn import functional as F
 
 from ablations.models.baselines.checkpoints import SAMPLE_RATE, CnnCheckpoint, of_family
 from ablations.models.baselines.cnn import CnnEmbedder
-from ablations.models.baselines.cnn_net import CnnNet
+from ablations.models.baselines.cnn_net import CnnNet, grid_of, of_maps
 from passt.catalog.card import Card
 from passt.catalog.spec import EmbeddingSpec
+from passt.tokens import TOKENS, averaged, capped, caps
 from passt.weights.state_dicts import Part
 
 BANDS = 64
@@ -111,7 +113,8 @@ class Cnn14(CnnNet):
 
     bands = BANDS
     step_by_step = True  # sums in another order change its tags, after the sigmoid, by more than 1e-5
-    names = (*(f"block{number}" for number in range(1, len(CHANNELS) + 1)), "embedding", "logits")
+    maps = tuple(f"block{number}" for number in range(1, len(CHANNELS) + 1))
+    names = (*maps, "embedding", "logits")
 
     def __init__(self, classes: int) -> None:
         super().__init__()
@@ -128,8 +131,7 @@ class Cnn14(CnnNet):
         x = torch.cat([x for x, _ in parts]) if len(parts) > 1 else parts[0][0]
         for number in range(EARLY + 1, self._deepest(levels) + 1):
             x = self._block(x, number)
-            if f"block{number}" in levels:
-                values[f"block{number}"] = x.float().mean((2, 3))
+            values |= of_maps(f"block{number}", x, levels, frequency=3)
         if "embedding" in levels or "logits" in levels:
             over_frequency = x.float().mean(3)
             embedding = F.relu(self.fc1(over_frequency.amax(2) + over_frequency.mean(2)))
@@ -149,6 +151,7 @@ class Cnn14(CnnNet):
         part = frames if self.frames_in_cache is None else max(REACH, self.frames_in_cache // REACH * REACH)
         maps: list[Tensor] = []
         sums: dict[str, Tensor] = {}
+        strips: dict[str, list[Tensor]] = defaultdict(list)  # of tokens, averaged over frequency alone
         for start in range(0, frames, part):
             first, stop = max(0, start - REACH), start + part
             x = self.bn0(mel[:, :, None, first : stop + REACH]).permute(0, 2, 3, 1)  # (rows, 1, frames, bands)
@@ -158,8 +161,12 @@ class Cnn14(CnnNet):
                 if (name := f"block{number}") in levels:
                     size = (frames >> number) * kept.shape[3]
                     sums[name] = sums.get(name, 0) + kept.float().sum((2, 3)) / size
+                if (tokens := f"{name}{TOKENS}") in levels:
+                    grid = grid_of(kept, frequency=3)
+                    strips[tokens].append(averaged(grid, caps(*grid.shape[1:3])[0], grid.shape[2]))
             maps.append(kept)
-        return torch.cat(maps, 2) if len(maps) > 1 else maps[0], sums
+        grids = {tokens: capped(torch.cat(parts, 2)) for tokens, parts in strips.items()}
+        return torch.cat(maps, 2) if len(maps) > 1 else maps[0], sums | grids
 
     def _block(self, x: Tensor, number: int) -> Tensor:
         x = cast(Tensor, self.get_submodule(f"conv_block{number}")(x.to(self.dtype)))
@@ -168,7 +175,7 @@ class Cnn14(CnnNet):
     def _deepest(self, levels: Collection[str]) -> int:
         if "embedding" in levels or "logits" in levels:
             return len(CHANNELS)
-        return max(int(level.removeprefix("block")) for level in levels)
+        return max(int(level.removeprefix("block").partition(".")[0]) for level in levels)
 
 
 class Cnn14Embedder(CnnEmbedder):
@@ -207,6 +214,7 @@ CARDS = tuple(
         family="panns",
         sample_rate=SAMPLE_RATE,
         levels=(*Cnn14Embedder.statistics, *Cnn14.names),
+        token_levels=Cnn14.token_names(),
         default_levels=("embedding",),
         default_windows_ms=(320,),
         min_window_ms=2**POOLINGS * row.hop * 1000 // SAMPLE_RATE,

@@ -3,13 +3,14 @@
 import copy
 import itertools
 from abc import abstractmethod
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from passt.network.precision import Precision
+from passt.tokens import TOKENS, capped
 from passt.windows.batches import Budget
 
 FRAMES_IN_CACHE = 1024  # on a CPU; on CUDA there is no such cache, and the memory bounds them
@@ -22,6 +23,8 @@ class CnnNet(nn.Module):
     Attributes:
         bands: of the spectrogram.
         names: its levels, from the input to the output.
+        maps: those that are means of a layer's maps over time and frequency. Behind each is a level of tokens, the maps
+            themselves (`passt.tokens`).
         step_by_step: whether fp32 is computed as the original does, norm by norm, because its numbers leave no room for
             another rounding.
         dtype: that convolutions take.
@@ -30,13 +33,42 @@ class CnnNet(nn.Module):
 
     bands: int
     names: tuple[str, ...]
+    maps: tuple[str, ...]
     step_by_step: bool = False
     dtype: torch.dtype = torch.float32
     frames_in_cache: int | None = None
 
     @abstractmethod
     def forward(self, mel: Tensor, levels: Collection[str]) -> dict[str, Tensor]:
-        """(rows, bands, frames) -> {level: (rows, dim)}; no deeper than the deepest level asked for."""
+        """(rows, bands, frames) -> {level: (rows, dim)}; no deeper than the deepest level asked for.
+
+        Tokens are (rows, frequency, time, channels).
+        """
+
+    @classmethod
+    def token_names(cls) -> tuple[str, ...]:
+        """The levels that keep tokens."""
+        return tuple(f"{name}{TOKENS}" for name in cls.maps)
+
+
+def of_maps(name: str, maps: Tensor, levels: Collection[str], *, frequency: int = 2) -> Iterator[tuple[str, Tensor]]:
+    """Yield those levels of a layer that are asked for: the mean of its maps, and their tokens.
+
+    Args:
+        name: of the level that is the mean.
+        maps: (rows, channels, ...), of which the other axes are frequency and time.
+        levels: all that are asked for.
+        frequency: its axis.
+    """
+    if name in levels:
+        yield name, maps.float().mean((2, 3))
+    if (tokens := f"{name}{TOKENS}") in levels:
+        yield tokens, capped(grid_of(maps, frequency))
+
+
+def grid_of(maps: Tensor, frequency: int = 2) -> Tensor:
+    """Turn maps into a grid of tokens, (rows, frequency, time, channels), float32; see `of_maps`."""
+    return maps.float().movedim(frequency, 1).transpose(2, 3)
 
 
 def ready(net: CnnNet, precision: Precision) -> CnnNet:

@@ -8,11 +8,13 @@ Levels of a frame of 64 ms:
 - ``layerN.mean``, N = 1 to 6: the mean of a layer's pooled output over the positions in the frame, a value a channel.
 - ``layerN``, N = 2 to 6: all of it, channel by channel; ``layer5`` is HEAR's baseline. The first layer has no such
   level: 131072 values a frame (full; 16384 in tiny), half a megabyte, are too many for a store and a probe.
+- ``layerN.tokens``: a layer's pooled output as a token for each position, averaged to eight where there are more.
 - ``logits``: the 360 pitch bins before the sigmoid that ends the published network.
 """
 
 import functools
 import importlib.metadata
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
@@ -21,13 +23,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ablations.models.baselines.crepe_net import CHANNELS, FRAME, Crepe, other_axis, widths
+from ablations.models.baselines.crepe_net import CHANNELS, FRAME, Crepe, grid, other_axis, token_widths, widths
 from passt.catalog.card import Card
 from passt.catalog.choices import choices
 from passt.catalog.spec import EmbeddingSpec, Tap
 from passt.devices import current, placed
 from passt.network.following import FollowsNetwork
 from passt.network.precision import arithmetic, precision_for
+from passt.tokens import keeps_tokens
 from passt.windows.batches import Budget, forward_in_batches
 from passt.windows.samples import clips_of
 from passt.windows.transfer import stacked, to_host
@@ -47,6 +50,7 @@ CARDS = tuple(
         family="crepe",
         sample_rate=SAMPLE_RATE,
         levels=tuple(widths(name)),
+        token_levels=tuple(token_widths(name)),
         default_levels=(DEFAULT_LEVEL,),
         weights=("published",),
         precisions=True,
@@ -89,7 +93,7 @@ class CrepeEmbedder(FollowsNetwork):
         self.net.eval().requires_grad_(False)
         bytes_per_frame = BYTES_PER_CHANNEL * CHANNELS[spec.checkpoint][0]
         self._budget = Budget.of_memory(self.device, FRAMES_PER_BATCH, bytes_per_frame)
-        self.dims: Mapping[str, int] = widths(spec.checkpoint)
+        self.dims: Mapping[str, int] = widths(spec.checkpoint) | token_widths(spec.checkpoint)
         self._follow()
 
     def _form(self) -> Crepe:
@@ -101,8 +105,12 @@ class CrepeEmbedder(FollowsNetwork):
     def _tensors(self) -> dict[str, Tensor]:
         return other_axis(self.net.state_dict())
 
+    def tokens(self, tap: Tap) -> int:
+        """Count the tokens that an embedding of a tap holds side by side; 1 for a level that keeps none."""
+        return math.prod(grid(tap[0])) if keeps_tokens(tap[0]) else 1
+
     def scene(self, clips: Sequence[Tensor], taps: Sequence[Tap]) -> dict[Tap, Tensor]:
-        """Scene embeddings, the mean over frames every 250 ms.
+        """Scene embeddings, the mean over frames every 250 ms; tokens of all of them, averaged to those of one frame.
 
         Args:
             clips: mono waveforms, each (samples,), at 16 kHz.
@@ -114,7 +122,8 @@ class CrepeEmbedder(FollowsNetwork):
         with self._unchanging(), current(self.device):
             stacks = stacked(clips_of(clips), self.device)
             parts = self._taps(stacks.tensors, taps, SCENE_HOP_MS)
-            scenes = {tap: stacks.scenes(rows) for tap, rows in parts.items()}
+            columns = {tap: grid(tap[0])[1] if keeps_tokens(tap[0]) else None for tap in parts}
+            scenes = {tap: stacks.scenes(rows, columns[tap]) for tap, rows in parts.items()}
             rows = to_host(list(scenes.values()))
         return dict(zip(scenes, map(stacks.sorted, rows), strict=True))
 
@@ -135,7 +144,7 @@ class CrepeEmbedder(FollowsNetwork):
         times = [timestamps(len(clip), hop_ms, SAMPLE_RATE) for clip in clips]
         with self._unchanging(), current(self.device):
             stacks = stacked(clips, self.device)
-            values = {tap: joined(parts) for tap, parts in self._taps(stacks.tensors, taps, hop_ms).items()}
+            values = {tap: joined(parts).flatten(1) for tap, parts in self._taps(stacks.tensors, taps, hop_ms).items()}
             rows = to_host(list(values.values()))
         per_clip = stacks.per_clip(dict(zip(values, rows, strict=True)), list(map(len, times)))
         return list(zip(per_clip, times, strict=True))

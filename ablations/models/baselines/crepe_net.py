@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ablations.models.baselines import counting
+from passt.tokens import TOKENS, capped, caps
 
 FRAME = 1024  # samples
 CHANNELS = {"crepe_full": (1024, 128, 128, 128, 256, 512), "crepe_tiny": (128, 16, 16, 16, 32, 64)}
@@ -39,11 +40,22 @@ def widths(checkpoint: str) -> dict[str, int]:
     return {**by_level, "logits": PITCHES}
 
 
+def token_widths(checkpoint: str) -> dict[str, int]:
+    """Level that keeps tokens -> width of one."""
+    return {f"layer{layer}{TOKENS}": channels for layer, channels in zip(LAYERS, CHANNELS[checkpoint], strict=True)}
+
+
+def grid(level: str) -> tuple[int, int]:
+    """Count the rows and columns of tokens that a level keeps of a frame."""
+    return caps(1, positions(_depth(level)))
+
+
 class Crepe(nn.Module):
     """Six convolutions and a classifier; parameter names are torchcrepe's.
 
     Shape:
-        frames (batch, 1024), normalised -> {level: (batch, width)}, float32, for the levels asked for.
+        frames (batch, 1024), normalised -> {level: (batch, width)}, float32, for the levels asked for; tokens are
+        (batch, 1, positions, width).
     """
 
     def __init__(self, channels: Sequence[int]) -> None:
@@ -66,6 +78,8 @@ class Crepe(nn.Module):
                 values[whole] = x.flatten(1)
             if (mean := f"layer{layer}.mean") in levels:
                 values[mean] = x.mean(dim=(2, 3))
+            if (tokens := f"layer{layer}{TOKENS}") in levels:
+                values[tokens] = capped(x.permute(0, 2, 3, 1))
         if "logits" in levels:
             values["logits"] = _product(self.classifier, x.transpose(1, 3).flatten(1))  # position by position
         return values
@@ -107,7 +121,7 @@ def other_axis(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def _depth(level: str) -> int:
     """How many layers a level takes."""
-    return LAYERS[-1] if level == "logits" else int(level.removesuffix(".mean").removeprefix("layer"))
+    return LAYERS[-1] if level == "logits" else int(level.removeprefix("layer").partition(".")[0])
 
 
 def _product(module: nn.Conv2d | nn.Linear, x: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ablations.models.baselines.checkpoints import SAMPLE_RATE, CnnCheckpoint, of_family
 from ablations.models.baselines.cnn import CnnEmbedder
-from ablations.models.baselines.cnn_net import CnnNet
+from ablations.models.baselines.cnn_net import CnnNet, of_maps
 from passt.catalog import demo
 from passt.catalog.card import Card
 from passt.catalog.checkpoints import MEL_BANDS
@@ -55,8 +55,9 @@ LAYOUT = (
     Row(5, 960, 160, True, nn.Hardswish, 1),
 )
 SQUEEZING = tuple(number for number, row in enumerate(LAYOUT, start=1) if row.squeezes)
+MAPS = tuple(f"block{number}" for number in range(len(LAYOUT) + 1))
 LEVELS = (
-    *(f"block{number}" for number in range(len(LAYOUT) + 1)),
+    *MAPS,
     *(f"se{number}" for number in SQUEEZING),
     *("clf1", "clf2", "logits"),
 )
@@ -137,6 +138,7 @@ class MobileNet(CnnNet):
 
     bands = MEL_BANDS
     names = LEVELS
+    maps = MAPS
 
     def __init__(self, width: float, classes: int) -> None:
         super().__init__()
@@ -159,14 +161,12 @@ class MobileNet(CnnNet):
         stem, *blocks, last = self.features
         values: dict[str, Tensor] = {}
         x = stem(mel[:, None].to(self.dtype))
-        if "block0" in levels:
-            values["block0"] = x.float().mean((2, 3))
+        values |= of_maps("block0", x, levels)
         for number, block in enumerate(blocks[: self._deepest(levels)], start=1):
             x, squeezed = block(x)
             if f"se{number}" in levels:
                 values[f"se{number}"] = cast(Tensor, squeezed)
-            if f"block{number}" in levels:
-                values[f"block{number}"] = x.float().mean((2, 3))
+            values |= of_maps(f"block{number}", x, levels)
         if not values.keys() >= set(levels):
             pooled = last(x).float().mean((2, 3))
             _, _, to_hidden, activation, dropout, to_logits = self.classifier
@@ -178,7 +178,7 @@ class MobileNet(CnnNet):
     def _deepest(self, levels: Collection[str]) -> int:
         if any(level in ("clf1", "clf2", "logits") for level in levels):
             return len(LAYOUT)
-        return max(int(level.removeprefix("block").removeprefix("se")) for level in levels)
+        return max(int(level.removeprefix("block").removeprefix("se").partition(".")[0]) for level in levels)
 
 
 class MobileNetEmbedder(CnnEmbedder):
@@ -216,6 +216,7 @@ CARDS = tuple(
         family="efficientat",
         sample_rate=SAMPLE_RATE,
         levels=(*MobileNetEmbedder.statistics, *LEVELS),
+        token_levels=MobileNet.token_names(),
         default_levels=("block5", "block11", "block13", "block15", "melmean"),
         default_windows_ms=(160,),
         min_window_ms=-(-MobileNetEmbedder.min_samples * 1000 // SAMPLE_RATE),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ablations.tasks.examples import instruments, piano, recordings
+from ablations.tasks.examples import instruments, piano, recordings, tones
 from ablations.tasks.examples.archives import fetched
 from ablations.tasks.examples.clips import Clips
 from ablations.tasks.examples.synthesizer import find_soundfont
@@ -53,7 +53,7 @@ class Example:
     """A small task.
 
     Attributes:
-        source: a key of `SOURCES`.
+        source: a key of `SOURCES`; "" for sounds that are computed.
         make: writes its clips from the source's file and a seed.
         metrics: HEAR's names; empty for the default of its kind.
         grid: event post-processing in ms, by `median_filter_ms` and `min_duration`.
@@ -67,6 +67,11 @@ class Example:
     grid: Mapping[str, Sequence[float]] = field(default_factory=dict)
     training: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _computed(make: Callable[[Clips, int], None]) -> Callable[[Clips, Path, int], None]:
+    """Take a source, which sounds that are computed do not need."""
+    return lambda clips, source, seed: make(clips, seed)
 
 
 SELECT_BY_LOSS: Mapping[str, Any] = {"use_scoring_for_early_stopping": False}
@@ -95,6 +100,7 @@ TASKS: Mapping[str, Example] = {
         {"max_epochs": [200], "check_val_every_n_epoch": [5]},
         SELECT_BY_LOSS,
     ),
+    "semitones_small": Example("", _computed(tones.semitones), ("r2", "pearson", "mae")),
 }
 
 
@@ -120,8 +126,9 @@ def make_tasks(
         raise ValueError(f"unknown example {unknown[0]!r}{choices(unknown[0], TASKS)}")
     targets = {name: folder / f"{name}-{VERSION}" for name in names or TASKS}
     missing = [name for name, target in targets.items() if not target.is_dir()]
-    needed = dict.fromkeys(TASKS[name].source for name in missing)
+    needed = dict.fromkeys(TASKS[name].source for name in missing if TASKS[name].source)
     sources = {source: SOURCES[source].find((files or {}).get(source), folder, track) for source in needed}
+    sources[""] = folder
     for name in missing:
         _make(TASKS[name], sources[TASKS[name].source], targets[name], seed, track)
     return list(targets.values())

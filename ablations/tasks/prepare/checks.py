@@ -37,13 +37,14 @@ KINDS: Mapping[str, Kind] = {
     "late_events": Kind("events that end after their clip, which are cut", stops=True),
     "lengths": Kind("clips of another length than asked for", stops=True, of_files=True),
     "duplicates": Kind("one sound under several names", of_files=True),
-    "conflicts": Kind("one sound with different labels"),
+    "conflicts": Kind("one sound with different labels or targets"),
     "silent": Kind(f"clips without a sample above {SILENT_PEAK:g}", of_files=True),
     "short": Kind(f"clips of less than {STEP_MS:g} ms", of_files=True),
     "clipped": Kind(f"clips with {CLIPPED_SHARE:.1%} of their samples at full scale", of_files=True),
     "one_split": Kind("labels of one split alone, which are never both trained and tested"),
     "absent_labels": Kind("labels that a split lacks"),
     "no_labels": Kind("splits without any label, where scores such as mAP and F are not defined"),
+    "one_target": Kind("splits whose targets are all the same, where r2 and pearson are not defined"),
     "everywhere": Kind("labels of all files of a split, where aucroc is not defined"),
     "alike": Kind("labels or groups that differ in case, spaces, accents' form or zeros in front alone"),
     "double_events": Kind("events given twice, which are written once"),
@@ -116,7 +117,7 @@ def twins(entries: Sequence[Entry], clips: Mapping[str, Clip]) -> list[list[Entr
 
 
 def sound_findings(sets: Sequence[Sequence[Entry]]) -> list[Finding]:
-    """Report clips of the same sound, and those of them that differ in their labels.
+    """Report clips of the same sound, and those of them that differ in their labels or targets.
 
     All but the first of them can be left out.
 
@@ -198,9 +199,9 @@ def alike_findings(noun: str, names: Iterable[str]) -> list[Finding]:
     return [Finding("alike", f"{noun}s {text} are taken for different ones") for text in alike]
 
 
-def _content(entry: Entry) -> tuple[set[str], list[str]]:
-    """The labels and events of an entry, in an order that does not depend on the list."""
-    return set(entry.labels), sorted(map(str, entry.events))
+def _content(entry: Entry) -> tuple[set[str], list[str], float | None]:
+    """The labels, events and target of an entry, in an order that does not depend on the list."""
+    return set(entry.labels), sorted(map(str, entry.events)), entry.target
 
 
 def _error(clip: Clip) -> str:
@@ -211,4 +212,4 @@ def _error(clip: Clip) -> str:
 
 
 def _labels(entry: Entry) -> str:
-    return ", ".join(entry.labels) or "no label"
+    return ", ".join(entry.labels) or ("no label" if entry.target is None else f"{entry.target:g}")

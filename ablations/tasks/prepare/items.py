@@ -18,7 +18,7 @@ class Item:
         name: its file in the task folder.
         split: the split it is in.
         clip: the file it is made from.
-        value: what the split's JSON holds: labels, or events.
+        value: what the split's JSON holds: labels, events, or the target.
         group: name of what it belongs to, such as a speaker or a recording; "" for a clip on its own.
     """
 
@@ -74,6 +74,8 @@ def _name(file: str, clip: Clip, rates: Sequence[int]) -> str:
 
 
 def _value(listing: Listing, entry: Entry) -> list[Any]:
+    if listing.is_regression:
+        return [entry.target]
     if listing.embedding_type == "scene":
         return list(entry.labels)
     return [{"label": event.label, "start": event.start, "end": event.end} for event in entry.events]

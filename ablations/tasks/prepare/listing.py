@@ -14,6 +14,9 @@ from downstream.tasks.task import TRAIN_VALID_TEST, Event
 UNITS = {"s": 1000.0, "ms": 1.0}  # of the columns start and end, in ms
 EVENT_COLUMNS = ("start", "end", "label")
 GROUP_COLUMNS = ("group", "recording")
+TARGET = "target"
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+MOST = 1e18  # that a task's files may hold
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,7 @@ class Entry:
         events: the events of an event clip, in ms.
         split: the split's name in the task; None if it has to be drawn.
         group: name of what must not straddle splits; None for a file on its own.
+        target: the number of a file of a regression task; None for other tasks.
     """
 
     file: str
@@ -35,6 +39,7 @@ class Entry:
     events: tuple[Event, ...] = ()
     split: str | None = None
     group: str | None = None
+    target: float | None = None
 
     @property
     def place(self) -> str:
@@ -49,7 +54,7 @@ class Listing:
     Attributes:
         path: the file.
         embedding_type: scene or event.
-        prediction_type: multiclass or multilabel.
+        prediction_type: multiclass, multilabel or regression.
         split_mode: HEAR's name; new_split_kfold if the list has neither split nor fold.
         entries: its files.
         grouped: whether it has a column of groups.
@@ -64,6 +69,10 @@ class Listing:
     grouped: bool
     fold_names: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def is_regression(self) -> bool:
+        return self.prediction_type == "regression"
+
     def place(self, entry: Entry) -> str:
         """The list, the line and the file, for errors."""
         return f"{self.path}: {entry.place}"
@@ -74,8 +83,9 @@ def read_listing(
 ) -> Listing:
     """Read and check a list.
 
-    The columns are `file`; `label` (exactly one) or `labels` (any number, between separators); for event tasks `start`,
-    `end` and `label`, all three empty for a clip without events; optionally `split` (train, test, optionally valid) or
+    The columns are `file`; `label` (exactly one) or `labels` (any number, between separators), or in place of them
+    `target` (a number) for a regression task; for event tasks `start`, `end` and `label`, all three empty for a clip
+    without events; optionally `split` (train, test, optionally valid) or
     `fold`; optionally `group` or `recording`. Other columns are ignored.
 
     Args:
@@ -98,13 +108,20 @@ def read_listing(
     label = _one_column(path, columns, ("label", "labels"))
     split = _one_column(path, columns, ("split", "fold"))
     group = group or _one_column(path, columns, GROUP_COLUMNS)
-    if label is None:
-        raise ValueError(f"{path}: must have a column label or labels, got {', '.join(columns)}")
+    if label is None and TARGET not in columns:
+        raise ValueError(f"{path}: must have a column label, labels or {TARGET}, got {', '.join(columns)}")
     absent = sorted({*EVENT_COLUMNS} - set(columns))
+    if label is None and {"start", "end"} & set(columns):
+        raise ValueError(f"{path}: a {TARGET} is of a whole file, so that it must have no columns start and end")
     if absent and {"start", "end"} & set(columns):
         raise ValueError(f"{path}: an event task must have the columns start, end and label; {absent[0]} is absent")
     if not absent:
         kind, entries = ("event", "multilabel"), _event_entries(path, rows, split, group, UNITS[unit])
+    elif label is None:
+        if multiclass:
+            raise ValueError(f"{path}: multiclass is of the column labels, and the list has the column {TARGET}")
+        kind, entries = ("scene", "regression"), _scene_entries(path, rows, TARGET, split, group, None)
+        entries = [replace(entry, labels=(), target=_number(path, entry)) for entry in entries]
     else:
         single = label == "label" or multiclass
         entries = _scene_entries(path, rows, label, split, group, None if label == "label" else separator)
@@ -139,6 +156,14 @@ def _scene_entries(
         labels = split_labels(value, separator) if separator else tuple(filter(None, [value]))
         entries[entry.file] = replace(entry, labels=labels)
     return list(entries.values())
+
+
+def _number(path: Path, entry: Entry) -> float:
+    """The target of an entry whose only label is its text."""
+    (text,) = entry.labels or ("",)
+    if not NUMBER.fullmatch(text) or not abs(float(text)) < MOST:
+        raise ValueError(f"{path}: {entry.place}: {TARGET} must be a number, got {shown(text)}")
+    return float(text)
 
 
 def _event_entries(

@@ -12,13 +12,14 @@ import pandas as pd
 from ablations.inputs.lists import read_vocabulary
 from ablations.tasks.prepare.checks import Finding
 from ablations.tasks.prepare.folder import vocabulary_csv
-from ablations.tasks.prepare.listing import Listing
+from ablations.tasks.prepare.listing import TARGET, Listing
 from downstream.events.targets import DEFAULT_GRID
 from downstream.scores.metrics import get
 
 METRICS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("scene", "multiclass"): ("top1_acc",),
     ("scene", "multilabel"): ("mAP", "aucroc"),
+    ("scene", "regression"): ("r2", "pearson"),
     ("event", "multilabel"): ("event_onset_200ms_fms", "segment_1s_er"),  # HEAR's for DCASE 2016
 }
 
@@ -31,12 +32,12 @@ def metrics_of(listing: Listing, chosen: Sequence[str]) -> list[str]:
         chosen: the user's choice; empty for the default.
 
     Raises:
-        ValueError: a metric is unknown, or is for the other kind of tasks.
+        ValueError: a metric is unknown, or is for another kind of tasks.
     """
     names = list(chosen or METRICS[listing.embedding_type, listing.prediction_type])
     for name in names:
-        if get(name).of_events != (listing.embedding_type == "event"):
-            raise ValueError(f"metric {name} is not one of {listing.embedding_type} tasks, which {listing.path} makes")
+        if foreign := get(name).foreign_to(listing.embedding_type, listing.prediction_type):
+            raise ValueError(f"metric {name} is not one of {foreign} tasks, which {listing.path} makes")
     return names
 
 
@@ -69,7 +70,7 @@ def metadata_of(
 
 
 def vocabulary_of(listing: Listing, labels: Sequence[str], path: Path | None) -> tuple[str, ...]:
-    """The labels of a task in order: those of a file, or else those that occur, sorted.
+    """The labels of a task in order: those of a file, or else those that occur, sorted; of regression `target`.
 
     They are sorted as numbers if all are.
 
@@ -81,6 +82,10 @@ def vocabulary_of(listing: Listing, labels: Sequence[str], path: Path | None) ->
     Raises:
         ValueError: a multiclass task has fewer than two labels, any task has none, or the file lacks one.
     """
+    if listing.is_regression:
+        if path is not None:
+            raise ValueError(f"{path}: a vocabulary is of labels, and {listing.path} has the column {TARGET}")
+        return (TARGET,)
     fewest = 2 if listing.prediction_type == "multiclass" else 1
     if len(set(labels)) < fewest:
         raise ValueError(f"{listing.path}: must have at least {fewest} labels, got {', '.join(set(labels)) or 'none'}")

@@ -28,23 +28,28 @@ class Report:
     Attributes:
         facts: name -> value, for the whole task.
         splits: a row a split: files, groups, seconds, events.
-        balance: a row a label: number of its files in each split.
+        balance: a row a label: number of its files in each split; empty for a regression task.
         findings: everything that is wrong.
+        targets: of a regression task, a row a split: how its targets are distributed.
     """
 
     facts: Mapping[str, str]
     splits: pd.DataFrame
     balance: pd.DataFrame
     findings: tuple[Finding, ...]
+    targets: pd.DataFrame | None = None
 
     def text(self, shown: int | None = None) -> str:
         """The report in Markdown, with at most `shown` labels and findings of a kind; None for all."""
         facts = [f"- {name}: {markdown(value)}" for name, value in self.facts.items()]
         parts = [f"# {markdown(self.facts['task'])}", "\n".join(facts)]
         parts += ["## Splits", markdown_table(self.splits, index=False, floatfmt=".4g")]
-        rows = self.balance if shown is None else self.balance.head(shown)
-        parts += ["## Files of each label", SPREAD, markdown_table(rows, index=False, disable_numparse=[0])]
-        parts += _more(len(self.balance) - len(rows), "labels")
+        if self.targets is not None:
+            parts += ["## Targets", markdown_table(self.targets, index=False, floatfmt=".4g", disable_numparse=[0])]
+        else:
+            rows = self.balance if shown is None else self.balance.head(shown)
+            parts += ["## Files of each label", SPREAD, markdown_table(rows, index=False, disable_numparse=[0])]
+            parts += _more(len(self.balance) - len(rows), "labels")
         parts += ["## Findings"] + ([] if self.findings else ["None."])
         for kind, texts in self.by_kind().items():
             parts.append(f"{kind} ({KINDS[kind].description}): {len(texts)}")
@@ -65,6 +70,8 @@ class Report:
             "labels": json.loads(self.balance.to_json(orient="records")),
             "findings": [asdict(finding) for finding in self.findings],
         }
+        if self.targets is not None:
+            value["targets"] = json.loads(self.targets.to_json(orient="records"))
         return {"report.md": self.text().encode(), "report.json": (json.dumps(value, indent=1) + "\n").encode()}
 
     def write_beside(self, listing: Path) -> None:

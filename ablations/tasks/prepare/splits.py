@@ -10,6 +10,7 @@ from ablations.tasks.prepare.clips import Clip
 from ablations.tasks.prepare.folds import draw_folds, joined_groups
 from ablations.tasks.prepare.listing import Entry, Listing
 from ablations.tasks.prepare.options import Options
+from ablations.tasks.prepare.targets import bins_of
 from downstream.tasks.task import TRAIN_VALID_TEST
 
 FEWEST = 2  # files that a probe can be trained on
@@ -98,7 +99,10 @@ def _check_training(listing: Listing, entries: Sequence[Entry], splits: Sequence
 
 
 def _draw(listing: Listing, entries: Sequence[Entry], groups: np.ndarray, options: Options) -> np.ndarray:
+    labels = [entry.labels for entry in entries]
+    if listing.is_regression:
+        labels = bins_of([entry.target for entry in entries if entry.target is not None])
     try:
-        return draw_folds([entry.labels for entry in entries], groups, options.folds, options.seed)
+        return draw_folds(labels, groups, options.folds, options.seed)
     except ValueError as error:
         raise ValueError(f"{listing.path}: {error}") from None

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ablations.tasks.prepare import checks
 from ablations.tasks.prepare.checks import ALLOWABLE, DROPPABLE, KINDS, Finding
 from ablations.tasks.prepare.clips import Clip, find_clip, in_parallel, inspect
@@ -17,6 +19,7 @@ from ablations.tasks.prepare.metadata import kit_findings, metadata_of, metrics_
 from ablations.tasks.prepare.options import Options
 from ablations.tasks.prepare.report import Report, balance_table, facts_of, label_counts, split_table
 from ablations.tasks.prepare.splits import group_names, groups_of, with_splits
+from ablations.tasks.prepare.targets import check_targets, target_findings, target_table
 from downstream.progress import Track, silent
 
 
@@ -65,20 +68,23 @@ def examine(listing: Listing, name: str, options: Options, track: Track = silent
     groups = groups_of(entries, clips)
     entries, splits = with_splits(listing, entries, groups, options)
     counts = label_counts(labels, splits, entries)
+    if listing.is_regression:
+        check_targets(listing, entries, splits)
     table = split_table(splits, entries, clips, groups)
     rates = tuple(dict.fromkeys(options.rates or (max(clips[entry.file].rate for entry in entries),)))
-    several = listing.embedding_type == "scene" and listing.prediction_type == "multilabel"
     findings += [
         *checks.leak_findings(entries, checks.twins(entries, clips)),
-        *checks.label_findings(labels, splits, counts, table["files"], several),
+        *_value_findings(listing, labels, splits, entries, counts),
         *checks.alike_findings("label", labels),
         *checks.alike_findings("group", (entry.group for entry in entries if entry.group is not None)),
         *kit_findings(labels),
     ]
     facts = facts_of(name, listing, [clips[entry.file] for entry in entries], rates, options.seed)
+    balance = balance_table(labels, splits, counts, table["files"])
+    targets = target_table(splits, entries) if listing.is_regression else None
     return Examined(
         source=listing.path,
-        report=Report(facts, table, balance_table(labels, splits, counts, table["files"]), tuple(findings)),
+        report=Report(facts, table, balance if targets is None else balance[:0], tuple(findings), targets),
         stopped_by=_stopping(findings, options),
         metadata=metadata_of(name, listing, splits, metrics, options.grid),
         labels=labels,
@@ -133,6 +139,17 @@ def _usable(listing: Listing, clips: Mapping[str, Clip], options: Options) -> tu
     if not entries:
         raise ValueError(f"{listing.path}: {findings[0].text}; no file is left of {len(listing.entries)}")
     return entries, findings
+
+
+def _value_findings(
+    listing: Listing, labels: Sequence[str], splits: Sequence[str], entries: Sequence[Entry], counts: np.ndarray
+) -> list[Finding]:
+    """The findings on labels, or on targets."""
+    if listing.is_regression:
+        return target_findings(entries, splits)
+    files = Counter(entry.split for entry in entries)
+    several = listing.embedding_type == "scene" and listing.prediction_type == "multilabel"
+    return checks.label_findings(labels, splits, counts, [files[split] for split in splits], several)
 
 
 def _files(findings: Sequence[Finding], kinds: Sequence[str]) -> set[str]:

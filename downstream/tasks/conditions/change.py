@@ -31,9 +31,7 @@ class Notes:
     turned_down_db: float = 0.0
 
 
-def changed(
-    sound: np.ndarray, rate: int, conditions: Sequence[Condition], name: str
-) -> tuple[np.ndarray, Notes]:
+def changed(sound: np.ndarray, rate: int, conditions: Sequence[Condition], name: str) -> tuple[np.ndarray, Notes]:
     """Apply conditions to a clip, one after the other.
 
     What is random depends on the clip's name and the kind of condition alone: it is the same for every model, and for
@@ -72,7 +70,7 @@ def _with_noise(sound: np.ndarray, rate: int, snr_db: float, random: np.random.G
     own = float(np.mean(pink**2)) if len(pink) else 0.0
     if power == 0 or own == 0:
         return None
-    return sound + pink * np.sqrt(power / own * 10 ** (-snr_db / 10))
+    return sound + pink * float(np.sqrt(power / own * 10 ** (-snr_db / 10)))
 
 
 def _in_room(sound: np.ndarray, rate: int, rt60: float, random: np.random.Generator) -> np.ndarray:
@@ -82,7 +80,7 @@ def _in_room(sound: np.ndarray, rate: int, rt60: float, random: np.random.Genera
 
 
 def _amplified(sound: np.ndarray, rate: int, gain_db: float, random: np.random.Generator) -> np.ndarray:
-    return sound * 10 ** (gain_db / 20)
+    return sound * float(10 ** (gain_db / 20))
 
 
 def _limited(sound: np.ndarray, rate: int, highest_hz: float, random: np.random.Generator) -> np.ndarray:

@@ -63,10 +63,14 @@ class Condition:
             raise ValueError(f"unknown condition {text!r}{choices(text, known)}, with other numbers")
         kind = KINDS[name]
         if not re.fullmatch(r"-?\d{1,9}(\.\d{1,9})?", number):
-            raise ValueError(f"condition {name} must have a number ({kind.meaning}), such as {name}{kind.example}, got {text!r}")
+            raise ValueError(
+                f"condition {name} must have a number ({kind.meaning}), such as {name}{kind.example}, got {text!r}"
+            )
         value = float(number) + 0.0  # no -0
         if not kind.lowest <= value <= kind.highest:
-            raise ValueError(f"condition {name} must be {kind.lowest:g} to {kind.highest:g} ({kind.meaning}), got {number}")
+            raise ValueError(
+                f"condition {name} must be {kind.lowest:g} to {kind.highest:g} ({kind.meaning}), got {number}"
+            )
         return cls(name, value)
 
 
@@ -103,8 +107,13 @@ class Conditions:
         everywhere = words[0] == EVERYWHERE
         chain = tuple(map(Condition.parse, words[everywhere:]))
         if not chain:
-            raise ValueError(f"{text!r} must have conditions behind {EVERYWHERE}, such as {SEPARATOR}{EVERYWHERE}+snr10")
+            raise ValueError(
+                f"{text!r} must have conditions behind {EVERYWHERE}, such as {SEPARATOR}{EVERYWHERE}+snr10"
+            )
         kinds = [condition.kind for condition in chain]
         if twice := next((kind for kind in kinds if kinds.count(kind) > 1), None):
             raise ValueError(f"{text!r} must have condition {twice} once, got {kinds.count(twice)}")
         return cls(chain, everywhere)
+
+
+NO_CONDITIONS = Conditions()

@@ -29,7 +29,9 @@ def period_s(samples: int, rate: int) -> int:
     return math.floor(samples / rate + 0.51) + 1
 
 
-def colored(samples: int, rate: int, random: np.random.Generator, slope: float = PINK, lowest_hz: float = LOWEST_HZ) -> np.ndarray:
+def colored(
+    samples: int, rate: int, random: np.random.Generator, slope: float = PINK, lowest_hz: float = LOWEST_HZ
+) -> np.ndarray:
     """Make noise by the random-phase method (Timmer & Koenig 1995, with amplitudes that are not random).
 
     Args:

@@ -29,9 +29,10 @@ class Tally:
         if silent:
             lines.append(f"{silent} {of_all} are silent: no ratio of signal to noise is defined, they get no noise")
         if clipped:
-            lines.append(f"{len(clipped)} {of_all} are clipped at full scale by their gain, {max(clipped)} samples at most")
-        if down:
             lines.append(
-                f"{len(down)} {of_all} would leave full scale: each is turned down as a whole, by {max(down):.1f} dB at most"
+                f"{len(clipped)} {of_all} are clipped at full scale by their gain, {max(clipped)} samples at most"
             )
+        if down:
+            most = f"{max(down):.2g} dB at most"
+            lines.append(f"{len(down)} {of_all} would leave full scale: each is turned down as a whole, by {most}")
         return lines

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from results.figures.canvas.colors import Palette, colored
 from results.rows.rows import task_table
 from results.scores.axes import checkpoint_of
+from results.scores.conditions import parts
 from results.scores.labels import labels, terms
 from results.scores.notes import notes
 from results.scores.scores import Rows, Scored
@@ -131,15 +132,15 @@ def _few(tasks: list[str]) -> str:
 
 
 def task_name(task: str) -> str:
-    """Name a HEAR task as the paper does; any other task is called by its key."""
-    tasks = task_table()
-    return str(tasks.loc[task, "paper_name"]) if task in tasks.index else task
+    """Name a HEAR task as the paper does; any other task is called by its key. Conditions stay behind the name."""
+    tasks, (clean, conditions) = task_table(), parts(task)
+    return f"{tasks.loc[clean, 'paper_name']}{conditions}" if clean in tasks.index else task
 
 
 def category_of(task: str) -> str:
     """Name the category of a task: speech, music or general; "other" for a task that is none of HEAR's."""
-    tasks = task_table()
-    return str(tasks.loc[task, "category"]) if task in tasks.index else "other"
+    tasks, clean = task_table(), parts(task).task
+    return str(tasks.loc[clean, "category"]) if clean in tasks.index else "other"
 
 
 def one_panel(ax: Axes | None, tasks: Sequence[str]) -> None:

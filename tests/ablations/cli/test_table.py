@@ -6,12 +6,14 @@ import os
 import pytest
 from click.testing import CliRunner
 
+import ablations
 import results
 from ablations.cli import main
 from results.reference.published import published
 from results.rows import rows
 from results.scores.records import write_record
 from results.tables import compose, formats
+from tests.results.figures.test_level_weights import rows as weighted
 from tests.results.rows.test_rows import row_table
 from tests.results.scores.test_records import RECORD, ROWS
 
@@ -145,3 +147,28 @@ def test_figures_are_written_where_they_are_asked_for(folder, tmp_path):
     result = invoke("figure", folder, "--kind", "bars", "--out", tmp_path / "file" / "x")
     assert result.exit_code == 1
     assert "--out names another place" in result.stderr
+
+
+def test_the_weights_of_levels_stand_in_the_place_of_scores(tmp_path):
+    place = tmp_path / "weighted"
+    rows.write_rows(weighted("weighted").to_dict("records"), place / "rows.csv")
+    before = sorted(place.iterdir())
+    printed = invoke("table", place, "--level-weights", "--format", "markdown")
+    assert printed.exit_code == 0, printed.output
+    assert "| block2 | **0.470 ± 0.026**" in " ".join(printed.stdout.split())
+    assert sorted(place.iterdir()) == before
+    written = invoke("table", place, "--level-weights", "--out", tmp_path / "weights.csv")
+    assert written.stdout.strip() == str(tmp_path / "weights.csv")
+    assert len((tmp_path / "weights.csv").read_text().splitlines()) == 1 + 2 * 3
+    drawn = invoke("figure", place, "--kind", "level_weights", "--out", tmp_path / "weights.png")
+    assert drawn.exit_code == 0, drawn.output
+    assert "block2" in formats.to_text(ablations.table(place, level_weights=True))
+
+
+def test_weights_of_levels_go_alone_and_have_to_be_there(folder):
+    both = invoke("table", folder, "--level-weights", "--costs")
+    assert both.exit_code == 2
+    assert "--level-weights shows no scores; it goes with --format and --out alone" in both.stderr
+    none = invoke("table", folder, "--level-weights")
+    assert none.exit_code == 1
+    assert "no row has the weight of a level" in none.stderr

@@ -72,3 +72,8 @@ def test_bad_sounds_are_refused_in_one_line(sounds, options, fault):
 def test_a_mapping_is_no_embedder():
     with pytest.raises(ValueError, match="an embedder is of one model"):
         ab.embedder({"checkpoint": "logmel"})
+
+
+def test_a_pooling_is_no_part_of_an_embedder():
+    with pytest.raises(ValueError, match="pooling 'weighted' is a part of probes; expected a spec without it"):
+        ab.embedder("passt_demo@block1+block2@weighted")

@@ -270,3 +270,10 @@ def test_a_file_whose_name_is_no_utf8_is_embedded_or_named(tmp_path):
     assert "1 of 2 files embedded" in done.output
     assert "caf\\udce9.wav: not readable as audio" in done.output
     assert (tmp_path / "out" / "\udcff\udcfe.wav.npz").is_file()
+
+
+def test_a_pooling_is_a_part_of_probes(tmp_path):
+    write_clip(tmp_path / "a.wav", tone(440, 0.1, 16000), 16000)
+    with pytest.raises(ValueError, match="pooling 'weighted' is a part of probes; expected a spec without it"):
+        run([tmp_path / "a.wav"], tmp_path, "passt_demo@block1+block2@weighted")
+    assert not (tmp_path / "out").exists()

@@ -60,6 +60,8 @@ def test_what_cannot_be_exported_is_named(scene_task, tmp_path):
         export("logmel", "nowhere", **places)
     with pytest.raises(ValueError, match="weights are given twice: 'untrained-0' in the spec, and the file a.pt"):
         export("base@untrained-0", str(tmp_path / "tones"), weights="a.pt", **places)
+    with pytest.raises(ValueError, match="pooling 'weighted' is a part of probes; expected a spec without it"):
+        export("passt_demo@block1+block2@weighted", str(tmp_path / "tones"), **places)
     with pytest.raises(FileNotFoundError, match="weights: no file at"):
         export("base", str(tmp_path / "tones"), weights=tmp_path / "a.pt", **places)
     assert not (tmp_path / "out").exists()

@@ -130,7 +130,8 @@ def test_a_level_does_not_depend_on_what_else_is_asked(level):
     alone = embedder.scene(clips, [(level, None)])[level, None]
     together = embedder.scene(clips, [(name, None) for name in embedder.dims])
     assert torch.equal(alone, together[level, None])
-    assert {name: value.shape[-1] for (name, _), value in together.items()} == embedder.dims
+    found = {tap: value.shape[-1] for tap, value in together.items()}
+    assert found == {(name, None): width * embedder.tokens((name, None)) for name, width in embedder.dims.items()}
 
 
 def test_the_network_ends_at_the_deepest_level():

@@ -66,7 +66,7 @@ def test_every_level_is_the_published_networks(size, monkeypatch):
     frames = (frames - frames.mean(1, keepdim=True)) / frames.std(1, keepdim=True)
     ((found, _),) = embedder.timestamps([audio], [(level, None) for level in embedder.dims], 50)
     assert {level: values.shape for (level, _), values in found.items()} == {
-        level: (3, width) for level, width in embedder.dims.items()
+        level: (3, width * embedder.tokens((level, None))) for level, width in embedder.dims.items()
     }
     x = frames[:, None, :, None]
     for n in range(1, 7):

@@ -158,3 +158,14 @@ def test_clips_are_drawn_by_a_seed_and_groups_are_units(tmp_path):
     assert len(Sample.of(task, task.splits, 7, 0).clips) == 7
     assert Sample.of(task, task.splits, 7, 0).clips == Sample.of(task, task.splits, 7, 0).clips
     assert Sample.of(task, task.splits, 7, 0).clips != Sample.of(task, task.splits, 7, 1).clips
+
+
+def test_models_with_a_pooling_are_left_out(invoke, tmp_path):
+    study = yaml.safe_load((tmp_path / "mine.yaml").read_text())
+    pooled = {"checkpoint": "passt_demo", "levels": {"weighted": ["block1", "block12"]}, "timestamp_hop_ms": 400}
+    (tmp_path / "both.yaml").write_text(yaml.safe_dump(study | {"models": [MODELS[2], pooled]}))
+    (tmp_path / "pooled.yaml").write_text(yaml.safe_dump(study | {"models": [pooled]}))
+    found = ab.geometry("both.yaml", tasks=("tones",), split="test", permutations=0)
+    assert set(found.embeddings["model"]) == {"logmel"}
+    with pytest.raises(ValueError, match="every model of the study has a pooling, which is a part of probes"):
+        ab.geometry("pooled.yaml", permutations=0)

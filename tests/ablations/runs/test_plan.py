@@ -24,21 +24,28 @@ from tests.ablations.units.test_unit import study_of
 class Counting:
     """An embedder of two levels that counts what goes through it."""
 
-    name, sample_rate, fingerprint, dims, own_hop_ms = "counting", 16000, "c" * 16, {"mean": 3, "std": 2}, None
+    name, sample_rate, fingerprint, own_hop_ms = "counting", 16000, "c" * 16, None
 
     def __init__(self):
+        self.dims = {"mean": 3, "std": 2, "block1.tokens": 2}
         self.clips, self.passes, self.seconds = 0, 0, 0.0
 
     def scene(self, clips, taps):
         self.seen(clips, len(clips) * len({window for _, window in taps}))
-        return {tap: torch.stack([clip[: self.dims[tap[0]]] for clip in clips]) for tap in taps}
+        return {tap: torch.stack([clip[: self.width(tap)] for clip in clips]) for tap in taps}
+
+    def tokens(self, tap):
+        return {"block1.tokens": 3}.get(tap[0], 1)
+
+    def width(self, tap):
+        return self.dims[tap[0]] * self.tokens(tap)
 
     def timestamps(self, clips, taps, hop_ms):
         found = []
         for clip in clips:
             times = torch.arange(len(clip) // (16 * hop_ms) + 1) * float(hop_ms)
             self.seen([clip], len(times) * len({window for _, window in taps}))
-            found.append(({tap: clip[: len(times) * self.dims[tap[0]]].view(len(times), -1) for tap in taps}, times))
+            found.append(({tap: clip[: len(times) * self.width(tap)].view(len(times), -1) for tap in taps}, times))
         return found
 
     def seen(self, clips, passes):
@@ -96,6 +103,16 @@ def tracked(fits):
         return silent(description, total)
 
     return track
+
+
+def test_a_plan_counts_the_bytes_of_tokens(tmp_path, scene_task, event_task, counting):
+    model = {"checkpoint": "passt_demo", "levels": [["block1.tokens"]], "weights": "untrained-0"}
+    declared = study_of([scene_task(), event_task()], [model], protocol="hear2021+grid1")
+    plan = plan_study(declared, *places(tmp_path), measure=False)
+    run_study(declared, *places(tmp_path))
+    taps = [np.load(file) for file in (tmp_path / "store").rglob("block1.tokens@*.npy")]
+    assert {rows.shape[1] * rows.itemsize for rows in taps} == {3 * 2 * 2}  # tokens x width x bytes
+    assert plan["disk_mb"].sum() == pytest.approx(sum(rows.nbytes for rows in taps) / 1e6)
 
 
 def test_an_extraction_that_was_begun_counts_for_what_remains(tmp_path, scene_task, counting, monkeypatch):

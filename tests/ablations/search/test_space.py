@@ -151,3 +151,37 @@ def test_packaged_searches():
         assert found.space.size > found.trials
     with pytest.raises(FileNotFoundError, match="no search 'nothing'; expected .*quick_search.*, or name a YAML file"):
         Search.load("nothing")
+
+
+def test_poolings_are_choices(tmp_path):
+    block = {
+        "checkpoint": "passt_demo",
+        "levels": [["block6"], {"weighted": ["block1..block3"]}, {"mean": "block6.tokens"}],
+    }
+    found = Space.of(block, "hear2021", tmp_path)
+    variants = [found.variant(point) for point in found.points()]
+    assert [(variant.model.spec.levels, variant.model.spec.pooling) for variant in variants] == [
+        (("block6",), "concatenated"),
+        (("block1", "block2", "block3"), "weighted"),
+        (("block6.tokens",), "mean"),
+    ]
+    labels = ["passt_demo block6", "passt_demo weighted(block1..block3)", "passt_demo mean(block6.tokens)"]
+    assert [variant.model.label for variant in variants] == labels
+    alone = Space.of(block | {"levels": {"weighted": ["block1", "block2"]}}, "hear2021", tmp_path)
+    assert alone.size == 1
+    crossed = block | {"levels": [["block1", "block2"]], "pooling": ["weighted", "concatenated"]}
+    assert Space.of(crossed, "hear2021", tmp_path).size == 2
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"levels": [["block1"], {"weighted": ["block1"]}]}, "levels must be two levels or more for pooling weighted"),
+        ({"levels": [["block1"], {"weigthed": ["block1"]}]}, "levels must be a list of lists, or any_of"),
+        ({"levels": [["block1"]], "pooling": ["weighted"]}, "levels must be two levels or more for pooling weighted"),
+        ({"levels": [["block1"]], "pooling": ["max"]}, "pooling must be one of concatenated, weighted"),
+    ],
+)
+def test_wrong_poolings_are_named(tmp_path, fields, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        Space.of({"checkpoint": "passt_demo", **fields}, "hear2021", tmp_path)

@@ -12,10 +12,12 @@ from downstream.disk import files
 from downstream.store import extraction as module
 from downstream.store import journal as journal_module
 from downstream.store.extraction import SYNC_S, Extraction
+from downstream.store.number_format import BFLOAT16
 from downstream.store.store import TapFolder
 from downstream.store.unfinished import unfinished
 
-TAPS = {("features", 160): 3, ("mel", None): 2}
+TAPS = {("features", 160): 3, ("block1.tokens", 160): 2}
+SHORT = {("block1.tokens", 160): BFLOAT16}
 BATCHES = [["a.wav", "b.wav"], ["c.wav"], ["d.wav"], ["e.wav"]]
 KEPT_AFTER = 2  # batches; the others are kept at the end
 PLACE = "embedder/audio/train/t50"
@@ -108,7 +110,7 @@ def moments(tmp_path, monkeypatch, clock):
         for owner, name in ((module, "header_of"), (module, "put_in_place"), (files, "put_in_place")):
             patch.setattr(owner, name, taken.around(owner, name))
         patch.setattr(shutil, "rmtree", taken.around(shutil, "rmtree"))
-        extraction = Extraction.begin(taken.folder, TAPS, BATCHES)
+        extraction = Extraction.begin(taken.folder, TAPS, BATCHES, formats=SHORT)
         taken.extraction = extraction
         work_off(extraction, clock)
     return taken

@@ -62,7 +62,7 @@ def test_embedding_folders_of_the_kit_are_tasks():
             "split_mode must be one of trainvaltest, presplit_kfold, new_split_kfold, got 'holdout'",
         ),
         ({"embedding_type": None}, "embedding_type must be one of scene, event, got None"),
-        ({"prediction_type": "regression"}, "prediction_type must be one of multiclass, multilabel, got 'regression'"),
+        ({"prediction_type": "rank"}, "prediction_type must be one of multiclass, multilabel, regression, got 'rank'"),
         ({"evaluation": []}, r"evaluation must be a list of names, got \[\]"),
         ({"split_mode": "presplit_kfold", "splits": ["f0", "f1", "f2", "f2"]}, "splits must be distinct"),
         (

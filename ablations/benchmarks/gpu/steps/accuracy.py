@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from ablations.benchmarks.models import sounds
 from ablations.benchmarks.record import Record
 from ablations.models import registry
-from downstream.embedder import Embedder, Tap, released
+from downstream.embedder import Tap, released
 from passt import EmbeddingSpec
 from passt.network.precision import available
 
@@ -65,7 +65,7 @@ def _embeddings(
 ) -> Mapping[str, Mapping[str, Tensor]]:
     """Return "scenes" and "timestamps" -> level -> embeddings (rows, dim)."""
     with released(registry.build(spec, device=device, precision=precision)) as embedder:
-        scene_taps, timed_taps = _taps(spec, embedder, all_levels)
+        scene_taps, timed_taps = _taps(spec, all_levels)
         clips = sounds(CLIPS, 1, round(seconds * embedder.sample_rate))
         short = [clip[: round(TIMESTAMP_S * embedder.sample_rate)] for clip in clips]
         scenes = embedder.scene(clips, scene_taps)
@@ -76,10 +76,10 @@ def _embeddings(
     }
 
 
-def _taps(spec: EmbeddingSpec, embedder: Embedder, all_levels: bool) -> tuple[Sequence[Tap], Sequence[Tap]]:
+def _taps(spec: EmbeddingSpec, all_levels: bool) -> tuple[Sequence[Tap], Sequence[Tap]]:
     if not all_levels:
         return spec.scene_taps(), spec.timestamp_taps()
-    levels = [level for level in embedder.dims if level != NO_SCENE]
+    levels = [level for level in registry.card(spec.checkpoint).levels if level != NO_SCENE]
     (window,) = spec.windows_ms
     return [(level, None) for level in levels], [(level, window) for level in levels]
 
