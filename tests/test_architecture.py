@@ -105,7 +105,7 @@ ROOMS = {
         "units": "models study system tasks",
         "engines": "models study system units",
         "kit": "models system tasks units",
-        "benchmarks": "kit models models.baselines models.hear_modules system terminal",
+        "benchmarks": "kit models models.baselines models.hear_modules models.hf system terminal",
         "benchmarks.gpu.steps": "benchmarks models models.baselines system",
         "benchmarks.gpu": "benchmarks benchmarks.gpu.steps system terminal",
         "engines.ray": "engines system units",

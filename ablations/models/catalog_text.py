@@ -67,7 +67,9 @@ def in_full(row: Any) -> str:
         "weights": ", ".join(WEIGHT_KINDS[kind] for kind in row.weights),
         "precisions": "fp32; tf32 and bf16 where the device has them" if row.precisions else "fp32",
         "STFT hop": _text(row.hop, "{} samples") + _text(row.hop_ms, ", {:g} ms"),
-        "tokens": _text(row.tokens_10s, f"{{}} in {SECONDS} s") + _text(row.token_ms, ", {:g} ms apart"),
+        "tokens": ", ".join(
+            filter(None, [_text(row.tokens_10s, f"{{}} in {SECONDS} s"), _text(row.token_ms, "{:g} ms apart")])
+        ),
         "stride": _text(row.stride, "{} (bands x frames)"),
         "parameters": _text(row.parameters, "{:,}"),
         "cost": _text(row.gmacs_10s, f"{_count(row.gmacs_10s, 1, '')} GMACs for a scene of {SECONDS} s, default"),
