@@ -74,9 +74,10 @@ ROOMS = {
         "statistics": "reference rows scores",
         "tables": "reference rows scores",
         "protocols": "load rows scores statistics tables",
-        "figures.canvas": "rows scores tables",
+        "figures.canvas": "reference rows scores tables",
         "figures.protocols": "figures.canvas scores",
-        "figures": "figures.canvas reference rows scores tables",
+        "figures.maps": "figures.canvas scores tables",
+        "figures": "figures.canvas figures.maps reference rows scores tables",
         "__init__": "figures load scores statistics tables",
     },
     "ablations": {

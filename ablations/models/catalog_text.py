@@ -60,8 +60,8 @@ def in_full(row: Any) -> str:
     lines = {
         "family": row.family,
         "sample rate": f"{row.sample_rate} Hz" if row.sample_rate else "its own",
-        "levels": _names(row.levels),
-        "token levels": _names(row.token_levels),
+        "levels": textwrap.fill(" ".join(row.levels), IN_FULL - LABEL - 2).replace("\n", "\n" + " " * (LABEL + 2)),
+        "token levels": compressed(row.token_levels),
         "windows": _window(row, "its own", "{} to {} ms", "from {} ms"),
         "default": row.spec,
         "weights": ", ".join(WEIGHT_KINDS[kind] for kind in row.weights),
@@ -80,11 +80,6 @@ def in_full(row: Any) -> str:
     }
     texts = [(name, text) for name, text in lines.items() if text] + [("note", note) for note in row.notes]
     return "\n".join([_with_alias(row), *(f"  {name:<{LABEL}}{text}" for name, text in texts)])
-
-
-def _names(levels: Sequence[str]) -> str:
-    """All levels, in lines behind a label."""
-    return textwrap.fill(" ".join(levels), IN_FULL - LABEL - 2).replace("\n", "\n" + " " * (LABEL + 2))
 
 
 def _is_range(run: Sequence[str]) -> bool:
