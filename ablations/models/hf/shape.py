@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
 
 from ablations.models.hf.inputs import FRAME_MS, MASK, Inputs
 from ablations.models.hf.layout import Layout
@@ -92,6 +93,20 @@ def shape_of(files: Files, config: Any, network: Network, inputs: Inputs) -> Sha
     widths = {level: value.shape[1 if value.ndim == 4 else -1] for level, value in values.items()}
     parameters = sum(tensor.numel() for tensor in trial.network.whole.parameters())
     return Shape(layouts, widths, least, padded_to or LONGEST_S * rate, padded_to, short.pooled, parameters)
+
+
+def macs(files: Files, network: Network, inputs: Inputs, samples: int) -> int:
+    """Count the multiply-adds of a network's products for one window of so many samples.
+
+    Args:
+        network: without values, on the device meta.
+    """
+    trial = _Trial(files, network, inputs)
+    trial(samples)
+    counter = FlopCounterMode(display=False)
+    with counter:
+        trial(samples)
+    return counter.get_total_flops() // 2
 
 
 class _Trial:
