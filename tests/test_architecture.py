@@ -76,7 +76,8 @@ ROOMS = {
         "protocols": "load rows scores statistics tables",
         "figures.canvas": "reference rows scores tables",
         "figures.protocols": "figures.canvas scores",
-        "figures": "figures.canvas reference rows scores tables",
+        "figures.maps": "figures.canvas scores tables",
+        "figures": "figures.canvas figures.maps reference rows scores tables",
         "__init__": "figures load scores statistics tables",
     },
     "ablations": {
@@ -104,7 +105,7 @@ ROOMS = {
         "units": "models study system tasks",
         "engines": "models study system units",
         "kit": "models system tasks units",
-        "benchmarks": "kit models models.baselines models.hear_modules system terminal",
+        "benchmarks": "kit models models.baselines models.hear_modules models.hf system terminal",
         "benchmarks.gpu.steps": "benchmarks models models.baselines system",
         "benchmarks.gpu": "benchmarks benchmarks.gpu.steps system terminal",
         "engines.ray": "engines system units",

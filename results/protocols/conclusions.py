@@ -56,6 +56,8 @@ def conclusions(
     pairs = list(pairs)
     tables = []
     for run in runs:
+        if not run.has_predictions:
+            raise FileNotFoundError(f"{run.folder}: no predictions (jobs/), without which no differences are tested")
         compared = comparisons(run.folder, pairs, confidence=confidence, resamples=resamples, seed=seed)
         tables.append(_marked(compared).rename(run.protocol))
     whole = pd.concat(tables, axis=1)

@@ -67,9 +67,8 @@ def test_offline_names_repository_revision_and_folder(hub, monkeypatch, tmp_path
             patched.setenv(variable, "1")
             with pytest.raises(ValueError, match="network is switched off") as error:
                 registry.resolve("hf:org/hubert@v1.0")
-            assert str(error.value).startswith(
-                f"org/hubert at revision v1.0: config.json is not in the cache {tmp_path}/hub"
-            )
+            start = f"org/hubert at revision v1.0: config.json is not in the cache {tmp_path}/hub, and"
+            assert str(error.value).startswith(start)
     registry.resolve("hf:org/hubert")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(
@@ -147,7 +146,7 @@ def test_what_has_no_audio_encoder(tmp_path):
 
 
 def test_a_level_of_another_model(folder_of):
-    with pytest.raises(ValueError, match=r"hubert: unknown level 'block12'; expected one of block0, "):
+    with pytest.raises(ValueError, match=r"hubert: unknown level 'block12' .*; expected one of block0, "):
         registry.resolve(f"hf:{folder_of('hubert')}@block12")
     with pytest.raises(ValueError, match="unknown level 'logits'"):
         registry.resolve(f"hf:{folder_of('hubert')}@logits")
