@@ -22,8 +22,8 @@ class Predictions:
 
     Attributes:
         files: names, (clips,).
-        prediction, target: probabilities, and 0 or 1, (items, labels); of scene tasks an item is a clip, of event tasks
-            a time step.
+        prediction, target: probabilities, and 0 or 1, (items, labels), or of regression numbers; of scene tasks an item
+            is a clip, of event tasks a time step.
         offsets: (clips + 1,), where the items of each clip begin and end.
         timestamps: (items,) in ms; empty for scene tasks.
         counts: for event tasks (clips, numbers) that the primary score sums over clips (`results.rows.event_counts`);

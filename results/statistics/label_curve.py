@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from results.scores.normalize import LOWER_IS_BETTER
 from results.scores.scores import cells
 
 DRAW = re.compile(r"\+(fewshot|fraction)([0-9.]+)")
@@ -17,7 +18,7 @@ UNITS = {"fewshot": "training clips a label", "fraction": "share of the training
 """The axis of each kind of draw."""
 KEYS = ["model", "task", "metric"]
 REACHED = 0.9
-"""Of the way from the lowest to the highest mean score of a task: the default score to reach."""
+"""Of the way from the worst to the best mean score of a task: the default score to reach."""
 
 
 def points(rows: Sequence[pd.DataFrame]) -> pd.DataFrame:
@@ -65,7 +66,7 @@ def summary(table: pd.DataFrame, reach: float | None = None) -> pd.DataFrame:
 
     Args:
         table: of `points`.
-        reach: a score; None is `REACHED` of the way from a task's lowest to its highest mean.
+        reach: a score; None is `REACHED` of the way from a task's worst to its best mean.
 
     Returns:
         Columns `KEYS`; area, the area under the curve over the logarithm of the labels, divided by the width of the
@@ -74,23 +75,25 @@ def summary(table: pd.DataFrame, reach: float | None = None) -> pd.DataFrame:
         not defined in one fold or draw makes the mean NaN there.
     """
     means = table.groupby([*KEYS, "labels"], sort=False)["score"].agg(_mean).reset_index()
+    sign = means["metric"].isin(LOWER_IS_BETTER).map({True: -1, False: 1})
     targets = {
-        task: scores.min() + REACHED * (scores.max() - scores.min()) if reach is None else reach
-        for task, scores in means.groupby("task", sort=False)["score"]
+        task: scores.min() + REACHED * (scores.max() - scores.min())
+        for task, scores in (sign * means["score"]).groupby(means["task"], sort=False)
     }
     lines = []
     for key, curve in table.groupby(KEYS, sort=False):
         areas = [_area(draw.sort_values("labels")) for _, draw in curve.groupby("seed")]
         mean = curve.groupby("labels")["score"].agg(_mean).sort_index()
-        target = targets[key[1]]
+        better = -1 if key[2] in LOWER_IS_BETTER else 1
+        target = targets[key[1]] if reach is None else better * reach
         lines.append(
             {
                 **dict(zip(KEYS, key, strict=True)),
                 "area": float(np.mean(areas)),
                 "area_std": float(np.std(areas, ddof=1)) if len(areas) > 1 else float("nan"),
                 "draws": len(areas),
-                "reach": target,
-                "labels_needed": _needed(mean.index.to_numpy(float), mean.to_numpy(float), target),
+                "reach": better * target,
+                "labels_needed": _needed(mean.index.to_numpy(float), better * mean.to_numpy(float), target),
             }
         )
     return pd.DataFrame(lines)
@@ -110,7 +113,7 @@ def _area(draw: pd.DataFrame) -> float:
 
 
 def _needed(labels: np.ndarray, scores: np.ndarray, target: float) -> float:
-    """The labels at which a curve first reaches a score."""
+    """The labels at which a curve first reaches a score; more is better."""
     reached = np.flatnonzero(scores >= target)
     if not len(reached):
         return float("nan")

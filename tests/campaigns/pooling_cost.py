@@ -28,7 +28,7 @@ from downstream.progress import Track, silent
 
 ITEMS, WIDTH, LABELS = 1024, 768, 50  # one batch of ESC-50, by PaSST's blocks
 LEVELS, TOKENS = 12, 16
-STEPS = 4  # of an arrangement in a round
+STEPS = 2  # of an arrangement in a round
 COLUMNS = {
     "pooling": "none: the first layer takes all features",
     "parts": "levels or tokens that lie side by side",
@@ -40,7 +40,7 @@ COLUMNS = {
 }
 
 
-def measure(rounds: int = 5, *, track: Track = silent) -> Record:
+def measure(rounds: int = 3, *, track: Track = silent) -> Record:
     """Measure training steps of one probe on a CPU, on random features.
 
     Args:
@@ -117,7 +117,7 @@ def _operations(pack: _Pack) -> int:
 main = command_line(
     measure,
     "python -m tests.campaigns.pooling_cost",
-    click.option("--rounds", default=5, show_default=True, help="How often each arrangement is timed."),
+    click.option("--rounds", default=3, show_default=True, help="How often each arrangement is timed."),
 )
 
 if __name__ == "__main__":

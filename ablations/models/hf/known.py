@@ -6,6 +6,7 @@ from typing import Any
 
 from ablations.models.hf import loading, repository
 from ablations.models.hf.address import Address, parse
+from ablations.models.hf.checkpoints import table
 from ablations.models.hf.inputs import Inputs
 from ablations.models.hf.repository import CONFIGURATION, PREPROCESSORS, Files
 from ablations.models.hf.shape import LONGEST_S, Shape, shape_of
@@ -81,6 +82,8 @@ class Known:
             notes.append(
                 f"windows are taken as they are; a clip beyond {LONGEST_S} s is read in excerpts of that length"
             )
+        if row := table().get(self.address.place):
+            notes.append(f"{row.source}; license {row.license}; {row.url}")
         return tuple(notes)
 
 

@@ -83,3 +83,15 @@ def test_the_figure_has_a_line_a_model():
     assert [text.get_text() for text in axes.get_xticklabels()] == ["1", "4", "16"]
     with pytest.raises(ValueError, match="needs two numbers of labels or more, got 1"):
         label_curve(points(runs(labels=(4,))))
+
+
+def test_an_error_reaches_from_above():
+    """Errors that are 1 less the scores reach what the scores reach, with as many labels."""
+    scores, errors = (points(runs()) for _ in range(2))
+    errors = errors.assign(metric="rmse", score=1 - errors["score"])
+    for reach, of_error in ((None, None), (0.105 + 0.1 * math.log(8), 0.895 - 0.1 * math.log(8))):
+        wanted, found = (
+            summary(table, value).set_index("model") for table, value in ((scores, reach), (errors, of_error))
+        )
+        assert found["labels_needed"].to_dict() == pytest.approx(wanted["labels_needed"].to_dict(), nan_ok=True)
+        assert found["reach"].to_dict() == pytest.approx((1 - wanted["reach"]).to_dict())
