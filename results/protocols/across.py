@@ -132,16 +132,28 @@ def _conclusions(made: Protocols) -> list[str]:
     without = [name for name in made.names if name not in table]
     left_out = [f"Not tested, for the run has no predictions (jobs/): {', '.join(without)}."] if without else []
     marks = table[names].replace("", "–")
-    shown = pd.concat([table[["differ_in", "a", "b", "task"]], marks, table[["outcome"]]], axis=1)
+    shown = pd.concat([table[["differ_in", "a", "b", "task"]], marks, table[["signs", "outcome"]]], axis=1)
     by_kind = conclusions.counts(table).reset_index()
     return [
         "## Conclusions",
         "Differences of pairs of models on the same test clips, corrected over the comparisons of one protocol.",
         markdown_table(by_kind, index=False),
+        _signs(table),
         f"{conclusions.LEGEND}.",
         *left_out,
         markdown_table(shown, index=False),
     ]
+
+
+def _signs(table: pd.DataFrame) -> str:
+    """Say how often the same model is ahead under all protocols."""
+    compared = table[table["signs"] != ""]
+    some = compared[compared["outcome"] == conclusions.ONLY]
+    one_way, also = ((part["signs"] == "one way").sum() for part in (compared, some))
+    return (
+        f"The same model is ahead under all protocols in {one_way} of {len(compared)}, and in {also} of the "
+        f"{len(some)} that are established under some."
+    )
 
 
 def _interval(low: float, high: float) -> str:

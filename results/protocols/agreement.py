@@ -73,7 +73,7 @@ def agreement(
         lines += _lines(task, len(models), measured, drawn[task], confidence, few)
     if shared.tasks and shared.models_of_all:
         lines = _overall(runs, shared, drawn, confidence, few) + lines
-    return pd.DataFrame(lines, columns=list(COLUMNS))
+    return pd.DataFrame(lines, columns=list(COLUMNS)).astype({"units": "Int64"})
 
 
 def few_models(confidence: float) -> int:

@@ -5,6 +5,9 @@ correlation are functions of sums over clips. Errors are in standard deviations 
 test does not depend on the units of the task; `unit` is what brings differences back. Definitions are those of
 `downstream.scores.numeric`.
 
+R2 and the correlation are relative to the spread of the test's targets, which swaps leave as it is. So p is exact, and
+the interval is about clips of this spread: that other clips would have another one is not in it (`SPREAD`).
+
 Predictions and targets are (clips, targets); a score is the mean over targets.
 """
 
@@ -13,6 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+SPREAD = "the interval takes the spread of the test's targets as it is; other clips would have another, so it is narrow"
+"""What the intervals of R2 and of the correlation leave out."""
 OfClips = Callable[[np.ndarray, np.ndarray, float], np.ndarray]
 """(prediction, target, unit) -> what each clip adds: (clips,) of a mean, or (clips, numbers) of sums."""
 
@@ -26,12 +31,14 @@ class Numeric:
         score: from sums over clips (..., numbers) to scores (...,); None where the score is the mean over clips.
         in_units: whether the score is in the units of the task.
         largest: the largest difference of two scores.
+        note: what intervals of it leave out.
     """
 
     of_clips: OfClips
     score: Callable[[np.ndarray], np.ndarray] | None = None
     in_units: bool = False
     largest: float = np.inf
+    note: str = ""
 
 
 def unit_of(targets: Sequence[np.ndarray]) -> float:
@@ -83,8 +90,8 @@ def _by_target(sums: np.ndarray, numbers: int) -> np.ndarray:
 
 
 NUMERIC: Mapping[str, Numeric] = {
-    "r2": Numeric(_r2_of_clips),
-    "pearson": Numeric(_moments, _correlation, largest=2.0),
+    "r2": Numeric(_r2_of_clips, note=SPREAD),
+    "pearson": Numeric(_moments, _correlation, largest=2.0, note=SPREAD),
     "rmse": Numeric(_squared_errors, _root_of_mean, in_units=True),
     "mae": Numeric(_absolute_errors, in_units=True),
 }

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable
 import pandas as pd
 
 from results.scores.normalize import LOWER_IS_BETTER
+from results.statistics.numeric import SPREAD
 from results.statistics.ranks import DIFFER, NOT_ESTABLISHED
 from results.statistics.versus import NO_GROUPS, NOT_COMPARED, ONE_SEED, SAME
 
@@ -144,6 +145,8 @@ def _left_out(tested: pd.DataFrame) -> str:
         parts.append("take clips as independent (groups such as speakers are not recorded)")
     elif tested["groups"].isna().any():
         parts.append("take clips as independent")
+    if SPREAD in notes:
+        parts.append("take the spread of a regression task's targets as it is")
     return f"the intervals {' and '.join(parts)}" if parts else ""
 
 

@@ -177,6 +177,7 @@ def compared_jobs(
     seeds = [str(len(side)) for side in (a, b)]
     notes = [NO_GROUPS] if grouped[0].groups is None else []
     notes += [ONE_SEED] if min(len(a), len(b)) < 2 else []
+    notes += [NUMERIC[metric].note] if metric in NUMERIC and NUMERIC[metric].note else []
     return {
         "score_a": unit * difference.a,
         "score_b": unit * difference.b,

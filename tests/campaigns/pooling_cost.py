@@ -26,7 +26,7 @@ from downstream.probes.probe import ProbeConfig
 from downstream.probes.selection import Selection
 from downstream.progress import Track, silent
 
-ITEMS, WIDTH, LABELS = 1024, 768, 50  # one batch of ESC-50, by PaSST's blocks
+ITEMS, WIDTH, LABELS = 256, 768, 50  # a batch of a small task with as many labels as ESC-50, by blocks of PaSST
 LEVELS, TOKENS = 12, 16
 STEPS = 2  # of an arrangement in a round
 COLUMNS = {

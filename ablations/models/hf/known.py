@@ -46,6 +46,7 @@ class Known:
             FAMILY,
             sample_rate=rate,
             levels=levels,
+            token_levels=tuple(shape.token_dims),
             default_levels=("features",),
             default_windows_ms=() if timed else (DEFAULT_WINDOW_MS,),
             min_window_ms=-(-shape.min_samples * 1000 // rate),

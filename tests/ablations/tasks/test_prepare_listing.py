@@ -57,7 +57,7 @@ def test_rows_of_a_file_are_its_events_in_ms(write):
     [
         (["file,label"], "list.csv: must name at least one file, got none"),
         (["name,label", "a,b"], "must have the columns file; file is absent"),
-        (["file,text", "a,b"], "must have a column label or labels, got file, text"),
+        (["file,text", "a,b"], "must have a column label, labels or target, got file, text"),
         (["file,label,labels", "a,b,c"], "must have one of the columns label and labels, got both"),
         (["file,label,split,fold", "a,b,c,1"], "must have one of the columns split and fold, got both"),
         (["file,start,label", "a,1,c"], "must have the columns start, end and label; end is absent"),

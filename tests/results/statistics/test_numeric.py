@@ -8,8 +8,9 @@ import pytest
 from downstream.scores.metrics import get
 from results.rows import rows
 from results.statistics import swapped
-from results.statistics.numeric import NUMERIC, unit_of
+from results.statistics.numeric import NUMERIC, SPREAD, unit_of
 from results.statistics.permutation import swap_test
+from results.statistics.statement import statement
 from results.statistics.versus import comparisons
 from tests.results.tables.test_compose import crossed
 
@@ -109,11 +110,16 @@ def test_two_models_of_a_run(tmp_path, name):
     for row in found.itertuples():
         found.loc[row.Index, "score"] = write_jobs(tmp_path, {"good": 3, "bad": 20}[row.model], row.job, name)
     rows.write_rows(found.astype(object).where(found.notna(), None).to_dict("records"), tmp_path / "rows.csv")
-    (line,) = comparisons(tmp_path, [("good", "bad")], resamples=999).itertuples()
+    lines = comparisons(tmp_path, [("good", "bad")], resamples=999)
+    (line,) = lines.itertuples()
     assert (line.verdict, line.reason) == ("differ", "")
     scores = dict(zip(found["model"], found["score"], strict=True))
     assert line.score_a == pytest.approx(scores["good"], rel=1e-6)
     assert line.difference == pytest.approx(scores["good"] - scores["bad"], rel=1e-6)
     assert line.low < line.difference < line.high
     assert math.isfinite(line.low + line.high)
-    assert (line.difference > 0) == (name in ("r2", "pearson"))
+    relative = name in ("r2", "pearson")
+    assert (line.difference > 0) == relative, "less is better for the errors"
+    assert (SPREAD in line.notes) == ("take the spread" in statement(lines)) == relative
+    assert statement(lines).startswith("Established (95%")
+    assert "good better than bad" in statement(lines)
