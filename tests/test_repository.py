@@ -32,6 +32,7 @@ def test_every_requirement_is_pinned_within_its_range(setup):
         | requirements(extras["dev"])
         | requirements(extras["ray"])
         | requirements(extras["report"])
+        | requirements(extras["hf"])
     )
     pins = requirements((ROOT / "constraints.txt").read_text())
     for name, requirement in declared.items():
@@ -39,7 +40,7 @@ def test_every_requirement_is_pinned_within_its_range(setup):
         assert pin.operator == "=="
         assert pin.version in requirement.specifier, name
     assert str(pins["torch"].specifier) == "==2.13.0"
-    assert set(extras) == {"dev", "notebooks", "ray", "report"}
+    assert set(extras) == {"dev", "hf", "notebooks", "ray", "report"}
 
 
 def test_every_install_command_uses_the_constraints():

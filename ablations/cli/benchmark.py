@@ -9,6 +9,7 @@ from ablations.terminal.names import Commands
 BENCHMARKS = {
     "complexity": ("complexity", "Training and inference speed at each time resolution, with and without patchout."),
     "embed": ("embeddings", "Speed of PaSST embeddings, against hear21passt and the machine's matrix products."),
+    "encoders": ("encoders", "Encoders of transformers at full size, against the library's own loop: numbers, speed."),
     "gpu": ("gpu.command", "All that a GPU is asked for, in parts with time limits, and the page of it."),
     "events": ("events", "Speed of validating an event task, against hear-eval-kit."),
     "models": ("models", "Clips a second, parameters and multiply-adds of PaSST and the baselines."),

@@ -39,6 +39,9 @@ def tasks(
 
     The columns are kind, category, primary metric, labels, clips, hours, and whether the task is here. PATTERN is a
     part of a name, or has * for any letters.
+
+    With +snr10, +reverb0.5, +gain-20 or +band8000 behind its name, the sound of the clips that a task tests is changed;
+    the numbers are yours. Several are applied in their order.
     """
     from ablations.tasks import listing
     from ablations.units.where import Where

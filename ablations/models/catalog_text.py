@@ -60,14 +60,16 @@ def in_full(row: Any) -> str:
     lines = {
         "family": row.family,
         "sample rate": f"{row.sample_rate} Hz" if row.sample_rate else "its own",
-        "levels": _names(row.levels),
-        "token levels": _names(row.token_levels),
+        "levels": textwrap.fill(" ".join(row.levels), IN_FULL - LABEL - 2).replace("\n", "\n" + " " * (LABEL + 2)),
+        "token levels": compressed(row.token_levels),
         "windows": _window(row, "its own", "{} to {} ms", "from {} ms"),
         "default": row.spec,
         "weights": ", ".join(WEIGHT_KINDS[kind] for kind in row.weights),
         "precisions": "fp32; tf32 and bf16 where the device has them" if row.precisions else "fp32",
         "STFT hop": _text(row.hop, "{} samples") + _text(row.hop_ms, ", {:g} ms"),
-        "tokens": _text(row.tokens_10s, f"{{}} in {SECONDS} s") + _text(row.token_ms, ", {:g} ms apart"),
+        "tokens": ", ".join(
+            filter(None, [_text(row.tokens_10s, f"{{}} in {SECONDS} s"), _text(row.token_ms, "{:g} ms apart")])
+        ),
         "stride": _text(row.stride, "{} (bands x frames)"),
         "parameters": _text(row.parameters, "{:,}"),
         "cost": _text(row.gmacs_10s, f"{_count(row.gmacs_10s, 1, '')} GMACs for a scene of {SECONDS} s, default"),
@@ -78,11 +80,6 @@ def in_full(row: Any) -> str:
     }
     texts = [(name, text) for name, text in lines.items() if text] + [("note", note) for note in row.notes]
     return "\n".join([_with_alias(row), *(f"  {name:<{LABEL}}{text}" for name, text in texts)])
-
-
-def _names(levels: Sequence[str]) -> str:
-    """All levels, in lines behind a label."""
-    return textwrap.fill(" ".join(levels), IN_FULL - LABEL - 2).replace("\n", "\n" + " " * (LABEL + 2))
 
 
 def _is_range(run: Sequence[str]) -> bool:

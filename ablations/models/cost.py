@@ -68,6 +68,8 @@ def _passes(card: Card, frames: Frames | None, window_ms: int | None, hop_ms: in
     clip = SECONDS * card.sample_rate
     if frames is not None:
         return _steps(card, hop_ms or frames.scene_hop_ms), frames.samples
+    if window_ms is None and hop_ms is not None and card.whole_clips:  # its frames are read at the timestamps
+        return 1, clip
     length_ms = window_ms or card.max_window_ms or SECONDS * 1000
     window = card.sample_rate * length_ms // 1000
     if hop_ms is not None:

@@ -1,6 +1,7 @@
 """The family of audio encoders of the library transformers."""
 
 from ablations.models.family import Facts, Family
+from ablations.models.hf import loading, shape
 from ablations.models.hf.address import PREFIX, short_name
 from ablations.models.hf.embedder import HfEmbedder
 from ablations.models.hf.known import known
@@ -24,11 +25,18 @@ def parameters(checkpoint: str) -> int:
     return known(checkpoint).shape.parameters
 
 
+def macs(checkpoint: str, levels: tuple[str, ...], samples: int) -> int:
+    """Multiply-adds of an encoder for one window; all levels need all of it, for its blocks run to the end."""
+    encoder = known(checkpoint)
+    return shape.macs(encoder.files, loading.on_meta(encoder.config, encoder.files), encoder.inputs, samples)
+
+
 FAMILY = Family(
     cards=(),  # the address that a spec names makes the card
     build=HfEmbedder,
     facts=facts,
     parameters=parameters,
+    macs=macs,
     prefix=PREFIX,
     card_of=card,
     short_name=short_name,

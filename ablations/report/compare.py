@@ -18,7 +18,7 @@ from results.scores.conditions import are_changed
 from results.scores.records import read_record
 from results.scores.scores import Rows, Scored
 from results.statistics import ranks, variance
-from results.statistics.conditions import against_clean, shown
+from results.statistics.conditions import against_clean, changes_compared, changes_shown, shown
 from results.statistics.permutation import RESAMPLES
 from results.statistics.shown import as_html
 from results.statistics.swapped import Metric
@@ -41,6 +41,7 @@ class Compared:
         untrained: whether a model that is shown has untrained weights.
         conditions: `results.statistics.conditions.against_clean` of the models named or of all; None where no task has
             conditions.
+        changes: `results.statistics.conditions.changes_compared` of the pairs; None likewise, or without pairs.
     """
 
     pairs: tuple[Pair, ...]
@@ -51,11 +52,14 @@ class Compared:
     untrained: bool
     notes: tuple[str, ...]
     conditions: pd.DataFrame | None = None
+    changes: pd.DataFrame | None = None
 
     def _repr_html_(self) -> str:
         parts = [] if self.clips is None else ["<h4>On the same test clips</h4>", self.clips._repr_html_()]
         if self.conditions is not None:
             parts += ["<h4>Against clean sound, on the same test clips</h4>", as_html(shown(self.conditions))]
+        if self.changes is not None:
+            parts += ["<h4>What the conditions change in A and in B</h4>", as_html(changes_shown(self.changes))]
         if self.tasks is not None and len(self.tasks):
             over_tasks = self.tasks.drop(columns=["p", "reason"]).round(3)
             parts += ["<h4>Over tasks, by Wilcoxon's test</h4>", as_html(over_tasks)]
@@ -94,7 +98,7 @@ def compared(
         raise ValueError(f"{Path(folder) / 'rows.csv'}: expected rows, got none: nothing was measured")
     named = set(itertools.chain.from_iterable(pairs))
     _check(whole.rows, folder, *itertools.chain.from_iterable(pairs))
-    clips, conditions = None, None
+    clips = conditions = changes = None
     slow = (
         {name: metric for name, metric in clip_metrics().items() if name not in RIGHT_OR_WRONG} if all_metrics else {}
     )
@@ -109,6 +113,8 @@ def compared(
         if (conditions["verdict"] == NOT_COMPARED).all():
             reasons = "; ".join(conditions["reason"].unique()[:1])
             notes, conditions = [*notes, f"no comparison with clean sound: {reasons}"], None
+        elif pairs:
+            changes = changes_compared(folder, pairs, **options)
         notes.append("tests over tasks leave out tasks under conditions, whose clips are those of the clean tasks")
     chosen = whole
     if pairs:
@@ -118,7 +124,9 @@ def compared(
     ranking = _or_note(lambda: ranks.ranking(whole.scores, alpha), "no ranking of all models", notes)
     tried = variance.tried(folder) if any((Path(folder) / "jobs").glob("*.json")) else None
     untrained = bool((chosen if ranking is None else whole).scores["untrained"].any())
-    return Compared(pairs, clips, tasks, ranking, variance.variance(chosen, tried), untrained, tuple(notes), conditions)
+    return Compared(
+        pairs, clips, tasks, ranking, variance.variance(chosen, tried), untrained, tuple(notes), conditions, changes
+    )
 
 
 def clip_metrics() -> Mapping[str, Metric]:

@@ -7,7 +7,7 @@ from tabulate import tabulate
 
 from ablations.report.compare import Compared, Pair, ranking_line
 from results.scores.labels import UNTRAINED_NOTE, labels
-from results.statistics.conditions import not_compared, shown
+from results.statistics.conditions import changes_shown, not_compared, shown
 from results.statistics.ranks import Ranking
 from results.statistics.statement import statement
 from results.tables import escapes
@@ -23,8 +23,14 @@ NEEDS_OPTION = "needs --all-metrics"
 AGAINST_CLEAN = "Against clean sound, each model on the same test clips"
 ON_CHANGED = (
     "Difference: under the conditions less clean, of one model. Interval and p: swaps of its outputs on both within "
-    "independent units. p (Holm) is corrected for all lines of this table that can reach the level. Whether one model "
-    "loses more than another is not tested."
+    "independent units. p (Holm) is corrected for all lines of this table that can reach the level; models that share "
+    "an embedding count once."
+)
+CHANGES = "What the conditions change in A and in B"
+ON_CHANGES = (
+    "Difference: A's change less B's, each under the conditions less clean. Interval and p: swaps of both outputs of A "
+    "with both of B within independent units. p (Holm) is corrected for all lines of this table that can reach the "
+    "level."
 )
 
 
@@ -41,6 +47,9 @@ def to_text(compared: Compared, confidence: float = 0.95, *, markdown: bool = Fa
     if compared.conditions is not None:
         parts += [write.heading(AGAINST_CLEAN), write.table(shown(compared.conditions, confidence))]
         parts += ["\n".join(f"- {line}" for line in not_compared(compared.conditions)), ON_CHANGED]
+    if compared.changes is not None:
+        parts += [write.heading(CHANGES), write.table(changes_shown(compared.changes, confidence))]
+        parts += ["\n".join(f"- {line}" for line in not_compared(compared.changes)), ON_CHANGES]
     if compared.tasks is not None and len(compared.tasks):
         parts += [write.heading("Over tasks, Wilcoxon (difference: median of a less b, more is better)")]
         parts += [write.table(compared.tasks.drop(columns="reason")), *_few_tasks(compared.tasks)]

@@ -3,10 +3,10 @@
 import pandas as pd
 
 from ablations.report.compare import Compared, ranking_line
-from ablations.report.compare_text import AGAINST_CLEAN, ON_CHANGED
+from ablations.report.compare_text import AGAINST_CLEAN, CHANGES, ON_CHANGED, ON_CHANGES
 from ablations.report.sheets import LONG, Sheet, of_frame
 from results.scores.labels import labels
-from results.statistics.conditions import not_compared, shown
+from results.statistics.conditions import changes_shown, not_compared, shown
 from results.statistics.versus import NOT_COMPARED
 
 LEVEL = 0.05
@@ -33,6 +33,10 @@ def sheets(comparison: Compared) -> tuple[list[Sheet], list[str]]:
         tables.append(
             of_frame(AGAINST_CLEAN, changed, [ON_CHANGED, *lines], numbers=numbers, folded=len(changed) > LONG)
         )
+    if comparison.changes is not None:
+        changes = changes_shown(comparison.changes)
+        lines = not_compared(comparison.changes)
+        tables.append(of_frame(CHANGES, changes, [ON_CHANGES, *lines], numbers=changes.columns[4:9], folded=True))
     if comparison.ranking is not None:
         ranks = comparison.ranking.ranks.rename("mean rank").rename_axis("model").reset_index()
         tables.append(of_frame("Mean ranks over tasks", ranks, [ranking_line(comparison.ranking)]))

@@ -88,7 +88,8 @@ class Weighted(Program):
         return 2 * self.parts * self.width
 
     def pool(self, parameters: Parameters, x: Tensor) -> Tensor:
-        return _items_last(torch.matmul(torch.softmax(parameters["weights"], dim=1), x))
+        shares = torch.softmax(parameters["weights"], dim=1)
+        return _items_last(torch.bmm(shares.expand(len(x), -1, -1), x))  # matmul would copy the features
 
 
 class WeightedNormalized(Weighted):

@@ -18,9 +18,9 @@ from results.figures.conditions import conditions
 from results.figures.cost import pareto
 from results.figures.critical_difference import critical_difference
 from results.figures.grouped import grouped_bars
-from results.figures.heatmap import heatmap
 from results.figures.label_curve import label_curve
-from results.figures.level_weights import weights_map
+from results.figures.maps.heatmap import heatmap
+from results.figures.maps.level_weights import weights_map
 from results.figures.overview import overview
 from results.figures.panels import bars
 from results.figures.paper import PAPER

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from results.figures.canvas.colors import Palette
 from results.figures.canvas.frame import drawn, spread_note, task_name
 from results.figures.canvas.sheet import legend_above, sheet
+from results.figures.canvas.sources import published_note
 from results.figures.canvas.style import MARKERS, PAGE, SMALL, Color
-from results.figures.sources import published_note
 from results.reference.published import is_published
 from results.scores.kinds import with_flags
 from results.scores.labels import terms

@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 from results.figures.boxes import box_statistics, draw_boxes, explained
 from results.figures.canvas.colors import colored
 from results.figures.canvas.frame import Options, drawn, ordered, spread_note
+from results.figures.canvas.sources import published_note
 from results.figures.grouped import grouped_bars
-from results.figures.sources import published_note
 from results.reference.published import boxes, category_means, is_published, published
 from results.scores.labels import terms
 from results.scores.notes import notes as notes_on_rows

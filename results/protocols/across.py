@@ -24,7 +24,8 @@ class Protocols:
         names: the protocols, in the order of the runs.
         ranks: `results.protocols.ranks.ranks`.
         agreement: `results.protocols.agreement.agreement`.
-        conclusions: `results.protocols.conclusions.conclusions`; None where no pairs of models are compared.
+        conclusions: `results.protocols.conclusions.conclusions`, of the runs that have predictions; None where no pairs
+            of models are named, or fewer than two runs have predictions.
     """
 
     names: tuple[str, ...]
@@ -65,14 +66,17 @@ def across(
         seed: of all that is drawn.
 
     Raises:
-        FileNotFoundError: for a folder that is no run, or runs without predictions of the models of `pairs`.
+        FileNotFoundError: for a folder that is no run.
         ValueError: as `results.protocols.runs.read_runs`; for an unknown model; for options out of range.
     """
     runs = read_runs(folders)
     if pairs is None:
         records = [read_record(run.folder) for run in runs]
         pairs = list(dict.fromkeys(pair for record in records if record for pair in record.comparisons))
-    tested = conclusions.conclusions(runs, pairs, confidence=confidence, seed=seed) if pairs else None
+    testable = [run for run in runs if run.has_predictions]
+    tested = None
+    if pairs and len(testable) > 1:
+        tested = conclusions.conclusions(testable, pairs, confidence=confidence, seed=seed)
     agreeing = agreement.agreement(runs, confidence=confidence, resamples=resamples, seed=seed)
     return Protocols(tuple(run.protocol for run in runs), ranks.ranks(runs), agreeing, tested)
 
@@ -122,18 +126,34 @@ def _agreement(made: Protocols) -> list[str]:
 
 def _conclusions(made: Protocols) -> list[str]:
     if made.conclusions is None:
-        return ["No pairs of models were compared: the studies name none under `comparisons`."]
+        return ["No differences were tested: the studies name no pairs under `comparisons`, or have no predictions."]
     table = made.conclusions
-    marks = table[list(made.names)].replace("", "–")
-    shown = pd.concat([table[["differ_in", "a", "b", "task"]], marks, table[["outcome"]]], axis=1)
+    names = [name for name in made.names if name in table]
+    without = [name for name in made.names if name not in table]
+    left_out = [f"Not tested, for the run has no predictions (jobs/): {', '.join(without)}."] if without else []
+    marks = table[names].replace("", "–")
+    shown = pd.concat([table[["differ_in", "a", "b", "task"]], marks, table[["signs", "outcome"]]], axis=1)
     by_kind = conclusions.counts(table).reset_index()
     return [
         "## Conclusions",
         "Differences of pairs of models on the same test clips, corrected over the comparisons of one protocol.",
         markdown_table(by_kind, index=False),
+        _signs(table),
         f"{conclusions.LEGEND}.",
+        *left_out,
         markdown_table(shown, index=False),
     ]
+
+
+def _signs(table: pd.DataFrame) -> str:
+    """Say how often the same model is ahead under all protocols."""
+    compared = table[table["signs"] != ""]
+    some = compared[compared["outcome"] == conclusions.ONLY]
+    one_way, also = ((part["signs"] == "one way").sum() for part in (compared, some))
+    return (
+        f"The same model is ahead under all protocols in {one_way} of {len(compared)}, and in {also} of the "
+        f"{len(some)} that are established under some."
+    )
 
 
 def _interval(low: float, high: float) -> str:

@@ -36,6 +36,7 @@ COLUMNS = (
 )
 RESAMPLES, HALVES = 1000, 200
 TIED = "a protocol ties all models"
+NO_PREDICTIONS = "no predictions of a run (jobs/), and so no interval"
 Pair = tuple[str, str]
 
 
@@ -72,7 +73,7 @@ def agreement(
         lines += _lines(task, len(models), measured, drawn[task], confidence, few)
     if shared.tasks and shared.models_of_all:
         lines = _overall(runs, shared, drawn, confidence, few) + lines
-    return pd.DataFrame(lines, columns=list(COLUMNS))
+    return pd.DataFrame(lines, columns=list(COLUMNS)).astype({"units": "Int64"})
 
 
 def few_models(confidence: float) -> int:
@@ -109,6 +110,9 @@ def _drawn(
     """Draw units of a task; a text says why they can't be drawn."""
     if len(models) < 2 or len(runs) < 2:
         return ""
+    runs = [run for run in runs if run.has_predictions]
+    if not runs:
+        return NO_PREDICTIONS
     try:
         source = drawable(task, models, runs)
     except (FileNotFoundError, ValueError) as error:
@@ -154,7 +158,7 @@ class _MeanRanks(_Drawn):
             ranked = [_ranks(of_task[:, places]) for of_task, places in zip(scores, columns, strict=True)]
             return np.asarray(-np.mean(ranked, axis=0)).round(DIGITS)
 
-        names = parts[0].resampled
+        names = [name for name in parts[0].resampled if all(name in part.resampled for part in parts)]
         self.resampled = {name: mean([part.resampled[name] for part in parts]) for name in names}
         self.halves = {
             name: (mean([part.halves[name][0] for part in parts]), mean([part.halves[name][1] for part in parts]))
@@ -192,6 +196,8 @@ def _lines(
             line["reason"] = "; ".join(filter(None, [note, TIED]))
         elif isinstance(drawn, str):
             line["reason"] = "; ".join(filter(None, [note, drawn]))
+        elif a not in resampled or b not in resampled:
+            line["reason"] = "; ".join(filter(None, [note, NO_PREDICTIONS]))
         else:
             low, high = tau_interval(tau, tau_b(resampled[a], resampled[b]), confidence)
             (a1, a2), (b1, b2) = halves[a], halves[b]

@@ -47,7 +47,8 @@ def conclusions(
 
     Returns:
         Columns differ_in (`differ_in`), a, b, task, metric; for each protocol a mark (`MARKS`); outcome, one of
-        `OUTCOMES`; established, the protocols under which the difference is.
+        `OUTCOMES`; signs, "one way" where the same model is ahead under all protocols, established or not, else "both
+        ways"; established, the protocols under which the difference is.
 
     Raises:
         FileNotFoundError: for a run without predictions of these models.
@@ -56,6 +57,8 @@ def conclusions(
     pairs = list(pairs)
     tables = []
     for run in runs:
+        if not run.has_predictions:
+            raise FileNotFoundError(f"{run.folder}: no predictions (jobs/), without which no differences are tested")
         compared = comparisons(run.folder, pairs, confidence=confidence, resamples=resamples, seed=seed)
         tables.append(_marked(compared).rename(run.protocol))
     whole = pd.concat(tables, axis=1)
@@ -110,4 +113,6 @@ def _outcome(marks: pd.Series) -> dict[str, str]:
         outcome = NOWHERE
     else:
         outcome = SAME if len(established) == len(compared) else ONLY
-    return {"outcome": outcome, "established": ", ".join(map(str, established.index))}
+    ahead = set(compared.str.lower()) - {"="}
+    signs = "both ways" if len(ahead) > 1 else "one way" if ahead else ""
+    return {"outcome": outcome, "signs": signs, "established": ", ".join(map(str, established.index))}

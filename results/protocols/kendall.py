@@ -14,7 +14,7 @@ def orders(scores: np.ndarray) -> np.ndarray:
     A score that is not defined is tied with all others.
     """
     first, second = np.triu_indices(scores.shape[-1], 1)
-    return np.nan_to_num(np.sign(scores[..., first] - scores[..., second])).astype(np.int8)
+    return np.asarray(np.nan_to_num(np.sign(scores[..., first] - scores[..., second])), np.int8)
 
 
 def tau_b(a: np.ndarray, b: np.ndarray) -> np.ndarray:

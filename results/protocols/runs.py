@@ -9,7 +9,6 @@ import pandas as pd
 
 from results.load import load
 from results.scores.kinds import MEASURED
-from results.scores.labels import labels
 from results.scores.normalize import LOWER_IS_BETTER
 from results.scores.scores import scores
 from results.statistics.ranks import DIGITS
@@ -46,10 +45,10 @@ class ProtocolRun:
         """The spec of each model."""
         return dict(zip(self.rows["model"], self.rows["spec"], strict=True))
 
-    @cached_property
-    def labels(self) -> dict[str, str]:
-        """How tables call each model."""
-        return dict(zip(self.rows["model"], labels(self.rows), strict=True))
+    @property
+    def has_predictions(self) -> bool:
+        """Whether there are predictions of any job; a folder of committed outputs has rows alone."""
+        return any((self.folder / "jobs").glob("*.npz"))
 
     def metric(self, task: str) -> str:
         """The primary metric of a task."""

@@ -5,6 +5,7 @@ import pandas as pd
 from results.reference.published import notes_on, set_of
 from results.rows.rows import task_table
 from results.scores.beside import comparable, split
+from results.scores.conditions import parts
 from results.scores.kinds import is_missing, is_untrained
 from results.scores.labels import PUBLISHED_MARK, READ_OFF_MARK, UNTRAINED_NOTE
 from results.scores.missing import missing_notes
@@ -61,7 +62,7 @@ def _of_some_folders(measured: pd.DataFrame) -> list[str]:
     """Say of which HEAR keys that stand for several folders not all were run, and by which models."""
     known = measured[measured["task_fp"].fillna("") != ""]
     counts = known.groupby(["task", "model"], sort=False)["task_fp"].nunique().rename("count").reset_index()
-    folders = counts["task"].map(task_table()["hear_folders"].str.split().str.len())
+    folders = counts["task"].map(lambda task: parts(task).task).map(task_table()["hear_folders"].str.split().str.len())
     partial = counts[counts["count"] < folders].assign(folders=folders)
     lines = []
     for (task, count, whole), models in partial.groupby(["task", "count", "folders"], sort=False)["model"]:

@@ -188,7 +188,7 @@ def compared_jobs(
         "clips": difference.clips,
         "groups": groups,
         "seeds": " and ".join(dict.fromkeys(seeds)),
-        "reason": _reason(test, groups, options.confidence),
+        "reason": reason_of(test, groups, options.confidence),
         "notes": "\n".join(notes),
     }
 
@@ -229,7 +229,7 @@ def _of_numbers(a: Runs, b: Runs, units: list[np.ndarray], metric: Numeric) -> t
     return swapped.of_counts(of_a, of_b, units, metric.score, metric.largest), unit
 
 
-def _reason(test: SwapTest, groups: float, confidence: float) -> str:
+def reason_of(test: SwapTest, groups: float, confidence: float) -> str:
     """Say why a difference can't be established; empty where it could."""
     units = "independent clips" if math.isnan(groups) else "independent groups"
     fewest = fewest_units(confidence)

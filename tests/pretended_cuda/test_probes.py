@@ -9,8 +9,10 @@ import pytest
 from downstream.evaluate import evaluate, evaluation_of
 from downstream.pooling.learned import PROGRAMS
 from downstream.pooling.pooling import Pooling
+from downstream.probes import pack
 from downstream.probes.fit import predict
 from downstream.probes.pack import fit_all, plan
+from downstream.probes.packing.shape import ACTIVATIONS
 from downstream.probes.selection import Selection
 from downstream.tasks.task import Task
 from tests.downstream.probes.test_pack import data, fitting, still
@@ -61,6 +63,22 @@ def test_packs(pretended_cuda, still, kind, layers, shuffle):
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_packs_with_learned_poolings(pretended_cuda, still, name, layers, shuffle):
     check([replace(one, pooling=Pooling(name, 2)) for one in fittings("multiclass", layers, shuffle)])
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_step_takes_no_more_memory_than_is_counted_for_it(pretended_cuda, name):
+    """So that packs of learned poolings fit."""
+    train, valid = (data(items, dim=16 * 32, labels=20, seed=items) for items in (512, 64))
+    options = {"hidden_dim": 32, "batch_size": 512, "max_epochs": 6}
+    alike = [replace(fitting(train, valid, seed, **options), pooling=Pooling(name, 16)) for seed in range(4)]
+    made, shape = pack._Pack(alike, "cuda"), pack._shape(alike[0], "cuda")
+    made._train(range(1))
+    before = pretended_cuda.allocated
+    pretended_cuda.reset_peak()
+    made._train(range(1, 3))
+    gradients = 4 * (shape.front.weights + sum(shape._weights()))
+    counted = len(alike) * (gradients + 4 * 512 * (shape.front.values + ACTIVATIONS * 32))
+    assert counted / 2 < pretended_cuda.peak - before < counted
 
 
 def test_a_pack_for_which_memory_is_short_trains_the_same(pretended_cuda, still):

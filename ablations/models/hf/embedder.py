@@ -19,6 +19,7 @@ from passt.catalog.spec import EmbeddingSpec, Tap
 from passt.devices import current, placed
 from passt.network.identity import fingerprint_of
 from passt.network.precision import arithmetic
+from passt.tokens import TOKENS, capped, caps, keeps_tokens
 from passt.windowed import WindowedEmbedder
 from passt.windows.batches import Budget, Rows, forward_in_batches
 from passt.windows.samples import clips_of
@@ -73,7 +74,7 @@ class HfEmbedder(WindowedEmbedder):
         self.name = f"{spec.checkpoint}@{spec.weights}"
         self.sample_rate, self.min_samples = self.known.inputs.sample_rate, shape.min_samples
         self.max_window_ms = shape.max_samples * 1000 // self.sample_rate
-        self.dims = shape.dims
+        self.dims = shape.dims | shape.token_dims
         self.versions: Mapping[str, str] = {"transformers": library.version()}
         self.labels = _labels(config, shape.widths.get("logits"))
         self.fingerprint = fingerprint_of(self._settings(), state)
@@ -81,8 +82,13 @@ class HfEmbedder(WindowedEmbedder):
         self._budget = Budget.of_memory(self.device, on_cpu, BYTES_PER_SAMPLE)
 
     def levels(self, views: Sequence[Rows], levels: Sequence[str]) -> dict[str, list[Tensor]]:
-        """Compute levels of all windows, each a mean, a largest value or a token of its frames."""
+        """Compute levels of all windows, each a mean, a largest value or the tokens of its frames."""
         return self._computed(views, functools.partial(self._vectors, levels=levels))
+
+    def grid(self, level: str, window_ms: int | None) -> tuple[int, int]:
+        """Count the bands and the frames that a level keeps of a window; None is the model's own extent."""
+        layout = self._layout_of(level)
+        return caps(layout.bands, layout.count(self._samples(window_ms or self.max_window_ms or 0)))
 
     def timestamps(
         self, clips: Sequence[Tensor], taps: Sequence[Tap], hop_ms: int
@@ -97,7 +103,7 @@ class HfEmbedder(WindowedEmbedder):
         windowed = [tap for tap in taps if tap[1] is not None]
         self._check_taps(framed)
         for level, _ in framed:
-            if level.endswith(".cls") or not self._layout_of(level).timed:
+            if level.endswith((".cls", TOKENS)) or not self._layout_of(level).timed:
                 raise ValueError(f"{self.name}: {level} has no frames to read: ask for windows, such as w640")
         if not framed:
             return super().timestamps(clips, windowed, hop_ms)
@@ -157,7 +163,7 @@ class HfEmbedder(WindowedEmbedder):
         )
 
     def _vectors(self, outputs: Outputs, samples: int, levels: Sequence[str]) -> dict[str, Tensor]:
-        """One vector of each window: level -> (rows, width)."""
+        """One vector of each window, level -> (rows, width), or its tokens (rows, bands, frames, width)."""
         vectors = {}
         for level in levels:
             name, _, variant = level.partition(".")
@@ -165,7 +171,11 @@ class HfEmbedder(WindowedEmbedder):
             if variant == "cls":
                 vectors[level] = layout.tokens(values).mean(1)
                 continue
-            frames = layout.frames(values, samples, outputs.shown).flatten(1, 2)
+            bands = layout.frames(values, samples, outputs.shown)
+            if keeps_tokens(level):
+                vectors[level] = capped(bands)
+                continue
+            frames = bands.flatten(1, 2)
             vectors[level] = frames.amax(1) if variant == "max" else frames.mean(1)
         return vectors
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from ablations.models.hf import loading, repository
 from ablations.models.hf.address import Address, parse
+from ablations.models.hf.checkpoints import table
 from ablations.models.hf.inputs import Inputs
 from ablations.models.hf.repository import CONFIGURATION, PREPROCESSORS, Files
 from ablations.models.hf.shape import LONGEST_S, Shape, shape_of
@@ -45,6 +46,7 @@ class Known:
             FAMILY,
             sample_rate=rate,
             levels=levels,
+            token_levels=tuple(shape.token_dims),
             default_levels=("features",),
             default_windows_ms=() if timed else (DEFAULT_WINDOW_MS,),
             min_window_ms=-(-shape.min_samples * 1000 // rate),
@@ -81,6 +83,8 @@ class Known:
             notes.append(
                 f"windows are taken as they are; a clip beyond {LONGEST_S} s is read in excerpts of that length"
             )
+        if row := table().get(self.address.place):
+            notes.append(f"{row.source}; license {row.license}; {row.url}")
         return tuple(notes)
 
 

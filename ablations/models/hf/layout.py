@@ -19,7 +19,7 @@ class Layout:
             (rows, width).
         hop: samples from one frame to the next.
         first: the center of the first frame, in samples.
-        padded: whether shorter windows are padded, so that only some frames are of the window.
+        padded: how many frames every window has if all are padded to one length; 0 if windows are taken as they are.
         special: tokens before the patches, such as a class token.
         bands: patches above one another.
     """
@@ -27,7 +27,7 @@ class Layout:
     kind: Kind
     hop: float = 0.0
     first: float = 0.0
-    padded: bool = False
+    padded: int = 0
     special: int = 0
     bands: int = 1
 
@@ -36,12 +36,11 @@ class Layout:
         """Whether places along an axis are times."""
         return self.kind in ("frames", "patches")
 
-    def count(self, samples: int, frames: int) -> int:
-        """How many of the frames have their center in a window of so many samples; at least one."""
+    def count(self, samples: int) -> int:
+        """How many frames are of a window of so many samples: of a padded one those with their center in it."""
         if not self.padded:
-            return frames
-        inside = int(-(-(samples - self.first) // self.hop)) if self.hop else frames
-        return max(1, min(frames, inside))
+            return max(1, int((samples - 2 * self.first) // self.hop) + 1)
+        return max(1, min(self.padded, int(-(-(samples - self.first) // self.hop))))
 
     def frames(self, values: Tensor, samples: int, shown: int | None = None) -> Tensor:
         """The frames of a window.
@@ -59,7 +58,7 @@ class Layout:
         if self.kind == "vector":
             return values[:, None, None]
         bands = values[:, self.special :].unflatten(1, (self.bands, -1))
-        return bands[:, :, : self.count(samples, bands.shape[2])][:, :, :shown]
+        return bands[:, :, : self.count(samples) if self.padded else shown]
 
     def tokens(self, values: Tensor) -> Tensor:
         """The special tokens: (rows, special, width)."""

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
 
 from ablations.models.hf.inputs import FRAME_MS, MASK, Inputs
 from ablations.models.hf.layout import Layout
 from ablations.models.hf.loading import Network
 from ablations.models.hf.outputs import Outputs, outputs_of
 from ablations.models.hf.repository import Files
+from passt.tokens import TOKENS
 
 SHORT_S, LONG_S = 1, 29
 """Lengths in seconds of trials. The number of frames in the long one gives the time between frames."""
@@ -48,13 +50,19 @@ class Shape:
 
     @functools.cached_property
     def dims(self) -> dict[str, int]:
-        """Every level with its width."""
+        """Every level that is one vector, with its width."""
         dims = {}
         for name, width in self.widths.items():
             dims[name] = width
             if name.startswith("block"):
                 dims |= {f"{name}.max": width} | ({f"{name}.cls": width} if self.layouts[name].special else {})
         return dims
+
+    @property
+    def token_dims(self) -> dict[str, int]:
+        """Every level that keeps the tokens of a window, with the width of one token."""
+        blocks = [name for name, layout in self.layouts.items() if name.startswith("block") and layout.timed]
+        return {f"{name}{TOKENS}": self.widths[name] for name in blocks}
 
 
 def shape_of(files: Files, config: Any, network: Network, inputs: Inputs) -> Shape:
@@ -85,6 +93,20 @@ def shape_of(files: Files, config: Any, network: Network, inputs: Inputs) -> Sha
     widths = {level: value.shape[1 if value.ndim == 4 else -1] for level, value in values.items()}
     parameters = sum(tensor.numel() for tensor in trial.network.whole.parameters())
     return Shape(layouts, widths, least, padded_to or LONGEST_S * rate, padded_to, short.pooled, parameters)
+
+
+def macs(files: Files, network: Network, inputs: Inputs, samples: int) -> int:
+    """Count the multiply-adds of a network's products for one window of so many samples.
+
+    Args:
+        network: without values, on the device meta.
+    """
+    trial = _Trial(files, network, inputs)
+    trial(samples)
+    counter = FlopCounterMode(display=False)
+    with counter:
+        trial(samples)
+    return counter.get_total_flops() // 2
 
 
 class _Trial:
@@ -149,8 +171,8 @@ def _padded_layout(value: Tensor, config: Any, padded_to: int, rate: int) -> Lay
         bands, special = patches
         hop = config.time_stride * FRAME_MS * rate / 1000
         first = ((config.patch_size - 1) * FRAME_MS + LONG_FRAME_MS) * rate / 2000
-        return Layout("patches", hop, first, True, special, bands)
-    return Layout("frames", padded_to / frames, padded_to / frames / 2, True)
+        return Layout("patches", hop, first, (frames - special) // bands, special, bands)
+    return Layout("frames", padded_to / frames, padded_to / frames / 2, frames)
 
 
 def _layout(first: Tensor, least: int, long: Tensor, samples: int) -> Layout:

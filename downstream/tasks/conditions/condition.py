@@ -12,6 +12,8 @@ from downstream.disk.choices import choices
 SEPARATOR = "+"
 EVERYWHERE = "train"
 """The word before conditions that are of all splits."""
+DECIMALS = 9
+"""The most decimals of a number."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,8 @@ class Condition:
     value: float
 
     def __str__(self) -> str:
-        return f"{self.kind}{self.value:g}"
+        number = f"{self.value:.{DECIMALS}f}".rstrip("0").rstrip(".")
+        return f"{self.kind}{number}"
 
     @classmethod
     def parse(cls, text: str) -> "Condition":
@@ -62,7 +65,7 @@ class Condition:
             known = [f"{kind}{of.example}" for kind, of in KINDS.items()]
             raise ValueError(f"unknown condition {text!r}{choices(text, known)}, with other numbers")
         kind = KINDS[name]
-        if not re.fullmatch(r"-?\d{1,9}(\.\d{1,9})?", number):
+        if not re.fullmatch(rf"-?\d{{1,9}}(\.\d{{1,{DECIMALS}}})?", number):
             raise ValueError(
                 f"condition {name} must have a number ({kind.meaning}), such as {name}{kind.example}, got {text!r}"
             )

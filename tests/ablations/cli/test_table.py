@@ -13,7 +13,7 @@ from results.reference.published import published
 from results.rows import rows
 from results.scores.records import write_record
 from results.tables import compose, formats
-from tests.results.figures.test_level_weights import rows as weighted
+from tests.results.figures.maps.test_level_weights import rows as weighted
 from tests.results.rows.test_rows import row_table
 from tests.results.scores.test_records import RECORD, ROWS
 

@@ -8,6 +8,7 @@ from ablations.models import registry
 from ablations.models.baselines import cnn14, crepe_net
 from ablations.models.baselines.cnn14 import Cnn14Embedder
 from ablations.models.baselines.mobilenet import MobileNetEmbedder
+from ablations.study.levels import expanded
 from tests.reference_values import clip
 
 TEXTS = ("cnn_demo", "cnn14@untrained-0")
@@ -120,3 +121,13 @@ def test_a_model_without_tokens_says_which_have_some(name):
     with pytest.raises(ValueError, match=r"unknown level '\w+.tokens'.*; only PaSST and the CNNs keep tokens") as error:
         registry.resolve(f"{name}@{registry.card(name).default_levels[0]}.tokens")
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["passt_demo", "cnn_demo", "crepe_tiny"])
+def test_only_ranges_that_name_tokens_have_them(name):
+    card = registry.card(name)
+    assert not any(level.endswith(".tokens") for (level,) in expanded(["*"], card))
+    first, *_, last = card.token_levels
+    assert expanded([f"{first}..{last}"], card) == [(level,) for level in card.token_levels]
+    start, end = (level.partition(".")[0] + (".mean" if name == "crepe_tiny" else "") for level in (first, last))
+    assert not any(level.endswith(".tokens") for (level,) in expanded([f"{start}..{end}"], card))

@@ -21,7 +21,8 @@ from downstream.kit.read import read_folder
 from results import load
 from results.rows.predictions import read_clips
 from results.rows.rows import read_rows
-from results.statistics.conditions import against_clean
+from results.statistics.conditions import against_clean, changes_compared
+from tests.conftest import write_beeps, write_pitches, write_tones
 
 CPU = Machine("cpu")
 FOLDS = {"split_mode": "presplit_kfold", "splits": ["fold00", "fold01", "fold02"]}
@@ -144,7 +145,46 @@ def test_compare_shows_them_and_leaves_them_out_over_tasks(scene_task, tmp_path)
     assert "leave out tasks under conditions" in text
     named = compared(tmp_path / "runs/noisy", [("logmel", "chance")])
     assert set(named.conditions["model"]) == {"logmel", "chance"}
+    assert named.changes["difference"].tolist() == pytest.approx(_lost(comparison.conditions, "logmel", "chance"))
+    assert "What the conditions change in A and in B" in to_text(named)
     assert "Against clean sound" in named._repr_html_()
+
+
+def _lost(against_clean: pd.DataFrame, a: str, b: str) -> list[float]:
+    """The differences of two models' differences to clean."""
+    of_model = against_clean.set_index("model")["difference"]
+    return (of_model[[a]].to_numpy() - of_model[[b]].to_numpy()).tolist()
+
+
+def test_models_of_one_embedding_count_once(scene_task, tmp_path):
+    """On a scene task the windows of timestamps change nothing."""
+    folder = scene_task(clips=8)
+    entries = [{"checkpoint": "logmel", "windows_ms": [[160], [320]]}, {"checkpoint": "melproj"}]
+    tasks = [str(folder), f"{folder}+snr-20"]
+    study = Study.from_dict({"name": "noisy", "models": entries, "tasks": tasks, "protocol": "knn"})
+    run_study(study, where_of(tmp_path), CPU)
+    table = against_clean(tmp_path / "runs/noisy")
+    assert len(table) == 3
+    assert len(set(table["model"])) == 3
+    assert table.attrs["corrected"] == 2
+    first, second = (table.drop(columns=["model", "groups"]).iloc[place].to_dict() for place in (0, 1))
+    assert first == second
+    pair = tuple(table["model"].iloc[:2])
+    (line,) = changes_compared(tmp_path / "runs/noisy", [pair]).to_dict("records")
+    assert (line["verdict"], line["reason"]) == ("not compared", "both have the same embedding there")
+
+
+@pytest.mark.parametrize(("write", "protocol"), [(write_beeps, "knn"), (write_tones, "knn"), (write_pitches, "ridge")])
+def test_changes_of_all_kinds_of_scores(write, protocol, tmp_path):
+    """A model against one of no sound at all: the second changes nothing, the first what it changes against clean."""
+    folder = write(tmp_path / "made", clips=6)
+    made(tmp_path, folder, f"{folder}+snr-20", protocol=protocol, models=("logmel", "chance"))
+    (line,) = changes_compared(tmp_path / "runs/noisy", [("logmel", "chance")]).to_dict("records")
+    alone = against_clean(tmp_path / "runs/noisy", models=frozenset(["logmel"])).iloc[0]
+    assert line["change_b"] == pytest.approx(0, abs=1e-6)
+    assert line["change_a"] != 0
+    assert line["difference"] == pytest.approx(alone["difference"])
+    assert line["clips"] == alone["clips"] == 6
 
 
 def test_without_the_clean_task_nothing_is_compared(folder, tmp_path):

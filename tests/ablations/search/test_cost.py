@@ -18,6 +18,9 @@ def test_costs_of_tasks_of_both_kinds():
     found = model("passt_demo@block1+features@w160+320@untrained-0")
     assert cost_of("width", found, [False]) == 2 * 192
     assert cost_of("width", found, [False, True]) == 4 * 192
+    tokens = model("passt_demo@block2.tokens@w640@untrained-0")
+    assert cost_of("width", tokens, [True]) == 12 * 5 * 192
+    assert cost_of("width", tokens, [False, True]) == 12 * 8 * 192
     mean = (cost.macs(found.spec, False) + 2 * cost.macs(found.spec, True)) / 3
     assert cost_of("gmacs_per_s", found, [False, True, True]) == pytest.approx(mean / 10 / 1e9)
     assert cost_of("parameters", found, [True]) == complexity.parameters(checkpoints.get("passt_demo"))

@@ -87,13 +87,15 @@ class Plain:
     def loss(self, logits: Tensor, y: Tensor) -> Tensor:
         if self.fitting.prediction_type == "multiclass":
             return -(logits.log_softmax(dim=1) * y).sum(dim=1).mean()
+        if self.fitting.prediction_type == "regression":
+            return (logits - y).square().mean()
         p = logits.sigmoid()
         return -(y * p.log() + (1 - y) * (1 - p).log()).mean()
 
 
 @EVERY
 @pytest.mark.parametrize(
-    ("layers", "kind"), [(0, "multiclass"), (0, "multilabel"), (1, "multilabel"), (2, "multiclass")]
+    ("layers", "kind"), [(0, "multiclass"), (0, "multilabel"), (1, "multilabel"), (1, "regression"), (2, "multiclass")]
 )
 def test_steps_are_those_of_plain_autograd(still, way, kind, layers, name):
     """On two sources, whose last batches differ, if they can share a pack."""

@@ -170,6 +170,18 @@ def test_a_protocol_that_ties_all_models_has_no_tau(tmp_path):
     assert line["reason"] == "a protocol ties all models"
 
 
+def test_a_run_of_rows_alone_has_taus_without_intervals(tmp_path):
+    right = answers(SHARES, CLIPS, 0)
+    runs = [write_run(tmp_path / name, name, {"esc50": right}) for name in ("knn", "ridge", "hear2021")]
+    for file in (runs[2] / "jobs").iterdir():
+        file.unlink()
+    table = agreement(read_runs(runs), resamples=20).set_index(["b", "task"])
+    assert (table["tau"] == 1).all()
+    assert table.loc["ridge", "low"].tolist() == [1, 1]
+    assert set(table.loc["hear2021", "reason"]) == {"no predictions of a run (jobs/), and so no interval"}
+    assert table.loc["hear2021", "low"].isna().all()
+
+
 def test_a_metric_that_is_no_mean_over_clips_has_no_interval(tmp_path):
     table = agreement(two_runs(tmp_path, ("fsd50k",)), resamples=20).set_index("task")
     assert table.loc["fsd50k", "reason"].startswith("mAP is not resampled")

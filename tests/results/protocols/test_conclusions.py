@@ -32,6 +32,8 @@ def test_outcomes(tmp_path, knn, ridge, marks, outcome, established):
     (line,) = table(tmp_path, knn, ridge).to_dict("records")
     assert line["knn"] + line["ridge"] == marks
     assert (line["outcome"], line["established"]) == (outcome, established)
+    letters = set(marks.lower()) - {"="}
+    assert line["signs"] == ("" if not letters else "one way" if len(letters) == 1 else "both ways")
 
 
 def test_a_difference_that_is_not_established_has_a_small_letter(tmp_path):

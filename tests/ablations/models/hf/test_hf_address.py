@@ -39,7 +39,10 @@ def test_canonical_form(text, canonical):
         ("hf:a/b/c", "names no encoder"),
         ("hf:org/name?branch=x", "unknown option 'branch'; expected revision, pickle, remote_code"),
         ("hf:org/name?pickle=yes", "pickle must be true or false, got 'yes'"),
-        ("hf:org/name?remote_code=true", "remote_code=true needs revision=COMMIT, a commit of 40 hex digits, got 'main'"),
+        (
+            "hf:org/name?remote_code=true",
+            "remote_code=true needs revision=COMMIT, a commit of 40 hex digits, got 'main'",
+        ),
         ("hf:org/name@v1?revision=v2", "names no encoder|revision given twice|unknown option"),
         ("hf:org/name?revision=", "revision must be a commit, a tag or a branch, got ''"),
         ("hf:./mine@v1", "a folder has no revision"),
@@ -89,7 +92,9 @@ def test_a_machine_without_the_library(monkeypatch, folder_of):
     library.transformers.cache_clear()
     monkeypatch.setitem(sys.modules, "transformers", None)
     try:
-        with pytest.raises(ValueError, match=r"need the library transformers .*: pip install 'embedding-ablations\[hf\]'"):
+        with pytest.raises(
+            ValueError, match=r"need the library transformers .*: pip install 'embedding-ablations\[hf\]'"
+        ):
             registry.resolve(f"hf:{folder}@untrained-17")
     finally:
         library.transformers.cache_clear()

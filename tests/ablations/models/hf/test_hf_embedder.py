@@ -24,11 +24,12 @@ def test_every_level_is_the_librarys_alone_and_in_a_batch(kind, embedder_of, dir
     rate = embedder.sample_rate
     assert rate == library.rate == (48000 if kind.startswith("clap") else 16000)
     clips = [sound(rate, 1), sound(int(2.3 * rate) + 77, 2), sound(rate, 3)]
-    taps = [(level, None) for level in embedder.dims]
+    levels = embedder.known.card.levels
+    taps = [(level, None) for level in levels]
     together = embedder.scene(clips, taps)
     for number, clip in enumerate(clips):
         wanted = library.levels(clip)
-        assert set(wanted) == set(embedder.dims)
+        assert set(wanted) == set(levels)
         alone = embedder.scene([clip], taps)
         for tap in taps:
             torch.testing.assert_close(together[tap][number], wanted[tap[0]], **CLOSE)
@@ -114,8 +115,34 @@ def test_logits_are_not_squashed(embedder_of, direct):
     assert embedder.labels == tuple(f"LABEL_{number}" for number in range(7))
 
 
+@pytest.mark.parametrize(("kind", "bands"), [("wav2vec2", 1), ("wav2vec2_bert", 1), ("whisper", 1), ("ast", 12)])
+def test_tokens_are_those_of_a_window_side_by_side(kind, bands, embedder_of, direct):
+    embedder, library = embedder_of(kind), direct(kind)
+    window, level = sound(16000 * 300 // 1000, 12), "block1.tokens"
+    own = library.hidden(window)[1].unflatten(0, (bands, -1))
+    rows, columns = embedder.grid(level, 300)
+    assert (rows, columns) == (bands, min(8, own.shape[1]))
+    assert embedder.dims[level] * embedder.tokens((level, 300)) == rows * columns * 32
+    kept = torch.nn.functional.adaptive_avg_pool2d(own.permute(2, 0, 1), (rows, columns)).permute(1, 2, 0)
+    values = embedder.scene([window], [(level, 300), ("block1", 300)])
+    torch.testing.assert_close(values[level, 300][0], kept.flatten(), **CLOSE)
+    ((steps, _),) = embedder.timestamps([sound(16000)], [(level, 300)], 100)
+    assert steps[level, 300].shape == (11, rows * columns * 32)
+
+
+def test_tokens_have_names_where_there_are_frames(embedder_of):
+    assert embedder_of("ast").known.card.token_levels == ("block0.tokens", "block1.tokens", "block2.tokens")
+    assert embedder_of("clap").known.card.token_levels == ()
+
+
 def test_one_vector_for_a_window_has_no_frames(embedder_of):
-    for kind, level in (("ast", "features"), ("ast", "logits"), ("ast", "block1.cls"), ("clap", "block1")):
+    for kind, level in (
+        ("ast", "features"),
+        ("ast", "logits"),
+        ("ast", "block1.cls"),
+        ("ast", "block1.tokens"),
+        ("clap", "block1"),
+    ):
         with pytest.raises(ValueError, match=f"{level} has no frames to read: ask for windows, such as w640"):
             embedder_of(kind).timestamps([sound(48000)], [(level, None)], 50)
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 
 import pytest
 import torch
@@ -67,15 +68,19 @@ def test_offline_names_repository_revision_and_folder(hub, monkeypatch, tmp_path
             patched.setenv(variable, "1")
             with pytest.raises(ValueError, match="network is switched off") as error:
                 registry.resolve("hf:org/hubert@v1.0")
-            assert str(error.value).startswith(f"org/hubert at revision v1.0: config.json is not in the cache {tmp_path}/hub")
+            start = f"org/hubert at revision v1.0: config.json is not in the cache {tmp_path}/hub, and"
+            assert str(error.value).startswith(start)
     registry.resolve("hf:org/hubert")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    with pytest.raises(ValueError, match=f"main: model.safetensors is not in the cache {tmp_path}/hub, and the network"):
+    with pytest.raises(
+        ValueError, match=f"main: model.safetensors is not in the cache {tmp_path}/hub, and the network"
+    ):
         build("hf:org/hubert")
 
 
-def test_the_network_is_away(hub, tmp_path):
+def test_the_network_is_away(hub, tmp_path, monkeypatch):
     hub.close()
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)  # between the library's attempts
     with pytest.raises(ValueError, match=rf"^org/hubert at revision main: config.json .*{tmp_path}/hub") as error:
         registry.resolve("hf:org/hubert")
     assert "\n" not in str(error.value)
@@ -98,12 +103,16 @@ def test_a_pickle_is_taken_where_it_is_asked_for(copy_of, folder_of):
     tensors = build(f"hf:{folder}").network.whole.state_dict()
     (folder / "model.safetensors").unlink()
     torch.save(tensors, folder / "pytorch_model.bin")
-    with pytest.raises(ValueError, match=r"only weights that are a pickle \(pytorch_model.bin\), expected .*\?pickle=true"):
+    with pytest.raises(
+        ValueError, match=r"only weights that are a pickle \(pytorch_model.bin\), expected .*\?pickle=true"
+    ):
         build(f"hf:{folder}")
     asked = build(f"hf:{folder}?pickle=true")
     assert asked.fingerprint == build(f"hf:{folder_of('hubert')}").fingerprint
     (folder / "pytorch_model.bin").unlink()
-    with pytest.raises(ValueError, match=r"has no weights, expected model.safetensors in .*; untrained-SEED needs none"):
+    with pytest.raises(
+        ValueError, match=r"has no weights, expected model.safetensors in .*; untrained-SEED needs none"
+    ):
         build(f"hf:{folder}")
     assert build(f"hf:{folder}@untrained-0").scene([sound(16000)], [("features", None)])
 
@@ -114,7 +123,9 @@ def test_weights_that_lack_tensors_are_refused(copy_of):
     folder = copy_of("hubert")
     tensors = load_file(folder / "model.safetensors")
     lost = next(name for name in sorted(tensors) if "layers.1.attention.k_proj.weight" in name)
-    save_file({name: value for name, value in tensors.items() if name != lost}, folder / "model.safetensors", {"format": "pt"})
+    save_file(
+        {name: value for name, value in tensors.items() if name != lost}, folder / "model.safetensors", {"format": "pt"}
+    )
     with pytest.raises(ValueError, match=r"its weights lack 1 tensors of the network, such as .*k_proj.weight"):
         build(f"hf:{folder}")
 
@@ -137,7 +148,7 @@ def test_what_has_no_audio_encoder(tmp_path):
 
 
 def test_a_level_of_another_model(folder_of):
-    with pytest.raises(ValueError, match=r"hubert: unknown level 'block12'; expected one of block0, "):
+    with pytest.raises(ValueError, match=r"hubert: unknown level 'block12' .*; expected one of block0, "):
         registry.resolve(f"hf:{folder_of('hubert')}@block12")
     with pytest.raises(ValueError, match="unknown level 'logits'"):
         registry.resolve(f"hf:{folder_of('hubert')}@logits")
@@ -160,5 +171,7 @@ def test_code_of_a_repository_runs_where_it_is_asked_for(copy_of):
     first = build(f"hf:{folder}?remote_code=true")
     assert first.scene([sound(16000)], [("block2", None)])["block2", None].shape == (1, 32)
     edited(folder / "config.json", auto_map={"AutoConfig": "mine.Mine", "AutoModel": "other/repo--mine.Model"})
-    with pytest.raises(ValueError, match="its code is in another repository, 'other/repo--mine.Model', which has no revision"):
+    with pytest.raises(
+        ValueError, match="its code is in another repository, 'other/repo--mine.Model', which has no revision"
+    ):
         registry.resolve(f"hf:{folder}?remote_code=true")

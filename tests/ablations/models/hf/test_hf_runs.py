@@ -23,7 +23,7 @@ def test_run_a_folder_on_scenes_and_events(folder_of, scene_task, event_task, tm
     assert set(rows["model"]) == {"wav2vec2"}
     assert set(rows["spec"]) == {"hf:./wav2vec2@block2@wown@smax@t50@published"}
     assert len(set(rows["task"])) == 2
-    assert "hf" in (run / "table.md").read_text() or (run / "table.md").is_file()
+    assert "| wav2vec2 |" in (run / "table.md").read_text()
 
 
 def test_the_levels_of_a_study_begin_at_its_folder(folder_of, scene_task, tmp_path):
@@ -49,4 +49,4 @@ def test_the_card_says_what_is_padded_and_read(folder_of):
 
 def test_the_rules_of_the_api_hold(folder_of):
     for kind in ("wav2vec2_masked", "wav2vec2_bert"):
-        assert "11 of 11 rules hold" in ablate("check", f"hf:{folder_of(kind)}").replace("12 of 12", "11 of 11")
+        assert "12 of 12 rules hold" in ablate("check", f"hf:{folder_of(kind)}")

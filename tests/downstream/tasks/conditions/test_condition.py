@@ -5,7 +5,15 @@ from results.scores import conditions as of_results
 
 
 def test_text_forms():
-    for text in ("+snr10", "+snr-5", "+reverb0.5+snr10", "+train+gain-20", "+band8000+snr2.5+gain0"):
+    for text in (
+        "+snr10",
+        "+snr-5",
+        "+reverb0.5+snr10",
+        "+train+gain-20",
+        "+band8000+snr2.5+gain0",
+        "+gain0.000000001",
+        "+band12345.67",
+    ):
         assert str(Conditions.parse(text)) == text
     assert Conditions.parse("+snr10.0+gain-0") == Conditions((Condition("snr", 10), Condition("gain", 0)))
     assert str(Conditions.parse("+gain-0.0")) == "+gain0"
@@ -50,7 +58,7 @@ def test_results_read_what_tasks_are_called():
 
     assert set(of_results.KINDS) == set(condition.KINDS)
     assert (of_results.CONDITION_MARK, of_results.EVERYWHERE) == (condition.SEPARATOR, condition.EVERYWHERE)
-    for text in ("+snr-5", "+reverb0.5+snr10", "+train+gain-20", "+band8000"):
+    for text in ("+snr-5", "+reverb0.5+snr10", "+train+gain-20", "+band8000", "+gain0.000000001", "+band12345.67"):
         assert of_results.parts(f"esc50{text}") == ("esc50", str(Conditions.parse(text)))
     assert of_results.parts("a+b") == ("a+b", "")
     assert of_results.parts("my+task+snr10") == ("my+task", "+snr10")

@@ -90,10 +90,10 @@ def test_the_map_has_a_panel_a_model_and_a_number_in_each_cell():
     assert [label.get_text() for label in first.get_xticklabels()] == ["ESC-50", "speech_commands"]
     assert len(first.texts) == len(second.texts) == 6
     assert first.texts[0].get_text().startswith(("0.230 ± 0.026", "0.23 ± 0.03", ".23", ".230 ± .026"))
-    assert scale.get_ylabel() == "weight of the level"
+    assert scale.get_ylabel() == "times the equal weight"
     image = first.images[0].get_array()
-    assert float(image[0, 0]) == pytest.approx(0.23)
-    assert first.images[0].get_clim() == second.images[0].get_clim() == (0, pytest.approx(0.47))
+    assert float(image[0, 0]) == pytest.approx(3 * 0.23)
+    assert first.images[0].get_clim() == second.images[0].get_clim() == pytest.approx((1 - 0.41, 1 + 0.41))
 
 
 def test_models_may_have_other_levels_and_tasks():

@@ -20,7 +20,7 @@ ROW, THINNEST, WIDEST = 0.2, 0.12, 0.75  # inches of a cell
 BAR = 0.75  # inches of the scale of colors
 NAME = 7.5  # points
 MOST_BESIDE = 3
-DARK = 0.55  # share of the scale from which on letters are dark
+DARK = 0.5  # brightness of a cell from which on its letters are dark
 
 
 def weights_map(
@@ -36,8 +36,8 @@ def weights_map(
 ) -> Figure:
     """Draw the weight that probes learned for each level (down) on each task (across), a panel a model.
 
-    A cell has the mean over folds and seeds, and behind it the standard deviation. All panels have one scale of colors.
-    `models` is not needed here.
+    A cell has the mean over folds and seeds, and behind it the standard deviation. Its color is the ratio of the mean
+    to equal weights, so that panels of more and of fewer levels compare. `models` is not needed here.
 
     Args:
         palette: a colormap's name; models have no color here.
@@ -72,34 +72,40 @@ def weights_map(
         grid = (
             [ax] if ax is not None else list(figure.subplots(lines, beside, squeeze=False, height_ratios=tallest).flat)
         )
-        highest = weights["weight"].max()
+        reach = (weights["weight"] * weights["levels"] - 1).abs().max() or 1.0
         for axes, (model, of_model) in zip(grid, panels, strict=False):
-            image = _draw(axes, of_model, tasks, palette or "cividis", highest, column * POINTS)
+            image = _draw(axes, of_model, tasks, palette or "PuOr_r", reach, column * POINTS)
             if len(panels) > 1:
                 set_titles(axes, [model], (width / beside - 0.1) * POINTS)
         for axes in grid[len(panels) :]:
             axes.remove()
         scale = figure.colorbar(image, ax=grid[: len(panels)], pad=0.02, aspect=30)
-        scale.set_label("weight of the level", fontsize=SMALL)
+        scale.set_label("times the equal weight", fontsize=SMALL)
         scale.ax.tick_params(labelsize=SMALL)
     return figure
 
 
 def _draw(
-    axes: Axes, weights: pd.DataFrame, tasks: Sequence[str], palette: str, highest: float, points: float
+    axes: Axes, weights: pd.DataFrame, tasks: Sequence[str], palette: str, reach: float, points: float
 ) -> mpl.image.AxesImage:
-    """Draw the weights of one model; a task without any is empty."""
+    """Draw the weights of one model; a task without any is empty.
+
+    Args:
+        reach: how far from 1 the colors go, in multiples of equal weights.
+    """
     levels = list(weights["level"].unique())
-    mean, std = (
+    weights = weights.assign(ratio=weights["weight"] * weights["levels"])
+    mean, std, ratio = (
         weights.pivot_table(name, "level", "task", sort=False, dropna=False).reindex(index=levels, columns=tasks)
-        for name in ("weight", "std")
+        for name in ("weight", "std", "ratio")
     )
-    image = axes.imshow(mean.to_numpy(), vmin=0, vmax=highest, cmap=palette, aspect="auto")
+    image = axes.imshow(ratio.to_numpy(), vmin=1 - reach, vmax=1 + reach, cmap=palette, aspect="auto")
     for (row, column), value in np.ndenumerate(mean.to_numpy()):
         if np.isnan(value):
             continue
         text = _text(value, std.iloc[row, column], points)
-        color = "black" if value > DARK * highest else "white"
+        red, green, blue, _ = image.cmap(image.norm(ratio.iloc[row, column]))
+        color = "black" if 0.3 * red + 0.6 * green + 0.1 * blue > DARK else "white"
         axes.text(column, row, text, ha="center", va="center", fontsize=SMALL - 0.5, color=color)
     axes.set_yticks(range(len(levels)), levels, fontsize=NAME)
     axes.set_xticks(
