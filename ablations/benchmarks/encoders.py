@@ -47,13 +47,16 @@ COLUMNS = {
 }
 
 
-def measure(kinds: Sequence[str] = (), device: str | None = None, *, track: Track = quiet) -> Record:
+def measure(
+    kinds: Sequence[str] = (), clips: int | None = None, device: str | None = None, *, track: Track = quiet
+) -> Record:
     """Compare encoders of transformers at full size with the library's own loop: numbers and speed, in one run.
 
     KIND is ast or wav2vec2; the default is both. Values are random, clips are in memory.
 
     Args:
         kinds: keys of `KINDS`; none are all.
+        clips: how many clips; None are 2 on a CPU, and 32 on a GPU.
         device: cpu or cuda; None is CUDA if there is one.
 
     Raises:
@@ -63,7 +66,7 @@ def measure(kinds: Sequence[str] = (), device: str | None = None, *, track: Trac
         if kind not in KINDS:
             raise ValueError(f"unknown kind {kind!r}{choices(kind, KINDS)}")
     device = choose_device(device)
-    clips, rows = CLIPS[torch.device(device).type], []
+    clips, rows = clips or CLIPS[torch.device(device).type], []
     asked = list(kinds or KINDS)
     with track("benchmark", len(asked)) as advance:
         for kind in asked:
@@ -145,5 +148,6 @@ main = command_line(
     measure,
     "ablate benchmark encoders",
     click.argument("kinds", nargs=-1, metavar="[KIND]..."),
+    click.option("--clips", type=click.IntRange(1), help=f"Clips of {SCENE_S} s  [default: 2; on a GPU 32]"),
     DEVICE,
 )

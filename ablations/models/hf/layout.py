@@ -54,10 +54,11 @@ class Layout:
             (rows, bands, frames, width).
         """
         if self.kind == "image":
-            return values.flatten(2).transpose(1, 2)[:, None]
+            places: Tensor = values.flatten(2).transpose(1, 2)
+            return places[:, None]
         if self.kind == "vector":
             return values[:, None, None]
-        bands = values[:, self.special :].unflatten(1, (self.bands, -1))
+        bands: Tensor = values[:, self.special :].unflatten(1, (self.bands, -1))
         return bands[:, :, : self.count(samples) if self.padded else shown]
 
     def tokens(self, values: Tensor) -> Tensor:

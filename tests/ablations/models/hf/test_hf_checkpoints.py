@@ -35,7 +35,7 @@ def test_the_page_has_the_table():
     for row in table().values():
         frames = "" if row.frame_ms is None else f"{row.frame_ms:g}"
         count = "" if row.parameters is None else f"{row.parameters:,}"
-        cells = (f"`{row.name}`", str(row.sample_rate), frames, str(row.blocks), count, row.license)
+        cells = (f"`{row.name}`", str(row.sample_rate), frames, str(row.blocks), count, f"`{row.license}`")
         assert f"| {' | '.join(cells)} |" in rows
 
 
