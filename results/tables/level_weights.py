@@ -50,7 +50,7 @@ def weights_notes(weights: pd.DataFrame) -> list[str]:
         weights: of `results.scores.level_weights.level_weights`.
     """
     folds, seeds = (_counted(weights[name], name) for name in ("folds", "seeds"))
-    equal = " or ".join(f"{1 / levels:.3f}" for levels in sorted(weights["levels"].unique()))
+    equal = ", ".join(f"{1 / levels:.3f} for {levels} levels" for levels in sorted(weights["levels"].unique()))
     lines = [
         f"Softmax weights of the chosen probes, protocol {' and '.join(weights['protocol'].unique())}: means, ± the "
         f"standard deviation, over {folds} and {seeds}. Equal weights are {equal}."

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from downstream.evaluate import evaluate, evaluation_of
 from downstream.pooling.learned import PROGRAMS
 from downstream.pooling.pooling import Pooling
 from downstream.probes import pack
@@ -13,7 +14,9 @@ from downstream.probes.fit import predict
 from downstream.probes.pack import fit_all, plan
 from downstream.probes.packing.shape import ACTIVATIONS
 from downstream.probes.selection import Selection
+from downstream.tasks.task import Task
 from tests.downstream.probes.test_pack import data, fitting, still
+from tests.downstream.test_regression import regression_folder, splits_of
 
 __all__ = ["still"]  # a fixture
 EPOCHS = 6
@@ -87,3 +90,26 @@ def test_a_pack_for_which_memory_is_short_trains_the_same(pretended_cuda, still)
     pretended_cuda.limit(before + (pretended_cuda.peak - before) * 3 // 4)
     found = fit_all(probes, "cuda")
     assert [fit.best.loss for fit in found] == pytest.approx([fit.best.loss for fit in wanted], rel=ROUNDING)
+
+
+@pytest.mark.parametrize("metric", ["r2", "mae"])
+def test_numbers(pretended_cuda, still, tmp_path, metric):
+    """Probes of regression, whose scores are computed on the device, in the units of the task."""
+    task = Task.from_dir(regression_folder(tmp_path, clips=40, evaluation=[metric]))
+    splits = splits_of(task)
+    probes = [
+        replace(one, config=replace(one.config, hidden_dim=16, max_epochs=EPOCHS, check_val_every_n_epoch=1))
+        for seed in (0, 1)
+        for one in evaluation_of(task, splits, "hear2021+grid2+linear", seed).first()
+    ]
+    for found, wanted in zip(fit_all(probes, "cuda"), fit_all(probes, "cpu"), strict=True):
+        losses, scores = (
+            [[getattr(one, name) for one in fit.validations] for fit in (found, wanted)] for name in ("loss", "score")
+        )
+        assert losses[0] == pytest.approx(losses[1], rel=ROUNDING)
+        assert scores[0] == pytest.approx(scores[1], rel=ROUNDING)
+    (there,), (here,) = (
+        evaluate(task, splits, protocol="hear2021+grid2+linear", device=device) for device in ("cuda", "cpu")
+    )
+    assert there.predictions == pytest.approx(here.predictions, rel=1e-3)
+    assert there.scores[metric] == pytest.approx(here.scores[metric], rel=1e-2)

@@ -161,7 +161,7 @@ class Cnn14(CnnNet):
                 if (name := f"block{number}") in levels:
                     size = (frames >> number) * kept.shape[3]
                     sums[name] = sums.get(name, 0) + kept.float().sum((2, 3)) / size
-                if (tokens := f"{name}{TOKENS}") in levels:
+                if (tokens := f"{name}{TOKENS}") in levels and kept.shape[2]:  # the last part may have no position here
                     grid = grid_of(kept, frequency=3)
                     strips[tokens].append(averaged(grid, caps(*grid.shape[1:3])[0], grid.shape[2]))
             maps.append(kept)

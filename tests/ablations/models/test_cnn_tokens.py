@@ -84,11 +84,12 @@ def test_every_clip_has_as_many_tokens_and_those_that_it_has_alone(embedders, te
             assert (together[tap][place] - alone).abs().max() <= TOLERANCE * alone.abs().max()
 
 
-def test_maps_in_parts_of_time_give_the_same_tokens(embedders, monkeypatch):
+@pytest.mark.parametrize("seconds", [2.1, 0.64])  # 211 frames; 65, one more than a part
+def test_maps_in_parts_of_time_give_the_same_tokens(embedders, monkeypatch, seconds):
     """On a CPU the early blocks of CNN14 see long clips in parts."""
     embedder = embedders["cnn14@untrained-0"]
     assert isinstance(embedder, Cnn14Embedder)
-    taps, audio = [(f"block{number}.tokens", None) for number in (1, 2, 3, 4)], [clip(2.1, 1)]
+    taps, audio = [(f"block{number}.tokens", None) for number in (1, 2, 3, 4)], [clip(seconds, 1)]
     whole = embedder.scene(audio, taps)
     monkeypatch.setattr(embedder._current_form(), "frames_in_cache", 64)
     parts = embedder.scene(audio, taps)

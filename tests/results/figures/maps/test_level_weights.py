@@ -72,7 +72,7 @@ def test_the_table_says_what_equal_weights_would_be():
     text = to_text(weights_table(rows("weighted", "weighted_normalized")))
     assert "small weighted: block1" in text
     assert "0.230 ± 0.026" in text
-    assert "over 2 folds and 2 seeds. Equal weights are 0.333." in text
+    assert "over 2 folds and 2 seeds. Equal weights are 0.333 for 3 levels." in text
     assert "not normalized" in text
     assert "not normalized" not in to_text(weights_table(rows("weighted_normalized")))
     standardized = rows("weighted").assign(protocol="hear2021+standardized")
