@@ -4,8 +4,8 @@ The tokens of a window are a grid of frequency x time: the patches of a transfor
 maps. A level keeps the whole grid where it is small. Of a larger one it keeps averages over adjacent rows and columns.
 """
 
+import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 TOKENS = ".tokens"
 """End of the names of these levels: `block8.tokens`."""
@@ -21,22 +21,36 @@ def keeps_tokens(level: str) -> bool:
 
 
 def averaged(grid: Tensor, rows: int, columns: int) -> Tensor:
-    """Average adjacent tokens, as torch's adaptive_avg_pool2d divides them.
+    """Divide a grid into so many rows and columns of one size, and average what lies in each.
 
-    Where fewer tokens are there than are asked for, some are repeated.
+    A token that lies in several has a share in each, so that the mean of the result is the mean of the grid. Where
+    fewer tokens are there than are asked for, they are repeated.
 
     >>> import torch
     >>> averaged(torch.arange(4.0).view(1, 1, 4, 1), 1, 2).flatten().tolist()
     [0.5, 2.5]
+    >>> averaged(torch.arange(3.0).view(1, 1, 3, 1), 1, 2).flatten().tolist()  # the second token lies in both halves
+    [0.3333333432674408, 1.6666667461395264]
 
     Args:
         grid: tokens (batch, rows, columns, width).
         rows: along frequency, of the result.
         columns: along time, of the result.
     """
-    if grid.shape[1:3] == (rows, columns):
-        return grid
-    return F.adaptive_avg_pool2d(grid.permute(0, 3, 1, 2), (rows, columns)).permute(0, 2, 3, 1)
+    if grid.shape[2] != columns:
+        grid = (_shares(grid.shape[2], columns, grid) @ grid.float()).to(grid.dtype)
+    if grid.shape[1] != rows:
+        flat = _shares(grid.shape[1], rows, grid) @ grid.float().flatten(2)
+        grid = flat.to(grid.dtype).unflatten(2, grid.shape[2:])
+    return grid
+
+
+def _shares(size: int, parts: int, like: Tensor) -> Tensor:
+    """The share of each of `size` tokens in each of `parts` averages: (parts, size), rows of sum 1, where `like` is."""
+    tokens = torch.arange(size, device=like.device) * parts
+    edges = torch.arange(parts + 1, device=like.device)[:, None] * size  # both in units of 1 / (size * parts)
+    inside = torch.minimum(edges[1:], tokens + parts) - torch.maximum(edges[:-1], tokens)
+    return inside.clamp(min=0).float() / size
 
 
 def capped(grid: Tensor) -> Tensor:

@@ -49,3 +49,9 @@ def filled_cnn_state(shapes: dict[str, tuple[int, ...]]) -> dict[str, torch.Tens
             values = 0.02 * values + (1 if name.endswith("weight") else 0)
         state[name] = torch.from_numpy(values.astype(np.float32))
     return state
+
+
+def divided(values, parts, dim):
+    """Divide an axis into parts of one size and average each: every value is repeated, so that none lies in two."""
+    size = values.shape[dim]
+    return values.repeat_interleave(parts, dim).unflatten(dim, (parts, size)).mean(dim + 1)

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 from passt import EmbeddingSpec, PasstEmbedder, hear, windowed
 from passt.catalog import checkpoints
 from passt.tokens import MOST_COLUMNS, MOST_ROWS, averaged
-from tests.reference_values import clip
+from tests.reference_values import clip, divided
 
 WIDTH, ROWS = 192, 12
 TOLERANCE = 1e-5
@@ -30,7 +30,7 @@ def patches_of(embedder, audio, number):
 
 def pooled(patches, columns):
     """Average (rows, columns, width) along time, row by row, and put the tokens side by side."""
-    return F.adaptive_avg_pool1d(patches.transpose(1, 2), columns).transpose(1, 2).flatten()
+    return divided(patches, columns, 1).flatten()
 
 
 def test_names_and_numbers(embedder):
@@ -134,9 +134,16 @@ def test_fewer_seconds_share_a_call_where_tokens_of_scenes_are_many(embedder):
     assert embedder.seconds_at_once(taps, 50) is None  # whose embeddings bound them
 
 
-def test_averages_are_torchs():
-    grid = torch.randn(2, 13, 99, 5, generator=torch.Generator().manual_seed(0))
-    along = F.adaptive_avg_pool1d(grid.permute(0, 1, 3, 2).flatten(0, 1), 8)  # (rows, width, columns)
-    found = averaged(grid, 13, 8)
-    assert torch.allclose(found, along.unflatten(0, (2, 13)).transpose(2, 3), atol=1e-6)
-    assert averaged(grid, 13, 99) is grid
+@pytest.mark.parametrize(("rows", "columns"), [(13, 99), (13, 3), (5, 8), (20, 16)])
+def test_averages_are_of_parts_of_one_size(rows, columns):
+    grid = torch.randn(2, rows, columns, 5, generator=torch.Generator().manual_seed(0))
+    found = averaged(grid, 10, 8)
+    torch.testing.assert_close(found, divided(divided(grid, 10, 1), 8, 2), rtol=0, atol=1e-6)
+    torch.testing.assert_close(found.mean((1, 2)), grid.mean((1, 2)), rtol=0, atol=1e-6)
+    assert averaged(grid, rows, columns) is grid
+
+
+def test_averages_of_whole_tokens_are_torchs():
+    grid = torch.randn(2, 24, 16, 5, generator=torch.Generator().manual_seed(0))
+    torchs = F.adaptive_avg_pool2d(grid.permute(0, 3, 1, 2), (12, 8)).permute(0, 2, 3, 1)
+    torch.testing.assert_close(averaged(grid, 12, 8), torchs, rtol=0, atol=1e-6)
