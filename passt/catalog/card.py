@@ -105,7 +105,8 @@ class Card:
 
     def _without_tokens(self, level: str) -> str:
         """The end of a message about a level of tokens, if the model has none."""
-        return "; PaSST, the CNNs and encoders of transformers keep tokens" if keeps_tokens(level) and not self.token_levels else ""
+        known = "; PaSST, the CNNs and encoders of transformers keep tokens"
+        return known if keeps_tokens(level) and not self.token_levels else ""
 
     def _check_window(self, name: str, window_ms: int) -> None:
         if self.min_window_ms is None:
