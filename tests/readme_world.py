@@ -19,6 +19,7 @@ from safetensors.torch import load_file
 from ablations.cli import main
 from ablations.study.study import FOLDERS, Study
 from passt.catalog import demo
+from tests.ablations.models.hf import tiny
 from tests.conftest import RATE, tone, write_beeps, write_clip, write_tones
 
 ROOT = Path(__file__).parents[1]
@@ -60,8 +61,8 @@ def make_world(world: Path, documents: Sequence[str]) -> None:
 
     In it are the files that documents show; their studies, on small tasks under the names of HEAR's, and their runs;
     the run `quickstart`, for which the packaged tasks have to be those of `MAKERS`; the rows of the runs that are
-    committed; `list.csv`, `ratings.csv`, `a.wav` and `recordings/`; the weights `tuned.pt`; `esc10.zip`, `fsdd.zip`;
-    the kit folder `kit_folders/esc50-v2.0.0-full`; the committed figures of benchmarks.
+    committed; `list.csv`, `ratings.csv`, `a.wav` and `recordings/`; the weights `tuned.pt`; the encoder `mine`;
+    `esc10.zip`, `fsdd.zip`; the kit folder `kit_folders/esc50-v2.0.0-full`; the committed figures of benchmarks.
     """
     tasks = world / "hear" / "tasks"
     write_tones(tasks / "esc50-v2.0.0-full", **FOLDS, evaluation_params=QUICK)
@@ -77,6 +78,7 @@ def make_world(world: Path, documents: Sequence[str]) -> None:
     pd.DataFrame(listed).to_csv(world / "list.csv", index=False)
     rated = {"file": listed["file"], "target": range(len(files))}
     pd.DataFrame(rated).to_csv(world / "ratings.csv", index=False)
+    tiny.save("wav2vec2", world / "mine", num_hidden_layers=12)
     torch.save(load_file(demo.FOLDER / "passt_demo.safetensors"), world / "tuned.pt")
     _write_archive(world / "esc10.zip", _esc10())
     _write_archive(world / "fsdd.zip", _spoken_digits())

@@ -161,9 +161,8 @@ def _timed(size: Size, device_s: float) -> dict[str, Any]:
         start = time.perf_counter()
         for split in range(size.splits):
             place = Path(folder) / "embedder" / "audio" / f"split{split}" / "kind"
-            audio: Any = SimpleNamespace(
-                files=files, seconds=lambda _: size.seconds, load=lambda _: clip, folder=place / "task" / "rate" / "s"
-            )
+            sound = {"seconds": lambda _: size.seconds, "load": lambda _: clip, "log_changes": lambda: None}
+            audio: Any = SimpleNamespace(files=files, folder=place / "task" / "rate" / "s", origin="task/s", **sound)
             extract(embedder, audio, TAPS, size.hop_ms, TapFolder(place))
         seconds = time.perf_counter() - start
     return {

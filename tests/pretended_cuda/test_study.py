@@ -27,6 +27,11 @@ def test_a_study_gives_the_rows_of_the_cpu(pretended_cuda, tmp_path, scene_task,
     here, there = (table.sort_values(KEYS).reset_index(drop=True) for table in tables.values())
     assert len(there) > 0
     pd.testing.assert_frame_equal(there[KEYS], here[KEYS])
-    assert there["score"].tolist() == pytest.approx(here["score"].tolist(), abs=1e-3, nan_ok=True)
+    bounded = here["score"] >= 0
+    assert there["score"][bounded].tolist() == pytest.approx(here["score"][bounded].tolist(), abs=1e-3)
+    assert there["score"][here["score"].isna()].isna().all()
+    # R2 of few, badly predicted numbers is far below 0, and moves with their squares.
+    below = here["score"] < 0
+    assert there["score"][below].tolist() == pytest.approx(here["score"][below].tolist(), rel=1e-2)
     assert set(there["device"]) == {"pretended"}
     assert pretended_cuda.allocated == 0

@@ -44,11 +44,14 @@ def weights_map(
         notes, statement, order, ax: see `results.figures.canvas.frame.Options`.
 
     Raises:
-        ValueError: no row has a weight, an unknown colormap, or several models for one `ax`.
+        ValueError: no rows, or none that has a weight, an unknown colormap, or several models for one `ax`.
     """
     if palette is not None and palette not in list(mpl.colormaps):
         raise ValueError(f"palette of a heat map is the name of a colormap, such as viridis, got {palette!r}")
-    weights = level_weights(rows.rows if isinstance(rows, Scored) else rows)
+    rows = rows.rows if isinstance(rows, Scored) else rows
+    if rows.empty:
+        raise ValueError("no rows to draw")
+    weights = level_weights(rows)
     if order is not None:
         checkpoint = weights["spec"].str.split("@").str[0]
         weights = ordered(weights.assign(label=weights["model"], checkpoint=checkpoint), order)
