@@ -14,8 +14,8 @@ from downstream.tasks.task import Task
 
 logger = logging.getLogger(__name__)
 
-
 NO_LABELS = "the targets of a regression task are numbers, and"
+"""The beginning of the reasons of `reason_against`."""
 
 
 def check_task(task: Task) -> None:
