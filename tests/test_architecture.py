@@ -115,8 +115,9 @@ ROOMS = {
         "door": "embedding engines models models.hear_modules models.objects report runs study system tasks terminal "
         "units",
         "cli.running": "engines report runs study system terminal units",
-        "cli": "cli.running embedding engines inputs kit models report representation runs search store study system "
-        "tasks tasks.examples tasks.prepare terminal training units",
+        "cli.results": "report representation runs study system terminal units",
+        "cli": "cli.running embedding engines inputs kit models runs search store study system tasks tasks.examples "
+        "tasks.prepare terminal training units",
         "start": "cli system",
     },
 }

@@ -21,12 +21,12 @@ COMMANDS = {
         "embed": ("embed", "Write the embeddings of audio files."),
     },
     "Look at results": {
-        "table": ("table", "Print the table of a run, in any format."),
-        "figure": ("figure", "Draw the figure of a run."),
-        "compare": ("compare", "Compare models on the same clips, with intervals and p values."),
-        "geometry": ("compare", "Measure which embeddings are alike, and their dimensions."),
-        "report": ("figure", "Write a run, or several, as one HTML page."),
-        "reference": ("table", "List or show published scores."),
+        "table": ("results.table", "Print the table of a run, in any format."),
+        "figure": ("results.figure", "Draw the figure of a run."),
+        "compare": ("results.compare", "Compare models on the same clips, with intervals and p values."),
+        "geometry": ("results.compare", "Measure which embeddings are alike, and their dimensions."),
+        "report": ("results.figure", "Write a run, or several, as one HTML page."),
+        "reference": ("results.table", "List or show published scores."),
     },
     "Models, tasks and the store": {
         "models": ("models", "List every model, and whether its weights are here."),
@@ -46,7 +46,7 @@ COMMANDS = {
         "crosscheck": ("kit", "Run hear-eval-kit itself beside our probes."),
     },
 }
-"""Section of the help -> command -> its file in this room, and one line of help that fits 80 columns."""
+"""Section of the help -> command -> its file here or in `results/`, and one line of help that fits 80 columns."""
 
 SLOW: Mapping[str, click.ParamType[Any]] = {
     "download": FETCHED,

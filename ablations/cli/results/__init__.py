@@ -1,0 +1,1 @@
+"""Commands that look at the results of a run, and hand them on: tables, figures, comparisons, pages."""
