@@ -1,9 +1,10 @@
 """The plan of a run, before any of it is done: jobs, forward passes, fits, time, disk and memory."""
 
+import functools
 import logging
 import math
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -114,16 +115,17 @@ def plan_study(
         failures.append(failure_of(models, task, error))
 
     units = units_of(study, find_tasks(study, where.tasks, where.store, failed))
+    epochs = functools.cache(lambda: epochs_seen(settings.folder))  # reads every job
     rows: list[PlanRow] = []
     with track(f"plan of {study.name}", len(units)) as advance:
         for group in grouped(units):
-            rows += _of_group(group, settings, measure, track, advance)
+            rows += _of_group(group, settings, epochs if measure else None, track, advance)
     rows += [PlanRow(task=failure.task, problem=failure.reason) for failure in failures]
     return Plan([asdict(row) for row in rows], columns=list(COLUMNS))
 
 
 def _of_group(
-    group: Sequence[Unit], settings: Settings, measure: bool, track: Track, advance: Advance
+    group: Sequence[Unit], settings: Settings, epochs: Callable[[], float] | None, track: Track, advance: Advance
 ) -> list[PlanRow]:
     try:
         embedder = build(group[0].models, settings, track)
@@ -132,7 +134,7 @@ def _of_group(
         return [_problem(unit, error) for unit in group]
     rows = []
     with released(embedder):
-        planner = _Planner(embedder, settings, measure)
+        planner = _Planner(embedder, settings, epochs)
         for unit in group:
             try:
                 rows.append(planner.row(unit))
@@ -143,11 +145,16 @@ def _of_group(
 
 
 class _Planner:
-    """Plans units of one embedder, whose speed it measures once for each set of taps and length of clips."""
+    """Plans units of one embedder, whose speed it measures once for each set of taps and length of clips.
 
-    def __init__(self, embedder: Embedder, settings: Settings, measure: bool) -> None:
-        self.embedder, self.settings, self.measure = embedder, settings, measure
-        self.epochs = epochs_seen(settings.folder)
+    Args:
+        embedder: of the units.
+        settings: how they would be run.
+        epochs: gives the epochs of a fit; None to measure nothing.
+    """
+
+    def __init__(self, embedder: Embedder, settings: Settings, epochs: Callable[[], float] | None) -> None:
+        self.embedder, self.settings, self.epochs = embedder, settings, epochs
         self.rates: dict[tuple[tuple[Tap, ...], int | None, int], Rate] = {}
         self.planned: set[tuple[Path, Tap]] = set()
 
@@ -156,7 +163,7 @@ class _Planner:
         counts = counts_of(unit, self.embedder, self.settings, self.planned)
         for cell in counts.not_applicable:
             logger.warning("not applicable: %s", cell)
-        estimate = self.estimate(counts) if self.measure else Estimate()
+        estimate = self.estimate(counts, self.epochs()) if self.epochs else Estimate()
         return PlanRow(
             model=self.embedder.name,
             task=unit.named.key,
@@ -174,8 +181,8 @@ class _Planner:
             memory_mb=estimate.memory_mb,
         )
 
-    def estimate(self, counts: Counts) -> Estimate:
-        """Estimate time and memory of what remains."""
+    def estimate(self, counts: Counts, epochs: float) -> Estimate:
+        """Estimate time and memory of what remains, with so many epochs a fit."""
         seconds, beyond = 0.0, [0]
         for work in counts.extractions:
             length = round(math.log2(max(work.seconds, 0.01) / max(len(work.files), 1)))  # of a clip, about
@@ -184,7 +191,7 @@ class _Planner:
                 self.rates[key] = embedding_rate(self.embedder, work, self.settings.device)
             seconds += self.rates[key].seconds * work.seconds
             beyond.append(self.rates[key].memory)
-        probes = sum(probe_seconds(work, self.settings.device, self.epochs) for work in counts.probes)
+        probes = sum(probe_seconds(work, self.settings.device, epochs) for work in counts.probes)
         beyond += map(probe_memory, counts.probes)
         held = in_use(torch.device(self.settings.device))
         return Estimate(seconds, probes, (held + max(beyond)) / 1e6)
