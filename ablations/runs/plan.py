@@ -158,6 +158,11 @@ class _Planner:
         self.rates: dict[tuple[tuple[Tap, ...], int | None, int], Rate] = {}
         self.planned: set[tuple[Path, Tap]] = set()
 
+    @functools.cached_property
+    def held(self) -> int:
+        """Bytes of the process with the embedder; measured once, for that collects garbage."""
+        return in_use(torch.device(self.settings.device))
+
     def row(self, unit: Unit) -> PlanRow:
         """Count what remains of a unit; models that have nothing to give on its task are logged."""
         counts = counts_of(unit, self.embedder, self.settings, self.planned)
@@ -193,8 +198,7 @@ class _Planner:
             beyond.append(self.rates[key].memory)
         probes = sum(probe_seconds(work, self.settings.device, epochs) for work in counts.probes)
         beyond += map(probe_memory, counts.probes)
-        held = in_use(torch.device(self.settings.device))
-        return Estimate(seconds, probes, (held + max(beyond)) / 1e6)
+        return Estimate(seconds, probes, (self.held + max(beyond)) / 1e6)
 
 
 def to_text(plan: pd.DataFrame, store: Path) -> str:
