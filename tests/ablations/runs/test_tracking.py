@@ -129,7 +129,7 @@ def test_a_run_that_ends_in_an_error_is_not_called_complete(installed):
         (fake,) = installed(name)
         with pytest.raises(KeyboardInterrupt), Tracker.of(name).run("mine", {}):
             raise KeyboardInterrupt
-        called, args, options = fake.calls[-1]
+        _, args, options = fake.calls[-1]
         assert args == end
         assert options == ({"exit_code": 1} if name == "wandb" else {})
 
