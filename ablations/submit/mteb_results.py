@@ -75,19 +75,13 @@ def write(
         url: where the model is.
         track: shows how far the work is.
     """
-    study = _study(chosen, where)
     reasons = _not_comparable(chosen)
     fits = [key for key in dict.fromkeys(chosen.rows["task"]) if key not in reasons]
     lines = [f"Not comparable: {', '.join(keys)}: {why}." for why, keys in grouped(reasons).items()]
     files: list[Path] = []
-    found = _embeddings(study, fits, where, machine, track, lines) if fits and study.models else []
-    labels = {model.label for model in study.models}
-    pooled = [model for model in chosen.models if model not in labels]
-    if pooled:
-        lines.append(
-            f"Not comparable: {', '.join(pooled)}: probes pool levels or tokens; mteb takes one vector a clip."
-        )
-    for embedding in found:
+    if fits:
+        lines += _pooled(chosen)
+    for embedding in _embeddings(_study(chosen, where), fits, where, machine, track, lines) if fits else ():
         table = task_table()[embedding.named.key]
         x, y = _clips(embedding)
         if len(x) != int(table["clips"]):
@@ -168,6 +162,15 @@ def _study(chosen: Chosen, where: Where) -> Study:
     return replace(study, models=tuple(models), protocol="hear2021")
 
 
+def _pooled(chosen: Chosen) -> list[str]:
+    """Say which models are no vector a clip without their probe."""
+    specs = chosen.rows.drop_duplicates("model").set_index("model")["spec"]
+    pooled = [model for model, spec in specs.items() if EmbeddingSpec.parse(spec).pooling != EmbeddingSpec().pooling]
+    return (
+        [f"Not comparable: {', '.join(pooled)}: probes pool levels or tokens; mteb takes a vector."] if pooled else []
+    )
+
+
 def _not_comparable(chosen: Chosen) -> dict[str, str]:
     """Task of the run -> why mteb has nothing that compares."""
     known = task_table()
@@ -180,6 +183,8 @@ def _embeddings(
     study: Study, keys: Sequence[str], where: Where, machine: Machine, track: Track, lines: list[str]
 ) -> list[Representation]:
     """The embeddings of the models on tasks; `lines` gets one for each that is not there."""
+    if not study.models:
+        return []
 
     def failed(models: object, task: str, error: Exception) -> None:
         missing.append((task, error))

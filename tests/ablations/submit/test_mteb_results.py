@@ -86,9 +86,6 @@ def test_a_task_with_other_clips_is_no_result(places, tmp_path):
 def test_what_mteb_does_not_have_is_named_with_the_reason(tmp_path):
     made = [row for key in ("beijing_opera", "dcase2016_task2", "maestro_5h", "fsd50k") for row in rows_of("base", key)]
     folder = write_run(tmp_path / "mine", made)
-    (folder / "study.yaml").write_text(
-        yaml.safe_dump({"name": "mine", "models": ["passt_demo@block6"], "tasks": ["dcase2016_task2"]})
-    )
     done = invoke("submit", folder, "--to", "mteb")
     assert done.exit_code == 1
     lines = done.stderr.splitlines()
