@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ablations.runs.asked_rows import AskedRows, log_left_out
+from ablations.runs.tracking import Tell, untold
 from ablations.study.study import Study
 from ablations.system import call
 from ablations.units.jobs import Done, job_file
@@ -52,6 +53,7 @@ class StudyRows:
         units: all units of the study.
         chosen: the units of this run; rows of the others are left as they are.
         precision: in place of the study's.
+        tell: is given the rows of each job, under each of its models.
 
     Raises:
         ValueError: `rows.csv` is not what was written.
@@ -65,7 +67,9 @@ class StudyRows:
         chosen: Sequence[Unit],
         *,
         precision: str | None = None,
+        tell: Tell = untold,
     ) -> None:
+        self._tell, self._asked_for = tell, sum(unit.rows for unit in chosen)
         self.study, self.folder, self.file = study, folder, folder / "rows.csv"
         self.precision = precision or study.precision
         self._rows: dict[tuple[str, Path, int], list[Row]] = {}
@@ -94,7 +98,9 @@ class StudyRows:
                 "task": job.task,
                 "seed": job.seed,
             }
-            self._rows[str(model.spec), job.task_folder, job.seed] = result_rows.rows_of(record, identity)
+            rows = result_rows.rows_of(record, identity)
+            self._rows[str(model.spec), job.task_folder, job.seed] = rows
+            self._tell(rows, len(self._rows) / self._asked_for)
 
     def write(
         self, failures: Sequence[Failure], not_applicable: Sequence[NotApplicable] = (), final: bool = False
