@@ -58,12 +58,14 @@ ROOMS = {
         "splits": "embedder events probes store tasks",
         "watching": "probes tasks",
         "scaling": "probes",
-        "fold_data": "pooling probes scaling solvers splits tasks",
-        "fold_result": "events probes splits tasks",
+        "trained": "disk events pooling probes scaling solvers tasks",
+        "fold_data": "pooling probes scaling solvers splits tasks trained",
+        "fold_result": "events probes splits tasks trained",
         "scores": "disk events splits tasks",
         "checks": "events probes scores splits tasks",
-        "solve": "checks disk events fold_data fold_result pooling probes scores solvers splits tasks",
-        "evaluate": "checks events fold_data fold_result pooling probes progress scores solve splits tasks watching",
+        "solve": "checks disk fold_data fold_result pooling probes scores solvers splits tasks trained",
+        "evaluate": "checks events fold_data fold_result pooling probes progress scores solve splits tasks trained "
+        "watching",
         "kit": "disk evaluate fold_result probes progress scores splits tasks",
     },
     "results": {

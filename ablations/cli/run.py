@@ -56,11 +56,13 @@ def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @ASKED
 @click.option("--dry-run", is_flag=True, help="Only say what is missing and what it takes, as `ablate plan` does.")
 @PLACES
+@click.option("--keep-probes", is_flag=True, help="Keep the chosen probes, which `ablate predict` needs.")
 @click.option("--compile", "compiled", is_flag=True, help="Use torch.compile; where it fails, say why and go on.")
 @one_line_errors
 @engine_options
 def run(
     dry_run: bool,
+    keep_probes: bool,
     runs: Path,
     tasks: Path | None,
     store: Path | None,
@@ -85,6 +87,8 @@ def run(
     """
     request = Asked.of(asked)
     studies, runs = request.studies(runs)
+    if keep_probes:
+        studies = tuple(study.keeping_probes() for study in studies)
     from ablations.cli.running import printed
     from ablations.system.compute import Machine
     from ablations.units.where import Where
