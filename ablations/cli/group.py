@@ -19,6 +19,7 @@ COMMANDS = {
         "protocols": ("run", "Ask which conclusions survive another probe."),
         "search": ("search", "Search for the best variant, or the best for each cost."),
         "embed": ("embed", "Write the embeddings of audio files."),
+        "field": ("field", "Measure how much sound around a timestamp decides its embedding."),
     },
     "Look at results": {
         "table": ("results.table", "Print the table of a run, in any format."),
