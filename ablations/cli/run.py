@@ -57,6 +57,9 @@ def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--dry-run", is_flag=True, help="Only say what is missing and what it takes, as `ablate plan` does.")
 @PLACES
 @click.option("--compile", "compiled", is_flag=True, help="Use torch.compile; where it fails, say why and go on.")
+@click.option(
+    "--track", "tracker", metavar="NAME", help="Send scores to trackio, mlflow or wandb, or to any that is installed."
+)
 @one_line_errors
 @engine_options
 def run(
@@ -67,6 +70,7 @@ def run(
     device: str | None,
     precision: str | None,
     compiled: bool,
+    tracker: str | None,
     shard: Any,
     engine: Any,
     **asked: Any,
@@ -86,14 +90,18 @@ def run(
     request = Asked.of(asked)
     studies, runs = request.studies(runs)
     from ablations.cli.running import printed
+    from ablations.runs.tracking import Tracker
     from ablations.system.compute import Machine
     from ablations.units.where import Where
 
     where, machine = Where.of(runs, store, tasks), Machine(device, precision, compiled)
+    tracking = Tracker.of(tracker) if tracker else None
     if dry_run:
         is_complete = printed.plan(studies, where, machine)
     else:
-        is_complete = printed.run(studies, where, machine, shard, engine, with_summary=request.is_paper)
+        is_complete = printed.run(
+            studies, where, machine, shard, engine, with_summary=request.is_paper, tracker=tracking
+        )
     if not is_complete:
         raise SystemExit(1)
 

@@ -68,6 +68,8 @@ def nominal_windows(specs: Sequence[EmbeddingSpec], embedder: Embedder) -> dict[
 def _nominal(spec: EmbeddingSpec, embedder: Embedder, tap: Tap) -> Extent | None:
     level, window_ms = tap
     rate = embedder.sample_rate
+    if window_ms is not None and spec.lookahead_ms is not None:
+        return float(spec.lookahead_ms - window_ms), float(spec.lookahead_ms)
     if window_ms is not None:
         samples = rate * window_ms // 1000
     elif level in (excerpts := getattr(embedder, "excerpts", {})):

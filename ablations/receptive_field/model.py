@@ -12,6 +12,7 @@ from ablations.receptive_field.measure import GRADIENTS, Choice, Field, measure,
 from ablations.system.machine import choose_device
 from ablations.units.where import Where
 from downstream.embedder import optional, released
+from downstream.lookahead import looking_ahead
 from downstream.progress import Track, silent
 from passt import EmbeddingSpec
 from passt.catalog.spec import OWN_HOP
@@ -59,7 +60,7 @@ def field_of(
     specs, file = specs_of(model, levels, windows_ms, Path(weights) if weights else None)
     spec = specs[0]
     built = registry.build_alone(spec, choose_device(device), file, "fp32", track, python)
-    with released(built) as embedder:
+    with released(looking_ahead(built, spec.lookahead_ms)) as embedder:
         if optional(embedder).timestamp_dims == {}:
             raise ValueError(f"{spec}: has no timestamp embeddings")
         nominal = nominal_windows(specs, embedder)
@@ -75,4 +76,5 @@ def field_of(
             **{"fingerprint": embedder.fingerprint},
             "gradients": why_not(embedder) if GRADIENTS in choice.methods else "not asked for",
         }
-    return Field(f"{spec.checkpoint}@{spec.weights}", numbers, curves, facts)
+    ahead = "" if spec.lookahead_ms is None else f", look-ahead {spec.lookahead_ms} ms"
+    return Field(f"{spec.checkpoint}@{spec.weights}{ahead}", numbers, curves, facts)

@@ -10,6 +10,7 @@ from ablations.receptive_field import sounds
 from ablations.receptive_field.curves import shortest
 from ablations.receptive_field.layout import Layout
 from ablations.receptive_field.measure import Choice, measure
+from downstream.lookahead import looking_ahead
 from tests.ablations.receptive_field.stacks import RATE, BoxStack, WindowMean, b_spline
 
 LAST = ("last", None)
@@ -108,6 +109,26 @@ def test_a_mean_over_windows_has_exactly_its_window():
         row = numbers[(numbers["level"] == level) & (numbers["window_ms"] == window)].iloc[0]
         assert row["ms_95"] == pytest.approx(0.95 * (stop - extent[0]), abs=2)
     assert numbers.loc[numbers["level"] == "first", "future"].item() == 0
+
+
+@pytest.mark.parametrize("ahead", [0, 8, 64])
+def test_windows_with_a_look_ahead_end_there(ahead):
+    choice = Choice(clips=20, stretch_ms=4)
+    tap, extent = ("mean", 64), (ahead - 64.0, float(ahead))
+    numbers, curves = measured(looking_ahead(WindowMean(), ahead), {tap: extent}, choice, reach=80)
+    inside = (curves["start_ms"] >= extent[0]) & (curves["stop_ms"] <= extent[1])
+    assert (curves.loc[inside, "share"] > 0).all()
+    assert (curves.loc[~inside, "share"] == 0).all()
+    assert (~inside).sum() == 4
+    assert numbers["future"].item() == pytest.approx(ahead / 64, abs=0.2 * (0 < ahead < 64))
+
+
+def test_a_causal_spec_has_no_future():
+    found = ab.field("passt_demo@block1+block6@w160@ahead0", task=None, clips=2, stretch_ms=20)
+    assert list(found.numbers["nominal_start"]) == [-160.0] * 4
+    assert list(found.numbers["future"]) == [0.0] * 4
+    assert list(found.numbers["outside"]) == [0.0] * 4
+    assert found.model == "passt_demo@demo, look-ahead 0 ms"
 
 
 def test_a_python_object_is_measured_by_occlusion():
