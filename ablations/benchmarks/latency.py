@@ -27,6 +27,7 @@ from ablations.system.device_memory import in_use, peak, reset_peak
 from ablations.system.machine import best, choose_device
 from ablations.terminal.options import DEVICE
 from downstream.embedder import Embedder, Tap, released
+from downstream.lookahead import looking_ahead
 from downstream.progress import Track, silent
 from passt import EmbeddingSpec
 from passt.catalog.spec import parse_fields
@@ -121,8 +122,9 @@ def measure(
     rows = []
     with track("benchmark", sum(map(len, groups)) * len(threads)) as advance:
         for specs in groups:
-            with released(registry.build(specs[0], device=device)) as embedder:
+            with released(registry.build(specs[0], device=device)) as built:
                 for spec in specs:
+                    embedder = looking_ahead(built, spec.lookahead_ms)
                     for count in threads:
                         with _threads(count):
                             rows.append(_measured(embedder, spec, torch.device(device)))

@@ -11,6 +11,7 @@ from ablations.benchmarks import latency
 from ablations.cli import main
 from ablations.models import registry
 from ablations.models.lookahead import lookahead_ms
+from downstream.lookahead import looking_ahead
 from tests.ablations.models.hf import tiny
 
 
@@ -36,6 +37,8 @@ def encoder(tmp_path_factory):
         ("passt_demo@features+mel@w160+640@t100", 320),
         ("passt_demo@mel", 30),
         ("mn04_as@w320", 160),
+        ("passt_demo@features@w160+640@ahead0", 0),
+        ("mn04_as@w320@ahead40", 40),
         ("crepe_tiny", 32),
         ("logmel@w50", 25),
     ],
@@ -50,21 +53,25 @@ def test_whole_clips_are_never_complete_and_other_models_are_not_known(encoder):
     assert math.isnan(lookahead_ms(registry.resolve("hear:some.module")))
 
 
-@pytest.mark.parametrize("text", ["passt_demo@block1+mel@w160+320", "passt_demo@mel", "crepe_tiny", "logmel@w50"])
+@pytest.mark.parametrize(
+    "text", ["passt_demo@block1+mel@w160+320", "passt_demo@mel", "crepe_tiny", "logmel@w50@ahead0"]
+)
 def test_one_timestamp_is_computed_alone(text):
     spec = registry.resolve(text)
     embedder = registry.build(spec, device="cpu")
     stream = latency.Stream.of(spec, embedder.sample_rate)
-    ((values, times),) = embedder.timestamps([torch.rand(stream.samples)], spec.timestamp_taps(), stream.step_ms)
+    seeing = looking_ahead(embedder, spec.lookahead_ms)
+    ((values, times),) = seeing.timestamps([torch.rand(stream.samples)], spec.timestamp_taps(), stream.step_ms)
     assert times.tolist() == [0]
     assert all(len(value) == 1 for value in values.values())
-    assert stream.samples >= embedder.sample_rate * 2 * stream.lookahead_ms // 1000, "no part of it is reflected twice"
+    longest = max([window for _, window in spec.timestamp_taps() if window], default=2 * stream.lookahead_ms)
+    assert stream.samples == embedder.sample_rate * longest // 1000
     assert stream.every_ms == 50
 
 
 def test_the_command_writes_what_a_stream_would_see(short, encoder, tmp_path):
     out = tmp_path / "latency.json"
-    words = ["benchmark", "latency", f"{encoder}@block1", "passt_demo@block1@w160+320", "--window", "200"]
+    words = ["benchmark", "latency", f"{encoder}@block1", "passt_demo@block1@w160+320@ahead20", "--window", "200"]
     before = torch.get_num_threads()
     result = CliRunner().invoke(main, [*words, "--device", "cpu", "--out", str(out)])
     assert result.exit_code == 0, result.output
@@ -75,7 +82,7 @@ def test_the_command_writes_what_a_stream_would_see(short, encoder, tmp_path):
     assert set(record["columns"]) == set(rows[0])
     assert [row["windows"] for row in rows] == ["200", "own", "160+320"]
     assert [row["sound_ms"] for row in rows] == [200, 10000, 320]
-    assert [row["lookahead_ms"] for row in rows] == [100, 10000, 160]
+    assert [row["lookahead_ms"] for row in rows] == [100, 10000, 20]
     assert [row["every_ms"] for row in rows] == [50, 10000, 50]
     for row in rows:
         assert row["threads"] == before == 1
