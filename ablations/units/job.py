@@ -1,5 +1,6 @@
-"""A job: one embedder's taps on one task under one protocol and seed."""
+"""A job: the taps of one embedder, or of several side by side, on one task under one protocol and seed."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -43,8 +44,30 @@ class EmbedderFacts:
 
 
 @dataclass(frozen=True)
+class Part:
+    """The taps of one embedder in a job.
+
+    Attributes:
+        embedder: has computed the taps.
+        taps: are concatenated, in this order.
+        hop_ms: distance of timestamps; None for scenes.
+        audio_fp: fingerprint of the sound at the embedder's rate.
+    """
+
+    embedder: EmbedderFacts
+    taps: tuple[Tap, ...]
+    hop_ms: int | None
+    audio_fp: str
+
+    @property
+    def content(self) -> list[object]:
+        """Everything of it that decides the numbers."""
+        return [self.embedder.fingerprint, self.taps, self.hop_ms, self.audio_fp]
+
+
+@dataclass(frozen=True)
 class Job:
-    """One embedder's taps on one task under one protocol and seed; several models of a study may share it.
+    """One embedding of one task under one protocol and seed; several models of a study may share it.
 
     Attributes:
         embedder: has computed the taps.
@@ -57,6 +80,7 @@ class Job:
         seed: of all that probes draw.
         slack: whether the targets depend on how an event's end is rounded (`needs_slack`).
         pooling: what probes do with the taps before anything else; None takes them side by side.
+        beside: the taps of other embedders, which lie behind those of the first one.
     """
 
     embedder: EmbedderFacts
@@ -69,6 +93,17 @@ class Job:
     seed: int
     slack: bool = False
     pooling: Pooling | None = None
+    beside: tuple[Part, ...] = ()
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The taps of each of its embedders."""
+        return Part(self.embedder, self.taps, self.hop_ms, self.audio_fp), *self.beside
+
+    @property
+    def hops_ms(self) -> tuple[int | None, ...]:
+        """The distance of timestamps of each of its embedders; None for scenes."""
+        return tuple(part.hop_ms for part in self.parts)
 
     @property
     def key(self) -> str:
@@ -77,7 +112,8 @@ class Job:
         targets = [ENDS] if self.slack else []
         pooling = [[self.pooling.name, self.pooling.parts]] if self.pooling else []
         evaluation = [self.task_fp, self.audio_fp, self.protocol, self.seed]
-        return fingerprint([FORMAT, *embedding, *evaluation, *targets, *pooling])
+        beside = [[part.content for part in self.beside]] if self.beside else []
+        return fingerprint([FORMAT, *embedding, *evaluation, *targets, *pooling, *beside])
 
 
 def fingerprints(task: Task, audio: Mapping[str, SplitAudio]) -> tuple[str, str]:
@@ -97,12 +133,16 @@ def fingerprints(task: Task, audio: Mapping[str, SplitAudio]) -> tuple[str, str]
     return fingerprint([content, labels, task.labels, dict(task.metadata), *changes]), fingerprint(resampled)
 
 
-def needs_slack(task: Task, hop_ms: int | None) -> bool:
-    """Whether labels of timestamps so far apart differ from those of earlier versions (see `ENDS`).
+def needs_slack(task: Task, *hops_ms: int | None) -> bool:
+    """Whether labels of timestamps differ from those of earlier versions (see `ENDS`).
 
     Timestamps that the model chooses are taken to be whole milliseconds.
+
+    Args:
+        hops_ms: the distance of timestamps of each model that stands side by side, which have the common multiples.
     """
-    if not task.is_event or hop_ms is None:
+    if not task.is_event or None in hops_ms:
         return False
+    hop_ms = math.lcm(*(hop_ms or 1 for hop_ms in hops_ms if hop_ms is not None))
     events = (event for files in task.items.values() for events in files.values() for event in events)
-    return rests_on_slack(events, hop_ms or 1)
+    return rests_on_slack(events, hop_ms)
