@@ -22,7 +22,8 @@ import torch
 from torch import Tensor
 
 from passt.catalog.choices import choices
-from passt.catalog.spec import MOST_MS, Tap
+from passt.catalog.spec import Tap
+from passt.catalog.spec_text import MOST_MS
 from passt.devices import current
 from passt.tokens import keeps_tokens
 from passt.windows.batches import Rows

@@ -10,7 +10,7 @@ from ablations.models.short_names import short_name
 from ablations.study.overrides import changed, parsed
 from ablations.study.study import KEYS, Study
 from downstream.disk.fields import shown
-from passt.catalog.spec import parse_fields
+from passt.catalog.spec_text import parse_fields
 
 MOST_NAMES = 2
 """More models or tasks than this are counted in a study's name."""

@@ -1,0 +1,24 @@
+"""The look-ahead of windows, of models beside PaSST."""
+
+import re
+
+import pytest
+
+from ablations.models import registry
+
+
+@pytest.mark.parametrize("model", ["crepe_tiny", "crepe_full@wown", "hear:some.module"])
+def test_models_without_windows_have_no_look_ahead(model):
+    name = model.partition("@")[0]
+    with pytest.raises(
+        ValueError, match=re.escape(f"{name}: lookahead_ms must be None, the model takes no windows; g")
+    ):
+        registry.resolve(f"{model}@ahead0")
+
+
+@pytest.mark.parametrize("model", ["cnn_demo", "logmel", "cnn14", "mn04_as"])
+def test_a_look_ahead_is_at_most_the_shortest_window(model):
+    assert registry.resolve(f"{model}@w640+320@ahead320").lookahead_ms == 320
+    expected = f"{model}: lookahead_ms must be at most the shortest window, 320 ms, got 321"
+    with pytest.raises(ValueError, match=expected):
+        registry.resolve(f"{model}@w640+320@ahead321")
