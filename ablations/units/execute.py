@@ -17,8 +17,8 @@ from ablations.study.study import Model
 from ablations.units.job import Job
 from ablations.units.jobs import Done, Shared, fits_of, is_done, job_file, jobs_of, stored_parts, tap_folders, taps_of
 from ablations.units.outcome import Failure
-from ablations.units.record import JobRecord, arrays_of
 from ablations.units.parts import part_named
+from ablations.units.record import JobRecord, arrays_of
 from ablations.units.unit import Settings, Unit, failure_of
 from downstream import splits
 from downstream.disk.files import fingerprint, write_atomically, write_json
@@ -31,7 +31,7 @@ from downstream.progress import Advance, Track, silent
 from downstream.splits import LabelledSplit
 from downstream.store.store import TapFolder
 from downstream.tasks.audio import SplitAudio
-from passt.catalog.spec import FUSED
+from passt.catalog.spec_text import FUSED
 from results.rows.job_files import sealed
 from results.scores.records import NotApplicable
 

@@ -1,7 +1,8 @@
 """The work list of a study: its units, and how shards divide them.
 
-A unit is the models of one embedder group (a checkpoint with its weights, or several side by side) on one task. All their taps are extracted
-together, and their probes share packs. Engines may execute units in any order and in any process.
+A unit is the models of one embedder group (a checkpoint with its weights, or several side by side) on one task. All
+their taps are extracted together, and their probes share packs. Engines may execute units in any order and in any
+process.
 """
 
 import itertools
@@ -22,7 +23,8 @@ from ablations.units.where import Where
 from downstream.disk.fields import choice
 from downstream.probes.protocol import Protocol
 from downstream.tasks.limited import limited
-from passt.catalog.spec import FUSED, Tap
+from passt.catalog.spec import Tap
+from passt.catalog.spec_text import FUSED
 from passt.network.precision import PRECISIONS
 
 CLIP_S = 10.0  # of a clip, if the task does not say

@@ -24,7 +24,7 @@ def test_a_folder_reads_back_as_the_store_gives_it(kind, small, request, tmp_pat
     assert target == tmp_path / "out" / folder.name
     task, splits = read.read_folder(target)
     spec = registry.resolve("logmel")
-    expected = extracted(registry.build(spec, device="cpu"), spec, Task.from_dir(folder), tmp_path / "store")
+    expected = extracted([registry.build(spec, device="cpu")], spec, Task.from_dir(folder), tmp_path / "store")
     for split, data in expected.items():
         assert list(splits[split].files) == list(data.files) == item_order(task)[split]
         assert np.array_equal(splits[split].x, data.x[:])
