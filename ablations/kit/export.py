@@ -9,7 +9,7 @@ from ablations.models import registry
 from ablations.system.compute import DEFAULT, Machine
 from ablations.system.machine import choose_device
 from ablations.tasks import names
-from ablations.units.jobs import hop_on, tap_folders, taps_on
+from ablations.units.jobs import tap_folders, taps_on, times_on
 from ablations.units.where import Where
 from downstream import splits
 from downstream.disk.files import check_place
@@ -18,6 +18,7 @@ from downstream.embedder import Embedder, Tap, released
 from downstream.extract import extract
 from downstream.kit.read import refuse_regression
 from downstream.kit.write import refuse_existing, write_folder
+from downstream.lookahead import looking_ahead
 from downstream.progress import Track, silent
 from downstream.splits import LabelledSplit, StoredTaps
 from downstream.tasks.audio import SplitAudio
@@ -99,7 +100,8 @@ def extracted(
     stored = []
     with contextlib.ExitStack() as locks:  # memory-mapped files must not be removed meanwhile
         for part, embedder in zip(spec.parts, embedders, strict=True):
-            taps, hop_ms = _taps(part, task), hop_on(task, part)
+            taps, (hop_ms, lookahead_ms) = _taps(part, task), times_on(task, part)
+            embedder = looking_ahead(embedder, lookahead_ms)
             audio = {split: SplitAudio.of(task, split, embedder.sample_rate, store) for split in task.splits}
             folders = tap_folders(store, embedder, audio, hop_ms)
             locks.enter_context(in_use(folder.path for folder in folders.values()))

@@ -50,12 +50,15 @@ def macs(spec: EmbeddingSpec, event: bool) -> float:
         spec: in canonical form; of models side by side all are counted.
         event: whether for an event task, which takes timestamp embeddings, or for a scene task.
     """
-    together: dict[tuple[str, int | None], dict[Tap, None]] = {}  # one network computes all its taps of a hop at once
+    together: dict[
+        tuple[str, int | None, str, int | None], dict[Tap, None]
+    ] = {}  # a network computes all its taps of a hop at once
     for part in spec.parts:
         taps = part.timestamp_taps() if event else part.scene_taps()
-        key = part.checkpoint, part.timestamp_hop_ms if event else None
+        hop_ms = part.timestamp_hop_ms if event else None
+        key = part.checkpoint, hop_ms, part.weights, part.lookahead_ms if event else None
         together.setdefault(key, {}).update(dict.fromkeys(taps))
-    return sum(macs_of_taps(checkpoint, tuple(taps), hop_ms) for (checkpoint, hop_ms), taps in together.items())
+    return sum(macs_of_taps(checkpoint, tuple(taps), hop_ms) for (checkpoint, hop_ms, *_), taps in together.items())
 
 
 @functools.cache

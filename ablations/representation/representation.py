@@ -18,6 +18,7 @@ from downstream import splits
 from downstream.disk.locks import in_use
 from downstream.embedder import Embedder, Tap
 from downstream.extract import NotFiniteError, extract
+from downstream.lookahead import looking_ahead
 from downstream.progress import Track, silent
 from downstream.splits import LabelledSplit, StoredTaps
 from downstream.store.common import common_rows
@@ -175,11 +176,12 @@ class Representations:
         once = replace(unit, seeds=unit.seeds[:1])  # seeds share the embedding
         jobs = jobs_of(once, embedders, settings.study.protocol, settings.store)
         self.not_applicable += jobs.not_applicable
-        for hops_ms, of_hops in jobs.shared.items():
+        for times, of_hops in jobs.shared.items():
             sources = []
-            for embedder, audio, hop_ms in zip(embedders, jobs.audio, hops_ms, strict=True):
-                every = tap_folders(settings.store, embedder, audio, hop_ms)
-                sources.append(_Source(embedder, audio, hop_ms, {split: every[split] for split in needed}))
+            for embedder, audio, (hop_ms, lookahead_ms) in zip(embedders, jobs.audio, times, strict=True):
+                seeing = looking_ahead(embedder, lookahead_ms)
+                every = tap_folders(settings.store, seeing, audio, hop_ms)
+                sources.append(_Source(seeing, audio, hop_ms, {split: every[split] for split in needed}))
             extract_taps = functools.partial(_extract, sources, track)
             with in_use(dict.fromkeys(folder.path for source in sources for folder in source.folders.values())):
                 with contextlib.suppress(NotFiniteError):  # one tap is at fault: each job below asks for its taps

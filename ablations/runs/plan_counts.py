@@ -10,6 +10,7 @@ from pathlib import Path
 from ablations.units.jobs import Shared, fits_of, is_done, jobs_of, tap_folders, taps_of
 from ablations.units.unit import Settings, Unit
 from downstream.embedder import OWN_HOP, Embedder, Tap, distance_ms, widths
+from downstream.lookahead import looking_ahead
 from downstream.pooling.fixed import POOLS
 from downstream.pooling.pooling import Pooling
 from downstream.probes.probe import ProbeConfig
@@ -121,11 +122,13 @@ def counts_of(
     planned = set() if planned is None else planned
     extractions: list[Extracting] = []
     probes: list[Probing] = []
-    for hops_ms, shared in unit_jobs.shared.items():
+    for times, shared in unit_jobs.shared.items():
         waiting = [one for one in shared if not is_done(settings.folder, one.job.key)]
         jobs, done = jobs + len(shared), done + len(shared) - len(waiting)
-        for place, (embedder, audio, hop_ms) in enumerate(zip(embedders, unit_jobs.audio, hops_ms, strict=True)):
-            folders = tap_folders(settings.store, embedder, audio, hop_ms)
+        for place, (embedder, audio, (hop_ms, lookahead_ms)) in enumerate(
+            zip(embedders, unit_jobs.audio, times, strict=True)
+        ):
+            folders = tap_folders(settings.store, looking_ahead(embedder, lookahead_ms), audio, hop_ms)
             all_taps, needed = taps_of(shared, place), taps_of(waiting, place)
             absent = {tap for folder in folders.values() for tap in folder.missing(all_taps)}
             taps, stored = taps + len(all_taps), stored + len(all_taps) - len(absent)
@@ -137,7 +140,7 @@ def counts_of(
                     seconds = {file: clips.seconds(file) for file in files}
                     extractions.append(_extracting(embedder, clips, missing, seconds, hop_ms))
         items = {
-            split: sum(_items(embedders, clips.seconds(file), hops_ms) for file in clips.files)
+            split: sum(_items(embedders, clips.seconds(file), [hop_ms for hop_ms, _ in times]) for file in clips.files)
             for split, clips in (unit_jobs.audio[0].items() if waiting else ())
         }
         probes += [_probing(one, items, embedders, settings.folder) for one in waiting]

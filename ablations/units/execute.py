@@ -27,6 +27,7 @@ from downstream.embedder import Embedder, Tap
 from downstream.evaluate import AnyEvaluation, evaluate_all, evaluation_of
 from downstream.extract import NotFiniteError, extract
 from downstream.fold_result import FoldResult
+from downstream.lookahead import looking_ahead
 from downstream.progress import Advance, Track, silent
 from downstream.splits import LabelledSplit
 from downstream.store.store import TapFolder
@@ -148,8 +149,11 @@ def extracted(work: UnitWork, embedders: Sequence[Embedder], track: Track = sile
         settings = work.settings
         jobs = jobs_of(work.unit, embedders, settings.study.protocol, settings.store)
         work.not_applicable = jobs.not_applicable
-        for hops_ms, shared in jobs.shared.items():
-            sources = [_Source(*each) for each in zip(embedders, jobs.audio, hops_ms, strict=True)]
+        for times, shared in jobs.shared.items():
+            sources = [
+                _Source(looking_ahead(embedder, lookahead_ms), audio, hop_ms)
+                for embedder, audio, (hop_ms, lookahead_ms) in zip(embedders, jobs.audio, times, strict=True)
+            ]
             if part := _Extraction(work, sources, track).part(shared):
                 yield part
     except Exception as error:

@@ -43,6 +43,10 @@ class EmbedderFacts:
         return cls(embedder.name, embedder.fingerprint, *facts)
 
 
+Times = tuple[int | None, int | None]
+"""The distance of timestamps in ms, and how far windows reach beyond these: (None, None) for scenes."""
+
+
 @dataclass(frozen=True)
 class Part:
     """The taps of one embedder in a job.
@@ -51,18 +55,21 @@ class Part:
         embedder: has computed the taps.
         taps: are concatenated, in this order.
         hop_ms: distance of timestamps; None for scenes.
+        lookahead_ms: how far windows reach beyond their timestamp; None if they are centered, and for scenes.
         audio_fp: fingerprint of the sound at the embedder's rate.
     """
 
     embedder: EmbedderFacts
     taps: tuple[Tap, ...]
     hop_ms: int | None
+    lookahead_ms: int | None
     audio_fp: str
 
     @property
     def content(self) -> list[object]:
         """Everything of it that decides the numbers."""
-        return [self.embedder.fingerprint, self.taps, self.hop_ms, self.audio_fp]
+        lookahead = [] if self.lookahead_ms is None else [{"lookahead_ms": self.lookahead_ms}]
+        return [self.embedder.fingerprint, self.taps, self.hop_ms, self.audio_fp, *lookahead]
 
 
 @dataclass(frozen=True)
@@ -80,6 +87,7 @@ class Job:
         seed: of all that probes draw.
         slack: whether the targets depend on how an event's end is rounded (`needs_slack`).
         pooling: what probes do with the taps before anything else; None takes them side by side.
+        lookahead_ms: how far windows reach beyond their timestamp; None if they are centered, and for scenes.
         beside: the taps of other embedders, which lie behind those of the first one.
     """
 
@@ -93,17 +101,18 @@ class Job:
     seed: int
     slack: bool = False
     pooling: Pooling | None = None
+    lookahead_ms: int | None = None
     beside: tuple[Part, ...] = ()
 
     @property
     def parts(self) -> tuple[Part, ...]:
         """The taps of each of its embedders."""
-        return Part(self.embedder, self.taps, self.hop_ms, self.audio_fp), *self.beside
+        return Part(self.embedder, self.taps, self.hop_ms, self.lookahead_ms, self.audio_fp), *self.beside
 
     @property
-    def hops_ms(self) -> tuple[int | None, ...]:
-        """The distance of timestamps of each of its embedders; None for scenes."""
-        return tuple(part.hop_ms for part in self.parts)
+    def times(self) -> tuple[Times, ...]:
+        """The distance of timestamps and the look-ahead of each of its embedders."""
+        return tuple((part.hop_ms, part.lookahead_ms) for part in self.parts)
 
     @property
     def key(self) -> str:
@@ -111,9 +120,10 @@ class Job:
         embedding = [self.embedder.fingerprint, self.taps, self.hop_ms]
         targets = [ENDS] if self.slack else []
         pooling = [[self.pooling.name, self.pooling.parts]] if self.pooling else []
+        lookahead = [] if self.lookahead_ms is None else [{"lookahead_ms": self.lookahead_ms}]
         evaluation = [self.task_fp, self.audio_fp, self.protocol, self.seed]
         beside = [[part.content for part in self.beside]] if self.beside else []
-        return fingerprint([FORMAT, *embedding, *evaluation, *targets, *pooling, *beside])
+        return fingerprint([FORMAT, *embedding, *evaluation, *targets, *pooling, *lookahead, *beside])
 
 
 def fingerprints(task: Task, audio: Mapping[str, SplitAudio]) -> tuple[str, str]:

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ablations.study.study import Model
-from ablations.units.job import EmbedderFacts, Job, Part, fingerprints, needs_slack
+from ablations.units.job import EmbedderFacts, Job, Part, Times, fingerprints, needs_slack
 from ablations.units.pooled import pooling_of, reason_against_pooling
 from ablations.units.unit import Unit
 from downstream.checks import reason_against
-from downstream.embedder import Embedder, Tap, dims_of
+from downstream.embedder import Embedder, Tap, dims_of, optional
+from downstream.lookahead import reason_against_lookahead
 from downstream.notices import warn_once
 from downstream.probes.finished import SUFFIX, FinishedFits
 from downstream.probes.protocol import Protocol
@@ -37,13 +38,12 @@ class UnitJobs:
 
     Attributes:
         audio: for each embedder the sound of each split, at its rate.
-        shared: by distance of timestamps in ms of each embedder (None for scenes), the jobs that differ only in taps
-            and seed.
+        shared: by the times of each embedder, the jobs that differ only in taps and seed.
         not_applicable: models that have no embedding for the task, or no score under the protocol, and why.
     """
 
     audio: tuple[Mapping[str, SplitAudio], ...]
-    shared: Mapping[tuple[int | None, ...], list[Shared]]
+    shared: Mapping[tuple[Times, ...], list[Shared]]
     not_applicable: tuple[NotApplicable, ...]
 
 
@@ -93,7 +93,7 @@ def jobs_of(unit: Unit, embedders: Sequence[Embedder], protocol: str, store: Pat
             not_applicable.append(NotApplicable(model.label, unit.named.key, reason))
             continue
         first, *beside = (
-            Part(fact, tuple(taps_on(task, part.spec)), hop_on(task, part.spec), audio_fp)
+            Part(fact, tuple(taps_on(task, part.spec)), *times_on(task, part.spec), audio_fp)
             for part, fact, (_, audio_fp) in zip(model.parts, facts, prints, strict=True)
         )
         hops_ms = first.hop_ms, *(part.hop_ms for part in beside)
@@ -105,12 +105,13 @@ def jobs_of(unit: Unit, embedders: Sequence[Embedder], protocol: str, store: Pat
                 *(first.embedder, first.taps, first.hop_ms, unit.named, *prints[0], protocol, seed),
                 slack=slack[hops_ms],
                 pooling=pooling,
+                lookahead_ms=first.lookahead_ms,
                 beside=tuple(beside),
             )
             jobs.setdefault(job.key, (job, []))[1].append(model)
-    shared: dict[tuple[int | None, ...], list[Shared]] = {}
+    shared: dict[tuple[Times, ...], list[Shared]] = {}
     for job, models in jobs.values():
-        shared.setdefault(job.hops_ms, []).append(Shared(job, tuple(models)))
+        shared.setdefault(job.times, []).append(Shared(job, tuple(models)))
     return UnitJobs(audio, shared, tuple(not_applicable))
 
 
@@ -119,20 +120,26 @@ def taps_on(task: Task, spec: EmbeddingSpec) -> list[Tap]:
     return spec.timestamp_taps() if task.is_event else spec.scene_taps()
 
 
-def hop_on(task: Task, spec: EmbeddingSpec) -> int | None:
-    """The distance of timestamps of a spec of one model on a task in ms; None for scenes."""
-    return spec.timestamp_hop_ms if task.is_event else None
+def times_on(task: Task, spec: EmbeddingSpec) -> Times:
+    """The distance of timestamps of a spec of one model on a task and its look-ahead; scenes have neither."""
+    return (spec.timestamp_hop_ms, spec.lookahead_ms) if task.is_event else (None, None)
 
 
 def _reason_against(model: Model, embedders: Sequence[Embedder], task: Task, protocol: str) -> str:
     """Say why a model has no embedding for a task, or no score under a protocol; empty if it has."""
     for part, embedder in zip(model.parts, embedders, strict=True):
+
+        def named(reason: str, spec: EmbeddingSpec = part.spec) -> str:
+            return f"{spec}: {reason}" if len(embedders) > 1 else reason
+
         taps, known = taps_on(task, part.spec), dims_of(embedder, timed=task.is_event)
         if reason := _reason_against_taps(taps, known):
-            return f"{part.spec}: {reason}" if len(embedders) > 1 else reason
+            return named(reason)
         pooling = pooling_of(part.spec, taps, embedder)
         if reason := reason_against_pooling(pooling, taps, known, protocol):
             return reason
+        if reason := reason_against_lookahead(embedder, times_on(task, part.spec)[1]):
+            return named(reason)
     return ""
 
 
@@ -159,7 +166,7 @@ def tap_folders(
 
     Args:
         store: the folder of embeddings.
-        embedder: computes the taps.
+        embedder: computes the taps; one with a look-ahead (`downstream.lookahead`) has folders of its own.
         audio: the sound of each split.
         hop_ms: distance of timestamps; None for scenes.
     """
@@ -168,8 +175,10 @@ def tap_folders(
             f"{store}: embeddings by {embedder.name} were made by an earlier version, which did not record what "
             "decoded and resampled the clips; they are made anew (`ablate store prune --earlier` removes the old ones)"
         )
+    lookahead_ms = optional(embedder).lookahead_ms
     return {
-        split: tap_folder(store, embedder.fingerprint, clips.key, clips.split, hop_ms) for split, clips in audio.items()
+        split: tap_folder(store, embedder.fingerprint, clips.key, clips.split, hop_ms, lookahead_ms)
+        for split, clips in audio.items()
     }
 
 

@@ -95,22 +95,23 @@ class PartRecord:
     own_hop_ms: float | None
     precision: str
     versions: dict[str, str]
+    lookahead_ms: int | None
 
     @classmethod
     def of(cls, part: Part) -> "PartRecord":
         """Describe the taps of one embedder in a job."""
         embedder = part.embedder
         own_hop_ms = embedder.own_hop_ms if part.hop_ms == OWN_HOP else None
-        named = embedder.name, embedder.fingerprint
-        return cls(*named, part.taps, part.hop_ms, own_hop_ms, embedder.precision, dict(embedder.versions))
+        taken = embedder.name, embedder.fingerprint, part.taps, part.hop_ms, own_hop_ms
+        return cls(*taken, embedder.precision, dict(embedder.versions), part.lookahead_ms)
 
 
 @dataclass(frozen=True)
 class JobRecord:
     """A job's JSON; the attributes are its keys, in this order.
 
-    Only a job of a pooling has that key, and only one of embedders side by side has `parts`, what was taken of each.
-    `embedder` and `embedder_fp` are then of all of them together, `taps` and `hop_ms` of the first.
+    Pooling and look-ahead stand there if a job has them. Only one of embedders side by side has `parts`, what was taken
+    of each; `embedder` and `embedder_fp` are then of all of them together, `taps` and `hop_ms` of the first.
     """
 
     job: str
@@ -130,6 +131,7 @@ class JobRecord:
     seconds: float
     folds: list[FoldRecord]
     pooling: str | None = None
+    lookahead_ms: int | None = None
     parts: list[PartRecord] | None = None
 
     @classmethod
@@ -163,17 +165,16 @@ class JobRecord:
             seconds=round(seconds, 3),
             folds=[FoldRecord.of(fold, job.taps) for fold in folds],
             pooling=job.pooling.name if job.pooling else None,
+            lookahead_ms=job.lookahead_ms,
             parts=[PartRecord.of(part) for part in job.parts] if job.beside else None,
         )
 
     def as_json(self) -> dict[str, Any]:
         """The record as JSON has it."""
         content = asdict(self)
-        for part, key in [
-            (content, "pooling"),
-            (content, "parts"),
-            *((fold, "level_weights") for fold in content["folds"]),
-        ]:
+        of_job = [(content, "pooling"), (content, "lookahead_ms"), (content, "parts")]
+        of_job += [(part, "lookahead_ms") for part in content["parts"] or ()]
+        for part, key in [*of_job, *((fold, "level_weights") for fold in content["folds"])]:
             if part[key] is None:  # as in the jobs of earlier versions
                 del part[key]
         return content

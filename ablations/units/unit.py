@@ -133,15 +133,15 @@ def name_of(group: Group) -> str:
 
 def network_gmacs(models: Sequence[Model], event: bool) -> float:
     """10^9 multiply-adds for 10 s of sound by models of one group, whose taps are computed together."""
-    taps_of: dict[tuple[str, int | None], dict[Tap, None]] = {}
+    taps_of: dict[tuple[str, str], dict[tuple[int | None, int | None], dict[Tap, None]]] = {}
     for spec in (part.spec for model in models for part in model.parts):
-        hop_ms = spec.timestamp_hop_ms if event else None
+        times = (spec.timestamp_hop_ms, spec.lookahead_ms) if event else (None, None)
         taps = spec.timestamp_taps() if event else spec.scene_taps()
-        taps_of.setdefault((spec.checkpoint, hop_ms), {}).update(dict.fromkeys(taps))
+        of_network = taps_of.setdefault((spec.checkpoint, spec.weights), {})
+        of_network.setdefault(times, {}).update(dict.fromkeys(taps))
     total = 0.0
-    for checkpoint in dict.fromkeys(checkpoint for checkpoint, _ in taps_of):
-        hops = {hop_ms: tuple(taps) for (other, hop_ms), taps in taps_of.items() if other == checkpoint}
-        macs = sum(cost.macs_of_taps(checkpoint, taps, hop_ms) for hop_ms, taps in hops.items())
+    for (checkpoint, _), of_network in taps_of.items():
+        macs = sum(cost.macs_of_taps(checkpoint, tuple(taps), hop_ms) for (hop_ms, _), taps in of_network.items())
         unknown = 0.0 if cost.parameters(checkpoint) == 0 else MODULE_GMACS
         total += unknown if math.isnan(macs) else macs / 1e9
     return total
