@@ -20,8 +20,9 @@ def part_named(name: str) -> Iterator[None]:
     except Exception as error:
         if not name:
             raise
+        text = one_line(error)
         if isinstance(error, NotFiniteError):  # jobs that need other taps go on
-            raise NotFiniteError(f"{name}: {error}") from error
+            raise NotFiniteError(f"{name}: {text}") from error
         if isinstance(error, ValueError | OSError):
-            raise ValueError(f"{name}: {one_line(error)}") from error
-        raise RuntimeError(f"{name}: {type(error).__name__}: {one_line(error)}") from error
+            raise ValueError(text if text.startswith(f"{name}:") else f"{name}: {text}") from error
+        raise RuntimeError(f"{name}: {type(error).__name__}: {text}") from error

@@ -13,7 +13,7 @@ from downstream.store.index import Index
 
 NEAR_MS = 0.5
 """Timestamps that are closer are the same: specs name whole milliseconds, and models round them to samples."""
-EXPECTED = "expected some in common throughout a clip"
+EXPECTED = "expected some throughout a clip"
 UNEVEN = 1.5
 """A gap between common timestamps that is so many times as long as usual means that they meet by chance alone."""
 
