@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ablations.system.errors import NewFile, one_line, one_line_errors
-from ablations.terminal.names import REFERENCE_SET, Known
+from ablations.terminal.names import REFERENCE_SET, TASK, Known
 from ablations.terminal.options import A_RUN, REFERENCE, RUNS, folder_of
 
 if TYPE_CHECKING:
@@ -153,25 +153,34 @@ def _costs(rows: "pd.DataFrame") -> "pd.DataFrame":
 
 @click.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...", type=REFERENCE_SET)
+@click.option("--protocol", "protocols", multiple=True, help="Only scores of this protocol; can be repeated.")
+@click.option("--year", "period", default="", help="Only scores of a year, or of several: 2024, 2022..2026.")
+@click.option("--task", "tasks", type=TASK, multiple=True, help="Only scores of this task; can be repeated.")
 @click.option("--csv", "csv_path", type=NewFile(), help="A CSV file to write the rows of NAME to.")
 @one_line_errors
-def reference(names: tuple[str, ...], csv_path: Path | None) -> None:
+def reference(
+    names: tuple[str, ...], protocols: tuple[str, ...], period: str, tasks: tuple[str, ...], csv_path: Path | None
+) -> None:
     """List the sets of published scores, or show those of NAME.
 
     NAME is a set (fig5), or a set and a pattern of its models, in any case ("leaderboard:*passt*"). A pattern that no
-    whole name fits is tried from each of its words on (leaderboard:panns).
+    whole name fits is tried from each of its words on (leaderboard:panns). The list counts what the options leave.
     """
-    from results.reference.published import published, sets
+    from results.reference.listing import filtered, sets
+    from results.reference.published import published
+    from results.reference.sets import SETS
     from results.rows.rows import write_reference
     from results.tables.compose import compose
     from results.tables.formats import to_text
 
+    if not names and csv_path:
+        raise click.UsageError("name the sets whose rows to write")
+    rows = filtered(published(names or SETS), protocols, period, tasks)
+    if rows.empty:
+        raise ValueError("no published score is of all that the options ask for; `ablate reference` lists the sets")
     if not names:
-        if csv_path:
-            raise click.UsageError("name the sets whose rows to write")
-        click.echo(sets_text(sets()))
+        click.echo(sets_text(sets(rows)))
         return
-    rows = published(names)
     click.echo(to_text(compose(rows)))
     if csv_path:
         write_reference(rows, csv_path)
@@ -181,7 +190,13 @@ def sets_text(table: Any) -> str:
     """Show the sets of published scores, a frame, on a terminal."""
     from tabulate import tabulate
 
-    within = ["exact" if value != value else f"read off, within {value:g}" for value in table["tolerance"]]
-    shown = table.assign(tolerance=within).reset_index()
+    rows = zip(table["scores"], table["read_off"], table["tolerance"], strict=True)
+    shown = table.assign(tolerance=[_exactness(*row) for row in rows]).drop(columns="read_off").reset_index()
     text = tabulate(shown, headers="keys", showindex=False, disable_numparse=True)
     return f"{text}\n\nFigures 6 to 9 are box plots: results.reference.published.boxes() has their statistics."
+
+
+def _exactness(scores: int, read_off: int, tolerance: float) -> str:
+    if not read_off:
+        return "exact"
+    return f"{'' if read_off == scores else f'{read_off} of {scores} '}read off, within {tolerance:g}"
