@@ -11,6 +11,7 @@ from downstream.events.targets import rests_on_slack
 from downstream.pooling.pooling import Pooling
 from downstream.tasks.audio import SplitAudio
 from downstream.tasks.task import Task
+from passt.catalog.spec_text import FUSED
 
 FORMAT = 2  # part of a job's key; raised when its protocols give other numbers
 ENDS = "start <= t < end + 1e-4 ms"
@@ -108,6 +109,17 @@ class Job:
     def parts(self) -> tuple[Part, ...]:
         """The taps of each of its embedders."""
         return Part(self.embedder, self.taps, self.hop_ms, self.lookahead_ms, self.audio_fp), *self.beside
+
+    @property
+    def embedder_name(self) -> str:
+        """The name of its embedder, or of all of them together."""
+        return FUSED.join(part.embedder.name for part in self.parts)
+
+    @property
+    def embedder_fp(self) -> str:
+        """The fingerprint of its embedder, or of all of them together."""
+        prints = [part.embedder.fingerprint for part in self.parts]
+        return fingerprint(prints) if self.beside else self.embedder.fingerprint
 
     @property
     def times(self) -> tuple[Times, ...]:

@@ -9,12 +9,10 @@ import torch
 
 from ablations.system.machine import versions
 from ablations.units.job import Job, Part
-from downstream.disk.files import fingerprint
 from downstream.embedder import OWN_HOP, Tap
 from downstream.fold_result import FoldResult, Solution
 from downstream.probes.probe import ProbeConfig
 from downstream.tasks.groups import Groups, groups_of
-from passt.catalog.spec_text import FUSED
 
 
 @dataclass(frozen=True)
@@ -146,11 +144,11 @@ class JobRecord:
         """
         precisions = [part.embedder.precision for part in job.parts]
         of_parts = {name: version for part in reversed(job.parts) for name, version in part.embedder.versions.items()}
-        embedder, prints = job.embedder, [part.embedder.fingerprint for part in job.parts]
+        embedder = job.embedder
         return cls(
             job=job.key,
-            embedder=FUSED.join(part.embedder.name for part in job.parts),
-            embedder_fp=fingerprint(prints) if job.beside else embedder.fingerprint,
+            embedder=job.embedder_name,
+            embedder_fp=job.embedder_fp,
             taps=job.taps,
             hop_ms=job.hop_ms,
             own_hop_ms=embedder.own_hop_ms if job.hop_ms == OWN_HOP else None,
