@@ -20,6 +20,7 @@ COMMANDS = {
         "search": ("search", "Search for the best variant, or the best for each cost."),
         "embed": ("embed", "Write the embeddings of audio files."),
         "predict": ("predict", "Label new recordings by the kept probes of a run."),
+        "field": ("field", "Measure how much sound around a timestamp decides its embedding."),
     },
     "Look at results": {
         "table": ("results.table", "Print the table of a run, in any format."),
