@@ -20,6 +20,7 @@ from results.scores.scores import scores
 from results.tables.escapes import markdown, markdown_table
 
 CONFIDENCE = 0.95
+SEVERAL = "No block of metadata: hubs read it as one model's; choose one by --model."
 TASK_TYPE = "audio-classification"
 METRIC_TYPES = {"top1_acc": "accuracy", "pitch_acc": "accuracy"}
 """Metrics by the name that hubs have for them."""
@@ -29,6 +30,15 @@ INTERVALS = (
 )
 
 
+def subject(chosen: Chosen) -> str:
+    """The model that a card is about: the only one, or the only trained one; "" where there are several."""
+    untrained = set(chosen.rows.loc[chosen.rows["untrained"], "model"])
+    for models in (chosen.models, [model for model in chosen.models if model not in untrained]):
+        if len(models) == 1:
+            return models[0]
+    return ""
+
+
 def to_card(chosen: Chosen, name: str = "", url: str = "") -> str:
     """Write the section of the chosen models, untrained ones labelled.
 
@@ -36,20 +46,14 @@ def to_card(chosen: Chosen, name: str = "", url: str = "") -> str:
         name: what the model is called, where one is chosen; empty for its name in the run.
         url: where the run is; empty for none.
     """
+    model = subject(chosen)
     lines = scores(chosen.rows, CONFIDENCE)
     lines = lines[lines["count"] > 0]
     seen = "\n\n".join(f"- {markdown(note)}" for note in _notes(chosen))
+    metadata = [_metadata(chosen, lines[lines["model"] == model], name or model, url)] if model else []
     return "\n".join(
         [
-            "---",
-            yaml.safe_dump(
-                _metadata(chosen, lines.dropna(subset="mean"), name, url),
-                sort_keys=False,
-                allow_unicode=True,
-                width=120,
-            ).rstrip(),
-            "---",
-            "",
+            *metadata,
             "## Evaluation",
             "",
             f"Probes trained on frozen embeddings. {markdown(origin(chosen.rows, chosen.record))}",
@@ -65,16 +69,12 @@ def to_card(chosen: Chosen, name: str = "", url: str = "") -> str:
     ).rstrip("\n")
 
 
-def _metadata(chosen: Chosen, lines: pd.DataFrame, name: str, url: str) -> dict[str, Any]:
-    """The block that hubs read: a result for each model and task."""
-    index = [
-        {
-            "name": _called(model, name),
-            "results": [_result(chosen, row, url) for _, row in lines[lines["model"] == model].iterrows()],
-        }
-        for model in chosen.models
-    ]
-    return {"tags": ["audio", "embeddings", "hear"], "model-index": index}
+def _metadata(chosen: Chosen, lines: pd.DataFrame, name: str, url: str) -> str:
+    """The block that hubs read: a result for each task of a model, which has a score."""
+    results = [_result(chosen, line, url) for _, line in lines.dropna(subset="mean").iterrows()]
+    content = {"tags": ["audio", "embeddings", "hear"], "model-index": [{"name": name, "results": results}]}
+    block = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120).rstrip()
+    return f"---\n{block}\n---\n"
 
 
 def _result(chosen: Chosen, line: pd.Series, url: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@
 
 Run by the interpreter of an environment that has mteb (`make mteb`); this file imports nothing of the project. A
 request may have `results`, a folder that has ``results/<model>/<revision>/``; `tasks`, names of mteb's tasks; and
-`embeddings`, the path of an .npz file with x and y.
+`embeddings`, the path of an .npz file with x and y; and `card`, the path of a model card, which huggingface_hub reads.
 """
 
 import json
@@ -24,7 +24,7 @@ def main(request: str) -> None:
     warnings.filterwarnings("ignore")
     asked = json.loads(Path(request).read_text(encoding="utf-8"))
     answer: dict[str, Any] = {"version": version("mteb")}
-    for name, answered in (("results", read), ("tasks", described), ("embeddings", evaluated)):
+    for name, answered in (("results", read), ("tasks", described), ("embeddings", evaluated), ("card", hub)):
         if name in asked:
             answer[name] = answered(asked[name])
     sys.stdout.write(f"{json.dumps(answer)}\n")
@@ -94,6 +94,15 @@ def evaluated(file: str) -> dict[str, Any]:
         Encoder(), {"train": clips}, encode_kwargs={}, hf_split="train", hf_subset="default", timer=TimingStack()
     )
     return {"folds": scores["scores_per_experiment"], "accuracy": scores["accuracy"]}
+
+
+def hub(file: str) -> dict[str, Any]:
+    """Read the metadata of a model card as the hub's own library does."""
+    from huggingface_hub import ModelCard
+
+    data = ModelCard.load(file).data
+    results = [[one.dataset_type, one.metric_name, one.metric_value] for one in data.eval_results]
+    return {"name": data.model_name, "results": results}
 
 
 if __name__ == "__main__":

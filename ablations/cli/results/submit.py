@@ -63,9 +63,9 @@ def submit(
     from results.rows.files import write_text
 
     if target == "card":
-        from ablations.submit.card import to_card
+        from ablations.submit.card import SEVERAL, subject, to_card
 
-        text, lines = to_card(chosen, name, url), []
+        text, lines = to_card(chosen, name, url), [] if subject(chosen) else [SEVERAL]
     else:
         from ablations.submit import hear
 

@@ -33,12 +33,15 @@ def answer(tmp_path_factory):
     for command in (["run", study], ["submit", "mine", "--to", "mteb", "--out", folder / "out"]):
         done = CliRunner().invoke(main, list(map(str, [*command, *places])))
         assert done.exit_code == 0, done.output
+    done = CliRunner().invoke(main, ["submit", str(folder / "runs" / "mine"), "--to", "card", "--model", "logmel"])
+    (folder / "card.md").write_text(done.stdout)
     stream = np.random.default_rng(0)
     y = stream.integers(0, 7, 237)
     x = (np.eye(7)[y] @ stream.normal(size=(7, 40)) * 0.5 + stream.normal(size=(237, 40))).astype(np.float32)
     np.savez(folder / "embeddings.npz", x=x, y=y)
     names = sorted({row["mteb_task"] for row in task_table().values()} - {""})
     asked = {"results": str(folder / "out"), "tasks": names, "embeddings": str(folder / "embeddings.npz")}
+    asked["card"] = str(folder / "card.md")
     (folder / "request.json").write_text(json.dumps(asked))
     command = [PYTHON, mteb_check.__file__, folder / "request.json"]
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "MTEB_CACHE": str(folder / "cache")}
@@ -79,6 +82,11 @@ def test_mtebs_own_code_gives_the_same_scores_of_the_same_embeddings(answer):
     for fold, other in zip(ours, theirs, strict=True):
         assert fold == pytest.approx({name: other[name] for name in fold}, abs=1e-12)
         assert {name for name, value in other.items() if value is not None} == set(fold)
+
+
+def test_the_hubs_library_reads_a_card(answer):
+    scores = result_rows.read_rows(answer["folder"] / "runs" / "mine").query("primary and model == 'logmel'")["score"]
+    assert answer["card"] == {"name": "logmel", "results": [["gunshot", "top1_acc", round(scores.mean(), 6)]]}
 
 
 def test_what_the_table_says_of_tasks_is_what_mteb_says(answer):
