@@ -19,6 +19,8 @@ COMMANDS = {
         "protocols": ("run", "Ask which conclusions survive another probe."),
         "search": ("search", "Search for the best variant, or the best for each cost."),
         "embed": ("embed", "Write the embeddings of audio files."),
+        "predict": ("predict", "Label new recordings by the kept probes of a run."),
+        "field": ("field", "Measure how much sound around a timestamp decides its embedding."),
     },
     "Look at results": {
         "table": ("results.table", "Print the table of a run, in any format."),

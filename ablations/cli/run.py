@@ -56,6 +56,7 @@ def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @ASKED
 @click.option("--dry-run", is_flag=True, help="Only say what is missing and what it takes, as `ablate plan` does.")
 @PLACES
+@click.option("--keep-probes", is_flag=True, help="Keep the chosen probes, which `ablate predict` needs.")
 @click.option("--compile", "compiled", is_flag=True, help="Use torch.compile; where it fails, say why and go on.")
 @click.option(
     "--track", "tracker", metavar="NAME", help="Send scores to trackio, mlflow or wandb, or to any that is installed."
@@ -64,6 +65,7 @@ def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @engine_options
 def run(
     dry_run: bool,
+    keep_probes: bool,
     runs: Path,
     tasks: Path | None,
     store: Path | None,
@@ -89,6 +91,8 @@ def run(
     """
     request = Asked.of(asked)
     studies, runs = request.studies(runs)
+    if keep_probes:
+        studies = tuple(study.keeping_probes() for study in studies)
     from ablations.cli.running import printed
     from ablations.runs.tracking import Tracker
     from ablations.system.compute import Machine

@@ -18,9 +18,10 @@ from ablations.study.overrides import changed
 from ablations.study.pairs import read_pairs, still_there
 from ablations.study.variants import Model as Model
 from ablations.study.variants import variants_of
-from downstream.disk.fields import choice, list_of, mapping, one_line, text, whole, wrong
+from downstream.disk.fields import choice, flag, list_of, mapping, one_line, text, whole, wrong
 from downstream.disk.files import expanded, fingerprint
 from downstream.probes.protocol import MOST_CLIPS, Protocol
+from downstream.solvers import has_weights
 from passt.network.precision import PRECISIONS
 from results.figures import FIGURES
 from results.reference.published import published
@@ -45,6 +46,7 @@ class Study:
         reference: published scores to show beside, by names of `results.reference.published.published`.
         figure: a name of `results.figures.FIGURES`.
         comparisons: pairs of models, by label, whose differences the study asks for.
+        keep_probes: whether its chosen probes are kept beside its jobs, so that they can predict other sounds.
         folder: which relative task folders and weight files start at; by default where the study's file is.
         content: the mapping that it was made of; None for a study that was made in Python.
     """
@@ -58,6 +60,7 @@ class Study:
     reference: tuple[str, ...] = ()
     figure: str = "bars"
     comparisons: tuple[tuple[str, str], ...] = ()
+    keep_probes: bool = False
     folder: Path = Path()
     content: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
 
@@ -121,7 +124,7 @@ class Study:
         base = base / expanded(text(content.get("folder", "."), "folder"))
         protocol = _protocol(content.get("protocol", "hear2021"), content.get("limit"))
         variants = variants_of(entries, base)
-        return cls(
+        study = cls(
             name=content["name"],
             models=variants,
             tasks=_once("tasks", tasks),
@@ -134,6 +137,14 @@ class Study:
             folder=base,
             content=content,
         )
+        return study.keeping_probes() if flag(content.get("keep_probes", False), "keep_probes") else study
+
+    def keeping_probes(self) -> "Study":
+        """The study with its probes kept; ValueError for a protocol whose probes have no weights."""
+        if not has_weights(Protocol.parse(self.protocol).base):
+            reason = "its probes are all training items"
+            raise ValueError(f"keep_probes: not under protocol {self.protocol}, {reason}; expected hear2021 or ridge")
+        return replace(self, keep_probes=True)
 
     @property
     def digest(self) -> str:

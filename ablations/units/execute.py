@@ -14,8 +14,8 @@ from typing import IO, Any
 import numpy as np
 
 from ablations.study.study import Model
-from ablations.units.job import Job
 from ablations.units.jobs import Done, Shared, fits_of, is_done, job_file, jobs_of, tap_folders, taps_of
+from ablations.units.kept import is_complete, keep, keep_again, keeps_probes
 from ablations.units.outcome import Failure
 from ablations.units.record import JobRecord, arrays_of
 from ablations.units.unit import Settings, Unit, failure_of
@@ -67,11 +67,11 @@ class UnitWork:
         return UnitResult(tuple(self._done), tuple(self._failures), self.not_applicable)
 
     def is_done(self, shared: Shared) -> bool:
-        """Whether a job has its files, which is noted."""
+        """Whether nothing of a job is left to do. If it has its files, that is noted; its probes may be missing."""
         if not is_done(self.settings.folder, shared.job.key):
             return False
         self.add(shared)
-        return True
+        return is_complete(self.settings.study, self.settings.folder, shared.job.key)
 
     def add(self, shared: Shared) -> None:
         """Note that a job is done."""
@@ -238,9 +238,11 @@ def _evaluate(jobs: Sequence[ReadyJob], advance: Advance) -> None:
     try:
         for number, folds in evaluate_all([job.evaluation for job in jobs], settings.device, advance):
             shared = jobs[number].shared
-            _write_job(shared.job, folds, settings)
+            problem = _write_job(shared, folds, settings)
             fits_of(settings.folder, shared.job.key).discard()
             jobs[number].work.add(shared)
+            if problem:
+                jobs[number].work.fail(shared.models, ValueError(problem))
     except Exception as error:
         if len(jobs) == 1:
             jobs[0].work.fail(jobs[0].shared.models, error)
@@ -253,17 +255,25 @@ def _evaluate(jobs: Sequence[ReadyJob], advance: Advance) -> None:
                 _evaluate(remaining, advance)
 
 
-def _write_job(job: Job, folds: Sequence[FoldResult], settings: Settings) -> None:
-    """Write a job's files, unless another run has written them, whose JSON names its own predictions."""
-    file = job_file(settings.folder, job.key)
-    with held(settings.folder / LOCK):
-        if is_done(settings.folder, job.key):
-            return
+def _write_job(shared: Shared, folds: Sequence[FoldResult], settings: Settings) -> str:
+    """Write a job's files, unless another run has written them, whose JSON names its own predictions.
+
+    Returns:
+        Why the probes of a job that was done before can't be kept; empty without such a problem.
+    """
+    job, folder, keeps = shared.job, settings.folder, keeps_probes(settings.study)
+    file = job_file(folder, job.key)
+    with held(folder / LOCK):
+        if is_done(folder, job.key):
+            return keep_again(shared, folds, folder) if keeps else ""
         arrays: dict[str, Any] = dict(arrays_of(folds, job.named.task.groups))
 
         def write_arrays(out: IO[bytes]) -> None:
             np.savez_compressed(out, **arrays)
 
         write_atomically(file.with_suffix(".npz"), write_arrays)
+        if keeps:
+            keep(shared, folds, folder)
         record = JobRecord.of(job, folds, settings.device, sum(fold.seconds for fold in folds))
         write_json(file, sealed(record.as_json(), file.with_suffix(".npz")))
+    return ""
