@@ -15,6 +15,7 @@ import torch
 
 from downstream.checks import check_protocol, check_splits, check_task
 from downstream.events import targets
+from downstream.events.targets import PostProcessing
 from downstream.fold_data import FoldData
 from downstream.fold_result import FoldResult
 from downstream.pooling.learned import level_weights
@@ -32,6 +33,7 @@ from downstream.solve import SolvedEvaluation
 from downstream.splits import LabelledSplit
 from downstream.tasks.limited import check_limit
 from downstream.tasks.task import Fold, Task
+from downstream.trained.probe import TrainedProbe
 from downstream.watching import FoldFitted, notify
 
 logger = logging.getLogger(__name__)
@@ -150,6 +152,21 @@ class Evaluation:
             predictions=predictions,
             counts=scorer.counts(predictions, setting),
             level_weights=level_weights(self.pooling, chosen.state),
+            probe=self._probe(fold, chosen, setting),
+        )
+
+    def _probe(self, fold: Fold, chosen: Fit, setting: PostProcessing | None) -> TrainedProbe:
+        task, x = self.task, self.splits[fold.test].x
+        return TrainedProbe(
+            kind=chosen.config,
+            weights=chosen.state,
+            dim=x.shape[1],
+            labels=len(task.labels),
+            prediction_type=task.prediction_type,
+            preparation=self.data.preparation(fold),
+            pooling=chosen.pooling,
+            scale=self.data.scale(fold),
+            postprocessing=setting,
         )
 
 

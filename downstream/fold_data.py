@@ -7,10 +7,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from downstream.pooling import fixed
 from downstream.pooling.pooling import Pooling
 from downstream.probes import features
-from downstream.probes.features import Concatenated, Features, Pooled, ProbeData
+from downstream.probes.features import Concatenated, Features, ProbeData
 from downstream.probes.fit import Score, StackedScore
 from downstream.probes.protocol import Protocol
 from downstream.scaling import TargetScale
@@ -18,6 +17,7 @@ from downstream.solvers import SOLVERS
 from downstream.splits import LabelledSplit, concatenated, of_files
 from downstream.tasks.drawn import drawn
 from downstream.tasks.task import Fold, Task
+from downstream.trained.preparation import Preparation
 
 
 class FoldData:
@@ -42,7 +42,7 @@ class FoldData:
         self.task, self.splits, self.protocol, self.seed = task, splits, protocol, seed
         self.pooling = pooling if pooling and not pooling.learns else None
         self.standardizes = SOLVERS[protocol.base].standardized if protocol.is_solved else protocol.standardized
-        self._statistics: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        self._preparations: dict[str, Preparation] = {}
         self._drawn: dict[str, list[LabelledSplit]] = {}
         self._scales = {fold.name: self._scale(fold) for fold in task.folds()} if task.is_regression else {}
 
@@ -60,6 +60,19 @@ class FoldData:
         part = self.splits[split]
         key = id(part), self.pooling, self._scaling(fold)
         return ProbeData(self._features(fold, part.x), self._targets(fold, part.y), key=key)
+
+    def preparation(self, fold: Fold) -> Preparation:
+        """What makes features of embeddings, as the probes of a fold take them: pooled, then standardized."""
+        if not self.standardizes:
+            return Preparation(self.pooling)
+        if fold.name not in self._preparations:
+            pooled = Preparation(self.pooling).pooled(concatenated(self._parts(fold)))
+            self._preparations[fold.name] = Preparation(self.pooling, features.statistics(pooled))
+        return self._preparations[fold.name]
+
+    def scale(self, fold: Fold) -> TargetScale | None:
+        """The scale of a fold's numeric targets; None for labels."""
+        return self._scales.get(fold.name)
 
     def in_units(self, fold: Fold, predictions: np.ndarray) -> np.ndarray:
         """Predictions (items, labels) of the probes of a fold, in the units of the task; probabilities as they are."""
@@ -94,16 +107,4 @@ class FoldData:
         return fold.name if self.standardizes or self._scales else None
 
     def _features(self, fold: Fold, x: Features) -> Features:
-        """Features as probes take them: pooled, then standardized."""
-        pooled = self._pooled(x)
-        if not self.standardizes:
-            return pooled
-        if fold.name not in self._statistics:
-            self._statistics[fold.name] = features.statistics(self._pooled(concatenated(self._parts(fold))))
-        return features.Standardized(pooled, *self._statistics[fold.name])
-
-    def _pooled(self, x: Features) -> Features:
-        if self.pooling is None:
-            return x
-        parts, (pool, widening) = self.pooling.parts, fixed.POOLS[self.pooling.name]
-        return Pooled(x, parts, pool, widening * x.shape[1] // parts)
+        return self.preparation(fold)(x)

@@ -10,6 +10,7 @@ from downstream.probes.fit import Fit
 from downstream.probes.probe import ProbeConfig
 from downstream.splits import LabelledSplit
 from downstream.tasks.task import Fold
+from downstream.trained.probe import TrainedProbe
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ class FoldResult:
         counts: (files, numbers) that the primary score sums over the test's files; None for scene tasks.
         level_weights: the weight that the chosen fit learned for each level, in their order, with the sum 1; None if
             the pooling learns none.
+        probe: the chosen probe, to predict other items with; None where a probe is its training items.
     """
 
     fold: Fold
@@ -71,6 +73,7 @@ class FoldResult:
     predictions: np.ndarray = field(repr=False)
     counts: np.ndarray | None = field(default=None, repr=False)
     level_weights: tuple[float, ...] | None = None
+    probe: TrainedProbe | None = field(default=None, repr=False)
 
     @property
     def validation_score(self) -> float:

@@ -14,7 +14,6 @@ import numpy as np
 
 from downstream.checks import check_protocol, check_splits, check_task
 from downstream.disk.memory import check_memory
-from downstream.events.decoding import THRESHOLD
 from downstream.fold_data import FoldData
 from downstream.fold_result import FoldResult, Solution
 from downstream.pooling.pooling import Pooling, check_pooling
@@ -24,9 +23,11 @@ from downstream.probes.protocol import Protocol
 from downstream.scores import metrics
 from downstream.scores.scoring import Scorer
 from downstream.solvers import SOLVERS
+from downstream.solvers.solver import Weights
 from downstream.splits import LabelledSplit
 from downstream.tasks.limited import check_limit
 from downstream.tasks.task import Fold, Task
+from downstream.trained.probe import TrainedProbe, as_tensors, shifted
 
 THRESHOLDS = (0.5, 0.4, 0.3, 0.2, 0.1)
 COPIES = 3  # of the training items while a solver works: as read, as float64, and scikit-learn's centered ones
@@ -72,17 +73,33 @@ class SolvedEvaluation:
         train = self.data.train(fold)
         settings = self.solver.settings(len(train.y))
         y = np.asarray(train.y[:], np.float32)
-        predict = self.solver.fit(_whole(train), y, settings, self.task.prediction_type, device)
+        solved = self.solver.fit(_whole(train), y, settings, self.task.prediction_type, device)
         validate = self.data.score(fold, Scorer(self.task, fold.valid, self.splits[fold.valid]).validate)
         tried: list[Solution] = []
-        for value, predictions in predict(_whole(self.data.other(fold, fold.valid))).items():
+        for value, predictions in solved(_whole(self.data.other(fold, fold.valid))).items():
             for threshold in THRESHOLDS if self.task.is_event else (None,):
-                scores, postprocessing = validate(_shifted(predictions, threshold))
+                scores, postprocessing = validate(shifted(predictions, threshold))
                 score = next(iter(scores.values()))
                 tried.append(Solution(self.solver.setting, value, score, threshold, postprocessing))
         chosen = self._best(tried)
-        predictions = np.asarray(predict(_whole(self.data.other(fold, fold.test)))[chosen.value])
-        return dataclasses.replace(self._tested(fold, chosen, tried, predictions), seconds=time.perf_counter() - start)
+        predictions = np.asarray(solved(_whole(self.data.other(fold, fold.test)))[chosen.value])
+        weights = solved.weights(chosen.value)
+        probe = None if weights is None else self._probe(fold, chosen, weights)
+        tested = self._tested(fold, chosen, tried, predictions)
+        return dataclasses.replace(tested, probe=probe, seconds=time.perf_counter() - start)
+
+    def _probe(self, fold: Fold, chosen: Solution, weights: Weights) -> TrainedProbe:
+        return TrainedProbe(
+            kind=self.protocol.base,
+            weights=as_tensors(weights),
+            dim=self.splits[fold.test].x.shape[1],
+            labels=len(self.task.labels),
+            prediction_type=self.task.prediction_type,
+            preparation=self.data.preparation(fold),
+            scale=self.data.scale(fold),
+            threshold=chosen.threshold,
+            postprocessing=chosen.postprocessing,
+        )
 
     def _best(self, tried: list[Solution]) -> Solution:
         """The solution of the best score; the first one wins a tie, and NaN is worse than any."""
@@ -92,7 +109,7 @@ class SolvedEvaluation:
     def _tested(self, fold: Fold, chosen: Solution, tried: list[Solution], predictions: np.ndarray) -> FoldResult:
         test = self.splits[fold.test]
         loss = float(np.mean(np.square(predictions - self.data.other(fold, fold.test).y[:]), dtype=np.float64))
-        predictions = _shifted(self.data.in_units(fold, predictions), chosen.threshold)
+        predictions = shifted(self.data.in_units(fold, predictions), chosen.threshold)
         scorer = Scorer(self.task, fold.test, test)
         scores = scorer.reported(predictions, chosen.postprocessing)
         return FoldResult(
@@ -119,8 +136,3 @@ def _whole(data: ProbeData) -> np.ndarray:
     for piece in pieces(data.x):
         whole[piece] = data.x[piece]
     return whole
-
-
-def _shifted(predictions: np.ndarray, threshold: float | None) -> np.ndarray:
-    """Predictions whose threshold is that of the decoding of events; None leaves them as they are."""
-    return predictions if threshold is None else predictions + (THRESHOLD - threshold)

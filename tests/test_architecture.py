@@ -43,6 +43,7 @@ ROOMS = {
         "__init__": "",
         "disk": "",
         "embedder": "",
+        "lookahead": "embedder",
         "notices": "",
         "pooling": "",
         "progress": "",
@@ -58,12 +59,14 @@ ROOMS = {
         "splits": "embedder events probes store tasks",
         "watching": "probes tasks",
         "scaling": "probes",
-        "fold_data": "pooling probes scaling solvers splits tasks",
-        "fold_result": "events probes splits tasks",
+        "trained": "disk events pooling probes scaling solvers tasks",
+        "fold_data": "pooling probes scaling solvers splits tasks trained",
+        "fold_result": "events probes splits tasks trained",
         "scores": "disk events splits tasks",
         "checks": "events probes scores splits tasks",
-        "solve": "checks disk events fold_data fold_result pooling probes scores solvers splits tasks",
-        "evaluate": "checks events fold_data fold_result pooling probes progress scores solve splits tasks watching",
+        "solve": "checks disk fold_data fold_result pooling probes scores solvers splits tasks trained",
+        "evaluate": "checks events fold_data fold_result pooling probes progress scores solve splits tasks trained "
+        "watching",
         "kit": "disk evaluate fold_result probes progress scores splits tasks",
     },
     "results": {
@@ -110,14 +113,17 @@ ROOMS = {
         "benchmarks.gpu": "benchmarks benchmarks.gpu.steps system terminal",
         "engines.ray": "engines system units",
         "runs": "engines models study system units",
+        "prediction": "embedding models study system units",
         "representation": "engines runs study system tasks units",
+        "receptive_field": "models study system tasks units",
         "search": "inputs models runs study system tasks units",
-        "door": "embedding engines models models.hear_modules models.objects report runs study system tasks terminal "
-        "units",
+        "submit": "report representation runs study system units",
+        "door": "embedding engines models models.hear_modules models.objects receptive_field report runs study system "
+        "tasks terminal units",
         "cli.running": "engines report runs study system terminal units",
-        "cli.results": "report representation runs study system terminal units",
-        "cli": "cli.running embedding engines inputs kit models runs search store study system tasks tasks.examples "
-        "tasks.prepare terminal training units",
+        "cli.results": "report representation runs study submit system terminal units",
+        "cli": "cli.running embedding engines inputs kit models prediction receptive_field runs search store study "
+        "system tasks tasks.examples tasks.prepare terminal training units",
         "start": "cli system",
     },
 }

@@ -41,6 +41,7 @@ LONG = {
     "curve": "runs many protocols",
     "protocols": "runs many protocols",
     "search": "runs many trials",
+    "field": "measures for a minute; tests/ablations/receptive_field runs it",
     "train": "trains for hours",
     "run": "embeds and trains probes for minutes; only studies and modules that documents show are run",
     "--compress": "trains probes of every form of an embedding",
@@ -92,6 +93,7 @@ UNAVAILABLE = (
     r"fluid",  # fluidsynth and its soundfont
     r"no such interpreter|no interpreter",  # of a HEAR module
     r"could not be fetched",
+    r", so no (row|file)$",  # runs of small tasks, which are not whole tasks of HEAR by its protocol
     r"is there already; remove it",  # a command before made it
 )
 """Why a command may end in an error of one line: it wants what can't be had here."""

@@ -56,17 +56,23 @@ def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @ASKED
 @click.option("--dry-run", is_flag=True, help="Only say what is missing and what it takes, as `ablate plan` does.")
 @PLACES
+@click.option("--keep-probes", is_flag=True, help="Keep the chosen probes, which `ablate predict` needs.")
 @click.option("--compile", "compiled", is_flag=True, help="Use torch.compile; where it fails, say why and go on.")
+@click.option(
+    "--track", "tracker", metavar="NAME", help="Send scores to trackio, mlflow or wandb, or to any that is installed."
+)
 @one_line_errors
 @engine_options
 def run(
     dry_run: bool,
+    keep_probes: bool,
     runs: Path,
     tasks: Path | None,
     store: Path | None,
     device: str | None,
     precision: str | None,
     compiled: bool,
+    tracker: str | None,
     shard: Any,
     engine: Any,
     **asked: Any,
@@ -85,15 +91,21 @@ def run(
     """
     request = Asked.of(asked)
     studies, runs = request.studies(runs)
+    if keep_probes:
+        studies = tuple(study.keeping_probes() for study in studies)
     from ablations.cli.running import printed
+    from ablations.runs.tracking import Tracker
     from ablations.system.compute import Machine
     from ablations.units.where import Where
 
     where, machine = Where.of(runs, store, tasks), Machine(device, precision, compiled)
+    tracking = Tracker.of(tracker) if tracker else None
     if dry_run:
         is_complete = printed.plan(studies, where, machine)
     else:
-        is_complete = printed.run(studies, where, machine, shard, engine, with_summary=request.is_paper)
+        is_complete = printed.run(
+            studies, where, machine, shard, engine, with_summary=request.is_paper, tracker=tracking
+        )
     if not is_complete:
         raise SystemExit(1)
 

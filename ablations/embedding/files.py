@@ -2,11 +2,12 @@
 
 import logging
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pandas as pd
 
@@ -57,6 +58,7 @@ def embed_files(
     sources = find_sources(files, Path(out))
     resolved, file = registry.resolve_with_file(spec, weights)
     resolved.refuse_pooling()
+    resolved.refuse_beside()
     scene_taps, timestamp_taps = _taps(resolved, scene, timestamps)
     device, precision = choose_device(machine.device), machine.precision or "fp32"
     _prepare(sources)
@@ -93,13 +95,23 @@ def _work_off(work: Work, lengths: dict[Source, float], rows: dict[Source, Outpu
             del lengths[source]
     if rows:
         logger.info("%d of %d files are done, or can't be embedded", len(rows), total)
-    files = SimpleNamespace(files=tuple(lengths), seconds=lengths.get)
-    batches = plan_batches(files, None, work.seconds_at_once, work.clips_at_once)
-    with track(work.embedder.name, total) as advance, closing(read_ahead(work.load, batches)) as coming:
+    with track(work.embedder.name, total) as advance, closing(read_batches(work, lengths)) as coming:
         advance(len(rows))
         for batch, loaded in coming:
             rows |= work.write(batch, loaded)
             advance(len(batch))
+
+
+def read_batches(
+    work: Work, lengths: Mapping[Source, float]
+) -> Generator[tuple[Sequence[Source], list[Any]], None, None]:
+    """Yield sources in batches that fit the memory, with what `Work.load` gives of each.
+
+    Args:
+        lengths: of the sources, in seconds.
+    """
+    files = SimpleNamespace(files=tuple(lengths), seconds=lengths.get)
+    return read_ahead(work.load, plan_batches(files, None, work.seconds_at_once, work.clips_at_once))
 
 
 def _taps(spec: EmbeddingSpec, scene: bool, timestamps: bool) -> tuple[tuple[Tap, ...], tuple[Tap, ...]]:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from ablations.runs.asked_rows import AskedRows, log_left_out
+from ablations.runs.tracking import Tell, untold
 from ablations.study.study import Study
 from ablations.system import call
 from ablations.units.jobs import Done, job_file
@@ -60,6 +61,7 @@ class StudyRows:
         units: all units of the study.
         chosen: the units of this run; rows of the others are left as they are.
         precision: in place of the study's.
+        tell: is given the rows of each job, under each of its models.
 
     Raises:
         ValueError: `rows.csv` is not what was written.
@@ -73,7 +75,9 @@ class StudyRows:
         chosen: Sequence[Unit],
         *,
         precision: str | None = None,
+        tell: Tell = untold,
     ) -> None:
+        self._tell, self._asked_for = tell, sum(unit.rows for unit in chosen)
         self.study, self.folder, self.file = study, folder, folder / "rows.csv"
         self.precision = precision or study.precision
         self._rows: dict[tuple[str, Path, int], list[Row]] = {}
@@ -100,11 +104,13 @@ class StudyRows:
                 "model": model.label,
                 "family": model.family,
                 "spec": str(model.spec),
-                "weights": model.spec.weights,
+                "weights": model.weights,
                 "task": job.task,
                 "seed": job.seed,
             }
-            self._rows[str(model.spec), job.task_folder, job.seed] = result_rows.rows_of(record, identity)
+            rows = result_rows.rows_of(record, identity)
+            self._rows[str(model.spec), job.task_folder, job.seed] = rows
+            self._tell(rows, len(self._rows) / self._asked_for)
 
     def update(self, failures: Collection[Failure], not_applicable: Sequence[NotApplicable] = ()) -> None:
         """Write the rows, or put it off if they were written a short time ago; the arguments are those of `write`."""
@@ -182,7 +188,7 @@ class StudyRows:
             study.protocol,
             self.precision,
             study.seeds,
-            tuple(RecordedModel(m.label, m.family, str(m.spec), m.spec.weights) for m in study.models),
+            tuple(RecordedModel(m.label, m.family, str(m.spec), m.weights) for m in study.models),
             tuple(dict.fromkeys([*self._tasks, *without_rows])),
             tuple(dict.fromkeys(recorded)),
             tuple(dict.fromkeys([*earlier.not_applicable, *not_applicable])),

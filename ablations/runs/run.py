@@ -12,6 +12,7 @@ from contextlib import closing
 from ablations.engines import Engine, make_engine
 from ablations.engines.here import check_movable
 from ablations.runs.rows import StudyRows
+from ablations.runs.tracking import Tell, untold
 from ablations.study.declaration import write_declaration
 from ablations.study.study import Model, Study
 from ablations.system.compute import DEFAULT, Machine
@@ -34,6 +35,7 @@ def run_study(
     shard: Shard | None = None,
     engine: Engine | None = None,
     track: Track = silent,
+    tell: Tell = untold,
 ) -> Outcome:
     """Run what is missing of a study, and write its rows to runs/<study>/rows.csv.
 
@@ -44,6 +46,7 @@ def run_study(
         shard: the part of the study to run; None is all of it.
         engine: what executes it (`ablations.engines`); None is this process.
         track: shows how far the work is.
+        tell: is given the rows of each job as it ends (`ablations.runs.tracking`).
 
     Raises:
         ValueError: a device, a precision or workers that are not available.
@@ -65,7 +68,7 @@ def run_study(
         logger.warning("absent, and missing from the results: %s", ", ".join(absent))
     units = units_of(study, tasks)
     chosen = shard.of(units) if shard else units
-    rows = StudyRows(study, settings.folder, units, chosen, precision=settings.precision)
+    rows = StudyRows(study, settings.folder, units, chosen, precision=settings.precision, tell=tell)
     not_applicable: list[NotApplicable] = []
     with closing(rows):
         with (

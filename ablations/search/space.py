@@ -178,6 +178,10 @@ def _block(entry: Any) -> dict[str, Dimension]:
     if not isinstance(entry, Mapping):
         raise ValueError(f"space must be a mapping of keys or a list of such, got {shown(entry)}")
     for key in entry:
+        if key == "beside":
+            raise ValueError(
+                "space must be of one model at a time, got the key beside; a study compares models side by side"
+            )
         if key not in KEYS:
             raise ValueError(f"unknown key {shown(key)} in space{choices(str(key), KEYS)}")
     if not set(MODEL_KEYS) & set(entry):
@@ -191,6 +195,8 @@ def _words(key: str, value: Any) -> str:
         return ", ".join(f"{pooling}({_words(key, levels)})" for pooling, levels in value.items())
     if isinstance(value, tuple | list):
         return "+".join(map(str, value)) + (" ms" if key == "windows_ms" else "")
+    if key == "lookahead_ms":
+        return "centered" if value is None else f"look-ahead {value} ms"
     pattern = {"scene_window_ms": "scene {} ms", "timestamp_hop_ms": "hop {} ms"}.get(key, "{}")
     if value is None:
         return pattern.removesuffix(" ms").format("max")

@@ -10,13 +10,16 @@ from ablations.models.short_names import short_name
 from ablations.study.overrides import changed, parsed
 from ablations.study.study import KEYS, Study
 from downstream.disk.fields import shown
-from passt.catalog.spec import parse_fields
+from passt.catalog.spec_text import FUSED, parse_parts
 
 MOST_NAMES = 2
 """More models or tasks than this are counted in a study's name."""
 MOST_LETTERS = 40  # of models or tasks in a study's name
-AXES = {"levels": "along_level", "windows_ms": "along_window"}
+AXES = {"levels": "along_level", "windows_ms": "along_window", "lookahead_ms": "along_lookahead"}
 """An axis that an ad-hoc study may vary -> the figure that shows it."""
+
+CENTERED = "centered"
+"""What a text calls windows without a look-ahead."""
 
 Variant = str | int | Sequence[str] | Sequence[int] | Mapping[str, Any]
 """Levels or windows that are concatenated: "block6+features", ["block6", "features"], "160+640", 160; or levels with
@@ -29,6 +32,7 @@ def adhoc_study(
     *,
     levels: Sequence[Variant] | None = None,
     windows_ms: Sequence[Variant] | None = None,
+    lookahead_ms: Sequence[int | str | None] | None = None,
     seeds: Sequence[int] = (0,),
     protocol: str = "hear2021",
     precision: str = "fp32",
@@ -44,6 +48,7 @@ def adhoc_study(
         levels: variants of every model, such as "block6", "block6+features", "block1..block12" (one for each), "*", or
             "block1..block12@weighted" (all of them pooled).
         windows_ms: variants of every model, such as 160 or "160+640".
+        lookahead_ms: variants of every model, such as 0 or 80; None or "centered" centers windows.
         seeds, protocol, precision, figure: as in YAML. None draws the axis that varies, or bars.
         limit: the number of clips of each split that are used, as in YAML.
         overrides: changes of the mapping that the other arguments make, such as "models.0.timestamp_hop_ms=100".
@@ -55,6 +60,8 @@ def adhoc_study(
     for key, variants in (("levels", levels), ("windows_ms", windows_ms)):
         if variants is not None:
             axes[key] = [_parts(key, variant) for variant in variants]
+    if lookahead_ms is not None:
+        axes["lookahead_ms"] = [_lookahead(value) for value in lookahead_ms]
     content: dict[str, Any] = {
         "name": "adhoc",
         "models": [_entry(model, axes) for model in models],
@@ -76,14 +83,17 @@ def adhoc_study(
 def _entry(model: str | Mapping[str, Any], axes: Mapping[str, list[Any]]) -> dict[str, Any]:
     """The entry of a model, as YAML has it, with the axes that all models vary."""
     if isinstance(model, str):
-        entry = {
-            key: [list(value)] if isinstance(value, tuple) else value for key, value in parse_fields(model).items()
-        }
+        first, *_ = parse_parts(model)
+        entry = {key: [list(value)] if isinstance(value, tuple) else value for key, value in first.items()}
+        if beside := model.partition(FUSED.strip())[2].strip():
+            entry["beside"] = beside
     elif isinstance(model, Mapping):
         entry = dict(model)
     else:
         raise ValueError(f"a model must be a text or a mapping of keys, got {shown(model)}")
     for key in axes:
+        if "beside" in entry:
+            raise ValueError(f"{key} are given for every model, and {shown(model)} is several; give each part its own")
         if key in entry:
             raise ValueError(f"{key} are given twice: for every model, and by {shown(model)}")
     return {**entry, **axes}
@@ -102,13 +112,22 @@ def _parts(key: str, variant: Variant) -> list[Any] | Mapping[str, Any]:
     return parts
 
 
+def _lookahead(value: int | str | None) -> Any:
+    """The look-ahead of one variant, as YAML has it."""
+    if value == CENTERED:
+        return None
+    return int(value) if isinstance(value, str) and value.isdecimal() and len(value) < 9 else value
+
+
 def _as_list(variant: Any) -> list[Any]:
     return list(variant) if isinstance(variant, Sequence) else [variant]
 
 
 def _name(study: Study) -> str:
     """A name that can be read, with the digest of the study's content behind it."""
-    checkpoints = dict.fromkeys(short_name(model.spec.checkpoint)[0] for model in study.models)
+    checkpoints = dict.fromkeys(
+        FUSED.join(short_name(part.checkpoint)[0] for part in model.spec.parts) for model in study.models
+    )
     tasks = [Path(task).name for task in study.tasks]
     return "-".join([*_named(list(checkpoints), "models"), *_named(tasks, "tasks"), study.digest])
 
@@ -124,6 +143,8 @@ def _named(names: Sequence[str], noun: str) -> list[str]:
 def _figure(study: Study) -> str:
     """The figure of the only axis that varies; bars where none does, or several do."""
     specs = [model.spec for model in study.models]
+    if len({spec.beside for spec in specs}) > 1:
+        return "bars"
     if len({spec.pooling for spec in specs}) > 1:
         return "bars"
     varying = [figure for key, figure in AXES.items() if len({getattr(spec, key) for spec in specs}) > 1]

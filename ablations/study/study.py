@@ -3,7 +3,8 @@
 The lists of values of a model are crossed. `levels` and `windows_ms` are lists themselves, so that several of them are
 a list of lists: ``windows_ms: [[160], [640], [160, 640]]`` are three variants. A HEAR module stands in the place of a
 checkpoint: ``{hear: hearbaseline.vggish, options: {a: b}, python: vggish/bin/python}``, where `options` and `python`
-may be left out.
+may be left out. Models stand beside that of an entry by the key `beside`: ``beside: crepe_full@t100``, where the other
+keys are those of the first model.
 """
 
 import logging
@@ -18,9 +19,10 @@ from ablations.study.overrides import changed
 from ablations.study.pairs import read_pairs, still_there
 from ablations.study.variants import Model as Model
 from ablations.study.variants import variants_of
-from downstream.disk.fields import choice, list_of, mapping, one_line, text, whole, wrong
+from downstream.disk.fields import choice, flag, list_of, mapping, one_line, text, whole, wrong
 from downstream.disk.files import expanded, fingerprint
 from downstream.probes.protocol import MOST_CLIPS, Protocol
+from downstream.solvers import has_weights
 from passt.network.precision import PRECISIONS
 from results.figures import FIGURES
 from results.reference.published import published
@@ -45,6 +47,7 @@ class Study:
         reference: published scores to show beside, by names of `results.reference.published.published`.
         figure: a name of `results.figures.FIGURES`.
         comparisons: pairs of models, by label, whose differences the study asks for.
+        keep_probes: whether its chosen probes are kept beside its jobs, so that they can predict other sounds.
         folder: which relative task folders and weight files start at; by default where the study's file is.
         content: the mapping that it was made of; None for a study that was made in Python.
     """
@@ -58,6 +61,7 @@ class Study:
     reference: tuple[str, ...] = ()
     figure: str = "bars"
     comparisons: tuple[tuple[str, str], ...] = ()
+    keep_probes: bool = False
     folder: Path = Path()
     content: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
 
@@ -121,7 +125,7 @@ class Study:
         base = base / expanded(text(content.get("folder", "."), "folder"))
         protocol = _protocol(content.get("protocol", "hear2021"), content.get("limit"))
         variants = variants_of(entries, base)
-        return cls(
+        study = cls(
             name=content["name"],
             models=variants,
             tasks=_once("tasks", tasks),
@@ -134,11 +138,22 @@ class Study:
             folder=base,
             content=content,
         )
+        return study.keeping_probes() if flag(content.get("keep_probes", False), "keep_probes") else study
+
+    def keeping_probes(self) -> "Study":
+        """The study with its probes kept; ValueError for a protocol whose probes have no weights."""
+        if not has_weights(Protocol.parse(self.protocol).base):
+            reason = "its probes are all training items"
+            raise ValueError(f"keep_probes: not under protocol {self.protocol}, {reason}; expected hear2021 or ridge")
+        return replace(self, keep_probes=True)
 
     @property
     def digest(self) -> str:
         """Eight hex digits of everything that decides its rows."""
-        models = [[str(model.spec), model.label, str(model.python or "")] for model in self.models]
+        models = [
+            [str(model.spec), model.label, *(str(part.python or "") for part in (model, *model.beside))]
+            for model in self.models
+        ]
         return fingerprint([models, self.tasks, self.seeds, self.protocol, self.precision])[:8]
 
 

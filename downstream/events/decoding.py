@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from downstream.events.columns import EventColumns
+from downstream.events.targets import PostProcessing
 
 THRESHOLD = 0.5  # a larger probability is positive
 
@@ -80,6 +81,11 @@ def runs(probabilities: np.ndarray, line: Timeline, widths: tuple[int, ...]) -> 
     first, label = _edges(positive, line.offsets[:-1][np.diff(line.offsets) > 0], later=False)
     last, _ = _edges(positive, line.offsets[1:][np.diff(line.offsets) > 0] - 1, later=True)
     return EventColumns(label, line.file[first], line.times[first], line.times[last], positive.shape[1], len(widths))
+
+
+def events_of(probabilities: np.ndarray, line: Timeline, setting: PostProcessing) -> EventColumns:
+    """The events of predictions (items, labels) by a median filter and a least duration."""
+    return runs(probabilities, line, line.widths(setting.median_filter_ms)).lasting(setting.min_duration)
 
 
 def median_filtered(positive: np.ndarray, width: int) -> np.ndarray:

@@ -134,12 +134,24 @@ def predict(
     fitted: Fit, data: ProbeData, prediction_type: str, device: str = "cpu", matmul: str = EXACT
 ) -> tuple[np.ndarray, float]:
     """The probabilities, or numbers, (items, labels) of a trained probe, and its mean loss over all items."""
-    probe = probe_of(fitted.config, data.x.shape[1], data.y.shape[1], 0, device, fitted.pooling)
-    probe.load_state_dict(fitted.state)
-    with arithmetic(matmul):
-        logits = _logits(probe, data, fitted.config.batch_size, device)
+    logits = logits_of(fitted.config, fitted.state, data, device, matmul, fitted.pooling)
     loss = loss_of(prediction_type)(logits, torch.from_numpy(data.y))
     return probabilities_of(prediction_type)(logits).numpy(), float(loss)
+
+
+def logits_of(
+    config: ProbeConfig,
+    state: Mapping[str, Tensor],
+    data: ProbeData,
+    device: str = "cpu",
+    matmul: str = EXACT,
+    pooling: Pooling | None = None,
+) -> Tensor:
+    """The logits (items, labels) of a trained probe, on the CPU."""
+    probe = probe_of(config, data.x.shape[1], data.y.shape[1], 0, device, pooling)
+    probe.load_state_dict(state)
+    with arithmetic(matmul):
+        return _logits(probe, data, config.batch_size, device)
 
 
 def _train_epoch(probe: Probe, optimizer: torch.optim.Adam, fitting: Fitting, epoch: int, device: str) -> None:

@@ -99,8 +99,7 @@ class Scorer:
         if postprocessing is None:
             raise ValueError(f"{self.task.name}: the predictions of an event task need a post-processing")
         if not isinstance(predictions, EventColumns):
-            widths = self._timeline.widths(postprocessing.median_filter_ms)
-            predictions = decoding.runs(predictions, self._timeline, widths)
+            return decoding.events_of(predictions, self._timeline, postprocessing)
         return predictions.lasting(postprocessing.min_duration)
 
     @functools.cached_property

@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from downstream.solvers.solver import Predict, Solver
+from downstream.solvers.solver import Solved, Solver
 
 BLOCK_BYTES = 1 << 26  # of similarities at once
 
 
-def fit(x: np.ndarray, y: np.ndarray, settings: tuple[float, ...], prediction_type: str, device: str) -> Predict:
+def fit(x: np.ndarray, y: np.ndarray, settings: tuple[float, ...], prediction_type: str, device: str) -> Solved:
     """Keep the training items; see `Solver.fit`."""
     keys, targets = _directions(x, device), torch.from_numpy(np.asarray(y, np.float32)).to(device)
     most = int(max(settings))
@@ -29,7 +29,7 @@ def fit(x: np.ndarray, y: np.ndarray, settings: tuple[float, ...], prediction_ty
         blocks = [block(queries[start : start + rows]) for start in range(0, len(queries), rows)]
         return dict(zip(settings, torch.cat(blocks, dim=1).numpy(), strict=True))
 
-    return predict
+    return Solved(predict)
 
 
 def _directions(x: np.ndarray, device: str) -> Tensor:

@@ -169,3 +169,13 @@ def test_models_with_a_pooling_are_left_out(invoke, tmp_path):
     assert set(found.embeddings["model"]) == {"logmel"}
     with pytest.raises(ValueError, match="every model of the study has a pooling, which is a part of probes"):
         ab.geometry("pooled.yaml", permutations=0)
+
+
+def test_models_side_by_side_have_a_geometry_of_their_own(invoke, tmp_path):
+    pair = {"checkpoint": "logmel", "timestamp_hop_ms": 300, "beside": "chance@t200"}
+    tasks = yaml.safe_load((tmp_path / "mine.yaml").read_text())["tasks"]
+    content = {"name": "pairs", "models": [MODELS[2], pair], "tasks": tasks, "protocol": PROTOCOL}
+    found = ab.geometry(ab.Study.from_dict(content), ab.Where(store=tmp_path / "store")).embeddings
+    by_model = found.set_index(["task", "model"])
+    assert by_model.loc[("beeps", "logmel ++ chance"), "dim"] == by_model.loc[("beeps", "logmel"), "dim"] + 1
+    assert by_model.loc[("tones", "logmel ++ chance"), "spec"] == str(ab.Study.from_dict(content).models[1].spec)

@@ -1,0 +1,1 @@
+"""Labels of new recordings, by the kept probes of a run: scenes, events in time, or numbers."""
