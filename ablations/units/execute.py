@@ -31,6 +31,7 @@ from downstream.lookahead import looking_ahead
 from downstream.progress import Advance, Track, silent
 from downstream.splits import LabelledSplit
 from downstream.store.store import TapFolder
+from downstream.store.unfinished import tidy
 from downstream.tasks.audio import SplitAudio
 from passt.catalog.spec_text import FUSED
 from results.rows.job_files import sealed
@@ -214,9 +215,12 @@ class _Extraction:
                 fits_of(self.work.settings.folder, shared.job.key).discard()  # of a run that was killed in between
             else:
                 waiting.append(shared)
-        if not waiting:
-            return None
         store = self.work.settings.store
+        if not waiting:
+            for source in self.sources:  # what a run left that was killed while another one did its jobs
+                for folder in tap_folders(store, source.embedder, source.audio, source.hop_ms, warn=False).values():
+                    tidy(folder)
+            return None
         folders = [tap_folders(store, source.embedder, source.audio, source.hop_ms) for source in self.sources]
         with contextlib.ExitStack() as locks:
             paths = dict.fromkeys(folder.path for of_part in folders for folder in of_part.values())

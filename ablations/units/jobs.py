@@ -160,7 +160,7 @@ def _reason_against_taps(taps: Sequence[Tap], known: Mapping[str, int]) -> str:
 
 
 def tap_folders(
-    store: Path, embedder: Embedder, audio: Mapping[str, SplitAudio], hop_ms: int | None
+    store: Path, embedder: Embedder, audio: Mapping[str, SplitAudio], hop_ms: int | None, *, warn: bool = True
 ) -> dict[str, TapFolder]:
     """Where the store has, or will have, the taps of each split.
 
@@ -169,8 +169,9 @@ def tap_folders(
         embedder: computes the taps; one with a look-ahead (`downstream.lookahead`) has folders of its own.
         audio: the sound of each split.
         hop_ms: distance of timestamps; None for scenes.
+        warn: whether to say that an earlier version's embeddings are made anew.
     """
-    if any((store / embedder.fingerprint / clips.fingerprint).is_dir() for clips in audio.values()):
+    if warn and any((store / embedder.fingerprint / clips.fingerprint).is_dir() for clips in audio.values()):
         warn_once(
             f"{store}: embeddings by {embedder.name} were made by an earlier version, which did not record what "
             "decoded and resampled the clips; they are made anew (`ablate store prune --earlier` removes the old ones)"

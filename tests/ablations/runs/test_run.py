@@ -132,6 +132,17 @@ def test_fits_of_a_job_that_is_done_are_cleared_up(tmp_path, scene_task):
     assert not left.exists()
 
 
+def test_an_extraction_that_a_kill_left_behind_is_cleared_up_where_all_jobs_are_done(tmp_path, scene_task):
+    """One run is killed behind its last tap, and another one that waits for it does the job."""
+    study = declare(tmp_path, [scene_task()], MODELS[1:])
+    run(study, tmp_path)
+    folder = next((tmp_path / "store").glob("*/*/*/scene"))
+    left = folder / ".partial-0123456789abcdef"
+    left.mkdir()
+    run(study, tmp_path)
+    assert not left.exists()
+
+
 def test_a_job_that_another_run_made_meanwhile_has_its_rows(tmp_path, scene_task, monkeypatch):
     study = declare(tmp_path, [scene_task()], MODELS[1:], seeds=[0, 1])
     evaluate_all = unit_module.evaluate_all
