@@ -9,7 +9,6 @@ from click.testing import CliRunner
 import ablations as ab
 from ablations.cli import main
 from ablations.engines import loaded
-from ablations.representation import measure
 from ablations.representation.representation import Sample
 from ablations.representation.similarity import linear_cka
 from downstream.tasks.task import Task
