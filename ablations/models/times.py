@@ -49,7 +49,7 @@ class Times:
             raise ValueError(f"{path}: expected what `ablate benchmark latency --out` writes") from None
 
     def of(self, text: str) -> float:
-        """The milliseconds of one timestamp of a spec, or the sum of those side by side; NaN if one was not measured."""
+        """The milliseconds of one timestamp of a spec, or of all side by side; NaN if one was not measured."""
         try:
             spec = EmbeddingSpec.parse(text)
         except ValueError:  # rows of another version
