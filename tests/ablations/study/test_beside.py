@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from ablations.models import cost, registry
-from ablations.report.costs import costs_of, known_models, unknown_costs
+from ablations.models.lookahead import lookahead_ms
+from ablations.models.times import Times, key_of
+from ablations.report.costs import COMPUTE, FACTOR, costs_of, known_models, unknown_costs
 from ablations.search.space import Space
 from ablations.study.adhoc import adhoc_study
 from ablations.study.study import Study
@@ -134,6 +136,17 @@ def test_columns_of_a_pair_are_of_neither_model_alone():
     assert known.loc[PAIR, "parameters"] == cost.parameters_of(registry.resolve(PAIR))
     assert costs_of(rows)["parameters"].notna().all()
     assert unknown_costs(rows) == []
+
+
+def test_times_and_look_ahead_are_those_of_all():
+    first, second = PAIR.split(" ++ ")
+    times = Times({key_of(registry.resolve(first)): 10.0, key_of(registry.resolve(second)): 5.0})
+    assert times.of(PAIR) == 15
+    costs = costs_of(variants(PAIR, first), times)
+    assert costs[COMPUTE].tolist() == [15, 10]
+    assert costs[FACTOR].tolist() == [10 / 50 + 5 / 100, 10 / 50]
+    assert lookahead_ms(registry.resolve(PAIR)) == lookahead_ms(registry.resolve(first)) == 80
+    assert math.isnan(Times({key_of(registry.resolve(first)): 10.0}).of(PAIR))
 
 
 def test_only_models_without_any_training_are_untrained():
