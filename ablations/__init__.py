@@ -23,6 +23,7 @@ PUBLIC = {
     "embedder": ("ablations.door.embedder", "embedder"),
     "evaluate": ("ablations.door.run", "evaluate"),
     "export": ("ablations.kit.export", "export"),
+    "field": ("ablations.door.field", "field"),
     "figure": ("ablations.door.result", "figure"),
     "geometry": ("ablations.representation.measure", "geometry"),
     "load": ("ablations.door.result", "load"),

@@ -85,6 +85,8 @@ class OptionalMembers:
             nothing that changes from run to run, for batches are to stay the same.
         timestamp_dims: level -> width of timestamp embeddings; None if it is `dims`, empty if there are none.
         own_hop_ms: the mean step of the model's own timestamps in ms; None if it is not known.
+        lookahead_ms: how far the windows of timestamps reach beyond these (`downstream.lookahead`); None if they are
+            centered on them, or if there are no windows.
         tokens: takes a tap, and returns how many tokens its rows hold side by side, each as wide as `dims` says; 1 for
             levels that are one vector.
         precision: of the arithmetic.
@@ -97,6 +99,7 @@ class OptionalMembers:
     seconds_at_once: Callable[[Sequence[Tap], int | None], float | None] = _any_length
     timestamp_dims: Mapping[str, int] | None = None
     own_hop_ms: float | None = None
+    lookahead_ms: int | None = None
     tokens: Callable[[Tap], int] = _one_token
     precision: str = "fp32"
     versions: Mapping[str, str] = field(default_factory=dict)

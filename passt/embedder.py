@@ -22,8 +22,8 @@ from passt.weights import load as weight_files
 from passt.weights.initial import network_on_meta
 from passt.weights.training_notes import labels_for
 from passt.windowed import WindowedEmbedder
-from passt.windows import frames
 from passt.windows.batches import Budget, Rows, forward_in_batches
+from passt.windows.frames import Excerpts
 from passt.windows.mel import MelSpectrogram
 from passt.windows.samples import batch, equally_long
 
@@ -146,13 +146,9 @@ class PasstEmbedder(FollowsNetwork, WindowedEmbedder):  # type: ignore[override]
             shape["heads"] = row["heads"]
         return {"passt": shape, "precision": self.precision, "format": FORMAT}
 
-    def whole(self, clips: Tensor) -> frames.Excerpts:
-        """Take each of the clips (clips, samples) as its only window."""
-        return frames.whole(self.mel, clips)
-
-    def centered(self, clips: Tensor, window: int, hop: int) -> frames.Excerpts:
-        """Cut windows of `window` samples of each clip, centered on every multiple of `hop` samples."""
-        return frames.centered(self.mel, clips, window, hop)
+    def cut(self, clips: Tensor, window: int, hop: int, rows: int) -> Excerpts:
+        """Cut windows as spectrograms that are computed when they are asked for."""
+        return Excerpts(self.mel, clips, window, hop, rows)
 
     def levels(self, views: Sequence[Rows], levels: Sequence[str]) -> dict[str, list[Tensor]]:
         """Compute levels of all windows, in batches of equal token count.
@@ -160,7 +156,7 @@ class PasstEmbedder(FollowsNetwork, WindowedEmbedder):  # type: ignore[override]
         Frames that fill no patch do not change the result, so windows that differ by less than a patch share a batch.
 
         Args:
-            views: windows, as `whole` and `centered` make them.
+            views: windows, as `cut` makes them.
             levels: names of levels.
 
         Returns:
@@ -169,7 +165,7 @@ class PasstEmbedder(FollowsNetwork, WindowedEmbedder):  # type: ignore[override]
         """
 
         def tokens(view: Rows) -> int:
-            assert isinstance(view, frames.Excerpts)  # from `whole` and `centered`
+            assert isinstance(view, Excerpts)  # from `cut`
             return self.checkpoint.tokens(view.samples)
 
         with self._computing() as net, arithmetic("highest"):  # the front end is exact in every precision
@@ -210,13 +206,15 @@ class PasstEmbedder(FollowsNetwork, WindowedEmbedder):  # type: ignore[override]
 
         Returns:
             Embeddings (clips, steps, dim) and timestamps (steps,) in ms, both float32, on the CPU. Timestamps are the
-            window centers, from 0 in steps of the spec's `timestamp_hop_ms`.
+            window centers, from 0 in steps of the spec's `timestamp_hop_ms`; with a look-ahead, windows end that much
+            behind them.
 
         Raises:
             ValueError: the audio has another form, or the clips differ in length.
         """
         taps = self._spec.timestamp_taps()
-        clips = self.timestamps(equally_long(audio), taps, self._spec.timestamp_hop_ms)
+        hop_ms, lookahead_ms = self._spec.timestamp_hop_ms, self._spec.lookahead_ms
+        clips = self.timestamps(equally_long(audio), taps, hop_ms, lookahead_ms)
         values = torch.stack([torch.cat([clip[tap] for tap in taps], dim=-1) for clip, _ in clips])
         return values, clips[0][1]
 

@@ -22,13 +22,14 @@ import torch
 from torch import Tensor
 
 from passt.catalog.choices import choices
-from passt.catalog.spec import MOST_MS, Tap
+from passt.catalog.spec import Tap
+from passt.catalog.spec_text import MOST_MS
 from passt.devices import current
 from passt.tokens import keeps_tokens
 from passt.windows.batches import Rows
 from passt.windows.samples import clips_of
 from passt.windows.transfer import stacked, to_host
-from passt.windows.waveforms import centered, joined, timestamps, whole
+from passt.windows.waveforms import Windows, joined, padded, steps, timestamps
 
 CUDA_SOUND_S = 2000.0  # of windows in a call: four batches of PaSST; on an H200 an estimated 0.1 s in bf16, 2 s in fp32
 
@@ -73,7 +74,7 @@ class WindowedEmbedder(ABC):
         """Compute levels of all windows.
 
         Args:
-            views: windows, as `whole` and `centered` make them.
+            views: windows, as `cut` makes them.
             levels: names of levels.
 
         Returns:
@@ -90,13 +91,21 @@ class WindowedEmbedder(ABC):
         level, window_ms = tap
         return math.prod(self.grid(level, window_ms)) if keeps_tokens(level) else 1
 
+    def cut(self, clips: Tensor, window: int, hop: int, rows: int) -> Rows:
+        """Cut `rows` windows of `window` samples, `hop` samples apart, of each clip, the first at its beginning."""
+        return Windows(clips, window, hop, rows)
+
     def whole(self, clips: Tensor) -> Rows:
         """Take each of the clips (clips, samples) as its only window."""
-        return whole(clips)
+        return self.cut(clips, clips.shape[-1], clips.shape[-1], 1)
 
     def centered(self, clips: Tensor, window: int, hop: int) -> Rows:
         """Cut windows of `window` samples of each clip, centered on every multiple of `hop` samples."""
-        return centered(clips, window, hop)
+        return self.cut(padded(clips, window), window, hop, steps(clips.shape[-1], hop))
+
+    def ahead(self, clips: Tensor, window: int, hop: int, lookahead: int) -> Rows:
+        """Cut windows that reach `lookahead` samples beyond every multiple of `hop` samples of each clip."""
+        return self.cut(padded(clips, window, lookahead), window, hop, steps(clips.shape[-1], hop))
 
     @property
     def calls_at_once(self) -> int:
@@ -160,23 +169,27 @@ class WindowedEmbedder(ABC):
         return dict(zip(values, map(stacks.sorted, rows), strict=True))
 
     def timestamps(
-        self, clips: Sequence[Tensor], taps: Sequence[Tap], hop_ms: int
+        self, clips: Sequence[Tensor], taps: Sequence[Tap], hop_ms: int, lookahead_ms: int | None = None
     ) -> list[tuple[dict[Tap, Tensor], Tensor]]:
-        """Compute timestamp embeddings, from windows centered on every multiple of `hop_ms`.
+        """Compute timestamp embeddings, from windows centered on every multiple of `hop_ms`, or behind it.
 
         Args:
             clips: mono waveforms in [-1, 1], each (samples,) at `sample_rate`; lengths may differ.
             taps: (level, window in ms) pairs. The window is None for levels with a fixed excerpt.
             hop_ms: time between timestamps in ms.
+            lookahead_ms: how far windows reach beyond their timestamp; zeros lie beyond the clip. None centers them on
+                it, and reflects the clip at its edges.
 
         Returns:
             For each clip ({tap: (steps, dim)}, timestamps (steps,) in ms from 0), float32, on the CPU, where
             steps = samples // hop + 1.
 
         Raises:
-            ValueError: a clip is not valid audio, the model has no such level or window, or the hop is not positive.
+            ValueError: a clip is not valid audio, the model has no such level or window, the hop is not positive, or
+                the look-ahead is no part of every window.
         """
         self._check_taps(taps)
+        self._check_lookahead(taps, lookahead_ms)
         if not (_is_whole(hop_ms) and hop_ms >= 1):
             raise ValueError(f"{self.name}: hop_ms must be a positive number of milliseconds, got {hop_ms}")
         for level, window_ms in taps:
@@ -191,12 +204,15 @@ class WindowedEmbedder(ABC):
             stacks = stacked(clips, self.device)
             for window_ms, levels in _by_window(taps).items():
                 window = self.excerpts[levels[0]] if window_ms is None else self._samples(window_ms)
-                views = [self.centered(stack, window, hop) for stack in stacks.tensors]
+                if lookahead_ms is None:
+                    views = [self.centered(stack, window, hop) for stack in stacks.tensors]
+                else:
+                    views = [self.ahead(stack, window, hop, self._samples(lookahead_ms)) for stack in stacks.tensors]
                 for level, parts in self.levels(views, levels).items():
                     values[level, window_ms] = joined(parts).flatten(1)
             rows = to_host(list(values.values()))
-        steps = [len(clip) // hop + 1 for clip in clips]
-        per_clip = stacks.per_clip(dict(zip(values, rows, strict=True)), steps)
+        counts = [steps(len(clip), hop) for clip in clips]
+        per_clip = stacks.per_clip(dict(zip(values, rows, strict=True)), counts)
         times = [timestamps(len(clip), hop_ms, self.sample_rate) for clip in clips]
         return list(zip(per_clip, times, strict=True))
 
@@ -218,6 +234,17 @@ class WindowedEmbedder(ABC):
             least, most = -(-self.min_samples * 1000 // self.sample_rate), self.max_window_ms or MOST_MS
             if window_ms is not None and not (_is_whole(window_ms) and least <= window_ms <= most):
                 raise ValueError(f"{self.name}: the window of a tap must be {least} to {most} ms, got {window_ms} ms")
+
+    def _check_lookahead(self, taps: Sequence[Tap], lookahead_ms: int | None) -> None:
+        if lookahead_ms is None:
+            return
+        if unlike := [level for level, window_ms in taps if window_ms is None]:
+            raise ValueError(f"{self.name}: lookahead_ms must be None for {unlike[0]}, which takes no window")
+        shortest = min((window_ms for _, window_ms in taps if window_ms is not None), default=MOST_MS)
+        if not (_is_whole(lookahead_ms) and 0 <= lookahead_ms <= shortest):
+            raise ValueError(f"{self.name}: lookahead_ms must be 0 to {shortest} ms, its window, got {lookahead_ms}")
+        if type(self).centered is not WindowedEmbedder.centered:  # `ahead` would cut others than the model takes
+            raise ValueError(f"{self.name}: lookahead_ms must be None, it cuts its own windows; got {lookahead_ms}")
 
     def _samples(self, ms: int) -> int:
         return self.sample_rate * ms // 1000

@@ -114,13 +114,15 @@ ROOMS = {
         "runs": "engines models study system units",
         "prediction": "embedding models study system units",
         "representation": "engines runs study system tasks units",
+        "receptive_field": "models study system tasks units",
         "search": "inputs models runs study system tasks units",
-        "door": "embedding engines models models.hear_modules models.objects report runs study system tasks terminal "
-        "units",
+        "submit": "report representation runs study system units",
+        "door": "embedding engines models models.hear_modules models.objects receptive_field report runs study system "
+        "tasks terminal units",
         "cli.running": "engines report runs study system terminal units",
-        "cli.results": "report representation runs study system terminal units",
-        "cli": "cli.running embedding engines inputs kit models prediction runs search store study system tasks "
-        "tasks.examples tasks.prepare terminal training units",
+        "cli.results": "report representation runs study submit system terminal units",
+        "cli": "cli.running embedding engines inputs kit models prediction receptive_field runs search store study system "
+        "tasks tasks.examples tasks.prepare terminal training units",
         "start": "cli system",
     },
 }

@@ -15,7 +15,8 @@ from tests.test_readme import DOCUMENTS, README, ROOT, commands
 
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
-LINKED = [*DOCUMENTS, ROOT / "ARCHITECTURE.md"]
+SECURITY = ROOT / "SECURITY.md"
+LINKED = [*DOCUMENTS, ROOT / "ARCHITECTURE.md", SECURITY]
 LINES = {README: 130} | dict.fromkeys(PAGES, 140)
 WORDS = {README: 1500} | dict.fromkeys(PAGES, 1100)
 
@@ -60,6 +61,32 @@ def broken_links(path: Path) -> list[str]:
 @pytest.mark.parametrize("path", LINKED, ids=name_of)
 def test_links_lead_to_files_and_headings(path):
     assert not broken_links(path)
+
+
+def unheld(path: Path) -> list[str]:
+    """The rows of a page's tables that link neither a test nor a committed output."""
+    rows = re.findall(r"^\| (?!claim \||what \|)(.*) \|$", path.read_text(), flags=re.MULTILINE)
+    files = [
+        [(path.parent / link.partition("#")[0]).resolve() for link in re.findall(r"\]\(([^)]+)\)", row)] for row in rows
+    ]
+    kept = (ROOT / "tests", ROOT / "results")
+    return [
+        row
+        for row, links in zip(rows, files, strict=True)
+        if not any(link.is_relative_to(folder) for link in links for folder in kept)
+    ]
+
+
+@pytest.mark.parametrize("path", [DOCS / "checked.md", SECURITY], ids=name_of)
+def test_every_claim_names_what_holds_it(path):
+    assert "|---|" in path.read_text()
+    assert not unheld(path)
+
+
+def test_a_claim_that_nothing_holds_is_seen(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("| claim | held by |\n|---|---|\n| it is fast | [a page](other.md) |\n")
+    assert unheld(page) == ["it is fast | [a page](other.md)"]
 
 
 def test_broken_links_are_seen(tmp_path):

@@ -92,6 +92,7 @@ UNAVAILABLE = (
     r"fluid",  # fluidsynth and its soundfont
     r"no such interpreter|no interpreter",  # of a HEAR module
     r"could not be fetched",
+    r", so no (row|file)$",  # runs of small tasks, which are not whole tasks of HEAR by its protocol
     r"is there already; remove it",  # a command before made it
 )
 """Why a command may end in an error of one line: it wants what can't be had here."""

@@ -20,6 +20,7 @@ COMMANDS = {
         "search": ("search", "Search for the best variant, or the best for each cost."),
         "embed": ("embed", "Write the embeddings of audio files."),
         "predict": ("predict", "Label new recordings by the kept probes of a run."),
+        "field": ("field", "Measure how much sound around a timestamp decides its embedding."),
     },
     "Look at results": {
         "table": ("results.table", "Print the table of a run, in any format."),
@@ -27,6 +28,7 @@ COMMANDS = {
         "compare": ("results.compare", "Compare models on the same clips, with intervals and p values."),
         "geometry": ("results.compare", "Measure which embeddings are alike, and their dimensions."),
         "report": ("results.figure", "Write a run, or several, as one HTML page."),
+        "submit": ("results.submit", "Hand results on: to HEAR's table, to mteb, as a model card."),
         "reference": ("results.table", "List or show published scores."),
     },
     "Models, tasks and the store": {

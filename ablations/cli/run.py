@@ -58,6 +58,9 @@ def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @PLACES
 @click.option("--keep-probes", is_flag=True, help="Keep the chosen probes, which `ablate predict` needs.")
 @click.option("--compile", "compiled", is_flag=True, help="Use torch.compile; where it fails, say why and go on.")
+@click.option(
+    "--track", "tracker", metavar="NAME", help="Send scores to trackio, mlflow or wandb, or to any that is installed."
+)
 @one_line_errors
 @engine_options
 def run(
@@ -69,6 +72,7 @@ def run(
     device: str | None,
     precision: str | None,
     compiled: bool,
+    tracker: str | None,
     shard: Any,
     engine: Any,
     **asked: Any,
@@ -90,14 +94,18 @@ def run(
     if keep_probes:
         studies = tuple(study.keeping_probes() for study in studies)
     from ablations.cli.running import printed
+    from ablations.runs.tracking import Tracker
     from ablations.system.compute import Machine
     from ablations.units.where import Where
 
     where, machine = Where.of(runs, store, tasks), Machine(device, precision, compiled)
+    tracking = Tracker.of(tracker) if tracker else None
     if dry_run:
         is_complete = printed.plan(studies, where, machine)
     else:
-        is_complete = printed.run(studies, where, machine, shard, engine, with_summary=request.is_paper)
+        is_complete = printed.run(
+            studies, where, machine, shard, engine, with_summary=request.is_paper, tracker=tracking
+        )
     if not is_complete:
         raise SystemExit(1)
 

@@ -15,6 +15,7 @@ from ablations.models import registry
 from ablations.models.objects.registered import registered
 from ablations.system.machine import choose_device
 from downstream.embedder import Embedder, Tap
+from downstream.lookahead import looking_ahead
 from downstream.tasks.audio import resample
 from passt import EmbeddingSpec
 from passt.windows.samples import batch, clips_of, equally_long
@@ -77,7 +78,8 @@ class SpecEmbedder:
     def timestamps(self, clips: Sequence[Any]) -> list[tuple[Tensor, Tensor]]:
         """Embed clips of any lengths at every timestamp: for each ((steps, dim), (steps,) in ms)."""
         taps = self._taps(self.spec.timestamp_taps(), "timestamp")
-        embedded = self.model.timestamps(clips_of(clips), taps, self.spec.timestamp_hop_ms)
+        model = looking_ahead(self.model, self.spec.lookahead_ms)
+        embedded = model.timestamps(clips_of(clips), taps, self.spec.timestamp_hop_ms)
         return [(torch.cat([values[tap] for tap in taps], dim=-1), times.float()) for values, times in embedded]
 
     def _taps(self, taps: Sequence[Tap], kind: str) -> Sequence[Tap]:

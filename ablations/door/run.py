@@ -32,6 +32,7 @@ def run(
     tasks: str | Path | Sequence[str | Path] | None = None,
     levels: Variant | Sequence[Variant] | None = None,
     windows_ms: Variant | Sequence[Variant] | None = None,
+    lookahead_ms: int | str | Sequence[int | str | None] | None = None,
     seeds: Sequence[int] | None = None,
     protocol: str | None = None,
     limit: int | None = None,
@@ -57,6 +58,7 @@ def run(
         levels: embedding levels of every model: "block6", "block6+block12", "block1..block12", "*",
             "block1..block12@weighted".
         windows_ms: receptive fields of every model, such as 160 or "160+640".
+        lookahead_ms: how far the windows of every model reach beyond timestamps, in ms; "centered" centers them.
         seeds, protocol, figure: as in YAML.
         limit: the number of clips of each split that are used. Rows say so and never mix with those of whole tasks.
         sample_rate: of the clips that functions take, in Hz, where `ablations.model` or an attribute does not say it.
@@ -80,12 +82,13 @@ def run(
         if models is None or tasks is None:
             raise ValueError("run needs a study, or models and tasks")
         declared = Declared.of(listed(models), sample_rate)
-        axes = {"levels": levels, "windows_ms": windows_ms}
+        axes = {"levels": levels, "windows_ms": windows_ms, "lookahead_ms": lookahead_ms}
         changes |= {name: listed(values) for name, values in _named(**axes).items()} | _named(precision=precision)
         made = adhoc_study(declared.entries, list(map(str, listed(tasks))), overrides=overrides, **changes)
         _check_tasks(made, where)
     else:
-        for name in _named(models=models, tasks=tasks, levels=levels, windows_ms=windows_ms):
+        options = {"levels": levels, "windows_ms": windows_ms, "lookahead_ms": lookahead_ms}
+        for name in _named(models=models, tasks=tasks, **options):
             raise ValueError(f"{name} are for runs without a study; change the study by overrides")
         texts = [*overrides, *(f"{name}={json.dumps(value)}" for name, value in changes.items())]
         made, declared = _study(study, sample_rate, texts)

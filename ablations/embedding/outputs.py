@@ -26,6 +26,7 @@ from downstream.disk.arrays import load_arrays
 from downstream.disk.files import absolute, write_atomically
 from downstream.embedder import Embedder, Tap, optional, widths
 from downstream.extract import check_steps, clips_at_once, seconds_at_once
+from downstream.lookahead import looking_ahead
 from downstream.tasks.audio import RESAMPLER
 from passt import EmbeddingSpec
 
@@ -193,7 +194,8 @@ class Work:
                 arrays["scene"] = torch.cat(parts).numpy()
         if clips and self.timestamp_taps:
             check_steps(self.embedder, clips, self.timestamp_taps, self.spec.timestamp_hop_ms)
-            embedded = self.embedder.timestamps(clips, self.timestamp_taps, self.spec.timestamp_hop_ms)
+            seeing = looking_ahead(self.embedder, self.spec.lookahead_ms)
+            embedded = seeing.timestamps(clips, self.timestamp_taps, self.spec.timestamp_hop_ms)
             for arrays, (values, times) in zip(per_clip, embedded, strict=True):
                 parts = [values[tap] for tap in self.timestamp_taps]
                 arrays |= {

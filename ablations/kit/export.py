@@ -17,6 +17,7 @@ from downstream.embedder import Embedder, Tap, released
 from downstream.extract import extract
 from downstream.kit.read import refuse_regression
 from downstream.kit.write import refuse_existing, write_folder
+from downstream.lookahead import looking_ahead
 from downstream.progress import Track, silent
 from downstream.splits import LabelledSplit
 from downstream.tasks.audio import SplitAudio
@@ -83,6 +84,7 @@ def extracted(
 ) -> dict[str, LabelledSplit]:
     """Return every split of a task with the embedding of a spec, extracted into the store."""
     taps, hop_ms = _taps(spec, task), spec.timestamp_hop_ms if task.is_event else None
+    embedder = looking_ahead(embedder, spec.lookahead_ms if task.is_event else None)
     audio = {split: SplitAudio.of(task, split, embedder.sample_rate, store) for split in task.splits}
     folders = tap_folders(store, embedder, audio, hop_ms)
     with in_use(folder.path for folder in folders.values()):  # memory-mapped files must not be removed meanwhile

@@ -10,7 +10,7 @@ import pandas as pd
 from tabulate import tabulate
 
 from ablations.models.cost import SECONDS
-from passt.catalog.spec import WEIGHT_KINDS
+from passt.catalog.spec_text import WEIGHT_KINDS
 
 NUMBERED = re.compile(r"(\D+)(\d+)(\D*)")
 LEFT = {"name", "stride", "mAP", "trained on", "cached"}

@@ -15,6 +15,7 @@ from ablations.models.hear_modules.api import Answers, Module
 from ablations.models.hear_modules.embedder import at_work, importing
 from ablations.models.hear_modules.process import Process
 from downstream.embedder import Embedder, released, widths
+from downstream.lookahead import looking_ahead
 from passt import EmbeddingSpec
 
 OK, FAILED = "ok", "FAILED"
@@ -101,7 +102,8 @@ class OfSpec(Answers):
             scenes = self.embedder.scene(clips, taps)
             return torch.cat([scenes[tap] for tap in taps], dim=-1)
         taps = self.spec.timestamp_taps()
-        per_clip = self.embedder.timestamps(clips, taps, self.spec.timestamp_hop_ms)
+        embedder = looking_ahead(self.embedder, self.spec.lookahead_ms)
+        per_clip = embedder.timestamps(clips, taps, self.spec.timestamp_hop_ms)
         values = [torch.cat([steps[tap] for tap in taps], dim=-1) for steps, _ in per_clip]
         return torch.stack(values), torch.stack([times for _, times in per_clip])
 

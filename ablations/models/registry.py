@@ -30,7 +30,7 @@ from passt import EmbeddingSpec
 from passt.catalog import named
 from passt.catalog.card import Card
 from passt.catalog.choices import choices
-from passt.catalog.spec import parse_fields
+from passt.catalog.spec_text import parse_fields
 from passt.devices import placed
 from passt.network.precision import precision_for
 from passt.weights.published import file_tag, published_file

@@ -25,7 +25,7 @@ from downstream.disk.choices import choices
 from downstream.probes.protocol import Protocol
 from downstream.progress import Track, silent
 from downstream.tasks.task import Task
-from passt.catalog.spec import SIDE_BY_SIDE
+from passt.catalog.poolings import SIDE_BY_SIDE
 from results.scores.records import NotApplicable
 
 Value = TypeVar("Value")

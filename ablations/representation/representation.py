@@ -17,6 +17,7 @@ from downstream import splits
 from downstream.disk.locks import in_use
 from downstream.embedder import Embedder, Tap, released
 from downstream.extract import NotFiniteError, extract
+from downstream.lookahead import looking_ahead
 from downstream.progress import Track, silent
 from downstream.splits import LabelledSplit
 from downstream.store.store import TapFolder
@@ -166,10 +167,11 @@ class Representations:
         once = replace(unit, seeds=unit.seeds[:1])  # seeds share the embedding
         jobs = jobs_of(once, embedder, settings.study.protocol, settings.store)
         self.not_applicable += jobs.not_applicable
-        for hop_ms, of_hop in jobs.shared.items():
-            every = tap_folders(settings.store, embedder, jobs.audio, hop_ms)
+        for (hop_ms, lookahead_ms), of_hop in jobs.shared.items():
+            seeing = looking_ahead(embedder, lookahead_ms)
+            every = tap_folders(settings.store, seeing, jobs.audio, hop_ms)
             folders = {split: every[split] for split in needed}
-            extract_taps = functools.partial(_extract, embedder, jobs.audio, hop_ms, folders, track)
+            extract_taps = functools.partial(_extract, seeing, jobs.audio, hop_ms, folders, track)
             with in_use(folder.path for folder in folders.values()):
                 with contextlib.suppress(NotFiniteError):  # one tap is at fault: each job below asks for its taps
                     extract_taps(taps_of(of_hop))

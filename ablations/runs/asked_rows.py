@@ -2,13 +2,13 @@
 
 import logging
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ablations.models import registry
 from ablations.study.study import Study
-from ablations.units.outcome import Failure
+from ablations.units.outcome import Concerned
 
 logger = logging.getLogger(__name__)
 MOST_REASONS = 6
@@ -32,13 +32,13 @@ class AskedRows:
             for spec, model in self.models.items()
         }
 
-    def why_not(self, row: Mapping[str, Any], failures: Sequence[Failure]) -> str:
+    def why_not(self, row: Mapping[str, Any], concerned: Concerned) -> str:
         """Say what of a row the study does not ask for any more; empty for a row that it asks for."""
         if row["spec"] not in self.models:
             return f"model {row.get('model') or row['spec']}"
         if row["seed"] not in self.study.seeds:
             return f"seed {row['seed']}"
-        if row["task"] not in self.tasks and not any(failure.concerns(row) for failure in failures):
+        if row["task"] not in self.tasks and not concerned.holds(row):
             return f"task {row['task']}"
         for name, current in (("protocol", self.study.protocol), ("precision", self.precisions[row["spec"]])):
             if (row.get(name) or current) != current:

@@ -1,6 +1,7 @@
 """Several studies one after the other, each as if alone; one word stands for all studies of the paper."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,9 +9,11 @@ import pandas as pd
 
 from ablations.engines import Engine
 from ablations.runs.run import run_study
+from ablations.runs.tracking import Tracker, untold
 from ablations.study.declaration import NAME as DECLARATION
 from ablations.study.declaration import packaged, study_of
 from ablations.study.study import Study
+from ablations.system import call
 from ablations.system.compute import DEFAULT, Machine
 from ablations.system.errors import one_line
 from ablations.units.outcome import Outcome
@@ -95,21 +98,42 @@ def run_studies(
     shard: Shard | None = None,
     engine: Engine | None = None,
     track: Track = silent,
+    tracker: Tracker | None = None,
 ) -> Iterator[Ended]:
     """Run studies one after the other; a study that can't start does not stop the others.
 
-    The arguments are those of `ablations.runs.run.run_study`.
+    Args:
+        tracker: is sent the settings and scores of each study.
+
+    The others are those of `ablations.runs.run.run_study`.
 
     Raises:
         ValueError, OSError: the only study can't start.
     """
     for study in studies:
         try:
-            yield Ended(study, run_study(study, where, machine, shard=shard, engine=engine, track=track))
+            with tracker.run(study.name, _settings(study, machine)) if tracker else nullcontext(untold) as tell:
+                outcome = run_study(study, where, machine, shard=shard, engine=engine, track=track, tell=tell)
+            yield Ended(study, outcome)
         except (ValueError, OSError) as error:
             if len(studies) == 1:
                 raise
             yield Ended(study, error=one_line(error))
+
+
+def _settings(study: Study, machine: Machine) -> dict[str, object]:
+    """What a study asks for, for a tracker."""
+    return {
+        "study": study.name,
+        "models": ", ".join(model.label for model in study.models),
+        "tasks": ", ".join(study.tasks),
+        "seeds": ", ".join(map(str, study.seeds)),
+        "protocol": study.protocol,
+        "precision": machine.precision or study.precision,
+        "digest": study.digest,
+        "version": call.version(),
+        "commit": call.commit(),
+    }
 
 
 def summary(ended: Sequence[Ended]) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from ablations.units.jobs import Shared, fits_of, jobs_of, tap_folders, taps_of
 from ablations.units.kept import is_complete
 from ablations.units.unit import Settings, Unit
 from downstream.embedder import OWN_HOP, Embedder, Tap, distance_ms, widths
+from downstream.lookahead import looking_ahead
 from downstream.pooling.fixed import POOLS
 from downstream.pooling.pooling import Pooling
 from downstream.probes.probe import ProbeConfig
@@ -119,9 +120,9 @@ def counts_of(
     planned = set() if planned is None else planned
     extractions: list[Extracting] = []
     probes: list[Probing] = []
-    for hop_ms, shared in unit_jobs.shared.items():
+    for (hop_ms, lookahead_ms), shared in unit_jobs.shared.items():
         waiting = [one for one in shared if not is_complete(settings.study, settings.folder, one.job.key)]
-        folders = tap_folders(settings.store, embedder, unit_jobs.audio, hop_ms)
+        folders = tap_folders(settings.store, looking_ahead(embedder, lookahead_ms), unit_jobs.audio, hop_ms)
         all_taps, needed = taps_of(shared), taps_of(waiting)
         absent = {tap for folder in folders.values() for tap in folder.missing(all_taps)}
         jobs, done = jobs + len(shared), done + len(shared) - len(waiting)

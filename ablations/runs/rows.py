@@ -1,5 +1,9 @@
 """Keep the rows of a run up to date: those of earlier runs, and those of jobs as they end.
 
+All rows are written anew each time. If that were done after each unit, the time of a run would grow with the square of
+its units, so it is put off while it would take more than a small share of the time (`PAUSES`). What was put off is
+written when the run ends, also where an error or a signal ends it. After a kill the next run makes it of the jobs.
+
 Several processes may run parts of one study in one folder. Each reads `rows.csv` and `study.json` again under a lock
 before it writes them, so that the last one writes the rows of all. The first write leaves out rows that the study does
 not ask for any more (`ablations.runs.asked_rows`), and the log says so; their jobs stay.
@@ -9,16 +13,19 @@ alone, the earlier ones stay. So a changed `rows.csv` means changed results.
 """
 
 import csv
-from collections.abc import Mapping, Sequence
+import time
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ablations.runs.asked_rows import AskedRows, log_left_out
+from ablations.runs.tracking import Tell, untold
 from ablations.study.study import Study
 from ablations.system import call
 from ablations.units.jobs import Done, job_file
-from ablations.units.outcome import Failure
+from ablations.units.outcome import Concerned, Failure
 from ablations.units.unit import Unit
 from downstream.disk.locks import held
 from results.reference.published import published
@@ -37,6 +44,8 @@ from results.scores.records import (
 )
 
 LOCK = ".rows.lock"
+PAUSES = 20
+"""Between two times that rows are written, the run goes on for at least so many times as long as the first took."""
 TWINS = frozenset(key for key, names in result_rows.task_table()["hear_folders"].items() if len(names.split()) > 1)
 """HEAR tasks of several folders, whose rows have one key."""
 Row = dict[str, Any]
@@ -52,6 +61,7 @@ class StudyRows:
         units: all units of the study.
         chosen: the units of this run; rows of the others are left as they are.
         precision: in place of the study's.
+        tell: is given the rows of each job, under each of its models.
 
     Raises:
         ValueError: `rows.csv` is not what was written.
@@ -65,7 +75,9 @@ class StudyRows:
         chosen: Sequence[Unit],
         *,
         precision: str | None = None,
+        tell: Tell = untold,
     ) -> None:
+        self._tell, self._asked_for = tell, sum(unit.rows for unit in chosen)
         self.study, self.folder, self.file = study, folder, folder / "rows.csv"
         self.precision = precision or study.precision
         self._rows: dict[tuple[str, Path, int], list[Row]] = {}
@@ -77,6 +89,8 @@ class StudyRows:
         self._tasks = {key: place for place, key in enumerate(dict.fromkeys(unit.named.key for unit in units))}
         self._asked = AskedRows(study, self._tasks, self.precision)
         self._started, self._keys = call.now(), set[str]()
+        self._due = 0.0  # by the clock of `time.monotonic`
+        self._put_off: tuple[Collection[Failure], Sequence[NotApplicable]] | None = None
         self._earlier_keys = {path.stem for path in (folder / "jobs").glob("*.json")}
         self._earlier()  # a fault in them is an error before anything is done
 
@@ -94,10 +108,23 @@ class StudyRows:
                 "task": job.task,
                 "seed": job.seed,
             }
-            self._rows[str(model.spec), job.task_folder, job.seed] = result_rows.rows_of(record, identity)
+            rows = result_rows.rows_of(record, identity)
+            self._rows[str(model.spec), job.task_folder, job.seed] = rows
+            self._tell(rows, len(self._rows) / self._asked_for)
+
+    def update(self, failures: Collection[Failure], not_applicable: Sequence[NotApplicable] = ()) -> None:
+        """Write the rows, or put it off if they were written a short time ago; the arguments are those of `write`."""
+        self._put_off = failures, not_applicable
+        if time.monotonic() >= self._due:
+            self.close()
+
+    def close(self) -> None:
+        """Write what was put off, if anything was."""
+        if self._put_off is not None:
+            self.write(*self._put_off)
 
     def write(
-        self, failures: Sequence[Failure], not_applicable: Sequence[NotApplicable] = (), final: bool = False
+        self, failures: Collection[Failure], not_applicable: Sequence[NotApplicable] = (), final: bool = False
     ) -> None:
         """Write the rows in the study's order.
 
@@ -108,6 +135,7 @@ class StudyRows:
             not_applicable: models that have no embedding for a task.
             final: whether the run has come to its end.
         """
+        self._put_off, begun, concerned = None, time.monotonic(), Concerned(failures)
         with held(self.folder / LOCK):
             earlier = self._earlier()
             known = {_apart_from_time(row): row for row in earlier}
@@ -115,11 +143,11 @@ class StudyRows:
             rows = [known.get(_apart_from_time(row), row) for row in new]
             cells, left_out = set(map(self._cell, rows)), []
             for row in earlier:
-                if why := self._asked.why_not(row, failures):
+                if why := self._asked.why_not(row, concerned):
                     left_out.append(why)
                 elif self._cell(row) in cells:
                     continue
-                elif self._stays(row, failures, final):
+                elif self._stays(row, concerned, final):
                     rows.append(self._asked.renamed(row))
                 else:
                     left_out.append(f"{row['model']} on {row['task']}")
@@ -129,11 +157,12 @@ class StudyRows:
             complete = all((*other, seed) in written for other in self._others for seed in self.study.seeds)
             write_record(self._record(failures, not_applicable, final and complete), self.folder)
         log_left_out(self.file, left_out)
+        ended = time.monotonic()
+        self._due = ended + PAUSES * (ended - begun)
 
-    def _stays(self, row: Row, failures: Sequence[Failure], final: bool) -> bool:
+    def _stays(self, row: Row, concerned: Concerned, final: bool) -> bool:
         """Whether an earlier row stays that this run has not made."""
-        others = (row["spec"], row["task"]) in self._others
-        return not final or others or any(failure.concerns(row) for failure in failures)
+        return not final or (row["spec"], row["task"]) in self._others or concerned.holds(row)
 
     def _cell(self, row: Row) -> tuple[str, str, int, str]:
         """Spec, task and seed of a row, and for a HEAR task of several folders the folder, which its job names."""
@@ -147,7 +176,7 @@ class StudyRows:
         return self._folders[job]
 
     def _record(
-        self, failures: Sequence[Failure], not_applicable: Sequence[NotApplicable], finished: bool
+        self, failures: Collection[Failure], not_applicable: Sequence[NotApplicable], finished: bool
     ) -> RunRecord:
         study, earlier = self.study, self._earlier_record()
         recorded = [*earlier.failures, *(failure.recorded() for failure in failures)]
@@ -181,8 +210,10 @@ class StudyRows:
         record = read_record(self.folder) if self._others else None
         if record is None:
             return RunRecord(self.study.name)
-        specs = {model.label: str(model.spec) for model in self.study.models}
-        others = {(label, task) for label, spec in specs.items() for other, task in self._others if other == spec}
+        tasks = defaultdict[str, list[str]](list)
+        for spec, task in self._others:
+            tasks[spec].append(task)
+        others = {(model.label, task) for model in self.study.models for task in tasks[str(model.spec)]}
 
         def of_others(failure: RecordedFailure) -> bool:
             return bool(failure.models) and all((label, failure.task) in others for label in failure.models)

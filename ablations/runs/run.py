@@ -12,6 +12,7 @@ from contextlib import closing
 from ablations.engines import Engine, make_engine
 from ablations.engines.here import check_movable
 from ablations.runs.rows import StudyRows
+from ablations.runs.tracking import Tell, untold
 from ablations.study.declaration import write_declaration
 from ablations.study.study import Model, Study
 from ablations.system.compute import DEFAULT, Machine
@@ -34,6 +35,7 @@ def run_study(
     shard: Shard | None = None,
     engine: Engine | None = None,
     track: Track = silent,
+    tell: Tell = untold,
 ) -> Outcome:
     """Run what is missing of a study, and write its rows to runs/<study>/rows.csv.
 
@@ -44,6 +46,7 @@ def run_study(
         shard: the part of the study to run; None is all of it.
         engine: what executes it (`ablations.engines`); None is this process.
         track: shows how far the work is.
+        tell: is given the rows of each job as it ends (`ablations.runs.tracking`).
 
     Raises:
         ValueError: a device, a precision or workers that are not available.
@@ -59,30 +62,32 @@ def run_study(
         check_movable(study, "another shard")
     make_folder(settings.folder)
     write_declaration(study, settings.folder)
-    failures: list[Failure] = []
+    failures: dict[Failure, None] = {}
     tasks = find_tasks(study, where.tasks, where.store, functools.partial(_fail, failures))
     if absent := [failure.task for failure in failures if failure.absent]:
         logger.warning("absent, and missing from the results: %s", ", ".join(absent))
     units = units_of(study, tasks)
     chosen = shard.of(units) if shard else units
-    rows = StudyRows(study, settings.folder, units, chosen, precision=settings.precision)
+    rows = StudyRows(study, settings.folder, units, chosen, precision=settings.precision, tell=tell)
     not_applicable: list[NotApplicable] = []
-    with (
-        track(f"study {study.name}", sum(unit.rows for unit in chosen)) as advance,
-        closing(engine.results(chosen, settings, track)) as results,
-    ):
-        for unit, result in results:
-            for job in result.done:
-                rows.add(job)
-            failures += [failure for failure in result.failures if failure not in failures]
-            not_applicable += result.not_applicable
-            rows.write(failures, not_applicable)
-            advance(unit.rows)
-    rows.write(failures, not_applicable, final=True)
+    with closing(rows):
+        with (
+            track(f"study {study.name}", sum(unit.rows for unit in chosen)) as advance,
+            closing(engine.results(chosen, settings, track)) as results,
+        ):
+            for unit, result in results:
+                for job in result.done:
+                    rows.add(job)
+                failures |= dict.fromkeys(result.failures)
+                not_applicable += result.not_applicable
+                rows.update(failures, not_applicable)
+                advance(unit.rows)
+        rows.write(failures, not_applicable, final=True)
     return Outcome(settings.folder, tuple(failures), tuple(not_applicable))
 
 
-def _fail(failures: list[Failure], models: Sequence[Model], task: str, error: Exception) -> None:
-    failures.append(failure_of(models, task, error))
-    if not failures[-1].absent:  # absent tasks are logged together
-        logger.error("%s", failures[-1], exc_info=None if isinstance(error, ValueError | OSError) else error)
+def _fail(failures: dict[Failure, None], models: Sequence[Model], task: str, error: Exception) -> None:
+    failure = failure_of(models, task, error)
+    failures[failure] = None
+    if not failure.absent:  # absent tasks are logged together
+        logger.error("%s", failure, exc_info=None if isinstance(error, ValueError | OSError) else error)

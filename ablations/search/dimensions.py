@@ -15,7 +15,8 @@ from optuna.trial import BaseTrial
 
 from downstream.disk.fields import shown
 from passt.catalog.choices import choices
-from passt.catalog.spec import MOST_MS, POOLINGS
+from passt.catalog.poolings import POOLINGS
+from passt.catalog.spec_text import MOST_MS
 
 KEYS = ("any_of", "at_most", "low", "high", "log", "points")
 DEFAULTS: Mapping[str, Any] = {"low": None, "high": None, "points": 9, "log": False}  # of a range

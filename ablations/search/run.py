@@ -32,7 +32,7 @@ from downstream.watching import Stopped
 logger = logging.getLogger(__name__)
 
 FAILURES = 3  # if so many trials fail and no other has ended, the search ends
-OF_SCENES, OF_EVENTS = ("scene_window_ms",), ("windows_ms", "timestamp_hop_ms")
+OF_SCENES, OF_EVENTS = ("scene_window_ms",), ("windows_ms", "timestamp_hop_ms", "lookahead_ms")
 
 
 def search(

@@ -191,6 +191,8 @@ def _words(key: str, value: Any) -> str:
         return ", ".join(f"{pooling}({_words(key, levels)})" for pooling, levels in value.items())
     if isinstance(value, tuple | list):
         return "+".join(map(str, value)) + (" ms" if key == "windows_ms" else "")
+    if key == "lookahead_ms":
+        return "centered" if value is None else f"look-ahead {value} ms"
     pattern = {"scene_window_ms": "scene {} ms", "timestamp_hop_ms": "hop {} ms"}.get(key, "{}")
     if value is None:
         return pattern.removesuffix(" ms").format("max")

@@ -10,13 +10,16 @@ from ablations.models.short_names import short_name
 from ablations.study.overrides import changed, parsed
 from ablations.study.study import KEYS, Study
 from downstream.disk.fields import shown
-from passt.catalog.spec import parse_fields
+from passt.catalog.spec_text import parse_fields
 
 MOST_NAMES = 2
 """More models or tasks than this are counted in a study's name."""
 MOST_LETTERS = 40  # of models or tasks in a study's name
-AXES = {"levels": "along_level", "windows_ms": "along_window"}
+AXES = {"levels": "along_level", "windows_ms": "along_window", "lookahead_ms": "along_lookahead"}
 """An axis that an ad-hoc study may vary -> the figure that shows it."""
+
+CENTERED = "centered"
+"""What a text calls windows without a look-ahead."""
 
 Variant = str | int | Sequence[str] | Sequence[int] | Mapping[str, Any]
 """Levels or windows that are concatenated: "block6+features", ["block6", "features"], "160+640", 160; or levels with
@@ -29,6 +32,7 @@ def adhoc_study(
     *,
     levels: Sequence[Variant] | None = None,
     windows_ms: Sequence[Variant] | None = None,
+    lookahead_ms: Sequence[int | str | None] | None = None,
     seeds: Sequence[int] = (0,),
     protocol: str = "hear2021",
     precision: str = "fp32",
@@ -44,6 +48,7 @@ def adhoc_study(
         levels: variants of every model, such as "block6", "block6+features", "block1..block12" (one for each), "*", or
             "block1..block12@weighted" (all of them pooled).
         windows_ms: variants of every model, such as 160 or "160+640".
+        lookahead_ms: variants of every model, such as 0 or 80; None or "centered" centers windows.
         seeds, protocol, precision, figure: as in YAML. None draws the axis that varies, or bars.
         limit: the number of clips of each split that are used, as in YAML.
         overrides: changes of the mapping that the other arguments make, such as "models.0.timestamp_hop_ms=100".
@@ -55,6 +60,8 @@ def adhoc_study(
     for key, variants in (("levels", levels), ("windows_ms", windows_ms)):
         if variants is not None:
             axes[key] = [_parts(key, variant) for variant in variants]
+    if lookahead_ms is not None:
+        axes["lookahead_ms"] = [_lookahead(value) for value in lookahead_ms]
     content: dict[str, Any] = {
         "name": "adhoc",
         "models": [_entry(model, axes) for model in models],
@@ -100,6 +107,13 @@ def _parts(key: str, variant: Variant) -> list[Any] | Mapping[str, Any]:
     if key == "windows_ms":
         return [int(part) if isinstance(part, str) and part.isdecimal() and len(part) < 9 else part for part in parts]
     return parts
+
+
+def _lookahead(value: int | str | None) -> Any:
+    """The look-ahead of one variant, as YAML has it."""
+    if value == CENTERED:
+        return None
+    return int(value) if isinstance(value, str) and value.isdecimal() and len(value) < 9 else value
 
 
 def _as_list(variant: Any) -> list[Any]:

@@ -8,7 +8,7 @@ from typing import Any
 from downstream.disk.fields import shown
 from passt.catalog.card import Card
 from passt.catalog.choices import choices
-from passt.catalog.spec import POOLINGS
+from passt.catalog.poolings import POOLINGS
 
 ALL = "*"
 NUMBERED = re.compile(r"(\D+)(\d+)(\D*)")
@@ -20,7 +20,7 @@ class Pooled:
     """Levels of one variant, with the pooling of its spec: ``{weighted: [block1, block2]}`` in YAML.
 
     Attributes:
-        pooling: of `passt.catalog.spec.POOLINGS`.
+        pooling: of `passt.catalog.poolings.POOLINGS`.
         levels: a range among them stands for all its levels together.
     """
 

@@ -15,7 +15,8 @@ from ablations.models.short_names import short_name
 from ablations.study.levels import Pooled, expanded, is_range, together
 from downstream.disk.fields import one_line, shown, text
 from passt import EmbeddingSpec
-from passt.catalog.spec import SIDE_BY_SIDE, field_names
+from passt.catalog.poolings import SIDE_BY_SIDE
+from passt.catalog.spec import field_names
 from results.scores.axes import pooled
 
 LIST_FIELDS = ("levels", "windows_ms")
@@ -184,5 +185,6 @@ def _parts(spec: EmbeddingSpec) -> tuple[str, ...]:
         "+".join(map(str, spec.windows_ms)) + " ms" if spec.windows_ms else "",
         f"scene {spec.scene_window_ms or 'max'}",
         f"hop {spec.timestamp_hop_ms} ms",
+        "centered" if spec.lookahead_ms is None else f"look-ahead {spec.lookahead_ms} ms",
         "" if spec.weights == models.card(spec.checkpoint).default_weights else spec.weights,
     )

@@ -26,6 +26,7 @@ from downstream.embedder import Embedder, Tap
 from downstream.evaluate import AnyEvaluation, evaluate_all, evaluation_of
 from downstream.extract import NotFiniteError, extract
 from downstream.fold_result import FoldResult
+from downstream.lookahead import looking_ahead
 from downstream.progress import Advance, Track, silent
 from downstream.splits import LabelledSplit
 from downstream.store.store import TapFolder
@@ -141,8 +142,9 @@ def extracted(work: UnitWork, embedder: Embedder, track: Track = silent) -> Iter
         settings = work.settings
         jobs = jobs_of(work.unit, embedder, settings.study.protocol, settings.store)
         work.not_applicable = jobs.not_applicable
-        for hop_ms, shared in jobs.shared.items():
-            if part := _Extraction(work, embedder, jobs.audio, hop_ms, track).part(shared):
+        for (hop_ms, lookahead_ms), shared in jobs.shared.items():
+            seeing = looking_ahead(embedder, lookahead_ms)
+            if part := _Extraction(work, seeing, jobs.audio, hop_ms, track).part(shared):
                 yield part
     except Exception as error:
         work.fail(work.unit.models, error)

@@ -57,6 +57,7 @@ class Job:
         seed: of all that probes draw.
         slack: whether the targets depend on how an event's end is rounded (`needs_slack`).
         pooling: what probes do with the taps before anything else; None takes them side by side.
+        lookahead_ms: how far windows reach beyond their timestamp; None if they are centered, and for scenes.
     """
 
     embedder: EmbedderFacts
@@ -69,6 +70,7 @@ class Job:
     seed: int
     slack: bool = False
     pooling: Pooling | None = None
+    lookahead_ms: int | None = None
 
     @property
     def key(self) -> str:
@@ -76,8 +78,9 @@ class Job:
         embedding = [self.embedder.fingerprint, self.taps, self.hop_ms]
         targets = [ENDS] if self.slack else []
         pooling = [[self.pooling.name, self.pooling.parts]] if self.pooling else []
+        lookahead = [] if self.lookahead_ms is None else [{"lookahead_ms": self.lookahead_ms}]
         evaluation = [self.task_fp, self.audio_fp, self.protocol, self.seed]
-        return fingerprint([FORMAT, *embedding, *evaluation, *targets, *pooling])
+        return fingerprint([FORMAT, *embedding, *evaluation, *targets, *pooling, *lookahead])
 
 
 def fingerprints(task: Task, audio: Mapping[str, SplitAudio]) -> tuple[str, str]:

@@ -9,12 +9,14 @@ from ablations.units.job import EmbedderFacts, Job, fingerprints, needs_slack
 from ablations.units.pooled import pooling_of, reason_against_pooling
 from ablations.units.unit import Unit
 from downstream.checks import reason_against
-from downstream.embedder import Embedder, Tap, dims_of
+from downstream.embedder import Embedder, Tap, dims_of, optional
+from downstream.lookahead import reason_against_lookahead
 from downstream.notices import warn_once
 from downstream.probes.finished import SUFFIX, FinishedFits
 from downstream.probes.protocol import Protocol
 from downstream.store.store import TapFolder, tap_folder
 from downstream.tasks.audio import SplitAudio
+from downstream.tasks.task import Task
 from passt.tokens import keeps_tokens
 from results.rows.job_files import PREDICTIONS, parse_job
 from results.scores.records import NotApplicable
@@ -28,18 +30,22 @@ class Shared:
     models: tuple[Model, ...]
 
 
+Times = tuple[int | None, int | None]
+"""The distance of timestamps in ms, and how far windows reach beyond these: (None, None) for scenes."""
+
+
 @dataclass(frozen=True)
 class UnitJobs:
     """The jobs of a unit.
 
     Attributes:
         audio: the sound of each split, at the embedder's rate.
-        shared: by distance of timestamps in ms (None for scenes), the jobs that differ only in taps and seed.
+        shared: by `Times`, the jobs that differ only in taps and seed.
         not_applicable: models that have no embedding for the task, or no score under the protocol, and why.
     """
 
     audio: Mapping[str, SplitAudio]
-    shared: Mapping[int | None, list[Shared]]
+    shared: Mapping[Times, list[Shared]]
     not_applicable: tuple[NotApplicable, ...]
 
 
@@ -90,16 +96,26 @@ def jobs_of(unit: Unit, embedder: Embedder, protocol: str, store: Path) -> UnitJ
         if reason := reason_against_pooling(pooling, taps, known, protocol):
             not_applicable.append(NotApplicable(model.label, unit.named.key, reason))
             continue
-        hop_ms = model.spec.timestamp_hop_ms if task.is_event else None
+        hop_ms, lookahead_ms = times_of(model, task)
+        if reason := reason_against_lookahead(embedder, lookahead_ms):
+            not_applicable.append(NotApplicable(model.label, unit.named.key, reason))
+            continue
         if hop_ms not in slack:
             slack[hop_ms] = needs_slack(task, hop_ms)
         for seed in unit.seeds:
-            job = Job(facts, tuple(taps), hop_ms, unit.named, *prints, protocol, seed, slack[hop_ms], pooling)
+            job = Job(
+                facts, tuple(taps), hop_ms, unit.named, *prints, protocol, seed, slack[hop_ms], pooling, lookahead_ms
+            )
             jobs.setdefault(job.key, (job, []))[1].append(model)
-    shared: dict[int | None, list[Shared]] = {}
+    shared: dict[Times, list[Shared]] = {}
     for job, models in jobs.values():
-        shared.setdefault(job.hop_ms, []).append(Shared(job, tuple(models)))
+        shared.setdefault((job.hop_ms, job.lookahead_ms), []).append(Shared(job, tuple(models)))
     return UnitJobs(audio, shared, tuple(not_applicable))
+
+
+def times_of(model: Model, task: Task) -> Times:
+    """The distance of timestamps of a model on a task and its look-ahead; scenes have neither."""
+    return (model.spec.timestamp_hop_ms, model.spec.lookahead_ms) if task.is_event else (None, None)
 
 
 def _reason_against_taps(taps: Sequence[Tap], known: Mapping[str, int]) -> str:
@@ -125,7 +141,7 @@ def tap_folders(
 
     Args:
         store: the folder of embeddings.
-        embedder: computes the taps.
+        embedder: computes the taps; one with a look-ahead (`downstream.lookahead`) has folders of its own.
         audio: the sound of each split.
         hop_ms: distance of timestamps; None for scenes.
     """
@@ -134,8 +150,10 @@ def tap_folders(
             f"{store}: embeddings by {embedder.name} were made by an earlier version, which did not record what "
             "decoded and resampled the clips; they are made anew (`ablate store prune --earlier` removes the old ones)"
         )
+    lookahead_ms = optional(embedder).lookahead_ms
     return {
-        split: tap_folder(store, embedder.fingerprint, clips.key, clips.split, hop_ms) for split, clips in audio.items()
+        split: tap_folder(store, embedder.fingerprint, clips.key, clips.split, hop_ms, lookahead_ms)
+        for split, clips in audio.items()
     }
 
 

@@ -1,6 +1,7 @@
 """The outcome of a run: where its rows are, and what failed."""
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -38,9 +39,34 @@ class Failure:
     def concerns(self, row: Mapping[str, Any]) -> bool:
         """Whether a row of an earlier run has a model and a task that failed now."""
         specs = {str(model.spec) for model in self.models}
+        return self.has_task(row["task"]) and (not specs or row["spec"] in specs)
+
+    def has_task(self, task: str) -> bool:
+        """Whether it is of a task, as rows call that."""
         name = Path(self.task).name
-        same_task = not self.task or row["task"] in (name, task_key(name)) or fnmatchcase(row["task"], name)
-        return same_task and (not specs or row["spec"] in specs)
+        return not self.task or task in (name, task_key(name)) or fnmatchcase(task, name)
+
+
+class Concerned:
+    """The rows that failures concern, found without asking each failure of each row."""
+
+    def __init__(self, failures: Iterable[Failure]) -> None:
+        self._of_all: list[Failure] = []
+        self._of_spec = defaultdict[str, list[Failure]](list)
+        self._known: dict[tuple[str, str], bool] = {}
+        for failure in failures:
+            if not failure.models:
+                self._of_all.append(failure)
+            for model in failure.models:
+                self._of_spec[str(model.spec)].append(failure)
+
+    def holds(self, row: Mapping[str, Any]) -> bool:
+        """Whether a failure concerns a row."""
+        cell = row["spec"], row["task"]
+        if cell not in self._known:
+            failures = (*self._of_spec.get(row["spec"], ()), *self._of_all)
+            self._known[cell] = any(failure.has_task(row["task"]) for failure in failures)
+        return self._known[cell]
 
 
 @dataclass(frozen=True)

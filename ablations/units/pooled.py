@@ -6,7 +6,8 @@ from ablations.models.catalog_text import compressed
 from downstream.embedder import Embedder, Tap, optional
 from downstream.pooling.pooling import OF_LEVELS, Pooling, reason_against
 from downstream.probes.protocol import Protocol
-from passt.catalog.spec import SIDE_BY_SIDE, EmbeddingSpec
+from passt.catalog.poolings import SIDE_BY_SIDE
+from passt.catalog.spec import EmbeddingSpec
 
 
 def pooling_of(spec: EmbeddingSpec, taps: Sequence[Tap], embedder: Embedder) -> Pooling | None:

@@ -84,7 +84,7 @@ def _weights(result: FoldResult, taps: Sequence[Tap]) -> dict[str, float] | None
 
 @dataclass(frozen=True)
 class JobRecord:
-    """A job's JSON; the attributes are its keys, in this order. Only one of a pooling has that key."""
+    """A job's JSON; the attributes are its keys, in this order. Pooling and look-ahead stand there if it has them."""
 
     job: str
     embedder: str
@@ -103,6 +103,7 @@ class JobRecord:
     seconds: float
     folds: list[FoldRecord]
     pooling: str | None = None
+    lookahead_ms: int | None = None
 
     @classmethod
     def of(cls, job: Job, folds: Sequence[FoldResult], device: str, seconds: float) -> "JobRecord":
@@ -133,12 +134,14 @@ class JobRecord:
             seconds=round(seconds, 3),
             folds=[FoldRecord.of(fold, job.taps) for fold in folds],
             pooling=job.pooling.name if job.pooling else None,
+            lookahead_ms=job.lookahead_ms,
         )
 
     def as_json(self) -> dict[str, Any]:
         """The record as JSON has it."""
         content = asdict(self)
-        for part, key in [(content, "pooling"), *((fold, "level_weights") for fold in content["folds"])]:
+        of_job = [(content, "pooling"), (content, "lookahead_ms")]
+        for part, key in [*of_job, *((fold, "level_weights") for fold in content["folds"])]:
             if part[key] is None:  # as in the jobs of earlier versions
                 del part[key]
         return content

@@ -125,12 +125,12 @@ def group_of(model: Model) -> Group:
 def network_gmacs(models: Sequence[Model], event: bool) -> float:
     """10^9 multiply-adds for 10 s of sound by models of one checkpoint, whose taps are computed together."""
     checkpoint = models[0].spec.checkpoint
-    taps_by_hop: dict[int | None, dict[Tap, None]] = {}
+    taps_by_times: dict[tuple[int | None, int | None], dict[Tap, None]] = {}
     for spec in (model.spec for model in models):
-        hop_ms = spec.timestamp_hop_ms if event else None
+        times = (spec.timestamp_hop_ms, spec.lookahead_ms) if event else (None, None)
         taps = spec.timestamp_taps() if event else spec.scene_taps()
-        taps_by_hop.setdefault(hop_ms, {}).update(dict.fromkeys(taps))
-    macs = sum(cost.macs_of_taps(checkpoint, tuple(taps), hop_ms) for hop_ms, taps in taps_by_hop.items())
+        taps_by_times.setdefault(times, {}).update(dict.fromkeys(taps))
+    macs = sum(cost.macs_of_taps(checkpoint, tuple(taps), hop_ms) for (hop_ms, _), taps in taps_by_times.items())
     if not math.isnan(macs):
         return macs / 1e9
     return 0.0 if cost.parameters(checkpoint) == 0 else MODULE_GMACS

@@ -16,7 +16,7 @@ from downstream.store.tap_file import TapRecord, is_earlier, read_header
 from downstream.tasks.clip_cache import AUDIO, EARLIER_CLIPS
 
 FINGERPRINT = re.compile("[0-9a-f]{16}")
-KIND = re.compile(r"scene|town|t\d+")
+KIND = re.compile(r"scene|town|t\d+(ahead\d+)?")
 OTHERS = {
     "audio": "resampled clips",
     "hashes": "hashes of clips",
@@ -37,7 +37,8 @@ class StoreEntry:
         clips: the task of the clips, "" if unknown.
         audio_fp: the key of the audio.
         split: of the task.
-        kind: `scene`, `t<hop in ms>`, or `town` for timestamps of the model's own.
+        kind: `scene`; `t<hop in ms>`, with `ahead<ms>` behind it where windows have a look-ahead; or `town` for
+            timestamps of the model's own.
         taps: their names.
         dims: the width of each tap, None if unknown.
         items: clips; None if the index can't be read. Of an extraction those that are done, as `rows`.

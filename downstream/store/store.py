@@ -1,6 +1,6 @@
 """The tap store: embeddings on disk, shared by every spec that needs them.
 
-Layout: ``<root>/<embedder fingerprint>/<audio key>/<split>/{scene|t50|town}/<level>@<window|own>.npy``, ordinary .npy
+Layout: ``<root>/<embedder fingerprint>/<audio key>/<split>/{scene|t50|t50ahead0|town}/<level>@<window|own>.npy``, .npy
 files of float32 (rows, dim), or of bfloat16 for tokens, to be memory-mapped, each with its record
 (`downstream.store.tap_file`), beside ``index.npz`` (files, offsets, timestamps in ms). A tap that was changed, or
 belongs elsewhere, counts as missing.
@@ -111,14 +111,18 @@ def name_of(tap: Tap) -> str:
     return f"{level}@{'own' if window_ms is None else window_ms}"
 
 
-def tap_folder(root: Path, embedder: str, audio: str, split: str, hop_ms: int | None) -> TapFolder:
+def tap_folder(
+    root: Path, embedder: str, audio: str, split: str, hop_ms: int | None, lookahead_ms: int | None = None
+) -> TapFolder:
     """The folder of taps in a store.
 
     Args:
         embedder: its fingerprint.
         audio: the key of the split's audio.
         hop_ms: the step of timestamps in ms; None for scene embeddings.
+        lookahead_ms: how far windows reach beyond their timestamp; None if they are centered. Scenes have none.
     """
     kinds = {None: "scene", OWN_HOP: "town"}
     kind = kinds.get(hop_ms, f"t{hop_ms}")
-    return TapFolder(root / embedder / audio / split / kind)
+    ahead = "" if hop_ms is None or lookahead_ms is None else f"ahead{lookahead_ms}"
+    return TapFolder(root / embedder / audio / split / f"{kind}{ahead}")

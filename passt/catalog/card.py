@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from passt.catalog.choices import choices as choices
-from passt.catalog.spec import OWN_HOP, WEIGHT_KINDS, EmbeddingSpec, field_names
+from passt.catalog.spec import EmbeddingSpec, field_names
+from passt.catalog.spec_text import OWN_HOP, WEIGHT_KINDS
 from passt.tokens import keeps_tokens
 
 
@@ -25,7 +26,7 @@ class Card:
             itself; a spec can then name no other hop.
         default_weights: weights of a spec that names none.
         weights: kinds of weights that it can have, by the first word of a spec's weights
-            (`passt.catalog.spec.WEIGHT_KINDS`).
+            (`passt.catalog.spec_text.WEIGHT_KINDS`).
         precisions: whether the model can compute in tf32 and bf16. If not, it always computes in fp32.
         aliases: other names, which are replaced by `name`.
         token_levels: levels that keep the tokens of a window (`passt.tokens`), for probes that pool them.
@@ -64,6 +65,7 @@ class Card:
             "timestamp_hop_ms": self.default_timestamp_hop_ms,
             "weights": self.default_weights,
         }
+        self._check_lookahead(fields.get("lookahead_ms"))  # first: without windows a spec refuses it for that reason
         try:
             return self.resolve(EmbeddingSpec(**{**defaults, **fields, "checkpoint": self.name}))
         except ValueError as error:
@@ -84,6 +86,7 @@ class Card:
             self._check_window("windows_ms", window)
         if spec.scene_window_ms is not None:
             self._check_window("scene_window_ms", spec.scene_window_ms)
+        self._check_lookahead(spec.lookahead_ms)
         needs_windows = self.min_window_ms is not None and not self.whole_clips
         if not spec.windows_ms and needs_windows and spec.levels != ("mel",):
             raise ValueError(f"{self.name}: windows_ms must name at least one window, got ()")
@@ -107,6 +110,11 @@ class Card:
         """The end of a message about a level of tokens, if the model has none."""
         known = "; PaSST, the CNNs and encoders of transformers keep tokens"
         return known if keeps_tokens(level) and not self.token_levels else ""
+
+    def _check_lookahead(self, lookahead_ms: object) -> None:
+        if lookahead_ms is not None and self.min_window_ms is None:
+            expected = "lookahead_ms must be None, the model takes no windows"
+            raise ValueError(f"{self.name}: {expected}; got {lookahead_ms!r:.60}")
 
     def _check_window(self, name: str, window_ms: int) -> None:
         if self.min_window_ms is None:

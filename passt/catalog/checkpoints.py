@@ -16,7 +16,8 @@ from passt.catalog import demo, named
 from passt.catalog.architecture import MEL_BANDS, PATCH, SAMPLE_RATE, Architecture
 from passt.catalog.card import Card
 from passt.catalog.choices import choices
-from passt.catalog.spec import EmbeddingSpec, parse_fields
+from passt.catalog.spec import EmbeddingSpec
+from passt.catalog.spec_text import parse_fields
 from passt.tokens import TOKENS, caps
 
 __all__ = ["MEL_BANDS", "PATCH", "SAMPLE_RATE", "Architecture", "Checkpoint", "get", "spec_of", "table"]

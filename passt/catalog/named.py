@@ -1,7 +1,7 @@
 """Named specs: the modules of hear21passt and the variants of the paper, as values.
 
 A name may stand at the head of a spec text, in the checkpoint's place: ``2level-mel``, ``2level-mel@untrained-0``.
-The parts that follow it replace those of the named spec (see `passt.catalog.spec.parse_fields`).
+The parts that follow it replace those of the named spec (see `passt.catalog.spec_text.parse_fields`).
 
 Sources: "K22" is Koutini et al., "Learning General Audio Representations With Large-Scale Training of Patchout Audio
 Transformers", PMLR 166:65-89, 2022. Modules are those of the package hear21passt 0.0.26. The large window is 640 ms

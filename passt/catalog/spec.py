@@ -3,7 +3,8 @@
 A spec is syntax only and serves every model family, PaSST and baselines alike. The card of a checkpoint
 (`passt.catalog.card`) says which levels and windows the checkpoint allows, and completes a partial spec.
 
-Text form: ``checkpoint@levels@w<windows>@s<scene window>@t<timestamp hop>@weights``, with all times in ms:
+Text form: ``checkpoint@levels@w<windows>@s<scene window>@t<timestamp hop>@weights``, with all times in ms (see
+`passt.catalog.spec_text`):
 
 >>> spec = EmbeddingSpec(checkpoint="stfthop160", levels=("features", "mel"), windows_ms=(160, 640))
 >>> str(spec)
@@ -26,6 +27,12 @@ Behind the levels may stand how a probe pools them, or the tokens of one level. 
 >>> EmbeddingSpec.parse("passt_demo@block6.tokens@attention").levels
 ('block6.tokens',)
 
+Windows are centered on the timestamp, unless the text says how far they reach beyond it:
+
+>>> spec = EmbeddingSpec.parse("passt_demo@block6@w320@ahead0@demo")
+>>> spec.lookahead_ms, str(spec)
+(0, 'passt_demo@block6@w320@smax@t50@ahead0@demo')
+
 A name from the table of named specs (`passt.catalog.named`) may stand in the checkpoint's place. The parts that
 follow it replace those of the named spec:
 
@@ -33,60 +40,14 @@ follow it replace those of the named spec:
 'passt_s_swa_p16_128_ap476@features+mel@w640@smax@t50@published'
 """
 
-import re
-from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Any, TypedDict, cast
-from urllib.parse import quote
+from typing import TypeGuard
 
-from passt.catalog import named
-from passt.tokens import TOKENS, keeps_tokens
-
-CHECKPOINT = re.compile(
-    r"[A-Za-z0-9_][A-Za-z0-9_.=-]*|hear:[A-Za-z_][A-Za-z0-9_.]*(\?[A-Za-z0-9_.~%=&+-]+)?"
-    r"|python:[A-Za-z0-9_][A-Za-z0-9_.-]*\?[a-z]+=[A-Za-z0-9_.-]+"
-    r"|hf:[A-Za-z0-9_.~%/-]+(\?[A-Za-z0-9_.~%=&+-]+)?"
-)
-REPOSITORY = "hf:"
-COMMIT = re.compile("[0-9a-f]{40}")
-LEVEL = re.compile(r"[a-z][a-z0-9_]*(\.[a-z]+)?")
-WEIGHTS = re.compile(r"published|demo|none|untrained-(0|[1-9]\d{0,17})|sha256-[0-9a-f]{12}")
-WEIGHT_KINDS = {
-    "published": "published",
-    "demo": "demo",
-    "none": "none",
-    "untrained": "untrained-SEED",
-    "sha256": "a file",
-}
-"""First word of a spec's weights -> what messages call that kind of weights."""
-WEIGHTS_SYNTAX = "published, demo, none, untrained-SEED or sha256-<12 hex digits>"
-SIDE_BY_SIDE = "concatenated"
-"""The pooling of a spec whose text has none."""
-OF_LEVELS = ("weighted", "weighted_normalized")
-"""Poolings of levels: a probe learns a softmax weight for each."""
-OF_TOKENS = ("mean", "meanmax", "attention", "attention_labels", "prototypes")
-"""Poolings of the tokens of one level."""
-POOLINGS = (SIDE_BY_SIDE, *OF_LEVELS, *OF_TOKENS)
-LEVEL_OR_POOLING = "mean"
-"""A pooling that is also a level, of log-mel statistics: in a text it is a pooling behind levels alone."""
-MOST_MS = 600_000
-"""The longest window and the longest hop: ten minutes, as long as the longest clips of the HEAR tasks."""
-OWN_HOP = 0  # of a model that decides its timestamps itself; `town` in a spec's text
+from passt.catalog.poolings import POOLINGS, SIDE_BY_SIDE, broken_rule
+from passt.catalog.spec_text import CHECKPOINT, LEVEL, MOST_MS, OWN_HOP, WEIGHTS, WEIGHTS_SYNTAX, parse_fields
 
 Tap = tuple[str, int | None]
 """(level, window in ms): the unit that is computed and stored. A window of None is the model's own extent."""
-
-
-class SpecFields(TypedDict, total=False):
-    """Some fields of an EmbeddingSpec, by name."""
-
-    checkpoint: str
-    levels: tuple[str, ...]
-    windows_ms: tuple[int, ...]
-    scene_window_ms: int | None
-    timestamp_hop_ms: int
-    weights: str
-    pooling: str
 
 
 @dataclass(frozen=True)
@@ -112,6 +73,9 @@ class EmbeddingSpec:
             learn a weight for each of two or more levels, of one window. ``mean``, ``meanmax``, ``attention``,
             ``attention_labels`` and ``prototypes`` pool the tokens of one level, such as ``block6.tokens``, of one
             window.
+        lookahead_ms: how far the windows of timestamp embeddings reach beyond their timestamp, in ms. None centers
+            them, and reflects the clip at its edges. Of a window of w ms, a number a takes the sound from w - a before
+            the timestamp to a behind it, with zeros beyond the clip; 0 is causal. Scene embeddings have none.
 
     Raises:
         ValueError: a field breaks the syntax. The message names the field, the value and what is expected.
@@ -124,6 +88,7 @@ class EmbeddingSpec:
     timestamp_hop_ms: int = 50
     weights: str = "published"
     pooling: str = SIDE_BY_SIDE
+    lookahead_ms: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("levels", "windows_ms"):
@@ -156,20 +121,20 @@ class EmbeddingSpec:
         _check(isinstance(self.weights, str) and WEIGHTS.fullmatch(self.weights), self, "weights", WEIGHTS_SYNTAX)
         known = isinstance(self.pooling, str) and self.pooling in POOLINGS
         _check(known, self, "pooling", f"one of {', '.join(POOLINGS)}")
-        self._check_pooling()
+        if broken := broken_rule(self.pooling, self.levels, self.windows_ms):
+            _check(False, self, *broken)
+        self._check_lookahead()
 
-    def _check_pooling(self) -> None:
-        """Raise ValueError where the pooling does not fit the levels or windows."""
-        if self.pooling == SIDE_BY_SIDE:
+    def _check_lookahead(self) -> None:
+        """Raise ValueError where the look-ahead is no time, or where there is no window that it could be a part of."""
+        ahead, name = self.lookahead_ms, "lookahead_ms"
+        if ahead is None:
             return
-        tokens = [level for level in self.levels if keeps_tokens(level)]
-        if self.pooling in OF_LEVELS:
-            expected = f"two levels or more for pooling {self.pooling}, none of them mel or of tokens"
-            _check(len(self.levels) > 1 and not tokens and "mel" not in self.levels, self, "levels", expected)
-        else:
-            expected = f"one level that keeps its tokens, such as block6{TOKENS}, for pooling {self.pooling}"
-            _check(len(self.levels) == len(tokens) == 1, self, "levels", expected)
-        _check(len(self.windows_ms) < 2, self, "windows_ms", f"at most one window for pooling {self.pooling}")
+        _check(_is_whole(ahead) and ahead >= 0, self, name, "whole milliseconds from 0, or None for centered windows")
+        _check(self.windows_ms, self, name, "None where a spec names no windows (wown)")
+        _check("mel" not in self.levels, self, name, "None with the level mel, whose excerpt is always centered")
+        shortest = min(self.windows_ms)
+        _check(ahead <= shortest, self, name, f"at most the shortest window, {shortest} ms")
 
     def __str__(self) -> str:
         windows = "+".join(map(str, self.windows_ms)) or "own"
@@ -177,7 +142,8 @@ class EmbeddingSpec:
         hop = "own" if self.timestamp_hop_ms == OWN_HOP else self.timestamp_hop_ms
         pooling = () if self.pooling == SIDE_BY_SIDE else (self.pooling,)
         parts = (self.checkpoint, "+".join(self.levels), *pooling, f"w{windows}", f"s{scene}", f"t{hop}")
-        return "@".join((*parts, self.weights))
+        ahead = () if self.lookahead_ms is None else (f"ahead{self.lookahead_ms}",)
+        return "@".join((*parts, *ahead, self.weights))
 
     def __lt__(self, other: "EmbeddingSpec") -> bool:
         return str(self) < str(other)
@@ -218,86 +184,17 @@ class EmbeddingSpec:
         return cls(**parse_fields(text))
 
 
-def parse_fields(text: str) -> SpecFields:
-    """Read the fields that a spec text names, and no others. A card can then fill in its defaults.
-
-    If a named spec stands in the checkpoint's place, its fields are taken too, except where `text` gives another value.
-    Behind a repository of the hub, a commit, or a revision that no other part can be, belongs to its address:
-
-    >>> parse_fields("hf:openai/whisper-tiny@v1.1@block2")
-    {'checkpoint': 'hf:openai/whisper-tiny?revision=v1.1', 'levels': ('block2',)}
-
-    Raises:
-        ValueError: a part is given twice, or is none of levels, w, s, t and weights.
-    """
-    head, *parts = text.split("@")
-    if head.startswith(REPOSITORY) and parts and _is_revision(parts[0]):
-        head += f"{'&' if '?' in head else '?'}revision={quote(parts.pop(0), safe='')}"
-    values: dict[str, Any] = {}
-    for part in parts:
-        name, value = _parse_part(part, text)
-        if part == LEVEL_OR_POOLING and "levels" not in values:
-            name, value = "levels", (part,)
-        if name in values:
-            raise ValueError(f"spec {text!r}: {name} given twice")
-        values[name] = value
-    return cast(SpecFields, {**fields_of(head), **values})
-
-
-def fields_of(name: str) -> SpecFields:
-    """Look up the fields of a named spec. Any other name is taken as a checkpoint's."""
-    return parse_fields(named.table()[name].spec) if name in named.table() else {"checkpoint": name}
-
-
-def _windows(text: str) -> tuple[int, ...]:
-    return () if text == "own" else tuple(_ms(digits, "windows_ms") for digits in text.split("+"))
-
-
-def _scene_window(text: str) -> int | None:
-    return None if text == "max" else _ms(text, "scene_window_ms")
-
-
-def _timestamp_hop(text: str) -> int:
-    return OWN_HOP if text == "own" else _ms(text, "timestamp_hop_ms")
-
-
-_PARTS: tuple[tuple[re.Pattern[str], str, Callable[[str], Any]], ...] = (
-    (re.compile(r"w(?P<value>own|\d+(\+\d+)*)"), "windows_ms", _windows),
-    (re.compile(r"s(?P<value>max|\d+)"), "scene_window_ms", _scene_window),
-    (re.compile(r"t(?P<value>own|\d+)"), "timestamp_hop_ms", _timestamp_hop),
-    (re.compile(rf"(?P<value>{WEIGHTS.pattern})"), "weights", str),
-    (re.compile(f"(?P<value>{'|'.join(POOLINGS)})"), "pooling", str),
-    (re.compile(rf"(?P<value>{LEVEL.pattern}(\+{LEVEL.pattern})*)"), "levels", lambda text: tuple(text.split("+"))),
-)
-"""The parts that follow the checkpoint: pattern, field, how its value is read. The first pattern that fits decides."""
-
-
-def _is_revision(part: str) -> bool:
-    return bool(COMMIT.fullmatch(part)) or not any(pattern.fullmatch(part) for pattern, _, _ in _PARTS)
-
-
-def _parse_part(part: str, text: str) -> tuple[str, Any]:
-    for pattern, name, read in _PARTS:
-        if match := pattern.fullmatch(part):
-            return name, read(match["value"])
-    raise ValueError(
-        f"spec {text!r}: {part!r} is not a part of a spec; expected checkpoint@levels@w160+640@smax@t50@weights"
-    )
-
-
-def _ms(digits: str, name: str) -> int:
-    if len(digits) > 18:
-        raise ValueError(f"{name} must be at most {MOST_MS} ms, got {len(digits)} digits")
-    return int(digits)
-
-
 def field_names() -> tuple[str, ...]:
-    """List the names of a spec's fields, in the order of its text form."""
+    """List the names of a spec's fields."""
     return tuple(field.name for field in fields(EmbeddingSpec))
 
 
 def _positive(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+    return _is_whole(value) and value > 0
+
+
+def _is_whole(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _distinct(values: tuple[object, ...]) -> bool:

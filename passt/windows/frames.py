@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from passt.windows.mel import FFT, STFT_WINDOW, MelSpectrogram
-from passt.windows.waveforms import Windows, joined, reflect_pad
+from passt.windows.waveforms import Windows, joined
 
 REACH = STFT_WINDOW // 2  # samples of a frame on each side of its center
 SHORTEST = FFT // 2 + 2  # samples of the shortest excerpt that the STFT takes
@@ -61,18 +61,3 @@ class Excerpts:
         first = self.mel(windows[..., : self.head])[..., : self.left]
         last = self.mel(windows[..., self.tail :])[..., self.right - self.tail // self.mel.hop :]
         return torch.cat([first, common[..., self.left : self.right], last], dim=-1)
-
-
-def whole(mel: MelSpectrogram, clips: Tensor) -> Excerpts:
-    """Take each of the clips (clips, samples) as its only window."""
-    samples = clips.shape[-1]
-    return Excerpts(mel, clips, samples, samples, 1)
-
-
-def centered(mel: MelSpectrogram, clips: Tensor, window: int, hop: int) -> Excerpts:
-    """Cut windows centered on samples 0, hop, 2 hop, ... of clips (clips, samples).
-
-    The clips are reflected at their edges.
-    """
-    padded = reflect_pad(clips, window // 2, window - window // 2)
-    return Excerpts(mel, padded, window, hop, clips.shape[-1] // hop + 1)

@@ -3,7 +3,9 @@
 import functools
 import logging
 from collections import defaultdict
-from collections.abc import Sequence, Sized
+from collections.abc import Iterator, Sequence, Sized
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,22 @@ LOUDEST = 8.0  # beyond this, samples must be integers that were never divided b
 LEAST_SUSPICIOUS_CLIPS, MOST_CHANNELS = 64, 32  # more clips than that, and no more samples: (samples, channels)
 CLIPS = "audio must be (clips, samples)"
 
+_differentiable: ContextVar[bool] = ContextVar("_differentiable", default=False)
+
 logger = logging.getLogger(__name__)
+
+
+@contextmanager
+def differentiable() -> Iterator[None]:
+    """Let gradients of embeddings reach clips that require them, where the network computes under autograd.
+
+    Elsewhere clips are detached, so that nobody who embeds a tensor of a graph keeps that graph.
+    """
+    token = _differentiable.set(True)
+    try:
+        yield
+    finally:
+        _differentiable.reset(token)
 
 
 def batch(audio: Any) -> Sequence[Any]:
@@ -76,7 +93,7 @@ def clips_of(clips: Sequence[Any]) -> list[Tensor]:
     if not tensors:
         raise ValueError("at least one clip is needed, got none")
     _check_axes(len(tensors), max(map(len, tensors)))
-    _check_values(tensors)
+    _check_values([tensor.detach() for tensor in tensors])
     return tensors
 
 
@@ -91,7 +108,8 @@ def _clip(index: int, clip: Any) -> Tensor:
         clip = np.ascontiguousarray(clip)  # torch takes no negative strides
         clip = clip if clip.dtype.isnative else clip.astype(clip.dtype.newbyteorder("="))
     try:
-        samples = clip.detach() if isinstance(clip, Tensor) else torch.as_tensor(clip, device="cpu")
+        samples = clip if isinstance(clip, Tensor) else torch.as_tensor(clip, device="cpu")
+        samples = samples if _differentiable.get() else samples.detach()
     except (TypeError, ValueError, RuntimeError) as error:
         text = " ".join(str(error).split())
         raise ValueError(f"clip {index} must be a tensor, an array or a list of samples: {text}") from None

@@ -1,4 +1,4 @@
-"""Centered windows of a waveform, and the times of their centers."""
+"""Windows of a waveform at timestamps, and the times of these."""
 
 from collections.abc import Sequence
 
@@ -66,10 +66,35 @@ class Windows:
         return [*blocks, (slice(last, last + 1), slice(0, end))] if end else blocks
 
 
-def centered(clips: Tensor, window: int, hop: int) -> Windows:
-    """Cut windows centered on samples 0, hop, 2 hop, ... of clips (clips, samples).
+def padded(clips: Tensor, window: int, lookahead: int | None = None) -> Tensor:
+    """Pad clips so that the window of their first sample is at the beginning, and that of their last has its length.
 
-    The clips are reflected at their edges.
+    A window with a look-ahead sees silence beyond the clip. A reflection at the beginning would show it sound from
+    behind its timestamp, which a causal window must not see.
+
+    >>> padded(torch.tensor([[1.0, 2.0, 3.0]]), 2, lookahead=0).tolist()
+    [[0.0, 0.0, 1.0, 2.0, 3.0]]
+
+    Args:
+        clips: (clips, samples).
+        window: length of a window in samples.
+        lookahead: samples of a window from its timestamp on. None centers windows, and reflects clips at their edges.
+
+    Returns:
+        (clips, samples + window).
+    """
+    if lookahead is None:
+        return reflect_pad(clips, window // 2, window - window // 2)
+    return F.pad(clips, (window - lookahead, lookahead))
+
+
+def steps(samples: int, hop: int) -> int:
+    """Count the timestamps 0, hop, 2 hop, ... of a clip, up to its end."""
+    return samples // hop + 1
+
+
+def centered(clips: Tensor, window: int, hop: int) -> Windows:
+    """Cut windows centered on samples 0, hop, 2 hop, ... of clips (clips, samples), reflected at their edges.
 
     Args:
         clips: (clips, samples).
@@ -79,8 +104,7 @@ def centered(clips: Tensor, window: int, hop: int) -> Windows:
     Returns:
         samples // hop + 1 windows of each clip.
     """
-    padded = reflect_pad(clips, window // 2, window - window // 2)
-    return Windows(padded, window, hop, clips.shape[-1] // hop + 1)
+    return Windows(padded(clips, window), window, hop, steps(clips.shape[-1], hop))
 
 
 def whole(clips: Tensor) -> Windows:
@@ -94,7 +118,7 @@ def joined(parts: Sequence[Tensor]) -> Tensor:
 
 
 def timestamps(samples: int, hop_ms: int, sample_rate: int) -> Tensor:
-    """Compute the window centers of a clip in ms, from 0.
+    """Compute the timestamps of a clip in ms, from 0.
 
     >>> timestamps(samples=4000, hop_ms=50, sample_rate=32000).tolist()
     [0.0, 50.0, 100.0]
@@ -107,5 +131,5 @@ def timestamps(samples: int, hop_ms: int, sample_rate: int) -> Tensor:
     Returns:
         (samples // hop + 1,), float32, on the CPU.
     """
-    steps = samples // (sample_rate * hop_ms // 1000) + 1
-    return torch.arange(steps, dtype=torch.float32, device="cpu") * hop_ms
+    count = steps(samples, sample_rate * hop_ms // 1000)
+    return torch.arange(count, dtype=torch.float32, device="cpu") * hop_ms

@@ -1,6 +1,7 @@
 """Measured scores against published ones of the same models on the same tasks."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,13 +15,22 @@ from results.figures.canvas.sheet import legend_above, sheet
 from results.figures.canvas.sources import published_note
 from results.figures.canvas.style import MARKERS, PAGE, SMALL, Color
 from results.reference.published import is_published
+from results.reference.reruns import OTHERS, OWN
 from results.scores.kinds import with_flags
 from results.scores.labels import terms
 from results.scores.notes import notes as notes_on
 from results.scores.scores import Rows, Scored
-from results.tables.agreement import pairs, summary
+from results.tables.agreement import pairs, rerun_summary, summary
 
 ROW = 0.15  # inches
+BANDS: dict[str, dict[str, Any]] = {
+    OWN: {"color": "#f0e2c4", "linewidth": 0},  # beige: no model has it
+    OTHERS: {"facecolor": "none", "edgecolor": "0.45", "linestyle": (0, (2, 1.5)), "linewidth": 0.6},
+}
+BAND_WORDS = {
+    OWN: "Beige: what others' re-runs of the same model differ by (highest less lowest, to both sides).",
+    OTHERS: "Dashes: the largest such difference of other models on the task, where no re-run of this one is known.",
+}
 
 
 def agreement(
@@ -35,8 +45,9 @@ def agreement(
 ) -> Figure:
     """Draw measured against published scores: beside the identity line, and the difference of each pair.
 
-    Left, measured over published. Right, measured minus published; the gray bar is the published value's tolerance. A
-    note says what error bars are. `models` is not needed here.
+    Left, measured over published. Right, measured minus published; the gray bar is the published value's tolerance. The
+    beige band around it is what re-runs by others of the published model differ by; an outline of dashes is the largest
+    difference of other models' re-runs on the task. A note says what error bars are. `models` is not needed here.
 
     Args:
         notes, statement, palette, order: see `results.figures.canvas.frame.Options`.
@@ -58,6 +69,7 @@ def agreement(
     below = [
         *spread_note(scores[~scores["published"] & scores["model"].isin(both["model"])]),
         f"Gray: tolerance of values read off a figure. {summary(both)}",
+        *_band_note(both),
         *notes_on(compared[~is_published(compared)], protocol=False),
         " ".join([published_note(compared[is_published(compared)], marked=False), *terms(both["model"])]),
     ]
@@ -103,10 +115,31 @@ def _identity(axes: Axes, both: pd.DataFrame) -> None:
     axes.grid()
 
 
+def _bands(axes: Axes, both: pd.DataFrame) -> None:
+    """Draw what re-runs differ by around no difference, tolerance included, as filled bands or as outlines."""
+    width = both["rerun_spread"] + both["tolerance"]
+    for whose, style in BANDS.items():
+        known = np.flatnonzero((both["rerun_of"] == whose) & both["within_reruns"].notna())
+        half = width.to_numpy()[known]
+        axes.barh(known, 2 * half, left=-half, height=0.92, zorder=0.4, gid=whose, **style)
+        axes.use_sticky_edges &= not len(known)  # the widest band shall end before the frame
+
+
+def _band_note(both: pd.DataFrame) -> list[str]:
+    """Say what the bands are and how many scores are within them; nothing where there is none."""
+    line = rerun_summary(both)
+    if not line:
+        return []
+    shown = set(both.loc[both["within_reruns"].notna(), "rerun_of"])
+    parts = [BAND_WORDS[whose] for whose in BANDS if whose in shown]
+    return [" ".join([*parts, line])]
+
+
 def _differences(axes: Axes, both: pd.DataFrame, colors: dict[str, Color], markers: dict[str, str]) -> None:
     """Draw measured minus published, a row a pair, by task."""
     both = both.sort_values("task", key=lambda tasks: tasks.map(list(both["task"].unique()).index), kind="stable")
     rows = range(len(both))
+    _bands(axes, both)
     axes.barh(rows, 2 * both["tolerance"], left=-both["tolerance"], height=1, color="0.85", linewidth=0)
     axes.axvline(0, color="0.4", linewidth=0.8)
     for place, pair in zip(rows, both.itertuples(), strict=True):

@@ -1,4 +1,4 @@
-"""Scores along one of the ablation's axes: embedding level, receptive field or time resolution, a panel a task."""
+"""Scores along an axis: embedding level, receptive field, time resolution or look-ahead, a panel a task."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -14,7 +14,7 @@ from results.figures.canvas.floors import Across, draw_across, lines_across
 from results.figures.canvas.frame import drawn, one_panel, spread_note, task_name
 from results.figures.canvas.sheet import POINTS, legend_above, set_titles, sheet
 from results.figures.canvas.style import COLUMN, MARKERS, PAGE, PAGE_HEIGHT, UNTRAINED_LINE
-from results.figures.canvas.ticks import WHOLE_CLIP_TEXT, NumberScale, level_ticks, levels_of
+from results.figures.canvas.ticks import WHOLE_CLIP_TEXT, NumberScale, TimeScale, level_ticks, levels_of
 from results.scores import axes as study_axes
 from results.scores.axes import AXES, FLOORS, VARIED, WHOLE_CLIP, depths, series, with_axes
 from results.scores.labels import UNTRAINED_MARK, labels
@@ -25,6 +25,15 @@ FEW_TASKS = 9
 LINES = 6  # in a column's width at most
 HEIGHT = 1.9  # inches of a row of panels
 BESIDE = 0.5  # inches of a panel's width that are ticks
+BESIDE_PLACE = {"lookahead": ["ahead"]}
+"""What else tells two scores at one place of a line apart."""
+RING: dict[str, Any] = {
+    "marker": "o",
+    "markersize": 7.5,
+    "markerfacecolor": "none",
+    "linestyle": "none",
+    "markeredgewidth": 0.9,
+}
 WEIGHTS = {True: "untrained", False: "trained"}
 FEW_NAMES = 4
 """More models than this that are not drawn are counted."""
@@ -47,10 +56,12 @@ def along(
     Levels stand at their relative depth, so that networks of other depths share the axis. Floors
     (`results.scores.axes.FLOORS`), and models of several values at once (two windows), are lines across. Lines of
     untrained weights are dashed. Published models have no place on an axis and are left out; so are settings of one
-    value beside lines, and tasks on which there is one value, which a note names.
+    value beside lines, and tasks on which there is one value, which a note names. Along the look-ahead, windows that
+    are centered on their timestamps have a ring, at half their length; they are a part of the line unless a window with
+    that look-ahead is.
 
     Args:
-        axis: level, window or hop.
+        axis: level, window, hop or lookahead.
         models: what is known of checkpoints, see `results.scores.axes.with_axes` and `depths`; hops that a checkpoint's
             name leaves out need it.
         notes, statement, palette, order, ax: see `results.figures.canvas.frame.Options`; `ax` is for one task.
@@ -70,7 +81,7 @@ def along(
     lines, lone = _lines(_with_series(scores[~floors & scores["place"].notna()], axis))
     lines = _with_series(lines, axis)  # by what differs among these
     lines = lines.drop_duplicates(
-        ["series", "task", "place", "level"]
+        ["series", "task", "place", "level", *BESIDE_PLACE.get(axis, ())]
     )  # models that differ in what their task does not use
     across = scores[floors | scores["place"].isna()]
     tasks, names = list(lines["task"].unique()), _styles(lines)
@@ -175,9 +186,11 @@ def _entries(names: dict[str, dict[str, Any]], across: pd.DataFrame) -> dict[str
 
 def _panel(axes: Axes, scores: pd.DataFrame, axis: str, names: dict[str, dict[str, Any]], length: float) -> str:
     """Draw one task on an axis of a length in points; return the label of the axis."""
-    scale = None if axis == "level" else NumberScale(scores["place"])
+    scale = None if axis == "level" else (TimeScale if axis == "lookahead" else NumberScale)(scores["place"])
     for name, style in names.items():
         line = scores[scores["series"] == name].sort_values("place")
+        if axis == "lookahead":
+            line = _ringed(axes, line, style)
         x = line["place"].map(scale.places) if scale else line["place"]
         axes.plot(x, line["mean"], label=name, **style)
         if line["std"].notna().any():
@@ -194,6 +207,14 @@ def _panel(axes: Axes, scores: pd.DataFrame, axis: str, names: dict[str, dict[st
     return level_ticks(axes, length, levels_of(scores), colors)
 
 
+def _ringed(axes: Axes, line: pd.DataFrame, style: dict[str, Any]) -> pd.DataFrame:
+    """Draw rings for centered windows, and return what is on the line: one score at each place."""
+    centered = line[line["ahead"] == ""]
+    if len(centered):
+        axes.plot(centered["place"], centered["mean"], color=style["color"], **RING)
+    return line[(line["ahead"] != "") | ~line["place"].isin(line.loc[line["ahead"] != "", "place"])]
+
+
 def _notes(
     lines: pd.DataFrame, across: pd.DataFrame, lone: list[str], tasks: list[str], axis: str, below: list[str]
 ) -> list[str]:
@@ -202,6 +223,8 @@ def _notes(
     if lone:
         names = ", ".join(lone[:FEW_NAMES]) + (f" and {len(lone) - FEW_NAMES} more" if len(lone) > FEW_NAMES else "")
         notes.append(f"Not drawn, with one {axis_name}: {names}.")
+    if axis == "lookahead" and (lines["ahead"] == "").any():
+        notes.append("Rings: windows centered on their timestamps, which reach half their length beyond these.")
     if tasks:
         notes.append(f"Not drawn: {', '.join(map(task_name, tasks))}, where all models have one {axis_name}.")
     if axis != "level" and lines.groupby("checkpoint")["levels"].nunique().max() == 1 < lines["checkpoint"].nunique():

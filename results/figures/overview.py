@@ -24,7 +24,10 @@ from results.scores.scores import Rows, Scored
 
 PLACES = {"level": "depth", "window": "field"}
 """The axes of panels, from left to right, and the column that has the place on each."""
-HELD = {"level": ["pool", "field", "timestamps", "weights"], "window": ["levels", "timestamps", "weights"]}
+HELD = {
+    "level": ["pool", "field", "timestamps", "ahead", "weights"],
+    "window": ["levels", "timestamps", "ahead", "weights"],
+}
 """What stays the same along a line of each axis."""
 FEW_TASKS = 3
 """Panels of more tasks than this stand four side by side, not two."""

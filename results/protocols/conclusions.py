@@ -25,6 +25,7 @@ PARTS = {
     "windows": "window",
     "scene": "window",
     "timestamps": "timestamp hop",
+    "ahead": "look-ahead",
     "checkpoint": "network",
     "weights": "weights",
 }

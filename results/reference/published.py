@@ -30,7 +30,7 @@ def published(names: Iterable[str]) -> pd.DataFrame:
     """
     parts = [_selected(name) for name in names]
     if not parts:
-        return rows_of_set("", "", pd.DataFrame(columns=["model", "task", "score"]))
+        return rows_of_set("", "", pd.DataFrame(columns=["model", "task", "score", "tolerance"]))
     return pd.concat(parts, ignore_index=True).drop_duplicates(["spec", "task"], ignore_index=True)
 
 
@@ -47,21 +47,6 @@ def set_of(rows: pd.DataFrame) -> pd.Series:
 def named(models: pd.Series, sets: pd.Series) -> pd.Series:
     """Name published models, with their set's name where they are of several sets."""
     return models + ("" if len(set(sets) - {""}) <= 1 else " (" + sets + ")")
-
-
-def sets() -> pd.DataFrame:
-    """List the sets by name: models, tasks, scores, tolerance (NaN: exact) and source."""
-    table = {
-        name: {
-            "models": rows["model"].nunique(),
-            "tasks": rows["task"].nunique(),
-            "scores": len(rows),
-            "tolerance": rows["tolerance"].max(),
-            "source": rows["source"].iloc[0],
-        }
-        for name, rows in ((name, published([name])) for name in SETS)
-    }
-    return pd.DataFrame.from_dict(table, orient="index").rename_axis("set")
 
 
 def notes_on(rows: pd.DataFrame) -> list[str]:

@@ -1,7 +1,8 @@
 """The sets of published scores as rows: a set is a file of results/reference (README.md there) and a row of sets.csv.
 
 A file has a row a model, with a column model and columns that have the leaderboard's names of tasks. `NAMES` translates
-others; columns of another name are left out. A file without a column model has a row a task, and columns of models.
+others; columns of another name are left out. A file without a column model has a row a task, and columns of models. A
+file with columns model, task and score has a row a score; its column tolerance says how exactly each was read off.
 """
 
 import functools
@@ -12,6 +13,8 @@ from results.rows.rows import COLUMNS, NUMBERS, TASKS_FILE, task_table
 
 FOLDER = TASKS_FILE.parent
 PAPER = "Koutini et al. 2022 (PMLR 166)"
+USUAL_PROTOCOL = "hear2021"
+"""The protocol of HEAR itself; a set that names none is of this one."""
 READ_OFF = 0.003
 """The largest error of a value that was read off a bar or a box of the paper's figures."""
 
@@ -60,11 +63,15 @@ def set_rows(name: str) -> pd.DataFrame:
     if "model" not in table:
         wide = table.set_index("task")[list(MODELS)].rename(columns=MODELS)
         table = wide.T.rename_axis(index="model", columns=None).reset_index()
-    tasks = [column for column in table if column in set(task_table()["leaderboard_name"])]
-    lines = _long(table[["model", *tasks]])
+    if "task" in table and "score" in table:
+        lines = table[["model", "task", "score", "tolerance"]].reset_index(drop=True)
+    else:
+        tasks = [column for column in table if column in set(task_table()["leaderboard_name"])]
+        lines = _long(table[["model", *tasks]]).assign(tolerance=float(declared["tolerance"]))
     if declared["unit"] == "percent":
         lines = lines.assign(score=(lines["score"] / 100).round(6))
-    return rows_of_set(name, declared["source"], lines, float(declared["tolerance"]))
+    named = declared.get("protocol")
+    return rows_of_set(name, declared["source"], lines, USUAL_PROTOCOL if pd.isna(named) else str(named))
 
 
 def _long(wide: pd.DataFrame) -> pd.DataFrame:
@@ -77,14 +84,15 @@ def _long(wide: pd.DataFrame) -> pd.DataFrame:
     return lines.sort_values("model", key=lambda models: models.map(places), kind="stable", ignore_index=True)
 
 
-def rows_of_set(name: str, source: str, lines: pd.DataFrame, tolerance: float = float("nan")) -> pd.DataFrame:
+def rows_of_set(name: str, source: str, lines: pd.DataFrame, protocol: str = USUAL_PROTOCOL) -> pd.DataFrame:
     """Make the rows of a set.
 
     Args:
         name: of the set.
         source: where it was published.
-        lines: model, task (the leaderboard's name) and score.
-        tolerance: the largest error of scores that were read off a figure; NaN for exact ones.
+        lines: model, task (the leaderboard's name), score and tolerance, the largest error of a score that was read
+            off a figure; NaN for an exact one.
+        protocol: how the scores were measured.
     """
     table = task_table().reset_index().set_index("leaderboard_name")
     rows = pd.DataFrame({column: float("nan") if column in NUMBERS else "" for column in COLUMNS}, lines.index)
@@ -97,9 +105,9 @@ def rows_of_set(name: str, source: str, lines: pd.DataFrame, tolerance: float = 
         metric=lines["task"].map(table["primary_metric"]),
         primary=True,
         score=lines["score"].astype(float),
-        protocol="hear2021",
+        protocol=protocol,
         source=source,
-        tolerance=tolerance,
+        tolerance=lines["tolerance"].astype(float),
     )
 
 

@@ -1,9 +1,9 @@
-"""The axes of an ablation as columns: embedding level, receptive field, time resolution.
+"""The axes of an ablation as columns: embedding level, receptive field, time resolution, look-ahead.
 
 They are read from the text of a spec, ``checkpoint@levels@w<windows>@s<scene window>@t<timestamp hop>@weights``, where
-a pooling may stand behind the levels, and from the name of its checkpoint. What a text does not say is NaN: a level or
-window of several values (features+mel, windows of 160+640 ms), a model's longest window, a hop that the checkpoint's
-name leaves out.
+a pooling may stand behind the levels and a look-ahead behind the timestamp hop, and from the name of its checkpoint.
+What a text does not say is NaN: a level or window of several values (features+mel, windows of 160+640 ms), a model's
+longest window, a hop that the checkpoint's name leaves out, the look-ahead of centered windows.
 """
 
 import math
@@ -15,17 +15,21 @@ import pandas as pd
 PARTS = ("checkpoint", "levels", "windows", "scene", "timestamps", "weights")
 POOLING = re.compile(r"^(?P<before>[^@]*@[^@]*)@(?P<pooling>[a-z_]+)(?=@w(?:own|\d))")
 """How a text begins that has a pooling behind its levels."""
-AXIS_COLUMNS = ("level", "window_ms", "scene_window_ms", "hop_ms")
+LOOKAHEAD = re.compile(r"^(?P<before>.*@t(?:own|\d+))@(?P<ahead>ahead\d+)(?=@)")
+"""How a text begins that has a look-ahead."""
+AXIS_COLUMNS = ("level", "window_ms", "scene_window_ms", "hop_ms", "lookahead_ms")
 AXES = {
     "level": "embedding level",
     "window": "receptive field in ms",
     "hop": "STFT hop in ms",
+    "lookahead": "look-ahead in ms",
 }
 """The axes that figures have, and their labels."""
 VARIED = {
     "level": "levels, such as `levels: [[block6], [features]]`",
     "window": "windows, such as `windows_ms: [[160], [640]]` (for scene tasks, `scene_window_ms`)",
     "hop": "the checkpoint: each has a hop",
+    "lookahead": "look-aheads, such as `lookahead_ms: [0, 80]`",
 }
 """What a study varies along each axis."""
 WHOLE_CLIP = math.inf
@@ -54,7 +58,8 @@ def with_axes(table: pd.DataFrame, models: pd.DataFrame | None = None) -> pd.Dat
 
     Columns: `PARTS`, as texts, where levels that a probe pools stand in brackets, such as weighted(block1..block12);
     level, without how it is pooled, and pool ("" or patches, mean, tokens attention, ...); window_ms, the receptive
-    field of timestamp embeddings; scene_window_ms, that of scene embeddings; hop_ms, of the STFT.
+    field of timestamp embeddings; scene_window_ms, that of scene embeddings; hop_ms, of the STFT; ahead, the look-ahead
+    as the text has it ("" where windows are centered), and lookahead_ms.
 
     Args:
         table: rows or scores.
@@ -81,7 +86,8 @@ def is_timed(metric: pd.Series) -> pd.Series:
 def along(table: pd.DataFrame, axis: str) -> pd.Series:
     """Give each line its place on an axis; its receptive field is that of the embeddings that its task takes.
 
-    A scene embedding of a whole clip is at `WHOLE_CLIP`.
+    A scene embedding of a whole clip is at `WHOLE_CLIP`. A window that is centered on its timestamp reaches half its
+    length beyond it, and stands there on the axis of look-aheads, on which scenes have no place.
 
     Args:
         table: scores with axes.
@@ -91,6 +97,8 @@ def along(table: pd.DataFrame, axis: str) -> pd.Series:
         whole = (table["scene"] == "smax") & (table["windows"] != "wown")
         scenes = table["scene_window_ms"].mask(whole, WHOLE_CLIP)
         return table["window_ms"].where(is_timed(table["metric"]), scenes)
+    if axis == "lookahead":
+        return table["lookahead_ms"].fillna(table["window_ms"] / 2).where(is_timed(table["metric"]))
     return table[{"level": "level", "hop": "hop_ms"}[axis]]
 
 
@@ -154,18 +162,20 @@ def series(table: pd.DataFrame, axis: str) -> pd.Series:
         table: made by `with_axes`, with the flag untrained.
     """
     fixed = {
-        "level": ["checkpoint", "pool", "branch", "field", "timestamps", "weights"],
-        "window": ["checkpoint", "levels", "timestamps", "weights"],
-        "hop": ["family", "levels", "field", "timestamps", "weights"],
+        "level": ["checkpoint", "pool", "branch", "field", "timestamps", "ahead", "weights"],
+        "window": ["checkpoint", "levels", "timestamps", "ahead", "weights"],
+        "hop": ["family", "levels", "field", "timestamps", "ahead", "weights"],
+        "lookahead": ["checkpoint", "levels", "field", "timestamps", "weights"],
     }[axis]
     squeezed = table["level"].fillna("").str.match(SQUEEZED)
     table = table.assign(
         branch=squeezed.map({True: "squeeze-excitation", False: "blocks"}),
         field=table["windows"].where(is_timed(table["metric"]), table["scene"]),
+        ahead=table["ahead"].where(is_timed(table["metric"]), ""),
     )
     names = pd.Series("", table.index)
     for part in fixed:
-        within = {"weights": [table["untrained"]], "field": [table["task"]]}.get(part, [])
+        within = {"weights": [table["untrained"]], "field": [table["task"]], "ahead": [table["task"]]}.get(part, [])
         differs = table[part].groupby([names, *within], sort=False).transform("nunique") > 1
         differs = differs.groupby(names).transform("any")
         texts = pd.Series([_part_text(part, value) for value in table[part]], table.index, dtype="str")
@@ -174,10 +184,12 @@ def series(table: pd.DataFrame, axis: str) -> pd.Series:
 
 
 def _axes(specs: pd.Series) -> pd.DataFrame:
-    """Parse each spec: `PARTS`, level, pool, window_ms, scene_window_ms and hop_ms."""
+    """Parse each spec: `PARTS`, level, pool, ahead, and the columns of `AXIS_COLUMNS`."""
     texts = specs.fillna("").astype("str")
     pooling = texts.str.extract(POOLING)["pooling"].fillna("")
     texts = texts.str.replace(POOLING, r"\g<before>", regex=True)
+    ahead = texts.str.extract(LOOKAHEAD)["ahead"].fillna("")
+    texts = texts.str.replace(LOOKAHEAD, r"\g<before>", regex=True)
     parts = texts.str.split("@", expand=True).reindex(columns=range(len(PARTS)), fill_value="").fillna("")
     parts.columns = list(PARTS)
     levels = parts["levels"].str.extract(r"^(?P<level>[^.+]+)(?:\.(?P<pool>[^.+]+))?$")
@@ -190,6 +202,8 @@ def _axes(specs: pd.Series) -> pd.DataFrame:
         window_ms=_number(parts["windows"].str[1:]),
         scene_window_ms=_number(parts["scene"].str[1:]),
         hop_ms=_number(hop_ms).fillna(_number(samples) / SAMPLES_PER_MS),
+        ahead=ahead,
+        lookahead_ms=_number(ahead.str.removeprefix("ahead")),
     )
 
 
@@ -229,6 +243,8 @@ def _part_text(part: str, value: str) -> str:
         return {"own": "its own window", "max": "whole clip"}.get(value[1:], f"{value[1:]} ms")
     if part == "timestamps":
         return f"every {value[1:]} ms"
+    if part == "ahead":
+        return f"look-ahead {value.removeprefix('ahead')} ms" if value else "centered"
     if part == "pool":
         return f"level.{value}" if value else "level"
     return value

@@ -3,14 +3,14 @@
 import pandas as pd
 
 from results.reference.published import notes_on, set_of
+from results.reference.sets import USUAL_PROTOCOL
 from results.rows.rows import task_table
 from results.scores.beside import comparable, split
 from results.scores.conditions import parts
 from results.scores.kinds import is_missing, is_untrained
-from results.scores.labels import PUBLISHED_MARK, READ_OFF_MARK, UNTRAINED_NOTE
+from results.scores.labels import PUBLISHED_MARK, READ_OFF_MARK, UNTRAINED_NOTE, protocol_note
 from results.scores.missing import missing_notes
 
-USUAL_PROTOCOL = "hear2021"
 FEW_MODELS = 4
 """More models than this are counted."""
 
@@ -35,6 +35,7 @@ def notes(rows: pd.DataFrame, protocol: bool = True) -> list[str]:
         if fitting["read_off"].any():
             largest = f"{fitting['tolerance'].max():g}"
             lines.append(f"{READ_OFF_MARK} read off a figure: within {largest} of the value that was drawn.")
+        lines += protocol_note(fitting)
         if set(measured["protocol"].dropna()) - {USUAL_PROTOCOL}:
             lines.append(f"{PUBLISHED_MARK} Published scores are of protocol {USUAL_PROTOCOL}: others do not compare.")
     marked = [*([] if measured.empty else _left_out(measured, published)), *notes_on(fitting)]

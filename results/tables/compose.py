@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from results.rows.rows import task_table
-from results.scores.labels import READ_OFF_MARK, labels
+from results.scores.labels import READ_OFF_MARK, labels, trained_note, with_trained
 from results.scores.normalize import CATEGORIES, LOWER_IS_BETTER
 from results.scores.notes import notes
 from results.scores.scores import Rows, Scored, absent_scores, with_interval
@@ -93,7 +93,7 @@ def compose(
     long = pd.concat(cells, ignore_index=True)
     texts, places = _assembled(long, list(models.index), by_category)
     values = numbers.arranged(long, list(models.index), by_category)
-    lines = notes(scored.rows)
+    lines = [*notes(scored.rows), *trained_note(scores)]
     if (places > 0).any(axis=None):
         lines.append(EMPHASIS_NOTE)
     lines += _spread_notes(scores, interval, spread)
@@ -161,6 +161,7 @@ def _task_cells(scores: pd.DataFrame, with_spread: bool) -> pd.DataFrame:
     if not with_spread:
         bounds = zip(texts, scores["low"], scores["high"], strict=True)
         texts = [text if pd.isna(low) else f"{text} [{low:.3f}, {high:.3f}]" for text, low, high in bounds]
+    texts = with_trained(pd.Series(texts, scores.index, dtype=object), scores)
     named = scores["task"] + (" (" + scores["metric"] + ")").where(scores["metric"] != "", "")
     value = scores["mean"].where(~scores["metric"].isin(LOWER_IS_BETTER), -scores["mean"])
     cells = scores.assign(column=named, text=texts, value=value, number=scores["mean"])

@@ -14,7 +14,15 @@ _TEX = str.maketrans(
     {
         **{letter: f"\\{letter}" for letter in "&%$#_{}"},
         **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},
-        **{"†": r"\textdagger{}", "‡": r"\textdaggerdbl{}", "≈": r"$\approx$", "±": r"$\pm$", "–": "--"},
+        **{
+            "†": r"\textdagger{}",
+            "‡": r"\textdaggerdbl{}",
+            "¶": r"\P{}",
+            "§": r"\S{}",
+            "≈": r"$\approx$",
+            "±": r"$\pm$",
+            "–": "--",
+        },
         **{"<": r"\textless{}", ">": r"\textgreater{}"},
     }
 )

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ablations.system.errors import NewFile, one_line, one_line_errors
-from ablations.terminal.names import REFERENCE_SET, Known
-from ablations.terminal.options import A_RUN, REFERENCE, RUNS, folder_of
+from ablations.terminal.names import REFERENCE_SET, TASK, Known
+from ablations.terminal.options import A_RUN, PATH, REFERENCE, RUNS, folder_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SUFFIXES = {".txt": "terminal", ".md": "markdown", ".tex": "latex", ".csv": "csv", ".html": "html"}
 """The suffix of a file -> the format that it is written in."""
-OF_SCORES = ("references", "statistic", "confidence", "averaged", "by_category", "costs", "transposed")
+OF_SCORES = ("references", "statistic", "confidence", "averaged", "by_category", "costs", "latency", "transposed")
 """Parameters that say how scores are shown."""
 
 
@@ -59,7 +59,13 @@ def _schemes() -> list[str]:
     help="Means of scores normalized as the paper's or as the leaderboard's; can be repeated.",
 )
 @click.option("--by-category", is_flag=True, help="Tasks by category: speech, music, general.")
-@click.option("--costs", is_flag=True, help="With parameters and multiply-adds.")
+@click.option("--costs", is_flag=True, help="With parameters, multiply-adds, and the look-ahead of timestamps.")
+@click.option(
+    "--latency",
+    type=PATH,
+    metavar="FILE",
+    help="With costs and the times that `ablate benchmark latency --out FILE` measured.",
+)
 @click.option("--transposed", is_flag=True, help="Models as columns, tasks as rows (a terminal has the narrower).")
 @click.option("--level-weights", is_flag=True, help="The weights that probes learned for levels, in place of scores.")
 @click.option(
@@ -78,6 +84,7 @@ def table(
     averaged: tuple[str, ...],
     by_category: bool,
     costs: bool,
+    latency: Path | None,
     transposed: bool,
     level_weights: bool,
     out: Path | None,
@@ -104,11 +111,13 @@ def table(
 
         _write(FORMATS[form].write(weights_table(rows)).rstrip("\n"), out)
         return
+    of_models, lines = _costs(rows, latency) if costs or latency else (None, ())
     run = compose_run(
         rows,
+        lines=lines,
         means=averaged or False,
         by_category=by_category,
-        costs=_costs(rows) if costs else None,
+        costs=of_models,
         interval=confidence if statistic == "ci" else None,
         spread="folds" if statistic in ("sd", "ci") else statistic,
         transposed=transposed,
@@ -145,33 +154,42 @@ def _is_default(ctx: click.Context, name: str) -> bool:
     return ctx.get_parameter_source(name) == click.core.ParameterSource.DEFAULT
 
 
-def _costs(rows: "pd.DataFrame") -> "pd.DataFrame":
-    from ablations.report.costs import costs_of  # imports torch
+def _costs(rows: "pd.DataFrame", latency: Path | None) -> "tuple[pd.DataFrame, list[str]]":
+    from ablations.report.costs import costs_with_times  # imports torch
 
-    return costs_of(rows)
+    return costs_with_times(rows, latency)
 
 
 @click.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...", type=REFERENCE_SET)
+@click.option("--protocol", "protocols", multiple=True, help="Only scores of this protocol; can be repeated.")
+@click.option("--year", "period", default="", help="Only scores of a year, or of several: 2024, 2022..2026.")
+@click.option("--task", "tasks", type=TASK, multiple=True, help="Only scores of this task; can be repeated.")
 @click.option("--csv", "csv_path", type=NewFile(), help="A CSV file to write the rows of NAME to.")
 @one_line_errors
-def reference(names: tuple[str, ...], csv_path: Path | None) -> None:
+def reference(
+    names: tuple[str, ...], protocols: tuple[str, ...], period: str, tasks: tuple[str, ...], csv_path: Path | None
+) -> None:
     """List the sets of published scores, or show those of NAME.
 
     NAME is a set (fig5), or a set and a pattern of its models, in any case ("leaderboard:*passt*"). A pattern that no
-    whole name fits is tried from each of its words on (leaderboard:panns).
+    whole name fits is tried from each of its words on (leaderboard:panns). The list counts what the options leave.
     """
-    from results.reference.published import published, sets
+    from results.reference.listing import filtered, sets
+    from results.reference.published import published
+    from results.reference.sets import SETS
     from results.rows.rows import write_reference
     from results.tables.compose import compose
     from results.tables.formats import to_text
 
+    if not names and csv_path:
+        raise click.UsageError("name the sets whose rows to write")
+    rows = filtered(published(names or SETS), protocols, period, tasks)
+    if rows.empty:
+        raise ValueError("no published score is of all that the options ask for; `ablate reference` lists the sets")
     if not names:
-        if csv_path:
-            raise click.UsageError("name the sets whose rows to write")
-        click.echo(sets_text(sets()))
+        click.echo(sets_text(sets(rows)))
         return
-    rows = published(names)
     click.echo(to_text(compose(rows)))
     if csv_path:
         write_reference(rows, csv_path)
@@ -181,7 +199,13 @@ def sets_text(table: Any) -> str:
     """Show the sets of published scores, a frame, on a terminal."""
     from tabulate import tabulate
 
-    within = ["exact" if value != value else f"read off, within {value:g}" for value in table["tolerance"]]
-    shown = table.assign(tolerance=within).reset_index()
+    rows = zip(table["scores"], table["read_off"], table["tolerance"], strict=True)
+    shown = table.assign(tolerance=[_exactness(*row) for row in rows]).drop(columns="read_off").reset_index()
     text = tabulate(shown, headers="keys", showindex=False, disable_numparse=True)
     return f"{text}\n\nFigures 6 to 9 are box plots: results.reference.published.boxes() has their statistics."
+
+
+def _exactness(scores: int, read_off: int, tolerance: float) -> str:
+    if not read_off:
+        return "exact"
+    return f"{'' if read_off == scores else f'{read_off} of {scores} '}read off, within {tolerance:g}"

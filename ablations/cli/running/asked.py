@@ -32,6 +32,10 @@ ASKED = together(
         "--windows", multiple=True, metavar="MS",
         help="Of every --model: 160, or 160+640 for both; with commas for several variants.",
     ),
+    click.option(
+        "--lookaheads", multiple=True, metavar="MS",
+        help="Of every --model, how far windows reach beyond their timestamp: centered,0,80 for three variants.",
+    ),
     click.option("--seeds", metavar="SEEDS", help="Such as 0,1,2 or 0..4  [default: the study's, or 0]"),
     click.option("--protocol", metavar="NAME", help="How probes are trained  [default: the study's, or hear2021]"),
     click.option("--limit", type=int, metavar="N", help="N clips of each split; scores stay apart from whole tasks'."),
@@ -41,7 +45,7 @@ ASKED = together(
     ),
 )  # fmt: skip
 """What `Asked.of` takes out of a command's parameters."""
-OF_MODELS = {"task_names": "--task", "levels": "--levels", "windows": "--windows"}
+OF_MODELS = {"task_names": "--task", "levels": "--levels", "windows": "--windows", "lookaheads": "--lookaheads"}
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,7 @@ class Asked:
     task_names: tuple[str, ...] = ()
     levels: tuple[str, ...] = ()
     windows: tuple[str, ...] = ()
+    lookaheads: tuple[str, ...] = ()
     seeds: str | None = None
     protocol: str | None = None
     limit: int | None = None
@@ -106,6 +111,7 @@ class Asked:
             self.task_names,
             levels=_variants(self.levels) or None,
             windows_ms=_variants(self.windows) or None,
+            lookahead_ms=_variants(self.lookaheads) or None,
             limit=self.limit,
             overrides=self.overrides,
             **options,

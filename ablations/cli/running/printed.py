@@ -16,6 +16,7 @@ from ablations.report.statement import run_statement
 from ablations.report.table import compose_run, render, write_table
 from ablations.runs.many import Ended, run_studies, summary
 from ablations.runs.plan import plan_study, to_text, totals
+from ablations.runs.tracking import Tracker
 from ablations.study.study import Study
 from ablations.system.compute import Machine
 from ablations.system.errors import one_line
@@ -38,6 +39,7 @@ def run(
     engine: Engine,
     *,
     with_summary: bool = False,
+    tracker: Tracker | None = None,
 ) -> bool:
     """Run studies one after the other and show each; return whether nothing was absent and nothing failed.
 
@@ -45,11 +47,12 @@ def run(
         studies: what to run.
         where, machine, shard, engine: as for `ablations.runs.run.run_study`.
         with_summary: whether to print what came of each at the end.
+        tracker: is sent settings and scores.
     """
     all_ended: list[Ended] = []
     with bars(terminal()) as track:
         start = time.perf_counter()
-        for ended in run_studies(studies, where, machine, shard=shard, engine=engine, track=track):
+        for ended in run_studies(studies, where, machine, shard=shard, engine=engine, track=track, tracker=tracker):
             if len(studies) > 1:
                 click.echo(f"\n{ended.study.name} ({len(all_ended) + 1} of {len(studies)})\n")
             if ended.outcome:

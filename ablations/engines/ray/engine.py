@@ -14,6 +14,7 @@ from typing import Any
 from ablations.engines import Results
 from ablations.engines.here import check, check_movable
 from ablations.engines.ray.nodes import Share, alive, room_on
+from ablations.engines.ray.queue import Queue
 from ablations.engines.ray.session import environment, session
 from ablations.engines.ray.worker import Answer, UnitWorker
 from ablations.engines.ray.workers import RayWorkers
@@ -65,7 +66,7 @@ class Driver:
 
     def __init__(self, ray: Any, units: Sequence[Unit], settings: Settings, share: Share) -> None:
         self.ray, self.settings, self.share = ray, settings, share
-        self.waiting = list(units)
+        self.waiting = Queue(units)
         self.tries: Counter[Hashable] = Counter()
         self.working: dict[Any, tuple[Any, Unit]] = {}  # pending answer -> worker, unit
         self.loaded: dict[Any, Group] = {}
@@ -121,7 +122,7 @@ class Driver:
             self.loaded.pop(worker, None)
             self.ray.kill(worker)
             return
-        unit = self.waiting.pop(_next_unit(self.waiting, self.loaded.get(worker), set(self.loaded.values())))
+        unit = self.waiting.take(self.loaded.get(worker), set(self.loaded.values()))
         self.loaded[worker] = unit.group
         self.tries[unit.key] += 1
         self.working[worker.run.remote(unit)] = (worker, unit)
@@ -138,7 +139,7 @@ class Driver:
         reason = lines[0]
         if self.tries[unit.key] < TRIES:
             logger.warning("%s: its worker died, it is done again: %s", unit, reason)
-            self.waiting.insert(0, unit)
+            self.waiting.put_back(unit)
             return None
         return _failed(unit, ValueError(f"its worker died {TRIES} times: {reason}"))
 
@@ -159,7 +160,7 @@ class Driver:
                 self.loaded.pop(worker, None)
                 self.ray.kill(worker)
                 self.tries[unit.key] -= 1
-                self.waiting.insert(0, unit)
+                self.waiting.put_back(unit)
                 logger.warning("%s: waits for another worker, because its worker has no node to start on", unit)
         if not self.working:
             raise ValueError("the Ray cluster has lost the nodes that workers need; the same command goes on")
@@ -178,19 +179,6 @@ class Driver:
             if level > logging.INFO or text not in self.messages:
                 logging.getLogger(name).log(level, "%s", text)
                 self.messages.add(text)
-
-
-def _next_unit(waiting: Sequence[Unit], loaded: Group | None, taken: set[Group]) -> int:
-    """Pick the next unit for a worker; its place in `waiting`.
-
-    Prefer a unit whose embedder this worker has loaded, then one whose embedder no worker has loaded, then one of the
-    most requested embedder.
-    """
-    groups = [unit.group for unit in waiting]
-    if loaded in groups:
-        return groups.index(loaded)
-    free = [place for place, group in enumerate(groups) if group not in taken]
-    return free[0] if free else groups.index(Counter(groups).most_common(1)[0][0])
 
 
 def _failed(unit: Unit, error: Exception) -> UnitResult:

@@ -14,6 +14,7 @@ from typing import Any
 import ablations
 from ablations.engines.ray.nodes import Share, share
 from ablations.engines.ray.workers import RayWorkers
+from ablations.system.ended import said_if_ended
 from ablations.system.stopping import handlers_kept
 
 ENVIRONMENT = {
@@ -31,6 +32,8 @@ ANSWER_S = 10.0  # in which a cluster's address has to take a connection, and th
 HTTP2_START = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
 """The preface of HTTP/2 and empty settings (RFC 9113, 3.4), which a server of gRPC answers with its own settings."""
 STORE_BYTES = 100_000_000  # of Ray's object store: little goes through it
+
+ENDED = "The run ended while Ray was starting; the same command goes on"
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +53,7 @@ def session(workers: RayWorkers, device: str) -> Iterator[tuple[Any, Share]]:
 
     begun = not ray.is_initialized()
     if begun:
-        with handlers_kept():
+        with handlers_kept(), said_if_ended(ENDED):  # in Ray, a process of Ray that dies now ends this one
             _begin(ray, workers)
     try:
         yield ray, _share_of(ray, workers, device)

@@ -27,7 +27,7 @@ from passt.weights.training_notes import labels_for
 from passt.windowed import WindowedEmbedder
 from passt.windows.batches import Budget, Rows, forward_in_batches
 from passt.windows.frames import Excerpts
-from passt.windows.waveforms import Windows, centered, whole
+from passt.windows.waveforms import Windows
 
 FORMAT = 1  # part of the fingerprint; raised when the numbers change
 STATISTICS = {"melmean": lambda mel: mel.mean(-1), "melstd": lambda mel: mel.std(-1, correction=0)}
@@ -189,19 +189,15 @@ class CnnEmbedder(FollowsNetwork, WindowedEmbedder):  # type: ignore[override]  
         """Count the rows and columns of tokens that a level keeps of a window."""
         return self.token_grid(self.checkpoint, level, window_ms)
 
-    def whole(self, clips: Tensor) -> Spectrograms | Excerpts:
-        """Take each of the clips (clips, samples) as its only window."""
-        return Spectrograms(self.mel, whole(clips))
-
-    def centered(self, clips: Tensor, window: int, hop: int) -> Spectrograms | Excerpts:
-        """Cut windows of so many samples of each clip, centered on every multiple of the hop in samples."""
-        return Spectrograms(self.mel, centered(clips, window, hop))
+    def cut(self, clips: Tensor, window: int, hop: int, rows: int) -> Spectrograms | Excerpts:
+        """Cut windows as spectrograms that are computed when they are asked for."""
+        return Spectrograms(self.mel, Windows(clips, window, hop, rows))
 
     def levels(self, views: Sequence[Rows], levels: Sequence[str]) -> dict[str, list[Tensor]]:
         """Compute every level of every window, in batches of equal length."""
 
         def samples(view: Rows) -> int:
-            return cast(Spectrograms | Excerpts, view).samples  # of `whole` and `centered`
+            return cast(Spectrograms | Excerpts, view).samples  # of `cut`
 
         def frames(view: Rows) -> int:
             return samples(view) // self.checkpoint.hop + 1

@@ -16,7 +16,7 @@ from ablations.models.baselines.cnn_net import CnnNet, of_maps
 from passt.catalog import demo
 from passt.catalog.card import Card
 from passt.catalog.checkpoints import MEL_BANDS
-from passt.windows import frames
+from passt.windows.frames import Excerpts
 from passt.windows.mel import FFT, MelSpectrogram
 
 MAX_WINDOW_MS, SCENE_HOP_MS = 10_000, 2500  # of scene embeddings, as EfficientAT_HEAR
@@ -203,11 +203,8 @@ class MobileNetEmbedder(CnnEmbedder):
     def frames_of(checkpoint: CnnCheckpoint, samples: int) -> int:
         return (samples - 1) // checkpoint.hop + 1
 
-    def whole(self, clips: Tensor) -> frames.Excerpts:
-        return frames.whole(cast(MelSpectrogram, self.mel), clips)
-
-    def centered(self, clips: Tensor, window: int, hop: int) -> frames.Excerpts:
-        return frames.centered(cast(MelSpectrogram, self.mel), clips, window, hop)
+    def cut(self, clips: Tensor, window: int, hop: int, rows: int) -> Excerpts:
+        return Excerpts(cast(MelSpectrogram, self.mel), clips, window, hop, rows)
 
 
 CARDS = tuple(

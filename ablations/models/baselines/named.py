@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from passt.catalog import spec as specs
+from passt.catalog import spec_text
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def fields_of(name: str) -> dict[str, Any]:
     """
     row = table().get(name)
     if row is None:
-        return dict(specs.fields_of(name))
+        return dict(spec_text.fields_of(name))
     if row.unsupported:
         raise ValueError(f"{name}: not supported: {row.unsupported}")
-    return dict(specs.parse_fields(row.spec))
+    return dict(spec_text.parse_fields(row.spec))

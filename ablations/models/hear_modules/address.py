@@ -14,7 +14,7 @@ from typing import Any
 
 from downstream.disk.fields import shown
 from passt.catalog.card import Card
-from passt.catalog.spec import OWN_HOP
+from passt.catalog.spec_text import OWN_HOP
 
 PREFIX = "hear:"
 LEVELS = ("embedding",)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from downstream.embedder import Tap
 from passt.catalog.choices import choices
-from passt.catalog.spec import OWN_HOP
+from passt.catalog.spec_text import OWN_HOP
 from passt.windows.samples import clips_of
 
 LEVEL = "embedding"

@@ -91,7 +91,7 @@ class HfEmbedder(WindowedEmbedder):
         return caps(layout.bands, layout.count(self._samples(window_ms or self.max_window_ms or 0)))
 
     def timestamps(
-        self, clips: Sequence[Tensor], taps: Sequence[Tap], hop_ms: int
+        self, clips: Sequence[Tensor], taps: Sequence[Tap], hop_ms: int, lookahead_ms: int | None = None
     ) -> list[tuple[dict[Tap, Tensor], Tensor]]:
         """Compute timestamp embeddings: of windows, and where the window is None, of the whole clip.
 
@@ -102,11 +102,12 @@ class HfEmbedder(WindowedEmbedder):
         framed = [tap for tap in taps if tap[1] is None]
         windowed = [tap for tap in taps if tap[1] is not None]
         self._check_taps(framed)
+        self._check_lookahead(taps, lookahead_ms)
         for level, _ in framed:
             if level.endswith((".cls", TOKENS)) or not self._layout_of(level).timed:
                 raise ValueError(f"{self.name}: {level} has no frames to read: ask for windows, such as w640")
         if not framed:
-            return super().timestamps(clips, windowed, hop_ms)
+            return super().timestamps(clips, windowed, hop_ms, lookahead_ms)
         clips = clips_of(clips)
         times = [timestamps(len(clip), hop_ms, self.sample_rate) for clip in clips]
         hop = self._samples(hop_ms)

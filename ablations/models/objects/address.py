@@ -7,7 +7,7 @@ the user gave it, or, where neither is known, the process that had it.
 import re
 
 from passt.catalog.card import Card
-from passt.catalog.spec import OWN_HOP
+from passt.catalog.spec_text import OWN_HOP
 
 PREFIX = "python:"
 LEVELS = ("embedding",)

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from results.reference.published import notes_on
-from results.scores.labels import PUBLISHED_MARK, READ_OFF_MARK
+from results.scores.labels import PUBLISHED_MARK, READ_OFF_MARK, protocol_note
 
 OWN_CONTRADICTION = "same paper"
 """What a trap says where a source has two values of one score; results/reference has the other traps."""
@@ -21,4 +21,5 @@ def published_note(references: pd.DataFrame, marked: bool) -> str:
     exact = "" if pd.isna(tolerance) else f", {READ_OFF_MARK} read off within {tolerance:g}"
     traps = notes_on(references) if "spec" in references else []
     own = [line for line in traps if OWN_CONTRADICTION in line]
-    return " ".join([f"{mark}Published, not measured here: {sources}{exact}.", *own])
+    other = protocol_note(references) if "protocol" in references else []
+    return " ".join([f"{mark}Published, not measured here: {sources}{exact}.", *other, *own])

@@ -1,4 +1,4 @@
-"""Ticks of the ablation's axes: levels by their relative depth, receptive fields up to whole clips."""
+"""Ticks of the ablation's axes: levels by their relative depth, receptive fields up to whole clips, look-aheads."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -101,6 +101,24 @@ def level_text(level: str, short: bool = False) -> str:
     """Call a level by its name, the input spectrum "mel"; blocks by their number if short."""
     name = "mel" if level.startswith("mel") else level
     return name.removeprefix("block").removeprefix("layer") if short else name
+
+
+class TimeScale:
+    """Places of times from 0 on a linear axis: look-aheads."""
+
+    def __init__(self, numbers: pd.Series) -> None:
+        self.places = {value: value for value in sorted({float(value) for value in numbers.dropna()})}
+
+    def ticks(self, axes: Axes, points: float) -> None:
+        """Write the numbers that have room."""
+        shown = list(self.places)
+        low, span = min(shown), (max(shown) - min(shown)) or 1.0
+        axes.set_xlim(low - MARGIN * span, low + (1 + MARGIN) * span)
+        texts = [f"{value:g}" for value in shown]
+        chosen = spaced([(value - low) / span / (1 + 2 * MARGIN) for value in shown], texts, points, SMALL)
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.set_xticks([shown[i] for i in chosen], [texts[i] for i in chosen])
+        axes.tick_params(axis="x", labelsize=SMALL, pad=2.5)
 
 
 class NumberScale:

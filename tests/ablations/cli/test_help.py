@@ -19,7 +19,7 @@ from ablations.terminal import names
 from ablations.training.train import RECIPES
 from downstream.tasks.packaged import MAKERS
 from passt.catalog import named
-from results.reference.published import sets
+from results.reference.listing import sets
 from results.rows.rows import task_table
 
 NAMES = [name for section in COMMANDS.values() for name in section]

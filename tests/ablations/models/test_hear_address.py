@@ -13,7 +13,7 @@ from ablations.models.hear_modules import address
 from ablations.study.study import Study
 from downstream import embedder
 from passt import EmbeddingSpec
-from passt.catalog import spec
+from passt.catalog import spec_text
 
 VALUES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 
@@ -78,7 +78,7 @@ def test_untrained_weights_are_declared():
 
 
 def test_the_two_names_of_own_timestamps_are_one():
-    assert embedder.OWN_HOP == spec.OWN_HOP
+    assert embedder.OWN_HOP == spec_text.OWN_HOP
 
 
 def study(**entry) -> Study:

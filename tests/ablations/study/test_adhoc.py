@@ -32,6 +32,20 @@ def test_levels_and_windows_are_those_of_every_model():
     ]
 
 
+def test_look_aheads_are_those_of_every_model():
+    study = adhoc_study(["passt_demo", "logmel"], ["digits"], lookahead_ms=["centered", "0", 80])
+    assert [model.spec.lookahead_ms for model in study.models] == [None, 0, 80] * 2
+    assert study.figure == "bars"
+    (alone,) = adhoc_study(["logmel"], ["digits"], lookahead_ms=[None]).models
+    assert alone.spec.lookahead_ms is None
+    assert adhoc_study(["passt_demo"], ["digits"], lookahead_ms=[0, 80]).figure == "along_lookahead"
+    for value, shown in ((-1, "-1"), ("soon", "'soon'"), ("0.5", "'0.5'"), (True, "True")):
+        with pytest.raises(ValueError, match=f"lookahead_ms must be whole milliseconds from 0, .*, got {shown}"):
+            adhoc_study(["passt_demo"], ["digits"], lookahead_ms=[value])
+    with pytest.raises(ValueError, match="lookahead_ms are given twice"):
+        adhoc_study(["passt_demo@ahead0"], ["digits"], lookahead_ms=[0])
+
+
 def test_levels_may_have_their_pooling():
     levels = ["block1..block3@weighted", "block1+block2@weighted", {"concatenated": ["block1..block2"]}, "block4"]
     study = adhoc_study(["passt_demo"], ["digits"], levels=levels)

@@ -36,6 +36,15 @@ def test_labels_say_what_differs():
     assert [model.label for model in found.models] == [f"{name} 160 ms", f"{name} 160+640 ms", "logmel", "CREPE"]
 
 
+def test_look_aheads_cross_and_are_named():
+    entry = {"checkpoint": "logmel", "windows_ms": [[160], [640]], "lookahead_ms": [None, 0, 80]}
+    models = Study.from_dict(study(models=[entry])).models
+    assert [model.spec.lookahead_ms for model in models] == [None, 0, 80] * 2
+    lengths = [f"logmel {window} ms" for window in (160, 640)]
+    kinds = ["centered", "look-ahead 0 ms", "look-ahead 80 ms"]
+    assert [model.label for model in models] == [f"{length} {kind}" for length in lengths for kind in kinds]
+
+
 def test_single_values_need_no_list():
     (model,) = Study.from_dict(study(models=[{"checkpoint": "logmel", "levels": "mean", "windows_ms": 640}])).models
     assert model.spec == EmbeddingSpec("logmel", ("mean",), (640,), weights="none")

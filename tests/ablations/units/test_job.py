@@ -8,7 +8,7 @@ import pytest
 from ablations.units.job import Job, needs_slack
 from downstream.pooling.pooling import OF_LEVELS, OF_TOKENS, Pooling
 from downstream.tasks.task import Task
-from passt.catalog import spec
+from passt.catalog import poolings
 
 END = 32.3 * 1000  # 32299.999999999996: labels the timestamp at 32300 ms
 
@@ -55,4 +55,4 @@ def test_a_pooling_makes_another_key(event_task):
 
 
 def test_specs_and_probes_have_the_same_poolings():
-    assert (spec.OF_LEVELS, spec.OF_TOKENS) == (OF_LEVELS, OF_TOKENS)
+    assert (poolings.OF_LEVELS, poolings.OF_TOKENS) == (OF_LEVELS, OF_TOKENS)

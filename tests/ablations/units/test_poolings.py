@@ -1,12 +1,12 @@
 """The names of poolings stand twice, as specs and probes know nothing of one another; here they meet."""
 
 from downstream.pooling import fixed, learned, pooling
-from passt.catalog import spec
+from passt.catalog import poolings
 
 
 def test_specs_and_probes_have_the_same_poolings():
-    assert spec.OF_LEVELS == pooling.OF_LEVELS
-    assert spec.OF_TOKENS == pooling.OF_TOKENS
+    assert poolings.OF_LEVELS == pooling.OF_LEVELS
+    assert poolings.OF_TOKENS == pooling.OF_TOKENS
 
 
 def test_every_pooling_is_computed():

@@ -4,7 +4,7 @@ import pytest
 
 from passt import EmbeddingSpec
 from passt.catalog import checkpoints, named
-from passt.catalog.spec import fields_of, parse_fields
+from passt.catalog.spec_text import fields_of, parse_fields
 
 PACKAGE_SIZES = {  # (scene, timestamp) values of each module of hear21passt 0.0.26
     "base": (1295, 1295),

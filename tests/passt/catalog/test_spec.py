@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from passt import EmbeddingSpec
 from passt.catalog import checkpoints
-from passt.catalog.spec import MOST_MS, OF_LEVELS, OF_TOKENS, SIDE_BY_SIDE, parse_fields
+from passt.catalog.poolings import OF_LEVELS, OF_TOKENS, SIDE_BY_SIDE
+from passt.catalog.spec_text import MOST_MS, parse_fields
 
 SPECS = st.builds(
     EmbeddingSpec,
@@ -39,7 +40,19 @@ POOLED = st.one_of(
 )
 
 
-@given(SPECS | POOLED)
+AHEAD = st.lists(st.integers(151, 10000), min_size=1, max_size=3, unique=True).flatmap(
+    lambda windows: st.builds(
+        EmbeddingSpec,
+        checkpoint=st.just("passt_demo"),
+        windows_ms=st.just(tuple(windows)),
+        timestamp_hop_ms=st.integers(1, 1000),
+        weights=st.sampled_from(["demo", "untrained-3"]),
+        lookahead_ms=st.none() | st.integers(0, min(windows)),
+    )
+)
+
+
+@given(SPECS | POOLED | AHEAD)
 def test_the_text_form_is_parsed_back_to_an_equal_spec(spec):
     assert EmbeddingSpec.parse(str(spec)) == spec
 
@@ -56,6 +69,63 @@ def test_the_pooling_stands_behind_the_levels():
     assert "concatenated" not in str(EmbeddingSpec())
     assert EmbeddingSpec.parse(f"{EmbeddingSpec()}@concatenated") == EmbeddingSpec()
     assert parse_fields("a@weighted@w160") == {"checkpoint": "a", "pooling": "weighted", "windows_ms": (160,)}
+
+
+def test_the_look_ahead_stands_behind_the_timestamp_hop():
+    spec = EmbeddingSpec("passt_demo", ("block6",), (320,), weights="demo", lookahead_ms=0)
+    assert str(spec) == "passt_demo@block6@w320@smax@t50@ahead0@demo"
+    assert parse_fields("passt_demo@ahead80@w320") == {
+        "checkpoint": "passt_demo",
+        "lookahead_ms": 80,
+        "windows_ms": (320,),
+    }
+    assert "ahead" not in str(EmbeddingSpec())
+    assert parse_fields("2level@ahead40") == {**parse_fields("2level"), "lookahead_ms": 40}
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"lookahead_ms": -1}, "lookahead_ms must be whole milliseconds from 0, or None for centered windows, got -1"),
+        (
+            {"lookahead_ms": False},
+            "lookahead_ms must be whole milliseconds from 0, or None for centered windows, got F",
+        ),
+        (
+            {"lookahead_ms": 0.5},
+            "lookahead_ms must be whole milliseconds from 0, or None for centered windows, got 0.5",
+        ),
+        (
+            {"lookahead_ms": "80"},
+            "lookahead_ms must be whole milliseconds from 0, or None for centered windows, got '8",
+        ),
+        ({"lookahead_ms": 161}, "lookahead_ms must be at most the shortest window, 160 ms, got 161"),
+        ({"lookahead_ms": 161, "windows_ms": (640, 160)}, "must be at most the shortest window, 160 ms, got 161"),
+        (
+            {"lookahead_ms": 10**6000},
+            "must be at most the shortest window, 160 ms, got a number of thousands of digits",
+        ),
+        (
+            {"lookahead_ms": 0, "windows_ms": ()},
+            "lookahead_ms must be None where a spec names no windows (wown), got 0",
+        ),
+        (
+            {"lookahead_ms": 0, "levels": ("features", "mel")},
+            "lookahead_ms must be None with the level mel, whose excerpt is always centered, got 0",
+        ),
+    ],
+)
+def test_a_look_ahead_is_a_part_of_every_window(fields, message):
+    with pytest.raises(ValueError, match=re.escape(message)) as error:
+        EmbeddingSpec(**fields)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(("window", "lookahead"), [(160, 0), (160, 160), (151, 151), (10000, 9999)])
+def test_a_look_ahead_is_from_nothing_to_the_whole_window(window, lookahead):
+    spec = checkpoints.spec_of(f"passt_demo@w{window}@ahead{lookahead}")
+    assert (spec.windows_ms, spec.lookahead_ms) == ((window,), lookahead)
+    assert spec != checkpoints.spec_of(f"passt_demo@w{window}")
 
 
 def test_mean_is_a_pooling_behind_levels_alone():
@@ -96,6 +166,7 @@ NOT_OF_TOKENS = [("block6",), ("block6.tokens", "block7.tokens"), ("block6.token
         ({"weights": "random"}, "weights must be published, demo, none, untrained-SEED"),
         ({"weights": "untrained-00"}, "weights must be published"),
         ({"weights": "untrained-99999999999999999999"}, "weights must be published"),
+        ({"levels": ("ahead80",)}, "levels must be names that no other part of a spec can have"),
         ({"levels": ("t50",)}, "levels must be names that no other part of a spec can have"),
         ({"levels": ("published",)}, "names that no other part of a spec can have"),
         ({"checkpoint": "a b"}, "checkpoint must be a name, got 'a b'"),
@@ -141,7 +212,18 @@ def test_texts_with_too_many_milliseconds_are_named(part, digits):
         EmbeddingSpec.parse(f"a@{part.format('9' * digits)}")
 
 
-@pytest.mark.parametrize("text", ["a@features@block1", "a@w160@w640", "a@W160", "a@"])
+@pytest.mark.parametrize(
+    ("digits", "message"), [(7, "the shortest window, 160 ms, got 9999999"), (19, "600000 ms, got ")]
+)
+def test_texts_with_too_long_a_look_ahead_are_named(digits, message):
+    with pytest.raises(ValueError, match=f"lookahead_ms must be at most {message}"):
+        EmbeddingSpec.parse(f"a@ahead{'9' * digits}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a@ahead-1", "a@ahead0.5", "a@ahead0@ahead80", "a@features@block1", "a@w160@w640", "a@W160", "a@"],
+)
 def test_broken_text_is_named(text):
     with pytest.raises(ValueError, match="spec"):
         EmbeddingSpec.parse(text)
@@ -180,6 +262,8 @@ def test_the_table_of_checkpoints():
         ({"windows_ms": []}, "windows_ms must name at least one window"),
         ({"scene_window_ms": 20000}, "scene_window_ms must be 151 to 10000 ms, got 20000 ms"),
         ({"weights": "none"}, "weights must be published or untrained-SEED or a file, got 'none'"),
+        ({"lookahead_ms": 161}, "passt_s_swa_p16_128_ap476: lookahead_ms must be at most the shortest window, 160 ms"),
+        ({"lookahead_ms": True}, "passt_s_swa_p16_128_ap476: lookahead_ms must be whole milliseconds from 0"),
         (
             {"level": ["features"]},
             r"unknown key 'level' \(did you mean 'levels'\?\); expected one of checkpoint, levels",

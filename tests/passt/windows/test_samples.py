@@ -8,7 +8,7 @@ import torch
 
 from passt import EmbeddingSpec, PasstEmbedder, hear
 from passt.windows import samples
-from passt.windows.samples import batch, clips_of, equally_long
+from passt.windows.samples import batch, clips_of, differentiable, equally_long
 from tests.reference_values import clip
 
 DEMO = "passt_demo@features@w160@demo"
@@ -46,6 +46,29 @@ def int16(audio):
 def test_every_form_of_the_same_samples_gives_the_same_numbers(embedder, audio, given):
     assert torch.equal(embedder.scene_embedding(given(audio)), embedder.scene_embedding(audio))
     assert torch.equal(embedder.timestamp_embedding(given(audio))[0], embedder.timestamp_embedding(audio)[0])
+
+
+def test_gradients_reach_clips_only_where_it_is_asked_for(embedder, audio):
+    """And only from a network that computes under autograd."""
+    samples = audio.clone().requires_grad_()
+    parameter = next(iter(embedder.net.parameters()))
+    parameter.requires_grad_(True)
+    try:
+        parameter_alone = embedder.timestamp_embedding(samples)[0]
+        with differentiable():
+            values = embedder.timestamp_embedding(samples)[0]
+        (gradient,) = torch.autograd.grad(values[1, 3].sum(), samples)
+    finally:
+        parameter.requires_grad_(False)
+    assert torch.allclose(values, parameter_alone)
+    with pytest.raises(RuntimeError, match="appears to not have been used"):
+        torch.autograd.grad(parameter_alone.sum(), samples)
+    center, half = 3 * 1600, 2560  # of a window of 160 ms
+    assert not gradient[0].any()
+    assert not gradient[1, : center - half].any()
+    assert not gradient[1, center + half :].any()
+    assert gradient[1, center - half : center + half].count_nonzero() > 2 * half - 100
+    assert not embedder.timestamp_embedding(samples)[0].requires_grad
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ablations.models.hf.address import below, parse, short_name
-from passt.catalog.spec import parse_fields
+from passt.catalog.spec_text import parse_fields
 
 COMMIT = "a" * 40
 

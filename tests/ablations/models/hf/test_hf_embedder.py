@@ -6,6 +6,7 @@ import torch
 from passt.windows.waveforms import reflect_pad
 from tests.ablations.models.hf.direct import Direct, sound
 from tests.ablations.models.hf.tiny import KINDS
+from tests.lookahead import check_against_cutting_by_hand, check_that_the_future_is_not_seen
 from tests.reference_values import divided
 
 CLOSE = {"rtol": 1e-5, "atol": 1e-5}
@@ -159,3 +160,17 @@ def test_random_values_come_from_the_seed_alone(folder_of):
     values = [embedder.scene([sound(16000)], [("features", 160)])["features", 160] for embedder in built[:2]]
     assert torch.equal(*values)
     assert values[0].dtype == torch.float32
+
+
+@pytest.mark.parametrize("kind", ["hubert", "whisper", "ast"])
+def test_windows_with_a_look_ahead_are_cut_and_embedded_one_by_one(kind, embedder_of):
+    embedder = embedder_of(kind)
+    taps = [("block1", 160), ("block2.tokens", 160)]
+    check_against_cutting_by_hand(embedder, taps, 40, 1e-5, seconds=0.15)
+    check_that_the_future_is_not_seen(embedder, taps, 0, seconds=0.6)
+
+
+def test_frames_of_the_whole_clip_have_no_look_ahead(embedder_of):
+    embedder = embedder_of("hubert")
+    with pytest.raises(ValueError, match="lookahead_ms must be None for block1, which takes no window"):
+        embedder.timestamps([sound(16000, 7)], [("block1", None)], 50, 0)

@@ -1,0 +1,1 @@
+"""Results in the forms in which others take them: a leaderboard's CSV, mteb's JSON, a model card."""
