@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ablations.units.jobs import Shared, fits_of, jobs_of, tap_folders, taps_of
-from ablations.units.kept import is_complete
+from ablations.units.jobs import Shared, fits_of, is_done, jobs_of, tap_folders, taps_of
+from ablations.units.kept import lacks_probes
 from ablations.units.unit import Settings, Unit
 from downstream.embedder import OWN_HOP, Embedder, Tap, distance_ms, widths
 from downstream.lookahead import looking_ahead
@@ -121,7 +121,10 @@ def counts_of(
     extractions: list[Extracting] = []
     probes: list[Probing] = []
     for (hop_ms, lookahead_ms), shared in unit_jobs.shared.items():
-        waiting = [one for one in shared if not is_complete(settings.study, settings.folder, one.job.key)]
+        study, folder = settings.study, settings.folder
+        waiting = [
+            one for one in shared if not is_done(folder, one.job.key) or lacks_probes(study, folder, one.job.key)
+        ]
         folders = tap_folders(settings.store, looking_ahead(embedder, lookahead_ms), unit_jobs.audio, hop_ms)
         all_taps, needed = taps_of(shared), taps_of(waiting)
         absent = {tap for folder in folders.values() for tap in folder.missing(all_taps)}

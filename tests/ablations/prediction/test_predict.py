@@ -11,7 +11,10 @@ import yaml
 from click.testing import CliRunner
 
 from ablations.cli import main
+from ablations.runs.run import run_study
 from ablations.study.study import Study
+from ablations.system.compute import Machine
+from ablations.units.where import Where
 from downstream.events.columns import event_columns
 from downstream.scores import metrics
 from downstream.tasks.task import Event, Task
@@ -57,6 +60,14 @@ class World:
         assert done.exit_code == status, done.output
         return done.output
 
+    def run(self, study: Path) -> None:
+        """Run a study without its table and figure."""
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setenv("PASST_OFFLINE", "1")
+            where = Where(self.base / "runs", self.base / "store", self.base / "tasks")
+            outcome = run_study(Study.load(study), where, Machine("cpu"))
+        assert not outcome.failures
+
     def declare(self, name: str, **changes) -> Path:
         content = {"name": name, "models": [{"checkpoint": "logmel"}], "tasks": ["tones"], "protocol": "hear2021+grid1"}
         path = self.base / f"{name}.yaml"
@@ -74,7 +85,7 @@ class World:
 def world(tmp_path_factory) -> World:
     made = World(tmp_path_factory.mktemp("world"))
     tasks = ["tones", "chords", "pitches", "beeps"]
-    made("run", made.declare("kept", tasks=tasks, keep_probes=True))
+    made.run(made.declare("kept", tasks=tasks, keep_probes=True))
     return made
 
 
@@ -166,7 +177,8 @@ def test_events_are_those_that_were_scored(world):
 
 @pytest.mark.parametrize("protocol", ["ridge", "logistic"])
 def test_probes_without_epochs_are_kept_too(world, protocol):
-    world("run", world.declare(protocol, tasks=["tones", "chords", "beeps"], protocol=protocol), "--keep-probes")
+    tasks = ["tones", "chords", "beeps"]
+    world.run(world.declare(protocol, tasks=tasks, protocol=protocol, keep_probes=True))
     for task in ("tones", "chords"):
         assert check_scenes(world, protocol, task) == 36
     check_events(world, protocol)
@@ -174,7 +186,7 @@ def test_probes_without_epochs_are_kept_too(world, protocol):
 
 def test_poolings_and_standardized_features(world):
     options = {"models": [TOKENS, WEIGHTED], "protocol": "hear2021+grid1+standardized", "keep_probes": True}
-    world("run", world.declare("pooled", **options))
+    world.run(world.declare("pooled", **options))
     models = list(dict.fromkeys(read_rows(world.runs("pooled"))["model"]))
     assert len(models) == 2
     for model in models:
@@ -241,7 +253,7 @@ def test_label_files_are_replaced_only_where_asked(world):
 
 def test_a_run_without_probes_gets_them_and_keeps_its_numbers(world):
     study = world.declare("later")
-    world("run", study)
+    world.run(study)
     folder = world.runs("later")
     key = job_of(folder, "tones")
     assert key == job_of(world.runs("kept"), "tones")  # probes are no part of it
@@ -256,14 +268,14 @@ def test_a_run_without_probes_gets_them_and_keeps_its_numbers(world):
     assert [file.read_bytes() for file in files] == before
     probes = folder / "jobs" / f"{key}.probes.safetensors"
     assert probes.read_bytes() == (world.runs("kept") / "jobs" / probes.name).read_bytes()
-    made = probes.stat().st_mtime_ns
-    world("run", study, "--keep-probes")
+    made, kept = probes.stat().st_mtime_ns, world.declare("later", keep_probes=True)
+    world.run(kept)
     assert probes.stat().st_mtime_ns == made
     assert check_scenes(world, "later", "tones") == 36
     flip(probes, probes.stat().st_size - 100)
     error = world("predict", "later", "logmel", world.clips("tones", "a"), "--task", "tones", status=1)
     assert "not what was written here" in error
-    world("run", study, "--keep-probes")
+    world.run(kept)
     assert check_scenes(world, "later", "tones") == 36
     assert not world("store", "check", "--runs", world.base / "runs").startswith("Error")
 
