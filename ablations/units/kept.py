@@ -93,8 +93,8 @@ def _facts(shared: Shared, folds: Sequence[FoldResult]) -> dict[str, Any]:
     return {
         "job": job.key,
         "specs": [str(model.spec) for model in shared.models],
-        "embedder": embedder.name,
-        "embedder_fp": embedder.fingerprint,
+        "embedder": job.embedder_name,
+        "embedder_fp": job.embedder_fp,
         "precision": embedder.precision,
         "taps": [list(tap) for tap in job.taps],
         "hop_ms": job.hop_ms,
