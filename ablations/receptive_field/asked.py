@@ -9,7 +9,8 @@ from ablations.receptive_field.layout import Extent
 from ablations.study.levels import expanded
 from downstream.embedder import Embedder
 from passt import EmbeddingSpec
-from passt.catalog.spec import Tap, parse_fields
+from passt.catalog.spec import Tap
+from passt.catalog.spec_text import parse_fields
 
 OWN = "own"
 """The text of a window that is the model's own extent."""
