@@ -66,7 +66,8 @@ def make_world(world: Path, documents: Sequence[str]) -> None:
     In it are the files that documents show; their studies, on small tasks under the names of HEAR's, and their runs;
     the run `quickstart`, for which the packaged tasks have to be those of `MAKERS`; the rows of the runs that are
     committed; `list.csv`, `ratings.csv`, `a.wav` and `recordings/`; the weights `tuned.pt`; the encoder `mine`;
-    `esc10.zip`, `fsdd.zip`; `latency.json` of one model; the kit folder `kit_folders/esc50-v2.0.0-full`; the committed figures of benchmarks.
+    `esc10.zip`, `fsdd.zip`; `latency.json` of one model; the kit folder `kit_folders/esc50-v2.0.0-full`; the committed
+    figures of benchmarks.
     """
     tasks = world / "hear" / "tasks"
     write_tones(tasks / "esc50-v2.0.0-full", **FOLDS, evaluation_params=QUICK)

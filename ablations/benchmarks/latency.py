@@ -30,7 +30,7 @@ from downstream.embedder import Embedder, Tap, released
 from downstream.lookahead import looking_ahead
 from downstream.progress import Track, silent
 from passt import EmbeddingSpec
-from passt.catalog.spec import parse_fields
+from passt.catalog.spec_text import parse_fields
 
 NAMES = ("passt_demo", "cnn_demo", "mn04_as", "crepe_tiny", "crepe_full", "passt_s_swa_p16_128_ap476")
 WINDOWS_MS = (160, 320, 640)

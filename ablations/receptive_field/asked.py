@@ -38,6 +38,7 @@ def specs_of(
     """
     spec, file = registry.resolve_with_file(model, weights)
     spec.refuse_pooling()
+    spec.refuse_beside()
     named = parse_fields(model) if isinstance(model, str) else {}
     for key, asked in (("levels", levels), ("windows_ms", windows_ms)):
         if asked is not None and key in named:
