@@ -2,6 +2,7 @@
 
 import functools
 import io
+import json
 import re
 import shutil
 import zipfile
@@ -27,6 +28,9 @@ SMALL = {"passt_s_swa_p16_128_ap476": "passt_demo", "crepe_full": "crepe_tiny"}
 """Models of the documents, and those that stand for them: their weights are not here without a network, or large."""
 QUICK = {"task_specific_param_grid": {"max_epochs": [2], "check_val_every_n_epoch": [1]}}
 GRID = "hear2021+grid1"  # one probe configuration in place of eight
+LATENCY = {"model": "logmel", "levels": "mean+std", "windows": "160", "lookahead_ms": 80, "sound_ms": 160}
+LATENCY |= {"threads": 1, "compute_ms": 1.5}
+"""A row of `ablate benchmark latency`."""
 FOLDS = {"split_mode": "presplit_kfold", "splits": ["fold00", "fold01", "fold02"], "clips": 3}
 
 
@@ -62,7 +66,8 @@ def make_world(world: Path, documents: Sequence[str]) -> None:
     In it are the files that documents show; their studies, on small tasks under the names of HEAR's, and their runs;
     the run `quickstart`, for which the packaged tasks have to be those of `MAKERS`; the rows of the runs that are
     committed; `list.csv`, `ratings.csv`, `a.wav` and `recordings/`; the weights `tuned.pt`; the encoder `mine`;
-    `esc10.zip`, `fsdd.zip`; the kit folder `kit_folders/esc50-v2.0.0-full`; the committed figures of benchmarks.
+    `esc10.zip`, `fsdd.zip`; `latency.json` of one model; the kit folder `kit_folders/esc50-v2.0.0-full`; the committed
+    figures of benchmarks.
     """
     tasks = world / "hear" / "tasks"
     write_tones(tasks / "esc50-v2.0.0-full", **FOLDS, evaluation_params=QUICK)
@@ -79,6 +84,7 @@ def make_world(world: Path, documents: Sequence[str]) -> None:
     rated = {"file": listed["file"], "target": range(len(files))}
     pd.DataFrame(rated).to_csv(world / "ratings.csv", index=False)
     tiny.save("wav2vec2", world / "mine", num_hidden_layers=12)
+    (world / "latency.json").write_text(json.dumps({"device": "a processor", "busy": False, "rows": [LATENCY]}))
     torch.save(load_file(demo.FOLDER / "passt_demo.safetensors"), world / "tuned.pt")
     _write_archive(world / "esc10.zip", _esc10())
     _write_archive(world / "fsdd.zip", _spoken_digits())

@@ -43,6 +43,7 @@ ROOMS = {
         "__init__": "",
         "disk": "",
         "embedder": "",
+        "lookahead": "embedder",
         "notices": "",
         "pooling": "",
         "progress": "",

@@ -66,7 +66,7 @@ def measure(
         FileNotFoundError: if there is no such interpreter.
     """
     device = choose_device(device)
-    specs = [_untrained(name) for name in names or NAMES]
+    specs = [untrained(name) for name in names or NAMES]
     clips = CLIPS[torch.device(device).type]
     original = _panns(panns, device, clips) if panns else None
     precisions = available(torch.device(device))
@@ -123,7 +123,7 @@ def plain_loop(embedder: MobileNetEmbedder, levels: Sequence[str], clips: int) -
     return run
 
 
-def _untrained(name: str) -> EmbeddingSpec:
+def untrained(name: str) -> EmbeddingSpec:
     """Return the spec of a name with untrained weights if its model can have them; a HEAR module keeps its own."""
     spec = registry.resolve(name)
     card = registry.card(spec.checkpoint)

@@ -12,6 +12,7 @@ BENCHMARKS = {
     "encoders": ("encoders", "Encoders of transformers at full size, against the library's own loop: numbers, speed."),
     "gpu": ("gpu.command", "All that a GPU is asked for, in parts with time limits, and the page of it."),
     "events": ("events", "Speed of validating an event task, against hear-eval-kit."),
+    "latency": ("latency", "How late embeddings are in a stream of sound, and whether their computation keeps up."),
     "models": ("models", "Clips a second, parameters and multiply-adds of PaSST and the baselines."),
     "probes": ("probes", "Speed of training probes, by the size of a pack, against hear-eval-kit."),
 }

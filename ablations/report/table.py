@@ -1,5 +1,6 @@
 """The table of a run, in every format, with what belongs below it: composed once, written many times."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,11 +33,12 @@ class RunTable:
     warnings: tuple[str, ...]
 
 
-def compose_run(rows: Rows, **options: Any) -> RunTable:
+def compose_run(rows: Rows, *, lines: Sequence[str] = (), **options: Any) -> RunTable:
     """Compose the tables of a run.
 
     Args:
         rows: as `results.load` gives them.
+        lines: that stand below the tables, before warnings.
         options: those of `results.tables.compose.compose`.
     """
     scored = Scored.of(rows)
@@ -45,7 +47,7 @@ def compose_run(rows: Rows, **options: Any) -> RunTable:
         from ablations.report.costs import unknown_costs  # the table alone needs no torch
 
         warnings = [*unknown_costs(scored.rows), *warnings]
-    return RunTable(scored, compose(scored, **options), agreement.pairs(scored), tuple(warnings))
+    return RunTable(scored, compose(scored, **options), agreement.pairs(scored), (*lines, *warnings))
 
 
 def render(run: RunTable, form: str) -> str:

@@ -10,7 +10,8 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from ablations.engines.here import build, check
+from ablations.engines.here import check
+from ablations.engines.loaded import Loaded
 from ablations.runs.plan_counts import Counts, counts_of
 from ablations.runs.plan_frame import TOTALS, Plan
 from ablations.runs.plan_measure import Rate, embedding_rate, epochs_seen, probe_memory, probe_seconds
@@ -19,10 +20,11 @@ from ablations.system.compute import DEFAULT, Machine
 from ablations.system.device_memory import in_use
 from ablations.system.machine import choose_device
 from ablations.units.outcome import Failure
-from ablations.units.unit import Settings, Unit, failure_of, find_tasks, grouped, units_of
+from ablations.units.unit import Settings, Unit, failure_of, find_tasks, grouped, name_of, units_of
 from ablations.units.where import Where
-from downstream.embedder import Embedder, Tap, released
-from downstream.progress import Advance, Track, silent
+from downstream.embedder import Embedder, Tap
+from downstream.progress import Track, silent
+from passt.catalog.spec_text import FUSED
 from results.tables.escapes import markdown_table, printable
 
 logger = logging.getLogger(__name__)
@@ -30,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class PlanRow:
-    """What an embedder has to do on a task; None for what is not known.
+    """What an embedder, or several side by side, have to do on a task; None for what is not known.
 
     Attributes:
         model: the checkpoint and its weights.
@@ -45,7 +47,8 @@ class PlanRow:
         fits: probes to be trained.
         extraction_s: estimated seconds.
         probes_s: estimated seconds.
-        disk_mb: embeddings that will be added to the store.
+        disk_mb: embeddings that will be added to the store; those of models side by side are counted where they are
+            needed first, as are clips, hours, passes and extraction_s.
         memory_mb: the highest memory of the process, estimated.
         problem: why nothing is known, or nothing can be done.
     """
@@ -115,50 +118,42 @@ def plan_study(
 
     units = units_of(study, find_tasks(study, where.tasks, where.store, failed))
     rows: list[PlanRow] = []
-    with track(f"plan of {study.name}", len(units)) as advance:
+    planner = _Planner(settings, measure)
+    with Loaded(settings, track) as loaded, track(f"plan of {study.name}", len(units)) as advance:
         for group in grouped(units):
-            rows += _of_group(group, settings, measure, track, advance)
+            try:
+                embedders = loaded.of(group[0].models)
+            except Exception as error:
+                rows += [_problem(unit, error) for unit in group]
+                advance(len(group))
+                continue
+            for unit in group:
+                try:
+                    rows.append(planner.row(unit, embedders))
+                except Exception as error:
+                    rows.append(_problem(unit, error))
+                advance(1)
     rows += [PlanRow(task=failure.task, problem=failure.reason) for failure in failures]
     return Plan([asdict(row) for row in rows], columns=list(COLUMNS))
 
 
-def _of_group(
-    group: Sequence[Unit], settings: Settings, measure: bool, track: Track, advance: Advance
-) -> list[PlanRow]:
-    try:
-        embedder = build(group[0].models, settings, track)
-    except Exception as error:
-        advance(len(group))
-        return [_problem(unit, error) for unit in group]
-    rows = []
-    with released(embedder):
-        planner = _Planner(embedder, settings, measure)
-        for unit in group:
-            try:
-                rows.append(planner.row(unit))
-            except Exception as error:
-                rows.append(_problem(unit, error))
-            advance(1)
-    return rows
-
-
 class _Planner:
-    """Plans units of one embedder, whose speed it measures once for each set of taps and length of clips."""
+    """Plans units. It measures the speed of an embedder once for each set of taps and length of clips."""
 
-    def __init__(self, embedder: Embedder, settings: Settings, measure: bool) -> None:
-        self.embedder, self.settings, self.measure = embedder, settings, measure
+    def __init__(self, settings: Settings, measure: bool) -> None:
+        self.settings, self.measure = settings, measure
         self.epochs = epochs_seen(settings.folder)
-        self.rates: dict[tuple[tuple[Tap, ...], int | None, int], Rate] = {}
+        self.rates: dict[tuple[str, tuple[Tap, ...], int | None, int], Rate] = {}
         self.planned: set[tuple[Path, Tap]] = set()
 
-    def row(self, unit: Unit) -> PlanRow:
+    def row(self, unit: Unit, embedders: Sequence[Embedder]) -> PlanRow:
         """Count what remains of a unit; models that have nothing to give on its task are logged."""
-        counts = counts_of(unit, self.embedder, self.settings, self.planned)
+        counts = counts_of(unit, embedders, self.settings, self.planned)
         for cell in counts.not_applicable:
             logger.warning("not applicable: %s", cell)
         estimate = self.estimate(counts) if self.measure else Estimate()
         return PlanRow(
-            model=self.embedder.name,
+            model=FUSED.join(embedder.name for embedder in embedders),
             task=unit.named.key,
             jobs=counts.jobs,
             done=counts.done,
@@ -179,9 +174,9 @@ class _Planner:
         seconds, beyond = 0.0, [0]
         for work in counts.extractions:
             length = round(math.log2(max(work.seconds, 0.01) / max(len(work.files), 1)))  # of a clip, about
-            key = work.taps, work.hop_ms, length
+            key = work.embedder.fingerprint, work.taps, work.hop_ms, length
             if key not in self.rates:
-                self.rates[key] = embedding_rate(self.embedder, work, self.settings.device)
+                self.rates[key] = embedding_rate(work.embedder, work, self.settings.device)
             seconds += self.rates[key].seconds * work.seconds
             beyond.append(self.rates[key].memory)
         probes = sum(probe_seconds(work, self.settings.device, self.epochs) for work in counts.probes)
@@ -239,7 +234,7 @@ def duration(seconds: float) -> str:
 
 def _problem(unit: Unit, error: Exception) -> PlanRow:
     reason = failure_of(unit.models, unit.named.key, error).reason
-    return PlanRow(model=unit.group[0], task=unit.named.key, problem=reason)
+    return PlanRow(model=name_of(unit.group), task=unit.named.key, problem=reason)
 
 
 def _free(store: Path) -> int:

@@ -7,14 +7,14 @@ import click
 
 from ablations.system.errors import NewFile, one_line, one_line_errors
 from ablations.terminal.names import REFERENCE_SET, TASK, Known
-from ablations.terminal.options import A_RUN, REFERENCE, RUNS, folder_of
+from ablations.terminal.options import A_RUN, PATH, REFERENCE, RUNS, folder_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SUFFIXES = {".txt": "terminal", ".md": "markdown", ".tex": "latex", ".csv": "csv", ".html": "html"}
 """The suffix of a file -> the format that it is written in."""
-OF_SCORES = ("references", "statistic", "confidence", "averaged", "by_category", "costs", "transposed")
+OF_SCORES = ("references", "statistic", "confidence", "averaged", "by_category", "costs", "latency", "transposed")
 """Parameters that say how scores are shown."""
 
 
@@ -59,7 +59,13 @@ def _schemes() -> list[str]:
     help="Means of scores normalized as the paper's or as the leaderboard's; can be repeated.",
 )
 @click.option("--by-category", is_flag=True, help="Tasks by category: speech, music, general.")
-@click.option("--costs", is_flag=True, help="With parameters and multiply-adds.")
+@click.option("--costs", is_flag=True, help="With parameters, multiply-adds, and the look-ahead of timestamps.")
+@click.option(
+    "--latency",
+    type=PATH,
+    metavar="FILE",
+    help="With costs and the times that `ablate benchmark latency --out FILE` measured.",
+)
 @click.option("--transposed", is_flag=True, help="Models as columns, tasks as rows (a terminal has the narrower).")
 @click.option("--level-weights", is_flag=True, help="The weights that probes learned for levels, in place of scores.")
 @click.option(
@@ -78,6 +84,7 @@ def table(
     averaged: tuple[str, ...],
     by_category: bool,
     costs: bool,
+    latency: Path | None,
     transposed: bool,
     level_weights: bool,
     out: Path | None,
@@ -104,11 +111,13 @@ def table(
 
         _write(FORMATS[form].write(weights_table(rows)).rstrip("\n"), out)
         return
+    of_models, lines = _costs(rows, latency) if costs or latency else (None, ())
     run = compose_run(
         rows,
+        lines=lines,
         means=averaged or False,
         by_category=by_category,
-        costs=_costs(rows) if costs else None,
+        costs=of_models,
         interval=confidence if statistic == "ci" else None,
         spread="folds" if statistic in ("sd", "ci") else statistic,
         transposed=transposed,
@@ -145,10 +154,10 @@ def _is_default(ctx: click.Context, name: str) -> bool:
     return ctx.get_parameter_source(name) == click.core.ParameterSource.DEFAULT
 
 
-def _costs(rows: "pd.DataFrame") -> "pd.DataFrame":
-    from ablations.report.costs import costs_of  # imports torch
+def _costs(rows: "pd.DataFrame", latency: Path | None) -> "tuple[pd.DataFrame, list[str]]":
+    from ablations.report.costs import costs_with_times  # imports torch
 
-    return costs_of(rows)
+    return costs_with_times(rows, latency)
 
 
 @click.command()

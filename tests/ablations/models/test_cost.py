@@ -2,6 +2,8 @@
 
 import copy
 import functools
+import io
+import json
 import math
 
 import pandas as pd
@@ -23,6 +25,7 @@ from passt import complexity
 from passt.catalog import checkpoints
 from results.figures.cost import cost_table
 from results.rows import rows
+from tests.ablations.models.hf import tiny
 from tests.results.figures.test_figures import EVENTS, SCENES, made
 from tests.results.rows.test_rows import all_texts
 
@@ -158,7 +161,8 @@ def test_tables_say_the_cost_of_the_spec_by_kind_of_task_and_what_is_not_known(t
     texts = ["passt_demo@features@w160", "passt_demo@features@w640", "logmel@w160"]
     found = variants(*texts)
     costs = costs_of(found)
-    assert list(costs) == ["parameters", "GMACs of 10 s, timestamps"]
+    assert list(costs) == ["parameters", "GMACs of 10 s, timestamps", "look-ahead in ms"]
+    assert costs["look-ahead in ms"].tolist() == [80, 320, 80]
     assert costs["GMACs of 10 s, timestamps"].nunique() == 2
     assert costs["parameters"].tolist()[:2] == [cost.parameters("passt_demo")] * 2
     assert list(costs_of(variants(*texts, task=SCENES))) == ["parameters", "GMACs of 10 s, scenes"]
@@ -180,4 +184,52 @@ def test_specs_that_are_not_known_here_have_no_cost():
     other = made(("old", "passt_demo@block99@w160@smax@t50@demo", EVENTS, (0.5,)))
     assert known_models(other)["hop_ms"].tolist() == [10.0]
     assert costs_of(other)["GMACs of 10 s, timestamps"].isna().all()
+    assert costs_of(other)["look-ahead in ms"].isna().all()
     assert unknown_costs(other) == ["Multiply-adds are not known of old: this version has no such spec."]
+
+
+def measured(path, busy=False):
+    """A file as `ablate benchmark latency` writes it."""
+    one = {"model": "passt_demo", "levels": "features", "windows": "160"}
+    one |= {"lookahead_ms": 80, "sound_ms": 160, "threads": 1, "compute_ms": 12.5}
+    clip = one | {"windows": "own", "lookahead_ms": 10000, "sound_ms": 10000, "compute_ms": 900}
+    rows = [one, one | {"threads": 2, "compute_ms": 8}, clip]
+    path.write_text(json.dumps({"device": "a processor, 2 cores", "busy": busy, "rows": rows}))
+    return path
+
+
+@pytest.mark.parametrize("busy", [False, True])
+def test_measured_times_stand_beside_the_variants_that_they_are_of(busy, tmp_path):
+    texts = ["passt_demo@features@w160", "passt_demo@features@w160@t100", "passt_demo@features@w640"]
+    rows.write_rows(variants(*texts).to_dict("records"), tmp_path / "rows.csv")
+    file = measured(tmp_path / "latency.json", busy)
+    line = f"from {file}: a processor, 2 cores{', which did other work at the time' * busy}; one thread."
+    printed = CliRunner().invoke(main, ["table", str(tmp_path), "--latency", str(file)])
+    assert printed.exit_code == 0, printed.output
+    assert line in printed.stdout
+    written = CliRunner().invoke(main, ["table", str(tmp_path), "--latency", str(file), "--format", "csv"]).stdout
+    table = pd.read_csv(io.StringIO(written)).set_index("model")
+    assert table["ms to compute a timestamp"].dropna().to_dict() == dict.fromkeys(texts[:2], 12.5)
+    assert table["real-time factor"].dropna().to_dict() == {texts[0]: 0.25, texts[1]: 0.125}
+
+
+def test_no_time_is_shown_that_was_not_measured(tmp_path):
+    rows.write_rows(variants("passt_demo@block3").to_dict("records"), tmp_path / "rows.csv")
+    file = measured(tmp_path / "latency.json")
+    printed = CliRunner().invoke(main, ["table", str(tmp_path), "--latency", str(file)])
+    assert f"{file} has no time of these variants." in printed.stdout
+    assert "real-time factor" not in printed.stdout
+    assert "look-ahead in ms" in printed.stdout
+    file.write_text('{"rows": [{"threads": 1}]}')
+    refused = CliRunner().invoke(main, ["table", str(tmp_path), "--latency", str(file)])
+    assert refused.exit_code == 1
+    assert f"{file}: expected what `ablate benchmark latency --out` writes" in refused.output
+
+
+def test_frames_of_a_whole_clip_wait_for_the_clip(tmp_path):
+    spec = f"hf:{tiny.save('hubert', tmp_path / 'hubert')}@block1"
+    rows.write_rows(variants(spec, f"{spec}@w200").to_dict("records"), tmp_path / "rows.csv")
+    printed = CliRunner().invoke(main, ["table", str(tmp_path), "--costs", "--format", "csv"])
+    assert printed.exit_code == 0, printed.output
+    table = pd.read_csv(io.StringIO(printed.stdout))
+    assert table["look-ahead in ms"].tolist() == ["the clip", "100.0"]
