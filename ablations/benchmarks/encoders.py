@@ -7,9 +7,9 @@ on the machine disturbs less than the clock.
 
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import click
 import torch
@@ -18,10 +18,11 @@ from torch import Tensor
 from ablations.benchmarks.models import sounds
 from ablations.benchmarks.record import Record, command_line
 from ablations.models import registry
+from ablations.models.hf.embedder import HfEmbedder
 from ablations.models.hf.library import silent
 from ablations.system.machine import choose_device, versions
 from ablations.terminal.options import DEVICE
-from downstream.embedder import released
+from downstream.embedder import Embedder, Tap, released
 from downstream.progress import Track
 from downstream.progress import silent as quiet
 from passt import EmbeddingSpec
@@ -34,10 +35,13 @@ KINDS: dict[str, tuple[str, dict[str, Any], str, str]] = {
 }
 """Kind -> configuration, its values beside the library's defaults, network, feature extractor; sizes as published."""
 SEED = 0
-SCENE_S, REPEATS = 10, 3
-CLIPS = {"cpu": 2, "cuda": 32}
+SECONDS, REPEATS = (10,), 3
+SOUND_S = {"cpu": 20, "cuda": 320}
+"""Of all clips of one length together."""
 COLUMNS = {
     "kind": "",
+    "clips": "",
+    "clip_seconds": "the length of each",
     "parameters": "of the encoder and its head",
     "library_seconds": f"the library's plain loop over the clips, processor time on a CPU, the best of {REPEATS}",
     "seconds": "the level features of the same clips here",
@@ -49,7 +53,12 @@ COLUMNS = {
 
 
 def measure(
-    kinds: Sequence[str] = (), clips: int | None = None, device: str | None = None, *, track: Track = quiet
+    kinds: Sequence[str] = (),
+    clips: int | None = None,
+    lengths: Sequence[int] = (),
+    device: str | None = None,
+    *,
+    track: Track = quiet,
 ) -> Record:
     """Compare encoders of transformers at full size with the library's own loop: numbers and speed, in one run.
 
@@ -57,7 +66,8 @@ def measure(
 
     Args:
         kinds: keys of `KINDS`; none are all.
-        clips: how many clips; None are 2 on a CPU, and 32 on a GPU.
+        clips: how many clips of each length; None are 20 s of sound on a CPU, and 320 s on a GPU.
+        lengths: of clips in s; none are 10 s alone.
         device: cpu or cuda; None is CUDA if there is one.
 
     Raises:
@@ -67,19 +77,27 @@ def measure(
         if kind not in KINDS:
             raise ValueError(f"unknown kind {kind!r}{choices(kind, KINDS)}")
     device = choose_device(device)
-    clips, rows = clips or CLIPS[torch.device(device).type], []
-    asked = list(kinds or KINDS)
-    with track("benchmark", len(asked)) as advance:
+    asked, lengths = list(kinds or KINDS), lengths or SECONDS
+    sound = SOUND_S[torch.device(device).type]
+    counts = {length: clips or max(1, sound // length) for length in lengths}
+    rows = []
+    with track("benchmark", len(asked) * len(counts)) as advance:
         for kind in asked:
-            rows.append({"kind": kind} | _measured(kind, device, clips))
-            advance(1)
+            for row in _measured(kind, device, counts):
+                rows.append({"kind": kind} | row)
+                advance(1)
     with silent() as library:
         known = versions() | {"transformers": library.__version__}
-    what = f"{clips} clips of {SCENE_S} s, random values of seed {SEED}, float32"
-    return Record(what, rows, COLUMNS, device=device, versions=known)
+    what = ", ".join(f"{count} clips of {length} s" for length, count in counts.items())
+    return Record(f"{what}; random values of seed {SEED}, float32", rows, COLUMNS, device=device, versions=known)
 
 
-def _measured(kind: str, device: str, clips: int) -> dict[str, Any]:
+def _measured(kind: str, device: str, counts: Mapping[int, int]) -> Iterator[dict[str, Any]]:
+    """Compare an encoder on clips of each length.
+
+    Args:
+        counts: length in s -> number of clips.
+    """
     configuration, values, network, extractor = KINDS[kind]
     with tempfile.TemporaryDirectory() as folder, silent() as library:
         config = getattr(library, configuration)(architectures=[network], **values)
@@ -87,36 +105,40 @@ def _measured(kind: str, device: str, clips: int) -> dict[str, Any]:
         preprocessor = getattr(library, extractor)()
         preprocessor.save_pretrained(folder)
         spec = registry.resolve(f"hf:{Path(folder).resolve()}@untrained-{SEED}")
-        return _compared(spec, preprocessor, getattr(library, network)(config), device, clips)
+        model = getattr(library, network)(config)
+        with released(registry.build(spec, device=device)) as embedder:
+            model.load_state_dict(cast(HfEmbedder, embedder).network.whole.state_dict())
+            model.eval().requires_grad_(False).to(device)
+            for length, count in counts.items():
+                clips = sounds(count, length, embedder.sample_rate)
+                row = {"clips": count, "clip_seconds": length}
+                yield row | _compared(spec, embedder, preprocessor, model, device, clips)
 
 
-def _compared(spec: EmbeddingSpec, preprocessor: Any, model: Any, device: str, clips: int) -> dict[str, Any]:
+def _compared(
+    spec: EmbeddingSpec, embedder: Embedder, preprocessor: Any, model: Any, device: str, clips: Sequence[Tensor]
+) -> dict[str, Any]:
     clock = time.perf_counter if device.startswith("cuda") else time.process_time
     card = registry.card(spec.checkpoint)
-    scenes = sounds(clips, SCENE_S, card.sample_rate)
-    embedder: Any = registry.build(spec, device=device)
-    with released(embedder):
-        state = embedder.network.whole.state_dict()
-        model.load_state_dict(state)
-        model.eval().requires_grad_(False).to(device)
-        one, every = [("features", None)], [(level, None) for level in card.levels]
+    one: list[Tap] = [("features", None)]
+    every: list[Tap] = [(level, None) for level in card.levels]
 
-        def plain() -> list[Any]:
-            with torch.no_grad(), arithmetic("highest"):
-                return [_library(preprocessor, model, clip, card.sample_rate, device) for clip in scenes]
+    def plain() -> list[Any]:
+        with torch.no_grad(), arithmetic("highest"):
+            return [_library(preprocessor, model, clip, card.sample_rate, device) for clip in clips]
 
-        works: dict[str, Callable[[], Any]] = {
-            "library_seconds": plain,
-            "seconds": lambda: embedder.scene(scenes, one),
-            "all_seconds": lambda: embedder.scene(scenes, every),
-        }
-        results: dict[str, Any] = {name: work() for name, work in works.items()}
-        seconds = dict.fromkeys(works, float("inf"))
-        for _ in range(REPEATS):  # in turn, so that other work on the machine meets all of them
-            for name, work in works.items():
-                begin = clock()
-                work()
-                seconds[name] = min(seconds[name], clock() - begin)
+    works: dict[str, Callable[[], Any]] = {
+        "library_seconds": plain,
+        "seconds": lambda: embedder.scene(clips, one),
+        "all_seconds": lambda: embedder.scene(clips, every),
+    }
+    results: dict[str, Any] = {name: work() for name, work in works.items()}
+    seconds = dict.fromkeys(works, float("inf"))
+    for _ in range(REPEATS):  # in turn, so that other work on the machine meets all of them
+        for name, work in works.items():
+            begin = clock()
+            work()
+            seconds[name] = min(seconds[name], clock() - begin)
     here = results["all_seconds"]
     pairs = [
         (here[level, None][row], wanted)
@@ -150,6 +172,15 @@ main = command_line(
     measure,
     "ablate benchmark encoders",
     click.argument("kinds", nargs=-1, metavar="[KIND]..."),
-    click.option("--clips", type=click.IntRange(1), help=f"Clips of {SCENE_S} s  [default: 2; on a GPU 32]"),
+    click.option(
+        "--clips", type=click.IntRange(1), help="Clips of each length  [default: 20 s of sound; on a GPU 320]"
+    ),
+    click.option(
+        "--seconds",
+        "lengths",
+        type=click.IntRange(1),
+        multiple=True,
+        help=f"Length of clips; can be repeated  [default: {SECONDS[0]}]",
+    ),
     DEVICE,
 )

@@ -150,7 +150,10 @@ def _lookahead(text: str) -> float | str:
 
 
 def _real_time_factor(text: str, times: Times) -> float:
-    """The share of a stream's time that the timestamps of a spec take; those of models side by side add up."""
+    """The share of a stream's time that the timestamps of a spec take; those of models side by side add up.
+
+    It is NaN where a model decides its timestamps itself.
+    """
     parts = EmbeddingSpec.parse(text).parts
     shares = [(times.of(str(part)), part.timestamp_hop_ms) for part in parts]
-    return sum(computed / hop_ms if hop_ms else computed * math.inf for computed, hop_ms in shares)
+    return sum(computed / hop_ms if hop_ms else math.nan for computed, hop_ms in shares)

@@ -17,7 +17,8 @@ def tiny(monkeypatch):
         "wav2vec2": (KINDS["hubert"][0], dict(KINDS["hubert"][1]), KINDS["hubert"][2], "Wav2Vec2FeatureExtractor"),
     }
     monkeypatch.setattr(encoders, "KINDS", kinds)
-    monkeypatch.setattr(encoders, "SCENE_S", 1)
+    monkeypatch.setattr(encoders, "SECONDS", (1,))
+    monkeypatch.setattr(encoders, "SOUND_S", {"cpu": 2})
     monkeypatch.setattr(encoders, "REPEATS", 1)
 
 
@@ -32,6 +33,12 @@ def test_the_command_writes_numbers_and_ratios(tiny, tmp_path):
         assert set(row) == set(encoders.COLUMNS)
         assert row["largest_difference"] < 1e-5
         assert row["times_library"] == pytest.approx(row["library_seconds"] / row["seconds"])
+
+
+def test_every_length_is_a_row(tiny):
+    rows = encoders.measure(["wav2vec2"], lengths=(1, 2), device="cpu").rows
+    assert [(row["clips"], row["clip_seconds"]) for row in rows] == [(2, 1), (1, 2)]
+    assert all(row["largest_difference"] < 1e-5 for row in rows)
 
 
 def test_an_unknown_kind(tiny):
