@@ -16,7 +16,7 @@ MTEB_READY := $(MTEB)/.ready
 MTEB_PIP := $(MTEB)/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 MTEB_VERSION := $(shell sed -n 's/^VERSION = "\(.*\)"/\1/p' ablations/submit/mteb_protocol.py)
 
-.PHONY: help quickstart test lint format kit mteb demos examples campaigns gpu wheels notebooks clean
+.PHONY: help quickstart test lint format kit mteb demos examples headline campaigns gpu wheels notebooks clean
 .DELETE_ON_ERROR:
 
 help:  ## list the targets
@@ -64,6 +64,13 @@ examples: $(READY)  ## make small tasks and ask the paper's questions on them, i
 	$(VENV)/bin/ablate compare demos --runs $(EXAMPLES) $(foreach demo,$(DEMOS),--pair "$(demo)=$(demo) untrained-0") \
 	  --pair "passt_demo=cnn_demo" --out results/runs/demos/compare.md || status=1; \
 	exit $$status
+
+headline: $(READY)  ## what is established about level, window and hop: HEAR's protocol, three seeds, on the small tasks (an evening; resumes)
+	$(VENV)/bin/ablate examples tasks $(EXAMPLES)/tasks $(SOURCES)
+	$(VENV)/bin/ablate run headline --tasks $(EXAMPLES)/tasks --runs $(EXAMPLES)
+	$(VENV)/bin/ablate compare headline --runs $(EXAMPLES) --out $(EXAMPLES)/headline/compare.md
+	mkdir -p results/runs/headline
+	cd $(EXAMPLES)/headline && cp rows.csv table.md figure.png compare.md $(CURDIR)/results/runs/headline/
 
 campaigns: $(READY)  ## kills, corruptions, bad inputs and attacks by the hundred, counts to results/benchmarks (an hour)
 	@work=$$(mktemp -d); trap 'rm -rf $$work' EXIT; export ABLATE_STORE=$$work/store PASST_OFFLINE=1 OMP_NUM_THREADS=1; status=0; \

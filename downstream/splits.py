@@ -8,7 +8,8 @@ import numpy as np
 
 from downstream.embedder import Tap
 from downstream.events import targets
-from downstream.probes.features import Concatenated, Features, MappedFeatures, ProbeData, Selected
+from downstream.probes.features import Concatenated, Features, MappedFeatures, ProbeData, Selected, SideBySide
+from downstream.store.common import common_rows
 from downstream.store.store import TapFolder
 from downstream.tasks.task import Task
 
@@ -47,6 +48,21 @@ def item_order(task: Task) -> dict[str, list[str]]:
     return order
 
 
+@dataclass(frozen=True)
+class StoredTaps:
+    """Taps of one embedder that lie in the store.
+
+    Attributes:
+        name: of the embedder, for messages.
+        folders: split -> the folder that holds its taps.
+        taps: in the order in which they lie side by side.
+    """
+
+    name: str
+    folders: Mapping[str, TapFolder]
+    taps: Sequence[Tap]
+
+
 def from_store(task: Task, folders: Mapping[str, TapFolder], taps: Sequence[Tap]) -> dict[str, LabelledSplit]:
     """Read every split of a task, with the features of its taps side by side.
 
@@ -56,15 +72,32 @@ def from_store(task: Task, folders: Mapping[str, TapFolder], taps: Sequence[Tap]
     Raises:
         ValueError: names a file of the store that was changed.
     """
+    return side_by_side(task, [StoredTaps("", folders, taps)])
+
+
+def side_by_side(task: Task, stored: Sequence[StoredTaps]) -> dict[str, LabelledSplit]:
+    """Read every split of a task, with the taps of several embedders side by side.
+
+    An event task has the timestamps that all embedders have in common (`downstream.store.common`).
+
+    Args:
+        stored: the taps of each embedder, at least one.
+
+    Raises:
+        ValueError: names a file of the store that was changed, or embedders whose timestamps don't meet.
+    """
     splits = {}
+    names = [part.name for part in stored]
     for split, files in item_order(task).items():
-        index = folders[split].index()
-        order = index.rows(files)
-        columns = [folders[split].read(tap, index) for tap in taps]
-        x = MappedFeatures(columns, order)
-        times = index.timestamps[order] if task.is_event else np.zeros(0)
-        offsets = np.concatenate([[0], np.cumsum(index.lengths(files))]).astype(np.int64)
-        splits[split] = LabelledSplit(x, _targets(task, split, files, offsets, times), tuple(files), offsets, times)
+        indexes = [part.folders[split].index() for part in stored]
+        common = common_rows(indexes, files, names, task.is_event)
+        parts = [
+            MappedFeatures([part.folders[split].read(tap, index) for tap in part.taps], numbers)
+            for part, index, numbers in zip(stored, indexes, common.numbers, strict=True)
+        ]
+        x = parts[0] if len(parts) == 1 else SideBySide(parts)
+        y = _targets(task, split, files, common.offsets, common.timestamps)
+        splits[split] = LabelledSplit(x, y, tuple(files), common.offsets, common.timestamps)
     return splits
 
 

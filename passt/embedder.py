@@ -80,6 +80,7 @@ class PasstEmbedder(FollowsNetwork, WindowedEmbedder):  # type: ignore[override]
         device = placed(device)
         precision_for(precision, device)
         spec = checkpoints.spec_of(spec) if isinstance(spec, str) else spec
+        spec.refuse_beside()
         checkpoint = checkpoints.get(spec.checkpoint)
         spec = checkpoint.card.resolve(spec)
         state, tag = _state(checkpoint, spec, weights)

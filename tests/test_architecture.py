@@ -122,8 +122,8 @@ ROOMS = {
         "tasks terminal units",
         "cli.running": "engines report runs study system terminal units",
         "cli.results": "report representation runs study submit system terminal units",
-        "cli": "cli.running embedding engines inputs kit models prediction receptive_field runs search store study system "
-        "tasks tasks.examples tasks.prepare terminal training units",
+        "cli": "cli.running embedding engines inputs kit models prediction receptive_field runs search store study "
+        "system tasks tasks.examples tasks.prepare terminal training units",
         "start": "cli system",
     },
 }

@@ -41,6 +41,7 @@ LONG = {
     "curve": "runs many protocols",
     "protocols": "runs many protocols",
     "search": "runs many trials",
+    "field": "measures for a minute; tests/ablations/receptive_field runs it",
     "train": "trains for hours",
     "run": "embeds and trains probes for minutes; only studies and modules that documents show are run",
     "--compress": "trains probes of every form of an embedding",

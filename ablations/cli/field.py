@@ -21,7 +21,7 @@ REPLACEMENTS = ("sound", "silence")
 @click.option("--task", type=TASK, help="Whose clips are heard  [default: digit_events]")
 @click.option("--noise", is_flag=True, help="Hear white noise in place of a task's clips.")
 @click.option("--clips", type=int, default=16, show_default=True, help="Of the task, at most; a timestamp in each.")
-@click.option("--stretch", type=int, metavar="MS", help="Replaced at once  [default: a 32nd of the window]")
+@click.option("--stretch", type=int, metavar="MS", help="Replaced at once  [default: about a 32nd of the window]")
 @click.option("--reach", type=int, metavar="MS", help="Measured on each side, at least  [default: the window]")
 @click.option("--method", type=click.Choice(METHODS), help="Only this one  [default: both, where there are gradients]")
 @click.option(

@@ -38,7 +38,8 @@ class Declared:
 
         Args:
             models: each a name or a spec; ``hear:module``, or the module itself; a function, a network or an object
-                that `ablations.model` takes; or a mapping of a study's keys, whose `checkpoint` may be any of these.
+                that `ablations.model` takes; or a mapping of a study's keys, whose `checkpoint` and `beside` may be any
+                of these.
             sample_rate: of functions and objects that do not have one, in Hz.
 
         Raises:
@@ -93,8 +94,17 @@ def _entry(value: Any, objects: dict[str, PythonModel], sample_rate: int | None)
     return {"checkpoint": spec.checkpoint, "weights": spec.weights}
 
 
+def _beside(value: Any, objects: dict[str, PythonModel], sample_rate: int | None) -> Any:
+    """What stands beside a model, with entries in the place of objects."""
+    if isinstance(value, list | tuple):
+        return [_beside(one, objects, sample_rate) for one in value]
+    return value if isinstance(value, str) else _entry(value, objects, sample_rate)
+
+
 def _mapped(entry: dict[str, Any], objects: dict[str, PythonModel], sample_rate: int | None) -> Entry:
-    """An entry whose checkpoint may be an object."""
+    """An entry whose checkpoint, and the models beside it, may be objects."""
+    if "beside" in entry:
+        entry["beside"] = _beside(entry["beside"], objects, sample_rate)
     checkpoint = entry.get("checkpoint")
     if checkpoint is None or isinstance(checkpoint, str | list):
         return entry

@@ -112,6 +112,7 @@ def embedder(model: Any, *, weights: str | Path | None = None, device: str | Non
     made = entry if isinstance(entry, str) else registry.resolve(entry)
     spec, file = registry.resolve_with_file(made, weights)
     spec.refuse_pooling()
+    spec.refuse_beside()
     with registered(declared.objects):
         return SpecEmbedder(spec, registry.build_alone(spec, choose_device(device), file, "fp32"))
 

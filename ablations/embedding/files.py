@@ -58,6 +58,7 @@ def embed_files(
     sources = find_sources(files, Path(out))
     resolved, file = registry.resolve_with_file(spec, weights)
     resolved.refuse_pooling()
+    resolved.refuse_beside()
     scene_taps, timestamp_taps = _taps(resolved, scene, timestamps)
     device, precision = choose_device(machine.device), machine.precision or "fp32"
     _prepare(sources)

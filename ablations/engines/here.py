@@ -5,6 +5,7 @@ On CUDA the probes of small units are trained together, when the taps of several
 """
 
 import gc
+import itertools
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,13 +13,13 @@ from dataclasses import dataclass
 import torch
 
 from ablations.engines import Results
+from ablations.engines.loaded import Loaded
 from ablations.models import registry
-from ablations.study.study import Model, Study
+from ablations.study.study import Study
 from ablations.system.machine import choose_device
 from ablations.units.execute import UnitResult
 from ablations.units.unit import Settings, Unit, failure_of, grouped
 from ablations.units.waiting import WaitingUnits
-from downstream.embedder import Embedder, released
 from downstream.probes.protocol import Protocol
 from downstream.progress import Track, silent
 from passt.network.precision import precision_for
@@ -28,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Here:
-    """This process as an engine. It loads an embedder once for all its units."""
+    """This process as an engine. It loads an embedder once for consecutive units that need it."""
 
     def device(self, device: str | None) -> str:
         """The device that was asked for, or CUDA where there is one; ValueError for a device that is not here."""
@@ -40,20 +41,21 @@ class Here:
 
     def results(self, units: Sequence[Unit], settings: Settings, track: Track = silent) -> Results:
         """Extract taps in the units' order; yield each unit when its probes have been trained."""
-        with WaitingUnits(settings, track) as waiting:
-            for group in grouped(units):
+        groups = grouped(units)
+        with Loaded(settings, track) as loaded, WaitingUnits(settings, track) as waiting:
+            for group, following in itertools.zip_longest(groups, groups[1:]):
                 try:
-                    embedder = build(group[0].models, settings, track)
+                    embedders = loaded.of(group[0].models)
                 except Exception as error:
                     yield from ((unit, broken(unit, error, logged=number > 0)) for number, unit in enumerate(group))
                     continue
-                with released(embedder):
-                    for unit in group:
-                        if waiting.full:
-                            waiting.evaluate()
-                        waiting.extract(unit, embedder)
-                        yield from waiting.ended()
-                del embedder
+                for unit in group:
+                    if waiting.full:
+                        waiting.evaluate()
+                    waiting.extract(unit, embedders)
+                    yield from waiting.ended()
+                del embedders
+                loaded.keep(following[0].group if following else ())
                 if settings.device != "cpu":
                     gc.collect()  # a network may refer to itself; its memory is for the probes and the next embedder
                 if waiting.full:
@@ -61,20 +63,6 @@ class Here:
                     yield from waiting.ended()
             waiting.evaluate()
             yield from waiting.ended()
-
-
-def build(models: Sequence[Model], settings: Settings, track: Track = silent) -> Embedder:
-    """Load the embedder that models of one checkpoint, weights and interpreter share."""
-    first = min(models, key=lambda model: "logits" in model.spec.levels)  # a weight file may lack that level
-    return registry.build(
-        first.spec,
-        device=settings.device,
-        weights=first.weights_file,
-        python=first.python,
-        precision=settings.precision,
-        compiled=settings.compiled,
-        track=track,
-    )
 
 
 def broken(unit: Unit, error: Exception, logged: bool = False) -> UnitResult:
@@ -94,12 +82,12 @@ def broken(unit: Unit, error: Exception, logged: bool = False) -> UnitResult:
 def check(settings: Settings) -> None:
     """Raise ValueError for a precision of models or probes that the study asks for and this machine does not have."""
     Protocol.parse(settings.study.protocol).check(settings.device)
-    if any(registry.card(model.spec.checkpoint).precisions for model in settings.study.models):
+    if any(registry.card(part.spec.checkpoint).precisions for model in settings.study.models for part in model.parts):
         precision_for(settings.precision, torch.device(settings.device))
 
 
 def check_movable(study: Study, other: str) -> None:
     """Raise ValueError for a model that is an object of this process, which another process does not have."""
     for model in study.models:
-        if registry.families()[model.family].here_only:
+        if any(registry.family_of(part.spec.checkpoint).here_only for part in model.parts):
             raise ValueError(f"{model.label}: is an object of this process, which {other} does not have; run it here")

@@ -45,6 +45,7 @@ def check_model(
         ValueError, FileNotFoundError: an unknown model, or an interpreter or a weight file that is not there.
     """
     resolved, file = registry.resolve_with_file(spec, weights)
+    resolved.refuse_beside()
     interpreter = registry.interpreter_for(resolved, python)
     try:
         with _loaded(resolved, file, device, interpreter) as model:

@@ -26,6 +26,17 @@ def parameters(checkpoint: str) -> float:
     return float(count(checkpoint)) if count else math.nan
 
 
+def parameters_of(spec: EmbeddingSpec) -> float:
+    """How many numbers training set of the networks that a spec needs, each counted once; NaN if not known of one."""
+    networks = dict.fromkeys((part.checkpoint, part.weights) for part in spec.parts)
+    return sum(parameters(checkpoint) for checkpoint, _ in networks)
+
+
+def unknown_of(spec: EmbeddingSpec) -> str:
+    """Why the multiply-adds of a spec are not known; empty if they are."""
+    return next(filter(None, (unknown(part.checkpoint) for part in spec.parts)), "")
+
+
 def unknown(checkpoint: str) -> str:
     """Why the multiply-adds of a checkpoint are not known; empty if they are."""
     family = registry.family_of(checkpoint)
@@ -36,11 +47,18 @@ def macs(spec: EmbeddingSpec, event: bool) -> float:
     """Multiply-adds for the embedding of 10 s of sound; NaN if they are not known (`unknown`).
 
     Args:
-        spec: in canonical form.
+        spec: in canonical form; of models side by side all are counted.
         event: whether for an event task, which takes timestamp embeddings, or for a scene task.
     """
-    taps = spec.timestamp_taps() if event else spec.scene_taps()
-    return macs_of_taps(spec.checkpoint, tuple(taps), spec.timestamp_hop_ms if event else None)
+    together: dict[
+        tuple[str, int | None, str, int | None], dict[Tap, None]
+    ] = {}  # a network computes all its taps of a hop at once
+    for part in spec.parts:
+        taps = part.timestamp_taps() if event else part.scene_taps()
+        hop_ms = part.timestamp_hop_ms if event else None
+        key = part.checkpoint, hop_ms, part.weights, part.lookahead_ms if event else None
+        together.setdefault(key, {}).update(dict.fromkeys(taps))
+    return sum(macs_of_taps(checkpoint, tuple(taps), hop_ms) for (checkpoint, hop_ms, *_), taps in together.items())
 
 
 @functools.cache

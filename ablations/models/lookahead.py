@@ -15,7 +15,8 @@ from passt.embedder import MEL_FRAMES
 def lookahead_ms(spec: EmbeddingSpec) -> float:
     """Compute how much sound behind a timestamp decides its embedding, in ms.
 
-    Of windows that are centered on their timestamps, it is half of the longest one.
+    Of windows that are centered on their timestamps, it is half of the longest one. Models side by side wait for the
+    one that needs most.
 
     Args:
         spec: in canonical form.
@@ -23,6 +24,9 @@ def lookahead_ms(spec: EmbeddingSpec) -> float:
     Returns:
         The time; inf for frames that are read from the whole clip; NaN for models whose excerpts are not known.
     """
+    if spec.beside:
+        waits = list(map(lookahead_ms, spec.parts))
+        return math.nan if any(map(math.isnan, waits)) else max(waits)
     if spec.lookahead_ms is not None:
         return float(spec.lookahead_ms)
     return max(_after_ms(spec.checkpoint, tap) for tap in spec.timestamp_taps())

@@ -134,16 +134,27 @@ def resolve(fields: Mapping[str, Any] | str) -> EmbeddingSpec:
     """Make a complete, checked and canonical spec.
 
     Args:
-        fields: of the spec, or its text; the card's defaults stand for those left out.
+        fields: of the spec, or its text; the card's defaults stand for those left out. The models in `beside` are
+            specs, texts or fields themselves.
 
     Raises:
-        ValueError: a field that the checkpoint does not allow.
+        ValueError: a field that the checkpoint does not allow, or models that can't stand side by side.
     """
-    fields = parse_fields(fields) if isinstance(fields, str) else dict(fields)
+    fields = dict(parse_fields(fields)) if isinstance(fields, str) else dict(fields)
+    beside = fields.pop("beside", ())
     if "checkpoint" not in fields:
         raise ValueError("a model needs a checkpoint")
     fields = fields_of(str(fields.pop("checkpoint"))) | fields
-    return card(str(fields.pop("checkpoint"))).spec(**fields)
+    spec = card(str(fields.pop("checkpoint"))).spec(**fields)
+    if not beside:
+        return spec
+    parts = (resolve(fields_by_name(part) if isinstance(part, EmbeddingSpec) else part) for part in beside)
+    return dataclasses.replace(spec, beside=tuple(parts))
+
+
+def fields_by_name(spec: EmbeddingSpec) -> dict[str, Any]:
+    """The fields of a spec; the specs beside it stay specs."""
+    return {field.name: getattr(spec, field.name) for field in dataclasses.fields(spec)}
 
 
 def located(checkpoint: str, base: Path) -> str:
@@ -164,9 +175,11 @@ def resolve_with_file(spec: str | EmbeddingSpec, weights: str | Path | None) -> 
     Raises:
         ValueError: a text that names weights beside the file, or a field that the checkpoint does not allow.
     """
-    fields = parse_fields(str(spec)) if isinstance(spec, str) else dataclasses.asdict(spec)
+    fields = dict(parse_fields(str(spec))) if isinstance(spec, str) else fields_by_name(spec)
     if weights is None:
         return resolve(fields), None
+    if fields.get("beside"):
+        raise ValueError(f"a weight file is of one model, got {weights} for {spec}; a study's YAML gives each its own")
     if isinstance(spec, str) and "weights" in fields:
         raise ValueError(f"weights are given twice: {fields['weights']!r} in the spec, and the file {weights}")
     fields["weights"], file = resolve_weights(str(absolute(expanded(weights))), Path())
@@ -220,6 +233,7 @@ def build(
         ValueError: a precision that the device does not have, or a weight file that the spec does not name any more.
         FileNotFoundError: weights that are not here and can't be fetched.
     """
+    spec.refuse_beside()
     has_precisions, family = card(spec.checkpoint).precisions, family_of(spec.checkpoint)
     options: dict[str, Any] = {}
     if has_precisions:

@@ -91,9 +91,11 @@ def chosen_probes(folder: Path, model: str, task: str, *, fold: str = ALL, seed:
     except FileNotFoundError:
         how = f"`ablate run {folder} --keep-probes` trains and keeps them"
         raise FileNotFoundError(f"{folder} keeps no probes of {model} on {task}; {how}") from None
+    declared = _declared(folder, str(rows["spec"].iloc[0]))
+    declared.spec.refuse_beside()
     facts, where = kept.facts, f"{folder}: job {jobs[0]}"
     return ChosenProbes(
-        model=_declared(folder, str(rows["spec"].iloc[0])),
+        model=declared,
         task=task,
         embedder_fp=text(facts.get("embedder_fp"), f"{where}: embedder_fp"),
         precision=text(facts.get("precision"), f"{where}: precision"),

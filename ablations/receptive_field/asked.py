@@ -9,7 +9,8 @@ from ablations.receptive_field.layout import Extent
 from ablations.study.levels import expanded
 from downstream.embedder import Embedder
 from passt import EmbeddingSpec
-from passt.catalog.spec import Tap, parse_fields
+from passt.catalog.spec import Tap
+from passt.catalog.spec_text import parse_fields
 
 OWN = "own"
 """The text of a window that is the model's own extent."""
@@ -37,6 +38,7 @@ def specs_of(
     """
     spec, file = registry.resolve_with_file(model, weights)
     spec.refuse_pooling()
+    spec.refuse_beside()
     named = parse_fields(model) if isinstance(model, str) else {}
     for key, asked in (("levels", levels), ("windows_ms", windows_ms)):
         if asked is not None and key in named:

@@ -33,7 +33,7 @@ class Choice:
 
     Attributes:
         clips: from which an excerpt is taken, at most.
-        stretch_ms: of the sound that is replaced at once; None for a 32nd of what is measured, in whole ms.
+        stretch_ms: of the sound that is replaced at once; None for about a 32nd of what is measured, in whole ms.
         reach_ms: how far from the timestamp effects are measured on each side, at least. The nominal window and two
             stretches beyond each end are always measured. If it is not known, None stands for 1 s.
         methods: of `METHODS`. A model without gradients is measured by occlusion alone.
@@ -86,7 +86,7 @@ class Span:
         """
         reach = choice.reach_ms or UNKNOWN_REACH_MS
         start, stop = nominal or (-reach, reach)
-        stretch = choice.stretch_ms or max(1, int(stop - start) // STRETCHES)
+        stretch = choice.stretch_ms or _stretch(start, stop)
         if 2 * stretch > stop - start:
             what = "the window" if nominal else "the reach on both sides"
             raise ValueError(f"stretch_ms must be at most half of {what}, {stop - start:g} ms, got {stretch}")
@@ -95,6 +95,14 @@ class Span:
         before, behind = ((math.ceil(side / stretch) + MARGIN) * stretch for side in (-start, stop))
         least = choice.reach_ms or 0
         return cls(nominal, stretch, max(before, least), max(behind, least))
+
+
+def _stretch(start: float, stop: float) -> int:
+    """Choose the stretches of a window in whole ms: a 32nd, or somewhat less so that none lies across an end."""
+    most = max(1, int(stop - start) // STRETCHES)
+    common = math.gcd(round(start), round(stop))
+    fitting = [size for size in range(most, most // 2, -1) if common % size == 0]
+    return fitting[0] if fitting else most
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from downstream.embedder import optional, released
 from downstream.lookahead import looking_ahead
 from downstream.progress import Track, silent
 from passt import EmbeddingSpec
-from passt.catalog.spec import OWN_HOP
+from passt.catalog.spec_text import OWN_HOP
 
 TASK = "digit_events"
 """Real speech that is part of the package, in clips that are long enough for windows of a second."""

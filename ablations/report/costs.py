@@ -13,7 +13,7 @@ from ablations.models.lookahead import lookahead_ms
 from ablations.models.times import NO_TIMES, Times
 from passt import EmbeddingSpec
 from results.reference.published import is_published
-from results.scores.axes import is_timed
+from results.scores.axes import FUSED, checkpoint_of, is_timed
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ def costs_of(rows: pd.DataFrame, times: Times = NO_TIMES) -> pd.DataFrame:
     computed = specs.map(times.of).astype(float)
     if computed.notna().any():
         costs[COMPUTE] = computed
-        costs[FACTOR] = computed / specs.map(lambda text: EmbeddingSpec.parse(text).timestamp_hop_ms)
+        costs[FACTOR] = specs.map(lambda text: _real_time_factor(text, times)).astype(float)
     return costs
 
 
@@ -85,8 +85,11 @@ def known_models(rows: pd.DataFrame, costs: bool = True) -> pd.DataFrame:
     """
     texts = rows.loc[~is_published(rows), "spec"].dropna().astype(str).drop_duplicates()
     tables = [models_table(["logmel"]).iloc[:0]]
-    for checkpoint, group in texts.groupby(texts.str.split("@").str[0], sort=False):
+    for checkpoint, group in texts.groupby(checkpoint_of(texts), sort=False):
         try:
+            if FUSED in checkpoint:
+                tables += [_side_by_side(text, checkpoint) for text in group]
+                continue
             model = models_table([checkpoint]).drop(columns="spec")
         except ValueError:  # rows of another version, or made by hand
             logger.debug("checkpoint %s is not known here", checkpoint)
@@ -97,6 +100,27 @@ def known_models(rows: pd.DataFrame, costs: bool = True) -> pd.DataFrame:
         return known
     kinds = _kinds(rows)
     return known.join(pd.DataFrame([_multiply_adds(text, kinds) for text in known["spec"]], columns=list(COST_COLUMNS)))
+
+
+def _side_by_side(text: str, name: str) -> pd.DataFrame:
+    """Describe models side by side in a row of `known_models`: what adds up, and nothing of one of them alone.
+
+    Args:
+        text: of their spec.
+        name: their checkpoints.
+    """
+    spec = registry.resolve(text)
+    networks = models_table([part.checkpoint for part in spec.parts])
+    row = dict.fromkeys(networks.columns) | {
+        "name": name,
+        "family": FUSED.join(networks["family"].unique()),
+        "levels": (),
+        "token_levels": (),
+        "parameters": cost.parameters_of(spec),
+        "notes": tuple(dict.fromkeys(note for notes in networks["notes"] for note in notes)),
+        "spec": text,
+    }
+    return pd.DataFrame([row])
 
 
 def _kinds(rows: pd.DataFrame) -> list[str]:
@@ -113,7 +137,7 @@ def _multiply_adds(text: str, kinds: Collection[str]) -> dict[str, float | str]:
     except ValueError:
         return {"cost_unknown": "this version has no such spec"}
     gmacs = {f"gmacs_{kind}_10s": cost.macs(spec, KINDS[kind]) / 1e9 for kind in kinds}
-    return gmacs | {"cost_unknown": cost.unknown(spec.checkpoint)}
+    return gmacs | {"cost_unknown": cost.unknown_of(spec)}
 
 
 def _lookahead(text: str) -> float | str:
@@ -123,3 +147,13 @@ def _lookahead(text: str) -> float | str:
     except ValueError:  # another version has it
         return math.nan
     return WHOLE_CLIP if wait == math.inf else wait
+
+
+def _real_time_factor(text: str, times: Times) -> float:
+    """The share of a stream's time that the timestamps of a spec take; those of models side by side add up.
+
+    It is NaN where a model decides its timestamps itself.
+    """
+    parts = EmbeddingSpec.parse(text).parts
+    shares = [(times.of(str(part)), part.timestamp_hop_ms) for part in parts]
+    return sum(computed / hop_ms if hop_ms else math.nan for computed, hop_ms in shares)

@@ -15,7 +15,7 @@ from ablations.representation.representation import Representation, Representati
 from ablations.representation.similarity import similarities, why_singular
 from ablations.representation.spectrum import components, effective_rank, participation_ratio, uniformity, variances
 from ablations.runs.many import studies_of
-from ablations.study.study import Study
+from ablations.study.study import Model, Study
 from ablations.system.compute import DEFAULT, Machine
 from ablations.system.machine import choose_device
 from ablations.units.outcome import Failure
@@ -26,6 +26,7 @@ from downstream.probes.protocol import Protocol
 from downstream.progress import Track, silent
 from downstream.tasks.task import Task
 from passt.catalog.poolings import SIDE_BY_SIDE
+from passt.catalog.spec_text import FUSED
 from results.scores.records import NotApplicable
 
 Value = TypeVar("Value")
@@ -241,7 +242,7 @@ def _about(embedding: Representation) -> dict[str, Any]:
     return {
         "model": first.label,
         "spec": str(first.spec),
-        "weights": first.spec.weights,
+        "weights": first.weights,
         "same": ", ".join(model.label for model in others),
     }
 
@@ -256,9 +257,17 @@ def _with_models(study: Study, choice: Choice) -> Study:
     plain = [model for model in study.models if model.spec.pooling == SIDE_BY_SIDE]
     if not plain:
         raise ValueError("every model of the study has a pooling, which is a part of probes; expected one without")
-    models = _chosen("model", choice.models, plain, lambda model: (model.label, model.spec.checkpoint))
-    models = _chosen("level", choice.levels, models, lambda model: ("+".join(model.spec.levels),))
+    models = _chosen("model", choice.models, plain, lambda model: (model.label, _checkpoints(model)))
+    models = _chosen("level", choice.levels, models, lambda model: (_levels(model),))
     return replace(study, models=tuple(models))
+
+
+def _checkpoints(model: Model) -> str:
+    return FUSED.join(part.checkpoint for part in model.spec.parts)
+
+
+def _levels(model: Model) -> str:
+    return FUSED.join("+".join(part.levels) for part in model.spec.parts)
 
 
 def _chosen(

@@ -7,19 +7,21 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ablations.engines.here import build
+from ablations.engines.loaded import Loaded
 from ablations.study.study import Model
 from ablations.tasks.names import NamedTask
-from ablations.units.jobs import jobs_of, tap_folders, taps_of
+from ablations.units.jobs import jobs_of, stored_parts, tap_folders, taps_of
 from ablations.units.outcome import Failure
+from ablations.units.parts import part_named
 from ablations.units.unit import Settings, Unit, failure_of, grouped, units_of
 from downstream import splits
 from downstream.disk.locks import in_use
-from downstream.embedder import Embedder, Tap, released
+from downstream.embedder import Embedder, Tap
 from downstream.extract import NotFiniteError, extract
 from downstream.lookahead import looking_ahead
 from downstream.progress import Track, silent
-from downstream.splits import LabelledSplit
+from downstream.splits import LabelledSplit, StoredTaps
+from downstream.store.common import common_rows
 from downstream.store.store import TapFolder
 from downstream.tasks.audio import SplitAudio
 from downstream.tasks.groups import groups_of
@@ -71,20 +73,19 @@ class Representation:
     Attributes:
         models: that share it, because they differ in what the task does not use; the first one names it.
         named: the task.
-        taps: are concatenated, in this order.
-        audio, folders: by split, the sound, and the folder of the store that has the taps, of splits that are needed.
+        stored: the taps of each embedder, of splits that are needed; concatenated in this order.
+        audio: the sound of each split.
     """
 
     models: tuple[Model, ...]
     named: NamedTask
-    taps: tuple[Tap, ...]
+    stored: tuple[StoredTaps, ...]
     audio: Mapping[str, SplitAudio]
-    folders: Mapping[str, TapFolder]
 
     def splits(self) -> dict[str, LabelledSplit]:
         """The embedding of every split, with targets."""
         with self._in_use():
-            return splits.from_store(self.named.task, self.folders, self.taps)
+            return splits.side_by_side(self.named.task, self.stored)
 
     def rows(self, sample: Sample) -> np.ndarray:
         """The embedding of sampled clips: (draws, clips, dim) float32.
@@ -95,25 +96,31 @@ class Representation:
         parts = []
         with self._in_use():
             for split in dict.fromkeys(split for split, _ in sample.clips):
-                folder, places = self.folders[split], [i for i, clip in enumerate(sample.clips) if clip[0] == split]
-                index = folder.index()
-                own = {file: number for number, file in enumerate(index.files)}
+                places = [i for i, clip in enumerate(sample.clips) if clip[0] == split]
+                indexes = [part.folders[split].index() for part in self.stored]
+                files = indexes[0].files
+                common = common_rows(indexes, files, [part.name for part in self.stored], self.named.task.is_event)
+                own = {file: number for number, file in enumerate(files)}
                 numbers = np.empty((len(sample.times), len(places)), np.int64)
                 for column, place in enumerate(places):
                     file = sample.clips[place][1]
-                    first, stop = index.offsets[own[file]], index.offsets[own[file] + 1]
+                    first, stop = common.offsets[own[file]], common.offsets[own[file] + 1]
                     numbers[:, column] = first
                     if self.named.task.is_event:
                         wanted_ms = 1000 * self.audio[split].seconds(file) * sample.times[:, place]
-                        apart = np.abs(index.timestamps[first:stop] - wanted_ms[:, None])
+                        apart = np.abs(common.timestamps[first:stop] - wanted_ms[:, None])
                         numbers[:, column] += apart.argmin(axis=1)
-                columns = [folder.read(tap, index)[numbers] for tap in self.taps]
+                columns = [
+                    part.folders[split].read(tap, index)[of_part[numbers]]
+                    for part, index, of_part in zip(self.stored, indexes, common.numbers, strict=True)
+                    for tap in part.taps
+                ]
                 parts.append(np.concatenate(columns, axis=2))
         return np.concatenate(parts, axis=1)  # clips are drawn split by split
 
     def _in_use(self) -> contextlib.AbstractContextManager[None]:
         """Keep the folders of the store."""
-        return in_use(folder.path for folder in self.folders.values())
+        return in_use(folder.path for part in self.stored for folder in part.folders.values())
 
 
 @dataclass
@@ -146,53 +153,61 @@ class Representations:
             splits_of: which splits of a task are needed.
         """
         embeddings = cls()
-        for group in grouped(units_of(settings.study, tasks)):
-            try:
-                embedder = build(group[0].models, settings, track)
-            except Exception as error:
-                embeddings.failures.append(failure_of(group[0].models, "", error))
-                continue
-            with released(embedder):
+        with Loaded(settings, track) as loaded:
+            for group in grouped(units_of(settings.study, tasks)):
+                try:
+                    embedders = loaded.of(group[0].models)
+                except Exception as error:
+                    embeddings.failures.append(failure_of(group[0].models, "", error))
+                    continue
                 for unit in group:
                     try:
-                        embeddings._add(unit, embedder, settings, splits_of(unit.named.task), track)
+                        embeddings._add(unit, embedders, settings, splits_of(unit.named.task), track)
                     except Exception as error:
                         embeddings.failures.append(failure_of(unit.models, unit.named.key, error))
         order = {str(model.spec): place for place, model in enumerate(settings.study.models)}
         embeddings.found.sort(key=lambda embedding: order[str(embedding.models[0].spec)])
         return embeddings
 
-    def _add(self, unit: Unit, embedder: Embedder, settings: Settings, needed: Sequence[str], track: Track) -> None:
+    def _add(
+        self, unit: Unit, embedders: Sequence[Embedder], settings: Settings, needed: Sequence[str], track: Track
+    ) -> None:
         """Add the embeddings of a unit."""
         once = replace(unit, seeds=unit.seeds[:1])  # seeds share the embedding
-        jobs = jobs_of(once, embedder, settings.study.protocol, settings.store)
+        jobs = jobs_of(once, embedders, settings.study.protocol, settings.store)
         self.not_applicable += jobs.not_applicable
-        for (hop_ms, lookahead_ms), of_hop in jobs.shared.items():
-            seeing = looking_ahead(embedder, lookahead_ms)
-            every = tap_folders(settings.store, seeing, jobs.audio, hop_ms)
-            folders = {split: every[split] for split in needed}
-            extract_taps = functools.partial(_extract, seeing, jobs.audio, hop_ms, folders, track)
-            with in_use(folder.path for folder in folders.values()):
+        for times, of_hops in jobs.shared.items():
+            sources = []
+            for embedder, audio, (hop_ms, lookahead_ms) in zip(embedders, jobs.audio, times, strict=True):
+                seeing = looking_ahead(embedder, lookahead_ms)
+                every = tap_folders(settings.store, seeing, audio, hop_ms)
+                sources.append(_Source(seeing, audio, hop_ms, {split: every[split] for split in needed}))
+            extract_taps = functools.partial(_extract, sources, track)
+            with in_use(dict.fromkeys(folder.path for source in sources for folder in source.folders.values())):
                 with contextlib.suppress(NotFiniteError):  # one tap is at fault: each job below asks for its taps
-                    extract_taps(taps_of(of_hop))
-                for shared in of_hop:
+                    extract_taps([taps_of(of_hops, place) for place in range(len(sources))])
+                for shared in of_hops:
                     try:
-                        extract_taps(shared.job.taps)
-                        self.found.append(
-                            Representation(shared.models, unit.named, shared.job.taps, jobs.audio, folders)
-                        )
+                        extract_taps([part.taps for part in shared.job.parts])
+                        stored = stored_parts(shared.job, [source.folders for source in sources])
+                        self.found.append(Representation(shared.models, unit.named, tuple(stored), jobs.audio[0]))
                     except Exception as error:
                         self.failures.append(failure_of(shared.models, unit.named.key, error))
 
 
-def _extract(
-    embedder: Embedder,
-    audio: Mapping[str, SplitAudio],
-    hop_ms: int | None,
-    folders: Mapping[str, TapFolder],
-    track: Track,
-    taps: Sequence[Tap],
-) -> None:
-    """Extract the taps that folders lack."""
-    for split, folder in folders.items():
-        extract(embedder, audio[split], taps, hop_ms, folder, track)
+@dataclass(frozen=True)
+class _Source:
+    """One of the embedders of a unit: its sound, its distance of timestamps in ms, its folders of the store."""
+
+    embedder: Embedder
+    audio: Mapping[str, SplitAudio]
+    hop_ms: int | None
+    folders: Mapping[str, TapFolder]
+
+
+def _extract(sources: Sequence[_Source], track: Track, taps: Sequence[Sequence[Tap]]) -> None:
+    """Extract the taps of each embedder that its folders lack."""
+    for source, wanted in zip(sources, taps, strict=True):
+        with part_named(source.embedder.name if len(sources) > 1 else ""):
+            for split, folder in source.folders.items():
+                extract(source.embedder, source.audio[split], wanted, source.hop_ms, folder, track)

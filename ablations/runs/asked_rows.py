@@ -28,7 +28,7 @@ class AskedRows:
         self.study, self.tasks = study, tasks
         self.models = {str(model.spec): model for model in study.models}
         self.precisions = {
-            spec: precision if registry.card(model.spec.checkpoint).precisions else "fp32"
+            spec: precision if any(registry.card(part.checkpoint).precisions for part in model.spec.parts) else "fp32"
             for spec, model in self.models.items()
         }
 

@@ -1,16 +1,18 @@
 """The plan of a run, before any of it is done: jobs, forward passes, fits, time, disk and memory."""
 
+import functools
 import logging
 import math
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import pandas as pd
 import torch
 
-from ablations.engines.here import build, check
+from ablations.engines.here import check
+from ablations.engines.loaded import Loaded
 from ablations.runs.plan_counts import Counts, counts_of
 from ablations.runs.plan_frame import TOTALS, Plan
 from ablations.runs.plan_measure import Rate, embedding_rate, epochs_seen, probe_memory, probe_seconds
@@ -19,10 +21,11 @@ from ablations.system.compute import DEFAULT, Machine
 from ablations.system.device_memory import in_use
 from ablations.system.machine import choose_device
 from ablations.units.outcome import Failure
-from ablations.units.unit import Settings, Unit, failure_of, find_tasks, grouped, units_of
+from ablations.units.unit import Settings, Unit, failure_of, find_tasks, grouped, name_of, units_of
 from ablations.units.where import Where
-from downstream.embedder import Embedder, Tap, released
+from downstream.embedder import Embedder, Tap
 from downstream.progress import Advance, Track, silent
+from passt.catalog.spec_text import FUSED
 from results.tables.escapes import markdown_table, printable
 
 logger = logging.getLogger(__name__)
@@ -30,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class PlanRow:
-    """What an embedder has to do on a task; None for what is not known.
+    """What an embedder, or several side by side, have to do on a task; None for what is not known.
 
     Attributes:
         model: the checkpoint and its weights.
@@ -45,7 +48,8 @@ class PlanRow:
         fits: probes to be trained.
         extraction_s: estimated seconds.
         probes_s: estimated seconds.
-        disk_mb: embeddings that will be added to the store.
+        disk_mb: embeddings that will be added to the store; those of models side by side are counted where they are
+            needed first, as are clips, hours, passes and extraction_s.
         memory_mb: the highest memory of the process, estimated.
         problem: why nothing is known, or nothing can be done.
     """
@@ -114,51 +118,55 @@ def plan_study(
         failures.append(failure_of(models, task, error))
 
     units = units_of(study, find_tasks(study, where.tasks, where.store, failed))
+    epochs = functools.cache(lambda: epochs_seen(settings.folder))  # reads every job
     rows: list[PlanRow] = []
-    with track(f"plan of {study.name}", len(units)) as advance:
+    planner = _Planner(settings, epochs if measure else None)
+    with Loaded(settings, track) as loaded, track(f"plan of {study.name}", len(units)) as advance:
         for group in grouped(units):
-            rows += _of_group(group, settings, measure, track, advance)
+            try:
+                embedders = loaded.of(group[0].models)
+            except Exception as error:
+                rows += [_problem(unit, error) for unit in group]
+                advance(len(group))
+                continue
+            rows += planner.rows(group, embedders, advance)
     rows += [PlanRow(task=failure.task, problem=failure.reason) for failure in failures]
     return Plan([asdict(row) for row in rows], columns=list(COLUMNS))
 
 
-def _of_group(
-    group: Sequence[Unit], settings: Settings, measure: bool, track: Track, advance: Advance
-) -> list[PlanRow]:
-    try:
-        embedder = build(group[0].models, settings, track)
-    except Exception as error:
-        advance(len(group))
-        return [_problem(unit, error) for unit in group]
-    rows = []
-    with released(embedder):
-        planner = _Planner(embedder, settings, measure)
+class _Planner:
+    """Plans units. It measures the speed of an embedder once for each set of taps and length of clips.
+
+    Args:
+        settings: how units would be run.
+        epochs: gives the epochs of a fit; None to measure nothing.
+    """
+
+    def __init__(self, settings: Settings, epochs: Callable[[], float] | None) -> None:
+        self.settings, self.epochs = settings, epochs
+        self.rates: dict[tuple[str, tuple[Tap, ...], int | None, int], Rate] = {}
+        self.planned: set[tuple[Path, Tap]] = set()
+
+    def rows(self, group: Sequence[Unit], embedders: Sequence[Embedder], advance: Advance) -> list[PlanRow]:
+        """Plan units of one group, whose embedders are loaded."""
+        held = functools.cache(lambda: in_use(torch.device(self.settings.device)))  # once: it collects garbage
+        rows = []
         for unit in group:
             try:
-                rows.append(planner.row(unit))
+                rows.append(self.row(unit, embedders, held))
             except Exception as error:
                 rows.append(_problem(unit, error))
             advance(1)
-    return rows
+        return rows
 
-
-class _Planner:
-    """Plans units of one embedder, whose speed it measures once for each set of taps and length of clips."""
-
-    def __init__(self, embedder: Embedder, settings: Settings, measure: bool) -> None:
-        self.embedder, self.settings, self.measure = embedder, settings, measure
-        self.epochs = epochs_seen(settings.folder)
-        self.rates: dict[tuple[tuple[Tap, ...], int | None, int], Rate] = {}
-        self.planned: set[tuple[Path, Tap]] = set()
-
-    def row(self, unit: Unit) -> PlanRow:
+    def row(self, unit: Unit, embedders: Sequence[Embedder], held: Callable[[], int]) -> PlanRow:
         """Count what remains of a unit; models that have nothing to give on its task are logged."""
-        counts = counts_of(unit, self.embedder, self.settings, self.planned)
+        counts = counts_of(unit, embedders, self.settings, self.planned)
         for cell in counts.not_applicable:
             logger.warning("not applicable: %s", cell)
-        estimate = self.estimate(counts) if self.measure else Estimate()
+        estimate = self.estimate(counts, self.epochs(), held()) if self.epochs else Estimate()
         return PlanRow(
-            model=self.embedder.name,
+            model=FUSED.join(embedder.name for embedder in embedders),
             task=unit.named.key,
             jobs=counts.jobs,
             done=counts.done,
@@ -174,19 +182,18 @@ class _Planner:
             memory_mb=estimate.memory_mb,
         )
 
-    def estimate(self, counts: Counts) -> Estimate:
-        """Estimate time and memory of what remains."""
+    def estimate(self, counts: Counts, epochs: float, held: int) -> Estimate:
+        """Estimate time and memory of what remains, with so many epochs a fit, and bytes that are held already."""
         seconds, beyond = 0.0, [0]
         for work in counts.extractions:
             length = round(math.log2(max(work.seconds, 0.01) / max(len(work.files), 1)))  # of a clip, about
-            key = work.taps, work.hop_ms, length
+            key = work.embedder.fingerprint, work.taps, work.hop_ms, length
             if key not in self.rates:
-                self.rates[key] = embedding_rate(self.embedder, work, self.settings.device)
+                self.rates[key] = embedding_rate(work.embedder, work, self.settings.device)
             seconds += self.rates[key].seconds * work.seconds
             beyond.append(self.rates[key].memory)
-        probes = sum(probe_seconds(work, self.settings.device, self.epochs) for work in counts.probes)
+        probes = sum(probe_seconds(work, self.settings.device, epochs) for work in counts.probes)
         beyond += map(probe_memory, counts.probes)
-        held = in_use(torch.device(self.settings.device))
         return Estimate(seconds, probes, (held + max(beyond)) / 1e6)
 
 
@@ -239,7 +246,7 @@ def duration(seconds: float) -> str:
 
 def _problem(unit: Unit, error: Exception) -> PlanRow:
     reason = failure_of(unit.models, unit.named.key, error).reason
-    return PlanRow(model=unit.group[0], task=unit.named.key, problem=reason)
+    return PlanRow(model=name_of(unit.group), task=unit.named.key, problem=reason)
 
 
 def _free(store: Path) -> int:

@@ -2,12 +2,13 @@
 
 import contextlib
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ablations.units.jobs import Shared, fits_of, jobs_of, tap_folders, taps_of
-from ablations.units.kept import is_complete
+from ablations.units.jobs import Shared, fits_of, is_done, jobs_of, tap_folders, taps_of
+from ablations.units.kept import lacks_probes
 from ablations.units.unit import Settings, Unit
 from downstream.embedder import OWN_HOP, Embedder, Tap, distance_ms, widths
 from downstream.lookahead import looking_ahead
@@ -27,6 +28,7 @@ class Extracting:
     """Taps that a run will compute together on clips of one split.
 
     Attributes:
+        embedder: computes them.
         audio: the split.
         files: the clips.
         taps: what is computed.
@@ -38,6 +40,7 @@ class Extracting:
         size: bytes that are added to the store.
     """
 
+    embedder: Embedder
     audio: SplitAudio
     files: tuple[str, ...]
     taps: tuple[Tap, ...]
@@ -102,41 +105,49 @@ class Counts:
 
 
 def counts_of(
-    unit: Unit, embedder: Embedder, settings: Settings, planned: set[tuple[Path, Tap]] | None = None
+    unit: Unit, embedders: Sequence[Embedder], settings: Settings, planned: set[tuple[Path, Tap]] | None = None
 ) -> Counts:
     """Count what remains of a unit, as its run will.
 
     Args:
-        unit: models of one embedder on one task.
-        embedder: the models' embedder.
+        unit: models of one embedder group on one task.
+        embedders: those of the models, one for each part of the group.
         settings: how the unit would be run.
         planned: folders and taps that earlier units extract, which are not counted again; those of this unit are added.
 
     Raises:
         FileNotFoundError, ValueError: what the run would stop at, such as an absent clip.
     """
-    unit_jobs = jobs_of(unit, embedder, settings.study.protocol, settings.store)
+    unit_jobs = jobs_of(unit, embedders, settings.study.protocol, settings.store)
     jobs, done, taps, stored = 0, 0, 0, 0
     planned = set() if planned is None else planned
     extractions: list[Extracting] = []
     probes: list[Probing] = []
-    for (hop_ms, lookahead_ms), shared in unit_jobs.shared.items():
-        waiting = [one for one in shared if not is_complete(settings.study, settings.folder, one.job.key)]
-        folders = tap_folders(settings.store, looking_ahead(embedder, lookahead_ms), unit_jobs.audio, hop_ms)
-        all_taps, needed = taps_of(shared), taps_of(waiting)
-        absent = {tap for folder in folders.values() for tap in folder.missing(all_taps)}
+    study, folder = settings.study, settings.folder
+    for times, shared in unit_jobs.shared.items():
+        waiting = [
+            one for one in shared if not is_done(folder, one.job.key) or lacks_probes(study, folder, one.job.key)
+        ]
         jobs, done = jobs + len(shared), done + len(shared) - len(waiting)
-        taps, stored = taps + len(all_taps), stored + len(all_taps) - len(absent)
-        lengths = {split: _lengths(audio) for split, audio in unit_jobs.audio.items()} if waiting else {}
-        for split, audio in unit_jobs.audio.items():
-            path = folders[split].path
-            own = [tap for tap in needed if (path, tap) not in planned]
-            planned |= {(path, tap) for tap in own}
-            for missing, files in remaining(audio, folders[split], own):
-                seconds = {file: lengths[split][file] for file in files}
-                extractions.append(_extracting(embedder, audio, missing, seconds, hop_ms))
-        items = {split: sum(_rows(embedder, s, hop_ms) for s in files.values()) for split, files in lengths.items()}
-        probes += [_probing(one, items, embedder, settings.folder) for one in waiting]
+        for place, (embedder, audio, (hop_ms, lookahead_ms)) in enumerate(
+            zip(embedders, unit_jobs.audio, times, strict=True)
+        ):
+            folders = tap_folders(settings.store, looking_ahead(embedder, lookahead_ms), audio, hop_ms)
+            all_taps, needed = taps_of(shared, place), taps_of(waiting, place)
+            absent = {tap for folder in folders.values() for tap in folder.missing(all_taps)}
+            taps, stored = taps + len(all_taps), stored + len(all_taps) - len(absent)
+            for split, clips in audio.items() if waiting else ():
+                path = folders[split].path
+                own = [tap for tap in needed if (path, tap) not in planned]
+                planned |= {(path, tap) for tap in own}
+                for missing, files in remaining(clips, folders[split], own):
+                    seconds = {file: clips.seconds(file) for file in files}
+                    extractions.append(_extracting(embedder, clips, missing, seconds, hop_ms))
+        items = {
+            split: sum(_items(embedders, clips.seconds(file), [hop_ms for hop_ms, _ in times]) for file in clips.files)
+            for split, clips in (unit_jobs.audio[0].items() if waiting else ())
+        }
+        probes += [_probing(one, items, embedders, settings.folder) for one in waiting]
     return Counts(jobs, done, taps, stored, tuple(extractions), tuple(probes), unit_jobs.not_applicable)
 
 
@@ -165,9 +176,12 @@ def _begun(folder: TapFolder) -> list[tuple[tuple[Tap, ...], list[str]]]:
     return begun
 
 
-def _lengths(audio: SplitAudio) -> dict[str, float]:
-    """The length of each file in seconds."""
-    return {file: audio.seconds(file) for file in audio.files}
+def _items(embedders: Sequence[Embedder], seconds: float, hops_ms: Sequence[int | None]) -> int:
+    """How many embeddings of a clip embedders have in common; an estimate if one chooses its timestamps."""
+    known = [hop_ms for hop_ms in hops_ms if hop_ms is not None and hop_ms != OWN_HOP]
+    if len(embedders) > 1 and len(known) == len(embedders):
+        return int(1000 * seconds / math.lcm(*known)) + 1
+    return min(_rows(embedder, seconds, hop_ms) for embedder, hop_ms in zip(embedders, hops_ms, strict=True))
 
 
 def _rows(embedder: Embedder, seconds: float, hop_ms: int | None) -> int:
@@ -185,17 +199,20 @@ def _extracting(
     rows = sum(_rows(embedder, length, hop_ms) for length in seconds.values())
     windows = len({window for level, window in taps if level != "mel"})
     size = rows * sum(format_of(embedder, tap).bytes * width for tap, width in widths(embedder, taps, hop_ms).items())
-    return Extracting(audio, tuple(seconds), taps, hop_ms, rows, rows * windows, sum(seconds.values()), size)
+    return Extracting(embedder, audio, tuple(seconds), taps, hop_ms, rows, rows * windows, sum(seconds.values()), size)
 
 
-def _probing(shared: Shared, items: dict[str, int], embedder: Embedder, folder: Path) -> Probing:
+def _probing(shared: Shared, items: dict[str, int], embedders: Sequence[Embedder], folder: Path) -> Probing:
     job, task = shared.job, shared.job.named.task
     first, *others = task.folds()
     protocol = Protocol.parse(job.protocol)
     configs = [] if protocol.is_solved else protocol.configurations(task)
     configs = configs + configs[:1] * len(others)  # the best one, whichever that will be
     ended = len(list(fits_of(folder, job.key).folder.rglob("*.pt")))
-    dim = sum(widths(embedder, set(job.taps), job.hop_ms)[tap] for tap in job.taps)
+    dim = 0
+    for part, embedder in zip(job.parts, embedders, strict=True):
+        by_tap = widths(embedder, set(part.taps), part.hop_ms)
+        dim += sum(by_tap[tap] for tap in part.taps)
     pooling = job.pooling
     if pooling and not pooling.learns:
         dim, pooling = dim // pooling.parts * POOLS[pooling.name][1], None

@@ -104,7 +104,7 @@ class StudyRows:
                 "model": model.label,
                 "family": model.family,
                 "spec": str(model.spec),
-                "weights": model.spec.weights,
+                "weights": model.weights,
                 "task": job.task,
                 "seed": job.seed,
             }
@@ -188,7 +188,7 @@ class StudyRows:
             study.protocol,
             self.precision,
             study.seeds,
-            tuple(RecordedModel(m.label, m.family, str(m.spec), m.spec.weights) for m in study.models),
+            tuple(RecordedModel(m.label, m.family, str(m.spec), m.weights) for m in study.models),
             tuple(dict.fromkeys([*self._tasks, *without_rows])),
             tuple(dict.fromkeys(recorded)),
             tuple(dict.fromkeys([*earlier.not_applicable, *not_applicable])),

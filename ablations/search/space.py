@@ -178,6 +178,10 @@ def _block(entry: Any) -> dict[str, Dimension]:
     if not isinstance(entry, Mapping):
         raise ValueError(f"space must be a mapping of keys or a list of such, got {shown(entry)}")
     for key in entry:
+        if key == "beside":
+            raise ValueError(
+                "space must be of one model at a time, got the key beside; a study compares models side by side"
+            )
         if key not in KEYS:
             raise ValueError(f"unknown key {shown(key)} in space{choices(str(key), KEYS)}")
     if not set(MODEL_KEYS) & set(entry):

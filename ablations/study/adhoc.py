@@ -10,7 +10,7 @@ from ablations.models.short_names import short_name
 from ablations.study.overrides import changed, parsed
 from ablations.study.study import KEYS, Study
 from downstream.disk.fields import shown
-from passt.catalog.spec_text import parse_fields
+from passt.catalog.spec_text import FUSED, parse_parts
 
 MOST_NAMES = 2
 """More models or tasks than this are counted in a study's name."""
@@ -83,14 +83,17 @@ def adhoc_study(
 def _entry(model: str | Mapping[str, Any], axes: Mapping[str, list[Any]]) -> dict[str, Any]:
     """The entry of a model, as YAML has it, with the axes that all models vary."""
     if isinstance(model, str):
-        entry = {
-            key: [list(value)] if isinstance(value, tuple) else value for key, value in parse_fields(model).items()
-        }
+        first, *_ = parse_parts(model)
+        entry = {key: [list(value)] if isinstance(value, tuple) else value for key, value in first.items()}
+        if beside := model.partition(FUSED.strip())[2].strip():
+            entry["beside"] = beside
     elif isinstance(model, Mapping):
         entry = dict(model)
     else:
         raise ValueError(f"a model must be a text or a mapping of keys, got {shown(model)}")
     for key in axes:
+        if "beside" in entry:
+            raise ValueError(f"{key} are given for every model, and {shown(model)} is several; give each part its own")
         if key in entry:
             raise ValueError(f"{key} are given twice: for every model, and by {shown(model)}")
     return {**entry, **axes}
@@ -122,7 +125,9 @@ def _as_list(variant: Any) -> list[Any]:
 
 def _name(study: Study) -> str:
     """A name that can be read, with the digest of the study's content behind it."""
-    checkpoints = dict.fromkeys(short_name(model.spec.checkpoint)[0] for model in study.models)
+    checkpoints = dict.fromkeys(
+        FUSED.join(short_name(part.checkpoint)[0] for part in model.spec.parts) for model in study.models
+    )
     tasks = [Path(task).name for task in study.tasks]
     return "-".join([*_named(list(checkpoints), "models"), *_named(tasks, "tasks"), study.digest])
 
@@ -138,6 +143,8 @@ def _named(names: Sequence[str], noun: str) -> list[str]:
 def _figure(study: Study) -> str:
     """The figure of the only axis that varies; bars where none does, or several do."""
     specs = [model.spec for model in study.models]
+    if len({spec.beside for spec in specs}) > 1:
+        return "bars"
     if len({spec.pooling for spec in specs}) > 1:
         return "bars"
     varying = [figure for key, figure in AXES.items() if len({getattr(spec, key) for spec in specs}) > 1]

@@ -3,7 +3,8 @@
 The lists of values of a model are crossed. `levels` and `windows_ms` are lists themselves, so that several of them are
 a list of lists: ``windows_ms: [[160], [640], [160, 640]]`` are three variants. A HEAR module stands in the place of a
 checkpoint: ``{hear: hearbaseline.vggish, options: {a: b}, python: vggish/bin/python}``, where `options` and `python`
-may be left out.
+may be left out. Models stand beside that of an entry by the key `beside`: ``beside: crepe_full@t100``, where the other
+keys are those of the first model.
 """
 
 import logging
@@ -149,7 +150,10 @@ class Study:
     @property
     def digest(self) -> str:
         """Eight hex digits of everything that decides its rows."""
-        models = [[str(model.spec), model.label, str(model.python or "")] for model in self.models]
+        models = [
+            [str(model.spec), model.label, *(str(part.python or "") for part in (model, *model.beside))]
+            for model in self.models
+        ]
         return fingerprint([models, self.tasks, self.seeds, self.protocol, self.precision])[:8]
 
 

@@ -17,6 +17,7 @@ from downstream.disk.fields import one_line, shown, text
 from passt import EmbeddingSpec
 from passt.catalog.poolings import SIDE_BY_SIDE
 from passt.catalog.spec import field_names
+from passt.catalog.spec_text import FUSED, parse_parts
 from results.scores.axes import pooled
 
 LIST_FIELDS = ("levels", "windows_ms")
@@ -34,17 +35,34 @@ class Model:
         label: its name in tables.
         weights_file: the file that its spec's weights name.
         python: the interpreter that has its HEAR module; None is this one.
+        beside: the models that stand beside the first one, whose file and interpreter are those above; () for those of
+            its spec, without files.
     """
 
     spec: EmbeddingSpec
     label: str
     weights_file: Path | None = None
     python: Path | None = None
+    beside: "tuple[Model, ...]" = ()
+
+    @property
+    def parts(self) -> "tuple[Model, ...]":
+        """The models that stand side by side, each alone; of most models the model itself."""
+        if not self.spec.beside:
+            return (self,)
+        first, *others = self.spec.parts
+        beside = self.beside or tuple(Model(spec, "") for spec in others)
+        return replace(self, spec=first, beside=()), *beside
 
     @property
     def family(self) -> str:
-        """The family of its checkpoint."""
-        return models.card(self.spec.checkpoint).family
+        """The family of its checkpoint, or those of all that stand side by side."""
+        return FUSED.join(dict.fromkeys(models.card(part.checkpoint).family for part in self.spec.parts))
+
+    @property
+    def weights(self) -> str:
+        """The weights of its spec, or those of all that stand side by side."""
+        return FUSED.join(dict.fromkeys(part.weights for part in self.spec.parts))
 
 
 def variants_of(entries: Sequence[Mapping[str, Any]], base: Path) -> tuple[Model, ...]:
@@ -80,13 +98,20 @@ def _variants(entry: Mapping[str, Any], base: Path) -> list[Model]:
     label = one_line(entry["label"], "label") if "label" in entry else ""
     axes = {key: _values(key, value) for key, value in entry.items() if key != "label"}
     if "checkpoint" in axes:
-        axes["checkpoint"] = [models.located(text(name, "checkpoint"), base) for name in axes["checkpoint"]]
+        axes["checkpoint"] = [_located(name, base) for name in axes["checkpoint"]]
     variants = [_variant(fields, base) for fields in _crossed(axes)]
     if label:
         if len(variants) > 1:
             raise ValueError(f"label {label!r} is for one variant, its model has {len(variants)}")
         variants = [replace(variants[0], label=label)]
     return variants
+
+
+def _located(name: Any, base: Path) -> str:
+    """The checkpoint that a value names; the path of a relative folder begins at `base`."""
+    if FUSED.strip() in text(name, "checkpoint"):
+        raise ValueError(f"checkpoint must be one model, got {shown(name)}; the key beside names those that follow it")
+    return models.located(name, base)
 
 
 def _crossed(axes: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
@@ -129,8 +154,28 @@ def _variant(fields: dict[str, Any], base: Path) -> Model:
     if "weights" in fields:
         fields["weights"], file = models.resolve_weights(fields["weights"], base)
     python = fields.pop("python", None)
+    beside = tuple(_beside(fields.pop("beside"), base)) if "beside" in fields else ()
     spec = models.resolve(fields)
-    return Model(spec, "", file, models.interpreter_for(spec, python, base))
+    model = Model(spec, "", file, models.interpreter_for(spec, python, base))
+    return replace(model, spec=replace(spec, beside=tuple(part.spec for part in beside)), beside=beside)
+
+
+def _beside(value: Any, base: Path) -> list[Model]:
+    """The models that stand beside the first one of a variant.
+
+    Args:
+        value: a text, where ++ stands between several; a mapping of one model's keys; or a list of such.
+        base: the folder that weight files, interpreters and folders of encoders start at.
+    """
+    if isinstance(value, list):
+        return [model for part in value for model in _beside(part, base)]
+    if isinstance(value, Mapping):
+        variants = _variants(value, base)
+        if len(variants) != 1 or variants[0].beside or variants[0].label:
+            raise ValueError(f"beside must be one model without a label, got {shown(dict(value))}")
+        return variants
+    parts = parse_parts(text(value, "beside"))
+    return [_variant({**part, "checkpoint": _located(part["checkpoint"], base)}, base) for part in parts]
 
 
 def _values(key: str, value: Any) -> list[Any]:
@@ -160,16 +205,22 @@ def _single(key: str, value: Any) -> Pooled | tuple[Any, ...]:
 
 
 def _labelled(variants: list[Model]) -> list[Model]:
-    """Label variants by their checkpoint and by what differs among its variants; default weights are left out."""
-    parts = [(short_name(model.spec.checkpoint)[0], _parts(model.spec)) for model in variants]
+    """Label variants by their checkpoints and by what differs among the variants of each.
+
+    Default weights are left out.
+    """
+    parts = [[(short_name(spec.checkpoint)[0], _parts(spec)) for spec in model.spec.parts] for model in variants]
     values: dict[str, list[set[str]]] = {}
-    for name, axes in parts:
+    for name, axes in itertools.chain.from_iterable(parts):
         for known, part in zip(values.setdefault(name, [set() for _ in axes]), axes, strict=True):
             known.add(part)
     labelled = []
-    for model, (name, axes) in zip(variants, parts, strict=True):
-        differing = [part for part, known in zip(axes, values[name], strict=True) if len(known) > 1]
-        labelled.append(replace(model, label=model.label or " ".join(filter(None, [name, *differing]))))
+    for model, of_model in zip(variants, parts, strict=True):
+        names = []
+        for name, axes in of_model:
+            differing = [part for part, known in zip(axes, values[name], strict=True) if len(known) > 1]
+            names.append(" ".join(filter(None, [name, *differing])))
+        labelled.append(replace(model, label=model.label or FUSED.join(names)))
     for kind, names in (("spec", [str(m.spec) for m in labelled]), ("label", [m.label for m in labelled])):
         name, count = Counter(names).most_common(1)[0]
         if count > 1:

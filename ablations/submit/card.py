@@ -12,6 +12,7 @@ import yaml
 
 from ablations.report.heading import origin
 from ablations.submit.chosen import Chosen
+from results import load
 from results.rows.rows import task_table
 from results.scores.conditions import parts
 from results.scores.labels import labels
@@ -56,7 +57,7 @@ def to_card(chosen: Chosen, name: str = "", url: str = "") -> str:
             *metadata,
             "## Evaluation",
             "",
-            f"Probes trained on frozen embeddings. {markdown(origin(chosen.rows, chosen.record))}",
+            f"Probes trained on frozen embeddings. {markdown(origin(load(chosen.folder), chosen.record))}",
             "",
             _scores(chosen, lines, name),
             "",

@@ -80,7 +80,7 @@ def write(
     lines = [f"Not comparable: {', '.join(keys)}: {why}." for why, keys in grouped(reasons).items()]
     files: list[Path] = []
     if fits:
-        lines += _pooled(chosen)
+        lines += pooled(chosen)
     for embedding in _embeddings(_study(chosen, where), fits, where, machine, track, lines) if fits else ():
         table = task_table()[embedding.named.key]
         x, y = _clips(embedding)
@@ -162,13 +162,12 @@ def _study(chosen: Chosen, where: Where) -> Study:
     return replace(study, models=tuple(models), protocol="hear2021")
 
 
-def _pooled(chosen: Chosen) -> list[str]:
+def pooled(chosen: Chosen) -> list[str]:
     """Say which models are no vector a clip without their probe."""
     specs = chosen.rows.drop_duplicates("model").set_index("model")["spec"]
-    pooled = [model for model, spec in specs.items() if EmbeddingSpec.parse(spec).pooling != EmbeddingSpec().pooling]
-    return (
-        [f"Not comparable: {', '.join(pooled)}: probes pool levels or tokens; mteb takes a vector."] if pooled else []
-    )
+    plain = EmbeddingSpec().pooling
+    learned = ", ".join(model for model, spec in specs.items() if EmbeddingSpec.parse(spec).pooling != plain)
+    return [f"Not comparable: {learned}: probes pool levels or tokens; mteb takes a vector."] if learned else []
 
 
 def _not_comparable(chosen: Chosen) -> dict[str, str]:

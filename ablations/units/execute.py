@@ -7,16 +7,17 @@ already stays.
 import contextlib
 import itertools
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
 import numpy as np
 
 from ablations.study.study import Model
-from ablations.units.jobs import Done, Shared, fits_of, is_done, job_file, jobs_of, tap_folders, taps_of
-from ablations.units.kept import is_complete, keep, keep_again, keeps_probes
+from ablations.units.jobs import Done, Shared, fits_of, is_done, job_file, jobs_of, stored_parts, tap_folders, taps_of
+from ablations.units.kept import keep, keep_again, keeps_probes, lacks_probes
 from ablations.units.outcome import Failure
+from ablations.units.parts import part_named
 from ablations.units.record import JobRecord, arrays_of
 from ablations.units.unit import Settings, Unit, failure_of
 from downstream import splits
@@ -31,6 +32,7 @@ from downstream.progress import Advance, Track, silent
 from downstream.splits import LabelledSplit
 from downstream.store.store import TapFolder
 from downstream.tasks.audio import SplitAudio
+from passt.catalog.spec_text import FUSED
 from results.rows.job_files import sealed
 from results.scores.records import NotApplicable
 
@@ -58,7 +60,7 @@ class UnitWork:
     def __init__(self, unit: Unit, settings: Settings) -> None:
         self.unit, self.settings = unit, settings
         self.not_applicable: tuple[NotApplicable, ...] = ()
-        self._done: list[Done] = []
+        self._done: dict[Done, None] = {}
         self._failures: list[Failure] = []
 
     @property
@@ -71,13 +73,11 @@ class UnitWork:
         if not is_done(self.settings.folder, shared.job.key):
             return False
         self.add(shared)
-        return is_complete(self.settings.study, self.settings.folder, shared.job.key)
+        return not lacks_probes(self.settings.study, self.settings.folder, shared.job.key)
 
     def add(self, shared: Shared) -> None:
         """Note that a job is done."""
-        job = Done.of(shared)
-        if job not in self._done:
-            self._done.append(job)
+        self._done[Done.of(shared)] = None
 
     def fail(self, models: Sequence[Model], error: Exception) -> None:
         """Note and log that models could not be run on the task."""
@@ -114,7 +114,7 @@ class ReadyPart:
 
 def run_unit(
     unit: Unit,
-    embedder: Embedder,
+    embedders: Sequence[Embedder],
     settings: Settings,
     *,
     track: Track = silent,
@@ -123,28 +123,36 @@ def run_unit(
 
     Args:
         unit: what to do.
-        embedder: of the unit's models.
+        embedders: of the unit's models, one for each part of their group.
         settings: how, and where files go.
         track: is told how far the work is.
     """
     work = UnitWork(unit, settings)
-    for part in extracted(work, embedder, track):
+    for part in extracted(work, embedders, track):
         evaluate([part], track)
     return work.result
 
 
-def extracted(work: UnitWork, embedder: Embedder, track: Track = silent) -> Iterator[ReadyPart]:
+def extracted(work: UnitWork, embedders: Sequence[Embedder], track: Track = silent) -> Iterator[ReadyPart]:
     """Extract what is missing for the jobs of a unit, and yield those that are ready, hop by hop.
 
     What fails is noted.
+
+    Args:
+        work: the unit.
+        embedders: of the unit's models, one for each part of their group.
+        track: is told how far the work is.
     """
     try:
         settings = work.settings
-        jobs = jobs_of(work.unit, embedder, settings.study.protocol, settings.store)
+        jobs = jobs_of(work.unit, embedders, settings.study.protocol, settings.store)
         work.not_applicable = jobs.not_applicable
-        for (hop_ms, lookahead_ms), shared in jobs.shared.items():
-            seeing = looking_ahead(embedder, lookahead_ms)
-            if part := _Extraction(work, seeing, jobs.audio, hop_ms, track).part(shared):
+        for times, shared in jobs.shared.items():
+            sources = [
+                _Source(looking_ahead(embedder, lookahead_ms), audio, hop_ms)
+                for embedder, audio, (hop_ms, lookahead_ms) in zip(embedders, jobs.audio, times, strict=True)
+            ]
+            if part := _Extraction(work, sources, track).part(shared):
                 yield part
     except Exception as error:
         work.fail(work.unit.models, error)
@@ -173,13 +181,30 @@ def _title(parts: Sequence[ReadyPart]) -> str:
     return f"probes of {len(models)} models on {len(tasks)} tasks"
 
 
+@dataclass(frozen=True)
+class _Source:
+    """One of the embedders of a unit.
+
+    Attributes:
+        embedder: computes taps.
+        audio: the sound of each split, at its rate.
+        hop_ms: distance of its timestamps; None for scenes.
+    """
+
+    embedder: Embedder
+    audio: Mapping[str, SplitAudio]
+    hop_ms: int | None
+
+
+Folders = Sequence[Mapping[str, TapFolder]]
+"""For each embedder of a unit the folder of each split."""
+
+
 class _Extraction:
     """The extraction of jobs of a unit that differ only in taps and seed."""
 
-    def __init__(
-        self, work: UnitWork, embedder: Embedder, audio: Mapping[str, SplitAudio], hop_ms: int | None, track: Track
-    ) -> None:
-        self.work, self.embedder, self.audio, self.hop_ms, self.track = work, embedder, audio, hop_ms, track
+    def __init__(self, work: UnitWork, sources: Sequence[_Source], track: Track) -> None:
+        self.work, self.sources, self.track = work, sources, track
 
     def part(self, jobs: Sequence[Shared]) -> ReadyPart | None:
         """Extract the taps of the jobs that are not done together; None if no job is left to evaluate."""
@@ -191,45 +216,52 @@ class _Extraction:
                 waiting.append(shared)
         if not waiting:
             return None
-        folders = tap_folders(self.work.settings.store, self.embedder, self.audio, self.hop_ms)
+        store = self.work.settings.store
+        folders = [tap_folders(store, source.embedder, source.audio, source.hop_ms) for source in self.sources]
         with contextlib.ExitStack() as locks:
-            locks.enter_context(in_use(folder.path for folder in folders.values()))
+            paths = dict.fromkeys(folder.path for of_part in folders for folder in of_part.values())
+            locks.enter_context(in_use(paths))
             ready = self._ready(folders, waiting)
-            files = len(folders) * (1 + sum(map(len, {job.shared.job.taps for job in ready})))
-            title = f"{self.embedder.name}: probes on {self.work.unit.named.key}"
+            taps = {tuple(part.taps for part in job.shared.job.parts) for job in ready}
+            files = len(folders[0]) * (len(folders) + sum(len(of_part) for of_job in taps for of_part in of_job))
+            names = FUSED.join(source.embedder.name for source in self.sources)
+            title = f"{names}: probes on {self.work.unit.named.key}"
             return ReadyPart(title, ready, files, locks.pop_all()) if ready else None
 
-    def _ready(self, folders: Mapping[str, TapFolder], waiting: Sequence[Shared]) -> list[ReadyJob]:
+    def _ready(self, folders: Folders, waiting: Sequence[Shared]) -> list[ReadyJob]:
         """Extract the taps of jobs, and read them; a job that can't have its taps fails alone."""
         try:
-            self._extract(folders, taps_of(waiting))
+            self._extract(folders, [taps_of(waiting, place) for place in range(len(self.sources))])
         except NotFiniteError:
             pass  # one tap is at fault: each job below asks for its taps alone
         except Exception as error:
             self.work.fail([model for shared in waiting for model in shared.models], error)
             return []
-        sound = fingerprint({split: clips.key for split, clips in self.audio.items()})
+        first, *others = ({split: clips.key for split, clips in source.audio.items()} for source in self.sources)
+        sound = fingerprint([first, *others] if others else first)
         ready = []
-        embeddings: dict[tuple[Tap, ...], dict[str, LabelledSplit]] = {}  # that seeds share
+        embeddings: dict[tuple[tuple[Tap, ...], ...], dict[str, LabelledSplit]] = {}  # that seeds share
         for shared in waiting:
             job = shared.job
+            taps = tuple(part.taps for part in job.parts)
             try:
-                self._extract(folders, job.taps)
-                if job.taps not in embeddings:
-                    embeddings[job.taps] = splits.from_store(job.named.task, folders, job.taps)
+                self._extract(folders, taps)
+                if taps not in embeddings:
+                    embeddings[taps] = splits.side_by_side(job.named.task, stored_parts(job, folders))
                 fits = fits_of(self.work.settings.folder, job.key).folder / sound
-                task, features = job.named.task, embeddings[job.taps]
+                task, features = job.named.task, embeddings[taps]
                 evaluation = evaluation_of(task, features, job.protocol, job.seed, fits, job.pooling)
                 ready.append(ReadyJob(self.work, shared, evaluation))
             except Exception as error:
                 self.work.fail(shared.models, error)
         return ready
 
-    def _extract(self, folders: Mapping[str, TapFolder], taps: Iterable[Tap]) -> None:
-        """Extract the taps that the store does not have."""
-        taps = list(taps)
-        for split, clips in self.audio.items():
-            extract(self.embedder, clips, taps, self.hop_ms, folders[split], self.track)
+    def _extract(self, folders: Folders, taps: Sequence[Sequence[Tap]]) -> None:
+        """Extract the taps of each embedder that the store does not have."""
+        for source, of_part, wanted in zip(self.sources, folders, taps, strict=True):
+            with part_named(source.embedder.name if len(self.sources) > 1 else ""):
+                for split, clips in source.audio.items():
+                    extract(source.embedder, clips, list(wanted), source.hop_ms, of_part[split], self.track)
 
 
 def _evaluate(jobs: Sequence[ReadyJob], advance: Advance) -> None:

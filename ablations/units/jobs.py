@@ -1,11 +1,11 @@
-"""The jobs of a unit, which are known once its embedder is loaded: which are done, and where their files are."""
+"""The jobs of a unit, which are known once its embedders are loaded: which are done, and where their files are."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ablations.study.study import Model
-from ablations.units.job import EmbedderFacts, Job, fingerprints, needs_slack
+from ablations.units.job import EmbedderFacts, Job, Part, Times, fingerprints, needs_slack
 from ablations.units.pooled import pooling_of, reason_against_pooling
 from ablations.units.unit import Unit
 from downstream.checks import reason_against
@@ -14,9 +14,11 @@ from downstream.lookahead import reason_against_lookahead
 from downstream.notices import warn_once
 from downstream.probes.finished import SUFFIX, FinishedFits
 from downstream.probes.protocol import Protocol
+from downstream.splits import StoredTaps
 from downstream.store.store import TapFolder, tap_folder
 from downstream.tasks.audio import SplitAudio
 from downstream.tasks.task import Task
+from passt import EmbeddingSpec
 from passt.tokens import keeps_tokens
 from results.rows.job_files import PREDICTIONS, parse_job
 from results.scores.records import NotApplicable
@@ -30,22 +32,18 @@ class Shared:
     models: tuple[Model, ...]
 
 
-Times = tuple[int | None, int | None]
-"""The distance of timestamps in ms, and how far windows reach beyond these: (None, None) for scenes."""
-
-
 @dataclass(frozen=True)
 class UnitJobs:
     """The jobs of a unit.
 
     Attributes:
-        audio: the sound of each split, at the embedder's rate.
-        shared: by `Times`, the jobs that differ only in taps and seed.
+        audio: for each embedder the sound of each split, at its rate.
+        shared: by the times of each embedder, the jobs that differ only in taps and seed.
         not_applicable: models that have no embedding for the task, or no score under the protocol, and why.
     """
 
-    audio: Mapping[str, SplitAudio]
-    shared: Mapping[Times, list[Shared]]
+    audio: tuple[Mapping[str, SplitAudio], ...]
+    shared: Mapping[tuple[Times, ...], list[Shared]]
     not_applicable: tuple[NotApplicable, ...]
 
 
@@ -66,12 +64,12 @@ class Done:
         return cls(job.key, shared.models, job.named.key, job.named.task.place, job.seed)
 
 
-def jobs_of(unit: Unit, embedder: Embedder, protocol: str, store: Path) -> UnitJobs:
+def jobs_of(unit: Unit, embedders: Sequence[Embedder], protocol: str, store: Path) -> UnitJobs:
     """List the jobs of a unit; models that need the same embedding share a job.
 
     Args:
-        unit: models of one embedder on one task.
-        embedder: the models' embedder.
+        unit: models of one embedder group on one task.
+        embedders: those of the models, one for each part of the group.
         protocol: how probes are trained.
         store: where resampled clips are cached.
 
@@ -80,42 +78,69 @@ def jobs_of(unit: Unit, embedder: Embedder, protocol: str, store: Path) -> UnitJ
     """
     task = unit.named.task
     if reason := reason_against(task, Protocol.parse(protocol)):
-        return UnitJobs({}, {}, tuple(NotApplicable(model.label, unit.named.key, reason) for model in unit.models))
-    audio = {split: SplitAudio.of(task, split, embedder.sample_rate, store) for split in task.splits}
-    prints = fingerprints(task, audio)
+        return UnitJobs((), {}, tuple(NotApplicable(model.label, unit.named.key, reason) for model in unit.models))
+    audio = tuple(
+        {split: SplitAudio.of(task, split, embedder.sample_rate, store) for split in task.splits}
+        for embedder in embedders
+    )
+    prints = [fingerprints(task, sound) for sound in audio]
+    facts = [EmbedderFacts.of(embedder) for embedder in embedders]
     jobs: dict[str, tuple[Job, list[Model]]] = {}
     not_applicable = []
-    slack: dict[int | None, bool] = {}
-    facts, known = EmbedderFacts.of(embedder), dims_of(embedder, timed=task.is_event)
+    slack: dict[tuple[int | None, ...], bool] = {}
     for model in unit.models:
-        taps = model.spec.timestamp_taps() if task.is_event else model.spec.scene_taps()
-        if reason := _reason_against_taps(taps, known):
+        if reason := _reason_against(model, embedders, task, protocol):
             not_applicable.append(NotApplicable(model.label, unit.named.key, reason))
             continue
-        pooling = pooling_of(model.spec, taps, embedder)
-        if reason := reason_against_pooling(pooling, taps, known, protocol):
-            not_applicable.append(NotApplicable(model.label, unit.named.key, reason))
-            continue
-        hop_ms, lookahead_ms = times_of(model, task)
-        if reason := reason_against_lookahead(embedder, lookahead_ms):
-            not_applicable.append(NotApplicable(model.label, unit.named.key, reason))
-            continue
-        if hop_ms not in slack:
-            slack[hop_ms] = needs_slack(task, hop_ms)
+        first, *beside = (
+            Part(fact, tuple(taps_on(task, part.spec)), *times_on(task, part.spec), audio_fp)
+            for part, fact, (_, audio_fp) in zip(model.parts, facts, prints, strict=True)
+        )
+        hops_ms = first.hop_ms, *(part.hop_ms for part in beside)
+        if hops_ms not in slack:
+            slack[hops_ms] = needs_slack(task, *hops_ms)
+        pooling = pooling_of(model.spec, first.taps, embedders[0])
         for seed in unit.seeds:
             job = Job(
-                facts, tuple(taps), hop_ms, unit.named, *prints, protocol, seed, slack[hop_ms], pooling, lookahead_ms
+                *(first.embedder, first.taps, first.hop_ms, unit.named, *prints[0], protocol, seed),
+                slack=slack[hops_ms],
+                pooling=pooling,
+                lookahead_ms=first.lookahead_ms,
+                beside=tuple(beside),
             )
             jobs.setdefault(job.key, (job, []))[1].append(model)
-    shared: dict[Times, list[Shared]] = {}
+    shared: dict[tuple[Times, ...], list[Shared]] = {}
     for job, models in jobs.values():
-        shared.setdefault((job.hop_ms, job.lookahead_ms), []).append(Shared(job, tuple(models)))
+        shared.setdefault(job.times, []).append(Shared(job, tuple(models)))
     return UnitJobs(audio, shared, tuple(not_applicable))
 
 
-def times_of(model: Model, task: Task) -> Times:
-    """The distance of timestamps of a model on a task and its look-ahead; scenes have neither."""
-    return (model.spec.timestamp_hop_ms, model.spec.lookahead_ms) if task.is_event else (None, None)
+def taps_on(task: Task, spec: EmbeddingSpec) -> list[Tap]:
+    """The taps that the embedding of a spec of one model has on a task."""
+    return spec.timestamp_taps() if task.is_event else spec.scene_taps()
+
+
+def times_on(task: Task, spec: EmbeddingSpec) -> Times:
+    """The distance of timestamps of a spec of one model on a task and its look-ahead; scenes have neither."""
+    return (spec.timestamp_hop_ms, spec.lookahead_ms) if task.is_event else (None, None)
+
+
+def _reason_against(model: Model, embedders: Sequence[Embedder], task: Task, protocol: str) -> str:
+    """Say why a model has no embedding for a task, or no score under a protocol; empty if it has."""
+    for part, embedder in zip(model.parts, embedders, strict=True):
+
+        def named(reason: str, spec: EmbeddingSpec = part.spec) -> str:
+            return f"{spec}: {reason}" if len(embedders) > 1 else reason
+
+        taps, known = taps_on(task, part.spec), dims_of(embedder, timed=task.is_event)
+        if reason := _reason_against_taps(taps, known):
+            return named(reason)
+        pooling = pooling_of(part.spec, taps, embedder)
+        if reason := reason_against_pooling(pooling, taps, known, protocol):
+            return reason
+        if reason := reason_against_lookahead(embedder, times_on(task, part.spec)[1]):
+            return named(reason)
+    return ""
 
 
 def _reason_against_taps(taps: Sequence[Tap], known: Mapping[str, int]) -> str:
@@ -157,9 +182,24 @@ def tap_folders(
     }
 
 
-def taps_of(jobs: Iterable[Shared]) -> list[Tap]:
-    """Every tap that the jobs need, once."""
-    return list(dict.fromkeys(tap for shared in jobs for tap in shared.job.taps))
+def stored_parts(job: Job, folders: Sequence[Mapping[str, TapFolder]]) -> list[StoredTaps]:
+    """Where the store has the taps of each embedder of a job.
+
+    Args:
+        folders: of each embedder, by split.
+    """
+    return [
+        StoredTaps(part.embedder.name, of_part, part.taps) for part, of_part in zip(job.parts, folders, strict=True)
+    ]
+
+
+def taps_of(jobs: Iterable[Shared], place: int = 0) -> list[Tap]:
+    """Every tap that the jobs need of one of their embedders, once.
+
+    Args:
+        place: of the embedder among the parts of each job.
+    """
+    return list(dict.fromkeys(tap for shared in jobs for tap in shared.job.parts[place].taps))
 
 
 def job_file(folder: Path, key: str) -> Path:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from ablations.system.machine import versions
-from ablations.units.job import Job
+from ablations.units.job import Job, Part
 from downstream.embedder import OWN_HOP, Tap
 from downstream.fold_result import FoldResult, Solution
 from downstream.probes.probe import ProbeConfig
@@ -83,8 +83,34 @@ def _weights(result: FoldResult, taps: Sequence[Tap]) -> dict[str, float] | None
 
 
 @dataclass(frozen=True)
+class PartRecord:
+    """One of several embedders in a job's JSON, and its taps."""
+
+    embedder: str
+    embedder_fp: str
+    taps: tuple[Tap, ...]
+    hop_ms: int | None
+    own_hop_ms: float | None
+    precision: str
+    versions: dict[str, str]
+    lookahead_ms: int | None
+
+    @classmethod
+    def of(cls, part: Part) -> "PartRecord":
+        """Describe the taps of one embedder in a job."""
+        embedder = part.embedder
+        own_hop_ms = embedder.own_hop_ms if part.hop_ms == OWN_HOP else None
+        taken = embedder.name, embedder.fingerprint, part.taps, part.hop_ms, own_hop_ms
+        return cls(*taken, embedder.precision, dict(embedder.versions), part.lookahead_ms)
+
+
+@dataclass(frozen=True)
 class JobRecord:
-    """A job's JSON; the attributes are its keys, in this order. Pooling and look-ahead stand there if it has them."""
+    """A job's JSON; the attributes are its keys, in this order.
+
+    Pooling and look-ahead stand there if a job has them. Only one of embedders side by side has `parts`, what was taken
+    of each; `embedder` and `embedder_fp` are then of all of them together, `taps` and `hop_ms` of the first.
+    """
 
     job: str
     embedder: str
@@ -104,6 +130,7 @@ class JobRecord:
     folds: list[FoldRecord]
     pooling: str | None = None
     lookahead_ms: int | None = None
+    parts: list[PartRecord] | None = None
 
     @classmethod
     def of(cls, job: Job, folds: Sequence[FoldResult], device: str, seconds: float) -> "JobRecord":
@@ -115,11 +142,13 @@ class JobRecord:
             device: what probes were trained on.
             seconds: how long the probes took, in packs their share.
         """
+        precisions = [part.embedder.precision for part in job.parts]
+        of_parts = {name: version for part in reversed(job.parts) for name, version in part.embedder.versions.items()}
         embedder = job.embedder
         return cls(
             job=job.key,
-            embedder=embedder.name,
-            embedder_fp=embedder.fingerprint,
+            embedder=job.embedder_name,
+            embedder_fp=job.embedder_fp,
             taps=job.taps,
             hop_ms=job.hop_ms,
             own_hop_ms=embedder.own_hop_ms if job.hop_ms == OWN_HOP else None,
@@ -128,19 +157,21 @@ class JobRecord:
             split_mode=job.named.task.split_mode,
             protocol=job.protocol,
             seed=job.seed,
-            precision=embedder.precision,
+            precision=next((p for p in precisions if p != "fp32"), "fp32"),  # some models have no other
             device=torch.cuda.get_device_name(device) if device.startswith("cuda") else "cpu",
-            versions={**embedder.versions, **versions()},
+            versions={**of_parts, **versions()},
             seconds=round(seconds, 3),
             folds=[FoldRecord.of(fold, job.taps) for fold in folds],
             pooling=job.pooling.name if job.pooling else None,
             lookahead_ms=job.lookahead_ms,
+            parts=[PartRecord.of(part) for part in job.parts] if job.beside else None,
         )
 
     def as_json(self) -> dict[str, Any]:
         """The record as JSON has it."""
         content = asdict(self)
-        of_job = [(content, "pooling"), (content, "lookahead_ms")]
+        of_job = [(content, "pooling"), (content, "lookahead_ms"), (content, "parts")]
+        of_job += [(part, "lookahead_ms") for part in content["parts"] or ()]
         for part, key in [*of_job, *((fold, "level_weights") for fold in content["folds"])]:
             if part[key] is None:  # as in the jobs of earlier versions
                 del part[key]

@@ -1,7 +1,8 @@
 """The work list of a study: its units, and how shards divide them.
 
-A unit is the models of one embedder group (a checkpoint with its weights) on one task. All their taps are extracted
-together, and their probes share packs. Engines may execute units in any order and in any process.
+A unit is the models of one embedder group (a checkpoint with its weights, or several side by side) on one task. All
+their taps are extracted together, and their probes share packs. Engines may execute units in any order and in any
+process.
 """
 
 import itertools
@@ -23,6 +24,7 @@ from downstream.disk.fields import choice
 from downstream.probes.protocol import Protocol
 from downstream.tasks.limited import limited
 from passt.catalog.spec import Tap
+from passt.catalog.spec_text import FUSED
 from passt.network.precision import PRECISIONS
 
 CLIP_S = 10.0  # of a clip, if the task does not say
@@ -30,8 +32,10 @@ STEPS_A_SECOND = 20  # of timestamps, about
 PROBES_GMACS = 4.0  # of all fits an item: 8 of 120 epochs on 1295 features, forward and backward
 MODULE_GMACS = 20.0  # of a HEAR module for 10 s of sound, which nobody knows
 
-Group = tuple[str, str, str]
+Single = tuple[str, str, str]
 """Checkpoint, weights and interpreter: models that are equal in these share an embedder."""
+Group = tuple[Single, ...]
+"""What the parts of a model share with those of others: models of one group share all their embedders."""
 
 
 @dataclass(frozen=True)
@@ -114,26 +118,33 @@ class Unit:
         return {(str(model.spec), self.named.key) for model in self.models}
 
     def __str__(self) -> str:
-        return f"{self.group[0]} on {self.named.key}"
+        return f"{name_of(self.group)} on {self.named.key}"
 
 
 def group_of(model: Model) -> Group:
     """The embedder group of a model."""
-    return model.spec.checkpoint, model.spec.weights, str(model.python or "")
+    return tuple((part.spec.checkpoint, part.spec.weights, str(part.python or "")) for part in model.parts)
+
+
+def name_of(group: Group) -> str:
+    """The checkpoints of a group, for people."""
+    return FUSED.join(checkpoint for checkpoint, _, _ in group)
 
 
 def network_gmacs(models: Sequence[Model], event: bool) -> float:
-    """10^9 multiply-adds for 10 s of sound by models of one checkpoint, whose taps are computed together."""
-    checkpoint = models[0].spec.checkpoint
-    taps_by_times: dict[tuple[int | None, int | None], dict[Tap, None]] = {}
-    for spec in (model.spec for model in models):
+    """10^9 multiply-adds for 10 s of sound by models of one group, whose taps are computed together."""
+    taps_of: dict[tuple[str, str], dict[tuple[int | None, int | None], dict[Tap, None]]] = {}
+    for spec in (part.spec for model in models for part in model.parts):
         times = (spec.timestamp_hop_ms, spec.lookahead_ms) if event else (None, None)
         taps = spec.timestamp_taps() if event else spec.scene_taps()
-        taps_by_times.setdefault(times, {}).update(dict.fromkeys(taps))
-    macs = sum(cost.macs_of_taps(checkpoint, tuple(taps), hop_ms) for (hop_ms, _), taps in taps_by_times.items())
-    if not math.isnan(macs):
-        return macs / 1e9
-    return 0.0 if cost.parameters(checkpoint) == 0 else MODULE_GMACS
+        of_network = taps_of.setdefault((spec.checkpoint, spec.weights), {})
+        of_network.setdefault(times, {}).update(dict.fromkeys(taps))
+    total = 0.0
+    for (checkpoint, _), of_network in taps_of.items():
+        macs = sum(cost.macs_of_taps(checkpoint, tuple(taps), hop_ms) for (hop_ms, _), taps in of_network.items())
+        unknown = 0.0 if cost.parameters(checkpoint) == 0 else MODULE_GMACS
+        total += unknown if math.isnan(macs) else macs / 1e9
+    return total
 
 
 def find_tasks(

@@ -44,11 +44,16 @@ class WaitingUnits:
         for part in self._waiting:
             part.locks.close()
 
-    def extract(self, unit: Unit, embedder: Embedder) -> None:
-        """Extract the taps of a unit; where nothing waits, train its probes."""
+    def extract(self, unit: Unit, embedders: Sequence[Embedder]) -> None:
+        """Extract the taps of a unit; where nothing waits, train its probes.
+
+        Args:
+            unit: what to do.
+            embedders: of its models, one for each part of their group.
+        """
         work = UnitWork(unit, self.settings)
         self._works.append(work)
-        for part in extracted(work, embedder, self.track):
+        for part in extracted(work, embedders, self.track):
             self._waiting.append(part)
             if not self._together:
                 self.evaluate()

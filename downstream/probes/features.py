@@ -74,6 +74,17 @@ class MappedFeatures:
         return np.concatenate([column[rows] for column in self.columns], axis=1)
 
 
+class SideBySide:
+    """Features of the same items side by side, read when indexed."""
+
+    def __init__(self, parts: Sequence[Features]) -> None:
+        self.parts = parts
+        self.shape = (parts[0].shape[0], sum(part.shape[1] for part in parts))
+
+    def __getitem__(self, items: Selector, /) -> np.ndarray:
+        return np.concatenate([part[items] for part in self.parts], axis=1)
+
+
 class Selected:
     """Some items of features, read when indexed.
 

@@ -80,6 +80,7 @@ class Card:
         Raises:
             ValueError: the checkpoint does not have that level, window or weights. The message names the choices.
         """
+        spec.refuse_beside()
         for level in spec.levels:
             self.check_level(level)
         for window in spec.windows_ms:

@@ -140,6 +140,8 @@ def spec_of(text: str) -> EmbeddingSpec:
         ValueError: an unknown name, or a part that the checkpoint does not allow.
     """
     fields = parse_fields(text)
+    if "beside" in fields:
+        raise ValueError(f"spec: expected one model of PaSST, got {text!r}")
     checkpoint = fields.pop("checkpoint")
     if checkpoint not in {name for row in table().values() for name in (row.name, row.alias)}:
         raise ValueError(

@@ -33,6 +33,14 @@ Windows are centered on the timestamp, unless the text says how far they reach b
 >>> spec.lookahead_ms, str(spec)
 (0, 'passt_demo@block6@w320@smax@t50@ahead0@demo')
 
+Models may stand side by side. All fields of the spec are then those of the first one, and `beside` has the others:
+
+>>> spec = EmbeddingSpec.parse("passt_demo@block6@demo ++ crepe_full@activation@wown@t10")
+>>> spec.levels, [part.checkpoint for part in spec.parts]
+(('block6',), ['passt_demo', 'crepe_full'])
+>>> str(spec)
+'passt_demo@block6@w160@smax@t50@demo ++ crepe_full@activation@wown@smax@t10@published'
+
 A name from the table of named specs (`passt.catalog.named`) may stand in the checkpoint's place. The parts that
 follow it replace those of the named spec:
 
@@ -40,11 +48,21 @@ follow it replace those of the named spec:
 'passt_s_swa_p16_128_ap476@features+mel@w640@smax@t50@published'
 """
 
-from dataclasses import dataclass, fields
-from typing import TypeGuard
+from dataclasses import dataclass, fields, replace
+from typing import Any, TypeGuard
 
 from passt.catalog.poolings import POOLINGS, SIDE_BY_SIDE, broken_rule
-from passt.catalog.spec_text import CHECKPOINT, LEVEL, MOST_MS, OWN_HOP, WEIGHTS, WEIGHTS_SYNTAX, parse_fields
+from passt.catalog.spec_text import (
+    CHECKPOINT,
+    FUSED,
+    LEVEL,
+    MOST_MS,
+    OWN_HOP,
+    WEIGHTS,
+    WEIGHTS_SYNTAX,
+    SpecFields,
+    parse_fields,
+)
 
 Tap = tuple[str, int | None]
 """(level, window in ms): the unit that is computed and stored. A window of None is the model's own extent."""
@@ -76,6 +94,8 @@ class EmbeddingSpec:
         lookahead_ms: how far the windows of timestamp embeddings reach beyond their timestamp, in ms. None centers
             them, and reflects the clip at its edges. Of a window of w ms, a number a takes the sound from w - a before
             the timestamp to a behind it, with zeros beyond the clip; 0 is causal. Scene embeddings have none.
+        beside: models whose embeddings lie behind those of this one, each at its own sample rate. Timestamps are those
+            that all of them have.
 
     Raises:
         ValueError: a field breaks the syntax. The message names the field, the value and what is expected.
@@ -89,9 +109,10 @@ class EmbeddingSpec:
     weights: str = "published"
     pooling: str = SIDE_BY_SIDE
     lookahead_ms: int | None = None
+    beside: "tuple[EmbeddingSpec, ...]" = ()
 
     def __post_init__(self) -> None:
-        for name in ("levels", "windows_ms"):
+        for name in ("levels", "windows_ms", "beside"):
             value = getattr(self, name)
             if isinstance(value, list):
                 object.__setattr__(self, name, tuple(value))
@@ -124,6 +145,7 @@ class EmbeddingSpec:
         if broken := broken_rule(self.pooling, self.levels, self.windows_ms):
             _check(False, self, *broken)
         self._check_lookahead()
+        self._check_beside()
 
     def _check_lookahead(self) -> None:
         """Raise ValueError where the look-ahead is no time, or where there is no window that it could be a part of."""
@@ -136,7 +158,27 @@ class EmbeddingSpec:
         shortest = min(self.windows_ms)
         _check(ahead <= shortest, self, name, f"at most the shortest window, {shortest} ms")
 
+    def _check_beside(self) -> None:
+        """Raise ValueError where models can't stand side by side."""
+        if not self.beside:
+            return
+        flat = all(isinstance(part, EmbeddingSpec) and not part.beside for part in self.beside)
+        _check(flat, self, "beside", "specs of one model each")
+        for part in self.parts:
+            if part.pooling != SIDE_BY_SIDE:
+                raise ValueError(f"{part}: a model beside others has no pooling, got {part.pooling!r}")
+        for place, part in enumerate(self.parts):
+            if part in self.parts[:place]:
+                raise ValueError(f"{part}: stands beside itself; expected distinct models")
+
+    @property
+    def parts(self) -> "tuple[EmbeddingSpec, ...]":
+        """The specs of the models that stand side by side, each of one model; of most specs the spec itself."""
+        return (replace(self, beside=()), *self.beside) if self.beside else (self,)
+
     def __str__(self) -> str:
+        if self.beside:
+            return FUSED.join(map(str, self.parts))
         windows = "+".join(map(str, self.windows_ms)) or "own"
         scene = self.scene_window_ms or "max"
         hop = "own" if self.timestamp_hop_ms == OWN_HOP else self.timestamp_hop_ms
@@ -152,7 +194,11 @@ class EmbeddingSpec:
         """List the taps that make up a scene embedding, in order.
 
         ``mel`` is not a scene level and is left out.
+
+        Raises:
+            ValueError: several models stand side by side: `parts` have taps.
         """
+        self.refuse_beside()
         return [(level, self.scene_window_ms) for level in self.levels if level != "mel"]
 
     def timestamp_taps(self) -> list[Tap]:
@@ -162,7 +208,11 @@ class EmbeddingSpec:
 
         >>> EmbeddingSpec(levels=("features", "mel"), windows_ms=(160, 640)).timestamp_taps()
         [('features', 160), ('features', 640), ('mel', None)]
+
+        Raises:
+            ValueError: several models stand side by side: `parts` have taps.
         """
+        self.refuse_beside()
         windows = self.windows_ms or (None,)
         taps: list[Tap] = [(level, window) for window in windows for level in self.levels if level != "mel"]
         return [*taps, ("mel", None)] if "mel" in self.levels else taps
@@ -171,6 +221,11 @@ class EmbeddingSpec:
         """Raise ValueError for a pooling, which probes have, where embeddings alone are asked for."""
         if self.pooling != SIDE_BY_SIDE:
             raise ValueError(f"{self}: pooling {self.pooling!r} is a part of probes; expected a spec without it")
+
+    def refuse_beside(self) -> None:
+        """Raise ValueError for models side by side, where one model is asked for."""
+        if self.beside:
+            raise ValueError(f"{self}: expected one model, got {len(self.parts)} side by side")
 
     @classmethod
     def parse(cls, text: str) -> "EmbeddingSpec":
@@ -181,7 +236,13 @@ class EmbeddingSpec:
         Raises:
             ValueError: the text is not a spec. The message names the part.
         """
-        return cls(**parse_fields(text))
+        return cls._of(parse_fields(text))
+
+    @classmethod
+    def _of(cls, fields: SpecFields) -> "EmbeddingSpec":
+        """Make a spec, and those of the models beside it."""
+        values: dict[str, Any] = {**fields, "beside": tuple(map(cls._of, fields.get("beside", ())))}
+        return cls(**values)
 
 
 def field_names() -> tuple[str, ...]:

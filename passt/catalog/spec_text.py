@@ -2,7 +2,7 @@
 
 ``checkpoint@levels@pooling@w<windows>@s<scene window>@t<timestamp hop>@ahead<look-ahead>@weights``, with all times in
 ms. Every part but the checkpoint may be left out. `EmbeddingSpec.parse` takes PaSST's defaults for what is missing, a
-card those of its checkpoint.
+card those of its checkpoint. Between the texts of models side by side stands ``++``.
 """
 
 import re
@@ -35,6 +35,8 @@ LEVEL_OR_POOLING = "mean"
 """A pooling that is also a level, of log-mel statistics: in a text it is a pooling behind levels alone."""
 MOST_MS = 600_000
 """The longest window and the longest hop: ten minutes, as long as the longest clips of the HEAR tasks."""
+FUSED = " ++ "
+"""Between the texts of models whose embeddings lie side by side; the blanks may be left out when it is read."""
 OWN_HOP = 0  # of a model that decides its timestamps itself; `town` in a spec's text
 
 
@@ -49,6 +51,7 @@ class SpecFields(TypedDict, total=False):
     weights: str
     pooling: str
     lookahead_ms: int | None
+    beside: "tuple[SpecFields, ...]"
 
 
 def parse_fields(text: str) -> SpecFields:
@@ -60,9 +63,34 @@ def parse_fields(text: str) -> SpecFields:
     >>> parse_fields("hf:openai/whisper-tiny@v1.1@block2")
     {'checkpoint': 'hf:openai/whisper-tiny?revision=v1.1', 'levels': ('block2',)}
 
+    The models that stand beside the first one have their fields in `beside`:
+
+    >>> parse_fields("passt_demo@block6 ++ crepe_full@t100")["beside"]
+    ({'checkpoint': 'crepe_full', 'timestamp_hop_ms': 100},)
+
     Raises:
         ValueError: a part is given twice, or is none of levels, pooling, w, s, t, ahead and weights.
     """
+    first, *beside = parse_parts(text)
+    return {**first, "beside": tuple(beside)} if beside else first
+
+
+def parse_parts(text: str) -> list[SpecFields]:
+    """Read the fields of each model that a spec text names.
+
+    Raises:
+        ValueError: as `parse_fields`, or a model is missing before or behind ``++``.
+    """
+    if FUSED.strip() not in text:
+        return [_fields_of_one(text)]
+    parts = [part.strip() for part in text.split(FUSED.strip())]
+    if not all(parts):
+        raise ValueError(f"spec {text!r}: expected a model before and behind each {FUSED.strip()}")
+    return list(map(_fields_of_one, parts))
+
+
+def _fields_of_one(text: str) -> SpecFields:
+    """Read the fields that the text of one model names."""
     head, *parts = text.split("@")
     if head.startswith(REPOSITORY) and parts and _is_revision(parts[0]):
         head += f"{'&' if '?' in head else '?'}revision={quote(parts.pop(0), safe='')}"

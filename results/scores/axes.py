@@ -3,7 +3,8 @@
 They are read from the text of a spec, ``checkpoint@levels@w<windows>@s<scene window>@t<timestamp hop>@weights``, where
 a pooling may stand behind the levels and a look-ahead behind the timestamp hop, and from the name of its checkpoint.
 What a text does not say is NaN: a level or window of several values (features+mel, windows of 160+640 ms), a model's
-longest window, a hop that the checkpoint's name leaves out, the look-ahead of centered windows.
+longest window, a hop that the checkpoint's name leaves out, the look-ahead of centered windows. Models side by side
+(``A ++ B``) have no place on any axis: their parts are texts of all of them, so that none stands for the others.
 """
 
 import math
@@ -15,6 +16,8 @@ import pandas as pd
 PARTS = ("checkpoint", "levels", "windows", "scene", "timestamps", "weights")
 POOLING = re.compile(r"^(?P<before>[^@]*@[^@]*)@(?P<pooling>[a-z_]+)(?=@w(?:own|\d))")
 """How a text begins that has a pooling behind its levels."""
+FUSED = " ++ "
+"""Between the texts of models side by side in a spec (as in `passt.catalog.spec_text`)."""
 LOOKAHEAD = re.compile(r"^(?P<before>.*@t(?:own|\d+))@(?P<ahead>ahead\d+)(?=@)")
 """How a text begins that has a look-ahead."""
 AXIS_COLUMNS = ("level", "window_ms", "scene_window_ms", "hop_ms", "lookahead_ms")
@@ -104,7 +107,7 @@ def along(table: pd.DataFrame, axis: str) -> pd.Series:
 
 def checkpoint_of(specs: pd.Series) -> pd.Series:
     """Give the checkpoint that each spec names; "" where there is no spec."""
-    return specs.fillna("").astype(str).str.split("@").str[0]
+    return specs.fillna("").astype(str).str.replace(rf"@.*?(?={re.escape(FUSED)}|$)", "", regex=True)
 
 
 def stage(level: str) -> tuple[int, int] | None:
@@ -186,25 +189,34 @@ def series(table: pd.DataFrame, axis: str) -> pd.Series:
 def _axes(specs: pd.Series) -> pd.DataFrame:
     """Parse each spec: `PARTS`, level, pool, ahead, and the columns of `AXIS_COLUMNS`."""
     texts = specs.fillna("").astype("str")
+    fused = texts.str.contains(FUSED, regex=False)
     pooling = texts.str.extract(POOLING)["pooling"].fillna("")
     texts = texts.str.replace(POOLING, r"\g<before>", regex=True)
-    ahead = texts.str.extract(LOOKAHEAD)["ahead"].fillna("")
+    ahead = texts.str.extract(LOOKAHEAD)["ahead"].fillna("").mask(fused, "")
     texts = texts.str.replace(LOOKAHEAD, r"\g<before>", regex=True)
     parts = texts.str.split("@", expand=True).reindex(columns=range(len(PARTS)), fill_value="").fillna("")
     parts.columns = list(PARTS)
+    for row in texts.index[fused]:
+        parts.loc[row] = [FUSED.join(values) for values in zip(*map(_parts, specs[row].split(FUSED)), strict=True)]
     levels = parts["levels"].str.extract(r"^(?P<level>[^.+]+)(?:\.(?P<pool>[^.+]+))?$")
     samples = parts["checkpoint"].str.extract(r"^[^:]*_(?:stft)?hop(\d+)(?:_|$)")[0]
     hop_ms = parts["checkpoint"].str.extract(r"^[^:]*_hop_(\d+)(?:_|$)")[0]
     return parts.assign(
         levels=[pooled(*pair) for pair in zip(parts["levels"], pooling, strict=True)],
-        level=levels["level"],
+        level=levels["level"].mask(fused),
         pool=(levels["pool"].fillna("") + " " + pooling).str.strip(),
         window_ms=_number(parts["windows"].str[1:]),
         scene_window_ms=_number(parts["scene"].str[1:]),
-        hop_ms=_number(hop_ms).fillna(_number(samples) / SAMPLES_PER_MS),
+        hop_ms=_number(hop_ms).fillna(_number(samples) / SAMPLES_PER_MS).mask(fused),
         ahead=ahead,
         lookahead_ms=_number(ahead.str.removeprefix("ahead")),
     )
+
+
+def _parts(spec: str) -> list[str]:
+    """`PARTS` of one of several models; a look-ahead stands with its timestamps."""
+    values = LOOKAHEAD.sub(r"\g<before>\g<ahead>", spec).split("@")
+    return (values + [""] * len(PARTS))[: len(PARTS)]
 
 
 def pooled(levels: str, pooling: str) -> str:

@@ -5,6 +5,8 @@ import pandas as pd
 
 from results.reference.published import is_published, set_of
 
+SOME_TRAINED = r" \+\+ (?!untrained)"
+"""Behind the weights of a model, where a trained one stands beside it."""
 MEASURED, PUBLISHED, MISSING = "measured", "published", "missing"
 
 
@@ -21,8 +23,9 @@ def is_missing(rows: pd.DataFrame) -> pd.Series:
 
 
 def is_untrained(weights: pd.Series) -> pd.Series:
-    """Whether each value of the column weights names untrained weights."""
-    return weights.astype(str).str.startswith("untrained")
+    """Whether each value of the column weights names untrained weights, of all models that stand side by side."""
+    texts = weights.astype(str)
+    return texts.str.startswith("untrained") & ~texts.str.contains(SOME_TRAINED)
 
 
 def with_flags(rows: pd.DataFrame) -> pd.DataFrame:

@@ -102,3 +102,19 @@ def test_an_embedder_that_cuts_its_own_windows_is_not_given_others():
 
     with pytest.raises(ValueError, match=r"own: lookahead_ms must be None, it cuts its own windows; got 0"):
         Own().timestamps([torch.zeros(100)], [("mean", 20)], 10, 0)
+
+
+@pytest.mark.parametrize(("window_ms", "unread_ms"), [(160, 0), (360, 0), (660, 0), (320, 57), (640, 77)])
+def test_what_fills_no_patch_at_the_end_of_a_window_is_not_read(embedder, window_ms, unread_ms):
+    """Windows of 160 ms and hundreds more are read to their end, which look-aheads are measured from."""
+    audio = clip(window_ms / 1000, 1)
+    tap = ("features", window_ms)
+
+    def is_read(last_ms):
+        changed = audio.clone()
+        changed[-32 * last_ms :] *= -0.5
+        ((before, _),), ((after, _),) = (embedder.timestamps([s], [tap], window_ms, 0) for s in (audio, changed))
+        return not torch.equal(before[tap][-1], after[tap][-1])
+
+    assert is_read(unread_ms + 3)
+    assert unread_ms == 0 or not is_read(unread_ms)

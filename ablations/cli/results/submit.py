@@ -94,8 +94,10 @@ def _mteb(
     from ablations.system.compute import Machine
     from ablations.terminal.progress import bars, terminal
     from ablations.units.where import Where
+    from downstream.disk.files import check_place
 
     mteb_results.check_name(name)
+    check_place(out / "results" / "model_meta.json")
     with bars(terminal()) as track:
         written = mteb_results.write(chosen, out, Where.of(*places), Machine(*machine), name=name, url=url, track=track)
     for file in written.files:

@@ -1,4 +1,4 @@
-"""A worker of Ray: it executes units one by one, and keeps its embedder loaded while units need it.
+"""A worker of Ray: it executes units one by one, and keeps its embedders loaded while units need them.
 
 The probes of different units are not trained together here, as no unit waits for another one.
 """
@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 
 import torch
 
-from ablations.engines.here import broken, build
+from ablations.engines.here import broken
+from ablations.engines.loaded import Loaded
 from ablations.system.memory import keep_freed
 from ablations.units.execute import UnitResult, run_unit
-from ablations.units.unit import Group, Settings, Unit
-from downstream.embedder import Embedder, optional
+from ablations.units.unit import Settings, Unit
 
 PACKAGES = ("ablations", "downstream", "passt")
 
@@ -44,10 +44,10 @@ class UnitWorker:
     settings: Settings
     folder: str
     threads: int
-    group: Group | None = field(default=None, init=False)
-    embedder: Embedder | None = field(default=None, init=False)
+    loaded: Loaded = field(init=False)
 
     def __post_init__(self) -> None:
+        self.loaded = Loaded(self.settings)
         os.chdir(self.folder)
         torch.set_num_threads(self.threads)
         keep_freed()
@@ -56,20 +56,11 @@ class UnitWorker:
         """Execute a unit."""
         with _recorded() as logged:
             try:
-                embedder = self._embedder_of(unit)
+                embedders = self.loaded.of(unit.models)
             except Exception as error:
                 return Answer(broken(unit, error), tuple(logged))
-            result = run_unit(unit, embedder, self.settings)
+            result = run_unit(unit, embedders, self.settings)
         return Answer(result, tuple(logged))
-
-    def _embedder_of(self, unit: Unit) -> Embedder:
-        if self.embedder is None or self.group != unit.group:
-            if self.embedder is not None:
-                optional(self.embedder).close()
-            self.embedder = None  # the memory has room for one
-            self.embedder = build(unit.models, self.settings)
-            self.group = unit.group
-        return self.embedder
 
 
 class _Recorder(logging.Handler):

@@ -88,6 +88,12 @@ def test_a_dry_run_is_the_plan(invoke, tmp_path):
     assert not (tmp_path / "runs").exists()
 
 
+def test_look_aheads_are_variants_of_every_model(invoke):
+    dry = invoke("run", "--model", "logmel", "--task", "tones", "--lookaheads", "centered,0,80", "--dry-run")
+    assert dry.exit_code == 0, dry.output
+    assert "1 jobs, 0 done" in dry.stdout, "scenes share a job"
+
+
 def test_the_paper_is_planned_study_by_study(invoke, tmp_path):
     result = invoke("plan", "paper", "--no-measure", "--out", tmp_path / "plan.csv")
     assert result.exit_code == 1, "its tasks are absent"
@@ -105,6 +111,7 @@ def test_the_paper_is_planned_study_by_study(invoke, tmp_path):
         (["--task", "tones"], "--task goes with --model; name one"),
         (["quickstart", "--levels", "block1"], "--levels goes with --model; --set changes a study"),
         (["quickstart", "--windows", "160"], "--windows goes with --model; --set changes a study"),
+        (["quickstart", "--lookaheads", "0"], "--lookaheads goes with --model; --set changes a study"),
         (["quickstart", "--set", "seeds"], "--set must be PATH=VALUE, such as --set models.0.windows_ms='[[320]]'"),
         (["quickstart", "--limit", "0"], "--limit must be a whole number of at least 1, got 0"),
         (["quickstart", "--limit", "few"], "Invalid value for '--limit': 'few' is not a valid integer."),
@@ -120,6 +127,12 @@ def test_the_paper_is_planned_study_by_study(invoke, tmp_path):
         (["--model", "passt_demo", "--task", "tones", "--levels", "block9..block3"], "write block3..block9"),
         (["--model", "hear:mine", "--task", "tones", "--levels", "x"], "hear:mine: unknown level 'x'"),
         (["--model", "logmel", "--task", "tones", "--windows", "wide"], "windows_ms must be positive whole millis"),
+        (
+            ["--model", "logmel", "--task", "tones", "--lookaheads", "161"],
+            "logmel: lookahead_ms must be at most the",
+        ),
+        (["--model", "logmel", "--task", "tones", "--lookaheads", "0,,"], "lookahead_ms must be whole milliseconds"),
+        (["--model", "hear:mine", "--task", "tones", "--lookaheads", "0"], "hear:mine: lookahead_ms must be None, the"),
         (["--model", "logmel", "--task", "tones", "--protocol", "hear"], "unknown protocol 'hear'"),
         (["--model", "logmel", "--task", "tones", "--dry-run", "--shard", "1/2"], "--dry-run is of the whole study"),
     ],

@@ -202,3 +202,17 @@ def test_a_run_shows_itself(place):
     assert isinstance(run.rows, pd.DataFrame)
     assert run.figure().axes
     assert ab.Run(run.folder).scores.equals(run.scores)
+
+
+def test_an_object_stands_beside_a_model(place, event_task):
+    event_task()
+    beside = {"checkpoint": "logmel", "timestamp_hop_ms": 500, "beside": ab.model(loudness, sample_rate=RATE)}
+    other = {"checkpoint": loudness, "beside": ["logmel@t500", "chance@t500"]}
+    run = ab.evaluate([beside, other], ["tones", "beeps"], protocol="ridge", sample_rate=RATE, **place)
+    assert list(run.scores.index) == ["logmel ++ loudness", "loudness ++ logmel", "loudness ++ chance"]
+    assert list(run.scores.columns) == ["tones"]
+    assert {cell.task for cell in run.not_applicable} == {"beeps"}
+    reasons = {cell.reason for cell in run.not_applicable}
+    assert all("loudness?code=" in reason and "no timestamp embeddings" in reason for reason in reasons)
+    with pytest.raises(ValueError, match="expected one model, got 2 side by side"):
+        ab.embedder("logmel ++ chance")

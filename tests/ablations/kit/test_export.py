@@ -24,7 +24,7 @@ def test_a_folder_reads_back_as_the_store_gives_it(kind, small, request, tmp_pat
     assert target == tmp_path / "out" / folder.name
     task, splits = read.read_folder(target)
     spec = registry.resolve("logmel")
-    expected = extracted(registry.build(spec, device="cpu"), spec, Task.from_dir(folder), tmp_path / "store")
+    expected = extracted([registry.build(spec, device="cpu")], spec, Task.from_dir(folder), tmp_path / "store")
     for split, data in expected.items():
         assert list(splits[split].files) == list(data.files) == item_order(task)[split]
         assert np.array_equal(splits[split].x, data.x[:])
@@ -76,3 +76,14 @@ def test_a_precision_that_would_be_ignored_is_refused(scene_task, tmp_path):
             where=Where(store=tmp_path / "store"),
             machine=Machine("cpu", "bf16"),
         )
+
+
+def test_models_side_by_side_are_written_side_by_side(event_task, tmp_path):
+    folder, where = event_task(), Where(store=tmp_path / "store")
+    widths = {}
+    for spec in ("logmel@t250", "melproj@t500", "logmel@t250 ++ melproj@t500"):
+        (target,) = export(spec, str(folder), tmp_path / spec.replace(" ", ""), where=where, machine=CPU)
+        split = read.read_folder(target)[1]["test"]
+        widths[spec] = split.x.shape[1]
+    assert widths["logmel@t250 ++ melproj@t500"] == widths["logmel@t250"] + widths["melproj@t500"]
+    assert set(split.timestamps % 500) == {0}

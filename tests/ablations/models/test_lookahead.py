@@ -5,6 +5,7 @@ import re
 import pytest
 
 from ablations.models import registry
+from ablations.models.lookahead import lookahead_ms
 from tests.lookahead import check_against_cutting_by_hand, check_that_the_future_is_not_seen
 
 
@@ -37,6 +38,19 @@ def test_a_look_ahead_is_at_most_the_shortest_window(model):
 def test_windows_of_other_models_are_those_cut_by_hand(model, levels):
     embedder = registry.build(registry.resolve(model), device="cpu")
     taps = [(level, 320) for level in levels]
-    for lookahead_ms in (0, 80, 320):
-        check_against_cutting_by_hand(embedder, taps, lookahead_ms, 2e-5, seconds=0.15)
+    for ahead_ms in (0, 80, 320):
+        check_against_cutting_by_hand(embedder, taps, ahead_ms, 2e-5, seconds=0.15)
     check_that_the_future_is_not_seen(embedder, taps, 0, seconds=0.6)
+
+
+@pytest.mark.parametrize(
+    ("model", "wait"),
+    [
+        ("passt_demo@w320", 160),
+        ("passt_demo@w160+640", 320),
+        ("passt_demo@w320@ahead40 ++ cnn_demo@w320", 160),
+        ("cnn_demo@w320 ++ passt_demo@w640@ahead0", 160),
+    ],
+)
+def test_models_wait_for_the_sound_behind_a_timestamp(model, wait):
+    assert lookahead_ms(registry.resolve(model)) == wait

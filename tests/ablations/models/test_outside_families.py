@@ -12,6 +12,7 @@ from ablations.cli import main
 from ablations.models import registry
 from ablations.models.check import check_model
 from results.rows.rows import read_rows
+from tests.lookahead import check_against_cutting_by_hand, check_that_the_future_is_not_seen
 
 PACKAGE = Path(__file__).with_name("example_package")
 MODULE = "loudness_of_windows"
@@ -50,6 +51,12 @@ def test_its_models_are_models(package, scene_task, event_task, tmp_path):
     assert set(rows["family"]) == {"loudness"}
     assert len(set(rows["task"])) == 2
     assert set(check_model("loudness")["result"]) == {"ok"}
+
+
+def test_its_windows_have_a_look_ahead(package):
+    embedder = registry.build(registry.resolve("loudness@ahead80"), device="cpu")
+    check_against_cutting_by_hand(embedder, [("bands", 160), ("total", 320)], 80, 1e-5)
+    check_that_the_future_is_not_seen(embedder, [("bands", 160)], 0)
 
 
 def test_the_page_has_the_example():

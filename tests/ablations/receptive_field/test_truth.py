@@ -9,7 +9,7 @@ from ablations.models import registry
 from ablations.receptive_field import sounds
 from ablations.receptive_field.curves import shortest
 from ablations.receptive_field.layout import Layout
-from ablations.receptive_field.measure import Choice, measure
+from ablations.receptive_field.measure import Choice, Span, measure
 from downstream.lookahead import looking_ahead
 from tests.ablations.receptive_field.stacks import RATE, BoxStack, WindowMean, b_spline
 
@@ -109,6 +109,23 @@ def test_a_mean_over_windows_has_exactly_its_window():
         row = numbers[(numbers["level"] == level) & (numbers["window_ms"] == window)].iloc[0]
         assert row["ms_95"] == pytest.approx(0.95 * (stop - extent[0]), abs=2)
     assert numbers.loc[numbers["level"] == "first", "future"].item() == 0
+
+
+@pytest.mark.parametrize(
+    ("extent", "stretch"),
+    [
+        ((-80, 80), 5),
+        ((-1000, 1000), 50),
+        ((-160, 0), 5),
+        ((-30, 30), 1),
+        ((-83, 83), 5),  # a prime: a stretch lies across each end
+        (None, 50),
+    ],
+)
+def test_stretches_end_with_the_window_where_they_can(extent, stretch):
+    span = Span.of(extent, Choice())
+    assert span.stretch_ms == stretch
+    assert span.before_ms % stretch == span.behind_ms % stretch == 0
 
 
 @pytest.mark.parametrize("ahead", [0, 8, 64])

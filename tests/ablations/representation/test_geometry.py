@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 import ablations as ab
 from ablations.cli import main
-from ablations.representation import measure
+from ablations.engines import loaded
 from ablations.representation.representation import Sample
 from ablations.representation.similarity import linear_cka
 from downstream.tasks.task import Task
@@ -132,14 +132,14 @@ def test_the_paper_is_many_studies(invoke):
 
 
 def test_a_model_that_fails_does_not_stop_the_others(invoke, monkeypatch):
-    build = measure.Representations.of.__globals__["build"]
+    build = loaded.build
 
     def broken(models, settings, track):
         if models[0].spec.checkpoint == "logmel":
             raise ValueError("its weights are lost")
         return build(models, settings, track)
 
-    monkeypatch.setattr("ablations.representation.representation.build", broken)
+    monkeypatch.setattr(loaded, "build", broken)
     result = invoke("geometry", "mine.yaml", "--task", "tones")
     assert result.exit_code == 1
     assert "Failed: logmel: its weights are lost" in result.output
@@ -169,3 +169,13 @@ def test_models_with_a_pooling_are_left_out(invoke, tmp_path):
     assert set(found.embeddings["model"]) == {"logmel"}
     with pytest.raises(ValueError, match="every model of the study has a pooling, which is a part of probes"):
         ab.geometry("pooled.yaml", permutations=0)
+
+
+def test_models_side_by_side_have_a_geometry_of_their_own(invoke, tmp_path):
+    pair = {"checkpoint": "logmel", "timestamp_hop_ms": 300, "beside": "chance@t200"}
+    tasks = yaml.safe_load((tmp_path / "mine.yaml").read_text())["tasks"]
+    content = {"name": "pairs", "models": [MODELS[2], pair], "tasks": tasks, "protocol": PROTOCOL}
+    found = ab.geometry(ab.Study.from_dict(content), ab.Where(store=tmp_path / "store")).embeddings
+    by_model = found.set_index(["task", "model"])
+    assert by_model.loc[("beeps", "logmel ++ chance"), "dim"] == by_model.loc[("beeps", "logmel"), "dim"] + 1
+    assert by_model.loc[("tones", "logmel ++ chance"), "spec"] == str(ab.Study.from_dict(content).models[1].spec)

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from ablations.engines.here import build
+from ablations.engines.loaded import build
 from ablations.study.study import Study
 from ablations.units.jobs import jobs_of
-from ablations.units.unit import Settings, find_tasks, grouped, units_of
+from ablations.units.unit import Settings, find_tasks, grouped, name_of, units_of
 from downstream.embedder import released
 from results.rows.rows import read_rows
 
@@ -21,12 +21,12 @@ def test_keys_of_jobs_are_those_of_the_committed_run(checkpoint, tmp_path):
     tasks = find_tasks(study, tmp_path, tmp_path / "store", lambda *failure: failures.append(failure))
     assert not failures
     settings = Settings(study, tmp_path, tmp_path / "store", "cpu")
-    units = [unit for unit in units_of(study, tasks) if unit.group[0] == checkpoint]
+    units = [unit for unit in units_of(study, tasks) if name_of(unit.group) == checkpoint]
     keys = set()
     for group in grouped(units):
         with released(build(group[0].models, settings)) as embedder:
             for unit in group:
-                jobs = jobs_of(unit, embedder, study.protocol, settings.store)
+                jobs = jobs_of(unit, [embedder], study.protocol, settings.store)
                 keys |= {shared.job.key for some in jobs.shared.values() for shared in some}
     rows = read_rows(RUN)
     assert keys == set(rows.loc[rows["spec"].str.startswith(checkpoint), "job"])

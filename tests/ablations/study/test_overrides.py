@@ -62,7 +62,7 @@ def test_packaged_studies_can_be_changed():
             "--set sedes: no key 'sedes' in the study (did you mean 'seeds'?); expected one of name, models,",
         ),
         ("model.0.levels=x", "--set model.0.levels: no key 'model' in the study (did you mean 'models'?)"),
-        ("models.0.window_ms=1", "no key 'window_ms' in models.0 (did you mean 'windows_ms'?); expected one of check"),
+        ("models.0.window_ms=1", "no key 'window_ms' in models.0 (did you mean 'windows_ms' or 'scene_window_ms'?)"),
         ("models.0.options.size=1", "no key 'options' in models.0; expected one of checkpoint, windows_ms"),
         ("models.2.levels=x", "--set models.2.levels: models has the places 0 to 1, got '2'"),
         ("models.first.levels=x", "models has the places 0 to 1, got 'first'"),

@@ -1,6 +1,7 @@
 """A section of a model card: its metadata as hubs read it, its tables, and what it says is missing."""
 
 import math
+from pathlib import Path
 
 import pytest
 import yaml
@@ -13,6 +14,8 @@ from results import load
 from results.rows.rows import task_table
 from results.scores.scores import scores
 from tests.ablations.submit.runs import rows_of, whole, write_run
+
+ROOT = Path(__file__).parents[3]
 
 
 def card_of(folder, *names, **options):
@@ -118,3 +121,11 @@ def test_a_card_is_printed_or_written(folder, tmp_path):
     assert (printed.exit_code, written.output) == (0, f"{out}\n")
     assert out.read_text() == printed.stdout
     assert not printed.stderr
+
+
+def test_the_committed_card_is_what_the_command_makes_of_the_committed_rows():
+    folder = ROOT / "results" / "runs" / "quickstart"
+    names = [f"passt_demo block6 320 ms{weights}" for weights in ("", " untrained-0")]
+    options = [word for name in names for word in ("--model", name)]
+    done = CliRunner().invoke(main, ["submit", str(folder), "--to", "card", *options])
+    assert (folder / "card.md").read_text() == done.stdout

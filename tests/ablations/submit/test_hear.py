@@ -119,6 +119,17 @@ def test_seeds_are_averaged_and_said(tmp_path):
     assert any("embeddings in bf16, not fp32" in line for line in hear.lines(hear.entries(Chosen.of(bf16))))
 
 
+def test_a_task_with_another_number_of_clips_is_not_hears(tmp_path, monkeypatch):
+    """Such as a small task that someone calls as HEAR's is called."""
+    counts = {"base-esc50-v2.0.0-full-0": 2000, "base-gunshot_triangulation-v1.0-full-0": 30}
+    monkeypatch.setattr(hear, "names_of_clips", lambda folder, job: set(range(counts[job])))
+    folder = write_run(tmp_path / "mine", [*rows_of("base", "esc50"), *rows_of("base", "gunshot")])
+    (row,) = hear.entries(Chosen.of(folder))
+    assert list(row.scores) == ["ESC-50"]
+    assert row.empty["Gunshot"] == "tested on 30 clips, HEAR's has 88"
+    assert not row.remarks
+
+
 def test_untrained_models_are_refused_or_left_out(tmp_path):
     folder = write_run(tmp_path / "mine", [*rows_of("base", "esc50"), *rows_of("floor", "esc50")])
     done = submit(folder, "--to", "hear")

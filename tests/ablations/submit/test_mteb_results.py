@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from sklearn.linear_model import LogisticRegression
 
 from ablations.cli import main
-from ablations.submit import mteb_protocol
+from ablations.submit import mteb_protocol, mteb_results
 from ablations.submit.chosen import Chosen
 from ablations.submit.mteb_results import meta_of, task_table
 from results.rows import rows as result_rows
@@ -94,6 +94,12 @@ def test_what_mteb_does_not_have_is_named_with_the_reason(tmp_path):
     assert any(line.startswith("Not comparable: beijing_opera: HEAR pads or cuts its clips") for line in lines)
     assert lines[-1].endswith("no task that mteb has with the same clips, so no file")
     assert not (folder / "mteb").exists()
+
+
+def test_models_that_are_no_vector_without_their_probe_are_named(tmp_path):
+    made = [*rows_of("weighted", "gunshot"), *rows_of("base", "gunshot")]
+    (line,) = mteb_results.pooled(Chosen.of(write_run(tmp_path / "mine", made)))
+    assert line == "Not comparable: weighted: probes pool levels or tokens; mteb takes a vector."
 
 
 def test_names_are_such_as_mteb_takes(places, tmp_path):

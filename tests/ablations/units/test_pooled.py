@@ -64,7 +64,7 @@ def study_of(task, levels, protocol="hear2021+grid1", **fields):
 def jobs(study, embedder, tmp_path):
     (named,) = find_tasks(study, tmp_path, tmp_path, pytest.fail)
     (unit,) = units_of(study, [named])
-    found = jobs_of(unit, embedder, study.protocol, tmp_path)
+    found = jobs_of(unit, [embedder], study.protocol, tmp_path)
     return [shared.job for group in found.shared.values() for shared in group], [
         cell.reason for cell in found.not_applicable
     ]

@@ -16,7 +16,7 @@ from ablations.runs.run import run_study
 from ablations.study.study import Study
 from ablations.system.compute import Machine
 from ablations.tasks.names import NamedTask
-from ablations.units.unit import Shard, find_tasks, units_of
+from ablations.units.unit import Shard, find_tasks, name_of, units_of
 from ablations.units.where import Where
 from downstream.tasks.task import Task
 from results.rows.rows import read_rows
@@ -87,7 +87,7 @@ def test_what_costs_more_weighs_more():
 
 def test_units_share_what_embeds():
     units = units_of(study_of(["t"], seeds=[0, 1]), made_up(1, 1))
-    assert [(unit.group[0], unit.rows) for unit in units[::2]] == [
+    assert [(name_of(unit.group), unit.rows) for unit in units[::2]] == [
         ("crepe_tiny", 2),
         ("logmel", 6),
         ("passt_l_kd_p16_128_ap47", 2),

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ablations.engines import here
+from ablations.engines import loaded
 from ablations.engines.here import Here
 from ablations.runs.run import run_study
 from ablations.study.study import Study
@@ -130,7 +130,7 @@ def test_a_unit_that_fails_fails_alone(tmp_path, tasks, together, monkeypatch, c
 
 
 def test_embedders_are_released_before_what_waits(tmp_path, tasks, together, monkeypatch):
-    alive, evaluations, build, evaluate = [], [], here.build, waiting.evaluate
+    alive, evaluations, build, evaluate = [], [], loaded.build, waiting.evaluate
 
     def built(*args):
         embedder = build(*args)
@@ -142,7 +142,7 @@ def test_embedders_are_released_before_what_waits(tmp_path, tasks, together, mon
         evaluations.append((len(parts), [embedder() is not None for embedder in alive]))
         evaluate(parts, track)
 
-    monkeypatch.setattr(here, "build", built)
+    monkeypatch.setattr(loaded, "build", built)
     monkeypatch.setattr(waiting, "evaluate", watched_evaluation)
     assert run(study_of(tasks[:2]), tmp_path).failures == ()
     assert evaluations == [(4, [False, False])]
@@ -218,7 +218,7 @@ def test_folders_of_the_store_are_kept_as_long_as_they_are_read(tmp_path, tasks,
 
 def test_what_waits_is_let_go_when_a_run_is_stopped(tmp_path, tasks, together, monkeypatch):
     settings, units = made(study_of(tasks[:2]), tmp_path)
-    monkeypatch.setattr(here, "build", stopped_at(here.build, call=2))
+    monkeypatch.setattr(loaded, "build", stopped_at(loaded.build, call=2))
     with pytest.raises(KeyboardInterrupt):
         list(Here().results(units, settings))
     used = list((tmp_path / "store").rglob(USED))

@@ -29,7 +29,9 @@ def test_every_set_is_of_complete_rows(name):
     assert (rows["source"].str.len() > 20).all()
     assert reference.is_published(rows).all()
     assert not rows.duplicated(["model", "task"]).any()
-    assert rows["tolerance"].eq(0.003).all() if name.startswith("fig") else rows["tolerance"].isna().all()
+    if name != "dasheng":  # whose scores have a tolerance each
+        assert rows["tolerance"].eq(0.003).all() if name.startswith("fig") else rows["tolerance"].isna().all()
+    assert len(set(rows["protocol"])) == 1
     unused = set(COLUMNS) - {"model", "family", "spec", "weights", "task", "metric", "primary", "score"}
     for column in unused - {"protocol", "source", "tolerance"}:
         assert rows[column].isna().all() if column in NUMBERS else set(rows[column]) == {""}
@@ -118,7 +120,10 @@ def test_names_are_sets_or_patterns_in_any_case():
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("koutini", "unknown reference 'koutini'; expected one of leaderboard, fig4, fig5, fig10, ced, or SET:MODEL"),
+        (
+            "koutini",
+            "unknown reference 'koutini'; expected one of leaderboard, fig4, fig5, fig10, ced, usad, gram, wavjepa",
+        ),
         ("fig7", "unknown reference 'fig7' (Figures 6 to 9 are box plots: results.reference.published.boxes)"),
         ("ced:passt", "reference 'ced:passt' is of no model; expected one of ced-tiny, ced-mini, ced-small"),
         ("fig5:", "reference 'fig5:' is of no model"),
@@ -230,4 +235,18 @@ def test_a_set_is_a_file_and_a_row(tmp_path, monkeypatch):
     monkeypatch.setattr("results.reference.sets.FOLDER", tmp_path)
     (row,) = set_rows("mine").itertuples()
     assert (row.model, row.task, row.metric, row.score) == ("A", "esc50", "top1_acc", 0.125)
-    assert (row.spec, row.source, row.tolerance) == ("mine:A", "a paper", 0.01)
+    assert (row.spec, row.source, row.tolerance, row.protocol) == ("mine:A", "a paper", 0.01, "hear2021")
+
+
+def test_a_file_with_a_row_a_score_has_a_tolerance_of_each(tmp_path, monkeypatch):
+    (tmp_path / "mine.csv").write_text("model,task,score,tolerance\nA,ESC-50,0.5,\nA,Gunshot,0.75,0.02\n")
+    header = "set,file,figure,unit,tolerance,source,year,protocol\n"
+    (tmp_path / "sets.csv").write_text(f"{header}long,mine.csv,,fraction,,a paper,2025,hear2021-mine\n")
+    monkeypatch.setattr("results.reference.sets.FOLDER", tmp_path)
+    rows = set_rows("long")
+    assert rows[["task", "score", "protocol"]].to_numpy().tolist() == [
+        ["esc50", 0.5, "hear2021-mine"],
+        ["gunshot", 0.75, "hear2021-mine"],
+    ]
+    assert rows["tolerance"].isna().tolist() == [True, False]
+    assert rows["tolerance"].max() == 0.02

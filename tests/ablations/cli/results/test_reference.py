@@ -118,3 +118,50 @@ def test_what_cannot_be_is_one_line(tmp_path):
     assert result.output.startswith("Error: unknown reference 'nothing'; expected one of")
     assert result.output.count("\n") == 1
     assert invoke("reference", "--csv", tmp_path / "x.csv").exit_code == 2
+
+
+def test_the_list_counts_what_the_options_leave():
+    lines = {
+        line.split()[0]: line.split()
+        for line in invoke("reference", "--year", "2025", "--task", "esc50").output.splitlines()
+        if line
+    }
+    assert [lines[name][1:4] for name in ("usad", "gram", "wavjepa")] == [
+        ["6", "1", "6"],
+        ["14", "1", "14"],
+        ["14", "1", "14"],
+    ]
+    assert "leaderboard" not in lines
+
+
+def test_options_and_names_together(tmp_path):
+    path = tmp_path / "rows.csv"
+    options = ("--protocol", "hear2021", "--year", "2022..2024", "--task", "esc50", "--task", "beehive")
+    result = invoke("reference", "leaderboard", "dasheng", "usad", *options, "--csv", path)
+    assert result.exit_code == 0, result.output
+    written = pd.read_csv(path)
+    assert set(written["task"]) == {"esc50", "beehive"}
+    assert written.groupby(written["spec"].str.split(":").str[0]).size().to_dict() == {"dasheng": 3, "leaderboard": 10}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--protocol", "hear2022"), "unknown protocol 'hear2022' (did you mean 'hear2021'?)"),
+        (("--task", "nsynth"), "unknown task 'nsynth' (did you mean 'nsynth_pitch_50h' or 'nsynth_pitch_5h'?)"),
+        (("--year", "soon"), "year must be one such as 2024"),
+        (("--year", "1999"), "no published score is of all that the options ask for"),
+        (("usad", "--protocol", "hear2021"), "no published score is of all that the options ask for"),
+    ],
+)
+def test_what_no_score_is_of_is_one_line(options, message):
+    result = invoke("reference", *options)
+    assert result.exit_code == 1
+    assert message in result.output
+    assert result.output.count("\n") == 1
+
+
+def test_cells_of_models_that_were_trained_on_the_task_are_marked():
+    output = invoke("reference", "leaderboard:CREPE", "--task", "nsynth_pitch_5h").output
+    assert "0.870§" in output
+    assert "§ trained on data of the task: CREPE on nsynth_pitch_5h (NSynth, with labels)." in output

@@ -50,3 +50,12 @@ def test_the_card_says_what_is_padded_and_read(folder_of):
 def test_the_rules_of_the_api_hold(folder_of):
     for kind in ("wav2vec2_masked", "wav2vec2_bert"):
         assert "12 of 12 rules hold" in ablate("check", f"hf:{folder_of(kind)}")
+
+
+def test_an_encoder_stands_beside_a_model(folder_of, event_task, tmp_path, monkeypatch):
+    monkeypatch.chdir(folder_of("wav2vec2").parent)
+    places = ("--runs", tmp_path / "runs", "--store", tmp_path / "store")
+    pair = ("--model", "logmel@w160@t200 ++ hf:./wav2vec2@block2@t100")
+    ablate("run", *pair, "--task", event_task(), "--protocol", "ridge", *places)
+    (run,) = (tmp_path / "runs").iterdir()
+    assert set(read_rows(run)["model"]) == {"logmel ++ wav2vec2"}
