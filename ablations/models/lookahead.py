@@ -27,9 +27,14 @@ def lookahead_ms(spec: EmbeddingSpec) -> float:
     if spec.beside:
         waits = list(map(lookahead_ms, spec.parts))
         return math.nan if any(map(math.isnan, waits)) else max(waits)
+    waits = [wait for part in spec.parts for wait in _of_model(part)]
+    return math.nan if any(map(math.isnan, waits)) else max(waits)
+
+
+def _of_model(spec: EmbeddingSpec) -> list[float]:
     if spec.lookahead_ms is not None:
-        return float(spec.lookahead_ms)
-    return max(_after_ms(spec.checkpoint, tap) for tap in spec.timestamp_taps())
+        return [float(spec.lookahead_ms)]
+    return [_after_ms(spec.checkpoint, tap) for tap in spec.timestamp_taps()]
 
 
 def _after_ms(checkpoint: str, tap: Tap) -> float:
