@@ -83,9 +83,9 @@ class _Writer:
 
 def _clips(pairs: Sequence[Pair], clips: pd.DataFrame, confidence: float, write: _Writer) -> list[str]:
     """Write what is established, a table a pair, the tasks that were not compared, and what the intervals leave out."""
-    parts = [statement(clips, confidence)]
+    parts, of_pairs = [statement(clips, confidence)], dict(iter(clips.groupby(["a", "b"], sort=False)))
     for a, b in dict.fromkeys(pairs):
-        lines = clips[(clips["a"] == a) & (clips["b"] == b)].drop_duplicates(["task", "metric"])
+        lines = of_pairs.get((a, b), clips.iloc[:0]).drop_duplicates(["task", "metric"])
         parts.append(write.heading(f"A: {a}. B: {b}. On the same test clips"))
         if (lines["verdict"] != "not compared").any():
             parts.append(write.table(_shown(lines[lines["verdict"] != "not compared"], confidence)))

@@ -25,7 +25,8 @@ def models(rows: pd.DataFrame, record: RunRecord | None) -> pd.DataFrame:
     table = with_flags(measured(rows).drop_duplicates("model"))
     table = table.assign(model=labels(table)).rename(columns={"embedder_fp": "embedder"})
     columns = ["model", "family", "spec", "weights", "precision", "device", "embedder"]
-    absent = [vars(model) for model in (record.models if record else ()) if model.spec not in set(table["spec"])]
+    known = set(table["spec"])
+    absent = [vars(model) for model in (record.models if record else ()) if model.spec not in known]
     added = pd.DataFrame(absent, columns=["label", "family", "spec", "weights"]).rename(columns={"label": "model"})
     return pd.concat([table[columns], added], ignore_index=True) if absent else table[columns]
 

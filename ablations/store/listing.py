@@ -1,6 +1,5 @@
 """List the store as a table, and make space in it: `ablate store ls` and `prune`."""
 
-import dataclasses
 import fnmatch
 import logging
 import time
@@ -150,7 +149,7 @@ def _others(root: Path) -> pd.DataFrame:
 
 
 def _frame(rows: Iterable[StoreEntry]) -> pd.DataFrame:
-    values = [dataclasses.asdict(entry) for entry in rows]
+    values = [{name: getattr(entry, name) for name in COLUMNS} for entry in rows]
     frame = pd.DataFrame(values, columns=list(COLUMNS))
     frame["last_used"] = pd.to_datetime(frame["last_used"].astype(float), unit="s", utc=True)
     counts = {name: pd.array([row[name] for row in values], dtype="Int64") for name in ("items", "rows")}

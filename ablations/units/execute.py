@@ -60,7 +60,7 @@ class UnitWork:
     def __init__(self, unit: Unit, settings: Settings) -> None:
         self.unit, self.settings = unit, settings
         self.not_applicable: tuple[NotApplicable, ...] = ()
-        self._done: list[Done] = []
+        self._done: dict[Done, None] = {}
         self._failures: list[Failure] = []
 
     @property
@@ -77,9 +77,7 @@ class UnitWork:
 
     def add(self, shared: Shared) -> None:
         """Note that a job is done."""
-        job = Done.of(shared)
-        if job not in self._done:
-            self._done.append(job)
+        self._done[Done.of(shared)] = None
 
     def fail(self, models: Sequence[Model], error: Exception) -> None:
         """Note and log that models could not be run on the task."""

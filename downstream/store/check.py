@@ -51,10 +51,11 @@ def faults(root: Path, *, full: bool = False) -> Iterator[Fault]:
         raise FileNotFoundError(f"no store at {root}")
     earlier = 0
     for folder in tap_folders(root):
-        if is_earlier_folder(folder):
+        found = list(_tap_faults(folder, full))
+        if found and is_earlier_folder(folder):
             earlier += 1
             continue
-        yield from _tap_faults(folder, full)
+        yield from found
         yield from _extraction_faults(folder, full)
     for path in sorted((root / HASHES).glob("*.json")):
         try:

@@ -15,6 +15,8 @@ from downstream.disk.sums import DIGITS, place_of, read_summed, write_summed
 
 NAME = "index.npz"
 PLACE_PARTS = 5  # embedder, audio, split, kind, file
+SMALL_BYTES, MOST_PARSED = 1 << 17, 256
+"""Embedders have the same index on a split: so many contents, of so many bytes at most, are parsed once."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,11 @@ class Index:
             FileNotFoundError: the file is absent.
         """
         content = read_summed(path, place_of(path, PLACE_PARTS))
+        return _parsed(bytes(content)) if len(content) <= SMALL_BYTES else cls.parse(content)
+
+    @classmethod
+    def parse(cls, content: bytes | memoryview) -> "Index":
+        """Make an index of the content of its file."""
         with load_arrays(io.BytesIO(content), allow_pickle=False) as arrays:
             return cls(tuple(arrays["files"].tolist()), arrays["offsets"], arrays["timestamps"])
 
@@ -71,3 +78,8 @@ class Index:
         """(files,) the number of rows of each of `files`."""
         place = {file: i for i, file in enumerate(self.files)}
         return np.diff(self.offsets)[[place[file] for file in files]]
+
+
+@functools.lru_cache(maxsize=MOST_PARSED)
+def _parsed(content: bytes) -> Index:
+    return Index.parse(content)

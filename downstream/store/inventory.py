@@ -12,7 +12,7 @@ from downstream.disk.locks import LOCK, USED, held
 from downstream.store.extraction import Extraction
 from downstream.store.index import NAME as INDEX_NAME
 from downstream.store.store import TapFolder, name_of
-from downstream.store.tap_file import TapRecord, is_earlier, read_header
+from downstream.store.tap_file import TapRecord, is_earlier, mapped
 from downstream.tasks.clip_cache import AUDIO, EARLIER_CLIPS
 
 FINGERPRINT = re.compile("[0-9a-f]{16}")
@@ -152,13 +152,15 @@ def _complete(folder: TapFolder, taps: list[Path]) -> StoreEntry:
     dims: list[int | None] = [None] * len(taps)
     index = folder.known_index()
     origin: dict[str, str] = {}
-    state = "earlier" if is_earlier_folder(folder) else "complete" if index else "faulty"
+    whole = index is not None
     for place, path in enumerate(taps):
         try:
-            origin |= TapRecord.read(path).origin
-            dims[place] = read_header(path, index)[0].shape[1] if index else None
+            record = TapRecord.read(path)
+            origin |= record.origin
+            dims[place] = mapped(path, record, index).shape[1] if index else None
         except (ValueError, OSError):  # OSError: removed in between
-            state = "earlier" if state == "earlier" else "faulty"
+            whole = False
+    state = "complete" if whole else "earlier" if is_earlier_folder(folder) else "faulty"
     used = folder.path / USED
     last = max((path.stat().st_mtime for path in ([used] if used.is_file() else taps) if path.exists()), default=0.0)
     return dataclasses.replace(

@@ -99,6 +99,11 @@ def read_rows(path: Path, index: Index) -> Rows:
 def read_header(path: Path, index: Index) -> tuple[Rows, TapRecord]:
     """The rows and their record, without verifying the rows; errors are those of `read_rows`."""
     record = TapRecord.read(path)
+    return mapped(path, record, index), record
+
+
+def mapped(path: Path, record: TapRecord, index: Index) -> Rows:
+    """The rows of a tap by its record, which has been read; errors are those of `read_rows`."""
     if record.index != index.digest or record.rows != index.total:
         raise ValueError(f"{path}: its record is of another index")
     try:
@@ -108,7 +113,7 @@ def read_header(path: Path, index: Index) -> tuple[Rows, TapRecord]:
     stored, shape = np.dtype(record.format.stored), (record.rows, record.dim)
     if rows.dtype != stored or rows.shape != shape:
         raise ValueError(f"{path}: {rows.dtype} {rows.shape}, expected {stored} {shape}, as was written")
-    return record.format.decoded(rows), record
+    return record.format.decoded(rows)
 
 
 def check_tap(path: Path, index: Index, *, full: bool) -> None:

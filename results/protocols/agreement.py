@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-from results.protocols.kendall import orders, tau_b
+from results.protocols.kendall import orders, tau_b, taus
 from results.protocols.ranks import OVERALL, Shared
 from results.protocols.runs import ProtocolRun
 from results.protocols.units import Drawable, drawable
@@ -178,15 +178,10 @@ def _lines(
     confidence: float,
     few: int,
 ) -> list[dict[str, object]]:
-    """A line for each pair of protocols; the orders of each are computed once."""
+    """A line for each pair of protocols."""
     observed = {name: orders(scores) for name, scores in measured.items()}
     note = _few(models, few)
     lines = []
-    resampled: dict[str, np.ndarray] = {}
-    halves: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-    if not isinstance(drawn, str):
-        resampled = {name: orders(scores) for name, scores in drawn.resampled.items()}
-        halves = {name: (orders(one), orders(other)) for name, (one, other) in drawn.halves.items()}
     for a, b in itertools.combinations(measured, 2):
         tau = float(tau_b(observed[a], observed[b]))
         line: dict[str, object] = {"a": a, "b": b, "task": task, "models": models, "tau": tau}
@@ -195,13 +190,13 @@ def _lines(
             line["reason"] = "; ".join(filter(None, [note, TIED]))
         elif isinstance(drawn, str):
             line["reason"] = "; ".join(filter(None, [note, drawn]))
-        elif a not in resampled or b not in resampled:
+        elif a not in drawn.resampled or b not in drawn.resampled:
             line["reason"] = "; ".join(filter(None, [note, NO_PREDICTIONS]))
         else:
-            low, high = tau_interval(tau, tau_b(resampled[a], resampled[b]), confidence)
-            (a1, a2), (b1, b2) = halves[a], halves[b]
-            other = np.nanmean([tau_b(a1, b2), tau_b(a2, b1)])
-            same = np.nanmean([tau_b(a1, a2), tau_b(b1, b2)])
+            low, high = tau_interval(tau, taus(drawn.resampled[a], drawn.resampled[b]), confidence)
+            (a1, a2), (b1, b2) = drawn.halves[a], drawn.halves[b]
+            other = np.nanmean([taus(a1, b2), taus(a2, b1)])
+            same = np.nanmean([taus(a1, a2), taus(b1, b2)])
             line |= {"low": low, "high": high, "halves": float(other), "halves_same": float(same)}
             line |= {"units": drawn.units, "unit": drawn.unit}
         lines.append(line)

@@ -63,8 +63,8 @@ def conclusions(
         compared = comparisons(run.folder, pairs, confidence=confidence, resamples=resamples, seed=seed)
         tables.append(_marked(compared).rename(run.protocol))
     whole = pd.concat(tables, axis=1)
-    order = [key for table in tables for key in table.index]
-    whole = whole.reindex(sorted(whole.index, key=order.index)).fillna("")
+    order = dict.fromkeys(key for table in tables for key in table.index)
+    whole = whole.reindex(list(order)).fillna("")
     outcomes = pd.DataFrame([_outcome(marks) for _, marks in whole.iterrows()], index=whole.index)
     table = whole.join(outcomes).reset_index()
     kinds = {pair: differ_in(runs[0].specs[pair[0]], runs[0].specs[pair[1]]) for pair in pairs}

@@ -7,6 +7,9 @@ counts nowhere. Source: Kendall 1945; `scipy.stats.kendalltau` is the same for o
 
 import numpy as np
 
+MOST_ORDERS = 2_000_000
+"""Orders of pairs that are in memory at once, but for a single draw of more models."""
+
 
 def orders(scores: np.ndarray) -> np.ndarray:
     """Say in which order each pair of models is: (..., models) scores to (..., pairs) int8 of 1, 0 (tied) and -1.
@@ -28,6 +31,18 @@ def tau_b(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     agreeing = _summed(a, b)
     untied = np.sqrt(_summed(a, a) * _summed(b, b))
     return np.asarray(np.divide(agreeing, untied, out=np.full(np.shape(untied), np.nan), where=untied > 0))
+
+
+def taus(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Calculate tau-b of two scores of the same models in each draw, (draws, models) each, to (draws,).
+
+    There are half as many pairs as the square of models, so that some draws are taken at a time.
+    """
+    models = a.shape[-1]
+    draws = max(1, MOST_ORDERS // max(1, models * (models - 1) // 2))
+    blocks = range(0, len(a), draws)
+    parts = [tau_b(orders(a[start : start + draws]), orders(b[start : start + draws])) for start in blocks]
+    return np.concatenate(parts) if parts else np.zeros(0)
 
 
 def _summed(a: np.ndarray, b: np.ndarray) -> np.ndarray:

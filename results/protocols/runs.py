@@ -41,6 +41,11 @@ class ProtocolRun:
         return wide.reindex(self.rows["model"].unique())
 
     @cached_property
+    def cells(self) -> dict[tuple[str, str], pd.DataFrame]:
+        """The rows of each model and task."""
+        return {(str(model), str(task)): rows for (model, task), rows in self.rows.groupby(["model", "task"])}
+
+    @cached_property
     def specs(self) -> dict[str, str]:
         """The spec of each model."""
         return dict(zip(self.rows["model"], self.rows["spec"], strict=True))

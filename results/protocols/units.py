@@ -64,7 +64,7 @@ def drawable(task: str, models: Sequence[str], runs: Sequence[ProtocolRun]) -> D
 
 def _jobs(run: ProtocolRun, model: str, task: str) -> dict[int, dict[str, str]]:
     """The jobs of a model on a task: seed -> task fingerprint -> job."""
-    rows = run.rows[(run.rows["model"] == model) & (run.rows["task"] == task)]
+    rows = run.cells.get((model, task), run.rows.iloc[:0])
     return {
         int(seed): dict(zip(of_seed["task_fp"], of_seed["job"], strict=True)) for seed, of_seed in rows.groupby("seed")
     }

@@ -4,6 +4,8 @@ The file is written by whoever runs a study, with its rows; figures, tables and 
 earlier version have none.
 """
 
+import functools
+import itertools
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,6 +14,8 @@ from typing import Any
 from results.rows.files import replacing
 
 NAME = "study.json"
+EVERY = ""
+"""In the place of a model or a task: all of them."""
 
 
 @dataclass(frozen=True)
@@ -112,12 +116,26 @@ class RunRecord:
 
     def why_missing(self, model: str, task: str) -> str:
         """Say why a model has no score on a task; empty where it does not apply."""
-        if any((cell.model, cell.task) == (model, task) for cell in self.not_applicable):
+        if (model, task) in self._not_applicable:
             return ""
-        for failure in self.failures:
-            if (not failure.models or model in failure.models) and failure.task in ("", task):
-                return "the task is absent" if failure.absent else failure.reason
-        return "has not been run"
+        keys = itertools.product((model, EVERY), (task, EVERY))
+        if (first := min((self._failed[key] for key in keys if key in self._failed), default=None)) is None:
+            return "has not been run"
+        failure = self.failures[first]
+        return "the task is absent" if failure.absent else failure.reason
+
+    @functools.cached_property
+    def _not_applicable(self) -> set[tuple[str, str]]:
+        return {(cell.model, cell.task) for cell in self.not_applicable}
+
+    @functools.cached_property
+    def _failed(self) -> dict[tuple[str, str], int]:
+        """Model and task, each `EVERY` for all, to the place of the first failure that names them."""
+        places: dict[tuple[str, str], int] = {}
+        for place, failure in enumerate(self.failures):
+            for model in failure.models or (EVERY,):
+                places.setdefault((model, failure.task), place)
+        return places
 
 
 def write_record(record: RunRecord, folder: str | Path) -> None:

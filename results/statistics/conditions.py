@@ -224,18 +224,24 @@ class _Cells:
     def __init__(self, folder: str | Path) -> None:
         self.folder = folder
         rows = with_missing(read_rows(folder), read_record(folder))
-        self.rows = rows[rows["primary"].astype(bool)]
+        rows = rows[rows["primary"].astype(bool)]
+        self._rows, self._none = dict(iter(rows.groupby("model", sort=False))), rows.iloc[:0]
+        self._metrics = dict(rows.drop_duplicates("task").set_index("task")["metric"])
+        self._changed: dict[str, list[tuple[int, str]]] = {}
+        for place, (model, task) in enumerate(rows[["model", "task"]].drop_duplicates().itertuples(index=False)):
+            if parts(task).conditions:
+                self._changed.setdefault(model, []).append((place, task))
         self.read: Read = functools.lru_cache(maxsize=16)(functools.partial(read_clips, folder))
 
     def changed(self, models: frozenset[str] | None) -> list[tuple[str, str]]:
         """Pairs of model and task, of tasks with conditions; of all models for None."""
-        pairs = self.rows[["model", "task"]].drop_duplicates().itertuples(index=False)
-        return [(m, task) for m, task in pairs if parts(task).conditions and (models is None or m in models)]
+        chosen = self._changed if models is None else self._changed.keys() & models
+        places = sorted((place, model, task) for model in chosen for place, task in self._changed[model])
+        return [(model, task) for _, model, task in places]
 
     def identity(self, task: str) -> dict[str, str]:
         """The clean task, the conditions and the metric of a task."""
-        metric = self.rows.loc[self.rows["task"] == task, "metric"].iloc[0]
-        return {"task": parts(task).task, "conditions": parts(task).conditions, "metric": metric}
+        return {"task": parts(task).task, "conditions": parts(task).conditions, "metric": self._metrics[task]}
 
     def jobs(self, model: str, task: str) -> tuple[Jobs, Jobs]:
         """The jobs of a model under conditions, and those on the clean task, by seed and folder.
@@ -243,7 +249,7 @@ class _Cells:
         Raises:
             ValueError: the model has no score of one of both.
         """
-        own = self.rows[self.rows["model"] == model]
+        own = self._rows.get(model, self._none)
         clean = own[(own["task"] == parts(task).task) & own["job"].astype(bool)]
         if clean.empty:
             raise ValueError(NO_CLEAN)

@@ -6,6 +6,7 @@ task, metric, mean; flags where it has them), name models by their labels (`resu
 ValueError for scores of several protocols or of several metrics of a task: they do not compare.
 """
 
+import functools
 import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -179,8 +180,13 @@ def _signed_rank_p(differences: np.ndarray) -> float:
     if len(differences) > EXACT:
         return float(stats.wilcoxon(differences).pvalue)
     ranks = stats.rankdata(np.abs(differences))
-    signs = 1 - 2 * (np.arange(2 ** len(ranks))[:, None] >> np.arange(len(ranks)) & 1)
-    return float(np.mean(np.abs(signs @ ranks) >= abs(np.sign(differences) @ ranks) - 1e-9))
+    return float(np.mean(np.abs(_signs(len(ranks)) @ ranks) >= abs(np.sign(differences) @ ranks) - 1e-9))
+
+
+@functools.cache
+def _signs(count: int) -> np.ndarray:
+    """All patterns of signs of so many differences, (2 ** count, count)."""
+    return 1 - 2 * (np.arange(2**count)[:, None] >> np.arange(count) & 1)
 
 
 def _wide(scores: pd.DataFrame) -> pd.DataFrame:

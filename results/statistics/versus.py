@@ -96,6 +96,7 @@ def comparisons(
     rows = with_missing(rows, read_record(folder))
     rows = rows[rows["primary"].astype(bool)]
     pairs, known = list(pairs), list(rows["model"].unique())
+    places = rows.groupby("model", sort=False).indices
     for model in dict.fromkeys(model for pair in pairs for model in pair):
         if model not in known:
             raise ValueError(f"unknown model {model!r} in {folder}{choices(model, known, '`ablate table`')}")
@@ -104,7 +105,7 @@ def comparisons(
     lines: list[dict[str, Any]] = []
     absent: list[FileNotFoundError] = []
     for a, b in pairs:
-        both = rows[rows["model"].isin((a, b))]
+        both = rows.iloc[sorted({*places[a], *places[b]})]
         for (task, metric), cells in both.groupby(["task", "metric"], sort=False):
             line = {"a": a, "b": b, "task": task, "metric": metric}
             try:

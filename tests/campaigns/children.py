@@ -29,6 +29,7 @@ class Ending:
         seconds: wall time.
         peak_mb: peak of resident memory in megabytes.
         output: stdout and stderr.
+        cpu_s: user and system time, of its ended children too.
     """
 
     kind: str
@@ -36,6 +37,7 @@ class Ending:
     seconds: float
     peak_mb: float
     output: str
+    cpu_s: float = 0.0
 
 
 def attempt(call: Callable[[], object], log: Path, limit_s: float) -> Ending:
@@ -54,7 +56,8 @@ def attempt(call: Callable[[], object], log: Path, limit_s: float) -> Ending:
     seconds = time.perf_counter() - start
     output = log.read_text(errors="replace")
     code = os.waitstatus_to_exitcode(status) if status is not None else 0
-    return Ending(_kind(status is None, code, output), code, seconds, usage.ru_maxrss / 1000, output)
+    used = usage.ru_utime + usage.ru_stime
+    return Ending(_kind(status is None, code, output), code, seconds, usage.ru_maxrss / 1000, output, used)
 
 
 def _child(call: Callable[[], object], log: Path) -> None:

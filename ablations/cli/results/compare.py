@@ -11,6 +11,8 @@ from ablations.terminal.names import MODEL, RUNNABLE, TASK
 from ablations.terminal.options import A_RUN, PATH, PLACES, RUNS, folder_of
 
 Pair = tuple[str, str]
+MOST_PAIRS = 2_000
+"""Without models, the largest number of pairs that are tested over tasks: those of 63 models."""
 
 
 @click.command()
@@ -43,7 +45,7 @@ def compare(
     called different; each that can't be established has a reason. Over tasks: Wilcoxon's test of the pairs, and
     Friedman's of all models. Then the variance of scores over folds, seeds and grid points. Without models, the
     pairs that the study names under `comparisons` are compared; if it names none, all are compared over tasks, in
-    pairs.
+    pairs, up to 63 models.
 
     Name models as the table does, without marks. STUDY is the name of a study or a run, a YAML
     file, or a run's folder.
@@ -64,7 +66,14 @@ def compare(
     chosen = [(models[0], other) for other in models[1:]] + [_pair(text, set(rows["model"])) for text in pairs]
     chosen = list(dict.fromkeys(chosen or pairs_of(folder)))
     comparison = compared(
-        folder, chosen, rows=rows, all_metrics=all_metrics, confidence=confidence, resamples=resamples, seed=seed
+        folder,
+        chosen,
+        rows=rows,
+        all_metrics=all_metrics,
+        most_pairs=MOST_PAIRS,
+        confidence=confidence,
+        resamples=resamples,
+        seed=seed,
     )
     named = {model for pair in chosen for model in pair}
     warnings = edges.edge_warnings(rows[rows["model"].isin(named)] if chosen else rows)

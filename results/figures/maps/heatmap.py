@@ -88,6 +88,8 @@ def heatmap(
             fmt="",
             annot_kws={"fontsize": size},
             linewidths=0.5,
+            xticklabels=True,  # all of them: seaborn leaves out labels where there are many
+            yticklabels=True,
             cbar_kws={"label": SHARE, "pad": 0.02, "aspect": 30},
             ax=axes,
         )

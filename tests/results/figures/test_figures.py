@@ -168,6 +168,12 @@ def test_many_tasks_have_values_of_fewer_letters(tasks, written):
     assert figure.get_figwidth() <= PAGE
 
 
+def test_a_heat_map_of_more_models_than_fit_a_page_names_all():
+    models = [(f"m{number}", spec(levels=f"block{number}"), SCENES, (number / 200,)) for number in range(130)]
+    (axes, _) = figures.heatmap(made(*models)).axes
+    assert len(axes.get_yticklabels()) == len(set(map(str, axes.get_yticklabels()))) == 130
+
+
 def test_the_best_of_an_error_rate_is_the_lowest():
     task = ("mine", "segment_1s_er")
     figure = figures.heatmap(made(("a", spec(), task, (0.5,)), ("b", spec(levels="logits"), task, (1.0,))))
