@@ -4,7 +4,7 @@ import functools
 import logging
 import math
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from ablations.units.outcome import Failure
 from ablations.units.unit import Settings, Unit, failure_of, find_tasks, grouped, name_of, units_of
 from ablations.units.where import Where
 from downstream.embedder import Embedder, Tap
-from downstream.progress import Advance, Track, silent
+from downstream.progress import Track, silent
 from passt.catalog.spec_text import FUSED
 from results.tables.escapes import markdown_table, printable
 
@@ -118,9 +118,8 @@ def plan_study(
         failures.append(failure_of(models, task, error))
 
     units = units_of(study, find_tasks(study, where.tasks, where.store, failed))
-    epochs = functools.cache(lambda: epochs_seen(settings.folder))  # reads every job
     rows: list[PlanRow] = []
-    planner = _Planner(settings, epochs if measure else None)
+    planner = _Planner(settings, measure)
     with Loaded(settings, track) as loaded, track(f"plan of {study.name}", len(units)) as advance:
         for group in grouped(units):
             try:
@@ -129,42 +128,36 @@ def plan_study(
                 rows += [_problem(unit, error) for unit in group]
                 advance(len(group))
                 continue
-            rows += planner.rows(group, embedders, advance)
+            for unit in group:
+                try:
+                    rows.append(planner.row(unit, embedders))
+                except Exception as error:
+                    rows.append(_problem(unit, error))
+                advance(1)
     rows += [PlanRow(task=failure.task, problem=failure.reason) for failure in failures]
     return Plan([asdict(row) for row in rows], columns=list(COLUMNS))
 
 
 class _Planner:
-    """Plans units. It measures the speed of an embedder once for each set of taps and length of clips.
+    """Plans units. It measures the speed of an embedder once for each set of taps and length of clips."""
 
-    Args:
-        settings: how units would be run.
-        epochs: gives the epochs of a fit; None to measure nothing.
-    """
-
-    def __init__(self, settings: Settings, epochs: Callable[[], float] | None) -> None:
-        self.settings, self.epochs = settings, epochs
+    def __init__(self, settings: Settings, measure: bool) -> None:
+        self.settings, self.measure = settings, measure
+        self.held: dict[tuple[str, ...], int] = {}  # bytes of the process by embedders: measuring collects garbage
         self.rates: dict[tuple[str, tuple[Tap, ...], int | None, int], Rate] = {}
         self.planned: set[tuple[Path, Tap]] = set()
 
-    def rows(self, group: Sequence[Unit], embedders: Sequence[Embedder], advance: Advance) -> list[PlanRow]:
-        """Plan units of one group, whose embedders are loaded."""
-        held = functools.cache(lambda: in_use(torch.device(self.settings.device)))  # once: it collects garbage
-        rows = []
-        for unit in group:
-            try:
-                rows.append(self.row(unit, embedders, held))
-            except Exception as error:
-                rows.append(_problem(unit, error))
-            advance(1)
-        return rows
+    @functools.cached_property
+    def epochs(self) -> float:
+        """Epochs of a fit; every job that is done is read for it."""
+        return epochs_seen(self.settings.folder)
 
-    def row(self, unit: Unit, embedders: Sequence[Embedder], held: Callable[[], int]) -> PlanRow:
+    def row(self, unit: Unit, embedders: Sequence[Embedder]) -> PlanRow:
         """Count what remains of a unit; models that have nothing to give on its task are logged."""
         counts = counts_of(unit, embedders, self.settings, self.planned)
         for cell in counts.not_applicable:
             logger.warning("not applicable: %s", cell)
-        estimate = self.estimate(counts, self.epochs(), held()) if self.epochs else Estimate()
+        estimate = self.estimate(counts, embedders) if self.measure else Estimate()
         return PlanRow(
             model=FUSED.join(embedder.name for embedder in embedders),
             task=unit.named.key,
@@ -182,8 +175,8 @@ class _Planner:
             memory_mb=estimate.memory_mb,
         )
 
-    def estimate(self, counts: Counts, epochs: float, held: int) -> Estimate:
-        """Estimate time and memory of what remains, with so many epochs a fit, and bytes that are held already."""
+    def estimate(self, counts: Counts, embedders: Sequence[Embedder]) -> Estimate:
+        """Estimate time and memory of what remains."""
         seconds, beyond = 0.0, [0]
         for work in counts.extractions:
             length = round(math.log2(max(work.seconds, 0.01) / max(len(work.files), 1)))  # of a clip, about
@@ -192,9 +185,12 @@ class _Planner:
                 self.rates[key] = embedding_rate(work.embedder, work, self.settings.device)
             seconds += self.rates[key].seconds * work.seconds
             beyond.append(self.rates[key].memory)
-        probes = sum(probe_seconds(work, self.settings.device, epochs) for work in counts.probes)
+        probes = sum(probe_seconds(work, self.settings.device, self.epochs) for work in counts.probes)
         beyond += map(probe_memory, counts.probes)
-        return Estimate(seconds, probes, (held + max(beyond)) / 1e6)
+        names = tuple(embedder.fingerprint for embedder in embedders)
+        if names not in self.held:
+            self.held[names] = in_use(torch.device(self.settings.device))
+        return Estimate(seconds, probes, (self.held[names] + max(beyond)) / 1e6)
 
 
 def to_text(plan: pd.DataFrame, store: Path) -> str:

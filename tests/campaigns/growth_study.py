@@ -14,12 +14,11 @@ from typing import Any
 import numpy as np
 import yaml
 
-from ablations.engines.here import build
+from ablations.engines.loaded import Loaded
 from ablations.study.study import Study
 from ablations.units import execute
-from ablations.units.job import Job
 from ablations.units.jobs import jobs_of
-from ablations.units.unit import Settings, Unit, find_tasks, grouped, units_of
+from ablations.units.unit import Settings, find_tasks, grouped, units_of
 from ablations.units.where import Where
 from downstream.fold_result import FoldResult
 from downstream.probes.fit import Fit
@@ -110,23 +109,24 @@ def make_jobs(place: Place) -> int:
     study = Study.load(place.study)
     settings = Settings(study, place.run, place.where.store, "cpu")
     number = 0
-    for group in grouped(units_of(study, list(find_tasks(study, place.where.tasks, place.where.store, stop)))):
-        embedder = build(group[0].models, settings)
-        for unit in group:
-            for shared in itertools.chain(*jobs_of(unit, embedder, study.protocol, settings.store).shared.values()):
-                rank = study.models.index(shared.models[0]) / len(study.models)
-                execute._write_job(shared.job, _folds(unit, shared.job, rank, np.random.default_rng(number)), settings)
-                number += 1
+    ranks = {model: place / len(study.models) for place, model in enumerate(study.models)}
+    tasks = find_tasks(study, place.where.tasks, place.where.store, stop)
+    with Loaded(settings) as loaded:
+        for group in grouped(units_of(study, tasks)):
+            embedders = loaded.of(group[0].models)
+            for unit in group:
+                shared = jobs_of(unit, embedders, study.protocol, settings.store).shared
+                for job in itertools.chain(*shared.values()):
+                    draw, rank = np.random.default_rng(number), ranks[job.models[0]]
+                    folds = [_fold(unit.named.task, fold, rank, draw) for fold in unit.named.task.folds()]
+                    execute._write_job(job, folds, settings)
+                    number += 1
     return number
 
 
 def stop(models: Any, task: str, error: Exception) -> None:
     """Stop at a task that can't be read."""
     raise error
-
-
-def _folds(unit: Unit, job: Job, rank: float, draw: np.random.Generator) -> list[FoldResult]:
-    return [_fold(unit.named.task, fold, rank, draw) for fold in unit.named.task.folds()]
 
 
 def _fold(task: Task, fold: Fold, rank: float, draw: np.random.Generator) -> FoldResult:

@@ -9,6 +9,7 @@ import pytest
 from ablations.runs import plan as planning
 from ablations.runs import rows as run_rows
 from ablations.runs.plan import plan_study
+from ablations.runs.plan_measure import Rate
 from ablations.runs.run import run_study
 from ablations.study.study import Study
 from ablations.system.compute import Machine
@@ -147,17 +148,21 @@ def test_each_job_is_read_a_few_times_and_never_for_another_unit(tmp_path, tasks
         monkeypatch.setattr(module, name, counted)
     run_study(Study.load(place.study), place.where, CPU)
     assert len(read) == len(list((place.run / "jobs").glob("*.json")))
-    assert set(read.values()) == {2}
+    assert max(read.values()) <= 3
 
 
 def test_a_plan_reads_the_jobs_that_are_done_once_for_all_embedders(tmp_path, tasks, monkeypatch):
     place = made(tmp_path, MODELS, tasks)
+    for job in sorted((place.run / "jobs").glob("*.json"))[::2]:
+        job.unlink()
     true, calls = planning.epochs_seen, []
-    monkeypatch.setattr(planning, "in_use", lambda device: 0)
+    for name, value in (("in_use", 0), ("probe_seconds", 1.0), ("embedding_rate", Rate(1.0, 0))):
+        monkeypatch.setattr(planning, name, lambda *_, value=value: value)
     monkeypatch.setattr(planning, "epochs_seen", lambda folder: calls.append(folder) or true(folder))
     study = Study.load(place.study)
     plan = plan_study(study, place.where, CPU)
-    assert (plan["done"] == plan["jobs"]).all()
+    assert 0 < plan["done"].sum() < plan["jobs"].sum()
+    assert (plan["done"] < plan["jobs"]).sum() > 1
     assert calls == [place.run]
     plan_study(study, place.where, CPU, measure=False)
     assert len(calls) == 1

@@ -4,6 +4,7 @@ import math
 import re
 from pathlib import Path
 
+import click
 import pytest
 
 from ablations.models import cost, registry
@@ -13,6 +14,7 @@ from ablations.report.costs import COMPUTE, FACTOR, costs_of, known_models, unkn
 from ablations.search.space import Space
 from ablations.study.adhoc import adhoc_study
 from ablations.study.study import Study
+from ablations.terminal.names import MODEL
 from results.scores.axes import AXIS_COLUMNS, checkpoint_of, with_axes
 from results.scores.kinds import is_untrained
 from tests.ablations.models.test_cost import SCENES, variants
@@ -154,3 +156,10 @@ def test_only_models_without_any_training_are_untrained():
     weights = ["untrained-0", "untrained-0 ++ untrained-1", "untrained-0 ++ demo", "demo ++ untrained-0", "demo"]
     flags = is_untrained(rows.iloc[[0] * 5].assign(weights=weights)["weights"])
     assert flags.tolist() == [True, True, False, False, False]
+
+
+def test_a_shell_completes_the_model_behind_the_last_sign():
+    context, option = click.Context(click.Command("run")), click.Option(["--model"])
+    for before in ("", "logmel++", "logmel ++ crepe_tiny ++ "):
+        offered = [item.value for item in MODEL.shell_complete(context, option, f"{before}cnn_d")]
+        assert offered == [f"{before}cnn_demo"]
