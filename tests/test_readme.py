@@ -49,8 +49,8 @@ LONG = {
     "--ray": "starts Ray",
 }
 """Commands that are parsed and not run, by a word of theirs, with the reason."""
-OWN_MODEL = "hear:mymodel"
-"""The module that a document shows; runs of it are small."""
+OWN_MODELS = {"hear:mymodel", "hf:./mine"}
+"""The module that a document shows, and the encoder in a folder; runs of their default levels are small."""
 DECLARATIONS = {"search": Search.load, "train": load_stages}
 """What reads the first argument of a command that is not run, beside the studies of `ablate run`."""
 ELSEWHERE = {
@@ -75,6 +75,7 @@ PLACEHOLDERS = {
     "A": "crepe_tiny",
     "B": "logmel",
     "SEARCH.yaml": "quick_search",
+    "hf:./FOLDER": "hf:./mine",  # before the word alone
     "FOLDER": "folder",
     "TASKS": "tasks",
     "OUT": "kit_folders",
@@ -183,7 +184,7 @@ def of_ablations(command: click.Command, words: list[str]) -> str | None:
     if {"--help", "...", "…"} & set(rest):  # a command's name
         return None
     long = LONG.keys() & set(words)
-    is_small = Path(rest[0]).is_file() or OWN_MODEL in rest if rest else False
+    is_small = rest and (Path(rest[0]).is_file() or (OWN_MODELS & set(rest) and "--levels" not in rest))
     if long and not (long == {"run"} and is_small):
         return parsed(leaf, name, rest)
     done = CliRunner().invoke(command, words)
@@ -265,6 +266,15 @@ def test_the_readme_is_read():
 )
 def test_wrong_commands_are_seen(in_world, line, what):
     assert what in complaint(tuple(shlex.split(line)))
+
+
+def test_an_encoder_runs_from_a_folder(in_world):
+    line = "ablate run --model hf:./FOLDER --task digits"
+    assert line in (ROOT / "docs" / "transformers.md").read_text().splitlines()
+    assert complaint.__wrapped__(tuple(shlex.split(line))) is None
+    runs = [run for run in (in_world / "runs").iterdir() if "mine" in run.name and (run / "table.md").is_file()]
+    assert len(runs) == 1
+    assert set(results.load(runs[0])["spec"]) == {"hf:./mine@features@wown@smax@t50@published"}
 
 
 @pytest.mark.parametrize(("key", "declared"), [("models", Study), ("space", Search)])

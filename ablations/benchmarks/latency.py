@@ -143,7 +143,9 @@ def measure(
 
 def _specs(name: str, windows: tuple[int, ...]) -> list[EmbeddingSpec]:
     """Make the specs of a name: as it stands if it names windows or its model has none, else one for each window."""
-    spec, fields = untrained(name), parse_fields(name)
+    spec = untrained(name)
+    spec.refuse_beside()
+    fields = parse_fields(name)
     card = registry.card(spec.checkpoint)
     named = {**fields_of(str(fields.pop("checkpoint"))), **fields}
     if "windows_ms" in named or card.min_window_ms is None:

@@ -15,8 +15,8 @@ from passt.embedder import MEL_FRAMES
 def lookahead_ms(spec: EmbeddingSpec) -> float:
     """Compute how much sound behind a timestamp decides its embedding, in ms.
 
-    Of windows that are centered on their timestamps, it is half of the longest one; of models side by side, that of
-    the one that waits longest.
+    Of windows that are centered on their timestamps, it is half of the longest one. Models side by side wait for the
+    one that needs most.
 
     Args:
         spec: in canonical form.
@@ -24,14 +24,17 @@ def lookahead_ms(spec: EmbeddingSpec) -> float:
     Returns:
         The time; inf for frames that are read from the whole clip; NaN for models whose excerpts are not known.
     """
-    waits = [_of_one_model(part) for part in spec.parts]
+    if spec.beside:
+        waits = list(map(lookahead_ms, spec.parts))
+        return math.nan if any(map(math.isnan, waits)) else max(waits)
+    waits = [wait for part in spec.parts for wait in _of_model(part)]
     return math.nan if any(map(math.isnan, waits)) else max(waits)
 
 
-def _of_one_model(spec: EmbeddingSpec) -> float:
+def _of_model(spec: EmbeddingSpec) -> list[float]:
     if spec.lookahead_ms is not None:
-        return float(spec.lookahead_ms)
-    return max(_after_ms(spec.checkpoint, tap) for tap in spec.timestamp_taps())
+        return [float(spec.lookahead_ms)]
+    return [_after_ms(spec.checkpoint, tap) for tap in spec.timestamp_taps()]
 
 
 def _after_ms(checkpoint: str, tap: Tap) -> float:

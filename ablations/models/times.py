@@ -49,12 +49,12 @@ class Times:
             raise ValueError(f"{path}: expected what `ablate benchmark latency --out` writes") from None
 
     def of(self, text: str) -> float:
-        """The milliseconds of one timestamp of a spec; NaN if it was not measured."""
+        """The milliseconds of one timestamp of a spec, or of all side by side; NaN if one was not measured."""
         try:
             spec = EmbeddingSpec.parse(text)
         except ValueError:  # rows of another version
             return math.nan
-        return self.milliseconds.get(key_of(spec), math.nan)
+        return sum(self.milliseconds.get(key_of(part), math.nan) for part in spec.parts)
 
     def origin(self, texts: Iterable[str]) -> str:
         """A line that says where the times of specs are from; empty without a file."""

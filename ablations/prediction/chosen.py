@@ -14,6 +14,7 @@ from ablations.study.study import Model
 from ablations.units.kept import read_kept
 from downstream.disk.choices import choices
 from downstream.disk.fields import flag, list_of, text
+from downstream.events.decoding import THRESHOLD
 from downstream.events.targets import PostProcessing
 from downstream.trained.probe import TrainedProbe
 from results.rows.rows import read_rows
@@ -53,6 +54,12 @@ class ChosenProbes:
         """The mean of the folds' predictions for embeddings (items, dim): (items, labels)."""
         each = [probe.predictions(x) for probe in self.probes.values()]
         return each[0] if len(each) == 1 else np.stack(each).mean(axis=0, dtype=np.float64).astype(np.float32)
+
+    @property
+    def moved_by(self) -> float:
+        """How much predictions are moved, so that more than 0.5 is an event: the mean over the folds."""
+        thresholds = [probe.threshold for probe in self.probes.values()]
+        return sum(THRESHOLD - one for one in thresholds if one is not None) / len(thresholds)
 
     @property
     def postprocessing(self) -> PostProcessing:

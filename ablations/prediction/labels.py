@@ -63,7 +63,7 @@ def event_labels(predicted: Predicted, probes: ChosenProbes) -> list[EventLabel]
     labels = []
     for label, start, end in zip(events.label, events.start, events.end, strict=True):
         inside = (steps >= start) & (steps <= end)
-        probability = float(predicted.values[inside, label].mean(dtype=np.float64))
+        probability = float(predicted.values[inside, label].mean(dtype=np.float64)) - probes.moved_by
         labels.append(EventLabel(float(start) / 1000, float(end) / 1000, probes.labels[label], probability))
     return sorted(labels, key=lambda event: (event.onset_s, event.offset_s, event.label))
 

@@ -48,7 +48,7 @@ def costs_of(rows: pd.DataFrame, times: Times = NO_TIMES) -> pd.DataFrame:
     computed = specs.map(times.of).astype(float)
     if computed.notna().any():
         costs[COMPUTE] = computed
-        costs[FACTOR] = computed / specs.map(lambda text: EmbeddingSpec.parse(text).timestamp_hop_ms)
+        costs[FACTOR] = specs.map(lambda text: _real_time_factor(text, times)).astype(float)
     return costs
 
 
@@ -147,3 +147,13 @@ def _lookahead(text: str) -> float | str:
     except ValueError:  # another version has it
         return math.nan
     return WHOLE_CLIP if wait == math.inf else wait
+
+
+def _real_time_factor(text: str, times: Times) -> float:
+    """The share of a stream's time that the timestamps of a spec take; those of models side by side add up.
+
+    It is NaN where a model decides its timestamps itself.
+    """
+    parts = EmbeddingSpec.parse(text).parts
+    shares = [(times.of(str(part)), part.timestamp_hop_ms) for part in parts]
+    return sum(computed / hop_ms if hop_ms else math.nan for computed, hop_ms in shares)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ablations.units.jobs import Shared, fits_of, jobs_of, tap_folders, taps_of
-from ablations.units.kept import is_complete
+from ablations.units.jobs import Shared, fits_of, is_done, jobs_of, tap_folders, taps_of
+from ablations.units.kept import lacks_probes
 from ablations.units.unit import Settings, Unit
 from downstream.embedder import OWN_HOP, Embedder, Tap, distance_ms, widths
 from downstream.lookahead import looking_ahead
@@ -123,8 +123,11 @@ def counts_of(
     planned = set() if planned is None else planned
     extractions: list[Extracting] = []
     probes: list[Probing] = []
+    study, folder = settings.study, settings.folder
     for times, shared in unit_jobs.shared.items():
-        waiting = [one for one in shared if not is_complete(settings.study, settings.folder, one.job.key)]
+        waiting = [
+            one for one in shared if not is_done(folder, one.job.key) or lacks_probes(study, folder, one.job.key)
+        ]
         jobs, done = jobs + len(shared), done + len(shared) - len(waiting)
         for place, (embedder, audio, (hop_ms, lookahead_ms)) in enumerate(
             zip(embedders, unit_jobs.audio, times, strict=True)

@@ -51,7 +51,8 @@ class Chosen:
         rows = load(folder)
         rows = rows[~rows["published"]]
         measured = rows[rows["kind"] == MEASURED]
-        floors = set() if untrained else set(measured.loc[measured["untrained"], "model"])
+        with_untrained = measured["weights"].str.contains("untrained-")  # also one of several side by side
+        floors = set() if untrained else set(measured.loc[with_untrained, "model"])
         known = list(dict.fromkeys(measured["model"]))
         for name in names:
             if name not in known:

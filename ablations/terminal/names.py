@@ -51,6 +51,16 @@ class Name(click.ParamType[str]):
         return [CompletionItem(name) for name in names]
 
 
+class SideBySide(Name):
+    """Names of models, between which ++ may stand."""
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Offer the names that begin with what stands behind the last ++."""
+        last = incomplete.rpartition("++")[2].lstrip()
+        before = incomplete[: len(incomplete) - len(last)]
+        return [CompletionItem(before + item.value) for item in super().shell_complete(ctx, param, last)]
+
+
 class Known(Name):
     """A name that must be known; the names are asked for when they are needed.
 
@@ -153,7 +163,7 @@ STUDY = Name(studies, runs, is_file=True)
 RUNNABLE = Name(studies, lambda ctx: (PAPER,), runs, is_file=True)
 SEARCH = Name(_files(*SEARCHES), is_file=True)
 RECIPE = Name(_files(*RECIPES), is_file=True)
-MODEL = Name(models)
+MODEL = SideBySide(models)
 TASK = Name(tasks, is_file=True)
 FETCHED = Name(models, tasks)
 REFERENCE_SET = Name(references)

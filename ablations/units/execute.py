@@ -15,7 +15,7 @@ import numpy as np
 
 from ablations.study.study import Model
 from ablations.units.jobs import Done, Shared, fits_of, is_done, job_file, jobs_of, stored_parts, tap_folders, taps_of
-from ablations.units.kept import is_complete, keep, keep_again, keeps_probes
+from ablations.units.kept import keep, keep_again, keeps_probes, lacks_probes
 from ablations.units.outcome import Failure
 from ablations.units.parts import part_named
 from ablations.units.record import JobRecord, arrays_of
@@ -74,7 +74,7 @@ class UnitWork:
         if not is_done(self.settings.folder, shared.job.key):
             return False
         self.add(shared)
-        return is_complete(self.settings.study, self.settings.folder, shared.job.key)
+        return not lacks_probes(self.settings.study, self.settings.folder, shared.job.key)
 
     def add(self, shared: Shared) -> None:
         """Note that a job is done."""

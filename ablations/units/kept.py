@@ -11,7 +11,7 @@ from typing import Any
 
 from ablations.study.study import Study
 from ablations.units.job import Job
-from ablations.units.jobs import Shared, is_done, job_file
+from ablations.units.jobs import Shared, job_file
 from downstream.fold_result import FoldResult
 from downstream.notices import warn_once
 from downstream.probes.protocol import Protocol
@@ -35,20 +35,18 @@ def keeps_probes(study: Study) -> bool:
     return study.keep_probes and has_weights(Protocol.parse(study.protocol).base)
 
 
-def is_complete(study: Study, folder: Path, key: str) -> bool:
-    """Whether a job has its files in the folder of a run, and its probes if the study keeps them."""
-    return is_done(folder, key) and (not keeps_probes(study) or _is_kept(folder, key))
-
-
-def _is_kept(folder: Path, key: str) -> bool:
+def lacks_probes(study: Study, folder: Path, key: str) -> bool:
+    """Whether the probes of a job that is done are to be kept, and are not there or were changed."""
+    if not keeps_probes(study):
+        return False
     try:
         read_kept(folder, key)
     except FileNotFoundError:
-        return False
+        return True
     except ValueError as error:
         warn_once(f"{error}; its probes are trained again")
-        return False
-    return True
+        return True
+    return False
 
 
 def read_kept(folder: Path, key: str) -> KeptProbes:

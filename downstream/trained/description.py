@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from downstream.disk.fields import choice, flag, list_of, mapping, number, text, whole, wrong
+from downstream.disk.fields import choice, flag, list_of, mapping, number, whole, wrong
 from downstream.events.targets import PostProcessing
 from downstream.pooling import fixed
-from downstream.pooling.pooling import Pooling
-from downstream.probes.probe import ProbeConfig
+from downstream.pooling.pooling import OF_LEVELS, OF_TOKENS, Pooling
+from downstream.probes.probe import INITIALIZATIONS, ProbeConfig
 from downstream.scaling import TargetScale
 from downstream.solvers import SOLVERS
 from downstream.tasks.task import PREDICTION_TYPES
@@ -99,13 +99,18 @@ def _kind(value: Any, where: str) -> ProbeConfig | str:
         raise wrong(value, where, f"a configuration with {', '.join(names)}")
     for name in ("lr", "dropout"):
         number(value[name], f"{where}: {name}")
-    return ProbeConfig(**value)
+    choice(value["init"], f"{where}: init", INITIALIZATIONS)
+    try:
+        return ProbeConfig(**value)
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from None
 
 
 def _pooling(value: Any, dim: int, where: str) -> Pooling | None:
     if value is None:
         return None
-    name, parts = text(mapping(value, where).get("name"), f"{where}: name"), value.get("parts")
+    name = choice(mapping(value, where).get("name"), f"{where}: name", (*OF_LEVELS, *OF_TOKENS))
+    parts = value.get("parts")
     pooling = Pooling(name, whole(parts, f"{where}: parts", 1, dim))
     if dim % pooling.parts:
         raise wrong(parts, f"{where}: parts", f"a divisor of {dim}")

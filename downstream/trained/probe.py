@@ -18,6 +18,8 @@ from downstream.scaling import TargetScale
 from downstream.solvers import SOLVERS
 from downstream.trained.preparation import Preparation
 
+FEWEST = 16  # items in a product of matrices: those of fewer rows are rounded otherwise than in an evaluation
+
 
 @dataclass(frozen=True, eq=False)
 class TrainedProbe:
@@ -54,6 +56,11 @@ class TrainedProbe:
             (items, labels) float32 probabilities, or numbers in the task's units. Those of a solver for events are
             moved by its threshold, so that more than 0.5 is an event.
         """
+        items = len(x)
+        if not items:
+            return np.zeros((0, self.labels), np.float32)
+        if items < FEWEST:
+            x = np.concatenate([x, np.repeat(x[-1:], FEWEST - items, axis=0)])
         features = self.preparation(x)
         if isinstance(self.kind, ProbeConfig):
             data = ProbeData(features, np.zeros((len(x), self.labels), np.float32))
@@ -63,7 +70,7 @@ class TrainedProbe:
             restored = SOLVERS[self.kind].restored
             assert restored is not None
             predicted = restored({name: values.numpy() for name, values in self.weights.items()})(features[:])
-        in_units = self.scale.in_units(predicted) if self.scale else predicted
+        in_units = self.scale.in_units(predicted[:items]) if self.scale else predicted[:items]
         return shifted(in_units, self.threshold).astype(np.float32, copy=False)
 
 

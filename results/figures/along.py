@@ -22,7 +22,7 @@ from results.scores.scores import Rows
 
 FEW_TASKS = 9
 """Three panels side by side up to so many tasks, four of more."""
-LINES = 6  # in a column's width at most
+LINES, LETTERS = 6, 500  # lines of a panel and letters of a statement in a column's width, at most
 HEIGHT = 1.9  # inches of a row of panels
 BESIDE = 0.5  # inches of a panel's width that are ticks
 BESIDE_PLACE = {"lookahead": ["ahead"]}
@@ -88,7 +88,8 @@ def along(
     one_panel(ax, tasks)
     columns = min(3 if len(tasks) <= FEW_TASKS else 4, len(tasks))
     count = -(-len(tasks) // columns)
-    width = COLUMN if columns == 1 and len(names) <= LINES else PAGE
+    narrow = columns == 1 and len(names) <= LINES and len(statement) <= LETTERS
+    width = COLUMN if narrow else PAGE
     height = max(1.3, min(2.3 if count == 1 else HEIGHT, PAGE_HEIGHT / count))
     entries = _entries(names, across)
     text = _notes(lines, across, lone, one_value, axis, below) if notes else []

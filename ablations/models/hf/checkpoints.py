@@ -1,7 +1,7 @@
 """Well-known encoders: what is known of them without reading their files. Any other encoder works without a row.
 
-The numbers of parameters are those of the library's networks with the published sizes; an empty field or ? is not known
-here.
+The table was written from memory, and never held against the hub. The numbers of parameters are those of the library's
+networks with the published sizes, as remembered; an empty field or ? is not known here.
 """
 
 import csv
@@ -23,7 +23,7 @@ class Checkpoint:
         frame_ms: the time from one frame of its blocks to the next; None if they have no axis of time.
         blocks: the last one is ``block<blocks>``.
         parameters: of its encoder; None if that is not known here.
-        license: as its card has it; ? if that is not known here.
+        license: as remembered of its card; ? if that is not known here.
         source: who published it.
         notes: what else a reader must know; may be empty.
     """

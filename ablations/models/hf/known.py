@@ -84,7 +84,7 @@ class Known:
                 f"windows are taken as they are; a clip beyond {LONGEST_S} s is read in excerpts of that length"
             )
         if row := table().get(self.address.place):
-            notes.append(f"{row.source}; license {row.license}; {row.url}")
+            notes.append(f"{row.source}; license {row.license}, from memory; {row.url}")
         return tuple(notes)
 
 

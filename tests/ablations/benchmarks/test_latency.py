@@ -41,6 +41,7 @@ def encoder(tmp_path_factory):
         ("mn04_as@w320@ahead40", 40),
         ("crepe_tiny", 32),
         ("logmel@w50", 25),
+        ("logmel@w50 ++ crepe_tiny", 32),
     ],
 )
 def test_a_stream_waits_for_half_of_the_longest_excerpt(text, wait):
@@ -119,6 +120,11 @@ def test_windows_are_those_of_the_spec_or_all_that_a_model_takes(encoder):
     assert [spec.windows_ms for spec in latency._specs(encoder, (100,))] == [(100,), ()]
     with pytest.raises(ValueError, match="windows_ms must be .* got 1 ms"):
         latency._specs("passt_demo", (1,))
+
+
+def test_models_side_by_side_are_measured_one_by_one():
+    with pytest.raises(ValueError, match="one model"):
+        latency._specs("logmel@w50 ++ crepe_tiny", ())
 
 
 def test_repeats_are_bounded_by_number_and_time(monkeypatch):

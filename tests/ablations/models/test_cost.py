@@ -15,6 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from ablations.cli import main
 from ablations.models import cost, registry
+from ablations.models.times import Times
 from ablations.report.costs import costs_of, known_models, unknown_costs
 from ablations.report.draw import draw
 from ablations.search.cost import cost_of
@@ -211,6 +212,13 @@ def test_measured_times_stand_beside_the_variants_that_they_are_of(busy, tmp_pat
     table = pd.read_csv(io.StringIO(written)).set_index("model")
     assert table["ms to compute a timestamp"].dropna().to_dict() == dict.fromkeys(texts[:2], 12.5)
     assert table["real-time factor"].dropna().to_dict() == {texts[0]: 0.25, texts[1]: 0.125}
+
+
+def test_models_side_by_side_have_not_the_time_of_one(tmp_path):
+    times = Times.read(measured(tmp_path / "latency.json"))
+    texts = ["passt_demo@features", "passt_demo@features ++ logmel"]
+    assert times.of(str(registry.resolve(texts[0]))) == 12.5
+    assert math.isnan(times.of(str(registry.resolve(texts[1]))))
 
 
 def test_no_time_is_shown_that_was_not_measured(tmp_path):

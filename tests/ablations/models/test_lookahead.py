@@ -38,8 +38,8 @@ def test_a_look_ahead_is_at_most_the_shortest_window(model):
 def test_windows_of_other_models_are_those_cut_by_hand(model, levels):
     embedder = registry.build(registry.resolve(model), device="cpu")
     taps = [(level, 320) for level in levels]
-    for lookahead_ms in (0, 80, 320):
-        check_against_cutting_by_hand(embedder, taps, lookahead_ms, 2e-5, seconds=0.15)
+    for ahead_ms in (0, 80, 320):
+        check_against_cutting_by_hand(embedder, taps, ahead_ms, 2e-5, seconds=0.15)
     check_that_the_future_is_not_seen(embedder, taps, 0, seconds=0.6)
 
 

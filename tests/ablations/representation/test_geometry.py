@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 import ablations as ab
 from ablations.cli import main
-from ablations.representation import measure
+from ablations.engines import loaded
 from ablations.representation.representation import Sample
 from ablations.representation.similarity import linear_cka
 from downstream.tasks.task import Task
@@ -132,14 +132,14 @@ def test_the_paper_is_many_studies(invoke):
 
 
 def test_a_model_that_fails_does_not_stop_the_others(invoke, monkeypatch):
-    build = measure.Representations.of.__globals__["build"]
+    build = loaded.build
 
     def broken(models, settings, track):
         if models[0].spec.checkpoint == "logmel":
             raise ValueError("its weights are lost")
         return build(models, settings, track)
 
-    monkeypatch.setattr("ablations.representation.representation.build", broken)
+    monkeypatch.setattr(loaded, "build", broken)
     result = invoke("geometry", "mine.yaml", "--task", "tones")
     assert result.exit_code == 1
     assert "Failed: logmel: its weights are lost" in result.output

@@ -4,13 +4,17 @@ import math
 import re
 from pathlib import Path
 
+import click
 import pytest
 
 from ablations.models import cost, registry
-from ablations.report.costs import costs_of, known_models, unknown_costs
+from ablations.models.lookahead import lookahead_ms
+from ablations.models.times import Times, key_of
+from ablations.report.costs import COMPUTE, FACTOR, costs_of, known_models, unknown_costs
 from ablations.search.space import Space
 from ablations.study.adhoc import adhoc_study
 from ablations.study.study import Study
+from ablations.terminal.names import MODEL
 from results.scores.axes import AXIS_COLUMNS, checkpoint_of, with_axes
 from results.scores.kinds import is_untrained
 from tests.ablations.models.test_cost import SCENES, variants
@@ -136,8 +140,26 @@ def test_columns_of_a_pair_are_of_neither_model_alone():
     assert unknown_costs(rows) == []
 
 
+def test_times_and_look_ahead_are_those_of_all():
+    first, second = PAIR.split(" ++ ")
+    times = Times({key_of(registry.resolve(first)): 10.0, key_of(registry.resolve(second)): 5.0})
+    assert times.of(PAIR) == 15
+    costs = costs_of(variants(PAIR, first), times)
+    assert costs[COMPUTE].tolist() == [15, 10]
+    assert costs[FACTOR].tolist() == [10 / 50 + 5 / 100, 10 / 50]
+    assert lookahead_ms(registry.resolve(PAIR)) == lookahead_ms(registry.resolve(first)) == 80
+    assert math.isnan(Times({key_of(registry.resolve(first)): 10.0}).of(PAIR))
+
+
 def test_only_models_without_any_training_are_untrained():
     rows = variants(PAIR, task=SCENES)
     weights = ["untrained-0", "untrained-0 ++ untrained-1", "untrained-0 ++ demo", "demo ++ untrained-0", "demo"]
     flags = is_untrained(rows.iloc[[0] * 5].assign(weights=weights)["weights"])
     assert flags.tolist() == [True, True, False, False, False]
+
+
+def test_a_shell_completes_the_model_behind_the_last_sign():
+    context, option = click.Context(click.Command("run")), click.Option(["--model"])
+    for before in ("", "logmel++", "logmel ++ crepe_tiny ++ "):
+        offered = [item.value for item in MODEL.shell_complete(context, option, f"{before}cnn_d")]
+        assert offered == [f"{before}cnn_demo"]

@@ -15,6 +15,7 @@ CALL = RecordedCall("2026-03-04T05:06:07.000+00:00", "ablate run mine", "1.0.0",
 SPECS = {
     "base": "passt_demo@block6@w160@smax@t50@demo",
     "floor": "passt_demo@block6@w160@smax@t50@untrained-0",
+    "half": "passt_demo@block6@w160@smax@t50@demo ++ cnn_demo@block11@w160@smax@t50@untrained-0",
     "weighted": "passt_demo@block1+block6@weighted@w160@smax@t50@demo",
 }
 
@@ -40,7 +41,8 @@ def rows_of(model: str, key: str, score: float = 0.5, folders: int | None = None
         done = {**job(changes.get("metric", task["primary_metric"]), *values), "task_fp": folder, **changes}
         done["job"] = f"{model}-{folder}-{done['seed']}"
         spec = SPECS[model]
-        identity = {"study": "mine", "model": model, "family": "passt", "spec": spec, "weights": spec.split("@")[-1]}
+        weights = " ++ ".join(part.split("@")[-1] for part in spec.split(" ++ "))
+        identity = {"study": "mine", "model": model, "family": "passt", "spec": spec, "weights": weights}
         made += rows.rows_of(done, {**identity, "task": key})
     return made
 

@@ -24,8 +24,8 @@ def parsed(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text)))
 
 
-def test_a_whole_row_is_in_form_that_of_the_public_file(tmp_path, shared):
-    public = (shared / "reference" / "hear_leaderboard.csv").read_text()
+def test_a_whole_row_is_in_form_that_of_the_public_file(tmp_path):
+    public = (FOLDER / "hear_leaderboard.csv").read_text()
     scores = {key: place / 30 for place, key in enumerate(task_table().index)}
     folder = write_run(tmp_path / "mine", whole("base", scores))
     done = submit(folder, "--to", "hear", "--name", "Lab PaSST, small", "--url", "https://example.org/passt")
@@ -142,6 +142,11 @@ def test_untrained_models_are_refused_or_left_out(tmp_path):
     unknown = submit(folder, "--to", "hear", "--model", "bsae")
     assert "no model 'bsae' was measured" in unknown.output
     assert "did you mean 'base'?" in unknown.output
+
+
+def test_one_untrained_part_is_enough(tmp_path):
+    folder = write_run(tmp_path / "mine", [*rows_of("base", "esc50"), *rows_of("half", "esc50")])
+    assert "half: left out, untrained weights are a floor" in submit(folder, "--to", "hear").stderr
 
 
 def test_a_name_is_of_one_model(tmp_path):

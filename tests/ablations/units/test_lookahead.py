@@ -70,7 +70,7 @@ def test_an_embedder_that_knows_none_is_named_and_scenes_are_served(tmp_path, ev
     found = {}
     for named in find_tasks(study, tmp_path, tmp_path, pytest.fail):
         (unit,) = units_of(study, [named])
-        jobs = jobs_of(unit, embedder, study.protocol, tmp_path / "store")
+        jobs = jobs_of(unit, [embedder], study.protocol, tmp_path / "store")
         found[named.key] = (
             [len(shared.models) for group in jobs.shared.values() for shared in group],
             [cell.reason for cell in jobs.not_applicable],

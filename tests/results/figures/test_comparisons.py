@@ -150,7 +150,7 @@ def test_along_the_hop():
     assert [axes.lines[0].get_xdata().tolist() for axes in figure.axes] == [[5, 10], [5, 10]]
     with pytest.raises(ValueError, match="no measured model has a place on the axis 'hop'"):
         figures.along(made(("a", spec(), SCENES, (0.5,))), axis="hop")
-    with pytest.raises(ValueError, match="axis must be one of level, window, hop, got 'depth'"):
+    with pytest.raises(ValueError, match="axis must be one of level, window, hop, lookahead, got 'depth'"):
         figures.along(made(*cells), axis="depth")
 
 

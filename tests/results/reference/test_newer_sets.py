@@ -1,4 +1,4 @@
-"""Newer published sets are what their sources say: counts, sums, spot values, and every cell of a digest."""
+"""Newer published sets are what their sources say: counts, sums, spot values, every cell of the re-runs."""
 
 import pandas as pd
 import pytest
@@ -6,9 +6,7 @@ import pytest
 from results.reference.published import notes_on, published
 from results.reference.sets import read
 from results.rows.rows import task_table
-from tests.reference_values import SHARED
 
-DIGEST = SHARED / "reference" / "newer_hear_scores.csv"
 COUNTS = {  # models, tasks, scores, scores read off, sum of the scores
     "usad": (6, 19, 114, 0, 88.192),
     "gram": (14, 11, 149, 0, 104.277),
@@ -69,19 +67,6 @@ RERUNS = {  # as their source lists them: the leaderboard's score -> the score o
         **{"gtzan_music_speech": (0.9769, 0.9615)},
     },
     "Stellenbosch LSL DBERT": {"gunshot": (0.8095, 0.8780)},
-}
-SOURCES = {  # how the digest's column source begins
-    "arXiv 2506.18843": "usad",
-    "arXiv 2506.00934": "gram",
-    "arXiv 2509.23238": "wavjepa",
-    "SarthakYadav/mwmae-jax-official": "mwmae",
-    "XiaoMi/dasheng metadata": "dasheng",
-    "a public re-run": "reruns",
-}
-RENAMED = {
-    "PaSST base": "CP-JKU PaSST base",
-    "PANNs CNN14 (panns_hear)": "CVSSP PANNS",
-    "wav2vec2 (hearbaseline)": "wav2vec2",
 }
 DOMAINS = {
     "environment": ("dcase2016_task2", "esc50", "fsd50k", "gunshot"),
@@ -179,33 +164,3 @@ def test_notes_name_the_protocol_and_the_checkpoints():
     notes = notes_on(published(["usad:WavLM*", "gram:WavLM"]))
     assert any("the paper does not say which layers" in note for note in notes)
     assert any("other checkpoints or levels" in note for note in notes)
-
-
-@pytest.mark.skipif(not DIGEST.is_file(), reason=f"the digest of the sources is not at {DIGEST}")
-def test_every_cell_is_the_digests():
-    """Both ways: each of 535 scores with its exactness and protocol, none left out, none added."""
-    digest = pd.read_csv(DIGEST)
-    of_tasks = digest[digest["task"].isin(task_table().index)]
-    listed = {}
-    for row in of_tasks.itertuples():
-        (name,) = [name for begins, name in SOURCES.items() if row.source.startswith(begins)]
-        model = row.model.partition(" (re-run by a third")[0]
-        tolerance = 0.0 if row.exact_or_digitised == "exact" else 0.005 if "0.005" in row.note else 0.002
-        listed[name, RENAMED.get(model, model) if name == "reruns" else model, row.task] = (
-            *(row.score, row.metric, tolerance),
-            row.protocol,
-        )
-    found = {
-        (name, row.model, row.task): (
-            row.score,
-            row.metric,
-            0.0 if pd.isna(row.tolerance) else row.tolerance,
-            row.protocol,
-        )
-        for name in COUNTS
-        for row in published([name]).itertuples()
-    }
-    assert len(listed) == 535
-    assert found == listed
-    left_out = set(digest.loc[~digest["task"].isin(task_table().index), "task"])
-    assert left_out == {"mean_environment", "mean_speech", "mean_music", "mean_all"}
