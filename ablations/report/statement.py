@@ -15,7 +15,7 @@ def pairs_of(folder: str | Path) -> tuple[Pair, ...]:
 
 
 def run_statement(folder: str | Path) -> str:
-    """Compare the recorded pairs of a run on its test clips, and state the outcome in one to three sentences.
+    """Compare the recorded pairs of a run on its test clips, and state the outcome in one to three brief sentences.
 
     Returns "" for a run whose study names no pairs.
 
@@ -27,7 +27,7 @@ def run_statement(folder: str | Path) -> str:
     if not pairs:
         return ""
     try:
-        return statement(comparisons(folder, pairs))
+        return statement(comparisons(folder, pairs), brief=True)
     except FileNotFoundError:
         if not (Path(folder) / "rows.csv").is_file():
             raise

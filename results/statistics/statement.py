@@ -19,15 +19,18 @@ MOST_CLAUSES = 4
 MOST_TASKS = 3
 """Tasks of one pair that are named with their differences; more are counted, with the range of the differences."""
 LONGEST_REASON = 100
+MOST_NAMED = 2
+"""Differences that are not established, which a brief statement names; more are counted."""
 
 
-def statement(comparisons: pd.DataFrame, confidence: float | None = None) -> str:
+def statement(comparisons: pd.DataFrame, confidence: float | None = None, *, brief: bool = False) -> str:
     """State what is established, what is not, and what the intervals leave out, in one to three sentences.
 
     Args:
         comparisons: the table of `results.statistics.versus.comparisons`, or rows of it.
         confidence: that the table was made with; None takes it from the table, which knows it unless it was read from
             a file, and else 0.95.
+        brief: whether differences that are not established are counted where they are many, beside ones that are.
 
     Raises:
         ValueError: for another table, or one whose verdicts are of another confidence.
@@ -55,6 +58,8 @@ def statement(comparisons: pd.DataFrame, confidence: float | None = None) -> str
     else:
         interval = f"brackets: the {100 * confidence:g}% interval of each by itself"
         first = f"established ({level}; {interval}): {_established(verdicts[DIFFER], lines)}"
+        if brief and (count := len(verdicts[NOT_ESTABLISHED])) > MOST_NAMED:
+            others["not established"] = f"{count} of {len(lines)} comparisons"
     second = "; ".join(f"{name}: {clauses}" for name, clauses in others.items() if clauses)
     sentences = [first, second, _left_out(lines[lines["p_holm"].notna()])]
     return " ".join(f"{sentence[0].upper()}{sentence[1:]}." for sentence in sentences if sentence)

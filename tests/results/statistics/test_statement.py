@@ -40,6 +40,17 @@ def test_differences_are_named_with_the_better_model_first():
     )
 
 
+def test_a_brief_statement_counts_what_is_not_established():
+    established = line("passt", "logmel", "digits", 0.12)
+    others = [line("cnn", "logmel", task, p_holm=0.8) for task in ("x", "y", "z")]
+    text = statement(table(established, *others), brief=True)
+    assert text.endswith("by 0.120 [0.070, 0.170]. Not established: 3 of 4 comparisons.")
+    assert "Not established: cnn against logmel on x, y and z." in statement(table(established, *others))
+    few = statement(table(established, *others[:2]), brief=True)
+    assert few.endswith("Not established: cnn against logmel on x and y.")
+    assert "a against b" in statement(table(*(line("a", "b", task, p_holm=0.5) for task in "xyz")), brief=True)
+
+
 def test_pairs_of_one_model_stand_together():
     lines = [line("a", other, task, p_holm=0.5) for other in ("b", "c", "d") for task in ("x", "y")]
     text = statement(table(*lines))
