@@ -20,7 +20,7 @@ MOST_TASKS = 3
 """Tasks of one pair that are named with their differences; more are counted, with the range of the differences."""
 LONGEST_REASON = 100
 MOST_NAMED = 2
-"""Differences that are not established, which a brief statement names; more are counted."""
+"""Comparisons without a difference that a brief statement names; more are counted."""
 
 
 def statement(comparisons: pd.DataFrame, confidence: float | None = None, *, brief: bool = False) -> str:
@@ -30,7 +30,7 @@ def statement(comparisons: pd.DataFrame, confidence: float | None = None, *, bri
         comparisons: the table of `results.statistics.versus.comparisons`, or rows of it.
         confidence: that the table was made with; None takes it from the table, which knows it unless it was read from
             a file, and else 0.95.
-        brief: whether differences that are not established are counted where they are many, beside ones that are.
+        brief: whether comparisons without an established difference are counted where they are many, beside others.
 
     Raises:
         ValueError: for another table, or one whose verdicts are of another confidence.
@@ -58,8 +58,11 @@ def statement(comparisons: pd.DataFrame, confidence: float | None = None, *, bri
     else:
         interval = f"brackets: the {100 * confidence:g}% interval of each by itself"
         first = f"established ({level}; {interval}): {_established(verdicts[DIFFER], lines)}"
-        if brief and (count := len(verdicts[NOT_ESTABLISHED])) > MOST_NAMED:
-            others["not established"] = f"{count} of {len(lines)} comparisons"
+        if brief:
+            counts = {"not established": len(verdicts[NOT_ESTABLISHED]), "not compared": len(verdicts[NOT_COMPARED])}
+            others |= {
+                name: f"{count} of {len(lines)} comparisons" for name, count in counts.items() if count > MOST_NAMED
+            }
     second = "; ".join(f"{name}: {clauses}" for name, clauses in others.items() if clauses)
     sentences = [first, second, _left_out(lines[lines["p_holm"].notna()])]
     return " ".join(f"{sentence[0].upper()}{sentence[1:]}." for sentence in sentences if sentence)
