@@ -28,7 +28,7 @@ ALLOWED = {
     ("downstream/probes/stacked.py", "StackedProbes._plan"): "when a pack begins, and when probes of it end",
     ("downstream/probes/stacked.py", "StackedProbes.select"): "when probes of a pack end",
     ("downstream/probes/dropout.py", "Masks.select"): "when probes of a pack end",
-    ("downstream/probes/fit.py", "predict"): PREDICTED,
+    ("downstream/probes/fit.py", "logits_of"): PREDICTED,
     ("downstream/probes/fit.py", "_tensor"): PREDICTED,
     ("downstream/probes/fit.py", "_logits"): PREDICTED,
     ("passt/training/train.py", "_Training.__init__"): STARTED,
