@@ -20,7 +20,7 @@ MOST_TASKS = 3
 """Tasks of one pair that are named with their differences; more are counted, with the range of the differences."""
 LONGEST_REASON = 100
 MOST_NAMED = 2
-"""Comparisons without a difference that a brief statement names; more are counted."""
+"""Differences that are not established, and reasons against comparisons, that a brief statement names."""
 
 
 def statement(comparisons: pd.DataFrame, confidence: float | None = None, *, brief: bool = False) -> str:
@@ -30,7 +30,8 @@ def statement(comparisons: pd.DataFrame, confidence: float | None = None, *, bri
         comparisons: the table of `results.statistics.versus.comparisons`, or rows of it.
         confidence: that the table was made with; None takes it from the table, which knows it unless it was read from
             a file, and else 0.95.
-        brief: whether comparisons without an established difference are counted where they are many, beside others.
+        brief: whether comparisons without an established difference are counted where they, or the reasons against
+            them, are many.
 
     Raises:
         ValueError: for another table, or one whose verdicts are of another confidence.
@@ -49,20 +50,20 @@ def statement(comparisons: pd.DataFrame, confidence: float | None = None, *, bri
     if len(verdicts[NOT_COMPARED]) == len(lines):
         return f"{NOTHING.removesuffix('.')}: {_because(lines)}."
     level = f"{100 * confidence:g}%" + (f", corrected for {corrected} comparisons" if corrected > 1 else "")
-    not_established, not_compared = (_by_reason(verdicts[verdict]) for verdict in (NOT_ESTABLISHED, NOT_COMPARED))
-    others = {"not established": not_established, "not compared": not_compared}
+    others = {name: _by_reason(verdicts[name]) for name in (NOT_ESTABLISHED, NOT_COMPARED)}
     if verdicts[DIFFER].empty:
         few = _too_few(lines[lines["p_holm"].notna()], corrected, confidence)
         first = f"no difference {'can be' if few or not corrected else 'is'} established at {level}{few}: "
-        first += others.pop("not established")
+        first += others.pop(NOT_ESTABLISHED)
     else:
         interval = f"brackets: the {100 * confidence:g}% interval of each by itself"
         first = f"established ({level}; {interval}): {_established(verdicts[DIFFER], lines)}"
         if brief:
-            counts = {"not established": len(verdicts[NOT_ESTABLISHED]), "not compared": len(verdicts[NOT_COMPARED])}
-            others |= {
-                name: f"{count} of {len(lines)} comparisons" for name, count in counts.items() if count > MOST_NAMED
-            }
+            not_compared = verdicts[NOT_COMPARED]
+            if (count := len(verdicts[NOT_ESTABLISHED])) > MOST_NAMED:
+                others[NOT_ESTABLISHED] = f"{count} of {len(lines)} comparisons"
+            if _short(not_compared["reason"]).nunique() > MOST_NAMED:
+                others[NOT_COMPARED] = f"{len(not_compared)} of {len(lines)} comparisons"
     second = "; ".join(f"{name}: {clauses}" for name, clauses in others.items() if clauses)
     sentences = [first, second, _left_out(lines[lines["p_holm"].notna()])]
     return " ".join(f"{sentence[0].upper()}{sentence[1:]}." for sentence in sentences if sentence)

@@ -46,7 +46,7 @@ def test_a_brief_statement_counts_what_is_not_established():
     text = statement(table(established, *others), brief=True)
     assert text.endswith("by 0.120 [0.070, 0.170]. Not established: 3 of 4 comparisons.")
     assert "Not established: cnn against logmel on x, y and z." in statement(table(established, *others))
-    lost = [line("cnn", "lost", task, p_holm=np.nan, verdict="not compared", reason="no score") for task in "xyz"]
+    lost = [line("cnn", "lost", task, p_holm=np.nan, verdict="not compared", reason=f"no {task}") for task in "xyz"]
     text = statement(table(established, *others, *lost), brief=True)
     assert "Not established: 3 of 7 comparisons; not compared: 3 of 7 comparisons." in text
     few = statement(table(established, *others[:2]), brief=True)
