@@ -29,7 +29,7 @@ from passt.windows.waveforms import Windows, timestamps, whole
 FORMAT = 1  # part of the fingerprint; raised when the numbers change
 BYTES_PER_SAMPLE = 6000
 """Of memory in a forward pass, at most: 512 channels at a fifth of the rate, in float32, several times."""
-SECONDS_ON_CPU = 20
+SECONDS_ON_CPU = 10
 """Of sound in a forward pass on a CPU."""
 UNIMPORTANT = ("_name_or_path", "_commit_hash", "transformers_version", "dtype", "torch_dtype", "id2label", "label2id")
 """Entries of a configuration that decide no numbers."""
