@@ -65,7 +65,7 @@ examples: $(READY)  ## make small tasks and ask the paper's questions on them, i
 	  --pair "passt_demo=cnn_demo" --out results/runs/demos/compare.md || status=1; \
 	exit $$status
 
-headline: $(READY)  ## what is established about level, window and hop: HEAR's protocol, three seeds, on the small tasks (an evening; resumes)
+headline: $(READY)  ## what is established about level, window and hop: HEAR's protocol, three seeds, on the small tasks (hours; resumes)
 	$(VENV)/bin/ablate examples tasks $(EXAMPLES)/tasks $(SOURCES)
 	$(VENV)/bin/ablate run headline --tasks $(EXAMPLES)/tasks --runs $(EXAMPLES)
 	$(VENV)/bin/ablate compare headline --runs $(EXAMPLES) --out $(EXAMPLES)/headline/compare.md
