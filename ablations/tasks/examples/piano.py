@@ -3,6 +3,7 @@
 As in MAESTRO, all splits have the same instrument and different pieces.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -13,15 +14,25 @@ from ablations.tasks.examples.synthesizer import RATE, render
 
 PROGRAM = 0
 KEYS = range(48, 73)
-PIECES = {"train": 22, "valid": 6, "test": 8}
+PIECES: Mapping[str, int] = {"train": 22, "valid": 6, "test": 8}
+"""Split -> number of its pieces."""
+TESTED = {**PIECES, "test": 24}
+"""The same with more pieces to test on: what eight can't tell apart."""
 SECONDS, REST_S = 10, 2
 FIRST_MS, CHORD = 100.0, (1, 1, 2, 3)
 STEP_MS, LENGTH_MS = (150.0, 600.0), (150.0, 900.0)
 
 
-def piano(clips: Clips, soundfont: Path, seed: int) -> None:
-    """Make events of 25 keys, one to three of them struck at once, in pieces of 10 s."""
-    splits = [split for split, count in PIECES.items() for _ in range(count)]
+def piano(clips: Clips, soundfont: Path, seed: int, counts: Mapping[str, int] = PIECES) -> None:
+    """Make events of 25 keys, one to three of them struck at once, in pieces of 10 s.
+
+    Args:
+        clips: where the pieces go.
+        soundfont: the file that has the piano.
+        seed: of everything that is drawn.
+        counts: split -> number of its pieces.
+    """
+    splits = [split for split, count in counts.items() for _ in range(count)]
     pieces = [_piece(np.random.default_rng((seed, number))) for number in range(len(splits))]
     slot = 1000 * (SECONDS + REST_S)
     notes = [

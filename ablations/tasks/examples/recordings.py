@@ -1,6 +1,6 @@
 """Three tasks of parts of the two archives: digits, kinds of sound, and soundscapes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,9 +24,9 @@ def scenes(clips: Clips, archive: Path, seed: int) -> None:
     _draw(clips, "esc10", archive, SCENE_CLIPS, seed)
 
 
-def soundscapes(clips: Clips, archive: Path, seed: int) -> None:
+def soundscapes(clips: Clips, archive: Path, seed: int, parts: Sequence[scapes.Part] = scapes.SMALL) -> None:
     """Make a task on what sounds when: events of four of ESC-10's classes over three others."""
-    scapes.soundscapes(clips, list(_sounds(archive)), seed)
+    scapes.soundscapes(clips, list(_sounds(archive)), seed, parts)
 
 
 def _draw(clips: Clips, name: str, archive: Path, most: int, seed: int) -> None:

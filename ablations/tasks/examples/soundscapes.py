@@ -1,10 +1,11 @@
 """Soundscapes: sounds of ESC-10 over backgrounds of ESC-10, scored as DCASE 2016.
 
-A soundscape is made of clips of one of ESC-10's folds, and a fold is in one split. Soundscapes that share a recording
-are in one group, and so are chains of such soundscapes.
+A fold of ESC-10 is in one split. Soundscapes that share a recording are in one group, and so are chains of such
+soundscapes: of the recordings of one fold, most are in one chain. A part whose soundscapes are apart has no chains.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,14 +21,34 @@ SOUNDS: Mapping[str, str] = {
 }
 BACKGROUNDS = ("Rain", "Sea waves", "Fire crackling")
 RATE = 32000  # Hz
-FOLDS: Mapping[str, tuple[str, int]] = {
-    "1": ("train", 7),
-    "2": ("train", 7),
-    "3": ("train", 7),
-    "4": ("valid", 7),
-    "5": ("test", 12),
-}
-"""ESC-10's fold -> the split of its soundscapes, and their number."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Soundscapes of one split.
+
+    Attributes:
+        split: of all of them.
+        folds: of ESC-10, as in "45"; their clips are what the soundscapes are made of.
+        number: how many.
+        apart: whether no two share a recording, each with events of two or three recordings.
+    """
+
+    split: str
+    folds: str
+    number: int
+    apart: bool = False
+
+
+SMALL = (
+    Part("train", "1", 7),
+    Part("train", "2", 7),
+    Part("train", "3", 7),
+    Part("valid", "4", 7),
+    Part("test", "5", 12),
+)
+APART = (Part("train", "1", 10), Part("train", "2", 10), Part("valid", "3", 7), Part("test", "45", 20, apart=True))
+"""Twenty independent soundscapes to test on."""
 SECONDS = 10
 FRAME_MS, JOINED_MS = 10, 150
 THRESHOLD_DB = -25.0  # level, relative to the loudest frame, above which a frame sounds
@@ -38,32 +59,33 @@ FADE_MS, BACKGROUND_RMS, PEAK = 10, 0.03, 0.9
 
 Sound = tuple[str, str, str, np.ndarray]
 """Label in ESC-10, fold, recording, and (samples,) at RATE."""
-Part = tuple[str, np.ndarray]
+Excerpt = tuple[str, np.ndarray]
 """A recording, and (samples,) of it at RATE."""
+Excerpts = Mapping[str, Sequence[Excerpt]]
+"""Label -> excerpts of its recordings."""
 
 
-def soundscapes(clips: Clips, sounds: Sequence[Sound], seed: int) -> None:
+def soundscapes(clips: Clips, sounds: Sequence[Sound], seed: int, parts: Sequence[Part] = SMALL) -> None:
     """Make events of four labels, one after another, over rain, waves or fire.
 
     Args:
         clips: where the soundscapes go.
         sounds: clips of ESC-10.
         seed: seed of everything that is drawn.
+        parts: the soundscapes to make.
 
     Raises:
-        ValueError: a fold lacks clips of a label, or of all backgrounds.
+        ValueError: a part lacks clips of a label, or of all backgrounds.
     """
-    for fold, (split, count) in FOLDS.items():
-        parts = [(label, (recording, sound)) for label, number, recording, sound in sounds if number == fold]
-        excerpts = {label: _excerpts(parts, name) for name, label in SOUNDS.items()}
-        beds = [part for name, part in parts if name in BACKGROUNDS]
-        if not beds or not all(excerpts.values()):
-            raise ValueError(f"fold {fold} of ESC-10 must have clips of {', '.join([*SOUNDS, BACKGROUNDS[0]])}")
-        streams = [np.random.default_rng((seed, int(fold), number)) for number in range(count)]
-        mixed = [_mixed(rng, beds, excerpts) for rng in streams]
+    for part in parts:
+        beds, excerpts = _material(part, sounds)
+        streams = [np.random.default_rng((seed, int(part.folds), number)) for number in range(part.number)]
+        materials = _dealt(part, beds, excerpts, seed) if part.apart else [(beds, excerpts)] * part.number
+        mixed = [_mixed(rng, *material) for rng, material in zip(streams, materials, strict=True)]
         groups = joined_groups([recordings for _, _, recordings in mixed])
         for number, ((sound, events, _), group) in enumerate(zip(mixed, groups.tolist(), strict=True)):
-            clips.add(f"{fold}_{number:02}.flac", sound, RATE, {"split": split, "group": f"{fold}_{group}"}, events)
+            row = {"split": part.split, "group": f"{part.folds}_{group}"}
+            clips.add(f"{part.folds}_{number:02}.flac", sound, RATE, row, events)
 
 
 def active(sound: np.ndarray, rate: int) -> list[tuple[int, int]]:
@@ -88,13 +110,51 @@ def active(sound: np.ndarray, rate: int) -> list[tuple[int, int]]:
     return [(int(start) * size, int(end) * size) for start, end in zip(starts, ends, strict=True)]
 
 
-def _excerpts(parts: Sequence[tuple[str, Part]], label: str) -> list[Part]:
+def _material(part: Part, sounds: Sequence[Sound]) -> tuple[list[Excerpt], Excerpts]:
+    """The backgrounds and the excerpts that a part is made of."""
+    chosen = [sound for sound in sounds if sound[1] in part.folds]
+    beds = [(recording, sound) for label, _, recording, sound in chosen if label in BACKGROUNDS]
+    excerpts = {label: _excerpts(chosen, name) for name, label in SOUNDS.items()}
+    if not beds or not all(excerpts.values()):
+        needed = ", ".join([*SOUNDS, BACKGROUNDS[0]])
+        raise ValueError(f"fold {' and '.join(part.folds)} of ESC-10 must have clips of {needed}")
+    return beds, excerpts
+
+
+def _dealt(part: Part, beds: Sequence[Excerpt], excerpts: Excerpts, seed: int) -> list[tuple[list[Excerpt], Excerpts]]:
+    """Deal recordings to soundscapes, each to one: a background, and events of two labels or more."""
+    rng = np.random.default_rng((seed, int(part.folds)))
+    cards = [(label, name) for label, of in excerpts.items() for name in _shuffled(rng, [name for name, _ in of])]
+    backgrounds = _shuffled(rng, [name for name, _ in beds])
+    if min(len(cards) // 2, len(backgrounds)) < part.number:
+        raise ValueError(
+            f"fold {' and '.join(part.folds)} of ESC-10 must have {part.number} recordings of backgrounds and"
+            f" {2 * part.number} of events, for {part.number} soundscapes that share none"
+        )
+    hands = [cards[place :: part.number] for place in range(part.number)]
+    return [
+        (
+            [bed for bed in beds if bed[0] == background],
+            {label: [excerpt for excerpt in excerpts[label] if excerpt[0] == name] for label, name in hand},
+        )
+        for background, hand in zip(backgrounds, hands, strict=False)
+    ]
+
+
+def _shuffled(rng: np.random.Generator, names: Sequence[str]) -> list[str]:
+    """Each name once, in an order that is drawn."""
+    return [str(name) for name in rng.permutation(sorted(set(names)))]
+
+
+def _excerpts(sounds: Sequence[Sound], name: str) -> list[Excerpt]:
     """The parts of a label's recordings that sound and have the length of an event."""
     shortest, longest = (length * RATE // 1000 for length in LENGTH_MS)
-    runs = [(part, run) for name, part in parts if name == label for run in active(part[1], RATE)]
+    runs = [
+        (recording, sound, run) for label, _, recording, sound in sounds if label == name for run in active(sound, RATE)
+    ]
     return [
         (recording, _faded(sound[start:end]))
-        for (recording, sound), (start, end) in runs
+        for recording, sound, (start, end) in runs
         if shortest <= end - start <= longest
     ]
 
@@ -108,7 +168,7 @@ def _faded(sound: np.ndarray, fade_ms: int = FADE_MS) -> np.ndarray:
 
 
 def _mixed(
-    rng: np.random.Generator, beds: Sequence[Part], excerpts: Mapping[str, Sequence[Part]]
+    rng: np.random.Generator, beds: Sequence[Excerpt], excerpts: Excerpts
 ) -> tuple[np.ndarray, list[dict[str, Any]], list[str]]:
     """A soundscape at RATE, its events in ms, and the recordings that it is made of."""
     recording, bed = beds[int(rng.integers(len(beds)))]

@@ -144,19 +144,26 @@ def test_active_parts_are_those_that_sound():
     assert soundscapes.active(np.zeros(32000, np.float32), 32000) == []
 
 
-def test_soundscapes_are_of_one_fold_and_sound_where_they_say(tmp_path):
-    rng = np.random.default_rng(0)
-    sounds = []
-    for fold in soundscapes.FOLDS:
+def made_up_sounds(folds, recordings):
+    """Clips as of ESC-10: each label has so many recordings in each fold, which beep at their label's and fold's pitch."""
+    rng, sounds = np.random.default_rng(0), []
+    for fold in folds:
         for number, label in enumerate(soundscapes.SOUNDS):
             event = np.zeros(64000, np.float32)
             event[16000:32000] = tone(300 * (number + 1) + 100 * int(fold), 0.5, 32000)
-            sounds.append((label, fold, f"{fold}{number}", event))
-        sounds.append(("Rain", fold, "rain", rng.normal(0, 1e-3, 64000).astype(np.float32)))
+            sounds += [(label, fold, f"{fold} {label} {take}", event) for take in range(recordings)]
+        rain = rng.normal(0, 1e-3, 64000).astype(np.float32)
+        sounds += [("Rain", fold, f"{fold} Rain {take}", rain) for take in range(recordings)]
+    return sounds
+
+
+def test_soundscapes_are_of_one_fold_and_sound_where_they_say(tmp_path):
+    sounds = made_up_sounds("12345", 1)
     clips = Clips(tmp_path)
     soundscapes.soundscapes(clips, sounds, 0)
-    assert {(row["file"][0], row["split"]) for row in clips.rows} == {(f, s) for f, (s, _) in soundscapes.FOLDS.items()}
-    assert len({row["group"] for row in clips.rows}) == len(soundscapes.FOLDS)  # all of a fold share the rain
+    splits = {(row["file"][0], row["split"]) for row in clips.rows}
+    assert splits == {(part.folds, part.split) for part in soundscapes.SMALL}
+    assert len({row["group"] for row in clips.rows}) == len(soundscapes.SMALL)  # all of a fold share the rain
     for row in clips.rows[:12]:
         sound, rate = soundfile.read(tmp_path / row["file"])
         number = list(soundscapes.SOUNDS.values()).index(row["label"])
@@ -165,6 +172,37 @@ def test_soundscapes_are_of_one_fold_and_sound_where_they_say(tmp_path):
         assert peak == pytest.approx(300 * (number + 1) + 100 * int(row["file"][0]), abs=5)
     with pytest.raises(ValueError, match="fold 2 of ESC-10 must have clips"):
         soundscapes.soundscapes(Clips(tmp_path), [s for s in sounds if s[:2] != ("Rooster", "2")], 0)
+
+
+def test_soundscapes_apart_share_no_recording(tmp_path):
+    part = soundscapes.Part("test", "45", 8, apart=True)
+    clips = Clips(tmp_path)
+    soundscapes.soundscapes(clips, made_up_sounds("45", 4), 0, [part])
+    groups, labels = defaultdict(set), defaultdict(set)
+    for row in clips.rows:
+        groups[row["file"]].add(row["group"])
+        labels[row["file"]].add(row["label"])
+    assert len(groups) == len(set.union(*groups.values())) == 8  # groups are of the recordings that were mixed
+    assert all(len(kinds) >= 2 for kinds in labels.values())
+    with pytest.raises(
+        ValueError, match="fold 4 and 5 of ESC-10 must have 8 recordings of backgrounds and 16 of events"
+    ):
+        soundscapes.soundscapes(Clips(tmp_path), made_up_sounds("45", 1), 0, [part])
+
+
+def test_a_task_of_more_pieces_has_those_of_the_small_one(tmp_path, monkeypatch):
+    played = []
+
+    def silent(soundfont, program, notes, seconds, starts):
+        played.append(notes)
+        return np.ones(round(seconds * synthesizer.RATE), np.float32)
+
+    monkeypatch.setattr(piano, "render", silent)
+    for name, counts in {"small": piano.PIECES, "more": piano.TESTED}.items():
+        piano.piano(Clips(tmp_path / name), tmp_path / "any.sf2", 0, counts)
+    small, more = played
+    assert more[: len(small)] == small
+    assert piano.TESTED["test"] == 24
 
 
 def test_tasks_are_made_once_and_alike(tmp_path):
@@ -220,7 +258,8 @@ def test_the_studies_in_small_ask_for_these_tasks():
     made = {f"{name}-{VERSION}" for name in TASKS}
     studies = [Study.load(path) for path in sorted(FOLDERS[0].glob("examples_*.yaml"))]
     assert len(studies) == 4
-    assert {task for study in studies for task in study.tasks} == made - {"semitones_small-v1"}
+    asked = {task for study in [*studies, Study.load("headline")] for task in study.tasks}
+    assert asked == made - {"semitones_small-v1"}
     assert Study.load("semitones").tasks == ("semitones_small-v1",)
     assert {study.protocol for study in studies} == {"hear2021+grid3"}
 
