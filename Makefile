@@ -67,10 +67,12 @@ examples: $(READY)  ## make small tasks and ask the paper's questions on them, i
 
 headline: $(READY)  ## what is established about level, window and hop: HEAR's protocol, three seeds, on the small tasks (hours; resumes)
 	$(VENV)/bin/ablate examples tasks $(EXAMPLES)/tasks $(SOURCES)
-	$(VENV)/bin/ablate run headline --tasks $(EXAMPLES)/tasks --runs $(EXAMPLES)
-	$(VENV)/bin/ablate compare headline --runs $(EXAMPLES) --out $(EXAMPLES)/headline/compare.md
-	mkdir -p results/runs/headline
-	cd $(EXAMPLES)/headline && cp rows.csv table.md figure.png compare.md $(CURDIR)/results/runs/headline/
+	for study in headline headline_events; do \
+	  $(VENV)/bin/ablate run $$study --tasks $(EXAMPLES)/tasks --runs $(EXAMPLES) && \
+	  $(VENV)/bin/ablate compare $$study --runs $(EXAMPLES) --out $(EXAMPLES)/$$study/compare.md && \
+	  mkdir -p results/runs/$$study && \
+	  (cd $(EXAMPLES)/$$study && cp rows.csv table.md figure.png compare.md $(CURDIR)/results/runs/$$study/) || exit 1; \
+	done
 
 campaigns: $(READY)  ## kills, corruptions, bad inputs and attacks by the hundred, counts to results/benchmarks (an hour)
 	@work=$$(mktemp -d); trap 'rm -rf $$work' EXIT; export ABLATE_STORE=$$work/store PASST_OFFLINE=1 OMP_NUM_THREADS=1; status=0; \

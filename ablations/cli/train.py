@@ -23,6 +23,7 @@ from ablations.training.train import (
 )
 from downstream.progress import silent
 from passt.training.declared.recipe import Recipe
+from passt.training.folder.log import LOG_FILE
 from passt.training.group import processes
 from passt.training.train import Result
 
@@ -92,7 +93,18 @@ def _train_stage(
     if is_first:
         click.echo(f"{result.steps} steps in {result.seconds:.0f} s, loss {result.loss:.4f}, mAP {result.mAP:.4f}")
         click.echo(f"Weights: {result.weights}, their card: {out / CARD_FILE}")
+        click.echo(f"Curve: {_draw(recipe, out)}")
     return result
+
+
+def _draw(recipe: Recipe, out: Path) -> Path:
+    """Draw the log of a training beside it."""
+    import pandas as pd
+
+    from results import figures
+
+    log = pd.read_csv(out / LOG_FILE)
+    return figures.save(figures.training_curve(log, recipe.batch, recipe.name), out / "figure.png")
 
 
 def _check_start(recipe: Recipe, start: Path | None) -> None:

@@ -150,6 +150,8 @@ class _Training:
         recipe, state, group = self.recipe, self.state, self.group
         if group.first:
             log.begin(self.folder, state.step)
+        if state.step == 0 and recipe.start == "file" and recipe.evaluate_every:
+            self._first_row(evaluation)
         parts = range(group.rank, recipe.parts, group.size)
         indices = (step * recipe.parts + part for step in range(state.step, recipe.steps) for part in parts)
         with (
@@ -236,6 +238,13 @@ class _Training:
         state.evaluated = state.step
         self._count_time()
         logger.info("step %d: loss %.4f, mAP %.4f", state.step, state.loss, state.mAP)
+
+    def _first_row(self, evaluation: Source) -> None:
+        """Begin the log with the score of the weights that the training starts from."""
+        self._evaluate(evaluation)
+        self.state.row_seconds = self.state.seconds
+        if self.group.first:
+            log.append(self.folder, log.LogRow(0, "", self._lr(0), self.state.mAP, "", self.state.seconds))
 
     def _row(self, evaluation: Source) -> None:
         """Add a row to the log; evaluate first and save the state afterwards, if they are due."""

@@ -24,6 +24,7 @@ from results.figures.maps.level_weights import weights_map
 from results.figures.overview import overview
 from results.figures.panels import bars
 from results.figures.paper import PAPER
+from results.figures.training_curve import training_curve
 from results.rows.choices import choices
 from results.scores.scores import Rows
 
@@ -45,6 +46,7 @@ __all__ = [
     "overview",
     "pareto",
     "save",
+    "training_curve",
     "weights_map",
 ]
 

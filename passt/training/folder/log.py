@@ -19,19 +19,19 @@ class LogRow:
     """The state of a training after `step` steps.
 
     Attributes:
-        step: steps of the optimizer so far.
-        loss: mean since the row before.
+        step: steps of the optimizer so far; 0 is the row of the weights of a file that the training starts from.
+        loss: mean since the row before; empty at step 0.
         lr: learning rate of the last step.
         mAP: mean average precision of the evaluation; empty if there was none at this step.
-        clips_per_s: clips per second since the row before, without evaluations.
+        clips_per_s: clips per second since the row before, without evaluations; empty at step 0.
         seconds: duration of the whole training so far.
     """
 
     step: int
-    loss: float
+    loss: float | str
     lr: float
     mAP: float | str
-    clips_per_s: float
+    clips_per_s: float | str
     seconds: float
 
 
