@@ -13,9 +13,10 @@ import yaml
 from ablations.report.heading import origin
 from ablations.submit.chosen import Chosen
 from results import load
+from results.reference.trained_on import matches
 from results.rows.rows import task_table
 from results.scores.conditions import parts
-from results.scores.labels import labels
+from results.scores.labels import labels, trained_note, with_trained
 from results.scores.notes import notes
 from results.scores.scores import scores
 from results.tables.escapes import markdown, markdown_table
@@ -50,7 +51,7 @@ def to_card(chosen: Chosen, name: str = "", url: str = "") -> str:
     model = subject(chosen)
     lines = scores(chosen.rows, CONFIDENCE)
     lines = lines[lines["count"] > 0]
-    seen = "\n\n".join(f"- {markdown(note)}" for note in _notes(chosen))
+    seen = "\n\n".join(f"- {markdown(note)}" for note in [*_notes(chosen), *trained_note(lines)])
     metadata = [_metadata(chosen, lines[lines["model"] == model], name or model, url)] if model else []
     return "\n".join(
         [
@@ -72,7 +73,8 @@ def to_card(chosen: Chosen, name: str = "", url: str = "") -> str:
 
 def _metadata(chosen: Chosen, lines: pd.DataFrame, name: str, url: str) -> str:
     """The block that hubs read: a result for each task of a model, which has a score."""
-    results = [_result(chosen, line, url) for _, line in lines.dropna(subset="mean").iterrows()]
+    known = lines.dropna(subset="mean").assign(trained_on=matches(lines)["data"])
+    results = [_result(chosen, line, url) for _, line in known.iterrows()]
     content = {"tags": ["audio", "embeddings", "hear"], "model-index": [{"name": name, "results": results}]}
     block = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120).rstrip()
     return f"---\n{block}\n---\n"
@@ -82,6 +84,7 @@ def _result(chosen: Chosen, line: pd.Series, url: str) -> dict[str, Any]:
     about = {"protocol": line["protocol"], "folds": int(line["folds"]), "seeds": int(line["seeds"])}
     about |= {"interval": [_number(line["low"]), _number(line["high"])]} if not math.isnan(line["low"]) else {}
     about |= {"untrained": True} if line["untrained"] else {}
+    about |= {"trained_on": line["trained_on"]} if pd.notna(line["trained_on"]) else {}
     metric = {
         "type": METRIC_TYPES.get(line["metric"], line["metric"]),
         "name": line["metric"],
@@ -104,7 +107,7 @@ def _scores(chosen: Chosen, lines: pd.DataFrame, name: str) -> str:
             "model": [_called(model, name, marked) for model in lines["model"]],
             "task": lines["task"],
             "metric": lines["metric"],
-            "score": [_text(mean) for mean in lines["mean"]],
+            "score": with_trained(lines["mean"].map(_text), lines),
             f"{CONFIDENCE:.0%} interval": list(map(_interval, lines["low"], lines["high"])),
             "folds": lines["folds"],
             "seeds": lines["seeds"],

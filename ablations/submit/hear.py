@@ -18,6 +18,7 @@ from ablations.system import call
 from downstream.pooling.pooling import FIXED
 from passt.catalog.spec import EmbeddingSpec
 from results.reference.sets import read
+from results.reference.trained_on import matches
 from results.rows.predictions import names_of_clips
 from results.rows.rows import task_table
 from results.scores.kinds import MEASURED
@@ -93,7 +94,8 @@ def number(score: float) -> str:
 
 def _entry(chosen: Chosen, model: str) -> Entry:
     rows = chosen.rows[chosen.rows["model"] == model]
-    means = scores(rows).set_index("task")
+    summary = scores(rows)
+    means, trained = summary.set_index("task"), set(summary.loc[matches(summary).index, "task"])
     filled: dict[str, float] = {}
     empty: dict[str, str] = {}
     taken: list[str] = []
@@ -114,6 +116,8 @@ def _entry(chosen: Chosen, model: str) -> Entry:
     precisions = sorted(set(rows.loc[rows["task"].isin(taken), "precision"]) - {"fp32"})
     if precisions:
         remarks.append(f"embeddings in {' and '.join(precisions)}, not fp32")
+    if on := [key for key in taken if key in trained]:
+        remarks.append(f"trained on data of {', '.join(on)} (results/reference/trained_on.csv)")
     if unchecked:
         remarks.append("clips were not counted; the run's folder has no predictions (jobs/)")
     return Entry(model, filled, empty, tuple(remarks))

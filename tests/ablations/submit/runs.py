@@ -16,6 +16,7 @@ SPECS = {
     "base": "passt_demo@block6@w160@smax@t50@demo",
     "floor": "passt_demo@block6@w160@smax@t50@untrained-0",
     "half": "passt_demo@block6@w160@smax@t50@demo ++ cnn_demo@block11@w160@smax@t50@untrained-0",
+    "crepe": "crepe_tiny@layer5@wown@smax@t50@published",
     "weighted": "passt_demo@block1+block6@weighted@w160@smax@t50@demo",
 }
 

@@ -12,6 +12,7 @@ from ablations.submit.card import to_card
 from ablations.submit.chosen import Chosen
 from results import load
 from results.rows.rows import task_table
+from results.scores.labels import TRAINED_MARK
 from results.scores.scores import scores
 from tests.ablations.submit.runs import rows_of, whole, write_run
 
@@ -104,6 +105,20 @@ def test_other_protocols_and_undefined_scores_are_said(tmp_path):
     assert "hear2021+limit20 |" in body
     assert [result["dataset"]["type"] for result in metadata["model-index"][0]["results"]] == ["esc50"]
     assert "| not defined |" in body
+
+
+def test_what_a_model_was_trained_on_is_marked_and_said(tmp_path):
+    made = [row for key in ("nsynth_pitch_5h", "esc50") for row in rows_of("crepe", key)]
+    metadata, body = card_of(write_run(tmp_path / "mine", made))
+    trained = {
+        result["dataset"]["type"]: result["metrics"][0]["args"] for result in metadata["model-index"][0]["results"]
+    }
+    assert trained["nsynth_pitch_5h"]["trained_on"] == "NSynth"
+    assert "trained_on" not in trained["esc50"]
+    (marked,) = [line for line in body.splitlines() if "| nsynth_pitch_5h " in line]
+    assert f"0.500{TRAINED_MARK}" in marked
+    assert f"- {TRAINED_MARK} trained on data of the task: crepe on nsynth_pitch_5h (NSynth, with labels)." in body
+    assert body.count(TRAINED_MARK) == 2
 
 
 def test_names_can_do_no_harm(tmp_path):

@@ -119,6 +119,13 @@ def test_seeds_are_averaged_and_said(tmp_path):
     assert any("embeddings in bf16, not fp32" in line for line in hear.lines(hear.entries(Chosen.of(bf16))))
 
 
+def test_what_a_model_was_trained_on_is_said(tmp_path):
+    made = [row for key in ("nsynth_pitch_5h", "esc50") for row in rows_of("crepe", key)]
+    (row,) = hear.entries(Chosen.of(write_run(tmp_path / "mine", made)))
+    assert "trained on data of nsynth_pitch_5h (results/reference/trained_on.csv)" in row.remarks
+    assert len(row.scores) == 2
+
+
 def test_a_task_with_another_number_of_clips_is_not_hears(tmp_path, monkeypatch):
     """Such as a small task that someone calls as HEAR's is called."""
     counts = {"base-esc50-v2.0.0-full-0": 2000, "base-gunshot_triangulation-v1.0-full-0": 30}
