@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import safetensors.torch
 import torch
@@ -141,6 +142,24 @@ def test_weights_of_a_file_are_started_with_and_named(tmp_path):
     other = train(tmp_path / "second", "--start", str(tmp_path / "second" / "other.safetensors"), **changes)
     assert other.exit_code == 1
     assert f"was trained with another start, of fingerprint {sha256_of(file)}" in other.output
+
+
+def test_a_training_from_a_file_begins_its_log_with_the_score_of_that_file(tmp_path):
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+    assert train(tmp_path / "first").exit_code == 0
+    changes = {"start": "file", "lr": 1e-9, "evaluate_every": 2}
+    file = tmp_path / "first" / "run" / "weights.safetensors"
+    found = train(tmp_path / "second", "--start", str(file), **changes)
+    assert found.exit_code == 0, found.output
+    log = pd.read_csv(tmp_path / "second" / "run" / "log.csv")
+    card = json.loads((tmp_path / "first" / "run" / "card.json").read_text())  # of the same held-out clips
+    assert list(log["step"]) == [0, 1, 2, 3]
+    assert log["mAP"][0] == pytest.approx(card["mAP"], abs=1e-4)
+    assert log["mAP"][3] == pytest.approx(card["mAP"], abs=1e-2)
+    assert log[["loss", "clips_per_s"]].isna().any(axis=1).tolist() == [True, False, False, False]
+    assert f"Curve: {tmp_path / 'second' / 'run' / 'figure.png'}" in found.output
+    assert (tmp_path / "second" / "run" / "figure.png").is_file()
 
 
 def test_a_recipe_after_another_one_trains_both_and_gives_what_they_give_one_by_one(tmp_path):
