@@ -88,8 +88,8 @@ def heatmap(
             fmt="",
             annot_kws={"fontsize": size},
             linewidths=0.5,
-            xticklabels=True,  # all of them: seaborn leaves out labels where there are many
-            yticklabels=True,
+            xticklabels=False,  # seaborn compares each label with every other one, in gigabytes for hundreds of models
+            yticklabels=False,
             cbar_kws={"label": SHARE, "pad": 0.02, "aspect": 30},
             ax=axes,
         )
@@ -98,8 +98,10 @@ def heatmap(
         scale.ax.tick_params(labelsize=SMALL)
         scale.set_label(SHARE, fontsize=SMALL)
         _cells_without_color(axes, share, cells, size)
-        axes.set_yticklabels(names.values(), rotation=0, fontsize=min(NAME, 0.85 * POINTS * row))
-        axes.set_xticklabels(map(task_name, tasks), rotation=45, ha="right", rotation_mode="anchor", fontsize=7)
+        size = min(NAME, 0.85 * POINTS * row)
+        axes.set_yticks(np.arange(len(names)) + 0.5, names.values(), va="center", fontsize=size)
+        axes.set_xticks(np.arange(len(tasks)) + 0.5, [task_name(task) for task in tasks])
+        axes.set_xticklabels(axes.get_xticklabels(), rotation=45, ha="right", rotation_mode="anchor", fontsize=7)
         axes.set(xlabel="", ylabel="")
         axes.tick_params(length=0)
         _embolden(axes, pd.DataFrame({t: -value[t] if t in lower else value[t] for t in value}))
