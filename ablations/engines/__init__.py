@@ -10,8 +10,8 @@ from collections.abc import Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:  # the table loads without torch
-    from ablations.units.execute import UnitResult
     from ablations.units.unit import Settings, Unit
+    from ablations.units.work import UnitResult
     from downstream.progress import Track
 
 ENGINES: Mapping[str, tuple[str, str]] = {

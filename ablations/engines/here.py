@@ -17,9 +17,9 @@ from ablations.engines.loaded import Loaded
 from ablations.models import registry
 from ablations.study.study import Study
 from ablations.system.machine import choose_device
-from ablations.units.execute import UnitResult
 from ablations.units.unit import Settings, Unit, failure_of, grouped
 from ablations.units.waiting import WaitingUnits
+from ablations.units.work import UnitResult
 from downstream.probes.protocol import Protocol
 from downstream.progress import Track, silent
 from passt.network.precision import precision_for

@@ -11,8 +11,10 @@ from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Self
 
-from ablations.units.execute import ReadyPart, UnitResult, UnitWork, evaluate, extracted
+from ablations.units.execute import evaluate
+from ablations.units.extraction import extracted
 from ablations.units.unit import Settings, Unit
+from ablations.units.work import ReadyPart, UnitResult, UnitWork
 from downstream.disk.memory import available
 from downstream.embedder import Embedder
 from downstream.evaluate import AnyEvaluation, evaluated_together

@@ -18,8 +18,8 @@ from ablations.engines.ray.queue import Queue
 from ablations.engines.ray.session import environment, session
 from ablations.engines.ray.worker import Answer, UnitWorker
 from ablations.engines.ray.workers import RayWorkers
-from ablations.units.execute import UnitResult
 from ablations.units.unit import Group, Settings, Unit, failure_of
+from ablations.units.work import UnitResult
 from downstream.disk.locks import LOCK, stopped_holder
 from downstream.progress import Track, silent
 

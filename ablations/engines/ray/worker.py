@@ -14,8 +14,9 @@ import torch
 from ablations.engines.here import broken
 from ablations.engines.loaded import Loaded
 from ablations.system.memory import keep_freed
-from ablations.units.execute import UnitResult, run_unit
+from ablations.units.execute import run_unit
 from ablations.units.unit import Settings, Unit
+from ablations.units.work import UnitResult
 
 PACKAGES = ("ablations", "downstream", "passt")
 

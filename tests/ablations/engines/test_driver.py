@@ -19,8 +19,8 @@ from ablations.engines.ray.engine import TRIES, Driver
 from ablations.engines.ray.nodes import Share, share
 from ablations.engines.ray.worker import Answer
 from ablations.engines.ray.workers import RayWorkers, threads_each
-from ablations.units.execute import UnitResult
 from ablations.units.unit import Settings, Unit, units_of
+from ablations.units.work import UnitResult
 from tests.ablations.units.test_unit import made_up, study_of
 
 pytest.importorskip("ray", reason="workers need Ray, the extra ray")

@@ -14,8 +14,8 @@ from ablations.runs.run import run_study
 from ablations.study.study import Study
 from ablations.system.compute import Machine
 from ablations.units import jobs as unit_jobs
-from ablations.units.execute import UnitResult
 from ablations.units.outcome import Concerned, Failure
+from ablations.units.work import UnitResult
 from results.rows import rows as result_rows
 from results.rows.rows import read_rows
 from tests.campaigns.growth_study import Place, declare, make_jobs

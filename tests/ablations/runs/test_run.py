@@ -99,7 +99,7 @@ def test_nothing_is_done_twice(tmp_path, scene_task, monkeypatch):
     def never(*args, **kwargs):
         raise AssertionError("computed again")
 
-    monkeypatch.setattr("ablations.units.execute.extract", never)
+    monkeypatch.setattr("ablations.units.extraction.extract", never)
     monkeypatch.setattr("ablations.units.execute.evaluate_all", never)
     record = read_record(first.folder)
     (call,) = record.calls
