@@ -1,8 +1,10 @@
 """The campaign of growth at small sizes, and what commands read and test of many models."""
 
+import itertools
 from collections import Counter
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 
@@ -16,6 +18,7 @@ from downstream.store import index
 from results.rows.rows import read_rows
 from results.statistics import versus
 from tests.campaigns import growth, growth_store
+from tests.campaigns.growth_figure import APART, growth_figure
 from tests.campaigns.growth_study import Place, declare, make_jobs
 
 MODELS = 20
@@ -85,3 +88,21 @@ def test_growth_tells_a_linear_cost_from_a_quadratic_one():
     linear, quadratic = growth._growth(rows)
     assert linear["ratio"] == pytest.approx(1, abs=0.01)
     assert quadratic["ratio"] == pytest.approx(quadratic["quadratic"], abs=0.01)
+
+
+def test_the_figure_has_a_line_for_each_command_that_takes_long():
+    times = {"quick": (0.1, 0.2), "slow": (1.0, 4.0), "slower": (1.0, 4.1), "steady": (2.0, 2.0)}
+    rows = pd.DataFrame(
+        [
+            {"of": of, "what": f"ablate {what}", "size": size, "cpu_s": cpu_s}
+            for of in ("models", "folders")
+            for what, of_size in times.items()
+            for size, cpu_s in zip((10, 40), of_size, strict=True)
+        ]
+    )
+    panels = growth_figure(rows).axes
+    assert [panel.get_xlabel() for panel in panels] == ["models", "folders of the store"]
+    for panel in panels:
+        assert [text.get_text() for text in panel.texts] == ["steady", "slow", "slower"]
+        heights = [text.get_position()[1] for text in panel.texts]
+        assert all(upper - lower > 0.99 * APART for lower, upper in itertools.pairwise(heights))
