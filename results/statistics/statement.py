@@ -136,8 +136,8 @@ def _subjects(lines: pd.DataFrame) -> str:
     pairs = tasks_of.reset_index(name="tasks")
     parts = []
     for (a, tasks), rows in pairs.groupby(["a", "tasks"], sort=False):
-        others, rest = list(rows["b"]), len(rows) - MOST_CLAUSES
-        named = [*others[:MOST_CLAUSES], *([f"{rest} more"] if rest > 0 else [])]
+        others, rest = _first(list(rows["b"]))
+        named = [*others, *([f"{rest} more"] if rest else [])]
         parts.append(f"{a} against {_joined(named)} on {_tasks(tasks)}")
     return _listed(parts, "more groups of pairs", ", ")
 
@@ -171,8 +171,14 @@ def _short(reasons: pd.Series) -> pd.Series:
 
 
 def _listed(clauses: list[str], others: str, mark: str = "; ") -> str:
-    named, rest = clauses[:MOST_CLAUSES], len(clauses) - MOST_CLAUSES
-    return mark.join([*named, *([f"and {rest} {others}"] if rest > 0 else [])])
+    named, rest = _first(clauses)
+    return mark.join([*named, *([f"and {rest} {others}"] if rest else [])])
+
+
+def _first(texts: list[str]) -> tuple[list[str], int]:
+    """The texts that are named, and how many are not: no single one is left out, as its name is as short."""
+    named = texts[: MOST_CLAUSES if len(texts) > MOST_CLAUSES + 1 else None]
+    return named, len(texts) - len(named)
 
 
 def _joined(names: Iterable[str]) -> str:

@@ -121,6 +121,15 @@ def test_many_differences_are_counted_in_three_sentences():
     assert len(text) < 1000
 
 
+def test_no_single_difference_is_left_out():
+    def text(pairs: int) -> str:
+        return statement(table(*(line(f"m{number}", "floor", "x", 0.1, 0.01) for number in range(pairs))))
+
+    assert text(5).count(" better than floor") == 5
+    assert text(6).count(" better than floor") == 4
+    assert "and 2 more pairs" in text(6)
+
+
 def test_long_reasons_are_shortened():
     reasons = {"verdict": "not compared", "p_holm": np.nan, "reason": "x" * 500}
     assert len(statement(table(line("a", "b", "x"), line("a", "b", "y", **reasons)))) < 400
