@@ -113,8 +113,8 @@ def tasks(folder: Path, names: tuple[str, ...], seed: int, **files: Path | None)
     """Make the small tasks that FOLDER lacks.
 
     NAME chooses tasks; without one, all are made. Speech: digits_small. Music: pitch_small, families_small,
-    duets_small, piano_small, piano_24. Other sounds: scenes_small, soundscapes_small, soundscapes_20,
-    semitones_small. `piano_24` and `soundscapes_20` have so many clips to test on, of which no two share a recording.
+    duets_small, piano_small. Other sounds: scenes_small, soundscapes_small, semitones_small. With more clips to test
+    on, of which no two share a recording: piano_24, soundscapes_20.
 
     Music is rendered by fluidsynth: apt-get install fluidsynth fluid-soundfont-gm.
     """

@@ -16,7 +16,7 @@ PROGRAM = 0
 KEYS = range(48, 73)
 PIECES: Mapping[str, int] = {"train": 22, "valid": 6, "test": 8}
 """Split -> number of its pieces."""
-TESTED = {**PIECES, "test": 24}
+MORE_TO_TEST = {**PIECES, "test": 24}
 """The same with more pieces to test on: what eight can't tell apart."""
 SECONDS, REST_S = 10, 2
 FIRST_MS, CHORD = 100.0, (1, 1, 2, 3)

@@ -39,6 +39,11 @@ class Part:
     number: int
     apart: bool = False
 
+    @property
+    def place(self) -> str:
+        """The folds as a message names them."""
+        return f"fold{'s' if len(self.folds) > 1 else ''} {' and '.join(self.folds)} of ESC-10"
+
 
 SMALL = (
     Part("train", "1", 7),
@@ -117,18 +122,19 @@ def _material(part: Part, sounds: Sequence[Sound]) -> tuple[list[Excerpt], Excer
     excerpts = {label: _excerpts(chosen, name) for name, label in SOUNDS.items()}
     if not beds or not all(excerpts.values()):
         needed = ", ".join([*SOUNDS, BACKGROUNDS[0]])
-        raise ValueError(f"fold {' and '.join(part.folds)} of ESC-10 must have clips of {needed}")
+        raise ValueError(f"{part.place} must have clips of {needed}")
     return beds, excerpts
 
 
 def _dealt(part: Part, beds: Sequence[Excerpt], excerpts: Excerpts, seed: int) -> list[tuple[list[Excerpt], Excerpts]]:
     """Deal recordings to soundscapes, each to one: a background, and events of two labels or more."""
     rng = np.random.default_rng((seed, int(part.folds)))
-    cards = [(label, name) for label, of in excerpts.items() for name in _shuffled(rng, [name for name, _ in of])]
+    names = {label: _shuffled(rng, [name for name, _ in of])[: part.number] for label, of in excerpts.items()}
+    cards = [(label, name) for label, of in names.items() for name in of]  # of a label at most one to a soundscape
     backgrounds = _shuffled(rng, [name for name, _ in beds])
     if min(len(cards) // 2, len(backgrounds)) < part.number:
         raise ValueError(
-            f"fold {' and '.join(part.folds)} of ESC-10 must have {part.number} recordings of backgrounds and"
+            f"{part.place} must have {part.number} recordings of backgrounds and"
             f" {2 * part.number} of events, for {part.number} soundscapes that share none"
         )
     hands = [cards[place :: part.number] for place in range(part.number)]

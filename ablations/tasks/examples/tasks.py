@@ -102,7 +102,7 @@ TASKS: Mapping[str, Example] = {
     "families_small": Example("soundfont", instruments.families),
     "duets_small": Example("soundfont", instruments.duets),
     "piano_small": PIANO,
-    "piano_24": replace(PIANO, make=partial(piano.piano, counts=piano.TESTED)),
+    "piano_24": replace(PIANO, make=partial(piano.piano, counts=piano.MORE_TO_TEST)),
     "scenes_small": Example("esc10", recordings.scenes),
     "soundscapes_small": SOUNDSCAPES,
     # validated as often as the piano: a probe ends 40 epochs after its best, not 100

@@ -185,7 +185,7 @@ def test_soundscapes_apart_share_no_recording(tmp_path):
     assert len(groups) == len(set.union(*groups.values())) == 8  # groups are of the recordings that were mixed
     assert all(len(kinds) >= 2 for kinds in labels.values())
     with pytest.raises(
-        ValueError, match="fold 4 and 5 of ESC-10 must have 8 recordings of backgrounds and 16 of events"
+        ValueError, match="folds 4 and 5 of ESC-10 must have 8 recordings of backgrounds and 16 of events"
     ):
         soundscapes.soundscapes(Clips(tmp_path), made_up_sounds("45", 1), 0, [part])
 
@@ -198,11 +198,11 @@ def test_a_task_of_more_pieces_has_those_of_the_small_one(tmp_path, monkeypatch)
         return np.ones(round(seconds * synthesizer.RATE), np.float32)
 
     monkeypatch.setattr(piano, "render", silent)
-    for name, counts in {"small": piano.PIECES, "more": piano.TESTED}.items():
+    for name, counts in {"small": piano.PIECES, "more": piano.MORE_TO_TEST}.items():
         piano.piano(Clips(tmp_path / name), tmp_path / "any.sf2", 0, counts)
     small, more = played
     assert more[: len(small)] == small
-    assert piano.TESTED["test"] == 24
+    assert piano.MORE_TO_TEST["test"] == 24
 
 
 def test_tasks_are_made_once_and_alike(tmp_path):
