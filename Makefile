@@ -65,7 +65,7 @@ examples: $(READY)  ## make small tasks and ask the paper's questions on them, i
 	  --pair "passt_demo=cnn_demo" --out results/runs/demos/compare.md || status=1; \
 	exit $$status
 
-headline: $(READY)  ## what is established about level, window and hop: HEAR's protocol, three seeds, on the small tasks (hours; resumes)
+headline: $(READY)  ## what is established about level, window and hop: three seeds, on the small tasks (an hour; resumes)
 	$(VENV)/bin/ablate examples tasks $(EXAMPLES)/tasks $(SOURCES)
 	for study in headline headline_events; do \
 	  $(VENV)/bin/ablate run $$study --tasks $(EXAMPLES)/tasks --runs $(EXAMPLES) && \

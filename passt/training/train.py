@@ -237,7 +237,8 @@ class _Training:
         state.mAP = evaluate(self.student, final, self.recipe, evaluation, self.front_end, self.group, self.workers)
         state.evaluated = state.step
         self._count_time()
-        logger.info("step %d: loss %.4f, mAP %.4f", state.step, state.loss, state.mAP)
+        loss = f"loss {state.loss:.4f}, " if state.step else ""
+        logger.info("step %d: %smAP %.4f", state.step, loss, state.mAP)
 
     def _first_row(self, evaluation: Source) -> None:
         """Begin the log with the score of the weights that the training starts from."""
