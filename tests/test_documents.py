@@ -115,3 +115,12 @@ def test_counts_are_those_of_the_code(pattern):
     ]
     assert found
     assert {count for _, count in found} == {COUNTS[pattern]()}, found
+
+
+def test_the_page_of_what_is_established_has_each_established_difference_and_no_other():
+    tables = [ROOT / "results" / "runs" / study / "compare.md" for study in ("headline", "headline_events")]
+    lines = [line for table in tables for line in table.read_text(encoding="utf-8").splitlines()]
+    interval = r"\[[+-]\d\.\d+, [+-]\d\.\d+\]"
+    established = {re.findall(interval, line)[0] for line in lines if re.fullmatch(r"\|.*\| differ +\|", line)}
+    page = (ROOT / "docs" / "established.md").read_text(encoding="utf-8")
+    assert set(re.findall(interval, page)) == established != set()
