@@ -27,7 +27,7 @@ from ablations.runs.run import run_study
 from ablations.store.check import check
 from ablations.study.study import Study
 from ablations.system.compute import Machine
-from ablations.units import execute
+from ablations.units import extraction
 from ablations.units.where import Where
 from downstream.store import tap_file
 from downstream.store.extraction import Extraction
@@ -70,14 +70,14 @@ def cost_of_sums(task: Path, model: str, work: Path) -> dict[str, Any]:
 
 def _run(file: Path, work: Path) -> tuple[float, Clock]:
     """Run a study; return the CPU seconds of extraction in all threads, and the clock of sums."""
-    extract, seconds = execute.extract, []
+    extract, seconds = extraction.extract, []
 
     def timed(*arguments: Any) -> None:
         start = time.process_time()
         extract(*arguments)
         seconds.append(time.process_time() - start)
 
-    with mock.patch.object(execute, "extract", timed), timed_sums() as clock:
+    with mock.patch.object(extraction, "extract", timed), timed_sums() as clock:
         outcome = run_study(Study.load(file), Where(work / "runs", work / "store"), Machine("cpu"))
     if outcome.failures:
         raise ValueError(f"the run failed: {outcome.failures}")

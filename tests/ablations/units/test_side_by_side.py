@@ -15,7 +15,7 @@ from ablations.runs.plan import plan_study
 from ablations.runs.run import run_study
 from ablations.study.study import Study
 from ablations.system.compute import Machine
-from ablations.units import execute
+from ablations.units import extraction
 from ablations.units.job import Job, Part
 from ablations.units.unit import Settings, Shard, find_tasks, units_of
 from ablations.units.where import Where
@@ -149,20 +149,20 @@ def test_a_part_that_fails_is_named_and_the_others_go_on(tmp_path, scene_task, m
 
 
 def test_a_part_that_fails_at_an_extraction_is_named(tmp_path, scene_task, monkeypatch):
-    extract = execute.extract
+    extract = extraction.extract
 
     def broken(embedder, *rest):
         if embedder.name.startswith("crepe"):
             raise TypeError("wrong type")
         extract(embedder, *rest)
 
-    monkeypatch.setattr(execute, "extract", broken)
+    monkeypatch.setattr(extraction, "extract", broken)
     (failure,) = run(study_of([scene_task()], [FUSED]), tmp_path).failures
     assert str(failure).endswith("crepe_tiny@published: TypeError: wrong type")
 
 
 def test_a_store_with_one_part_goes_on_after_a_stop(tmp_path, event_task, monkeypatch):
-    study, extract = study_of([event_task()], [FUSED]), execute.extract
+    study, extract = study_of([event_task()], [FUSED]), extraction.extract
 
     def stopped(embedder, *rest):
         if embedder.name.startswith("crepe"):
@@ -170,7 +170,7 @@ def test_a_store_with_one_part_goes_on_after_a_stop(tmp_path, event_task, monkey
         extract(embedder, *rest)
 
     with monkeypatch.context() as patch:
-        patch.setattr(execute, "extract", stopped)
+        patch.setattr(extraction, "extract", stopped)
         with pytest.raises(KeyboardInterrupt):
             run(study, tmp_path)
     made = taps(tmp_path)
